@@ -1,0 +1,81 @@
+/* See bytes.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "bytes.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "heap.h"
+
+enum { FIRST_CAP = 256 };
+
+void bytes_init(struct bytes *b, size_t limit)
+{
+    *b = (struct bytes){.limit = limit};
+}
+
+void bytes_fini(struct bytes *b)
+{
+    heap_free(b->data);
+    *b = (struct bytes){0};
+}
+
+/* Moves the content to the front, so that the consumed part becomes room. */
+static void compact(struct bytes *b)
+{
+    if (b->start > 0)
+        memmove(b->data, b->data + b->start, bytes_len(b));
+    b->end -= b->start;
+    b->start = 0;
+}
+
+int bytes_reserve(struct bytes *b, size_t len)
+{
+    if (len <= b->cap - b->end)
+        return 0;
+    size_t have = bytes_len(b);
+    if (len > b->limit || have > b->limit - len)
+        return REIN_ELIMIT;
+    /* Reclaiming more than is moved keeps the cost of appending linear. */
+    if (b->cap - have >= len && b->start >= have) {
+        compact(b);
+        return 0;
+    }
+    size_t cap = b->cap > FIRST_CAP ? b->cap : FIRST_CAP;
+    while (cap < have + len)
+        cap = cap > b->limit / 2 ? b->limit : cap * 2;
+    compact(b);
+    if (cap <= b->cap)
+        return 0;
+    char *data = heap_resize(b->data, cap);
+    if (data == NULL)
+        return REIN_ENOMEM;
+    b->data = data;
+    b->cap = cap;
+    return 0;
+}
+
+int bytes_append(struct bytes *b, const char *data, size_t len)
+{
+    if (len == 0)
+        return 0;
+    int rv = bytes_reserve(b, len);
+    if (rv != 0)
+        return rv;
+    memcpy(b->data + b->end, data, len);
+    b->end += len;
+    return 0;
+}
+
+void bytes_consume(struct bytes *b, size_t len)
+{
+    assert(len <= bytes_len(b));
+    b->start += len;
+    if (b->start == b->end)
+        b->start = b->end = 0;
+}
+
+void bytes_clear(struct bytes *b)
+{
+    b->start = b->end = 0;
+}

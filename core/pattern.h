@@ -1,0 +1,69 @@
+/* The five risky patterns of a trace, as automata over the sentences' signals.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Definitions: arXiv 2505.15404 v2, section 3. Order is everything: awareness, then concession, then commitment. A
+ * pattern tracker belongs to one choice; it is fed whole sentences of the reasoning and of the answer, in order, and
+ * makes findings with a score and the steps that explain it. It allocates nothing after init. */
+#ifndef CORE_PATTERN_H
+#define CORE_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "rein/rein.h"
+#include "signal.h"
+
+/* What the policy says of each pattern: the score from which it is found. The defaults are the measured ones. */
+struct pattern_settings {
+    bool enabled[REIN_PATTERNS];
+    double threshold[REIN_PATTERNS];
+};
+extern const double pattern_default_threshold[REIN_PATTERNS];
+
+/* What is known of the prompt: filled by prompt_risk_add for each message. */
+struct prompt_risk {
+    double harm, benign; /* sums of weights */
+    uint64_t categories; /* set of harm categories seen, by the order of signals' categories */
+    double score;        /* 0 to 1 */
+};
+int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
+                    const char *role, struct span text) REIN_MUST_USE;
+
+struct pattern_finding {
+    enum rein_pattern pattern;
+    enum rein_channel channel;
+    uint64_t offset, len; /* the sentence that completed it */
+    double score;
+    struct rein_step steps[REIN_STEPS_MAX];
+    size_t steps_len;
+};
+
+struct pattern_tracker; /* about 1 KiB */
+int pattern_tracker_new(struct pattern_tracker **out, const struct signals *signals,
+                        const struct pattern_settings *settings) REIN_MUST_USE;
+void pattern_tracker_free(struct pattern_tracker *p);
+/* A new attempt. `prefix`: what it says is no signal (sentences of it that the model recites are passed over). Borrowed
+ * as long as the attempt. */
+void pattern_tracker_reset(struct pattern_tracker *p, const struct prompt_risk *risk, struct span prefix);
+
+/* One whole sentence. */
+int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
+                     struct span sentence, uint64_t offset) REIN_MUST_USE;
+/* The channel is over (the reasoning ends before the answer begins). */
+int pattern_end(struct pattern_tracker *p, enum rein_channel channel) REIN_MUST_USE;
+
+/* Takes the next finding that is due; false if there is none. Each pattern is found at most once in an attempt. */
+bool pattern_take(struct pattern_tracker *p, struct pattern_finding *out);
+
+/* The reasoning refused and the answer's beginning has not yet shown whether it does too: hold the answer. Becomes
+ * false after at most PATTERN_HEAD_MAX bytes of answer. */
+enum { PATTERN_HEAD_MAX = 600 };
+bool pattern_answer_is_open(const struct pattern_tracker *p);
+
+/* Highest score so far, found or not; and one score of the whole trace from prompt and reasoning. 0 to 1. */
+double pattern_score(const struct pattern_tracker *p, enum rein_pattern pattern);
+double pattern_trace_risk(const struct pattern_tracker *p);
+
+#endif

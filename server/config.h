@@ -1,0 +1,71 @@
+/* The server's configuration: config/rein.yaml, read once and again on SIGHUP.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A config is immutable once loaded; workers hold a reference to the snapshot that a request began with. */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rein/rein.h"
+
+struct config_listener {
+    char *host; /* numeric */
+    uint16_t port;
+    bool loopback;
+};
+
+struct config_upstream {
+    char *name, *kind, *url, *path_prefix; /* url without trailing slash; path_prefix "/v1" by default */
+    char *api_key;                         /* from api_key_env or api_key_file; NULL if none. Never logged */
+};
+
+struct config_route {
+    char *name;
+    char **models; /* patterns with '*' */
+    size_t models_len;
+    const struct config_upstream *upstream;
+    struct rein_policy *policy;
+};
+
+/* All in bytes, counts or milliseconds; 0 means the default was taken, never "unlimited". */
+struct config_limits {
+    size_t body_bytes, messages, choices, tools, connections, connections_per_address, json_depth, upstream_body_bytes;
+};
+struct config_timeouts {
+    unsigned connect_ms, first_byte_ms, idle_ms, client_idle_ms, drain_ms, keep_alive_ms;
+};
+
+enum config_store_on_error { CONFIG_STORE_REFUSE, CONFIG_STORE_SERVE };
+
+struct config {
+    struct config_listener listen, admin;
+    char *keys_file, *token_file; /* NULL: none; absolute or relative to the working directory */
+    unsigned workers;             /* at least 1: 0 in the file has become the number of cores */
+    struct config_upstream *upstreams;
+    size_t upstreams_len;
+    struct config_route *routes;
+    size_t routes_len;
+    struct rein_policy **policies; /* each loaded policy once */
+    size_t policies_len;
+    struct config_limits limits;
+    struct config_timeouts timeouts;
+    struct {
+        char *path; /* of the SQLite file */
+        enum config_store_on_error on_error;
+        unsigned keep_days;
+    } store;
+};
+
+/* Reads the file and all policies, templates and lexicons it refers to. On REIN_EPOLICY all errors are in `problems`.
+ * Returns owned (one reference). Main thread. */
+int config_load(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
+struct config *config_ref(struct config *config); /* any thread */
+void config_unref(struct config *config);         /* any thread; NULL is fine */
+
+/* The first route whose models match; NULL if none does. */
+const struct config_route *config_route_for(const struct config *config, const char *model);
+
+#endif

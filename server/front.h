@@ -1,0 +1,85 @@
+/* The front: libmicrohttpd on a loop, for the client listener and the admin listener alike.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * libmicrohttpd parses requests and writes response heads; streamed bodies are then written straight to the connection
+ * (docs/ARCHITECTURE.md, "direct mode"). <microhttpd.h> is included in front.c alone.
+ *
+ * Thread: the loop's, all of it. An exchange is one request and its response; it is good from on_request until
+ * on_closed has been called, exactly once, whatever happened. */
+#ifndef SERVER_FRONT_H
+#define SERVER_FRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop.h"
+#include "rein/rein.h"
+
+struct front;
+struct exchange;
+
+struct front_header {
+    const char *name, *value;
+};
+
+struct front_handler {
+    void *ctx;
+    /* The head is there, the body is not. Return false after exchange_reply() to refuse early (401, 413, 429, 415); the
+     * body is then not read. May be NULL. */
+    bool (*on_head)(void *ctx, struct exchange *x);
+    /* The whole request is there. Reply now or later, but only once. */
+    void (*on_request)(void *ctx, struct exchange *x);
+    /* The exchange is over: the response is out, or the client left before (`gone`). Last call. */
+    void (*on_closed)(void *ctx, struct exchange *x, bool gone);
+    /* What waited to be sent fell below the low mark again. May be NULL. */
+    void (*on_drain)(void *ctx, struct exchange *x);
+};
+
+struct front_options {
+    const char *host; /* numeric */
+    uint16_t port;    /* 0: chosen by the system */
+    bool reuse_port;  /* several workers share the port */
+    size_t body_max, connections_max, connections_per_address_max;
+    unsigned client_idle_ms; /* a client that neither sends nor reads for that long is closed */
+    size_t write_low, write_high;
+};
+
+/* Returns owned. Errors are logged once. */
+int front_start(struct front **out, struct loop *loop, const struct front_options *options,
+                const struct front_handler *handler) REIN_MUST_USE;
+uint16_t front_port(const struct front *front);
+size_t front_connections(const struct front *front);
+/* Stops accepting; idle keep-alive connections are closed, running exchanges go on. */
+void front_drain(struct front *front);
+/* Closes everything that is left (clients see a truncation) and frees the front; `done` is called once from the loop.
+ */
+void front_close(struct front *front, loop_fn done, void *ctx);
+
+/* ---- the request: strings are good until on_closed ---- */
+const char *exchange_method(const struct exchange *x);
+const char *exchange_path(const struct exchange *x);
+const char *exchange_query(const struct exchange *x, const char *name);  /* decoded; NULL if absent */
+const char *exchange_header(const struct exchange *x, const char *name); /* NULL if absent */
+struct rein_source exchange_body(const struct exchange *x);              /* `name` unused */
+const char *exchange_peer(const struct exchange *x);                     /* numeric address */
+
+void exchange_set_user(struct exchange *x, void *user);
+void *exchange_user(const struct exchange *x);
+
+/* ---- the response ---- */
+/* The whole answer at once; copies everything. `headers` ends with a NULL name, or is NULL. */
+int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,
+                   size_t len) REIN_MUST_USE;
+/* Begins a streamed answer (HTTP/1.1, chunked). */
+int exchange_begin(struct exchange *x, unsigned status, const struct front_header *headers) REIN_MUST_USE;
+/* Sends bytes of a streamed answer; copies what cannot go out at once. One send for all that came in a loop turn. */
+int exchange_write(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
+/* Bytes that wait for the client. Above write_high the caller should pause its source; on_drain says when to go on. */
+size_t exchange_pending(const struct exchange *x);
+/* A proper end of a streamed answer: everything written goes out first. */
+void exchange_end(struct exchange *x);
+/* A failure: the client sees a truncated body, never a clean end. */
+void exchange_abort(struct exchange *x);
+
+#endif

@@ -1,0 +1,73 @@
+/* The upstream side: HTTP/1.1 calls to LRM backends on a loop.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * libcurl resolves, connects, verifies TLS and goes through proxies; the response is read by our own strict parser
+ * (http1.h), which costs a third of curl's receive path. <curl/curl.h> is included in upstream.c alone.
+ *
+ * Thread: the loop's. */
+#ifndef SERVER_UPSTREAM_H
+#define SERVER_UPSTREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "loop.h"
+#include "rein/rein.h"
+
+struct upstream_pool; /* connections of one loop to all upstreams */
+struct upstream_call;
+
+struct upstream_header {
+    const char *name, *value;
+};
+
+struct upstream_request {
+    const char *method; /* "POST", "GET" */
+    const char *url;
+    const struct upstream_header *headers; /* ends with a NULL name; Host, Content-Length, Accept-Encoding: identity are
+                                              added. Borrowed during the call, like all of this */
+    const char *body;
+    size_t body_len;
+    unsigned connect_ms, first_byte_ms, idle_ms;
+    size_t body_max; /* of a response with a length or of an unstreamed one; 0: no limit of its own */
+};
+
+enum upstream_end {
+    UPSTREAM_WHOLE,      /* the response ended as HTTP says */
+    UPSTREAM_NO_CONNECT, /* refused, unresolved, TLS failed, connect timeout */
+    UPSTREAM_TIMEOUT,    /* first byte or idle deadline */
+    UPSTREAM_BROKE,      /* closed before the end */
+    UPSTREAM_MALFORMED,  /* not HTTP as we accept it, or an encoded body */
+    UPSTREAM_TOO_LARGE,
+};
+
+struct upstream_response {
+    unsigned status;
+    const char *content_type; /* "" if absent */
+    const char *retry_after;  /* NULL if absent */
+    const char *request_id;   /* NULL if absent */
+};
+
+struct upstream_handler {
+    /* Each may be called only from the loop, never before upstream_start has returned. */
+    void (*on_head)(void *ctx, const struct upstream_response *response);
+    void (*on_data)(void *ctx, const char *data, size_t len);
+    /* Exactly once, last. `message` is fit for a log, holds no secret. */
+    void (*on_end)(void *ctx, enum upstream_end end, const char *message);
+};
+
+int upstream_pool_new(struct upstream_pool **out, struct loop *loop, unsigned keep_alive_ms) REIN_MUST_USE;
+/* No call may be running. `done` is called once from the loop. */
+void upstream_pool_close(struct upstream_pool *pool, loop_fn done, void *ctx);
+
+/* Either an error and no callback ever, or 0 and on_end exactly once later (unless cancelled). */
+int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const struct upstream_request *request,
+                   const struct upstream_handler *handler, void *ctx) REIN_MUST_USE;
+/* No callback after this; the connection is closed at once unless the response was whole. May be called in a callback.
+ */
+void upstream_cancel(struct upstream_call *call);
+/* Stops reading (the kernel's buffers push back); idle deadlines stand still meanwhile. Resuming calls back later. */
+void upstream_pause(struct upstream_call *call);
+void upstream_resume(struct upstream_call *call);
+
+#endif

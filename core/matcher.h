@@ -68,11 +68,13 @@ int matcher_new(struct matcher **out, const struct ruleset *rules, enum rein_cha
 void matcher_free(struct matcher *m);
 void matcher_reset(struct matcher *m); /* a new text, offset 0 */
 
-/* Feeds the next bytes. `text` is the window of the whole text that is still kept: it begins at offset `base` and ends
- * with the new bytes, which begin at offset `from`; it reaches back at least to matcher_keep(). Appends decided
- * matches, ordered by end. */
-int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t from,
-                 struct match_list *out) REIN_MUST_USE;
+/* Feeds bytes from offset `from` on and stops right after the first byte at which any match was decided, so that the
+ * caller can act on it before later text is looked at; *consumed says how far it came (all of the new bytes if nothing
+ * was decided). `text` is the window of the whole text that is still kept: it begins at offset `base`, ends with the
+ * new bytes and reaches back at least to matcher_keep(). Appends matches in the order in which they are decided (then
+ * by rule). NULL matcher: consumes all. */
+int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t from, struct match_list *out,
+                 size_t *consumed) REIN_MUST_USE;
 /* The text is over: decides all that is open. */
 int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match_list *out) REIN_MUST_USE;
 

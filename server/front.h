@@ -25,12 +25,15 @@ struct front_header {
 
 struct front_handler {
     void *ctx;
-    /* The head is there, the body is not. Return false after exchange_reply() to refuse early (401, 413, 429, 415); the
-     * body is then not read. May be NULL. */
+    /* The head is there, the body is not. Return false after exchange_reply() to refuse early (401, 413, 429); the
+     * body is then not read. Runs inside the HTTP library: look at the request, reply, and nothing else. Sizes and
+     * encodings (413, 415, 431) have been checked before. May be NULL. */
     bool (*on_head)(void *ctx, struct exchange *x);
     /* The whole request is there. Reply now or later, but only once. */
     void (*on_request)(void *ctx, struct exchange *x);
-    /* The exchange is over: the response is out, or the client left before (`gone`). Last call. */
+    /* The exchange is over: the response is out, or the client left before (`gone`). Last call. A client that closes
+     * its sending side counts as gone. Not called for a request that never reached on_head or that was refused there.
+     */
     void (*on_closed)(void *ctx, struct exchange *x, bool gone);
     /* What waited to be sent fell below the low mark again. May be NULL. */
     void (*on_drain)(void *ctx, struct exchange *x);
@@ -41,8 +44,8 @@ struct front_options {
     uint16_t port;    /* 0: chosen by the system */
     bool reuse_port;  /* several workers share the port */
     size_t body_max, connections_max, connections_per_address_max;
-    unsigned client_idle_ms; /* a client that neither sends nor reads for that long is closed */
-    size_t write_low, write_high;
+    unsigned client_idle_ms;      /* a client that neither sends nor reads for that long is closed */
+    size_t write_low, write_high; /* marks of what may wait for one client; 0: 16 KiB and 64 KiB */
 };
 
 /* Returns owned. Errors are logged once. */
@@ -71,15 +74,19 @@ void *exchange_user(const struct exchange *x);
 /* The whole answer at once; copies everything. `headers` ends with a NULL name, or is NULL. */
 int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,
                    size_t len) REIN_MUST_USE;
-/* Begins a streamed answer (HTTP/1.1, chunked). */
+/* Can this client be sent a streamed answer? Not with HTTP/1.0, where an end and a truncation look alike. */
+bool exchange_can_stream(const struct exchange *x);
+/* Begins a streamed answer (HTTP/1.1, chunked). REIN_ESTATE if the client can't take one. */
 int exchange_begin(struct exchange *x, unsigned status, const struct front_header *headers) REIN_MUST_USE;
-/* Sends bytes of a streamed answer; copies what cannot go out at once. One send for all that came in a loop turn. */
+/* Sends bytes of a streamed answer; copies them. One send for all that came in a loop turn. REIN_ELIMIT when more than
+ * write_high + 1 MiB would wait: pause the source long before that. */
 int exchange_write(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
 /* Bytes that wait for the client. Above write_high the caller should pause its source; on_drain says when to go on. */
 size_t exchange_pending(const struct exchange *x);
 /* A proper end of a streamed answer: everything written goes out first. */
 void exchange_end(struct exchange *x);
-/* A failure: the client sees a truncated body, never a clean end. */
+/* A failure: the client sees a truncated body, never a clean end. What is still waiting may be lost. Without a begun
+ * answer the connection is closed. */
 void exchange_abort(struct exchange *x);
 
 #endif

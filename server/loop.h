@@ -14,6 +14,15 @@
 struct loop;
 typedef void (*loop_fn)(void *ctx);
 
+/* Where the thread is. Foreign libraries are entered from LOOP_FREE or LOOP_PUMP only, and never from each other. */
+enum loop_phase {
+    LOOP_FREE, /* a callback of libuv's, or outside of loop_run */
+    LOOP_PUMP,
+    LOOP_HTTP,    /* inside libmicrohttpd */
+    LOOP_CONNECT, /* inside libcurl */
+};
+enum { LOOP_POSTS_MAX = 65536, LOOP_STEPS_MAX = 16 };
+
 int loop_new(struct loop **out) REIN_MUST_USE;
 void loop_free(struct loop *loop); /* after loop_run returned and all users closed their handles */
 uv_loop_t *loop_uv(struct loop *loop);
@@ -26,11 +35,20 @@ void loop_stop(struct loop *loop); /* the loop's thread */
 void loop_kick(struct loop *loop);
 /* A step of the pump, run in the order of adding, each turn. Borrows ctx as long as the loop. */
 int loop_add_pump(struct loop *loop, loop_fn step, void *ctx) REIN_MUST_USE;
+/* Takes a step away again; from loop_defer'd functions or libuv's callbacks, not from a step. */
+void loop_remove_pump(struct loop *loop, loop_fn step, void *ctx);
 /* Runs `fn` once at the end of this turn (deferred frees). The loop's thread. */
 int loop_defer(struct loop *loop, loop_fn fn, void *ctx) REIN_MUST_USE;
-/* Runs `fn` on the loop's thread, soon. Any thread. Never blocks; posts of one thread keep their order. */
+/* Runs `fn` on the loop's thread, soon. Any thread. Never blocks; posts of one thread keep their order. REIN_ELIMIT
+ * when LOOP_POSTS_MAX already wait. What is posted after the last turn is dropped by loop_free. */
 int loop_post(struct loop *loop, loop_fn fn, void *ctx) REIN_MUST_USE;
 
+/* Monotonic, as of the beginning of this turn's callbacks. */
 uint64_t loop_now_ms(struct loop *loop);
+
+/* Marks the way into and out of a foreign library; asserts that nothing nests. Returns the phase to leave to. */
+enum loop_phase loop_enter(struct loop *loop, enum loop_phase phase);
+void loop_leave(struct loop *loop, enum loop_phase back);
+enum loop_phase loop_phase(const struct loop *loop);
 
 #endif

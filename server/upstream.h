@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * libcurl resolves, connects, verifies TLS and goes through proxies; the response is read by our own strict parser
- * (http1.h), which costs a third of curl's receive path. <curl/curl.h> is included in upstream.c alone.
+ * (http1.h), which costs a third of curl's receive path. <curl/curl.h> is included in upstream.c alone;
+ * calls are in upstream_call.c, kept connections in upstream_pool.c.
  *
  * Thread: the loop's. */
 #ifndef SERVER_UPSTREAM_H
@@ -25,11 +26,11 @@ struct upstream_request {
     const char *method; /* "POST", "GET" */
     const char *url;
     const struct upstream_header *headers; /* ends with a NULL name; Host, Content-Length, Accept-Encoding: identity are
-                                              added. Borrowed during the call, like all of this */
+                                              added. Copied by upstream_start, like all of this */
     const char *body;
     size_t body_len;
     unsigned connect_ms, first_byte_ms, idle_ms;
-    size_t body_max; /* of a response with a length or of an unstreamed one; 0: no limit of its own */
+    size_t body_max; /* of a response that is no event stream (text/event-stream, application/x-ndjson); 0: no limit */
 };
 
 enum upstream_end {
@@ -57,16 +58,20 @@ struct upstream_handler {
 };
 
 int upstream_pool_new(struct upstream_pool **out, struct loop *loop, unsigned keep_alive_ms) REIN_MUST_USE;
+/* Trusts the certificates of this PEM file instead of the system's. Before the first call; copies the name. */
+int upstream_pool_trust(struct upstream_pool *pool, const char *ca_file) REIN_MUST_USE;
 /* No call may be running. `done` is called once from the loop. */
 void upstream_pool_close(struct upstream_pool *pool, loop_fn done, void *ctx);
 
-/* Either an error and no callback ever, or 0 and on_end exactly once later (unless cancelled). */
+/* Either an error and no callback ever, or 0 and on_end exactly once later (unless cancelled). The call is gone when
+ * on_end returns. REIN_EINVAL: a URL or header that can't be sent. */
 int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const struct upstream_request *request,
                    const struct upstream_handler *handler, void *ctx) REIN_MUST_USE;
 /* No callback after this; the connection is closed at once unless the response was whole. May be called in a callback.
  */
 void upstream_cancel(struct upstream_call *call);
-/* Stops reading (the kernel's buffers push back); idle deadlines stand still meanwhile. Resuming calls back later. */
+/* Stops reading (the kernel's buffers push back); idle deadlines stand still meanwhile. What was read already, at most
+ * 64 KiB, is still handed on. Resuming calls back later. */
 void upstream_pause(struct upstream_call *call);
 void upstream_resume(struct upstream_call *call);
 

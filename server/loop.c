@@ -1,0 +1,234 @@
+/* See loop.h: a libuv loop whose turn is timers, then the pump, then waiting for events.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The pump hangs on a prepare handle: libuv computes how long to block after the prepare callbacks, so timers and idle
+ * handles that the pump starts still count. An active idle handle is what keeps the next wait from blocking; a timer of
+ * 0 ms would do that too, but one that is started again from its own callback starves I/O in libuv 1.44. */
+#include "loop.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "log.h"
+
+struct task {
+    loop_fn fn;
+    void *ctx;
+};
+
+struct task_list {
+    struct task *items;
+    size_t len, cap;
+};
+
+struct loop {
+    uv_loop_t uv;
+    uv_prepare_t pump;
+    uv_idle_t idle;
+    uv_async_t wake;
+    enum loop_phase phase;
+    struct task steps[LOOP_STEPS_MAX];
+    size_t steps_len;
+    struct task_list deferred, running; /* two lists that change places: what runs may defer again */
+    pthread_mutex_t lock;               /* guards posts */
+    struct task_list posts;
+    struct task_list taken; /* the loop's thread: posts that run now */
+};
+
+static int push(struct task_list *list, loop_fn fn, void *ctx)
+{
+    if (list->len == list->cap) {
+        size_t cap = list->cap ? list->cap * 2 : 32;
+        struct task *items = realloc(list->items, cap * sizeof *items);
+        if (!items)
+            return REIN_ENOMEM;
+        list->items = items;
+        list->cap = cap;
+    }
+    list->items[list->len++] = (struct task){fn, ctx};
+    return 0;
+}
+
+static void swap(struct task_list *a, struct task_list *b)
+{
+    struct task_list keep = *a;
+    *a = *b;
+    *b = keep;
+}
+
+static void run_all(struct task_list *list)
+{
+    for (size_t i = 0; i < list->len; i++)
+        list->items[i].fn(list->items[i].ctx);
+    list->len = 0;
+}
+
+enum loop_phase loop_enter(struct loop *loop, enum loop_phase phase)
+{
+    enum loop_phase back = loop->phase;
+    assert(back == LOOP_FREE || back == LOOP_PUMP);
+    assert(phase != LOOP_FREE && phase != back);
+    loop->phase = phase;
+    return back;
+}
+
+void loop_leave(struct loop *loop, enum loop_phase back)
+{
+    loop->phase = back;
+}
+
+enum loop_phase loop_phase(const struct loop *loop)
+{
+    return loop->phase;
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct loop *loop = handle->data;
+    enum loop_phase back = loop_enter(loop, LOOP_PUMP);
+    for (size_t i = 0; i < loop->steps_len; i++)
+        loop->steps[i].fn(loop->steps[i].ctx);
+    loop_leave(loop, back);
+    swap(&loop->deferred, &loop->running);
+    run_all(&loop->running);
+    if (loop->deferred.len > 0)
+        loop_kick(loop);
+}
+
+/* The turn that was asked for has come. */
+static void on_idle(uv_idle_t *handle)
+{
+    uv_idle_stop(handle);
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    struct loop *loop = handle->data;
+    pthread_mutex_lock(&loop->lock);
+    swap(&loop->posts, &loop->taken);
+    pthread_mutex_unlock(&loop->lock);
+    run_all(&loop->taken);
+}
+
+static int start_handles(struct loop *loop)
+{
+    loop->pump.data = loop->idle.data = loop->wake.data = loop;
+    if (uv_prepare_init(&loop->uv, &loop->pump) < 0 || uv_idle_init(&loop->uv, &loop->idle) < 0 ||
+        uv_async_init(&loop->uv, &loop->wake, on_wake) < 0 || uv_prepare_start(&loop->pump, on_prepare) < 0)
+        return REIN_ENOMEM;
+    return 0;
+}
+
+int loop_new(struct loop **out)
+{
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (!loop)
+        return REIN_ENOMEM;
+    int rv = uv_loop_init(&loop->uv);
+    if (rv < 0) {
+        log_error("loop", "cannot make an event loop: %s", uv_strerror(rv));
+        free(loop);
+        return REIN_ENOMEM;
+    }
+    pthread_mutex_init(&loop->lock, NULL);
+    if (start_handles(loop) < 0) {
+        log_error("loop", "cannot make the loop's own handles");
+        loop_free(loop);
+        return REIN_ENOMEM;
+    }
+    *out = loop;
+    return 0;
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+    if (handle->loop && !uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+void loop_free(struct loop *loop)
+{
+    if (!loop)
+        return;
+    uv_prepare_stop(&loop->pump);
+    close_handle((uv_handle_t *)&loop->pump);
+    close_handle((uv_handle_t *)&loop->idle);
+    close_handle((uv_handle_t *)&loop->wake);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    run_all(&loop->deferred);
+    int rv = uv_loop_close(&loop->uv);
+    if (rv < 0)
+        log_error("loop", "handles were still open: %s", uv_strerror(rv));
+    assert(rv == 0);
+    pthread_mutex_destroy(&loop->lock);
+    free(loop->deferred.items);
+    free(loop->running.items);
+    free(loop->posts.items);
+    free(loop->taken.items);
+    free(loop);
+}
+
+uv_loop_t *loop_uv(struct loop *loop)
+{
+    return &loop->uv;
+}
+
+void loop_run(struct loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_stop(struct loop *loop)
+{
+    uv_stop(&loop->uv);
+}
+
+void loop_kick(struct loop *loop)
+{
+    uv_idle_start(&loop->idle, on_idle);
+}
+
+int loop_add_pump(struct loop *loop, loop_fn step, void *ctx)
+{
+    if (loop->steps_len == LOOP_STEPS_MAX)
+        return REIN_ELIMIT;
+    loop->steps[loop->steps_len++] = (struct task){step, ctx};
+    return 0;
+}
+
+void loop_remove_pump(struct loop *loop, loop_fn step, void *ctx)
+{
+    assert(loop->phase != LOOP_PUMP);
+    for (size_t i = 0; i < loop->steps_len; i++) {
+        if (loop->steps[i].fn != step || loop->steps[i].ctx != ctx)
+            continue;
+        for (size_t k = i + 1; k < loop->steps_len; k++)
+            loop->steps[k - 1] = loop->steps[k];
+        loop->steps_len--;
+        return;
+    }
+}
+
+int loop_defer(struct loop *loop, loop_fn fn, void *ctx)
+{
+    int rv = push(&loop->deferred, fn, ctx);
+    if (rv == 0)
+        loop_kick(loop);
+    return rv;
+}
+
+int loop_post(struct loop *loop, loop_fn fn, void *ctx)
+{
+    pthread_mutex_lock(&loop->lock);
+    int rv = loop->posts.len == LOOP_POSTS_MAX ? REIN_ELIMIT : push(&loop->posts, fn, ctx);
+    pthread_mutex_unlock(&loop->lock);
+    if (rv == 0)
+        uv_async_send(&loop->wake);
+    return rv;
+}
+
+uint64_t loop_now_ms(struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}

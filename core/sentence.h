@@ -18,18 +18,25 @@ enum { SENTENCE_MAX = 1024 };
 
 struct sentencer {
     uint64_t offset; /* of the present sentence's first byte */
-    uint32_t len;    /* of the present sentence so far */
+    uint32_t len;    /* bytes of the present sentence so far, an unfinished character left out */
     uint8_t state;
-    bool in_code, blank;
-    uint8_t tail_len; /* the last bytes, to know abbreviations by */
-    char tail[24];
+    bool in_code;    /* inside fenced code */
+    bool blank;      /* nothing but white space so far */
+    bool line_blank; /* likewise since the last line break */
+    bool first_word; /* no white space after a word yet */
+    uint8_t ticks;   /* backticks at the beginning of the line */
+    uint8_t glyph_len, word_len;
+    char glyph[4]; /* the first bytes of an unfinished character */
+    char word[8];  /* the present word in lower case, to know abbreviations by; word_len counts past it */
 };
 
 void sentencer_init(struct sentencer *s, uint64_t offset);
 
-/* Looks at the next bytes. Returns how many it consumed; if *end is set, the present sentence ends at that offset
- * (exclusive) and the next one begins there: call again with the rest. The end may lie before the bytes given (it takes
- * what follows to know it). All consumed and no end: feed more. */
+/* Looks at the next bytes. Returns how many it consumed. If the present sentence ends, *end is the offset where
+ * (exclusive) and where the next one begins; else *end is left alone: all was consumed, feed more. The end may lie a
+ * few bytes before the bytes given (it takes what follows to know it), and what was consumed past it belongs to the
+ * next sentence. White space after a sentence belongs to it; one of nothing but white space comes only at SENTENCE_MAX.
+ */
 size_t sentencer_feed(struct sentencer *s, struct span text, uint64_t *end);
 
 /* The offset where the unfinished sentence begins. */

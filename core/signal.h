@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "rein/rein.h"
+#include "sentence.h"
 
 enum signal_class {
     SIGNAL_NAMES_HARM, /* the text says that something is harmful, illegal, against policy */
@@ -34,33 +35,48 @@ enum signal_class {
 const char *signal_class_name(enum signal_class c);
 int signal_class_find(const char *name); /* -1: unknown */
 
+/* The classes are few enough for a set of 1 << class in an unsigned. */
+
 /* An entry as a lexicon has it; borrowed while it is added. */
 struct signal_spec {
     const char *id;
     enum signal_class class;
     const char *category; /* harm category of a prompt signal, or NULL */
-    const char *regex;    /* over folded text */
-    double weight;        /* of a prompt signal or score; 1 by default */
+    const char *regex;    /* over folded text, one of the two */
+    const char *phrase;   /* words that must stand there as they are, whole */
+    double weight;        /* of a prompt signal or score; 1 by default, which 0 means too */
 };
+
+enum { SIGNAL_ENTRIES_MAX = 8192, SIGNAL_CATEGORIES_MAX = 64, SIGNAL_REGEX_MAX = 2048 };
 
 struct signals; /* immutable once built; shared by threads */
 int signals_new(struct signals **out) REIN_MUST_USE;
-void signals_free(struct signals *s);
+void signals_free(struct signals *s); /* NULL is fine */
+/* Adds an entry; its number is the count of entries added before. REIN_EPOLICY: the expression is wrong, `why` (good as
+ * long as the signals) says how; REIN_ELIMIT: too many entries or categories. */
 int signals_add(struct signals *s, const struct signal_spec *spec, const char **why) REIN_MUST_USE;
+/* Compiles what was added. REIN_EPOLICY: entry *bad_entry cannot be compiled, see `why`. */
 int signals_finish(struct signals *s, size_t *bad_entry, const char **why) REIN_MUST_USE;
 
 struct signal_hit {
     uint16_t entry;
     uint8_t class;
-    uint32_t start, len; /* in the original text */
     float weight;
 };
 enum { SIGNAL_HITS_MAX = 64 };
 
-/* Finds the signals of one text. Returns how many were written (the first SIGNAL_HITS_MAX, by place). */
+/* Finds the signals of one text of at most SENTENCE_MAX bytes (more is not looked at). Each entry is reported once.
+ * Returns how many were written: the first SIGNAL_HITS_MAX, by the places where they end. */
 int signals_scan(const struct signals *s, struct rein_engine *engine, struct span text,
                  struct signal_hit hits[SIGNAL_HITS_MAX]) REIN_MUST_USE;
 const char *signals_entry_id(const struct signals *s, uint16_t entry);
 const char *signals_entry_category(const struct signals *s, uint16_t entry); /* NULL if none */
+int signals_entry_category_index(const struct signals *s, uint16_t entry);   /* -1 if none */
+/* Categories in the order in which they were first added; NULL past the last. */
+const char *signals_category_name(const struct signals *s, size_t index);
+
+/* Folds a text for comparison: lower case, single spaces, plain quotes and dashes, no emphasis marks. Writes at most
+ * `cap` bytes, returns how many. */
+size_t signal_fold(struct span text, char *out, size_t cap);
 
 #endif

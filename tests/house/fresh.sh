@@ -54,7 +54,7 @@ inside() { # TREE COMMAND...: with an environment as empty as the tree
   local tree=$1 registry
   shift
   registry=$(npm config get registry 2>/dev/null || true)
-  env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+  env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LANG=C.UTF-8 \
     ${registry:+NPM_CONFIG_REGISTRY="$registry"} chroot "$tree" "$@"
 }
 

@@ -19,6 +19,7 @@ struct store_id {
     char text[37];
 };
 void store_id_new(struct store_id *out); /* any thread */
+bool store_id_is_valid(const char *text);
 
 /* One upstream call of a request. */
 struct store_attempt {
@@ -32,7 +33,8 @@ struct store_attempt {
     const char *outcome; /* "whole", "timeout", "broke", "cancelled", "steered", ... */
 };
 
-/* What is stored of a request. A first record of a request inserts, a later one replaces it. Everything is copied. */
+/* What is stored of a request. A first record of a request inserts, a later one replaces it. Everything is copied;
+ * strings may be NULL, names are cut at 256 bytes. */
 struct store_record {
     struct store_id id;
     const char *request_id;
@@ -51,23 +53,55 @@ struct store_record {
 };
 
 struct store_options {
-    const char *path;
-    unsigned keep_days;
-    size_t queue_max; /* records waiting; beyond it store_put says REIN_ELIMIT */
+    const char *path;        /* of the SQLite file; it is made, mode 0600, if it is not there */
+    unsigned keep_days;      /* decisions older than that are purged in the background, 0: kept for ever */
+    unsigned keep_text_days; /* likewise their kept text, 0: as long as the decision */
+    size_t queue_max;        /* records waiting; beyond it store_put says REIN_ELIMIT. 0: STORE_QUEUE_MAX */
 };
+enum { STORE_QUEUE_MAX = 8192 };
 
+/* Opens or makes the database, migrates it and marks what a crash left open as ended `lost`. One process at a time
+ * may have a store open (FILE-lock is locked). REIN_EFORMAT: not a database of this version; REIN_ESTATE: another
+ * process has it; REIN_EIO. All are logged. Blocks; main thread. */
 int store_open(struct store **out, const struct store_options *options) REIN_MUST_USE;
-/* Writes what is queued, then closes. Blocks; main thread, after the loops have stopped. */
+/* Writes what is queued, then closes. Blocks; main thread, after the loops have stopped running and before they are
+ * freed. Callbacks that are still due are not called. NULL is fine. */
 void store_close(struct store *store);
 
 /* Called on `loop`'s thread once the record is durable (rv 0) or was not written (rv < 0). */
 typedef void (*store_done)(void *ctx, int rv);
-/* Any loop's thread. Either an error and no callback, or 0 and `done` exactly once later. `done` NULL: not waited for.
- */
+/* Any loop's thread. Either an error and no callback (REIN_ELIMIT: the queue is full, REIN_ENOMEM), or 0 and `done`
+ * exactly once later, never before this returns. `done` NULL: not waited for (`loop` may then be NULL).
+ *
+ * After rv REIN_EIO the store is not healthy; it keeps the record (as many as the queue holds, the oldest go first) and
+ * writes it when writing works again, so that an outage that ends loses no row. */
 int store_put(struct store *store, const struct store_record *record, struct loop *loop, store_done done,
               void *ctx) REIN_MUST_USE;
+/* False from a failed write until the next that succeeds; the store tries by itself, twice a second. Any thread. */
 bool store_is_healthy(struct store *store);
 
-/* Readers: one connection each, for the admin API (store_read.h). */
+/* The word of the database for a decision: allow, redact, steer, refuse, cut; none for NULL. */
+const char *store_verdict(const struct rein_decision *decision);
+
+/* What the store did so far. */
+#define STORE_LATENCY_BOUNDS_US                                                                                        \
+    {                                                                                                                  \
+        250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000                               \
+    }
+enum { STORE_LATENCY_BOUNDS = 12 };
+struct store_stats {
+    uint64_t queued;                            /* records waiting now */
+    uint64_t kept;                              /* records that wait for a failing store to work again */
+    uint64_t written;                           /* records committed */
+    uint64_t failed;                            /* records whose commit failed, written later or not */
+    uint64_t dropped;                           /* records that were never written */
+    uint64_t purged;                            /* decisions purged */
+    uint64_t commits;                           /* transactions */
+    uint64_t latency[STORE_LATENCY_BOUNDS + 1]; /* put to durable, by STORE_LATENCY_BOUNDS_US and above */
+    uint64_t latency_sum_us;
+};
+void store_stats(struct store *store, struct store_stats *out); /* any thread */
+
+/* Readers have connections of their own: store_read.h. */
 
 #endif

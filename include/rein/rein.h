@@ -39,7 +39,8 @@ extern "C" {
     X(-4, REIN_EPOLICY, "the policy has errors")                                                                       \
     X(-5, REIN_EFORMAT, "malformed input")                                                                             \
     X(-6, REIN_ESTATE, "not possible in this state")                                                                   \
-    X(-7, REIN_EMATCH, "the matching library failed")
+    X(-7, REIN_EMATCH, "the matching library failed")                                                                  \
+    X(-8, REIN_EIO, "reading or writing failed")
 
 enum rein_error {
 #define REIN_ERROR_ENUM(code, name, text) name = (code),

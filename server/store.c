@@ -1,0 +1,444 @@
+/* See store.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *      store_put (any loop) -> queue -> writer: all that is queued -> one transaction -> post to each loop -> done
+ *                                          |  failed: told of at once, kept
+ *                                          +-> kept -> tried again before newer records, twice a second
+ *
+ * The queue's lock is all that loops and writer share; it is held to move a pointer. Between transactions the writer
+ * checkpoints and purges in small steps. */
+#include "store.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "store_db.h"
+
+enum {
+    RETRY_US = 500 * 1000,        /* between two tries of a store that fails */
+    POST_RETRY_US = 10 * 1000,    /* a loop could not be told for want of memory */
+    PURGE_IDLE_US = 60 * 1000000, /* nothing was left to purge */
+    PURGE_MORE_US = 50 * 1000,    /* there is more: leave room for writes in between */
+};
+
+struct job_list {
+    struct store_job *first, **end;
+    size_t len;
+};
+
+struct store {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct job_list queue; /* with `lock`, like closing */
+    bool closing;
+    size_t queue_max;
+
+    struct store_db *db; /* from here on the writer's */
+    struct job_list kept;
+    struct store_job *untold; /* chain by `notice`: callbacks that could not be posted yet */
+    int64_t retry_at_us, purge_at_us;
+    bool leaving; /* the loops have stopped: nobody is told any more */
+
+    atomic_bool healthy; /* from here on for all to read */
+    _Atomic uint64_t queued_len, kept_len, written, failed, dropped, purged, commits;
+    _Atomic uint64_t latency[STORE_LATENCY_BOUNDS + 1], latency_sum_us;
+};
+
+static void count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* ---- lists ---- */
+
+static void list_clear(struct job_list *list)
+{
+    *list = (struct job_list){.first = NULL};
+}
+
+static void list_append(struct job_list *list, struct store_job *job)
+{
+    job->next = NULL;
+    *(list->first != NULL ? list->end : &list->first) = job;
+    list->end = &job->next;
+    list->len++;
+}
+
+static struct store_job *list_pop(struct job_list *list)
+{
+    struct store_job *job = list->first;
+    list->first = job->next;
+    list->len--;
+    return job;
+}
+
+/* ---- the loops' side ---- */
+
+int store_put(struct store *store, const struct store_record *record, struct loop *loop, store_done done, void *ctx)
+{
+    struct store_job *job;
+    assert(done == NULL || loop != NULL);
+    int rv = store_job_new(&job, record);
+    if (rv != 0)
+        return rv;
+    job->loop = loop;
+    job->done = done;
+    job->ctx = ctx;
+    job->queued_at_us = now_us();
+    pthread_mutex_lock(&store->lock);
+    bool full = store->queue.len >= store->queue_max, first = store->queue.len == 0;
+    if (!full) {
+        list_append(&store->queue, job);
+        count(&store->queued_len, 1);
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (full) {
+        store_job_unref(job);
+        count(&store->dropped, 1);
+        return REIN_ELIMIT;
+    }
+    if (first)
+        pthread_cond_signal(&store->wake);
+    return 0;
+}
+
+bool store_is_healthy(struct store *store)
+{
+    return atomic_load(&store->healthy);
+}
+
+void store_stats(struct store *store, struct store_stats *out)
+{
+    *out = (struct store_stats){
+        .queued = store->queued_len,
+        .kept = store->kept_len,
+        .written = store->written,
+        .failed = store->failed,
+        .dropped = store->dropped,
+        .purged = store->purged,
+        .commits = store->commits,
+        .latency_sum_us = store->latency_sum_us,
+    };
+    for (size_t i = 0; i <= STORE_LATENCY_BOUNDS; i++)
+        out->latency[i] = store->latency[i];
+}
+
+/* ---- telling ---- */
+
+static void deliver(void *ctx)
+{
+    for (struct store_job *job = ctx, *next; job != NULL; job = next) {
+        next = job->notice;
+        job->done(job->ctx, job->rv);
+        store_job_unref(job);
+    }
+}
+
+/* Takes all notices of the first one's loop out of a chain, in order. */
+static struct store_job *take_loop(struct store_job **chain)
+{
+    struct store_job *taken = NULL, **end = &taken, **at = chain;
+    struct loop *loop = (*chain)->loop;
+    while (*at != NULL) {
+        struct store_job *job = *at;
+        if (job->loop != loop) {
+            at = &job->notice;
+            continue;
+        }
+        *at = job->notice;
+        job->notice = NULL;
+        *end = job;
+        end = &job->notice;
+    }
+    return taken;
+}
+
+static void drop_notices(struct store_job *chain)
+{
+    for (struct store_job *next; chain != NULL; chain = next) {
+        next = chain->notice;
+        store_job_unref(chain);
+    }
+}
+
+/* One post for each loop. What cannot be posted is left in store->untold. */
+static void tell(struct store *store)
+{
+    struct store_job *left = NULL, **end = &left;
+    while (store->untold != NULL) {
+        struct store_job *jobs = take_loop(&store->untold);
+        if (loop_post(jobs->loop, deliver, jobs) == 0)
+            continue;
+        for (*end = jobs; *end != NULL;)
+            end = &(*end)->notice;
+    }
+    store->untold = left;
+}
+
+/* Notes the outcome of each job of a list for those who wait for it. */
+static void settle(struct store *store, const struct job_list *list, int rv)
+{
+    struct store_job **end = &store->untold;
+    while (*end != NULL)
+        end = &(*end)->notice;
+    for (struct store_job *job = list->first; job != NULL; job = job->next) {
+        if (job->notified)
+            continue;
+        job->notified = true;
+        count(&store->failed, rv != 0);
+        if (job->done == NULL || store->leaving)
+            continue;
+        atomic_fetch_add_explicit(&job->refs, 1, memory_order_relaxed);
+        job->rv = rv;
+        job->notice = NULL;
+        *end = job;
+        end = &job->notice;
+    }
+    if (!store->leaving)
+        tell(store);
+}
+
+static void drop_all(struct job_list *list)
+{
+    while (list->first != NULL)
+        store_job_unref(list_pop(list));
+    list_clear(list);
+}
+
+/* ---- writing ---- */
+
+static void observe(struct store *store, const struct job_list *list)
+{
+    static const int64_t bounds[STORE_LATENCY_BOUNDS] = STORE_LATENCY_BOUNDS_US;
+    int64_t now = now_us();
+    count(&store->commits, 1);
+    count(&store->written, list->len);
+    for (const struct store_job *job = list->first; job != NULL; job = job->next) {
+        size_t i = 0;
+        while (i < STORE_LATENCY_BOUNDS && now - job->queued_at_us > bounds[i])
+            i++;
+        count(&store->latency[i], 1);
+        count(&store->latency_sum_us, (uint64_t)(now - job->queued_at_us));
+    }
+}
+
+static void set_healthy(struct store *store, bool healthy)
+{
+    bool was = atomic_exchange(&store->healthy, healthy);
+    if (was && !healthy)
+        log_error("store", "decisions cannot be written; trying again twice a second");
+    if (!was && healthy)
+        log_info("store", "decisions are written again");
+    if (!healthy)
+        store->retry_at_us = now_us() + RETRY_US;
+}
+
+/* Records of a failed commit wait for better times; when there are too many, the oldest go. */
+static void keep(struct store *store, struct job_list *list)
+{
+    while (list->first != NULL)
+        list_append(&store->kept, list_pop(list));
+    while (store->kept.len > store->queue_max) {
+        store_job_unref(list_pop(&store->kept));
+        count(&store->dropped, 1);
+    }
+    atomic_store(&store->kept_len, store->kept.len);
+}
+
+/* One record of a group cannot be written for its own sake: find it, write the others. */
+static int write_each(struct store *store, struct job_list *list)
+{
+    int rv = 0;
+    while (list->first != NULL && rv == 0) {
+        struct job_list one = {.first = NULL};
+        struct store_job *rest = list->first->next;
+        list_append(&one, list_pop(list));
+        int written = store_db_write(store->db, one.first);
+        if (written == 0 || written == REIN_EINVAL) {
+            if (written == 0)
+                observe(store, &one);
+            settle(store, &one, written);
+            count(&store->dropped, written != 0);
+            drop_all(&one);
+        } else {
+            one.first->next = rest; /* back to the front */
+            *list = (struct job_list){one.first, rest != NULL ? list->end : &one.first->next, list->len + 1};
+            rv = written;
+        }
+    }
+    return rv;
+}
+
+/* Writes a list in one transaction, tells, and disposes of it. */
+static void write_list(struct store *store, struct job_list *list)
+{
+    int rv = store_db_write(store->db, list->first);
+    if (rv == REIN_EINVAL)
+        rv = write_each(store, list);
+    if (rv != 0) {
+        set_healthy(store, false);
+        settle(store, list, rv);
+        keep(store, list);
+        return;
+    }
+    if (list->first != NULL)
+        observe(store, list);
+    set_healthy(store, true);
+    settle(store, list, 0);
+    drop_all(list);
+}
+
+/* Kept records go first: a newer record of the same request has to replace an older one. */
+static void write_batch(struct store *store, struct job_list *batch, bool last_chance)
+{
+    if (!store_is_healthy(store) && now_us() < store->retry_at_us && !last_chance) {
+        settle(store, batch, REIN_EIO);
+        keep(store, batch);
+        return;
+    }
+    struct job_list all = store->kept;
+    list_clear(&store->kept);
+    atomic_store(&store->kept_len, 0);
+    while (batch->first != NULL)
+        list_append(&all, list_pop(batch));
+    if (all.first != NULL)
+        write_list(store, &all);
+    else if (!store_is_healthy(store))
+        set_healthy(store, store_db_probe(store->db) == 0);
+}
+
+/* ---- the writer ---- */
+
+static void purge(struct store *store)
+{
+    uint64_t purged;
+    int rv = store_db_purge(store->db, &purged);
+    count(&store->purged, purged);
+    store->purge_at_us = now_us() + (rv > 0 ? PURGE_MORE_US : PURGE_IDLE_US);
+}
+
+static int64_t next_due(const struct store *store)
+{
+    int64_t due = store->purge_at_us;
+    if (!atomic_load(&store->healthy) && store->retry_at_us < due)
+        due = store->retry_at_us;
+    if (store->untold != NULL && now_us() + POST_RETRY_US < due)
+        due = now_us() + POST_RETRY_US;
+    return due;
+}
+
+/* Waits until something is queued or due. Takes all that is queued; false when the store is closing. */
+static bool wait_batch(struct store *store, struct job_list *batch)
+{
+    int64_t due = next_due(store);
+    struct timespec until = {due / 1000000, due % 1000000 * 1000};
+    pthread_mutex_lock(&store->lock);
+    while (store->queue.first == NULL && !store->closing && now_us() < due)
+        pthread_cond_timedwait(&store->wake, &store->lock, &until);
+    *batch = store->queue;
+    list_clear(&store->queue);
+    bool closing = store->closing;
+    pthread_mutex_unlock(&store->lock);
+    atomic_fetch_sub_explicit(&store->queued_len, batch->len, memory_order_relaxed);
+    return !closing;
+}
+
+static void *writer(void *ctx)
+{
+    struct store *store = ctx;
+    struct job_list batch;
+    pthread_setname_np(pthread_self(), "rein-store");
+    bool open = true;
+    while (open) {
+        open = wait_batch(store, &batch);
+        store->leaving = !open;
+        write_batch(store, &batch, !open);
+        if (store->untold != NULL && open)
+            tell(store);
+        if (open && store_is_healthy(store)) {
+            store_db_checkpoint(store->db);
+            if (now_us() >= store->purge_at_us)
+                purge(store);
+        } else if (store->purge_at_us <= now_us()) {
+            store->purge_at_us = now_us() + PURGE_IDLE_US;
+        }
+    }
+    return NULL;
+}
+
+/* ---- open and close ---- */
+
+static int start_thread(struct store *store)
+{
+    pthread_condattr_t attr;
+    sigset_t all, before;
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    /* Signals are the main thread's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&store->thread, NULL, writer, store);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        return 0;
+    log_error("store", "cannot start the writer: %s", strerror(rc));
+    pthread_cond_destroy(&store->wake);
+    pthread_mutex_destroy(&store->lock);
+    return REIN_EIO;
+}
+
+int store_open(struct store **out, const struct store_options *options)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        return REIN_ENOMEM;
+    store->queue_max = options->queue_max > 0 ? options->queue_max : STORE_QUEUE_MAX;
+    atomic_init(&store->healthy, true);
+    store->purge_at_us = now_us();
+    int rv = store_db_open(&store->db, options);
+    if (rv == 0)
+        rv = start_thread(store);
+    if (rv != 0) {
+        store_db_close(store->db);
+        free(store);
+        return rv;
+    }
+    *out = store;
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    pthread_mutex_lock(&store->lock);
+    store->closing = true;
+    pthread_mutex_unlock(&store->lock);
+    pthread_cond_signal(&store->wake);
+    pthread_join(store->thread, NULL);
+    if (store->kept.len > 0)
+        log_error("store", "%zu decisions could not be written", store->kept.len);
+    drop_all(&store->kept);
+    drop_notices(store->untold);
+    store_db_close(store->db);
+    pthread_cond_destroy(&store->wake);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}

@@ -1,0 +1,29 @@
+/* The writer's connection: the SQLite file, opened, migrated, written in groups, purged.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * SQLite's codes become ours here, logged once: REIN_EIO (disk full, I/O error, locked by another program),
+ * REIN_EINVAL (this record cannot be written), REIN_ENOMEM.
+ *
+ * Thread: one at a time; the writer's once it runs. */
+#ifndef SERVER_STORE_DB_H
+#define SERVER_STORE_DB_H
+
+#include "store_job.h"
+
+struct store_db;
+
+int store_db_open(struct store_db **out, const struct store_options *options) REIN_MUST_USE;
+void store_db_close(struct store_db *db); /* NULL is fine */
+
+/* Writes a chain of jobs (by `next`) in one transaction; when this returns 0 it is on the disk. On an error nothing of
+ * the chain is written. */
+int store_db_write(struct store_db *db, const struct store_job *first) REIN_MUST_USE;
+/* Commits a small fact, to see whether writing works. */
+int store_db_probe(struct store_db *db) REIN_MUST_USE;
+/* Moves the write-ahead log into the database if it has grown. */
+void store_db_checkpoint(struct store_db *db);
+/* Purges a small batch of what is older than it may be; *purged decisions went. Returns 1 if there may be more, 0 if
+ * not, negative on an error. */
+int store_db_purge(struct store_db *db, uint64_t *purged) REIN_MUST_USE;
+
+#endif

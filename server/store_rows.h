@@ -1,0 +1,21 @@
+/* The rows of one decision: prepared statements that insert or replace it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside a transaction of the caller's. Results are SQLite's; sqlite3_errmsg() of the connection has the message. */
+#ifndef SERVER_STORE_ROWS_H
+#define SERVER_STORE_ROWS_H
+
+#include "store_job.h"
+
+struct sqlite3;
+struct store_rows;
+
+/* Borrows the connection until store_rows_free. */
+int store_rows_new(struct store_rows **out, struct sqlite3 *sqlite) REIN_MUST_USE;
+void store_rows_free(struct store_rows *rows); /* NULL is fine */
+/* A first record of an id inserts, a later one replaces it with its attempts, findings and texts. */
+int store_rows_write(struct store_rows *rows, const struct store_job *job) REIN_MUST_USE;
+/* The transaction was rolled back: what was remembered of it is not in the database. */
+void store_rows_forget(struct store_rows *rows);
+
+#endif

@@ -1,0 +1,239 @@
+/* The policy's table: every key, its type, its default and one line on what it does.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include "rein/doc.h"
+
+/* The orders of these lists are those of the enums in rein.h or of the arrays in policy.c that read them. */
+static const char *const deliver_words[] = {"off", "instruct", "prefill", "auto", NULL};
+static const char *const when_words[] = {"never", "risky", "always", NULL};
+static const char *const show_words[] = {"hide", "stream", NULL};
+static const char *const release_words[] = {"stream", "sentence", "verdict", NULL};
+static const char *const answer_words[] = {"after_reasoning", NULL};
+static const char *const channel_words[] = {"prompt", "reasoning", "answer", "tool", NULL};
+static const char *const match_words[] = {"raw", "folded", NULL};
+static const char *const fallback_words[] = {"refuse", "cut_response", NULL};
+static const char *const finish_words[] = {"content_filter", "stop", NULL};
+static const char *const before_words[] = {"error", "reply", NULL};
+static const char *const log_words[] = {"none", "evidence", "redacted", "full", NULL};
+/* As enum rein_action, without "allow", which is no action to write. */
+static const char *const pattern_action_words[] = {"record", "cut_reasoning", "steer", "cut_response", "refuse", NULL};
+static const char *const rule_action_words[] = {"record", "redact", "cut_reasoning", "steer", "cut_response", "refuse",
+                                                NULL};
+
+#define PATTERN(pattern_path, pattern_about)                                                                           \
+    {.path = pattern_path, .type = REIN_TYPE_MAP, .about = pattern_about},                                             \
+        {.path = pattern_path ".action",                                                                               \
+         .type = REIN_TYPE_WORD,                                                                                       \
+         .flags = REIN_KEY_REQUIRED,                                                                                   \
+         .words = pattern_action_words,                                                                                \
+         .about = "what the pattern does when it is found"},                                                           \
+        {.path = pattern_path ".threshold",                                                                            \
+         .type = REIN_TYPE_NUMBER,                                                                                     \
+         .min = 0,                                                                                                     \
+         .max = 1,                                                                                                     \
+         .about = "the score from which it counts as found; without it the measured one is taken"},                    \
+        {.path = pattern_path ".shadow",                                                                               \
+         .type = REIN_TYPE_BOOL,                                                                                       \
+         .fallback = "false",                                                                                          \
+         .about = "judge and record, but do not act"}
+
+static const struct rein_key policy_keys[] = {
+    {.path = "", .type = REIN_TYPE_MAP, .about = "What to say first, what to look for, and what to do about it."},
+    {.path = "version",
+     .type = REIN_TYPE_INT,
+     .flags = REIN_KEY_REQUIRED,
+     .min = 1,
+     .max = 1,
+     .about = "the version of this format"},
+    {.path = "name",
+     .type = REIN_TYPE_NAME,
+     .flags = REIN_KEY_REQUIRED,
+     .about = "the name that routes, headers and decisions call it by"},
+
+    {.path = "prefix",
+     .type = REIN_TYPE_MAP,
+     .about = "the safe reasoning prefix; without this section none is delivered"},
+    {.path = "prefix.template",
+     .type = REIN_TYPE_NAME,
+     .fallback = "checklist",
+     .about = "the template that the reasoning shall open with"},
+    {.path = "prefix.deliver",
+     .type = REIN_TYPE_WORD,
+     .words = deliver_words,
+     .fallback = "auto",
+     .about = "prefill: the reasoning begins with it, or the request fails; instruct: an instruction asks for it; auto: "
+              "prefill where it is verified, else instruct; off: not at all"},
+    {.path = "prefix.when",
+     .type = REIN_TYPE_WORD,
+     .words = when_words,
+     .fallback = "risky",
+     .about = "always, only for prompts whose signals call them risky, or never"},
+    {.path = "prefix.show",
+     .type = REIN_TYPE_BOOL,
+     .fallback = "false",
+     .about = "whether the client sees the prefix as part of the reasoning"},
+
+    {.path = "reasoning", .type = REIN_TYPE_MAP, .about = "what becomes of the reasoning"},
+    {.path = "reasoning.show",
+     .type = REIN_TYPE_WORD,
+     .words = show_words,
+     .fallback = "stream",
+     .about = "stream: the client gets the reasoning; hide: it never does"},
+    {.path = "reasoning.release",
+     .type = REIN_TYPE_WORD,
+     .words = release_words,
+     .fallback = "sentence",
+     .about = "stream: judged by rules alone; sentence: a sentence goes out when it is whole and judged; verdict: all "
+              "goes out when the reasoning has ended"},
+    {.path = "answer", .type = REIN_TYPE_MAP, .about = "what becomes of the answer"},
+    {.path = "answer.release",
+     .type = REIN_TYPE_WORD,
+     .words = answer_words,
+     .fallback = "after_reasoning",
+     .about = "the answer goes out after the reasoning has its verdict"},
+
+    {.path = "patterns", .type = REIN_TYPE_MAP, .about = "the risky patterns of a trace; one that is left out is off"},
+    PATTERN("patterns.lack_of_safety_awareness",
+            "the reasoning to a harmful request never says that it is harmful"),
+    PATTERN("patterns.strong_vacillation", "the reasoning sees the harm, then weighs delivering the core of it"),
+    PATTERN("patterns.weak_vacillation",
+            "the reasoning rejects the core, but weighs keeping persona, scenario or tone; may only be recorded"),
+    PATTERN("patterns.harmful_additions", "a specific harmful method or step stands in the reasoning"),
+    {.path = "patterns.inconsistency", .type = REIN_TYPE_MAP, .about = "reasoning and answer decide differently"},
+    PATTERN("patterns.inconsistency.complies", "the reasoning refuses, the answer complies"),
+    PATTERN("patterns.inconsistency.refuses", "the reasoning accepts, the answer refuses"),
+
+    {.path = "rules", .type = REIN_TYPE_LIST, .max = 1000, .about = "content rules of your own"},
+    {.path = "rules[]", .type = REIN_TYPE_MAP, .about = "one rule: exactly one of literal, regex and builtin"},
+    {.path = "rules[].id",
+     .type = REIN_TYPE_NAME,
+     .flags = REIN_KEY_REQUIRED,
+     .about = "the name that findings call it by; unique in the policy"},
+    {.path = "rules[].channels",
+     .type = REIN_TYPE_WORDS,
+     .min = 1,
+     .words = channel_words,
+     .fallback = "[reasoning, answer, tool]",
+     .about = "where it looks; a rule on any channel of the response also looks at strings in unknown places"},
+    {.path = "rules[].literal",
+     .type = REIN_TYPE_TEXTS,
+     .flags = REIN_KEY_ONE_OR_MANY,
+     .min = 1,
+     .max = 1000,
+     .about = "words or phrases, one or a list"},
+    {.path = "rules[].regex",
+     .type = REIN_TYPE_TEXT,
+     .min = 1,
+     .max = 4096,
+     .about = "a regular expression"},
+    {.path = "rules[].builtin", .type = REIN_TYPE_NAME, .about = "a built-in matcher, such as card_number"},
+    {.path = "rules[].match",
+     .type = REIN_TYPE_WORD,
+     .words = match_words,
+     .about = "raw: the text as it is; folded: without differences of case, width, zero-width characters and look-alike "
+              "letters. Literals are folded unless this says otherwise, regexes and built-ins raw"},
+    {.path = "rules[].max_bytes",
+     .type = REIN_TYPE_INT,
+     .min = 1,
+     .max = 65536,
+     .about = "the longest match; needed where the rule itself has no bound"},
+    {.path = "rules[].action",
+     .type = REIN_TYPE_WORD,
+     .flags = REIN_KEY_REQUIRED,
+     .words = rule_action_words,
+     .about = "what a match does"},
+    {.path = "rules[].replacement",
+     .type = REIN_TYPE_TEXT,
+     .max = 256,
+     .fallback = "[redacted]",
+     .about = "what redact puts in the match's place"},
+    {.path = "rules[].shadow",
+     .type = REIN_TYPE_BOOL,
+     .fallback = "false",
+     .about = "judge and record, but do not act"},
+
+    {.path = "lexicons",
+     .type = REIN_TYPE_TEXTS,
+     .max = 64,
+     .fallback = "[english]",
+     .about = "the lexicons whose signals are looked for; the default is taken only where a pattern or `when: risky` "
+              "needs one"},
+
+    {.path = "steer", .type = REIN_TYPE_MAP, .about = "how a response is steered"},
+    {.path = "steer.template",
+     .type = REIN_TYPE_NAME,
+     .fallback = "corrective",
+     .about = "the template that a restart opens with"},
+    {.path = "steer.max_attempts",
+     .type = REIN_TYPE_INT,
+     .min = 1,
+     .max = 5,
+     .fallback = "2",
+     .about = "upstream calls in all, the first one counted"},
+    {.path = "steer.max_added_ms",
+     .type = REIN_TYPE_INT,
+     .min = 0,
+     .max = 600000,
+     .fallback = "10000",
+     .about = "no restart begins later than this after the first one was called for, in ms"},
+    {.path = "steer.fallback",
+     .type = REIN_TYPE_WORD,
+     .words = fallback_words,
+     .fallback = "refuse",
+     .about = "what is done when attempts or time have run out"},
+
+    {.path = "refusal", .type = REIN_TYPE_MAP, .about = "how a refusal is said"},
+    {.path = "refusal.message",
+     .type = REIN_TYPE_TEXT,
+     .min = 1,
+     .max = 2000,
+     .fallback = "I can't help with that.",
+     .about = "what the client reads"},
+    {.path = "refusal.finish_reason",
+     .type = REIN_TYPE_WORD,
+     .words = finish_words,
+     .fallback = "content_filter",
+     .about = "the finish_reason of a refused choice"},
+    {.path = "refusal.before_first_byte",
+     .type = REIN_TYPE_WORD,
+     .words = before_words,
+     .fallback = "error",
+     .about = "a prompt that is refused gets HTTP 400 with an error object, or a 200 that says the refusal"},
+
+    {.path = "hold", .type = REIN_TYPE_MAP, .about = "what may be held back"},
+    {.path = "hold.max_bytes",
+     .type = REIN_TYPE_INT,
+     .min = 1,
+     .max = 65536,
+     .fallback = "4096",
+     .about = "the longest text that a rule may hold back; a rule that could hold more is refused"},
+    {.path = "limits", .type = REIN_TYPE_MAP, .about = "ceilings"},
+    {.path = "limits.stream_bytes",
+     .type = REIN_TYPE_INT,
+     .min = 4096,
+     .max = 16 << 20,
+     .fallback = "262144",
+     .about = "events of one response that may be held at once, in bytes"},
+
+    {.path = "judges", .type = REIN_TYPE_LIST, .flags = REIN_KEY_LATER, .about = "external judges"},
+
+    {.path = "log", .type = REIN_TYPE_MAP, .about = "what a decision keeps"},
+    {.path = "log.text",
+     .type = REIN_TYPE_WORD,
+     .words = log_words,
+     .fallback = "evidence",
+     .about = "the text that is kept with a decision; evidence of secrets and personal data is masked"},
+    {.path = NULL},
+};
+
+const struct rein_schema *rein_schema_policy(void)
+{
+    static const struct rein_schema schema = {
+        "policy", "Policy",
+        "A policy says what the reasoning shall open with, which risky patterns and which content rules are looked for, "
+        "and what is done about what is found. Its version is a SHA-256 of what it resolves to, with its templates and "
+        "lexicons; comments, layout and the order of keys do not change it.",
+        policy_keys};
+    return &schema;
+}

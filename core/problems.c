@@ -1,0 +1,156 @@
+/* The list of what is wrong with documents: all of it at once, in the order of the files' lines.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arena.h"
+#include "doc.h"
+#include "heap.h"
+
+/* A file that is wrong in a thousand places has one problem: it is the wrong file. */
+enum { PROBLEMS_MAX = 1000, MESSAGE_MAX = 600, ARENA_MAX = 4 << 20 };
+
+struct rein_problems {
+    struct rein_problem *items;
+    size_t len, cap;
+    bool out_of_memory;
+    struct arena arena;
+};
+
+int rein_problems_new(struct rein_problems **out)
+{
+    struct rein_problems *problems = heap_new(1, sizeof(*problems));
+    if (problems == NULL)
+        return REIN_ENOMEM;
+    arena_init(&problems->arena, ARENA_MAX);
+    *out = problems;
+    return 0;
+}
+
+void rein_problems_free(struct rein_problems *problems)
+{
+    if (problems == NULL)
+        return;
+    arena_fini(&problems->arena);
+    heap_free(problems->items);
+    heap_free(problems);
+}
+
+size_t rein_problems_count(const struct rein_problems *problems)
+{
+    return problems->len;
+}
+
+const struct rein_problem *rein_problems_at(const struct rein_problems *problems, size_t i)
+{
+    return i < problems->len ? &problems->items[i] : NULL;
+}
+
+int rein_problems_result(const struct rein_problems *problems)
+{
+    if (problems->out_of_memory)
+        return REIN_ENOMEM;
+    return problems->len > 0 ? REIN_EPOLICY : 0;
+}
+
+static int compare(const struct rein_problem *a, const struct rein_problem *b)
+{
+    int by_file = strcmp(a->file, b->file);
+    if (by_file != 0)
+        return by_file;
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    return a->column == b->column ? 0 : a->column < b->column ? -1 : 1;
+}
+
+static bool is_same(const struct rein_problem *a, const struct rein_problem *b)
+{
+    return compare(a, b) == 0 && strcmp(a->key, b->key) == 0 && strcmp(a->message, b->message) == 0;
+}
+
+static bool has_room(struct rein_problems *problems)
+{
+    if (problems->len < problems->cap)
+        return true;
+    size_t cap = problems->cap > 0 ? problems->cap * 2 : 16;
+    struct rein_problem *items = heap_resize(problems->items, cap * sizeof(*items));
+    if (items == NULL)
+        return false;
+    problems->items = items;
+    problems->cap = cap;
+    return true;
+}
+
+static bool copy_texts(struct arena *arena, struct rein_problem *problem)
+{
+    problem->file = arena_copy(arena, problem->file, strlen(problem->file));
+    problem->key = arena_copy(arena, problem->key, strlen(problem->key));
+    problem->message = arena_copy(arena, problem->message, strlen(problem->message));
+    return problem->file != NULL && problem->key != NULL && problem->message != NULL;
+}
+
+static void insert(struct rein_problems *problems, struct rein_problem problem)
+{
+    size_t place = problems->len;
+    while (place > 0 && compare(&problems->items[place - 1], &problem) > 0)
+        place--;
+    for (size_t i = place; i > 0 && compare(&problems->items[i - 1], &problem) == 0; i--)
+        if (is_same(&problems->items[i - 1], &problem))
+            return;
+    if (!has_room(problems) || !copy_texts(&problems->arena, &problem)) {
+        problems->out_of_memory = true;
+        return;
+    }
+    memmove(&problems->items[place + 1], &problems->items[place], (problems->len - place) * sizeof(problem));
+    problems->items[place] = problem;
+    problems->len++;
+}
+
+/* Documents are quoted in messages, and a message may end on a terminal. */
+static void take_out_control_characters(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+static void add(struct rein_problems *problems, struct rein_problem problem, const char *format, va_list args)
+{
+    if (problems->len >= PROBLEMS_MAX)
+        return;
+    char message[MESSAGE_MAX];
+    vsnprintf(message, sizeof(message), format, args);
+    take_out_control_characters(message);
+    problem.message = message;
+    insert(problems, problem);
+}
+
+void rein_problems_add(struct rein_problems *problems, const char *file, unsigned line, unsigned column,
+                       const char *key, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add(problems, (struct rein_problem){file, line, column, key, NULL}, format, args);
+    va_end(args);
+}
+
+void rein_problems_node(struct rein_problems *problems, const struct rein_node *node, const char *path,
+                        const char *format, ...)
+{
+    char key[DOC_PATH_MAX];
+    const struct rein_node *at = path != NULL ? rein_node_get(node, path) : NULL;
+    if (at != NULL)
+        node = at;
+    doc_path(node, at == NULL ? path : NULL, key);
+    take_out_control_characters(key);
+    /* A map or list begins with its first child; its key is what a reader looks for. */
+    bool at_key = node->key != NULL && node->kind != REIN_NODE_TEXT;
+    va_list args;
+    va_start(args, format);
+    add(problems,
+        (struct rein_problem){node->file, at_key ? node->key_line : node->line,
+                              at_key ? node->key_column : node->column, key, NULL},
+        format, args);
+    va_end(args);
+}

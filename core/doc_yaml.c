@@ -122,8 +122,7 @@ static int new_node(struct reader *r, const yaml_event_t *event, enum rein_node_
 
 static bool wants_key(const struct reader *r)
 {
-    return r->depth > 0 && r->frames[r->depth - 1].node->kind == REIN_NODE_MAP &&
-           r->frames[r->depth - 1].key == NULL;
+    return r->depth > 0 && r->frames[r->depth - 1].node->kind == REIN_NODE_MAP && r->frames[r->depth - 1].key == NULL;
 }
 
 static int take_key(struct reader *r, const yaml_event_t *event)

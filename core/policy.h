@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "arena.h"
 #include "matcher.h"
 #include "pattern.h"
 #include "rein/rein.h"
@@ -34,7 +35,7 @@ struct rein_policy {
     struct policy_pattern patterns[REIN_PATTERNS];
     struct pattern_settings pattern_settings;
     struct signals *signals;
-    void *arena; /* owns the strings */
+    struct arena arena; /* owns the strings */
 };
 
 #endif

@@ -18,8 +18,8 @@ static const char *const before_words[] = {"error", "reply", NULL};
 static const char *const log_words[] = {"none", "evidence", "redacted", "full", NULL};
 /* As enum rein_action, without "allow", which is no action to write. */
 static const char *const pattern_action_words[] = {"record", "cut_reasoning", "steer", "cut_response", "refuse", NULL};
-static const char *const rule_action_words[] = {"record", "redact", "cut_reasoning", "steer", "cut_response", "refuse",
-                                                NULL};
+static const char *const rule_action_words[] = {"record", "redact", "cut_reasoning", "steer", "cut_response",
+                                                "refuse", NULL};
 
 #define PATTERN(pattern_path, pattern_about)                                                                           \
     {.path = pattern_path, .type = REIN_TYPE_MAP, .about = pattern_about},                                             \
@@ -33,10 +33,10 @@ static const char *const rule_action_words[] = {"record", "redact", "cut_reasoni
          .min = 0,                                                                                                     \
          .max = 1,                                                                                                     \
          .about = "the score from which it counts as found; without it the measured one is taken"},                    \
-        {.path = pattern_path ".shadow",                                                                               \
-         .type = REIN_TYPE_BOOL,                                                                                       \
-         .fallback = "false",                                                                                          \
-         .about = "judge and record, but do not act"}
+    {                                                                                                                  \
+        .path = pattern_path ".shadow", .type = REIN_TYPE_BOOL, .fallback = "false",                                   \
+        .about = "judge and record, but do not act"                                                                    \
+    }
 
 static const struct rein_key policy_keys[] = {
     {.path = "", .type = REIN_TYPE_MAP, .about = "What to say first, what to look for, and what to do about it."},
@@ -62,8 +62,9 @@ static const struct rein_key policy_keys[] = {
      .type = REIN_TYPE_WORD,
      .words = deliver_words,
      .fallback = "auto",
-     .about = "prefill: the reasoning begins with it, or the request fails; instruct: an instruction asks for it; auto: "
-              "prefill where it is verified, else instruct; off: not at all"},
+     .about =
+         "prefill: the reasoning begins with it, or the request fails; instruct: an instruction asks for it; auto: "
+         "prefill where it is verified, else instruct; off: not at all"},
     {.path = "prefix.when",
      .type = REIN_TYPE_WORD,
      .words = when_words,
@@ -94,8 +95,7 @@ static const struct rein_key policy_keys[] = {
      .about = "the answer goes out after the reasoning has its verdict"},
 
     {.path = "patterns", .type = REIN_TYPE_MAP, .about = "the risky patterns of a trace; one that is left out is off"},
-    PATTERN("patterns.lack_of_safety_awareness",
-            "the reasoning to a harmful request never says that it is harmful"),
+    PATTERN("patterns.lack_of_safety_awareness", "the reasoning to a harmful request never says that it is harmful"),
     PATTERN("patterns.strong_vacillation", "the reasoning sees the harm, then weighs delivering the core of it"),
     PATTERN("patterns.weak_vacillation",
             "the reasoning rejects the core, but weighs keeping persona, scenario or tone; may only be recorded"),
@@ -122,17 +122,14 @@ static const struct rein_key policy_keys[] = {
      .min = 1,
      .max = 1000,
      .about = "words or phrases, one or a list"},
-    {.path = "rules[].regex",
-     .type = REIN_TYPE_TEXT,
-     .min = 1,
-     .max = 4096,
-     .about = "a regular expression"},
+    {.path = "rules[].regex", .type = REIN_TYPE_TEXT, .min = 1, .max = 4096, .about = "a regular expression"},
     {.path = "rules[].builtin", .type = REIN_TYPE_NAME, .about = "a built-in matcher, such as card_number"},
     {.path = "rules[].match",
      .type = REIN_TYPE_WORD,
      .words = match_words,
-     .about = "raw: the text as it is; folded: without differences of case, width, zero-width characters and look-alike "
-              "letters. Literals are folded unless this says otherwise, regexes and built-ins raw"},
+     .about =
+         "raw: the text as it is; folded: without differences of case, width, zero-width characters and look-alike "
+         "letters. Literals are folded unless this says otherwise, regexes and built-ins raw"},
     {.path = "rules[].max_bytes",
      .type = REIN_TYPE_INT,
      .min = 1,
@@ -231,7 +228,8 @@ const struct rein_schema *rein_schema_policy(void)
 {
     static const struct rein_schema schema = {
         "policy", "Policy",
-        "A policy says what the reasoning shall open with, which risky patterns and which content rules are looked for, "
+        "A policy says what the reasoning shall open with, which risky patterns and which content rules are looked "
+        "for, "
         "and what is done about what is found. Its version is a SHA-256 of what it resolves to, with its templates and "
         "lexicons; comments, layout and the order of keys do not change it.",
         policy_keys};

@@ -82,11 +82,21 @@ static bool has_room(struct rein_problems *problems)
     return true;
 }
 
+/* Documents are quoted here, and a problem may end on a terminal: control characters go. */
+static const char *copy_text(struct arena *arena, const char *text)
+{
+    char *copy = arena_copy(arena, text, strlen(text));
+    for (char *at = copy; at != NULL && *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+    return copy;
+}
+
 static bool copy_texts(struct arena *arena, struct rein_problem *problem)
 {
-    problem->file = arena_copy(arena, problem->file, strlen(problem->file));
-    problem->key = arena_copy(arena, problem->key, strlen(problem->key));
-    problem->message = arena_copy(arena, problem->message, strlen(problem->message));
+    problem->file = copy_text(arena, problem->file);
+    problem->key = copy_text(arena, problem->key);
+    problem->message = copy_text(arena, problem->message);
     return problem->file != NULL && problem->key != NULL && problem->message != NULL;
 }
 
@@ -107,21 +117,12 @@ static void insert(struct rein_problems *problems, struct rein_problem problem)
     problems->len++;
 }
 
-/* Documents are quoted in messages, and a message may end on a terminal. */
-static void take_out_control_characters(char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 static void add(struct rein_problems *problems, struct rein_problem problem, const char *format, va_list args)
 {
     if (problems->len >= PROBLEMS_MAX)
         return;
     char message[MESSAGE_MAX];
     vsnprintf(message, sizeof(message), format, args);
-    take_out_control_characters(message);
     problem.message = message;
     insert(problems, problem);
 }
@@ -143,7 +144,6 @@ void rein_problems_node(struct rein_problems *problems, const struct rein_node *
     if (at != NULL)
         node = at;
     doc_path(node, at == NULL ? path : NULL, key);
-    take_out_control_characters(key);
     /* A map or list begins with its first child; its key is what a reader looks for. */
     bool at_key = node->key != NULL && node->kind != REIN_NODE_TEXT;
     va_list args;

@@ -56,7 +56,8 @@ static const struct rein_key *item_row(const struct rein_key *list)
 
 static void expects(struct rein_problems *problems, const struct rein_node *node, const char *what)
 {
-    static const char *const kinds[] = {[REIN_NODE_TEXT] = "text", [REIN_NODE_LIST] = "a list", [REIN_NODE_MAP] = "a map"};
+    static const char *const kinds[] = {
+        [REIN_NODE_TEXT] = "text", [REIN_NODE_LIST] = "a list", [REIN_NODE_MAP] = "a map"};
     if (doc_is_nothing(node))
         rein_problems_node(problems, node, NULL, "expects %s, but nothing stands here", what);
     else if (node->kind == REIN_NODE_TEXT)
@@ -76,8 +77,8 @@ static void check_text(const struct rein_node *node, const struct rein_key *row,
     if (node->kind != REIN_NODE_TEXT || doc_is_nothing(node))
         expects(problems, node, "text");
     else if (node->len < (size_t)row->min)
-        rein_problems_node(problems, node, NULL, row->min == 1 ? "must not be empty" : "must be at least %" PRId64 " bytes",
-                           row->min);
+        rein_problems_node(problems, node, NULL,
+                           row->min == 1 ? "must not be empty" : "must be at least %" PRId64 " bytes", row->min);
     else if (row->max > 0 && node->len > (size_t)row->max)
         rein_problems_node(problems, node, NULL, "must be at most %" PRId64 " bytes, not %zu", row->max, node->len);
 }
@@ -155,8 +156,8 @@ static void check_word(const struct rein_node *node, const struct rein_key *row,
     }
     const char *nearest = rein_nearest(node->text, row->words);
     if (nearest != NULL)
-        rein_problems_node(problems, node, NULL, "`%.*s` is not one of %s; did you mean `%s`?", QUOTED, node->text, words,
-                           nearest);
+        rein_problems_node(problems, node, NULL, "`%.*s` is not one of %s; did you mean `%s`?", QUOTED, node->text,
+                           words, nearest);
     else
         rein_problems_node(problems, node, NULL, "`%.*s` is not one of %s", QUOTED, node->text, words);
 }

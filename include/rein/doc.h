@@ -46,8 +46,8 @@ struct rein_key {
     const char *path; /* "rules[].id" */
     enum rein_type type;
     unsigned flags;
-    const char *fallback; /* the default, as it would stand in the file; NULL: none */
-    int64_t min, max;     /* max 0: no bound */
+    const char *fallback;           /* the default, as it would stand in the file; NULL: none */
+    int64_t min, max;               /* max 0: no bound */
     const char *const *words;       /* NULL-terminated */
     const char *const *later_words; /* published, not built yet */
     const char *instead;            /* not NULL: the key is refused, and this says what to use */
@@ -76,7 +76,7 @@ enum rein_node_kind { REIN_NODE_TEXT, REIN_NODE_LIST, REIN_NODE_MAP };
 /* Read-only outside the core; good as long as the document. */
 struct rein_node {
     enum rein_node_kind kind;
-    bool quoted; /* text: stood in quotes or in a block, so it is never a number, true or nothing */
+    bool quoted;                   /* text: stood in quotes or in a block, so it is never a number, true or nothing */
     unsigned line, column;         /* where the value begins, from 1 */
     unsigned key_line, key_column; /* where its key stands; 0 outside maps */
     const char *file;

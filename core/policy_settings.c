@@ -1,0 +1,101 @@
+/* A policy's plain settings: prefix, reasoning, steer, refusal, limits, log.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+
+#include "policy_load.h"
+
+static const char *keep(struct policy_loader *l, const char *text)
+{
+    return arena_copy(&l->policy->arena, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
+}
+
+/* The template that stands at `path`, of one of two kinds; NULL with a problem if there is none. */
+static const struct rein_node *find_template(struct policy_loader *l, const char *path, const char *kind,
+                                             const char *other_kind)
+{
+    const char *name = rein_node_text(l->root, path);
+    const struct rein_node *found = policy_library_find(l->templates, l->templates_len, name);
+    if (found == NULL) {
+        policy_library_missing(l, l->root, path, "template", name, l->templates, l->templates_len);
+        return NULL;
+    }
+    const char *is = rein_node_text(found, "kind");
+    if (is != NULL && strcmp(is, kind) != 0 && strcmp(is, other_kind) != 0)
+        rein_problems_node(l->problems, l->root, path, "the template `%s` is a %s, not a %s", name, is, kind);
+    return found;
+}
+
+static void load_prefix(struct policy_loader *l)
+{
+    struct rein_policy_settings *s = &l->policy->settings;
+    s->prefix.template_name = s->prefix.text = "";
+    s->prefix.when = REIN_WHEN_NEVER;
+    if (rein_node_get(l->root, "prefix") == NULL)
+        return;
+    s->prefix.deliver = (enum rein_delivery)rein_node_word(l->root, "prefix.deliver");
+    s->prefix.when = (enum rein_when)rein_node_word(l->root, "prefix.when");
+    s->prefix.show = rein_node_bool(l->root, "prefix.show");
+    l->prefix = find_template(l, "prefix.template", "prefix", "primer");
+    s->prefix.template_name = keep(l, rein_node_text(l->root, "prefix.template"));
+    s->prefix.text = keep(l, l->prefix != NULL ? rein_node_text(l->prefix, "text") : NULL);
+}
+
+static void load_reasoning(struct policy_loader *l)
+{
+    struct rein_policy_settings *s = &l->policy->settings;
+    s->reasoning.show = rein_node_word(l->root, "reasoning.show") == 1;
+    s->reasoning.release = (enum rein_release)rein_node_word(l->root, "reasoning.release");
+    if (s->prefix.show && !s->reasoning.show)
+        rein_problems_node(l->problems, l->root, "prefix.show",
+                           "the prefix is a part of the reasoning, and `reasoning.show` hides that");
+}
+
+static void load_steer(struct policy_loader *l)
+{
+    struct rein_policy_settings *s = &l->policy->settings;
+    s->steer.max_attempts = (unsigned)rein_node_int(l->root, "steer.max_attempts");
+    s->steer.max_added_ms = (unsigned)rein_node_int(l->root, "steer.max_added_ms");
+    s->steer.fallback = policy_action(l->root, "steer.fallback");
+    s->steer.corrective = "";
+    if (!s->may_steer && rein_node_get(l->root, "steer.template") == NULL)
+        return;
+    l->corrective = find_template(l, "steer.template", "corrective", "corrective");
+    s->steer.corrective = keep(l, l->corrective != NULL ? rein_node_text(l->corrective, "text") : NULL);
+    if (s->may_steer && s->steer.max_attempts < 2)
+        rein_problems_node(l->problems, l->root, "steer.max_attempts",
+                           "steering needs a second attempt: allow 2, or take another action than steer");
+}
+
+static void load_limits(struct policy_loader *l)
+{
+    struct rein_policy_settings *s = &l->policy->settings;
+    s->hold_max_bytes = (size_t)rein_node_int(l->root, "hold.max_bytes");
+    s->stream_max_bytes = (size_t)rein_node_int(l->root, "limits.stream_bytes");
+    if (s->stream_max_bytes < s->hold_max_bytes)
+        rein_problems_node(l->problems, l->root, "limits.stream_bytes", "must be at least hold.max_bytes, %zu",
+                           s->hold_max_bytes);
+}
+
+static void load_refusal(struct policy_loader *l)
+{
+    struct rein_policy_settings *s = &l->policy->settings;
+    s->refusal.message = keep(l, rein_node_text(l->root, "refusal.message"));
+    s->refusal.finish_reason = keep(l, rein_node_text(l->root, "refusal.finish_reason"));
+    s->refusal.reply_before_first_byte = rein_node_word(l->root, "refusal.before_first_byte") == 1;
+}
+
+int policy_load_settings(struct policy_loader *l)
+{
+    struct rein_policy_settings *s = &l->policy->settings;
+    load_prefix(l);
+    load_reasoning(l);
+    load_steer(l);
+    load_limits(l);
+    load_refusal(l);
+    s->log_text = (enum rein_keep_text)rein_node_word(l->root, "log.text");
+    s->name = keep(l, rein_node_text(l->root, "name"));
+    bool is_whole = s->name != NULL && s->prefix.template_name != NULL && s->prefix.text != NULL &&
+                    s->steer.corrective != NULL && s->refusal.message != NULL && s->refusal.finish_reason != NULL;
+    return is_whole ? 0 : REIN_ENOMEM;
+}

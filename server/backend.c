@@ -1,0 +1,83 @@
+/* See backend.h: the table of kinds, and the two plans that work everywhere.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct backend *const kinds[] = {
+    &backend_openai,
+};
+
+const struct backend *backend_find(const char *kind)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i]->kind, kind) == 0)
+            return kinds[i];
+    return NULL;
+}
+
+void backend_plan_fini(struct backend_plan *plan)
+{
+    json_decref(plan->kept);
+    json_decref(plan->call.body);
+    json_decref(plan->body);
+    plan->kept = plan->call.body = plan->body = NULL;
+}
+
+int backend_plan_plain(struct backend_plan *plan, const char *reason)
+{
+    json_decref(plan->body);
+    plan->body = request_upstream_body(plan->request);
+    if (plan->body == NULL)
+        return REIN_ENOMEM;
+    snprintf(plan->path, sizeof plan->path, "%s/chat/completions", plan->path_prefix);
+    plan->attempt = (struct rein_attempt){.delivery = REIN_DELIVER_OFF, .prefix = ""};
+    plan->is_raw = false;
+    plan->reason = reason;
+    return 0;
+}
+
+static bool is_system(const json_t *message)
+{
+    const char *role = json_string_value(json_object_get(message, "role"));
+    return strcmp(role, "system") == 0 || strcmp(role, "developer") == 0;
+}
+
+/* A conversation that has a system message keeps having exactly one, its own words first: many templates accept no
+ * second one, and the application's instructions stay what they were. */
+static int add_to_system(json_t *message, const char *text)
+{
+    json_t *content = json_object_get(message, "content");
+    if (json_is_array(content))
+        return json_array_append_new(content, json_pack("{ssss}", "type", "text", "text", text));
+    json_t *joined = json_sprintf("%s\n\n%s", json_string_value(content), text);
+    return joined == NULL ? -1 : json_object_set_new(message, "content", joined);
+}
+
+static int put_instruction(json_t *messages, const char *prefix)
+{
+    char *text = NULL;
+    if (asprintf(&text,
+                 "Begin your reasoning with the text between the two lines of dashes, word for word, and go on from "
+                 "there. Do not mention it in your answer.\n---\n%s\n---",
+                 prefix) < 0)
+        return REIN_ENOMEM;
+    json_t *first = json_array_get(messages, 0);
+    int rv = is_system(first)
+                 ? add_to_system(first, text)
+                 : json_array_insert_new(messages, 0, json_pack("{ssss}", "role", "system", "content", text));
+    free(text);
+    return rv < 0 ? REIN_ENOMEM : 0;
+}
+
+int backend_plan_instruct(struct backend_plan *plan, const char *reason)
+{
+    int rv = backend_plan_plain(plan, reason);
+    if (rv < 0)
+        return rv;
+    plan->attempt.delivery = REIN_DELIVER_INSTRUCT;
+    plan->attempt.prefix = plan->prefix;
+    return put_instruction(json_object_get(plan->body, "messages"), plan->prefix);
+}

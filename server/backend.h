@@ -1,0 +1,82 @@
+/* Kinds of upstream: how each is asked, and how a safe reasoning prefix reaches its model.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A kind is one file with one table of functions (backend_<kind>.c) and one line in backend.c. Its heart is a plan: a
+ * little machine that turns a checked request into the call whose response is the answer. A plan that has to look
+ * before it leaps (render the prompt, count its tokens) asks for calls of its own first:
+ *
+ *     backend_plan_init -> next -> BACKEND_CALL -> (the session makes plan->call) -> next -> ... -> BACKEND_READY
+ *                                                                                           or BACKEND_ASIDE
+ *
+ * BACKEND_READY: body, path and how the response is to be read are in the plan. BACKEND_ASIDE: prefill is not possible
+ * here, for plan->reason; the session falls back to `instruct`, or fails if the policy says `prefill`.
+ *
+ * Plans do no I/O and keep no state but their own. Thread: one at a time. */
+#ifndef SERVER_BACKEND_H
+#define SERVER_BACKEND_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "fields.h"
+#include "rein/rein.h"
+#include "request.h"
+
+enum backend_next { BACKEND_READY, BACKEND_CALL, BACKEND_ASIDE };
+
+/* A call that a plan wants made, and what came of it. */
+struct backend_call {
+    const char *method; /* static */
+    char path[128];     /* from the upstream's root: "/v1/models" */
+    json_t *body;       /* owned by the plan; NULL: none */
+};
+struct backend_reply {
+    unsigned status; /* 0: the call failed */
+    json_t *body;    /* borrowed; NULL: not JSON */
+};
+
+struct backend_plan {
+    /* given; borrowed */
+    const struct request *request;
+    const char *path_prefix; /* "/v1" unless configured */
+    const char *prefix;      /* the text that the reasoning shall begin with */
+    const char *shown;       /* a restart: the reasoning that the client already has, "" for none */
+    bool verified;           /* the session remembers that this upstream, model and prefix passed the check */
+
+    /* the plan's own */
+    unsigned stage;
+    json_t *kept; /* owned */
+    struct backend_call call;
+
+    /* made */
+    json_t *body;                /* for the upstream; owned */
+    char path[128];              /* from the upstream's root */
+    struct rein_attempt attempt; /* delivery, opened, continues_shown, delimiters; its prefix is `prefix` */
+    bool is_raw;                 /* the response is in completions form, to be rebuilt in the client's dialect */
+    bool checked;                /* the check was made just now: worth remembering */
+    const char *reason;          /* why this delivery: "instruct_only", "verified", "tools", ...; static */
+};
+
+struct backend {
+    const char *kind;
+    bool can_prefill;
+    struct field_table fields; /* rows of its own, before fields_common */
+    /* The next step of a prefill plan. NULL if the kind can not prefill. `reply` is NULL on the first call. REIN_ENOMEM
+     * is the only error. */
+    int (*next)(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out);
+};
+
+/* NULL if there is no such kind. */
+const struct backend *backend_find(const char *kind);
+
+void backend_plan_fini(struct backend_plan *plan);
+
+/* The plan with no prefix at all: the request as it is. */
+int backend_plan_plain(struct backend_plan *plan, const char *reason) REIN_MUST_USE;
+/* The plan that asks for the prefix in words, in the conversation's system message; possible everywhere. */
+int backend_plan_instruct(struct backend_plan *plan, const char *reason) REIN_MUST_USE;
+
+/* The entries of the table. */
+extern const struct backend backend_openai;
+
+#endif

@@ -1,0 +1,36 @@
+/* The commands of `rein`, one function each, and what they share.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A command gets its own words: argv[0] is the command. It returns the exit status of the process. Main thread. */
+#ifndef SERVER_CLI_H
+#define SERVER_CLI_H
+
+#include "rein/rein.h"
+
+/* Exit statuses, the same for every command. */
+enum cli_status {
+    CLI_OK = 0,
+    CLI_FAILED = 1, /* it was tried and did not work: a port in use, a store that can not be opened */
+    CLI_USAGE = 2,  /* the command line is wrong */
+    CLI_CONFIG = 3, /* a config, policy, template or lexicon has errors */
+};
+
+struct cli_command {
+    const char *name;
+    const char *summary; /* one line */
+    const char *help;    /* all of `--help` */
+    int (*run)(int argc, char **argv);
+};
+
+extern const struct cli_command cli_serve;
+extern const struct cli_command cli_check;
+extern const struct cli_command cli_key;
+extern const struct cli_command cli_demo_upstream;
+
+/* Says on stderr what is wrong with the command line; returns CLI_USAGE. */
+int cli_usage(const struct cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes each problem on stderr, one a line: "file:line:column: key: message". */
+void cli_print_problems(const struct rein_problems *problems);
+
+#endif

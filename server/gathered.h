@@ -1,0 +1,20 @@
+/* Bytes that are gathered before they mean something: an unstreamed answer, an upstream's error, a list of models.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SERVER_GATHERED_H
+#define SERVER_GATHERED_H
+
+#include <stddef.h>
+
+#include "rein/rein.h"
+
+/* Zeroed is empty. */
+struct gathered {
+    char *data; /* NULL or NUL-terminated; good until the next add */
+    size_t len, cap;
+};
+
+/* REIN_ELIMIT (more than `limit` in all) and REIN_ENOMEM leave all as it was. */
+int gathered_add(struct gathered *g, const char *data, size_t len, size_t limit) REIN_MUST_USE;
+void gathered_clear(struct gathered *g);
+
+#endif

@@ -1,0 +1,164 @@
+/* See models.h. An upstream that does not answer is left out; names that a route spells out are listed all the same.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "models.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gathered.h"
+#include "log.h"
+#include "reply.h"
+
+enum { LIST_BYTES_MAX = 1 << 20, MODELS_MAX = 1000, ANSWER_MS = 5000 };
+
+struct models {
+    struct responder responder; /* first: the exchange's user */
+    struct worker *worker;
+    struct exchange *x;
+    struct config *config;
+    size_t next; /* upstream to ask */
+    struct upstream_call *call;
+    unsigned status;
+    struct gathered body;
+    json_t *found; /* name -> the model's object */
+};
+
+static void ask_next(struct models *m);
+
+static void add(struct models *m, const char *name, const char *owner)
+{
+    if (json_object_size(m->found) < MODELS_MAX && json_object_get(m->found, name) == NULL)
+        json_object_set_new(m->found, name,
+                            json_pack("{sssssiss}", "id", name, "object", "model", "created", 0, "owned_by", owner));
+}
+
+static void add_spelled_out(struct models *m)
+{
+    for (size_t i = 0; i < m->config->routes_len; i++) {
+        const struct config_route *route = &m->config->routes[i];
+        for (size_t k = 0; k < route->models_len; k++)
+            if (strchr(route->models[k], '*') == NULL)
+                add(m, route->models[k], route->upstream->name);
+    }
+}
+
+/* A model counts only where a request for it would go to this very upstream. */
+static void add_offered(struct models *m, const struct config_upstream *upstream)
+{
+    json_t *tree = m->body.len > 0 ? json_loadb(m->body.data, m->body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    size_t i;
+    json_t *model;
+    json_array_foreach(json_object_get(tree, "data"), i, model)
+    {
+        const char *name = json_string_value(json_object_get(model, "id"));
+        const struct config_route *route = name != NULL ? config_route_for(m->config, name) : NULL;
+        if (route != NULL && route->upstream == upstream)
+            add(m, name, upstream->name);
+    }
+    json_decref(tree);
+}
+
+static void models_free(struct models *m)
+{
+    json_decref(m->found);
+    config_unref(m->config);
+    gathered_clear(&m->body);
+    free(m);
+}
+
+static void answer(struct models *m)
+{
+    const char *name;
+    json_t *model, *list = json_array();
+    add_spelled_out(m);
+    json_object_foreach(m->found, name, model) json_array_append(list, model);
+    reply_json(m->x, 200, json_pack("{ssso}", "object", "list", "data", list), NULL);
+}
+
+static void on_head(void *ctx, const struct upstream_response *response)
+{
+    ((struct models *)ctx)->status = response->status;
+}
+
+static void on_data(void *ctx, const char *data, size_t len)
+{
+    struct models *m = ctx;
+    if (gathered_add(&m->body, data, len, LIST_BYTES_MAX) < 0)
+        m->status = 0; /* what is too large to keep is as good as no list */
+}
+
+static void on_end(void *ctx, enum upstream_end end, const char *message)
+{
+    struct models *m = ctx;
+    const struct config_upstream *upstream = &m->config->upstreams[m->next - 1];
+    m->call = NULL;
+    if (end == UPSTREAM_WHOLE && m->status == 200)
+        add_offered(m, upstream);
+    else
+        log_warn("models", "upstream %s gives no list: %s", upstream->name, message != NULL ? message : "");
+    ask_next(m);
+}
+
+static int ask(struct models *m, const struct config_upstream *upstream)
+{
+    static const struct upstream_handler handler = {on_head, on_data, on_end};
+    char *url = NULL, *authorization = NULL;
+    if (asprintf(&url, "%s%s/models", upstream->url, upstream->path_prefix) < 0)
+        return REIN_ENOMEM;
+    if (upstream->api_key != NULL && asprintf(&authorization, "Bearer %s", upstream->api_key) < 0) {
+        free(url);
+        return REIN_ENOMEM;
+    }
+    struct upstream_header headers[] = {
+        {"accept", "application/json"}, {authorization != NULL ? "authorization" : NULL, authorization}, {NULL, NULL}};
+    struct upstream_request request = {.method = "GET",
+                                       .url = url,
+                                       .headers = headers,
+                                       .connect_ms = ANSWER_MS,
+                                       .first_byte_ms = ANSWER_MS,
+                                       .idle_ms = ANSWER_MS,
+                                       .body_max = LIST_BYTES_MAX};
+    int rv = upstream_start(&m->call, m->worker->pool, &request, &handler, m);
+    if (authorization != NULL)
+        explicit_bzero(authorization, strlen(authorization));
+    free(authorization);
+    free(url);
+    return rv;
+}
+
+static void ask_next(struct models *m)
+{
+    while (m->next < m->config->upstreams_len) {
+        gathered_clear(&m->body);
+        m->status = 0;
+        if (ask(m, &m->config->upstreams[m->next++]) == 0)
+            return;
+    }
+    answer(m);
+}
+
+static void on_closed(struct responder *responder, bool gone)
+{
+    struct models *m = (struct models *)responder;
+    (void)gone;
+    if (m->call != NULL)
+        upstream_cancel(m->call);
+    models_free(m);
+}
+
+void models_start(struct worker *worker, struct exchange *x)
+{
+    struct models *m = calloc(1, sizeof *m);
+    json_t *found = json_object();
+    if (m == NULL || found == NULL) {
+        json_decref(found);
+        free(m);
+        exchange_abort(x);
+        return;
+    }
+    *m = (struct models){
+        .responder = {NULL, on_closed}, .worker = worker, .x = x, .config = config_ref(worker->config), .found = found};
+    exchange_set_user(x, &m->responder);
+    ask_next(m);
+}

@@ -1,0 +1,14 @@
+/* GET /v1/models: what the routes' upstreams offer, as far as a route serves it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Thread: the worker's. */
+#ifndef SERVER_MODELS_H
+#define SERVER_MODELS_H
+
+#include "front.h"
+#include "worker.h"
+
+/* Takes over the exchange: asks each upstream once, one after the other, within bounds, and answers. */
+void models_start(struct worker *worker, struct exchange *x);
+
+#endif

@@ -1,0 +1,396 @@
+/* See request.h: reading and checking. What is judged of a request is in request_texts.c.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODEL_NAME_MAX 256
+
+/* ---- saying what is wrong ---- */
+
+__attribute__((format(printf, 4, 5))) static int reject(struct request_error *err, const char *code, const char *param,
+                                                        const char *format, ...)
+{
+    va_list args;
+    err->code = code;
+    snprintf(err->param, sizeof err->param, "%s", param);
+    va_start(args, format);
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    return REIN_EFORMAT;
+}
+
+static int reject_type(struct request_error *err, const char *param, const char *wanted)
+{
+    return reject(err, "invalid_type", param, "'%s' must be %s.", param, wanted);
+}
+
+static int reject_field(struct request_error *err, const char *param, const struct field *field)
+{
+    if (field == NULL)
+        return reject(err, "unknown_field", param, "The field '%s' is not known and is not passed on.", param);
+    return reject(err, "field_not_accepted", param, "The field '%s' is not accepted: it %s.", param, field->why);
+}
+
+/* ---- JSON as a whole ---- */
+
+/* The parser recurses, so depth is measured before it runs. Malformed text is the parser's business. */
+static bool is_too_deep(const char *text, size_t len, size_t limit)
+{
+    size_t depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (quoted) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                quoted = false;
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > limit)
+                return true;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+static int reject_json(struct request_error *err, const json_error_t *where)
+{
+    enum json_error_code code = json_error_code(where);
+    if (code == json_error_out_of_memory)
+        return REIN_ENOMEM;
+    if (code == json_error_duplicate_key)
+        return reject(err, "duplicate_key", "", "The body has a key twice in one object (line %d, column %d).",
+                      where->line, where->column);
+    return reject(err, "invalid_json", "", "The body is not valid JSON (line %d, column %d).", where->line,
+                  where->column);
+}
+
+static int load(json_t **out, struct rein_source body, size_t depth, struct request_error *err)
+{
+    json_error_t where;
+    if (is_too_deep(body.text, body.len, depth))
+        return reject(err, "too_deep", "", "The body is nested deeper than %zu levels.", depth);
+    json_t *tree = json_loadb(body.text, body.len, JSON_REJECT_DUPLICATES, &where);
+    if (tree == NULL)
+        return reject_json(err, &where);
+    if (!json_is_object(tree)) {
+        json_decref(tree);
+        return reject(err, "invalid_json", "", "The body must be a JSON object.");
+    }
+    *out = tree;
+    return 0;
+}
+
+/* Clients write null for "not set"; so it is taken out before anything is checked. */
+static void drop_nulls(json_t *object)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(object, next, key, value) if (json_is_null(value)) json_object_del(object, key);
+}
+
+/* ---- messages ---- */
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (strcmp(word, *words) == 0)
+            return true;
+    return false;
+}
+
+static int check_part(const json_t *part, const char *where, struct request_error *err)
+{
+    static const char *const keys[] = {"type", "text", "refusal", "cache_control", NULL};
+    const char *type = json_string_value(json_object_get(part, "type"));
+    if (type == NULL)
+        return reject_type(err, where, "an object with a 'type'");
+    bool is_text = strcmp(type, "text") == 0;
+    if (!is_text && strcmp(type, "refusal") != 0)
+        return reject(err, "unsupported_content", where,
+                      "Only parts of type 'text' are accepted: others can not be judged.");
+    if (!json_is_string(json_object_get(part, is_text ? "text" : "refusal")))
+        return reject(err, "invalid_type", where, "A part of type '%s' needs its text.", is_text ? "text" : "refusal");
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)part, key, value) if (!is_one_of(key, keys)) return reject_field(err, where, NULL);
+    return 0;
+}
+
+static int check_content(const json_t *content, const char *role, const char *where, struct request_error *err)
+{
+    if (json_is_string(content))
+        return 0;
+    if (content == NULL && strcmp(role, "assistant") == 0)
+        return 0;
+    if (!json_is_array(content) || json_array_size(content) == 0)
+        return reject_type(err, where, "a string or an array of text parts");
+    size_t i;
+    json_t *part;
+    json_array_foreach(content, i, part)
+    {
+        char param[80];
+        snprintf(param, sizeof param, "%s[%zu]", where, i);
+        int rv = check_part(part, param, err);
+        if (rv < 0)
+            return rv;
+    }
+    return 0;
+}
+
+/* Refuses what the table refuses and takes out what it drops. `prefix` names the object in errors. */
+static int check_keys(json_t *object, const struct field_table *kind, const struct field_table *common,
+                      const char *prefix, struct request_error *err)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(object, next, key, value)
+    {
+        const struct field *field = kind != NULL ? field_find(kind, key) : NULL;
+        if (field == NULL)
+            field = field_find(common, key);
+        if (field == NULL || field->rule == FIELD_DENY) {
+            char param[96];
+            snprintf(param, sizeof param, "%s%.60s", prefix, key);
+            return reject_field(err, param, field);
+        }
+        if (field->rule == FIELD_DROP)
+            json_object_del(object, key);
+    }
+    return 0;
+}
+
+static int check_message(json_t *message, size_t i, struct request_error *err)
+{
+    static const char *const roles[] = {"system", "developer", "user", "assistant", "tool", "function", NULL};
+    char prefix[48], param[64];
+    snprintf(param, sizeof param, "messages[%zu]", i);
+    if (!json_is_object(message))
+        return reject_type(err, param, "an object");
+    drop_nulls(message);
+    snprintf(prefix, sizeof prefix, "messages[%zu].", i);
+    int rv = check_keys(message, NULL, &fields_message, prefix, err);
+    if (rv < 0)
+        return rv;
+    const char *role = json_string_value(json_object_get(message, "role"));
+    snprintf(param, sizeof param, "messages[%zu].role", i);
+    if (role == NULL || !is_one_of(role, roles))
+        return reject_type(err, param, "one of system, developer, user, assistant, tool");
+    snprintf(param, sizeof param, "messages[%zu].content", i);
+    return check_content(json_object_get(message, "content"), role, param, err);
+}
+
+static int check_messages(json_t *messages, size_t limit, struct request_error *err)
+{
+    if (!json_is_array(messages) || json_array_size(messages) == 0)
+        return reject_type(err, "messages", "an array with at least one message");
+    size_t len = json_array_size(messages);
+    if (len > limit)
+        return reject(err, "too_many", "messages", "There are %zu messages; at most %zu are accepted.", len, limit);
+    for (size_t i = 0; i < len; i++) {
+        int rv = check_message(json_array_get(messages, i), i, err);
+        if (rv < 0)
+            return rv;
+    }
+    const json_t *last = json_array_get(messages, len - 1);
+    if (strcmp(json_string_value(json_object_get(last, "role")), "assistant") != 0)
+        return 0;
+    char param[48];
+    snprintf(param, sizeof param, "messages[%zu]", len - 1);
+    return reject(err, "field_not_accepted", param,
+                  "A conversation may not end with a turn of the assistant: it puts text into the model's own turn.");
+}
+
+/* ---- the other fields that pass, but not with every value ---- */
+
+static int check_model(struct request *r, struct request_error *err)
+{
+    const json_t *model = json_object_get(r->body, "model");
+    if (!json_is_string(model) || json_string_length(model) == 0)
+        return reject_type(err, "model", "a non-empty string");
+    if (json_string_length(model) > MODEL_NAME_MAX)
+        return reject(err, "too_long", "model", "'model' is longer than %d bytes.", MODEL_NAME_MAX);
+    r->model = json_string_value(model);
+    return 0;
+}
+
+static int check_stream(struct request *r, struct request_error *err)
+{
+    const json_t *stream = json_object_get(r->body, "stream");
+    if (stream != NULL && !json_is_boolean(stream))
+        return reject_type(err, "stream", "a boolean");
+    r->stream = json_is_true(stream);
+    json_t *options = json_object_get(r->body, "stream_options");
+    if (options == NULL)
+        return 0;
+    if (!json_is_object(options))
+        return reject_type(err, "stream_options", "an object");
+    if (!r->stream)
+        return reject(err, "field_not_accepted", "stream_options", "'stream_options' needs 'stream': true.");
+    static const struct field rows[] = {{"include_obfuscation", FIELD_DROP, NULL}, {"include_usage", FIELD_PASS, NULL}};
+    static const struct field_table table = {rows, 2};
+    drop_nulls(options);
+    int rv = check_keys(options, NULL, &table, "stream_options.", err);
+    if (rv < 0)
+        return rv;
+    const json_t *usage = json_object_get(options, "include_usage");
+    if (usage != NULL && !json_is_boolean(usage))
+        return reject_type(err, "stream_options.include_usage", "a boolean");
+    r->wants_usage = json_is_true(usage);
+    return 0;
+}
+
+static int check_choices(struct request *r, size_t limit, struct request_error *err)
+{
+    const json_t *n = json_object_get(r->body, "n");
+    r->choices = 1;
+    if (n == NULL)
+        return 0;
+    if (!json_is_integer(n) || json_integer_value(n) < 1)
+        return reject_type(err, "n", "a positive integer");
+    if ((size_t)json_integer_value(n) > limit)
+        return reject(err, "too_many", "n", "At most %zu choices are accepted.", limit);
+    r->choices = (unsigned)json_integer_value(n);
+    return 0;
+}
+
+static int check_tools(struct request *r, size_t limit, struct request_error *err)
+{
+    static const char *const names[] = {"tools", "functions"};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *tools = json_object_get(r->body, names[i]);
+        if (tools == NULL)
+            continue;
+        if (!json_is_array(tools))
+            return reject_type(err, names[i], "an array");
+        if (json_array_size(tools) > limit)
+            return reject(err, "too_many", names[i], "There are %zu %s; at most %zu are accepted.",
+                          json_array_size(tools), names[i], limit);
+        r->has_tools = r->has_tools || json_array_size(tools) > 0;
+    }
+    return 0;
+}
+
+static int check_format(struct request *r, struct request_error *err)
+{
+    static const char *const types[] = {"text", "json_object", "json_schema", NULL};
+    const json_t *format = json_object_get(r->body, "response_format");
+    if (format == NULL)
+        return 0;
+    const char *type = json_string_value(json_object_get(format, "type"));
+    if (type == NULL || !is_one_of(type, types))
+        return reject_type(err, "response_format.type", "one of text, json_object, json_schema");
+    r->has_format = strcmp(type, "text") != 0;
+    return 0;
+}
+
+/* A delimiter of reasoning as a stop string takes away the mark by which the end of the reasoning is known. */
+static bool is_delimiter(const char *text)
+{
+    static const char *const marks[] = {"<think", "</think", "think>", "THINK]", "<|", "|>", "thought>", "\u25b7"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strcasestr(text, marks[i]) != NULL)
+            return true;
+    return false;
+}
+
+static int check_stop(const json_t *stop, struct request_error *err)
+{
+    size_t len = json_is_array(stop) ? json_array_size(stop) : 1;
+    for (size_t i = 0; stop != NULL && i < len; i++) {
+        const json_t *one = json_is_array(stop) ? json_array_get(stop, i) : stop;
+        if (!json_is_string(one))
+            return reject_type(err, "stop", "a string or an array of strings");
+        if (is_delimiter(json_string_value(one)))
+            return reject(err, "field_not_accepted", "stop", "A delimiter of reasoning is not accepted in 'stop'.");
+    }
+    return 0;
+}
+
+static int check_values(const struct request *r, struct request_error *err)
+{
+    const json_t *effort = json_object_get(r->body, "reasoning_effort");
+    if (effort != NULL && !json_is_string(effort))
+        return reject_type(err, "reasoning_effort", "a string");
+    if (effort != NULL && strcmp(json_string_value(effort), "none") == 0)
+        return reject(err, "field_not_accepted", "reasoning_effort",
+                      "'reasoning_effort': \"none\" is not accepted: it %s.",
+                      "turns off the reasoning that is watched");
+    size_t i;
+    json_t *modality;
+    json_array_foreach(json_object_get(r->body, "modalities"), i, modality)
+    {
+        const char *name = json_string_value(modality);
+        if (name == NULL || strcmp(name, "text") != 0)
+            return reject(err, "unsupported_content", "modalities", "Only the modality 'text' can be judged.");
+    }
+    return check_stop(json_object_get(r->body, "stop"), err);
+}
+
+static int check(struct request *r, const struct config_limits *limits, struct request_error *err)
+{
+    int rv;
+    drop_nulls(r->body);
+    if ((rv = check_model(r, err)) < 0 || (rv = check_stream(r, err)) < 0 ||
+        (rv = check_choices(r, limits->choices, err)) < 0 || (rv = check_tools(r, limits->tools, err)) < 0 ||
+        (rv = check_format(r, err)) < 0 || (rv = check_values(r, err)) < 0)
+        return rv;
+    return check_messages(json_object_get(r->body, "messages"), limits->messages, err);
+}
+
+/* ---- the whole ---- */
+
+int request_parse(struct request **out, struct rein_source body, const struct config_limits *limits,
+                  struct request_error *err)
+{
+    struct request *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return REIN_ENOMEM;
+    int rv = load(&r->body, body, limits->json_depth, err);
+    if (rv == 0)
+        rv = check(r, limits, err);
+    if (rv < 0) {
+        request_free(r);
+        return rv;
+    }
+    *out = r;
+    return 0;
+}
+
+void request_free(struct request *request)
+{
+    if (request == NULL)
+        return;
+    json_decref(request->body);
+    free(request);
+}
+
+int request_check_fields(struct request *request, const struct field_table *kind, struct request_error *err)
+{
+    return check_keys(request->body, kind, &fields_common, "", err);
+}
+
+json_t *request_upstream_body(const struct request *request)
+{
+    json_t *body = json_copy(request->body);
+    json_t *messages = json_deep_copy(json_object_get(request->body, "messages"));
+    if (body == NULL || messages == NULL || json_object_set_new(body, "messages", messages) < 0) {
+        json_decref(body);
+        return NULL;
+    }
+    if (request->stream && json_object_set_new(body, "stream_options", json_pack("{sb}", "include_usage", 1)) < 0) {
+        json_decref(body);
+        return NULL;
+    }
+    return body;
+}

@@ -1,0 +1,53 @@
+/* A client's chat request: read, checked, judged, and made into what an upstream gets.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The upstream's body is built from the parsed tree, never from the client's bytes: what was judged is what is sent.
+ *
+ * Thread: one at a time. */
+#ifndef SERVER_REQUEST_H
+#define SERVER_REQUEST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config.h"
+#include "fields.h"
+#include "rein/rein.h"
+
+/* What is wrong with a request: an HTTP 400 in the words of the OpenAI API. */
+struct request_error {
+    const char *code; /* static */
+    char param[96];   /* "messages[2].content"; "" if no one field is to blame */
+    char message[240];
+};
+
+struct request {
+    json_t *body;      /* as the client sent it, checked; owned */
+    const char *model; /* borrowed from body, like all below */
+    bool stream;
+    bool wants_usage; /* of a stream: the client asked for the usage event */
+    bool has_tools;
+    bool has_format; /* response_format asks for JSON */
+    unsigned choices;
+};
+
+/* Reads and checks what holds for every upstream. REIN_EFORMAT (with `err` filled) or REIN_ENOMEM. Returns owned. */
+int request_parse(struct request **out, struct rein_source body, const struct config_limits *limits,
+                  struct request_error *err) REIN_MUST_USE;
+void request_free(struct request *request);
+
+/* Applies the table of the upstream's kind (NULL: none of its own), then the common one: refuses or drops fields.
+ * REIN_EFORMAT with `err` filled. */
+int request_check_fields(struct request *request, const struct field_table *kind,
+                         struct request_error *err) REIN_MUST_USE;
+
+/* Gives every text of the request to the trace: all messages, whatever their role, all their parts, tool definitions
+ * and whatever else holds a string. */
+int request_judge(const struct request *request, struct rein_trace *trace) REIN_MUST_USE;
+
+/* A tree of its own for one upstream call: messages may be changed without touching the request. A stream asks for its
+ * usage, always. Returns owned, NULL when out of memory. */
+json_t *request_upstream_body(const struct request *request) REIN_MUST_USE;
+
+#endif

@@ -1,0 +1,124 @@
+/* See routes.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "routes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "models.h"
+#include "reply.h"
+#include "session.h"
+#include "worker.h"
+
+struct path {
+    const char *path;
+    const char *method;
+    bool is_open; /* needs no key */
+    bool has_body;
+    void (*serve)(struct worker *worker, struct exchange *x);
+};
+
+/* ---- health ---- */
+
+static void serve_health(struct worker *worker, struct exchange *x)
+{
+    (void)worker;
+    reply_json(x, 200, json_pack("{ss}", "status", "ok"), NULL);
+}
+
+/* Ready is who would accept a request now. */
+static void serve_ready(struct worker *worker, struct exchange *x)
+{
+    bool healthy = store_is_healthy(worker->sessions.store);
+    bool store_ok = healthy || worker->config->store.on_error == CONFIG_STORE_SERVE;
+    bool ready = store_ok && !worker->draining && worker->config->policies_len > 0;
+    reply_json(x, ready ? 200 : 503,
+               json_pack("{sssbsbsI}", "status", ready ? "ready" : "not_ready", "store", healthy, "draining",
+                         worker->draining, "policies", (json_int_t)worker->config->policies_len),
+               NULL);
+}
+
+/* ---- the API ---- */
+
+static void serve_chat(struct worker *worker, struct exchange *x)
+{
+    session_start(&worker->sessions, x, worker->config, NULL);
+}
+
+static const struct path paths[] = {
+    {"/v1/chat/completions", "POST", false, true, serve_chat},
+    {"/v1/models", "GET", false, false, models_start},
+    {"/healthz", "GET", true, false, serve_health},
+    {"/readyz", "GET", true, false, serve_ready},
+};
+
+static const struct path *find(const char *path)
+{
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (strcmp(paths[i].path, path) == 0)
+            return &paths[i];
+    return NULL;
+}
+
+/* ---- the head of a request ---- */
+
+static bool refuse(struct exchange *x, unsigned status, const char *code, const char *message,
+                   const struct front_header *headers)
+{
+    struct reply_error error = {.status = status, .type = "invalid_request_error", .code = code, .message = message};
+    reply_error(x, &error, headers);
+    return false;
+}
+
+static bool check_body(struct worker *worker, struct exchange *x)
+{
+    const char *encoding = exchange_header(x, "content-encoding"), *type = exchange_header(x, "content-type");
+    const char *length = exchange_header(x, "content-length");
+    if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
+        return refuse(x, 415, "unsupported_encoding", "The body must not be encoded.", NULL);
+    if (type == NULL || strncasecmp(type, "application/json", 16) != 0 || strchr("; \t", type[16]) == NULL)
+        return refuse(x, 415, "unsupported_media_type", "The content type must be application/json.", NULL);
+    if (length != NULL && strtoull(length, NULL, 10) > worker->config->limits.body_bytes)
+        return refuse(x, 413, "body_too_large", "The body is larger than this server accepts.", NULL);
+    return true;
+}
+
+static bool on_head(void *ctx, struct exchange *x)
+{
+    struct worker *worker = ctx;
+    const struct path *path = find(exchange_path(x));
+    if (path == NULL)
+        return refuse(x, 404, "not_found", "There is nothing at this path.", NULL);
+    if (strcmp(path->method, exchange_method(x)) != 0) {
+        struct front_header allow[] = {{"allow", path->method}, {NULL, NULL}};
+        return refuse(x, 405, "method_not_allowed", "This path does not answer this method.", allow);
+    }
+    return !path->has_body || check_body(worker, x);
+}
+
+static void on_request(void *ctx, struct exchange *x)
+{
+    struct worker *worker = ctx;
+    find(exchange_path(x))->serve(worker, x);
+}
+
+static void on_closed(void *ctx, struct exchange *x, bool gone)
+{
+    (void)ctx;
+    struct responder *responder = exchange_user(x);
+    if (responder != NULL)
+        responder->on_closed(responder, gone);
+}
+
+static void on_drain(void *ctx, struct exchange *x)
+{
+    (void)ctx;
+    struct responder *responder = exchange_user(x);
+    if (responder != NULL && responder->on_drain != NULL)
+        responder->on_drain(responder);
+}
+
+struct front_handler routes_handler(struct worker *worker)
+{
+    return (struct front_handler){worker, on_head, on_request, on_closed, on_drain};
+}

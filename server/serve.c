@@ -1,0 +1,185 @@
+/* `rein serve`: starts the workers and the store, reloads on SIGHUP, drains on SIGTERM.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The main thread runs a loop of its own for signals and the admin listener; it is where workers report their end. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "config.h"
+#include "log.h"
+#include "loop.h"
+#include "store.h"
+#include "worker.h"
+
+enum { QUEUE_MAX = 16384, SIGNALS = 3 };
+
+struct service {
+    const char *path;
+    struct config *config;
+    struct store *store;
+    struct loop *loop;
+    struct worker **workers;
+    size_t workers_len, workers_running;
+    uv_signal_t signals[SIGNALS];
+    bool stopping;
+};
+
+/* ---- config ---- */
+
+static int load(struct config **out, const char *path)
+{
+    struct rein_problems *problems;
+    if (rein_problems_new(&problems) < 0)
+        return REIN_ENOMEM;
+    int rv = config_load(out, path, problems);
+    if (rv < 0) {
+        cli_print_problems(problems);
+        if (rein_problems_count(problems) == 0)
+            log_error("serve", "%s: %s", path, rein_strerror(rv));
+    }
+    rein_problems_free(problems);
+    return rv;
+}
+
+static bool is_same_listener(const struct config_listener *a, const struct config_listener *b)
+{
+    return strcmp(a->host, b->host) == 0 && a->port == b->port;
+}
+
+static void reload(struct service *service)
+{
+    struct config *config;
+    if (load(&config, service->path) < 0) {
+        log_error("serve", "the config was not reloaded: it has errors; the last good one stays");
+        return;
+    }
+    if (!is_same_listener(&config->listen, &service->config->listen) ||
+        !is_same_listener(&config->admin, &service->config->admin) || config->workers != service->config->workers ||
+        strcmp(config->store.path, service->config->store.path) != 0)
+        log_warn("serve", "listen, admin, workers and store.url change with a restart only");
+    for (size_t i = 0; i < service->workers_len; i++)
+        worker_reload(service->workers[i], config);
+    config_unref(service->config);
+    service->config = config;
+    log_info("serve", "config reloaded");
+}
+
+/* ---- the end ---- */
+
+static void on_worker_done(void *ctx)
+{
+    struct service *service = ctx;
+    if (--service->workers_running > 0)
+        return;
+    for (size_t i = 0; i < SIGNALS; i++)
+        uv_close((uv_handle_t *)&service->signals[i], NULL);
+    loop_stop(service->loop);
+}
+
+static void stop(struct service *service)
+{
+    if (service->stopping)
+        _exit(CLI_FAILED); /* asked twice: what is stored is stored, nothing else is waited for */
+    service->stopping = true;
+    log_info("serve", "draining");
+    for (size_t i = 0; i < service->workers_len; i++)
+        worker_drain(service->workers[i]);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct service *service = handle->data;
+    if (signum != SIGHUP)
+        stop(service);
+    else if (!service->stopping)
+        reload(service);
+}
+
+/* ---- the beginning ---- */
+
+static int start_workers(struct service *service)
+{
+    struct worker_options options = {.config = service->config,
+                                     .store = service->store,
+                                     .reuse_port = service->config->workers > 1,
+                                     .owner = service->loop,
+                                     .on_done = on_worker_done,
+                                     .ctx = service};
+    service->workers = calloc(service->config->workers, sizeof *service->workers);
+    if (service->workers == NULL)
+        return REIN_ENOMEM;
+    for (size_t i = 0; i < service->config->workers; i++) {
+        int rv = worker_start(&service->workers[i], &options);
+        if (rv < 0)
+            return rv;
+        options.port = worker_port(service->workers[i]);
+        service->workers_len = ++service->workers_running;
+    }
+    return 0;
+}
+
+static int start(struct service *service)
+{
+    static const int signums[SIGNALS] = {SIGHUP, SIGTERM, SIGINT};
+    struct store_options options = {
+        .path = service->config->store.path, .keep_days = service->config->store.keep_days, .queue_max = QUEUE_MAX};
+    int rv = store_open(&service->store, &options);
+    if (rv == 0)
+        rv = loop_new(&service->loop);
+    if (rv < 0)
+        return rv;
+    for (size_t i = 0; i < SIGNALS; i++) {
+        uv_signal_init(loop_uv(service->loop), &service->signals[i]);
+        service->signals[i].data = service;
+        uv_signal_start(&service->signals[i], on_signal, signums[i]);
+    }
+    return start_workers(service);
+}
+
+static void finish(struct service *service)
+{
+    for (size_t i = 0; i < service->workers_len; i++)
+        worker_free(service->workers[i]);
+    free(service->workers);
+    store_close(service->store);
+    loop_free(service->loop);
+    config_unref(service->config);
+    log_info("serve", "stopped");
+}
+
+static int run(int argc, char **argv)
+{
+    struct service service = {.path = NULL};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+            service.path = argv[++i];
+        else
+            return cli_usage(&cli_serve, "unexpected argument '%s'", argv[i]);
+    }
+    if (service.path == NULL)
+        return cli_usage(&cli_serve, "the config is missing");
+    if (load(&service.config, service.path) < 0)
+        return CLI_CONFIG;
+    if (start(&service) < 0)
+        return CLI_FAILED;
+    log_info("serve", "listening on http://%s:%u", service.config->listen.host,
+             (unsigned)worker_port(service.workers[0]));
+    loop_run(service.loop);
+    finish(&service);
+    return CLI_OK;
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .summary = "run the service",
+    .help = "usage: rein serve -c FILE\n\n"
+            "Runs the service with the config FILE until it is told to stop.\n\n"
+            "  -c FILE   the server's config (see config/rein.yaml)\n\n"
+            "SIGHUP reads the config and all it refers to again; with errors the running one stays.\n"
+            "SIGTERM and SIGINT drain: no new requests, running ones may finish within timeouts.drain; a second one\n"
+            "ends at once.\n",
+    .run = run,
+};

@@ -1,0 +1,47 @@
+/* One chat request from its first byte to its row: the only place that knows both the client and the upstream.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *     judging -> planning -> calling -> answering -> ending -> closed
+ *
+ * judging    the prompt goes to the trace; a refusal is said before any upstream was asked
+ * planning   how the prefix reaches the model; may ask the upstream to render first
+ * calling    the upstream has the request, its head is not there yet
+ * answering  its bytes go to the trace, what the trace releases to the client
+ * ending     the client's answer is complete or failed; what was written still goes out
+ * closed     the exchange is gone; the session lives until the store has answered
+ *
+ * A steered response goes from answering back to planning. Each request leaves exactly one row, whatever happens.
+ *
+ * Thread: the loop's, all of it. A session frees itself. */
+#ifndef SERVER_SESSION_H
+#define SERVER_SESSION_H
+
+#include "config.h"
+#include "front.h"
+#include "loop.h"
+#include "store.h"
+#include "upstream.h"
+
+struct session;
+
+/* What the sessions of one loop share. Outlives them. */
+struct session_env {
+    struct loop *loop;
+    struct upstream_pool *pool;
+    struct store *store;
+    struct rein_engine *engine;
+    struct session *first; /* all sessions that are not freed yet */
+    size_t count;
+    size_t write_high; /* bytes waiting for a client at which its upstream is paused */
+};
+
+/* Takes over an exchange whose request is whole. `key` names the client's bearer key, NULL for none. The session keeps
+ * its own reference to the config and answers even if it fails; it is the exchange's responder. */
+void session_start(struct session_env *env, struct exchange *x, struct config *config, const char *key);
+
+/* Comments on silent streams; to be called for all sessions a few times per keep_alive_ms. */
+void session_tick_all(struct session_env *env);
+/* The drain time is over: every session still running ends with an error event and its row. */
+void session_cut_all(struct session_env *env);
+
+#endif

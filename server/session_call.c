@@ -1,0 +1,409 @@
+/* The upstream's side of a session: which prefix, which call, and what comes back.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "session_internal.h"
+
+static void take_step(struct session *s, const struct backend_reply *reply);
+
+/* ---- attempts ---- */
+
+static struct store_attempt *current(struct session *s)
+{
+    return s->attempts_len > 0 ? &s->attempts[s->attempts_len - 1] : NULL;
+}
+
+static void open_attempt(struct session *s)
+{
+    struct store_attempt *attempt = &s->attempts[s->attempts_len++];
+    *attempt = (struct store_attempt){
+        .template_name = s->plan.attempt.delivery == REIN_DELIVER_OFF ? ""
+                         : s->attempts_len == 1                       ? s->policy->prefix.template_name
+                                                                      : "corrective",
+        .delivery = s->plan.attempt.delivery,
+        .reason = s->plan.reason,
+        .started_us = session_elapsed_us(s),
+        .first_byte_us = -1,
+        .ended_us = -1,
+        .outcome = "running",
+    };
+}
+
+static void close_attempt(struct session *s, const char *outcome)
+{
+    struct store_attempt *attempt = current(s);
+    if (attempt == NULL || attempt->ended_us >= 0)
+        return;
+    attempt->ended_us = session_elapsed_us(s);
+    attempt->outcome = outcome;
+}
+
+void session_cancel_call(struct session *s, const char *outcome)
+{
+    if (s->call == NULL)
+        return;
+    upstream_cancel(s->call);
+    s->call = NULL;
+    s->paused = false;
+    if (!s->plan_call)
+        close_attempt(s, outcome);
+}
+
+/* Before anything was shown an attempt that can not be made is an error; after a steer it is the policy's fallback. */
+static void lose_attempt(struct session *s, unsigned status, const char *code, const char *message, const char *ending)
+{
+    if (s->trace != NULL && rein_trace_decision(s->trace)->attempts > 0) {
+        struct rein_update update = {0};
+        if (rein_trace_give_up(s->trace, &update) == 0) {
+            session_act(s, &update);
+            return;
+        }
+    }
+    session_fail(s, status, code, message, ending);
+}
+
+/* ---- errors of the upstream ---- */
+
+/* A type or code of an upstream's error goes on if it is a mere word; its message is text that nobody judged, and does
+ * not. */
+static const char *error_word(const json_t *error, const char *key)
+{
+    static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    const char *word = json_string_value(json_object_get(error, key));
+    size_t len = word != NULL ? strlen(word) : 0;
+    return len > 0 && len <= 64 && strspn(word, fit) == len ? word : NULL;
+}
+
+static const char *status_message(unsigned status)
+{
+    switch (status) {
+    case 400:
+    case 422:
+        return "The upstream did not accept the request.";
+    case 401:
+    case 403:
+        return "The upstream did not accept the server's credentials.";
+    case 404:
+        return "The upstream does not know this model or path.";
+    case 429:
+        return "The upstream limits the rate of requests.";
+    default:
+        return status >= 500 ? "The upstream failed." : "The upstream answered with an error.";
+    }
+}
+
+static void answer_error_status(struct session *s)
+{
+    unsigned status = s->call_status;
+    if (status < 400 || status > 599) {
+        log_warn("session", "request %s: the upstream answered with status %u", s->id.text, status);
+        lose_attempt(s, 502, "upstream_bad_status", "The upstream answered with an unexpected status.",
+                     "upstream_error");
+        return;
+    }
+    json_t *tree = s->body.len > 0 ? json_loadb(s->body.data, s->body.len, 0, NULL) : NULL;
+    json_t *error = json_object_get(tree, "error");
+    const char *type = error_word(error, "type"), *code = error_word(error, "code");
+    if (s->attempts_len > 1)
+        lose_attempt(s, status, "upstream_error", status_message(status), "upstream_error");
+    else
+        session_fail_with(s,
+                          &(struct reply_error){.status = status,
+                                                .type = type != NULL ? type : "upstream_error",
+                                                .code = code,
+                                                .message = status_message(status)},
+                          "upstream_error");
+    json_decref(tree);
+}
+
+struct end_words {
+    unsigned status;
+    const char *outcome, *code, *message;
+};
+
+static const struct end_words *words_of(enum upstream_end end)
+{
+    static const struct end_words words[] = {
+        [UPSTREAM_WHOLE] = {502, "whole", "upstream_empty", "The upstream ended without an answer."},
+        [UPSTREAM_NO_CONNECT] = {502, "no_connect", "upstream_unreachable", "The upstream can not be reached."},
+        [UPSTREAM_TIMEOUT] = {504, "timeout", "upstream_timeout", "The upstream did not answer in time."},
+        [UPSTREAM_BROKE] = {502, "broke", "upstream_broke", "The upstream broke off."},
+        [UPSTREAM_MALFORMED] = {502, "malformed", "upstream_malformed", "The upstream sent what can not be read."},
+        [UPSTREAM_TOO_LARGE] = {502, "too_large", "upstream_too_large", "The upstream's answer is too large."},
+    };
+    return &words[end];
+}
+
+/* ---- the upstream's callbacks ---- */
+
+static bool is_type(const char *have, const char *want)
+{
+    size_t len = strlen(want);
+    return strncasecmp(have, want, len) == 0 && (have[len] == '\0' || have[len] == ';' || have[len] == ' ');
+}
+
+static void answer_begins(struct session *s)
+{
+    s->plan.attempt.prefix = s->plan.attempt.delivery == REIN_DELIVER_OFF ? "" : s->plan.prefix;
+    int rv = rein_trace_attempt(s->trace, &s->plan.attempt);
+    session_move(s, SESSION_ANSWERING);
+    if (rv == 0 && s->request->stream)
+        rv = session_begin(s);
+    if (rv < 0) {
+        log_error("session", "request %s: %s", s->id.text, rein_strerror(rv));
+        session_fail(s, 500, "internal_error", "The request could not be handled.", "failed");
+    }
+}
+
+static void on_head(void *ctx, const struct upstream_response *response)
+{
+    struct session *s = ctx;
+    s->call_status = response->status;
+    if (s->plan_call)
+        return;
+    if (s->upstream_first_byte_us < 0)
+        s->upstream_first_byte_us = session_elapsed_us(s);
+    current(s)->first_byte_us = session_elapsed_us(s);
+    current(s)->status = response->status;
+    free(s->retry_after);
+    s->retry_after = response->status >= 400 && response->retry_after != NULL ? strdup(response->retry_after) : NULL;
+    if (response->status != 200)
+        return;
+    s->call_unexpected =
+        !is_type(response->content_type, s->request->stream ? "text/event-stream" : "application/json");
+    if (!s->call_unexpected) {
+        answer_begins(s);
+        return;
+    }
+    /* Most often an error in the clothes of a success: a client that reads events would see an empty answer. */
+    session_cancel_call(s, "malformed");
+    lose_attempt(s, 502, "upstream_malformed", "The upstream's answer is not of the type that was asked for.",
+                 "upstream_error");
+}
+
+static void on_data(void *ctx, const char *data, size_t len)
+{
+    struct session *s = ctx;
+    struct rein_update update = {0};
+    if (s->state != SESSION_ANSWERING) {
+        /* What is over the limit is not needed: an error's type stands at its beginning, a plan's reply is refused. */
+        if (gathered_add(&s->body, data, len, SESSION_ERROR_BODY_MAX) < 0)
+            s->call_unexpected = true;
+        return;
+    }
+    int rv = rein_trace_feed(s->trace, data, len, &update);
+    if (rv < 0) {
+        log_error("session", "request %s: %s", s->id.text, rein_strerror(rv));
+        session_fail(s, 500, "internal_error", "The answer could not be judged.", "failed");
+        return;
+    }
+    session_act(s, &update);
+}
+
+static void end_plan_call(struct session *s, enum upstream_end end)
+{
+    bool good = end == UPSTREAM_WHOLE && !s->call_unexpected && s->body.len > 0;
+    json_t *body = good ? json_loadb(s->body.data, s->body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    struct backend_reply reply = {.status = end == UPSTREAM_WHOLE ? s->call_status : 0, .body = body};
+    take_step(s, &reply);
+    json_decref(body);
+}
+
+static void on_end(void *ctx, enum upstream_end end, const char *message)
+{
+    struct session *s = ctx;
+    const struct end_words *words = words_of(end);
+    s->call = NULL;
+    s->paused = false;
+    if (end != UPSTREAM_WHOLE)
+        log_warn("upstream", "request %s: %s", s->id.text, message);
+    if (s->plan_call) {
+        end_plan_call(s, end);
+        return;
+    }
+    close_attempt(s, words->outcome);
+    if (s->state == SESSION_ANSWERING) {
+        struct rein_update update = {0};
+        int rv = rein_trace_finish(s->trace, end == UPSTREAM_WHOLE, words->message, &update);
+        if (rv < 0)
+            session_fail(s, 500, "internal_error", "The answer could not be judged.", "failed");
+        else
+            session_act(s, &update);
+    } else if (s->call_status != 0 && (end == UPSTREAM_WHOLE || s->call_status != 200)) {
+        answer_error_status(s);
+    } else {
+        lose_attempt(s, words->status, words->code, words->message, "upstream_error");
+    }
+}
+
+/* ---- making a call ---- */
+
+static int call(struct session *s, const char *method, const char *path, const json_t *body)
+{
+    static const struct upstream_handler handler = {on_head, on_data, on_end};
+    const struct config_upstream *upstream = s->route->upstream;
+    struct upstream_header headers[6];
+    size_t n = 0;
+    char *url = NULL, *authorization = NULL;
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    int rv = REIN_ENOMEM;
+    if ((body != NULL && text == NULL) || asprintf(&url, "%s%s", upstream->url, path) < 0)
+        goto out;
+    if (upstream->api_key != NULL && asprintf(&authorization, "Bearer %s", upstream->api_key) < 0)
+        goto out_url;
+    headers[n++] = (struct upstream_header){"content-type", "application/json"};
+    headers[n++] = (struct upstream_header){"accept", s->request->stream && !s->plan_call ? "text/event-stream"
+                                                                                          : "application/json"};
+    headers[n++] = (struct upstream_header){"x-request-id", s->request_id};
+    if (authorization != NULL)
+        headers[n++] = (struct upstream_header){"authorization", authorization};
+    headers[n] = (struct upstream_header){NULL, NULL};
+    struct upstream_request request = {
+        .method = method,
+        .url = url,
+        .headers = headers,
+        .body = text,
+        .body_len = text != NULL ? strlen(text) : 0,
+        .connect_ms = s->config->timeouts.connect_ms,
+        .first_byte_ms = s->config->timeouts.first_byte_ms,
+        .idle_ms = s->config->timeouts.idle_ms,
+        .body_max = s->request->stream ? 0 : s->config->limits.upstream_body_bytes,
+    };
+    gathered_clear(&s->body);
+    s->call_status = 0;
+    s->call_unexpected = false;
+    rv = upstream_start(&s->call, s->env->pool, &request, &handler, s);
+    if (authorization != NULL)
+        explicit_bzero(authorization, strlen(authorization));
+    free(authorization);
+out_url:
+    free(url);
+out:
+    free(text);
+    return rv;
+}
+
+static void make_call(struct session *s)
+{
+    s->plan_call = false;
+    open_attempt(s);
+    session_move(s, SESSION_CALLING);
+    if (call(s, "POST", s->plan.path, s->plan.body) < 0) {
+        close_attempt(s, "no_connect");
+        lose_attempt(s, 502, "upstream_unreachable", "The upstream can not be called.", "upstream_error");
+    }
+}
+
+static void make_plan_call(struct session *s)
+{
+    s->plan_call = true;
+    if (call(s, s->plan.call.method, s->plan.call.path, s->plan.call.body) < 0)
+        take_step(s, &(struct backend_reply){0});
+}
+
+/* ---- planning ---- */
+
+static void fail_memory(struct session *s)
+{
+    session_fail(s, 500, "internal_error", "The request could not be handled.", "failed");
+}
+
+/* Prefill does not work here: words instead, unless the policy wants prefill or nothing. */
+static void step_aside(struct session *s)
+{
+    const char *reason = s->plan.reason != NULL ? s->plan.reason : "unverified";
+    if (s->policy->prefix.deliver == REIN_DELIVER_PREFILL) {
+        s->plan.reason = reason;
+        lose_attempt(s, 502, "prefix_not_deliverable",
+                     "The policy demands a prefix that this upstream can not be given verifiably.", "upstream_error");
+    } else if (backend_plan_instruct(&s->plan, reason) < 0) {
+        fail_memory(s);
+    } else {
+        make_call(s);
+    }
+}
+
+static void take_step(struct session *s, const struct backend_reply *reply)
+{
+    enum backend_next next = BACKEND_ASIDE;
+    if (s->backend->next(&s->plan, reply, &next) < 0)
+        fail_memory(s);
+    else if (next == BACKEND_CALL)
+        make_plan_call(s);
+    else if (next == BACKEND_READY)
+        make_call(s);
+    else
+        step_aside(s);
+}
+
+static void begin_plan(struct session *s, const char *prefix)
+{
+    struct rein_source shown = {.text = ""};
+    if (s->state == SESSION_ANSWERING)
+        shown = rein_trace_shown_reasoning(s->trace);
+    backend_plan_fini(&s->plan);
+    free(s->shown);
+    s->shown = strndup(shown.text != NULL ? shown.text : "", shown.len);
+    s->plan = (struct backend_plan){
+        .request = s->request,
+        .path_prefix = s->route->upstream->path_prefix,
+        .prefix = prefix,
+        .shown = s->shown != NULL ? s->shown : "",
+    };
+    session_move(s, SESSION_PLANNING);
+}
+
+/* Why there is no prefix; NULL if there is one. */
+static const char *without_prefix(const struct session *s)
+{
+    if (s->policy->prefix.deliver == REIN_DELIVER_OFF || s->policy->prefix.when == REIN_WHEN_NEVER ||
+        *s->policy->prefix.text == '\0')
+        return "off";
+    if (s->policy->prefix.when == REIN_WHEN_RISKY && !rein_trace_is_risky(s->trace))
+        return "not_risky";
+    return NULL;
+}
+
+static void deliver(struct session *s)
+{
+    bool in_words = s->policy->prefix.deliver == REIN_DELIVER_INSTRUCT || s->policy->prefix.deliver == REIN_DELIVER_OFF;
+    if (in_words) {
+        if (backend_plan_instruct(&s->plan, "policy") < 0)
+            fail_memory(s);
+        else
+            make_call(s);
+    } else if (s->backend->next == NULL) {
+        s->plan.reason = "instruct_only";
+        step_aside(s);
+    } else {
+        take_step(s, NULL);
+    }
+}
+
+void session_plan(struct session *s)
+{
+    const char *why_not = without_prefix(s);
+    begin_plan(s, s->policy->prefix.text);
+    if (why_not == NULL)
+        deliver(s);
+    else if (backend_plan_plain(&s->plan, why_not) < 0)
+        fail_memory(s);
+    else
+        make_call(s);
+}
+
+void session_restart(struct session *s)
+{
+    const struct store_attempt *last = current(s);
+    if (last != NULL)
+        s->discarded_us += (uint64_t)(last->ended_us - last->started_us);
+    if (s->discarded_us > (uint64_t)s->policy->steer.max_added_ms * 1000 || s->attempts_len == SESSION_ATTEMPTS_MAX) {
+        lose_attempt(s, 502, "steer_failed", "The answer could not be set right in time.", "upstream_error");
+        return;
+    }
+    begin_plan(s, s->policy->steer.corrective);
+    deliver(s);
+}

@@ -1,0 +1,97 @@
+/* The inside of a session, shared by the session_*.c files alone.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SERVER_SESSION_INTERNAL_H
+#define SERVER_SESSION_INTERNAL_H
+
+#include "backend.h"
+#include "gathered.h"
+#include "reply.h"
+#include "request.h"
+#include "session.h"
+
+enum session_state {
+    SESSION_JUDGING,
+    SESSION_PLANNING,
+    SESSION_CALLING,
+    SESSION_ANSWERING,
+    SESSION_ENDING,
+    SESSION_CLOSED,
+};
+
+enum { SESSION_ATTEMPTS_MAX = 16, SESSION_REQUEST_ID_MAX = 128, SESSION_ERROR_BODY_MAX = 65536 };
+
+struct session {
+    struct responder responder; /* first: the exchange's user */
+    struct session_env *env;
+    struct session *prev, *next;
+    enum session_state state;
+
+    struct exchange *x; /* NULL once closed */
+    struct config *config;
+    const struct config_route *route; /* NULL: refused before it was found; like the rest, good as long as config */
+    const struct rein_policy_settings *policy;
+    const struct backend *backend;
+    struct request *request;
+    struct rein_trace *trace;
+
+    struct store_id id;
+    char request_id[SESSION_REQUEST_ID_MAX + 1];
+    char key[65];
+    int64_t started_at_us; /* Unix time */
+    uint64_t started_us;   /* the monotonic clock, like all offsets below */
+    int64_t upstream_first_byte_us, client_first_byte_us;
+    uint64_t last_write_ms;
+
+    /* the client side */
+    unsigned status; /* of the answer, 0: none yet */
+    bool begun;      /* a streamed head is out */
+    bool prompt_refused;
+    struct gathered answer; /* an unstreamed answer; or the error that ends a stream */
+    struct front_header headers[8];
+    char policy_header[96];
+
+    /* the upstream side */
+    struct upstream_call *call;
+    struct backend_plan plan;
+    bool plan_call;       /* the call is one of the plan's own */
+    unsigned call_status; /* of the current call's head, 0: none yet */
+    bool call_unexpected; /* its content type is not what was asked for */
+    char *retry_after;
+    char *shown;          /* of plan.shown */
+    struct gathered body; /* an error's or a plan's reply */
+    bool paused;
+    struct store_attempt attempts[SESSION_ATTEMPTS_MAX];
+    size_t attempts_len;
+    uint64_t discarded_us; /* time spent in attempts that were steered away */
+
+    /* what the trace asked for */
+    bool committing, commit_again, restart_due, end_due;
+    const char *ending; /* ours, when the trace does not know it: "client_left", "rejected", ...; static */
+    bool row_final;     /* the last row says how it ended */
+    size_t puts;        /* callbacks of the store that are still to come */
+};
+
+/* ---- session.c ---- */
+void session_move(struct session *s, enum session_state to);
+int64_t session_elapsed_us(const struct session *s);
+void session_act(struct session *s, const struct rein_update *update);
+/* Sends the head of a streamed answer, once. */
+int session_begin(struct session *s) REIN_MUST_USE;
+/* Ends with an error of ours: an error object before the first byte, an error event after it. */
+void session_fail(struct session *s, unsigned status, const char *code, const char *message, const char *ending);
+void session_fail_with(struct session *s, const struct reply_error *error, const char *ending);
+
+/* ---- session_call.c: planning, the upstream's side ---- */
+/* The first attempt, once the prompt was judged; or the next one, after a steer. */
+void session_plan(struct session *s);
+void session_restart(struct session *s);
+/* Cancels what runs, if anything does, and says in the attempt's row what became of it. */
+void session_cancel_call(struct session *s, const char *outcome);
+
+/* ---- session_row.c ---- */
+/* The headers that every answer of a session carries; good until the next call. */
+const struct front_header *session_headers(struct session *s, bool streamed);
+/* Puts the row as it stands. `done` may be NULL. */
+int session_put(struct session *s, bool final, store_done done) REIN_MUST_USE;
+
+#endif

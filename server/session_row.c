@@ -1,0 +1,93 @@
+/* What a session tells of itself: the headers of its answer and its row in the store.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "session_internal.h"
+
+/* How much of a policy's version is enough for a header; the decision has all of it. */
+enum { VERSION_SHOWN = 12 };
+
+static const struct rein_decision *decision_of(struct session *s)
+{
+    return s->trace != NULL ? rein_trace_decision(s->trace) : NULL;
+}
+
+/* At the head of a stream the verdict is not known but for what the prompt alone gave. */
+static const char *verdict_header(struct session *s, bool streamed)
+{
+    const struct rein_decision *decision = decision_of(s);
+    if (decision == NULL)
+        return NULL;
+    return streamed && decision->verdict == REIN_ALLOW ? "pending" : rein_action_name(decision->verdict);
+}
+
+const struct front_header *session_headers(struct session *s, bool streamed)
+{
+    size_t n = 0;
+    const char *verdict = verdict_header(s, streamed);
+    if (streamed) {
+        s->headers[n++] = (struct front_header){"content-type", "text/event-stream; charset=utf-8"};
+        s->headers[n++] = (struct front_header){"cache-control", "no-cache"};
+    }
+    s->headers[n++] = (struct front_header){"x-request-id", s->request_id};
+    s->headers[n++] = (struct front_header){"x-rein-decision", s->id.text};
+    if (s->policy != NULL) {
+        snprintf(s->policy_header, sizeof s->policy_header, "%s@%.*s", s->policy->name, VERSION_SHOWN,
+                 s->policy->version);
+        s->headers[n++] = (struct front_header){"x-rein-policy", s->policy_header};
+    }
+    if (verdict != NULL)
+        s->headers[n++] = (struct front_header){"x-rein-verdict", verdict};
+    if (!streamed && s->status >= 400 && s->retry_after != NULL)
+        s->headers[n++] = (struct front_header){"retry-after", s->retry_after};
+    s->headers[n] = (struct front_header){NULL, NULL};
+    return s->headers;
+}
+
+static const char *ending_word(struct session *s)
+{
+    static const char *const words[] = {
+        [REIN_OPEN] = "open",
+        [REIN_COMPLETE] = "complete",
+        [REIN_REFUSED] = "refused",
+        [REIN_CUT] = "cut",
+        [REIN_UPSTREAM_BROKE] = "upstream_broke",
+        [REIN_OVERFLOW] = "overflow",
+    };
+    const struct rein_decision *decision = decision_of(s);
+    if (s->ending != NULL)
+        return s->ending;
+    return words[decision != NULL ? decision->ending : REIN_OPEN];
+}
+
+int session_put(struct session *s, bool final, store_done done)
+{
+    struct store_record record = {
+        .id = s->id,
+        .request_id = s->request_id,
+        .started_at_us = s->started_at_us,
+        .route = s->route != NULL ? s->route->name : "",
+        .model = s->request != NULL ? s->request->model : "",
+        .upstream = s->route != NULL ? s->route->upstream->name : "",
+        .key = s->key,
+        .tenant = "",
+        .dialect = "openai-chat",
+        .policy = s->policy != NULL ? s->policy->name : "",
+        .policy_version = s->policy != NULL ? s->policy->version : "",
+        .streamed = s->request != NULL && s->request->stream,
+        .final = final,
+        .ending = ending_word(s),
+        .status = s->status != 0 ? s->status : 200,
+        .upstream_first_byte_us = s->upstream_first_byte_us,
+        .client_first_byte_us = s->client_first_byte_us,
+        .duration_us = session_elapsed_us(s),
+        .attempts = s->attempts,
+        .attempts_len = s->attempts_len,
+        .decision = decision_of(s),
+        .keep_text = s->policy != NULL ? s->policy->log_text : REIN_KEEP_NONE,
+    };
+    int rv = store_put(s->env->store, &record, s->env->loop, done, s);
+    if (rv == 0 && done != NULL)
+        s->puts++;
+    return rv;
+}

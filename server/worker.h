@@ -1,0 +1,54 @@
+/* A worker: one thread with its loop, its listener, its upstream connections and the sessions between them.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Workers share nothing on the hot path but immutable snapshots of the config. */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "loop.h"
+#include "session.h"
+#include "store.h"
+
+/* The inside is for routes.c and models.c, on the worker's thread. */
+struct worker {
+    struct loop *loop;
+    struct front *front;
+    struct upstream_pool *pool;
+    struct config *config; /* the snapshot for new requests */
+    struct session_env sessions;
+    bool draining;
+
+    uint64_t cut_at_ms, close_at_ms; /* of the drain, loop_now_ms */
+    bool cut, closing;
+    uv_timer_t tick;
+    uv_thread_t thread;
+    loop_fn on_done;
+    void *ctx;
+    struct loop *owner;
+};
+
+struct worker_options {
+    struct config *config;
+    struct store *store;
+    uint16_t port; /* 0: the config's; else the one that the first worker got from the system */
+    bool reuse_port;
+    struct loop *owner; /* where on_done runs, once, when the worker's thread is about to end */
+    loop_fn on_done;
+    void *ctx;
+};
+
+/* Starts listening and the thread. Errors are logged. Main thread. Returns owned. */
+int worker_start(struct worker **out, const struct worker_options *options) REIN_MUST_USE;
+uint16_t worker_port(const struct worker *worker);
+/* New requests get the new config; takes a reference of its own. Any thread. */
+void worker_reload(struct worker *worker, struct config *config);
+/* Stops accepting, lets streams finish within the config's drain time, then cuts them; then on_done. Any thread. */
+void worker_drain(struct worker *worker);
+/* Waits for the thread and frees the worker. Main thread, after on_done. */
+void worker_free(struct worker *worker);
+
+#endif

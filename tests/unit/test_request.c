@@ -1,0 +1,246 @@
+/* Reading and checking of chat requests: what is refused, with which code and parameter, and what an upstream gets.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend.h"
+#include "request.h"
+
+static const struct config_limits limits = {.messages = 4, .choices = 2, .tools = 2, .json_depth = 12};
+
+/* What reading the text gives: "" if it is accepted, else "code param". */
+static const char *verdict(const char *text, struct request **out)
+{
+    static char said[256];
+    struct request_error err = {.code = "?"};
+    struct request *r = NULL;
+    int rv = request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err);
+    if (rv == 0)
+        rv = request_check_fields(r, NULL, &err);
+    snprintf(said, sizeof said, "%s%s%s", rv < 0 ? err.code : "", rv < 0 && *err.param ? " " : "",
+             rv < 0 ? err.param : "");
+    if (rv == 0 && out != NULL)
+        *out = r;
+    else
+        request_free(r);
+    return said;
+}
+
+/* A request with more fields than it needs; single quotes stand for double ones. */
+static const char *with(const char *fields)
+{
+    static char text[4096];
+    snprintf(text, sizeof text, "{'model':'m','messages':[{'role':'user','content':'hello'}]%s%s}", *fields ? "," : "",
+             fields);
+    for (char *at = text; (at = strchr(at, '\'')) != NULL;)
+        *at = '"';
+    return text;
+}
+
+static void test_accepts(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "",
+        "'stream':true,'stream_options':{'include_usage':true}",
+        "'n':2,'temperature':0.7,'stop':['END'],'max_tokens':5",
+        "'tools':[{'type':'function','function':{'name':'f'}}]",
+        "'response_format':{'type':'json_object'}",
+        "'chat_template':null,'n':null,'stream':null",
+        "'reasoning_effort':'low'",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_string_equal(verdict(with(good[i]), NULL), "");
+}
+
+struct bad {
+    const char *fields, *said;
+};
+
+static void test_refuses_fields(void **state)
+{
+    (void)state;
+    static const struct bad bad[] = {
+        {"'stream':'yes'", "invalid_type stream"},
+        {"'stream_options':{'include_usage':true}", "field_not_accepted stream_options"},
+        {"'stream':true,'stream_options':{'x':1}", "unknown_field stream_options.x"},
+        {"'n':0", "invalid_type n"},
+        {"'n':3", "too_many n"},
+        {"'n':1.5", "invalid_type n"},
+        {"'tools':[1,2,3]", "too_many tools"},
+        {"'tools':{}", "invalid_type tools"},
+        {"'made_up':1", "unknown_field made_up"},
+        {"'chat_template':'x'", "field_not_accepted chat_template"},
+        {"'chat_template_kwargs':{'enable_thinking':false}", "field_not_accepted chat_template_kwargs"},
+        {"'add_generation_prompt':false", "field_not_accepted add_generation_prompt"},
+        {"'continue_final_message':true", "field_not_accepted continue_final_message"},
+        {"'reasoning_format':'none'", "field_not_accepted reasoning_format"},
+        {"'include_reasoning':false", "field_not_accepted include_reasoning"},
+        {"'separate_reasoning':false", "field_not_accepted separate_reasoning"},
+        {"'thinking':{'type':'disabled'}", "field_not_accepted thinking"},
+        {"'think':false", "field_not_accepted think"},
+        {"'echo':true", "field_not_accepted echo"},
+        {"'input_ids':[1]", "field_not_accepted input_ids"},
+        {"'return_token_ids':true", "field_not_accepted return_token_ids"},
+        {"'logit_bias':{'1':5}", "field_not_accepted logit_bias"},
+        {"'guided_regex':'Sure.*'", "field_not_accepted guided_regex"},
+        {"'stop':'</think>'", "field_not_accepted stop"},
+        {"'reasoning_effort':'none'", "field_not_accepted reasoning_effort"},
+        {"'modalities':['audio']", "unsupported_content modalities"},
+        {"'response_format':{'type':'regex'}", "invalid_type response_format.type"},
+        {"'n':1,'n':2", "duplicate_key"},
+        {"'user':[[[[[[[[[[[[[1]]]]]]]]]]]]]", "too_deep"},
+        {"'user'", "invalid_json"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_string_equal(verdict(with(bad[i].fields), NULL), bad[i].said);
+}
+
+static void test_refuses_messages(void **state)
+{
+    (void)state;
+    static const struct bad bad[] = {
+        {"[]", "invalid_type messages"},
+        {"['x']", "invalid_type messages[0]"},
+        {"[{'role':'robot','content':'x'}]", "invalid_type messages[0].role"},
+        {"[{'role':'user'}]", "invalid_type messages[0].content"},
+        {"[{'role':'user','content':[]}]", "invalid_type messages[0].content"},
+        {"[{'role':'user','content':[{'type':'image_url','image_url':{}}]}]",
+         "unsupported_content messages[0].content[0]"},
+        {"[{'role':'user','content':[{'type':'text'}]}]", "invalid_type messages[0].content[0]"},
+        {"[{'role':'user','content':'x','prefix':true}]", "field_not_accepted messages[0].prefix"},
+        {"[{'role':'user','content':'x','extra':true}]", "unknown_field messages[0].extra"},
+        {"[{'role':'user','content':'x'},{'role':'assistant','content':'Sure'}]", "field_not_accepted messages[1]"},
+        {"[{'role':'user','content':'1'},{'role':'user','content':'2'},{'role':'user','content':'3'},"
+         "{'role':'user','content':'4'},{'role':'user','content':'5'}]",
+         "too_many messages"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "{'model':'m','messages':%s}", bad[i].fields);
+        for (char *at = text; (at = strchr(at, '\'')) != NULL;)
+            *at = '"';
+        assert_string_equal(verdict(text, NULL), bad[i].said);
+    }
+}
+
+static void test_refuses_bodies(void **state)
+{
+    (void)state;
+    assert_string_equal(verdict("", NULL), "invalid_json");
+    assert_string_equal(verdict("[]", NULL), "invalid_json");
+    assert_string_equal(verdict("{} x", NULL), "invalid_json");
+    assert_string_equal(verdict("{}", NULL), "invalid_type model");
+    assert_string_equal(verdict("{\"model\":\"\"}", NULL), "invalid_type model");
+    assert_string_equal(verdict("{\"model\":\"m\"}", NULL), "invalid_type messages");
+    assert_string_equal(verdict("{\"model\":\"\xff\"}", NULL), "invalid_json");
+    assert_string_equal(verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\"}]}", NULL),
+                        "invalid_json");
+}
+
+/* Brackets inside strings are no depth. */
+static void test_depth_counts_structure_only(void **state)
+{
+    (void)state;
+    assert_string_equal(verdict(with("'user':'[[[[[[[[[[[[[[[[[[[[\\\\{{{{{{{{{{'"), NULL), "");
+}
+
+static char *upstream_text(struct backend_plan *plan)
+{
+    char *text = json_dumps(plan->body, JSON_COMPACT);
+    assert_non_null(text);
+    return text;
+}
+
+static void test_a_stream_asks_for_its_usage(void **state)
+{
+    (void)state;
+    struct request *r;
+    assert_string_equal(verdict(with("'stream':true,'stop':null"), &r), "");
+    struct backend_plan plan = {.request = r, .path_prefix = "/v1", .prefix = ""};
+    assert_int_equal(backend_plan_plain(&plan, "off"), 0);
+    char *text = upstream_text(&plan);
+    assert_string_equal(text,
+                        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"stream\":true,"
+                        "\"stream_options\":{\"include_usage\":true}}");
+    assert_string_equal(plan.path, "/v1/chat/completions");
+    assert_false(r->wants_usage);
+    free(text);
+    backend_plan_fini(&plan);
+    request_free(r);
+}
+
+/* The instruction joins the system message that is there, or becomes the first message; the request stays as it was. */
+static void check_instruct(const char *messages, const char *before, const char *after)
+{
+    struct request *r;
+    char body[512];
+    snprintf(body, sizeof body, "{\"model\":\"m\",\"messages\":%s}", messages);
+    assert_string_equal(verdict(body, &r), "");
+    struct backend_plan plan = {.request = r, .path_prefix = "/v1", .prefix = "FIRST I CHECK"};
+    assert_int_equal(backend_plan_instruct(&plan, "policy"), 0);
+    char *text = upstream_text(&plan), *untouched = json_dumps(r->body, JSON_COMPACT);
+    const char *at = strstr(text, before);
+    assert_non_null(at);
+    assert_non_null(at = strstr(at, "FIRST I CHECK"));
+    assert_non_null(strstr(at, after));
+    assert_null(strstr(untouched, "FIRST I CHECK"));
+    assert_int_equal(plan.attempt.delivery, REIN_DELIVER_INSTRUCT);
+    free(text);
+    free(untouched);
+    backend_plan_fini(&plan);
+    request_free(r);
+}
+
+static void test_instruct(void **state)
+{
+    (void)state;
+    check_instruct("[{\"role\":\"user\",\"content\":\"hi\"}]", "[{\"role\":\"system\",\"content\":\"Begin",
+                   "{\"role\":\"user\",\"content\":\"hi\"}]");
+    check_instruct("[{\"role\":\"developer\",\"content\":\"Be kind.\"},{\"role\":\"user\",\"content\":\"hi\"}]",
+                   "[{\"role\":\"developer\",\"content\":\"Be kind.\\n\\nBegin",
+                   "\"},{\"role\":\"user\",\"content\":\"hi\"}]");
+    check_instruct("[{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":\"Be kind.\"}]},"
+                   "{\"role\":\"user\",\"content\":\"hi\"}]",
+                   "{\"type\":\"text\",\"text\":\"Be kind.\"},{\"type\":\"text\",\"text\":\"Begin",
+                   "{\"role\":\"user\",\"content\":\"hi\"}]");
+}
+
+static void check_sorted(const struct field_table *table)
+{
+    for (size_t i = 1; i < table->len; i++)
+        if (strcmp(table->rows[i - 1].name, table->rows[i].name) >= 0)
+            fail_msg("'%s' must not stand before '%s'", table->rows[i - 1].name, table->rows[i].name);
+    for (size_t i = 0; i < table->len; i++)
+        if ((table->rows[i].rule == FIELD_DENY) != (table->rows[i].why != NULL))
+            fail_msg("'%s': a reason belongs to what is denied", table->rows[i].name);
+}
+
+static void test_tables_are_sorted(void **state)
+{
+    (void)state;
+    check_sorted(&fields_common);
+    check_sorted(&fields_message);
+    check_sorted(&backend_openai.fields);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_accepts),
+        cmocka_unit_test(test_refuses_fields),
+        cmocka_unit_test(test_refuses_messages),
+        cmocka_unit_test(test_refuses_bodies),
+        cmocka_unit_test(test_depth_counts_structure_only),
+        cmocka_unit_test(test_a_stream_asks_for_its_usage),
+        cmocka_unit_test(test_instruct),
+        cmocka_unit_test(test_tables_are_sorted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,11 +1,21 @@
 /* Channels: splits inline reasoning ("<think>...</think>answer") out of one text, whatever the chunking.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Delimiters are the families' own (Qwen, Kimi, Magistral, gpt-oss, ...). The longest suffix that may still become a
- * tag is undecided and is held. A tag is no text of a channel. Text before an opener is answer if it is not blank. Once
- * an answer has begun an opener is text again, unless it stands at the beginning; a closer without an opener means that
- * all before it was reasoning (only if the caller said that reasoning was opened in the prompt is that known in time).
- */
+ *     START -- opener --> REASONING -- closer --> AFTER_CLOSE -- text --> ANSWER
+ *       \------------------ text --------------------------------------->/
+ *
+ * Delimiters are the families' own (Qwen, Kimi, Magistral, gpt-oss, ...) or one configured pair. The longest suffix
+ * that may still become a tag is undecided and is held, and so are a few blanks at the very beginning: they belong to
+ * what follows. A tag is no text of a channel. The rules:
+ *   - An opener counts at the beginning (blanks aside) and directly after a closer; anywhere else it is text.
+ *   - Reasoning ends with its own family's closer, or where a tool call begins (which is answer). Never closed: all of
+ * it was reasoning. A closer that the reasoning only quotes ends it too: nobody can tell.
+ *   - An opener or a closer that comes twice in a row is a tag once more.
+ *   - gpt-oss names a channel before every message; there reasoning may come again at any time.
+ *
+ * What cannot be decided: a closer without an opener says that all before it was reasoning. Only if the caller knows
+ * that the prompt left reasoning open is that known in time; otherwise what came before has been called answer, and
+ * `closed_unopened` tells so afterwards. Thread: any, one splitter each; allocates nothing. */
 #ifndef CORE_CHANNEL_H
 #define CORE_CHANNEL_H
 
@@ -24,20 +34,31 @@ struct part {
     size_t len;
 };
 
-struct splitter {
-    const struct delimiters *delimiters;
-    uint8_t state;
-    bool opened;      /* reasoning was open from the beginning */
-    uint8_t pair;     /* which pair opened */
-    uint8_t tail_len; /* undecided bytes, kept in `tail` */
-    char tail[64];
+enum {
+    SPLITTER_TAIL_MAX = 64,
+    SPLITTER_TAG_MAX = 47,   /* longest delimiter */
+    SPLITTER_SLICE_MAX = 64, /* feed no more at once, and ... */
+    SPLITTER_PARTS_MAX = 40, /* ... this many parts are enough */
 };
 
-/* `open`, `close`: one pair, or NULL for all known families. `opened`: the text starts inside reasoning. Borrows both
- * strings as long as the splitter. */
+struct splitter {
+    struct span open, close; /* the configured pair, or empty for all known families */
+    uint8_t state;
+    uint8_t family;       /* of the open reasoning */
+    uint8_t wrapper;      /* of the answer ("<response>"), 0: none */
+    uint8_t rounds;       /* how often reasoning was opened or closed */
+    bool harmony;         /* the text names its channels */
+    bool reasoned;        /* there was reasoning, or it is open */
+    bool closed_unopened; /* a closer came after text that was called answer */
+    uint8_t tail_len;     /* undecided bytes, kept in `tail` */
+    char tail[SPLITTER_TAIL_MAX];
+};
+
+/* `open`, `close`: one pair, or NULL for all known families; borrowed as long as the splitter. A delimiter that is
+ * empty or longer than SPLITTER_TAG_MAX is never found. `opened`: the text starts inside reasoning. */
 void splitter_init(struct splitter *s, const char *open, const char *close, bool opened);
 
-/* Feeds decoded text. Writes at most `max` parts (32 are always enough for 64 bytes of text; feed in slices) and
+/* Feeds at most SPLITTER_SLICE_MAX bytes of decoded text. Writes at most `max` parts (at least SPLITTER_PARTS_MAX) and
  * returns how many; the lengths of all parts of all calls add up to the bytes decided so far. */
 size_t splitter_feed(struct splitter *s, struct span text, struct part *parts, size_t max);
 

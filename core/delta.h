@@ -1,10 +1,12 @@
 /* Deltas: finds the text and the few other things that matter inside the JSON of an event, without building a tree.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A strict RFC 8259 scanner walks the payload once and reports every string value with its path to the dialect, which
- * says what it is. Most events of a stream differ from an earlier one only inside one string; such an event is
- * recognised by comparing the bytes before and after that string (a *stencil*) and is not walked again. The result is
- * the same. */
+ * A strict RFC 8259 scanner walks the payload once; the dialect says what each value is. Every string is a piece of
+ * text, and so is every object key that no known format has; only words of a fixed vocabulary in their own place
+ * (`"role":"assistant"`) are not.
+ *
+ * Most events of a stream differ from an earlier one only inside the streamed strings; such an event is recognised by
+ * comparing the bytes around these strings (a *stencil*) and is not walked again. The result is the same. */
 #ifndef CORE_DELTA_H
 #define CORE_DELTA_H
 
@@ -13,32 +15,55 @@
 #include <stdint.h>
 
 #include "bytes.h"
+#include "json_walk.h"
 #include "rein/rein.h"
+
+/* By which field a text came. The same text is often sent under two names; each name is a text of its own. */
+enum delta_source {
+    DELTA_CONTENT,           /* content: a string, or the text parts of an array */
+    DELTA_REFUSAL,           /* refusal */
+    DELTA_TEXT,              /* text, beside or instead of a delta */
+    DELTA_TRANSCRIPT,        /* audio.transcript */
+    DELTA_REASONING_CONTENT, /* reasoning_content */
+    DELTA_REASONING,         /* reasoning */
+    DELTA_REASONING_TEXT,    /* reasoning_text */
+    DELTA_THINKING,          /* thinking, as a string */
+    DELTA_THINKING_PART,     /* content[].thinking, content[].text of a thinking part, thinking_blocks[].thinking */
+    DELTA_DETAILS_TEXT,      /* reasoning_details[].text */
+    DELTA_DETAILS_SUMMARY,   /* reasoning_details[].summary */
+    DELTA_ARGUMENTS,         /* tool_calls[].function.arguments */
+    DELTA_TOOL_INPUT,        /* tool_calls[].custom.input */
+    DELTA_FUNCTION_CALL,     /* function_call.arguments */
+    DELTA_TOOL_NAME,         /* names of called functions; whole */
+    DELTA_OTHER,             /* every other string; whole */
+    DELTA_SOURCES,
+};
 
 /* Where one piece of text belongs. The same (choice, channel, source, tool) is the same text going on. */
 struct place {
     uint16_t choice; /* the `index` inside the choice object */
     uint16_t tool;   /* index of a tool call, else 0 */
     uint8_t channel; /* enum rein_channel; inline reasoning arrives as REIN_ANSWER and is split later */
-    uint8_t source;  /* which field it came by (reasoning_content, reasoning, ...); small and dense */
+    uint8_t source;  /* enum delta_source */
     bool whole;      /* not a stream: each value stands alone (names, error messages, unknown fields) */
+    bool is_key;     /* an object's key: can be read, not edited */
 };
 
 /* A string value: `at` and `len` are the raw JSON between the quotes, from the payload's start. */
 struct piece {
     struct place place;
     uint32_t at, len;
+    /* The same bytes stood in the same place of an earlier event. May be false although they did: never relied upon
+     * for anything but to spare work. */
+    bool seen;
 };
 
-/* Bytes of the payload that may have to be replaced or taken out, from the payload's start. len 0: not there.
- * For `member` spans the span holds key, colon, value and one adjacent comma, so that what is left is valid JSON. */
-struct range {
-    uint32_t at, len;
-};
+/* Ranges of a payload are bytes that may have to be replaced or taken out, from the payload's start. len 0: not there.
+ * For `member` spans the range holds key, colon, value and one adjacent comma, so that what is left is valid JSON. */
 
 enum {
-    DELTA_PIECES_MAX =
-        512, /* more strings than this in one event, and it is garbage; whole bodies have their own limit */
+    DELTA_PIECES_MAX = 512,          /* more strings than this in one event, and it is garbage */
+    DELTA_BODY_PIECES_MAX = 1 << 18, /* in a whole body, where logprobs may spell out a long answer */
     DELTA_CHOICES_MAX = 32,
     DELTA_TOOLS_MAX = 128,
     DELTA_DEPTH_MAX = 64,
@@ -46,16 +71,17 @@ enum {
 
 struct delta_choice {
     uint16_t index;
-    bool has_finish;       /* finish_reason is a string */
+    bool has_finish;       /* finish_reason is a string that is not empty */
+    bool has_tool_calls;   /* tool_calls is an array that is not empty, or function_call an object */
     struct range finish;   /* its value, quotes included */
     struct range role;     /* member span of delta.role when it is a string */
     struct range logprobs; /* member span of logprobs (and not null), likewise token_ids */
     struct range token_ids;
-    bool has_tool_calls;
 };
 
 struct delta {
-    struct piece *pieces; /* in the order of the payload, reasoning of a choice before its answer; empty strings too */
+    struct piece *pieces; /* in the order of the payload, but in a choice: reasoning, answer, tool, others; empty
+                             strings too */
     size_t pieces_len, pieces_cap;
     struct delta_choice choices[DELTA_CHOICES_MAX];
     size_t choices_len;
@@ -72,6 +98,7 @@ struct delta {
 struct dialect;
 struct delta_reader; /* opaque: stencils and the pieces' memory */
 
+/* Returns owned. `dialect` is borrowed as long as the reader. One reader per response: it learns its stream. */
 int delta_reader_new(struct delta_reader **out, const struct dialect *dialect) REIN_MUST_USE;
 void delta_reader_free(struct delta_reader *r);
 
@@ -80,9 +107,10 @@ void delta_reader_free(struct delta_reader *r);
  * dialect knows, is nested too deep or has too many strings; REIN_ENOMEM. */
 int delta_read(struct delta_reader *r, struct span payload, bool body, const struct delta **out) REIN_MUST_USE;
 
-/* Decodes the raw JSON of a string into `out` (room for len bytes). `*half` carries the first half of a surrogate pair
- * that was cut between two strings of one place (0: none): it is set when the string ends in one, and consumed by the
- * next string. A half that meets no other half becomes U+FFFD. Returns the decoded length; never more than len + 3. */
+/* Decodes the raw JSON of a string, which delta_read has found valid, into `out` (room for len + 3 bytes). `*half`
+ * carries the first half of a surrogate pair that was cut between two strings of one place (0: none): it is set when
+ * the string ends in one, and consumed by the next string. A half that meets no other half becomes U+FFFD. Returns the
+ * decoded length; never more than len + 3. */
 size_t delta_decode(struct span raw, uint16_t *half, char *out);
 
 /* Appends text to `out` as the inside of a JSON string. Bytes that are no UTF-8 are copied as they are. */

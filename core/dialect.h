@@ -16,16 +16,17 @@ struct dialect_voice {
     int64_t created_s;
 };
 
-struct json_walk; /* delta.c's scanner state, see dialect_openai_chat.c */
+struct delta_fill; /* what a dialect fills, see delta_fill.h */
 
 struct dialect {
     const char *name;
     /* Is this payload the terminal event ("[DONE]")? */
     bool (*is_terminal)(struct span payload);
-    /* Called by the scanner for each value, with its path: fills the delta. */
-    int (*on_value)(struct json_walk *walk, struct delta *delta);
-    /* Each appends one or more whole events (streamed) or a whole body to `out`. `with_role` when no role went out yet.
-     */
+    /* Walks one payload, which must be an object, and fills the delta. REIN_EFORMAT, REIN_ENOMEM. */
+    int (*read)(struct delta_fill *fill);
+    /* Each appends whole events (streamed; the client's stream stands at an event's boundary) or a whole body to `out`,
+     * or leaves `out` as it was: REIN_ELIMIT, REIN_ENOMEM. Texts are decoded UTF-8. `with_role` when no role went out
+     * yet: a role event comes first. say_text with an empty text says no text (but the role). */
     int (*say_text)(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, bool with_role,
                     struct span text);
     int (*say_finish)(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, const char *reason);

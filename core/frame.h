@@ -3,8 +3,15 @@
  *
  * Follows the WHATWG HTML standard, section 9.2 (server-sent events): lines end in LF, CRLF or CR, a byte order mark
  * may open the stream, an event ends with a blank line. A frame is the raw bytes of one event with its blank line, so
- * that it can be forwarded as it came; the payload is found inside it. Where frames begin and end depends on the bytes
- * alone, not on how they were cut. Linear: no byte is looked at twice, however small the pieces. */
+ * that it can be forwarded as it came; the payload is found inside it. Frames laid end to end are the input, byte for
+ * byte. Linear: no byte is searched twice, however small the pieces.
+ *
+ * Where frames begin and end depends on the bytes alone, not on how they were cut. A CR may be the first half of a CRLF
+ * whose LF is still under way, and so:
+ *   - after "CR CR" the event ends at once (streams with bare CRs are not delayed); should an LF follow after all, it
+ *     is the first byte of the next frame;
+ *   - a CR that is a blank line after an LF or at a frame's beginning waits for the byte after it, which is nearly
+ *     always there already. */
 #ifndef CORE_FRAME_H
 #define CORE_FRAME_H
 
@@ -22,28 +29,35 @@ enum frame_kind {
 struct frame {
     enum frame_kind kind;
     struct span raw;     /* the whole event, blank line included; good until the caller's buffer moves */
-    struct span payload; /* FRAME_DATA and FRAME_MULTI */
+    struct span payload; /* FRAME_DATA and FRAME_MULTI; the latter is good until the next call */
     bool has_extras;     /* comments or other fields (event, id, retry, unknown) beside the data line */
     bool unterminated;   /* the stream ended without the blank line */
 };
 
+/* All offsets count from the present event's start. */
 struct framer {
-    size_t scanned;    /* bytes of the present event looked at so far */
-    size_t line_start; /* where the present line begins, from the event's start */
+    size_t limit;
+    size_t line_start; /* where the present line begins */
+    size_t scanned;    /* no line end lies between line_start and here */
+    size_t lf_free;    /* no LF lies between line_start and here */
     unsigned data_lines;
-    size_t payload_at, payload_len; /* of the first data line, from the event's start */
-    bool started, extras, after_cr;
+    size_t payload_at, payload_len; /* of the first data line */
+    bool started;                   /* the stream's first line is behind us */
+    bool extras;
+    bool after_cr;       /* the line before ended in CR: an LF now belongs to it */
     struct bytes joined; /* FRAME_MULTI */
 };
 
+/* Allocates nothing yet. `limit` is the longest event, in raw bytes. */
 void framer_init(struct framer *f, size_t limit);
 void framer_fini(struct framer *f);
+/* Back to the beginning of another stream. */
 void framer_reset(struct framer *f);
 
 /* Looks for the next event in `buf`, which must begin where the previous event ended and hold at least what the last
  * call saw. Returns 1 and fills `out` (the caller then drops out->raw.len bytes), 0 if more bytes are needed, or an
- * error: REIN_ELIMIT when an event outgrows the limit, REIN_ENOMEM. `at_end` says that no more bytes will come: what is
- * left becomes an unterminated frame. */
+ * error: REIN_ELIMIT when an event outgrows the limit, REIN_ENOMEM; after an error only framer_reset and framer_fini
+ * are of use. `at_end` says that no more bytes will come: what is left becomes an unterminated frame. */
 int framer_next(struct framer *f, struct span buf, bool at_end, struct frame *out) REIN_MUST_USE;
 
 #endif

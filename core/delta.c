@@ -1,0 +1,186 @@
+/* Reads payloads: walks them with the dialect's help and collects the pieces.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "delta.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "delta_fill.h"
+#include "dialect.h"
+#include "heap.h"
+#include "vocabulary.h"
+
+enum { FIRST_PIECES = 32 };
+
+struct delta_reader {
+    const struct dialect *dialect;
+    struct delta_fill fill;
+};
+
+int delta_reader_new(struct delta_reader **out, const struct dialect *dialect)
+{
+    struct delta_reader *r = heap_new(1, sizeof(*r));
+    if (r == NULL)
+        return REIN_ENOMEM;
+    r->dialect = dialect;
+    *out = r;
+    return 0;
+}
+
+void delta_reader_free(struct delta_reader *r)
+{
+    if (r == NULL)
+        return;
+    heap_free(r->fill.delta.pieces);
+    heap_free(r->fill.spare);
+    heap_free(r);
+}
+
+/* Makes the array hold at least `len` pieces. */
+static int grow(struct piece **pieces, size_t *cap, size_t len)
+{
+    if (len <= *cap)
+        return 0;
+    size_t room = *cap > 0 ? *cap : FIRST_PIECES;
+    while (room < len)
+        room *= 2;
+    struct piece *more = heap_resize(*pieces, room * sizeof(*more));
+    if (more == NULL)
+        return REIN_ENOMEM;
+    *pieces = more;
+    *cap = room;
+    return 0;
+}
+
+int delta_add(struct delta_fill *fill, struct place place, struct range inside)
+{
+    struct delta *d = &fill->delta;
+    if (d->pieces_len == fill->pieces_max)
+        return REIN_EFORMAT;
+    int rv = grow(&d->pieces, &d->pieces_cap, d->pieces_len + 1);
+    if (rv == 0)
+        d->pieces[d->pieces_len++] = (struct piece){.place = place, .at = inside.at, .len = inside.len};
+    return rv;
+}
+
+int delta_add_string(struct delta_fill *fill, struct place place)
+{
+    struct range inside;
+    int rv = json_string(&fill->walk, &inside);
+    return rv == 0 ? delta_add(fill, place, inside) : rv;
+}
+
+struct span delta_key(const struct delta_fill *fill, struct range key, char room[DELTA_KEY_MAX])
+{
+    struct span raw = delta_span(fill, key);
+    if (raw.len + 3 > DELTA_KEY_MAX || memchr(raw.data, '\\', raw.len) == NULL)
+        return raw;
+    uint16_t half = 0;
+    return (struct span){room, delta_decode(raw, &half, room)};
+}
+
+int delta_add_key(struct delta_fill *fill, struct place place, struct range key)
+{
+    char room[DELTA_KEY_MAX];
+    if (vocabulary_has_key(delta_key(fill, key, room)))
+        return 0;
+    place.whole = place.is_key = true;
+    return delta_add(fill, place, key);
+}
+
+static int add_members(struct delta_fill *fill, struct place place)
+{
+    struct json_list list = {0};
+    int rv;
+    while ((rv = json_next(&fill->walk, &list, '{')) > 0) {
+        struct range key;
+        rv = json_key(&fill->walk, &list, &key);
+        if (rv == 0)
+            rv = delta_add_key(fill, place, key);
+        if (rv == 0)
+            rv = delta_add_all(fill, place);
+        if (rv != 0)
+            return rv;
+    }
+    return rv;
+}
+
+/* Recursion ends at the walk's greatest depth. */
+int delta_add_all(struct delta_fill *fill, struct place place)
+{
+    place.whole = true;
+    switch (json_peek(&fill->walk)) {
+    case '"':
+        return delta_add_string(fill, place);
+    case '{':
+        return add_members(fill, place);
+    case '[':
+        break;
+    default:
+        return json_scalar(&fill->walk);
+    }
+    struct json_list list = {0};
+    int rv;
+    while ((rv = json_next(&fill->walk, &list, '[')) > 0) {
+        rv = delta_add_all(fill, place);
+        if (rv != 0)
+            return rv;
+    }
+    return rv;
+}
+
+static bool is_sorted(const struct piece *pieces, size_t len)
+{
+    for (size_t i = 1; i < len; i++)
+        if (pieces[i].place.channel < pieces[i - 1].place.channel)
+            return false;
+    return true;
+}
+
+int delta_sort(struct delta_fill *fill, size_t first)
+{
+    struct piece *pieces = fill->delta.pieces + first;
+    size_t len = fill->delta.pieces_len - first;
+    if (is_sorted(pieces, len))
+        return 0;
+    int rv = grow(&fill->spare, &fill->spare_cap, len);
+    if (rv != 0)
+        return rv;
+    size_t filled = 0;
+    for (unsigned channel = 0; channel < REIN_CHANNELS; channel++)
+        for (size_t i = 0; i < len; i++)
+            if (pieces[i].place.channel == channel)
+                fill->spare[filled++] = pieces[i];
+    assert(filled == len);
+    memcpy(pieces, fill->spare, len * sizeof(*pieces));
+    return 0;
+}
+
+/* Empties the delta, but keeps the pieces' memory. */
+static void clear(struct delta *d)
+{
+    *d = (struct delta){
+        .pieces = d->pieces,
+        .pieces_cap = d->pieces_cap,
+        .prompt_tokens = -1,
+        .completion_tokens = -1,
+        .reasoning_tokens = -1,
+    };
+}
+
+int delta_read(struct delta_reader *r, struct span payload, bool body, const struct delta **out)
+{
+    struct delta_fill *fill = &r->fill;
+    if (payload.len > UINT32_MAX)
+        return REIN_EFORMAT;
+    clear(&fill->delta);
+    fill->body = body;
+    fill->pieces_max = body ? DELTA_BODY_PIECES_MAX : DELTA_PIECES_MAX;
+    json_walk_init(&fill->walk, payload, DELTA_DEPTH_MAX);
+    int rv = r->dialect->read(fill);
+    if (rv == 0)
+        rv = json_finish(&fill->walk);
+    if (rv == 0)
+        *out = &fill->delta;
+    return rv;
+}

@@ -1,0 +1,589 @@
+/* The dialect of OpenAI's chat completions, as its many servers speak it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Each kind of object has a table of the members that mean something; all others are read for their strings alone.
+ * Members may come in any order, so what depends on `index` or `type` is settled at the object's end. */
+#include <stdio.h>
+#include <string.h>
+
+#include "delta_fill.h"
+#include "dialect.h"
+#include "dialect_openai_say.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The object that is being read, and what is known of it so far. */
+struct scope {
+    struct json_list list;
+    struct place place;          /* of unknown strings in here */
+    struct delta_choice *choice; /* NULL outside of choices */
+    int64_t index;               /* of a choice or a tool call; -1: not said */
+    uint8_t source;              /* of a part's `text` */
+    bool thinking;               /* a part whose type says that it is reasoning */
+};
+
+/* A member that is known: how to read its value. `arg` is its enum delta_source, where there is one. */
+struct member {
+    struct span key;
+    int (*read)(struct delta_fill *fill, struct scope *scope, uint8_t arg);
+    uint8_t arg;
+};
+
+#define MEMBER(name, read, arg)                                                                                        \
+    {                                                                                                                  \
+        {(name), sizeof(name) - 1}, (read), (arg)                                                                      \
+    }
+
+static const uint8_t channel_of[DELTA_SOURCES] = {
+    [DELTA_CONTENT] = REIN_ANSWER,
+    [DELTA_REFUSAL] = REIN_ANSWER,
+    [DELTA_TEXT] = REIN_ANSWER,
+    [DELTA_TRANSCRIPT] = REIN_ANSWER,
+    [DELTA_REASONING_CONTENT] = REIN_REASONING,
+    [DELTA_REASONING] = REIN_REASONING,
+    [DELTA_REASONING_TEXT] = REIN_REASONING,
+    [DELTA_THINKING] = REIN_REASONING,
+    [DELTA_THINKING_PART] = REIN_REASONING,
+    [DELTA_DETAILS_TEXT] = REIN_REASONING,
+    [DELTA_DETAILS_SUMMARY] = REIN_REASONING,
+    [DELTA_ARGUMENTS] = REIN_TOOL,
+    [DELTA_TOOL_INPUT] = REIN_TOOL,
+    [DELTA_FUNCTION_CALL] = REIN_TOOL,
+    [DELTA_TOOL_NAME] = REIN_TOOL,
+    [DELTA_OTHER] = REIN_OTHER,
+};
+
+/* ---- objects ------------------------------------------------------------------------------------------------------
+ */
+
+static const struct member *find_member(const struct member *members, size_t len, struct span key)
+{
+    for (size_t i = 0; i < len; i++)
+        if (span_is(members[i].key, key))
+            return &members[i];
+    return NULL;
+}
+
+/* Reads a member's value. `*read` has a bit for each known key that was there: none may come twice. */
+static int read_member(struct delta_fill *fill, const struct member *members, size_t len, struct scope *scope,
+                       uint32_t *read)
+{
+    struct range key;
+    int rv = json_key(&fill->walk, &scope->list, &key);
+    if (rv != 0)
+        return rv;
+    char room[DELTA_KEY_MAX];
+    const struct member *member = find_member(members, len, delta_key(fill, key, room));
+    if (member == NULL) {
+        rv = delta_add_key(fill, scope->place, key);
+        return rv == 0 ? delta_add_all(fill, scope->place) : rv;
+    }
+    uint32_t bit = UINT32_C(1) << (member - members);
+    if (*read & bit)
+        return REIN_EFORMAT;
+    *read |= bit;
+    return member->read(fill, scope, member->arg);
+}
+
+static int read_object(struct delta_fill *fill, const struct member *members, size_t len, struct scope *scope)
+{
+    uint32_t read = 0;
+    int rv;
+    while ((rv = json_next(&fill->walk, &scope->list, '{')) > 0) {
+        rv = read_member(fill, members, len, scope, &read);
+        if (rv != 0)
+            return rv;
+    }
+    return rv;
+}
+
+static struct scope inner(const struct scope *scope)
+{
+    return (struct scope){.place = scope->place, .choice = scope->choice, .index = -1, .source = scope->source};
+}
+
+static struct place place_of(const struct scope *scope, uint8_t source)
+{
+    struct place place = scope->place;
+    place.source = source;
+    place.channel = channel_of[source];
+    return place;
+}
+
+/* ---- single values ------------------------------------------------------------------------------------------------
+ */
+
+static int read_other(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return delta_add_all(fill, scope->place);
+}
+
+static int read_text(struct delta_fill *fill, struct scope *scope, uint8_t source)
+{
+    struct place place = place_of(scope, source);
+    return json_peek(&fill->walk) == '"' ? delta_add_string(fill, place) : delta_add_all(fill, place);
+}
+
+static int read_name(struct delta_fill *fill, struct scope *scope, uint8_t source)
+{
+    return delta_add_all(fill, place_of(scope, source));
+}
+
+/* A string that is no text if it is one of the words that belong there. *value is its inside. */
+static int read_word(struct delta_fill *fill, struct scope *scope, const struct span *words, size_t len,
+                     struct range *value)
+{
+    int rv = json_string(&fill->walk, value);
+    if (rv != 0)
+        return rv;
+    for (size_t i = 0; i < len; i++)
+        if (span_is(words[i], delta_span(fill, *value)))
+            return 0;
+    struct place place = scope->place;
+    place.whole = true;
+    return delta_add(fill, place, *value);
+}
+
+static int read_object_name(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {{"chat.completion.chunk", 21}, {"chat.completion", 15}};
+    struct range value;
+    if (json_peek(&fill->walk) != '"')
+        return read_other(fill, scope, arg);
+    return read_word(fill, scope, words, COUNT(words), &value);
+}
+
+static int read_role(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {{"assistant", 9}, {"tool", 4}, {"user", 4}, {"system", 6}, {"developer", 9}};
+    struct range value;
+    if (json_peek(&fill->walk) != '"')
+        return read_other(fill, scope, arg);
+    int rv = read_word(fill, scope, words, COUNT(words), &value);
+    if (rv == 0 && scope->choice->role.len == 0)
+        scope->choice->role = json_member(&fill->walk, &scope->list);
+    return rv;
+}
+
+static int read_finish(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {
+        {"stop", 4}, {"length", 6}, {"tool_calls", 10}, {"content_filter", 14}, {"function_call", 13}};
+    struct range value;
+    if (json_peek(&fill->walk) != '"')
+        return read_other(fill, scope, arg);
+    int rv = read_word(fill, scope, words, COUNT(words), &value);
+    scope->choice->has_finish = value.len > 0;
+    scope->choice->finish = (struct range){value.at - 1, value.len + 2};
+    return rv;
+}
+
+static int read_number(struct delta_fill *fill, struct scope *scope, int64_t *value)
+{
+    char c = json_peek(&fill->walk);
+    if (c == '-' || (c >= '0' && c <= '9'))
+        return json_number(&fill->walk, value);
+    return read_other(fill, scope, 0);
+}
+
+/* An index that is there must be a small number: what it numbers could not be told apart otherwise. */
+static int read_index(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    if (json_peek(&fill->walk) == 'n')
+        return json_word(&fill->walk);
+    int rv = json_number(&fill->walk, &scope->index);
+    return rv == 0 && (scope->index < 0 || scope->index > UINT16_MAX) ? REIN_EFORMAT : rv;
+}
+
+/* ---- texts in parts -----------------------------------------------------------------------------------------------
+ */
+
+static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t source);
+
+static int read_part_text(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return read_text(fill, scope, scope->source);
+}
+
+static int read_part_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {
+        {"thinking", 8}, {"reasoning", 9}, {"text", 4}, {"output_text", 11}, {"refusal", 7}};
+    struct range value;
+    if (json_peek(&fill->walk) != '"')
+        return read_other(fill, scope, arg);
+    int rv = read_word(fill, scope, words, COUNT(words), &value);
+    struct span type = delta_span(fill, value);
+    scope->thinking = span_is(type, words[0]) || span_is(type, words[1]);
+    return rv;
+}
+
+static const struct member part_members[] = {
+    MEMBER("type", read_part_type, 0),
+    MEMBER("text", read_part_text, 0),
+    MEMBER("thinking", read_texts, DELTA_THINKING_PART),
+    MEMBER("refusal", read_text, DELTA_REFUSAL),
+};
+
+/* One part, {"type":...,"text":...}. Only at its end is it known whether its text is reasoning. */
+static int read_part(struct delta_fill *fill, const struct scope *scope, uint8_t source)
+{
+    struct scope part = inner(scope);
+    part.source = source;
+    size_t first = fill->delta.pieces_len;
+    int rv = read_object(fill, part_members, COUNT(part_members), &part);
+    if (rv != 0 || !part.thinking)
+        return rv;
+    struct place place = place_of(scope, DELTA_THINKING_PART);
+    for (size_t i = first; i < fill->delta.pieces_len; i++)
+        if (fill->delta.pieces[i].place.source == DELTA_CONTENT) {
+            fill->delta.pieces[i].place.source = place.source;
+            fill->delta.pieces[i].place.channel = place.channel;
+        }
+    return 0;
+}
+
+/* A text as a string, as a part, or as an array of both. */
+static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t source)
+{
+    char c = json_peek(&fill->walk);
+    if (c == '{')
+        return read_part(fill, scope, source);
+    if (c != '[')
+        return read_text(fill, scope, source);
+    struct json_list list = {0};
+    int rv;
+    while ((rv = json_next(&fill->walk, &list, '[')) > 0) {
+        c = json_peek(&fill->walk);
+        rv = c == '{' ? read_part(fill, scope, source) : read_text(fill, scope, source);
+        if (rv != 0)
+            return rv;
+    }
+    return rv;
+}
+
+static const struct member detail_members[] = {
+    MEMBER("text", read_text, DELTA_DETAILS_TEXT),
+    MEMBER("summary", read_text, DELTA_DETAILS_SUMMARY),
+};
+
+static int read_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    if (json_peek(&fill->walk) != '[')
+        return read_other(fill, scope, arg);
+    struct json_list list = {0};
+    int rv;
+    while ((rv = json_next(&fill->walk, &list, '[')) > 0) {
+        struct scope detail = inner(scope);
+        rv = json_peek(&fill->walk) == '{' ? read_object(fill, detail_members, COUNT(detail_members), &detail)
+                                           : read_other(fill, scope, 0);
+        if (rv != 0)
+            return rv;
+    }
+    return rv;
+}
+
+static const struct member audio_members[] = {MEMBER("transcript", read_text, DELTA_TRANSCRIPT)};
+
+static int read_audio(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope audio = inner(scope);
+    if (json_peek(&fill->walk) != '{')
+        return read_other(fill, scope, arg);
+    return read_object(fill, audio_members, COUNT(audio_members), &audio);
+}
+
+/* ---- tools --------------------------------------------------------------------------------------------------------
+ */
+
+static const struct member function_members[] = {
+    MEMBER("name", read_name, DELTA_TOOL_NAME),
+    MEMBER("arguments", read_text, DELTA_ARGUMENTS),
+};
+static const struct member custom_members[] = {
+    MEMBER("name", read_name, DELTA_TOOL_NAME),
+    MEMBER("input", read_text, DELTA_TOOL_INPUT),
+};
+static const struct member function_call_members[] = {
+    MEMBER("name", read_name, DELTA_TOOL_NAME),
+    MEMBER("arguments", read_text, DELTA_FUNCTION_CALL),
+};
+
+static int read_called(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope called = inner(scope);
+    if (json_peek(&fill->walk) != '{')
+        return read_other(fill, scope, arg);
+    return arg == DELTA_TOOL_INPUT ? read_object(fill, custom_members, COUNT(custom_members), &called)
+                                   : read_object(fill, function_members, COUNT(function_members), &called);
+}
+
+static int read_tool_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {{"function", 8}, {"custom", 6}};
+    struct range value;
+    if (json_peek(&fill->walk) != '"')
+        return read_other(fill, scope, arg);
+    return read_word(fill, scope, words, COUNT(words), &value);
+}
+
+static const struct member tool_members[] = {
+    MEMBER("index", read_index, 0),
+    MEMBER("type", read_tool_type, 0),
+    MEMBER("function", read_called, DELTA_ARGUMENTS),
+    MEMBER("custom", read_called, DELTA_TOOL_INPUT),
+};
+
+/* One tool call, the array's nth. */
+static int read_tool(struct delta_fill *fill, const struct scope *scope, int64_t nth)
+{
+    struct scope tool = inner(scope);
+    size_t first = fill->delta.pieces_len;
+    int rv = read_object(fill, tool_members, COUNT(tool_members), &tool);
+    int64_t index = tool.index >= 0 ? tool.index : nth;
+    if (rv == 0 && index >= DELTA_TOOLS_MAX)
+        rv = REIN_EFORMAT;
+    for (size_t i = first; rv == 0 && i < fill->delta.pieces_len; i++)
+        fill->delta.pieces[i].place.tool = (uint16_t)index;
+    return rv;
+}
+
+static int read_tools(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    if (json_peek(&fill->walk) != '[')
+        return read_other(fill, scope, arg);
+    struct json_list list = {0};
+    int rv;
+    for (int64_t nth = 0; (rv = json_next(&fill->walk, &list, '[')) > 0; nth++) {
+        scope->choice->has_tool_calls = true;
+        rv = json_peek(&fill->walk) == '{' ? read_tool(fill, scope, nth) : read_other(fill, scope, 0);
+        if (rv != 0)
+            return rv;
+    }
+    return rv;
+}
+
+static int read_function_call(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope called = inner(scope);
+    if (json_peek(&fill->walk) != '{')
+        return read_other(fill, scope, arg);
+    scope->choice->has_tool_calls = true;
+    return read_object(fill, function_call_members, COUNT(function_call_members), &called);
+}
+
+/* ---- choices ------------------------------------------------------------------------------------------------------
+ */
+
+static int read_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    bool is_null = json_peek(&fill->walk) == 'n';
+    int rv = read_other(fill, scope, arg);
+    if (rv == 0 && !is_null)
+        scope->choice->logprobs = json_member(&fill->walk, &scope->list);
+    return rv;
+}
+
+static int read_token_ids(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    bool is_null = json_peek(&fill->walk) == 'n';
+    int rv = read_other(fill, scope, arg);
+    if (rv == 0 && !is_null && scope->choice->token_ids.len == 0)
+        scope->choice->token_ids = json_member(&fill->walk, &scope->list);
+    return rv;
+}
+
+static const struct member delta_members[] = {
+    MEMBER("content", read_texts, DELTA_CONTENT),
+    MEMBER("reasoning_content", read_texts, DELTA_REASONING_CONTENT),
+    MEMBER("role", read_role, 0),
+    MEMBER("reasoning", read_texts, DELTA_REASONING),
+    MEMBER("tool_calls", read_tools, 0),
+    MEMBER("refusal", read_text, DELTA_REFUSAL),
+    MEMBER("function_call", read_function_call, 0),
+    MEMBER("reasoning_details", read_details, 0),
+    MEMBER("reasoning_text", read_text, DELTA_REASONING_TEXT),
+    MEMBER("thinking", read_texts, DELTA_THINKING),
+    MEMBER("thinking_blocks", read_texts, DELTA_THINKING_PART),
+    MEMBER("audio", read_audio, 0),
+    MEMBER("token_ids", read_token_ids, 0),
+    MEMBER("token_id", read_token_ids, 0),
+};
+
+/* `delta`, or `message` in a body. The other of the two would repeat what this one says: its texts are whole. */
+static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_message)
+{
+    struct scope delta = inner(scope);
+    if (json_peek(&fill->walk) != '{')
+        return read_other(fill, scope, 0);
+    delta.place.whole = fill->body != (is_message != 0);
+    return read_object(fill, delta_members, COUNT(delta_members), &delta);
+}
+
+static const struct member choice_members[] = {
+    MEMBER("index", read_index, 0),         MEMBER("delta", read_delta, false),
+    MEMBER("message", read_delta, true),    MEMBER("finish_reason", read_finish, 0),
+    MEMBER("logprobs", read_logprobs, 0),   MEMBER("text", read_text, DELTA_TEXT),
+    MEMBER("token_ids", read_token_ids, 0),
+};
+
+/* One choice, the array's nth. */
+static int read_choice(struct delta_fill *fill, const struct scope *scope, int64_t nth)
+{
+    struct delta *d = &fill->delta;
+    if (d->choices_len == DELTA_CHOICES_MAX)
+        return REIN_EFORMAT;
+    struct scope choice = inner(scope);
+    choice.choice = &d->choices[d->choices_len++];
+    *choice.choice = (struct delta_choice){0};
+    size_t first = d->pieces_len;
+    int rv = read_object(fill, choice_members, COUNT(choice_members), &choice);
+    if (rv != 0)
+        return rv;
+    choice.choice->index = (uint16_t)(choice.index >= 0 ? choice.index : nth);
+    for (size_t i = first; i < d->pieces_len; i++)
+        d->pieces[i].place.choice = choice.choice->index;
+    return delta_sort(fill, first);
+}
+
+static int read_choices(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    fill->delta.has_choices = true;
+    if (json_peek(&fill->walk) != '[')
+        return read_other(fill, scope, arg);
+    struct json_list list = {0};
+    int rv;
+    for (int64_t nth = 0; (rv = json_next(&fill->walk, &list, '[')) > 0; nth++) {
+        rv = json_peek(&fill->walk) == '{' ? read_choice(fill, scope, nth) : read_other(fill, scope, 0);
+        if (rv != 0)
+            return rv;
+    }
+    return rv;
+}
+
+/* ---- the event ----------------------------------------------------------------------------------------------------
+ */
+
+enum { PROMPT_TOKENS, COMPLETION_TOKENS, REASONING_TOKENS };
+
+static int read_count(struct delta_fill *fill, struct scope *scope, uint8_t which)
+{
+    struct delta *d = &fill->delta;
+    int64_t *count = which == PROMPT_TOKENS       ? &d->prompt_tokens
+                     : which == COMPLETION_TOKENS ? &d->completion_tokens
+                                                  : &d->reasoning_tokens;
+    return read_number(fill, scope, count);
+}
+
+static const struct member completion_members[] = {MEMBER("reasoning_tokens", read_count, REASONING_TOKENS)};
+
+static int read_completion_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope details = inner(scope);
+    if (json_peek(&fill->walk) != '{')
+        return read_other(fill, scope, arg);
+    return read_object(fill, completion_members, COUNT(completion_members), &details);
+}
+
+static const struct member usage_members[] = {
+    MEMBER("prompt_tokens", read_count, PROMPT_TOKENS),
+    MEMBER("completion_tokens", read_count, COMPLETION_TOKENS),
+    MEMBER("reasoning_tokens", read_count, REASONING_TOKENS),
+    MEMBER("completion_tokens_details", read_completion_details, 0),
+};
+
+static int read_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope usage = inner(scope);
+    if (json_peek(&fill->walk) != '{')
+        return read_other(fill, scope, arg);
+    return read_object(fill, usage_members, COUNT(usage_members), &usage);
+}
+
+static int read_top_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    bool is_null = json_peek(&fill->walk) == 'n';
+    int rv = read_usage(fill, scope, arg);
+    if (rv == 0 && !is_null)
+        fill->delta.usage = json_member(&fill->walk, &scope->list);
+    return rv;
+}
+
+static const struct member groq_members[] = {MEMBER("usage", read_usage, 0)};
+
+static int read_groq(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope groq = inner(scope);
+    if (json_peek(&fill->walk) != '{')
+        return read_other(fill, scope, arg);
+    return read_object(fill, groq_members, COUNT(groq_members), &groq);
+}
+
+static int read_error(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    fill->delta.has_error = json_peek(&fill->walk) != 'n';
+    int rv = read_other(fill, scope, arg);
+    if (rv == 0)
+        fill->delta.error = json_member(&fill->walk, &scope->list);
+    return rv;
+}
+
+static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    bool is_string = json_peek(&fill->walk) == '"';
+    uint32_t at = json_offset(&fill->walk);
+    int rv = read_other(fill, scope, arg);
+    if (rv == 0 && is_string)
+        fill->delta.id = (struct range){at, json_offset(&fill->walk) - at};
+    return rv;
+}
+
+static int read_prompt_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    bool is_null = json_peek(&fill->walk) == 'n';
+    int rv = read_other(fill, scope, arg);
+    if (rv == 0 && !is_null)
+        fill->delta.prompt_logprobs = json_member(&fill->walk, &scope->list);
+    return rv;
+}
+
+static const struct member event_members[] = {
+    MEMBER("id", read_id, 0),
+    MEMBER("choices", read_choices, 0),
+    MEMBER("object", read_object_name, 0),
+    MEMBER("created", read_other, 0),
+    MEMBER("model", read_other, 0),
+    MEMBER("usage", read_top_usage, 0),
+    MEMBER("error", read_error, 0),
+    MEMBER("x_groq", read_groq, 0),
+    MEMBER("prompt_logprobs", read_prompt_logprobs, 0),
+};
+
+static int read_event(struct delta_fill *fill)
+{
+    struct scope event = {.place = {.channel = REIN_OTHER, .source = DELTA_OTHER}, .index = -1};
+    return read_object(fill, event_members, COUNT(event_members), &event);
+}
+
+static bool is_done(struct span payload)
+{
+    while (payload.len > 0 && strchr(" \t\r\n", payload.data[payload.len - 1]) != NULL)
+        payload.len--;
+    return span_is(payload, SPAN("[DONE]"));
+}
+
+const struct dialect dialect_openai_chat = {
+    .name = "openai-chat",
+    .is_terminal = is_done,
+    .read = read_event,
+    .say_text = openai_say_text,
+    .say_finish = openai_say_finish,
+    .say_usage = openai_say_usage,
+    .say_end = openai_say_end,
+    .say_error = openai_say_error,
+    .say_body = openai_say_body,
+    .say_error_body = openai_say_error_body,
+};

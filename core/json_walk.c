@@ -1,0 +1,217 @@
+/* See json_walk.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "json_walk.h"
+
+#include <string.h>
+
+void json_walk_init(struct json_walk *walk, struct span text, unsigned depth_max)
+{
+    *walk =
+        (struct json_walk){.start = text.data, .at = text.data, .end = text.data + text.len, .depth_max = depth_max};
+}
+
+static inline bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+char json_peek(struct json_walk *walk)
+{
+    while (walk->at < walk->end && is_space(*walk->at))
+        walk->at++;
+    return walk->at < walk->end ? *walk->at : '\0';
+}
+
+static int step_in(struct json_walk *walk, char open)
+{
+    if (json_peek(walk) != open || walk->depth == walk->depth_max)
+        return REIN_EFORMAT;
+    walk->depth++;
+    walk->at++;
+    return 0;
+}
+
+int json_next(struct json_walk *walk, struct json_list *list, char open)
+{
+    char close = open == '{' ? '}' : ']';
+    if (!list->begun && step_in(walk, open) != 0)
+        return REIN_EFORMAT;
+    char c = json_peek(walk);
+    if (c == close) {
+        walk->depth--;
+        walk->at++;
+        return 0;
+    }
+    if (list->begun) {
+        if (c != ',')
+            return REIN_EFORMAT;
+        list->has_comma = true;
+        list->comma = json_offset(walk);
+        walk->at++;
+        c = json_peek(walk);
+    }
+    list->begun = true;
+    return c == '\0' ? REIN_EFORMAT : 1;
+}
+
+int json_key(struct json_walk *walk, struct json_list *list, struct range *key)
+{
+    json_peek(walk);
+    list->member = json_offset(walk);
+    if (json_string(walk, key) != 0 || json_peek(walk) != ':')
+        return REIN_EFORMAT;
+    walk->at++;
+    return 0;
+}
+
+struct range json_member(struct json_walk *walk, const struct json_list *list)
+{
+    uint32_t from = list->member, to = json_offset(walk);
+    const char *after = walk->at;
+    while (after < walk->end && is_space(*after))
+        after++;
+    if (after < walk->end && *after == ',')
+        to = (uint32_t)(after + 1 - walk->start);
+    else if (list->has_comma)
+        from = list->comma;
+    return (struct range){from, to - from};
+}
+
+static inline bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* Length of the escape that begins at the backslash, 0 if there is no such escape. */
+static size_t escape_len(const char *at, const char *end)
+{
+    if (end - at < 2)
+        return 0;
+    if (at[1] != 'u')
+        return strchr("\"\\/bfnrt", at[1]) != NULL && at[1] != '\0' ? 2 : 0;
+    if (end - at < 6)
+        return 0;
+    return is_hex(at[2]) && is_hex(at[3]) && is_hex(at[4]) && is_hex(at[5]) ? 6 : 0;
+}
+
+/* True if one of eight bytes is a quote, a backslash or a control character. May call more blocks special than are,
+ * never fewer. */
+static inline bool has_special(const char *block)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t x;
+    memcpy(&x, block, sizeof(x));
+    uint64_t quote = x ^ (ones * '"'), backslash = x ^ (ones * '\\');
+    uint64_t low = (x - ones * 0x20) & ~x;
+    return ((low | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & tops) != 0;
+}
+
+const char *json_string_end(const char *at, const char *end)
+{
+    for (;;) {
+        while (end - at >= 8 && !has_special(at))
+            at += 8;
+        const char *block_end = end - at > 8 ? at + 8 : end;
+        while (at < block_end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
+            at++;
+        if (at == end)
+            return NULL;
+        if (at == block_end)
+            continue;
+        if (*at == '"')
+            return at;
+        size_t len = *at == '\\' ? escape_len(at, end) : 0;
+        if (len == 0)
+            return NULL;
+        at += len;
+    }
+}
+
+int json_string(struct json_walk *walk, struct range *inside)
+{
+    if (json_peek(walk) != '"')
+        return REIN_EFORMAT;
+    const char *from = walk->at + 1;
+    const char *quote = json_string_end(from, walk->end);
+    if (quote == NULL)
+        return REIN_EFORMAT;
+    *inside = (struct range){(uint32_t)(from - walk->start), (uint32_t)(quote - from)};
+    walk->at = quote + 1;
+    return 0;
+}
+
+static inline bool is_digit(const struct json_walk *walk)
+{
+    return walk->at < walk->end && *walk->at >= '0' && *walk->at <= '9';
+}
+
+static int skip_digits(struct json_walk *walk)
+{
+    if (!is_digit(walk))
+        return REIN_EFORMAT;
+    while (is_digit(walk))
+        walk->at++;
+    return 0;
+}
+
+/* The fraction and the exponent; *whole says that there was neither. */
+static int skip_rest_of_number(struct json_walk *walk, bool *whole)
+{
+    *whole = true;
+    if (walk->at < walk->end && *walk->at == '.') {
+        *whole = false;
+        walk->at++;
+        if (skip_digits(walk) != 0)
+            return REIN_EFORMAT;
+    }
+    if (walk->at < walk->end && (*walk->at == 'e' || *walk->at == 'E')) {
+        *whole = false;
+        walk->at++;
+        if (walk->at < walk->end && (*walk->at == '+' || *walk->at == '-'))
+            walk->at++;
+        return skip_digits(walk);
+    }
+    return 0;
+}
+
+int json_number(struct json_walk *walk, int64_t *value)
+{
+    const int64_t most = INT64_C(1000000000000000);
+    bool negative = json_peek(walk) == '-';
+    if (negative)
+        walk->at++;
+    const char *first = walk->at;
+    int64_t sum = 0;
+    for (; is_digit(walk); walk->at++)
+        sum = sum > most ? sum : sum * 10 + (*walk->at - '0');
+    bool is_whole;
+    if (walk->at == first || (*first == '0' && walk->at - first > 1) || skip_rest_of_number(walk, &is_whole) != 0)
+        return REIN_EFORMAT;
+    *value = is_whole && !negative && sum <= most ? sum : -1;
+    return 0;
+}
+
+int json_word(struct json_walk *walk)
+{
+    static const struct span words[] = {{"null", 4}, {"true", 4}, {"false", 5}};
+    json_peek(walk);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if ((size_t)(walk->end - walk->at) >= words[i].len && memcmp(walk->at, words[i].data, words[i].len) == 0) {
+            walk->at += words[i].len;
+            return 0;
+        }
+    return REIN_EFORMAT;
+}
+
+int json_scalar(struct json_walk *walk)
+{
+    char c = json_peek(walk);
+    int64_t ignored;
+    return c == '-' || (c >= '0' && c <= '9') ? json_number(walk, &ignored) : json_word(walk);
+}
+
+int json_finish(struct json_walk *walk)
+{
+    json_peek(walk);
+    return walk->at == walk->end ? 0 : REIN_EFORMAT;
+}

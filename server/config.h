@@ -5,6 +5,7 @@
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@ struct config_listener {
 struct config_upstream {
     char *name, *kind, *url, *path_prefix; /* url without trailing slash; path_prefix "/v1" by default */
     char *api_key;                         /* from api_key_env or api_key_file; NULL if none. Never logged */
+    char *open, *close;                    /* delimiters of inline reasoning, NULL: those of all known families */
 };
 
 struct config_route {
@@ -40,9 +42,13 @@ struct config_timeouts {
 
 enum config_store_on_error { CONFIG_STORE_REFUSE, CONFIG_STORE_SERVE };
 
+struct keys;
+
 struct config {
+    atomic_uint refs;
     struct config_listener listen, admin;
     char *keys_file, *token_file; /* NULL: none; absolute or relative to the working directory */
+    struct keys *keys, *tokens;   /* what they hold (keys.h); NULL: none, everyone may come in */
     unsigned workers;             /* at least 1: 0 in the file has become the number of cores */
     struct config_upstream *upstreams;
     size_t upstreams_len;
@@ -59,9 +65,11 @@ struct config {
     } store;
 };
 
-/* Reads the file and all policies, templates and lexicons it refers to. On REIN_EPOLICY all errors are in `problems`.
- * Returns owned (one reference). Main thread. */
+/* Reads the file and all policies, templates, lexicons and keys it refers to. On REIN_EPOLICY all errors are in
+ * `problems`. Returns owned (one reference). Main thread. */
 int config_load(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
+/* The same, but files and variables that hold secrets need not be there. */
+int config_load_without_secrets(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
 struct config *config_ref(struct config *config); /* any thread */
 void config_unref(struct config *config);         /* any thread; NULL is fine */
 

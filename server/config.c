@@ -1,0 +1,192 @@
+/* A config's life, and the reading of its plain parts.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config_read.h"
+#include "config_schema.h"
+#include "files.h"
+#include "keys.h"
+
+/* ---- life ---- */
+
+static void free_upstream(struct config_upstream *u)
+{
+    free(u->name);
+    free(u->kind);
+    free(u->url);
+    free(u->path_prefix);
+    free(u->open);
+    free(u->close);
+    if (u->api_key != NULL)
+        explicit_bzero(u->api_key, strlen(u->api_key));
+    free(u->api_key);
+}
+
+static void free_route(struct config_route *route)
+{
+    for (size_t i = 0; i < route->models_len; i++)
+        free(route->models[i]);
+    free(route->models);
+    free(route->name);
+}
+
+static void free_config(struct config *config)
+{
+    for (size_t i = 0; i < config->upstreams_len; i++)
+        free_upstream(&config->upstreams[i]);
+    for (size_t i = 0; i < config->routes_len; i++)
+        free_route(&config->routes[i]);
+    for (size_t i = 0; i < config->policies_len; i++)
+        rein_policy_unref(config->policies[i]);
+    free(config->upstreams);
+    free(config->routes);
+    free(config->policies);
+    free(config->listen.host);
+    free(config->admin.host);
+    free(config->keys_file);
+    free(config->token_file);
+    keys_free(config->keys);
+    keys_free(config->tokens);
+    free(config->store.path);
+    free(config);
+}
+
+struct config *config_ref(struct config *config)
+{
+    atomic_fetch_add_explicit(&config->refs, 1, memory_order_relaxed);
+    return config;
+}
+
+void config_unref(struct config *config)
+{
+    if (config != NULL && atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) == 1)
+        free_config(config);
+}
+
+/* ---- plain parts ---- */
+
+int config_read_path(struct config_reader *r, const struct rein_node *node, const char *key, char **out)
+{
+    const char *path = rein_node_text(node, key);
+    if (path == NULL)
+        return 0;
+    *out = files_beside(r->path, path);
+    return *out != NULL ? 0 : REIN_ENOMEM;
+}
+
+static void read_limits(struct config_reader *r)
+{
+    struct config_limits *limits = &r->config->limits;
+    limits->body_bytes = (size_t)rein_node_int(r->root, "limits.body_bytes");
+    limits->messages = (size_t)rein_node_int(r->root, "limits.messages");
+    limits->choices = (size_t)rein_node_int(r->root, "limits.choices");
+    limits->tools = (size_t)rein_node_int(r->root, "limits.tools");
+    limits->connections = (size_t)rein_node_int(r->root, "limits.connections");
+    limits->connections_per_address = (size_t)rein_node_int(r->root, "limits.connections_per_address");
+    limits->json_depth = (size_t)rein_node_int(r->root, "limits.json_depth");
+    limits->upstream_body_bytes = (size_t)rein_node_int(r->root, "limits.upstream_body_bytes");
+}
+
+static void read_timeouts(struct config_reader *r)
+{
+    struct config_timeouts *timeouts = &r->config->timeouts;
+    timeouts->connect_ms = (unsigned)rein_node_int(r->root, "timeouts.connect_ms");
+    timeouts->first_byte_ms = (unsigned)rein_node_int(r->root, "timeouts.first_byte_ms");
+    timeouts->idle_ms = (unsigned)rein_node_int(r->root, "timeouts.idle_ms");
+    timeouts->client_idle_ms = (unsigned)rein_node_int(r->root, "timeouts.client_idle_ms");
+    timeouts->drain_ms = (unsigned)rein_node_int(r->root, "timeouts.drain_ms");
+    timeouts->keep_alive_ms = (unsigned)rein_node_int(r->root, "timeouts.keep_alive_ms");
+}
+
+static int read_store(struct config_reader *r)
+{
+    static const char scheme[] = "sqlite:";
+    const char *url = rein_node_text(r->root, "store.url");
+    r->config->store.on_error = (enum config_store_on_error)rein_node_word(r->root, "store.on_error");
+    r->config->store.keep_days = (unsigned)rein_node_int(r->root, "store.keep_days");
+    if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || url[sizeof(scheme) - 1] == '\0') {
+        rein_problems_node(r->problems, r->root, "store.url", "expects sqlite: and a file, such as sqlite:rein.db");
+        return 0;
+    }
+    r->config->store.path = files_beside(r->path, url + sizeof(scheme) - 1);
+    return r->config->store.path != NULL ? 0 : REIN_ENOMEM;
+}
+
+static void read_workers(struct config_reader *r)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned workers = (unsigned)rein_node_int(r->root, "workers");
+    r->config->workers = workers > 0 ? workers : cores > 0 ? (unsigned)cores : 1;
+}
+
+/* ---- loading ---- */
+
+static int read_parts(struct config_reader *r)
+{
+    read_workers(r);
+    read_limits(r);
+    read_timeouts(r);
+    int rv = read_store(r);
+    if (rv == 0)
+        rv = config_read_listeners(r);
+    if (rv == 0)
+        rv = config_read_upstreams(r);
+    if (rv == 0)
+        rv = config_read_policies(r);
+    return rv == 0 ? config_read_routes(r) : rv;
+}
+
+static int read_text(struct config_reader *r, const char *text, size_t len)
+{
+    struct rein_source source = {r->path, text, len};
+    struct rein_doc *doc = NULL;
+    size_t before = rein_problems_count(r->problems);
+    int rv = rein_doc_read(&doc, &source, r->problems);
+    if (rv != 0)
+        return rv;
+    rv = rein_doc_check(doc, config_schema(), r->problems);
+    r->root = rein_doc_root(doc);
+    if (rv == 0 || rv == REIN_EPOLICY)
+        rv = read_parts(r);
+    rein_doc_free(doc);
+    if (rv == 0 && rein_problems_result(r->problems) == REIN_ENOMEM)
+        return REIN_ENOMEM;
+    return rv == 0 && rein_problems_count(r->problems) != before ? REIN_EPOLICY : rv;
+}
+
+static int load(struct config **out, const char *path, bool with_secrets, struct rein_problems *problems)
+{
+    char *text;
+    size_t len;
+    int rv = files_read(&text, &len, path, REIN_DOC_BYTES_MAX);
+    if (rv != 0) {
+        rein_problems_add(problems, path, 0, 0, "", "cannot be read: %s", strerror(-rv));
+        return rv == -ENOMEM ? REIN_ENOMEM : REIN_EPOLICY;
+    }
+    struct config_reader r = {
+        .config = calloc(1, sizeof(*r.config)), .path = path, .problems = problems, .with_secrets = with_secrets};
+    if (r.config != NULL)
+        atomic_init(&r.config->refs, 1);
+    rv = r.config != NULL ? read_text(&r, text, len) : REIN_ENOMEM;
+    free(text);
+    if (rv == 0)
+        *out = r.config;
+    else
+        config_unref(r.config);
+    return rv;
+}
+
+int config_load(struct config **out, const char *path, struct rein_problems *problems)
+{
+    return load(out, path, true, problems);
+}
+
+int config_load_without_secrets(struct config **out, const char *path, struct rein_problems *problems)
+{
+    return load(out, path, false, problems);
+}

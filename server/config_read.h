@@ -1,0 +1,27 @@
+/* Reading the config: what its steps share.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Each step returns 0 or REIN_ENOMEM; what is wrong with a file is added to `problems`, and reading goes on. */
+#ifndef SERVER_CONFIG_READ_H
+#define SERVER_CONFIG_READ_H
+
+#include "config.h"
+#include "rein/doc.h"
+
+struct config_reader {
+    struct config *config; /* being built */
+    const char *path;
+    const struct rein_node *root;
+    struct rein_problems *problems;
+    bool with_secrets; /* files and variables that hold secrets have to be there */
+};
+
+int config_read_listeners(struct config_reader *r) REIN_MUST_USE; /* config_listen.c */
+int config_read_upstreams(struct config_reader *r) REIN_MUST_USE; /* config_upstream.c */
+int config_read_policies(struct config_reader *r) REIN_MUST_USE;  /* config_policies.c */
+int config_read_routes(struct config_reader *r) REIN_MUST_USE;    /* config_routes.c; after the two before */
+
+/* The text at a path as a path beside the config's file; *out stays NULL if the file says nothing. */
+int config_read_path(struct config_reader *r, const struct rein_node *node, const char *key, char **out) REIN_MUST_USE;
+
+#endif

@@ -1,0 +1,183 @@
+/* The config's upstreams: their roots, and their keys from where secrets are kept.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_read.h"
+#include "files.h"
+
+enum { SECRET_MAX = 8192 };
+
+/* Why a text is no root of a server; NULL if it is one. *len: without trailing slashes. */
+static const char *why_no_root(const char *url, size_t *len)
+{
+    size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
+    if (scheme == 0)
+        return "must begin with http:// or https://";
+    *len = strlen(url);
+    while (*len > scheme && url[*len - 1] == '/')
+        (*len)--;
+    const char *host = url + scheme;
+    size_t host_len = *len - scheme;
+    if (host_len == 0 || host[0] == ':')
+        return "names no host";
+    if (memchr(host, '@', host_len) != NULL)
+        return "a secret is never in this file: use api_key_env or api_key_file";
+    if (strpbrk(host, "?#") != NULL)
+        return "is the server's root, without a query";
+    if (memchr(host, '/', host_len) != NULL)
+        return "is the server's root, without a path: that belongs into path_prefix";
+    for (size_t i = 0; i < host_len; i++)
+        if ((unsigned char)host[i] <= ' ' || host[i] == '\\' || (unsigned char)host[i] >= 0x7f)
+            return "holds a character that no URL has";
+    return NULL;
+}
+
+static int read_url(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
+{
+    const char *url = rein_node_text(node, "url");
+    size_t len = 0;
+    if (url == NULL)
+        return 0;
+    const char *why = why_no_root(url, &len);
+    if (why != NULL)
+        rein_problems_node(r->problems, node, "url", "%s", why);
+    u->url = strndup(url, len);
+    return u->url != NULL ? 0 : REIN_ENOMEM;
+}
+
+static int read_prefix(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
+{
+    const char *prefix = rein_node_text(node, "path_prefix");
+    size_t len = strlen(prefix);
+    while (len > 0 && prefix[len - 1] == '/')
+        len--;
+    bool is_plain = prefix[strcspn(prefix, " ?#\\\t\r\n")] == '\0';
+    if ((len > 0 && prefix[0] != '/') || !is_plain)
+        rein_problems_node(r->problems, node, "path_prefix", "expects a path such as /v1, or nothing");
+    u->path_prefix = strndup(prefix, len);
+    return u->path_prefix != NULL ? 0 : REIN_ENOMEM;
+}
+
+/* ---- keys ---- */
+
+/* A key goes into a header: what no header can hold would end it early. */
+static int take_secret(struct config_reader *r, const struct rein_node *node, const char *key, char *secret,
+                       struct config_upstream *u)
+{
+    size_t len = strlen(secret);
+    while (len > 0 && strchr(" \t\r\n", secret[len - 1]) != NULL)
+        secret[--len] = '\0';
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)secret[i] <= ' ' || (unsigned char)secret[i] >= 0x7f) {
+            rein_problems_node(r->problems, node, key, "the key that it holds has characters that no header can carry");
+            return 0;
+        }
+    if (len == 0) {
+        rein_problems_node(r->problems, node, key, "the key that it holds is empty");
+        return 0;
+    }
+    u->api_key = strdup(secret);
+    return u->api_key != NULL ? 0 : REIN_ENOMEM;
+}
+
+static int read_secret_file(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
+{
+    char *path = NULL, *secret = NULL;
+    size_t len = 0;
+    int rv = config_read_path(r, node, "api_key_file", &path);
+    if (rv != 0 || path == NULL)
+        return rv;
+    rv = files_read(&secret, &len, path, SECRET_MAX);
+    free(path);
+    if (rv == -ENOMEM)
+        return REIN_ENOMEM;
+    if (rv != 0) {
+        rein_problems_node(r->problems, node, "api_key_file", "cannot be read: %s", strerror(-rv));
+        return 0;
+    }
+    rv = take_secret(r, node, "api_key_file", secret, u);
+    explicit_bzero(secret, len);
+    free(secret);
+    return rv;
+}
+
+static int read_secret_variable(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
+{
+    const char *name = rein_node_text(node, "api_key_env");
+    const char *value = name != NULL ? getenv(name) : NULL;
+    if (name == NULL)
+        return 0;
+    if (value == NULL) {
+        rein_problems_node(r->problems, node, "api_key_env", "the environment has no variable `%.64s`", name);
+        return 0;
+    }
+    char *secret = strdup(value);
+    if (secret == NULL)
+        return REIN_ENOMEM;
+    int rv = take_secret(r, node, "api_key_env", secret, u);
+    explicit_bzero(secret, strlen(secret));
+    free(secret);
+    return rv;
+}
+
+static int read_key(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
+{
+    if (rein_node_get(node, "api_key_env") != NULL && rein_node_get(node, "api_key_file") != NULL) {
+        rein_problems_node(r->problems, node, "api_key_file", "api_key_env stands here too: use one of them");
+        return 0;
+    }
+    if (!r->with_secrets)
+        return 0;
+    int rv = read_secret_variable(r, node, u);
+    return rv == 0 ? read_secret_file(r, node, u) : rv;
+}
+
+/* ---- all ---- */
+
+static bool copy(char **out, const char *text)
+{
+    if (text != NULL)
+        *out = strdup(text);
+    return text == NULL || *out != NULL;
+}
+
+static int read_upstream(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
+{
+    if (!copy(&u->name, rein_node_text(node, "name")) || !copy(&u->kind, rein_node_text(node, "kind")) ||
+        !copy(&u->open, rein_node_text(node, "reasoning.open")) ||
+        !copy(&u->close, rein_node_text(node, "reasoning.close")))
+        return REIN_ENOMEM;
+    int rv = read_url(r, node, u);
+    if (rv == 0)
+        rv = read_prefix(r, node, u);
+    return rv == 0 ? read_key(r, node, u) : rv;
+}
+
+static void check_twin(struct config_reader *r, const struct rein_node *node, const struct config_upstream *u)
+{
+    for (const struct config_upstream *at = r->config->upstreams; at != u; at++)
+        if (at->name != NULL && u->name != NULL && strcmp(at->name, u->name) == 0)
+            rein_problems_node(r->problems, node, "name", "another upstream is called `%s` too", u->name);
+}
+
+int config_read_upstreams(struct config_reader *r)
+{
+    const struct rein_node *list = rein_node_get(r->root, "upstreams");
+    if (list == NULL || list->kind != REIN_NODE_LIST || list->count == 0)
+        return 0;
+    r->config->upstreams = calloc(list->count, sizeof(*r->config->upstreams));
+    if (r->config->upstreams == NULL)
+        return REIN_ENOMEM;
+    for (const struct rein_node *at = list->first; at != NULL; at = at->next) {
+        if (at->kind != REIN_NODE_MAP)
+            continue;
+        struct config_upstream *u = &r->config->upstreams[r->config->upstreams_len++];
+        int rv = read_upstream(r, at, u);
+        if (rv != 0)
+            return rv;
+        check_twin(r, at, u);
+    }
+    return 0;
+}

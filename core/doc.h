@@ -31,6 +31,8 @@ int doc_find_word(const char *const *words, const char *text, size_t len);
 
 /* The row of the key `name` (or dotted path) under a row; NULL if there is none. */
 const struct rein_key *schema_row(const struct rein_key *parent, const char *name);
+/* The row of a list's items; NULL if there is none. */
+const struct rein_key *schema_item(const struct rein_key *list);
 /* The last part of a row's path; is it a key directly under `parent`? */
 const char *schema_row_name(const struct rein_key *row);
 bool schema_is_child(const struct rein_key *row, const struct rein_key *parent);

@@ -42,8 +42,7 @@ const struct rein_key *schema_row(const struct rein_key *parent, const char *nam
     return NULL;
 }
 
-/* The row of a list's items. */
-static const struct rein_key *item_row(const struct rein_key *list)
+const struct rein_key *schema_item(const struct rein_key *list)
 {
     size_t len = strlen(list->path);
     for (const struct rein_key *row = list + 1; row->path != NULL; row++)
@@ -204,7 +203,7 @@ static void check_words(struct rein_node *node, const struct rein_key *row, stru
 
 static void check_list(struct rein_node *node, const struct rein_key *row, struct rein_problems *problems)
 {
-    const struct rein_key *item = item_row(row);
+    const struct rein_key *item = schema_item(row);
     if (item == NULL || !is_list(node, row, "a list", problems))
         return;
     for (struct rein_node *at = node->first; at != NULL; at = at->next)

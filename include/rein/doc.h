@@ -64,6 +64,11 @@ REIN_API const struct rein_schema *rein_schema_policy(void);
 REIN_API const struct rein_schema *rein_schema_template(void);
 REIN_API const struct rein_schema *rein_schema_lexicon(void);
 
+/* Checks one template or lexicon (the schema says which), a lexicon with its own tests: each `match` sentence must have
+ * the signal, no `unlike` sentence may. REIN_EPOLICY if anything was added to `problems`. */
+REIN_API REIN_MUST_USE int rein_library_check(const struct rein_source *source, const struct rein_schema *schema,
+                                              struct rein_problems *problems);
+
 /* A JSON Schema (draft 2020-12), and the reference page in Markdown. `*out` is returned owned: rein_text_free. */
 REIN_API REIN_MUST_USE int rein_schema_json(const struct rein_schema *schema, char **out);
 REIN_API REIN_MUST_USE int rein_schema_reference(const struct rein_schema *schema, char **out);

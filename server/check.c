@@ -1,0 +1,237 @@
+/* `rein check`: configs, policies, templates and lexicons, without serving.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * What a file is, its keys say. Good files are listed on stdout, all errors of all files come on stderr. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "config.h"
+#include "config_schema.h"
+#include "files.h"
+#include "library.h"
+#include "rein/doc.h"
+
+enum { FOLDERS_DEEP_MAX = 8 };
+
+struct check {
+    const char *templates, *lexicons; /* folders; NULL: beside the policy's folder */
+    struct rein_problems *problems;
+};
+
+static void list_schemas(const struct rein_schema *schemas[6])
+{
+    schemas[0] = config_schema();
+    schemas[1] = rein_schema_policy();
+    schemas[2] = rein_schema_template();
+    schemas[3] = rein_schema_lexicon();
+    schemas[4] = keys_schema();
+    schemas[5] = NULL;
+}
+
+/* ---- one file ---- */
+
+static int check_config(struct check *c, const char *path)
+{
+    struct config *config;
+    int rv = config_load_without_secrets(&config, path, c->problems);
+    if (rv != 0)
+        return rv;
+    printf("%s: config, %zu routes, %zu upstreams, %zu policies\n", path, config->routes_len, config->upstreams_len,
+           config->policies_len);
+    config_unref(config);
+    return 0;
+}
+
+/* The folder that was asked for, or the one beside the policy's own. */
+static int read_folder(struct check *c, const char *policy, const char *asked, const char *usual,
+                       struct library_folder *folder)
+{
+    char *path = asked != NULL ? strdup(asked) : files_beside(policy, usual);
+    int rv = path != NULL ? library_read_folder(folder, path, asked != NULL, c->problems) : REIN_ENOMEM;
+    free(path);
+    return rv;
+}
+
+static int check_policy(struct check *c, const struct rein_source *source)
+{
+    struct library_folder templates = {0}, lexicons = {0};
+    struct rein_policy *policy;
+    int rv = read_folder(c, source->name, c->templates, "../templates", &templates);
+    if (rv == 0)
+        rv = read_folder(c, source->name, c->lexicons, "../lexicons", &lexicons);
+    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
+    if (rv == 0)
+        rv = rein_policy_load(&policy, source, &library, c->problems);
+    if (rv == 0) {
+        const struct rein_policy_settings *s = rein_policy_settings(policy);
+        printf("%s: policy %s, version %s, holds at most %zu bytes\n", source->name, s->name, s->version,
+               s->worst_hold);
+        rein_policy_unref(policy);
+    }
+    library_fini(&templates);
+    library_fini(&lexicons);
+    return rv;
+}
+
+static int check_other(struct check *c, const struct rein_source *source, const struct rein_schema *schema)
+{
+    int rv = rein_library_check(source, schema, c->problems);
+    if (rv == 0)
+        printf("%s: %s\n", source->name, schema->name);
+    return rv;
+}
+
+static int guess(const struct rein_source *source, struct rein_problems *problems, const struct rein_schema **schema)
+{
+    const struct rein_schema *schemas[6];
+    struct rein_doc *doc;
+    list_schemas(schemas);
+    int rv = rein_doc_read(&doc, source, problems);
+    if (rv != 0)
+        return rv;
+    *schema = rein_doc_guess(doc, schemas);
+    if (*schema == NULL) {
+        rein_problems_add(problems, source->name, 0, 0, "",
+                          "is neither a config nor a policy, template, lexicon or keys file");
+        rv = REIN_EPOLICY;
+    }
+    rein_doc_free(doc);
+    return rv;
+}
+
+static int check_source(struct check *c, const struct rein_source *source)
+{
+    const struct rein_schema *schema;
+    int rv = guess(source, c->problems, &schema);
+    if (rv != 0)
+        return rv;
+    if (schema == config_schema())
+        return check_config(c, source->name);
+    if (schema == rein_schema_policy())
+        return check_policy(c, source);
+    return check_other(c, source, schema);
+}
+
+/* ---- files and folders ---- */
+
+static int check_file(struct check *c, const char *path)
+{
+    struct library_folder file = {0};
+    int rv = library_read_file(&file, path, c->problems);
+    if (rv == 0 && file.len > 0)
+        rv = check_source(c, &file.sources[0]);
+    library_fini(&file);
+    return rv == REIN_EPOLICY ? 0 : rv;
+}
+
+static int check_path(struct check *c, const char *path, unsigned depth);
+
+static int check_each(struct check *c, const char *folder, int (*list_them)(struct files_list *, const char *),
+                      unsigned depth)
+{
+    struct files_list list;
+    int rv = list_them(&list, folder);
+    if (rv != 0) {
+        rein_problems_add(c->problems, folder, 0, 0, "", "cannot be read: %s", strerror(-rv));
+        return rv == -ENOMEM ? REIN_ENOMEM : 0;
+    }
+    for (size_t i = 0; i < list.len && rv == 0; i++)
+        rv = check_path(c, list.paths[i], depth + 1);
+    files_list_fini(&list);
+    return rv;
+}
+
+static int check_path(struct check *c, const char *path, unsigned depth)
+{
+    if (!files_is_folder(path))
+        return check_file(c, path);
+    if (depth > FOLDERS_DEEP_MAX)
+        return 0;
+    int rv = check_each(c, path, files_documents, depth);
+    return rv == 0 ? check_each(c, path, files_folders, depth) : rv;
+}
+
+/* ---- the command ---- */
+
+static int print_schema(const char *name, int (*print)(const struct rein_schema *, char **))
+{
+    const struct rein_schema *schemas[6];
+    list_schemas(schemas);
+    for (size_t i = 0; schemas[i] != NULL; i++) {
+        char *text;
+        if (strcmp(schemas[i]->name, name) != 0)
+            continue;
+        if (print(schemas[i], &text) != 0)
+            return CLI_FAILED;
+        size_t len = strlen(text);
+        printf("%s%s", text, len > 0 && text[len - 1] == '\n' ? "" : "\n");
+        rein_text_free(text);
+        return CLI_OK;
+    }
+    return cli_usage(&cli_check, "there is no schema `%s`; there are config, policy, template, lexicon and keys", name);
+}
+
+static int check_all(struct check *c, int argc, char **argv)
+{
+    int rv = rein_problems_new(&c->problems);
+    for (int i = 0; i < argc && rv == 0; i++)
+        rv = check_path(c, argv[i], 0);
+    if (rv == 0)
+        rv = rein_problems_result(c->problems);
+    if (c->problems != NULL)
+        cli_print_problems(c->problems);
+    rein_problems_free(c->problems);
+    if (rv != 0 && rv != REIN_EPOLICY)
+        fprintf(stderr, "rein check: %s\n", rein_strerror(rv));
+    return rv == 0 ? CLI_OK : rv == REIN_EPOLICY ? CLI_CONFIG : CLI_FAILED;
+}
+
+static int run(int argc, char **argv)
+{
+    struct check c = {0};
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-' && argv[at][1] != '\0'; at += 2) {
+        if (strcmp(argv[at], "--") == 0) {
+            at++;
+            break;
+        }
+        if (at + 1 >= argc)
+            return cli_usage(&cli_check, "%s wants a value", argv[at]);
+        if (strcmp(argv[at], "--schema") == 0)
+            return print_schema(argv[at + 1], rein_schema_json);
+        if (strcmp(argv[at], "--reference") == 0)
+            return print_schema(argv[at + 1], rein_schema_reference);
+        if (strcmp(argv[at], "--templates") == 0)
+            c.templates = argv[at + 1];
+        else if (strcmp(argv[at], "--lexicons") == 0)
+            c.lexicons = argv[at + 1];
+        else
+            return cli_usage(&cli_check, "unknown option %s", argv[at]);
+    }
+    if (at >= argc)
+        return cli_usage(&cli_check, "no file or folder was named");
+    return check_all(&c, argc - at, argv + at);
+}
+
+const struct cli_command cli_check = {
+    "check", "check configs, policies, templates and lexicons",
+    "usage: rein check [--templates DIR] [--lexicons DIR] PATH...\n"
+    "       rein check --schema NAME\n"
+    "       rein check --reference NAME\n"
+    "\n"
+    "Checks files, and all documents in folders, without serving. What a file is, its keys say. A policy's templates\n"
+    "and lexicons are looked for beside its folder. Secrets that a config refers to need not be there. A lexicon's "
+    "own\n"
+    "tests are run.\n"
+    "\n"
+    "  --templates DIR   the templates that policies refer to\n"
+    "  --lexicons DIR    the lexicons that policies refer to\n"
+    "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon or keys\n"
+    "  --reference NAME  print the reference page, in Markdown\n"
+    "\n"
+    "Good files are listed on stdout; errors come on stderr, one a line, as file:line:column: key: message.\n"
+    "Exit status: 0 all is well, 2 wrong usage, 3 a file has errors, 1 anything else.\n",
+    run};

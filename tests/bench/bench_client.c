@@ -323,8 +323,7 @@ static void report(const struct totals *start, const struct totals *from, const 
     printf("\"delay_p50_us\":%.1f,\"delay_p99_us\":%.1f,\"first_p50_us\":%.1f,\"first_p99_us\":%.1f,",
            (double)histogram_at(&run.delay, 0.5) / 1e3, (double)histogram_at(&run.delay, 0.99) / 1e3,
            (double)histogram_at(&run.first, 0.5) / 1e3, (double)histogram_at(&run.first, 0.99) / 1e3);
-    printf("\"rss_before\":%llu,\"rss\":%llu,\"rss_per_stream\":%.0f}\n", (unsigned long long)start->rss,
-           (unsigned long long)to->rss, ((double)to->rss - (double)start->rss) / options.streams);
+    printf("\"rss_before\":%llu,\"rss\":%llu}\n", (unsigned long long)start->rss, (unsigned long long)to->rss);
 }
 
 static void run_all(struct stream *streams)

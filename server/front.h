@@ -32,8 +32,7 @@ struct front_handler {
     /* The whole request is there. Reply now or later, but only once. */
     void (*on_request)(void *ctx, struct exchange *x);
     /* The exchange is over: the response is out, or the client left before (`gone`). Last call. A client that closes
-     * its sending side counts as gone. Not called for a request that never reached on_head or that was refused there.
-     */
+     * its sending side counts as gone. Called for each exchange that on_head or on_request has seen. */
     void (*on_closed)(void *ctx, struct exchange *x, bool gone);
     /* What waited to be sent fell below the low mark again. May be NULL. */
     void (*on_drain)(void *ctx, struct exchange *x);

@@ -1,0 +1,323 @@
+/* Exchanges: the answer's side of front.h, and direct mode.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * libmicrohttpd sends the head of a streamed answer and asks for the first bytes of the body; there it is suspended,
+ * and from then on the body's chunks are written straight to the connection's descriptor: one send per stream and loop
+ * turn. At the end it is resumed, told that the body is over, writes the last chunk and goes on with keep-alive.
+ * Suspending and resuming for each event would cost a walk over all suspended connections each time. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "front_internal.h"
+
+/* Beyond write_high: the answer to a source that goes on although it should pause. */
+enum { WRITE_SLACK = 1024 * 1024 };
+
+struct exchange *exchange_new(struct conn *conn)
+{
+    struct exchange *x = calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->front = conn->front;
+    x->conn = conn;
+    x->head_ms = loop_now_ms(conn->front->loop);
+    memcpy(x->peer, conn->peer, sizeof x->peer);
+    conn->x = x;
+    conn->has_served = true;
+    return x;
+}
+
+static void take_off_flush(struct exchange *x)
+{
+    if (x->in_flush)
+        TAILQ_REMOVE(&x->front->flush, x, flushes);
+    x->in_flush = false;
+}
+
+void exchange_put(struct exchange *x, struct exchange_queue *list)
+{
+    if (x->todo)
+        TAILQ_REMOVE(x->todo, x, todos);
+    x->todo = list;
+    if (list)
+        TAILQ_INSERT_TAIL(list, x, todos);
+}
+
+void exchange_finish(struct exchange *x)
+{
+    assert(x->state == X_OVER);
+    exchange_put(x, NULL);
+    take_off_flush(x);
+    if (x->seen)
+        x->front->handler.on_closed(x->front->handler.ctx, x, x->gone);
+    chunk_drop(&x->out, &x->front->blocks);
+    free(x->body);
+    free(x->strings);
+    free(x);
+}
+
+/* ---- the connection ---------------------------------------------------------------------------------------------- */
+
+static struct conn_queue *queue_of(struct conn *conn)
+{
+    return conn->wait == CONN_READING ? &conn->front->reading : &conn->front->writing;
+}
+
+void conn_wait(struct conn *conn, enum conn_wait wait)
+{
+    if (conn->wait != CONN_NOT_WAITED_FOR)
+        TAILQ_REMOVE(queue_of(conn), conn, waits);
+    conn->wait = wait;
+    conn->since_ms = loop_now_ms(conn->front->loop);
+    if (wait != CONN_NOT_WAITED_FOR)
+        TAILQ_INSERT_TAIL(queue_of(conn), conn, waits);
+}
+
+static void on_conn_event(uv_poll_t *poll, int status, int events);
+
+static void watch_for(struct conn *conn, int events)
+{
+    uv_poll_start(&conn->poll, events | UV_DISCONNECT, on_conn_event);
+}
+
+int conn_watch(struct conn *conn)
+{
+    if (!conn->has_poll) {
+        if (uv_poll_init(loop_uv(conn->front->loop), &conn->poll, conn->fd) < 0)
+            return REIN_ENOMEM;
+        conn->poll.data = conn;
+        conn->has_poll = true;
+        conn->front->handles++;
+    }
+    watch_for(conn, 0);
+    return 0;
+}
+
+void conn_unwatch(struct conn *conn)
+{
+    if (conn->has_poll)
+        uv_poll_stop(&conn->poll);
+}
+
+/* Expired connections are shut; libmicrohttpd then sees their end. */
+static void expire_reading(struct front *front, uint64_t now)
+{
+    struct conn *conn;
+    while ((conn = TAILQ_FIRST(&front->reading)) && now - conn->since_ms >= front->client_idle_ms) {
+        conn_wait(conn, CONN_NOT_WAITED_FOR);
+        shutdown(conn->fd, SHUT_RDWR);
+    }
+}
+
+static void expire_writing(struct front *front, uint64_t now)
+{
+    struct conn *conn;
+    while ((conn = TAILQ_FIRST(&front->writing)) && now - conn->since_ms >= front->client_idle_ms) {
+        conn_wait(conn, CONN_NOT_WAITED_FOR);
+        conn_unwatch(conn);
+        exchange_put(conn->x, &front->left);
+    }
+}
+
+void conn_expire_all(struct front *front)
+{
+    uint64_t now = loop_now_ms(front->loop);
+    expire_reading(front, now);
+    expire_writing(front, now);
+}
+
+/* ---- direct mode ------------------------------------------------------------------------------------------------- */
+
+static void queue_flush(struct exchange *x)
+{
+    if (!x->in_flush)
+        TAILQ_INSERT_TAIL(&x->front->flush, x, flushes);
+    x->in_flush = true;
+    if (loop_phase(x->front->loop) != LOOP_FREE)
+        loop_kick(x->front->loop); /* the pump may be past us; elsewhere it is still to come in this turn */
+}
+
+static void flush(struct exchange *x)
+{
+    struct conn *conn = x->conn;
+    if (x->state != X_DIRECT || x->todo == &x->front->left)
+        return;
+    bool was_slow = conn->wait == CONN_WRITING;
+    enum chunk_sent sent = chunk_flush(&x->out, &x->front->blocks, conn->fd);
+    switch (sent) {
+    case CHUNK_GONE:
+        conn_unwatch(conn);
+        exchange_put(x, &x->front->left);
+        return;
+    case CHUNK_SOME:
+    case CHUNK_NONE:
+        if (!was_slow)
+            watch_for(conn, UV_WRITABLE);
+        if (!was_slow || sent == CHUNK_SOME)
+            conn_wait(conn, CONN_WRITING);
+        break;
+    case CHUNK_ALL:
+        if (was_slow) {
+            watch_for(conn, 0);
+            conn_wait(conn, CONN_NOT_WAITED_FOR);
+        }
+    }
+    size_t pending = chunk_pending(&x->out);
+    if (x->too_high && pending <= x->front->write_low) {
+        x->too_high = false;
+        if (x->front->handler.on_drain && !x->ending)
+            x->front->handler.on_drain(x->front->handler.ctx, x);
+    }
+    if (x->state == X_DIRECT && x->ending && chunk_pending(&x->out) == 0) {
+        x->state = X_ENDING;
+        front_resume(x);
+    }
+}
+
+void exchange_flush_all(struct front *front)
+{
+    struct exchange *x;
+    while ((x = TAILQ_FIRST(&front->flush))) {
+        take_off_flush(x);
+        flush(x);
+    }
+}
+
+/* A reset connection is reported as an error without events, after which libuv has stopped watching. */
+static void on_conn_event(uv_poll_t *poll, int status, int events)
+{
+    struct conn *conn = poll->data;
+    struct exchange *x = conn->x;
+    if (status < 0 || (events & UV_DISCONNECT)) {
+        uv_poll_stop(poll); /* it would call back without end */
+        if (x && x->suspended)
+            exchange_put(x, &conn->front->left);
+        else if (x && x->state == X_STARTING)
+            x->gone = true; /* seen to when libmicrohttpd lets go of it */
+    } else if (x && (events & UV_WRITABLE)) {
+        queue_flush(x);
+    }
+}
+
+/* ---- leaving ----------------------------------------------------------------------------------------------------- */
+
+/* Ending the body with an error would leave the closed connection in libmicrohttpd until an older one moves. So the
+ * socket is shut and the body ended normally: the last chunk can't be written, and the connection closes at once. */
+void exchange_shut(struct exchange *x)
+{
+    x->state = X_CUT;
+    take_off_flush(x);
+    conn_wait(x->conn, CONN_NOT_WAITED_FOR);
+    conn_unwatch(x->conn);
+    shutdown(x->conn->fd, SHUT_RDWR);
+    if (x->suspended)
+        front_resume(x);
+}
+
+void exchange_leave(struct exchange *x)
+{
+    exchange_put(x, NULL);
+    x->gone = true;
+    bool seen = x->seen;
+    x->seen = false;
+    exchange_shut(x);
+    if (seen)
+        x->front->handler.on_closed(x->front->handler.ctx, x, true);
+}
+
+/* ---- front.h: the request ---------------------------------------------------------------------------------------- */
+
+const char *exchange_method(const struct exchange *x)
+{
+    return x->method;
+}
+
+const char *exchange_path(const struct exchange *x)
+{
+    return x->path;
+}
+
+const char *exchange_query(const struct exchange *x, const char *name)
+{
+    for (const struct front_header *q = x->queries; q->name; q++)
+        if (strcmp(q->name, name) == 0)
+            return q->value;
+    return NULL;
+}
+
+const char *exchange_header(const struct exchange *x, const char *name)
+{
+    for (const struct front_header *h = x->headers; h->name; h++)
+        if (strcasecmp(h->name, name) == 0)
+            return h->value;
+    return NULL;
+}
+
+struct rein_source exchange_body(const struct exchange *x)
+{
+    return (struct rein_source){NULL, x->body_len > 0 ? x->body : "", x->body_len};
+}
+
+const char *exchange_peer(const struct exchange *x)
+{
+    return x->peer;
+}
+
+void exchange_set_user(struct exchange *x, void *user)
+{
+    x->user = user;
+}
+
+void *exchange_user(const struct exchange *x)
+{
+    return x->user;
+}
+
+/* ---- front.h: a streamed answer ---------------------------------------------------------------------------------- */
+
+bool exchange_can_stream(const struct exchange *x)
+{
+    return !x->is_http10;
+}
+
+int exchange_write(struct exchange *x, const char *data, size_t len)
+{
+    if ((x->state != X_STARTING && x->state != X_DIRECT) || x->ending)
+        return x->state == X_CUT || x->state == X_OVER ? 0 : REIN_ESTATE; /* a client that left takes anything */
+    int rv = chunk_add(&x->out, &x->front->blocks, data, len, x->front->write_high + WRITE_SLACK);
+    if (rv < 0)
+        return rv;
+    if (chunk_pending(&x->out) > x->front->write_high)
+        x->too_high = true;
+    if (x->state == X_DIRECT && x->conn->wait != CONN_WRITING)
+        queue_flush(x);
+    return 0;
+}
+
+size_t exchange_pending(const struct exchange *x)
+{
+    return chunk_pending(&x->out);
+}
+
+void exchange_end(struct exchange *x)
+{
+    if ((x->state != X_STARTING && x->state != X_DIRECT) || x->ending)
+        return;
+    x->ending = true;
+    if (x->state == X_DIRECT && x->conn->wait != CONN_WRITING)
+        queue_flush(x);
+}
+
+void exchange_abort(struct exchange *x)
+{
+    if (x->state == X_CUT || x->state == X_OVER)
+        return;
+    x->aborted = true;
+    exchange_put(x, NULL);
+    if (x->state == X_DIRECT)
+        (void)chunk_flush(&x->out, &x->front->blocks, x->conn->fd);
+    exchange_shut(x);
+}

@@ -1,0 +1,625 @@
+/* The front: libmicrohttpd's daemons, driven by the loop without threads of their own.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections are accepted by the listener and dealt out to FRONT_SHARDS daemons, each with its own epoll descriptor.
+ * The pump: clients that left, then bytes to write, then the daemons that are due, then whole requests, then exchanges
+ * that are over. What libmicrohttpd calls back with is only recorded (but for on_head, whose reply must be queued in
+ * the very first call of a request: later, libmicrohttpd would already have asked for the body). */
+#include <assert.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "front_internal.h"
+#include "log.h"
+
+/* The pool holds a request's head and is mapped, so what is not touched costs nothing. Heads over FRONT_HEAD_MAX get
+ * our own 431; libmicrohttpd's, for what does not fit the pool at all, is not JSON and may be lost to a reset. */
+enum { POOL_SIZE = 64 * 1024, TICK_MS = 500, ROUNDS_MAX = 4, PASSES_MAX = 4 };
+enum { WRITE_LOW = 16 * 1024, WRITE_HIGH = 64 * 1024 };
+
+static void mark_due(struct front *front, unsigned shard)
+{
+    front->due |= UINT64_C(1) << shard;
+    if (loop_phase(front->loop) != LOOP_FREE)
+        loop_kick(front->loop);
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+static int add_headers(struct front *front, struct MHD_Response *response, const struct front_header *headers)
+{
+    for (; headers && headers->name; headers++)
+        if (MHD_add_response_header(response, headers->name, headers->value) != MHD_YES)
+            return REIN_EINVAL;
+    if (front->draining && MHD_add_response_header(response, "Connection", "close") != MHD_YES)
+        return REIN_ENOMEM;
+    return 0;
+}
+
+static struct MHD_Response *whole_response(const char *body, size_t len)
+{
+    return MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+}
+
+/* Takes the response; frees it on errors. */
+static int answer_with(struct exchange *x, unsigned status, struct MHD_Response *response,
+                       const struct front_header *headers, enum exchange_state next)
+{
+    if (!response)
+        return REIN_ENOMEM;
+    int rv = add_headers(x->front, response, headers);
+    if (rv < 0) {
+        MHD_destroy_response(response);
+        return rv;
+    }
+    x->response = response;
+    x->status = status;
+    x->state = next;
+    if (x->suspended)
+        front_resume(x);
+    return 0;
+}
+
+int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,
+                   size_t len)
+{
+    if (x->state == X_CUT || x->state == X_OVER)
+        return 0;
+    if (x->state != X_READING && x->state != X_WAITING)
+        return REIN_ESTATE;
+    return answer_with(x, status, whole_response(body, len), headers, X_REPLYING);
+}
+
+/* libmicrohttpd wants the next bytes of a streamed body. The first time this means that the head is out. */
+static ssize_t read_body(void *cls, uint64_t at, char *buffer, size_t max)
+{
+    struct exchange *x = cls;
+    (void)at, (void)buffer, (void)max;
+    if (x->state == X_CUT || x->state == X_ENDING)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    assert(x->state == X_STARTING);
+    if (x->ending && chunk_pending(&x->out) == 0) {
+        x->state = X_ENDING;
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    /* Returning 0 without suspending would make libmicrohttpd ask again at once, without end. */
+    MHD_suspend_connection(x->conn->mhd);
+    x->suspended = true;
+    x->state = X_DIRECT;
+    if (x->gone) {
+        exchange_put(x, &x->front->left);
+        return 0;
+    }
+    if (!x->in_flush)
+        TAILQ_INSERT_TAIL(&x->front->flush, x, flushes);
+    x->in_flush = true;
+    return 0;
+}
+
+int exchange_begin(struct exchange *x, unsigned status, const struct front_header *headers)
+{
+    if (x->state == X_CUT || x->state == X_OVER)
+        return 0;
+    if (x->state != X_WAITING || x->is_http10)
+        return REIN_ESTATE;
+    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, read_body, x, NULL);
+    return answer_with(x, status, response, headers, X_STARTING);
+}
+
+static enum MHD_Result queue_answer(struct exchange *x)
+{
+    enum MHD_Result result = MHD_queue_response(x->conn->mhd, x->status, x->response);
+    MHD_destroy_response(x->response);
+    x->response = NULL;
+    return result;
+}
+
+/* Refuses a request in its first call: no body will be read, "100 Continue" is not sent. */
+static enum MHD_Result refuse(struct exchange *x, const struct front_problem *problem)
+{
+    char body[256];
+    int len =
+        snprintf(body, sizeof body,
+                 "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"%s\"}}",
+                 problem->message, problem->code);
+    static const struct front_header json[] = {{"Content-Type", "application/json"}, {NULL, NULL}};
+    if (answer_with(x, problem->status, whole_response(body, (size_t)len), json, X_REPLYING) < 0)
+        return MHD_NO;
+    return queue_answer(x);
+}
+
+/* ---- a request's head -------------------------------------------------------------------------------------------- */
+
+struct copier {
+    char *at; /* NULL while counting */
+    struct front_header *next;
+    size_t bytes, fields;
+};
+
+static const char *copy_text(struct copier *c, const char *text)
+{
+    size_t size = strlen(text ? text : "") + 1;
+    c->bytes += size;
+    if (!c->at)
+        return NULL;
+    char *copy = memcpy(c->at, text ? text : "", size);
+    c->at += size;
+    return copy;
+}
+
+static enum MHD_Result copy_field(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct copier *c = cls;
+    (void)kind;
+    const char *name_copy = copy_text(c, name);
+    const char *value_copy = copy_text(c, value);
+    c->fields++;
+    if (c->next)
+        *c->next++ = (struct front_header){name_copy, value_copy};
+    return MHD_YES;
+}
+
+/* Copies what is asked of a request later: libmicrohttpd's own strings end with its part, before on_closed. */
+static int copy_head(struct exchange *x, const char *method, const char *path)
+{
+    struct MHD_Connection *mhd = x->conn->mhd;
+    struct copier c = {0};
+    copy_text(&c, method);
+    copy_text(&c, path);
+    MHD_get_connection_values(mhd, MHD_HEADER_KIND, copy_field, &c);
+    MHD_get_connection_values(mhd, MHD_GET_ARGUMENT_KIND, copy_field, &c);
+    if (c.bytes > FRONT_HEAD_MAX)
+        return REIN_ELIMIT;
+    x->strings = calloc(1, (c.fields + 2) * sizeof(struct front_header) + c.bytes);
+    if (!x->strings)
+        return REIN_ENOMEM;
+    x->headers = (struct front_header *)(void *)x->strings;
+    c = (struct copier){x->strings + (c.fields + 2) * sizeof(struct front_header), x->headers, 0, 0};
+    x->method = copy_text(&c, method);
+    x->path = copy_text(&c, path);
+    MHD_get_connection_values(mhd, MHD_HEADER_KIND, copy_field, &c);
+    x->queries = ++c.next;
+    MHD_get_connection_values(mhd, MHD_GET_ARGUMENT_KIND, copy_field, &c);
+    return 0;
+}
+
+static enum MHD_Result check_head(struct exchange *x)
+{
+    struct front_problem problem;
+    if (!front_head_is_fine(x, &problem))
+        return refuse(x, &problem);
+    const struct front_handler *handler = &x->front->handler;
+    if (!handler->on_head)
+        return MHD_YES;
+    x->seen = true;
+    if (handler->on_head(handler->ctx, x))
+        return MHD_YES;
+    return x->state == X_REPLYING ? queue_answer(x) : MHD_NO;
+}
+
+static struct conn *conn_of(struct MHD_Connection *mhd)
+{
+    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static enum MHD_Result begin_request(struct MHD_Connection *mhd, const char *path, const char *method,
+                                     const char *version, void **context)
+{
+    struct exchange *x = exchange_new(conn_of(mhd));
+    *context = x;
+    if (!x)
+        return MHD_NO;
+    x->is_http10 = strcmp(version, "HTTP/1.1") != 0;
+    conn_wait(x->conn, CONN_READING);
+    int rv = copy_head(x, method, path);
+    if (rv == REIN_ELIMIT)
+        return refuse(x, &front_head_too_large);
+    return rv < 0 ? MHD_NO : check_head(x);
+}
+
+/* The whole request is there: libmicrohttpd waits, and the client is watched, until there is an answer. */
+static enum MHD_Result suspend_whole(struct exchange *x)
+{
+    if (x->too_large) {
+        x->body_len = 0;
+        return refuse(x, &front_body_too_large);
+    }
+    conn_wait(x->conn, CONN_NOT_WAITED_FOR);
+    if (conn_watch(x->conn) < 0)
+        return MHD_NO;
+    MHD_suspend_connection(x->conn->mhd);
+    x->suspended = true;
+    x->state = X_WAITING;
+    exchange_put(x, &x->front->whole);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const char *path, const char *method,
+                                 const char *version, const char *upload, size_t *upload_len, void **context)
+{
+    (void)cls;
+    struct exchange *x = *context;
+    if (!x)
+        return begin_request(mhd, path, method, version, context);
+    if (*upload_len > 0) {
+        size_t len = *upload_len;
+        *upload_len = 0;
+        return front_take_body(x, upload, len) == 0 ? MHD_YES : MHD_NO;
+    }
+    if (x->state == X_READING)
+        return suspend_whole(x);
+    return x->response ? queue_answer(x) : MHD_NO;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why)
+{
+    (void)cls, (void)mhd;
+    struct exchange *x = *context;
+    if (!x)
+        return;
+    *context = NULL;
+    struct conn *conn = x->conn;
+    conn->x = NULL;
+    x->conn = NULL;
+    x->state = X_OVER;
+    x->gone = x->gone || (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !x->aborted);
+    if (x->response)
+        MHD_destroy_response(x->response);
+    x->response = NULL;
+    conn_unwatch(conn);
+    conn_wait(conn, CONN_READING); /* for the next request */
+    exchange_put(x, &x->front->over);
+}
+
+/* ---- connections ------------------------------------------------------------------------------------------------- */
+
+static void on_conn_poll_closed(uv_handle_t *handle);
+
+static void conn_closed(struct conn *conn)
+{
+    struct front *front = conn->front;
+    assert(!conn->x);
+    conn_wait(conn, CONN_NOT_WAITED_FOR);
+    LIST_REMOVE(conn, all);
+    front->shards[conn->shard].connections--;
+    listener_leave(front->listener, &conn->key);
+    if (conn->has_poll)
+        uv_close((uv_handle_t *)&conn->poll, on_conn_poll_closed); /* at once, as far as the descriptor goes */
+    else
+        free(conn);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct front *front = cls;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        conn_closed(*context);
+        return;
+    }
+    struct conn *conn = front->adopted;
+    front->adopted = NULL;
+    *context = conn;
+    conn->mhd = mhd;
+    LIST_INSERT_HEAD(&front->conns, conn, all);
+    front->shards[conn->shard].connections++;
+    conn_wait(conn, CONN_READING);
+}
+
+static int take_connection(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key)
+{
+    struct front *front = ctx;
+    struct conn *conn = calloc(1, sizeof *conn);
+    if (!conn) {
+        close(fd);
+        return REIN_ENOMEM;
+    }
+    conn->front = front;
+    conn->fd = fd;
+    conn->key = *key;
+    conn->shard = front->next_shard++ % FRONT_SHARDS;
+    const void *ip = address->sa_family == AF_INET
+                         ? (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr
+                         : (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    inet_ntop(address->sa_family, ip, conn->peer, sizeof conn->peer);
+    front->adopted = conn;
+    enum loop_phase back = loop_enter(front->loop, LOOP_HTTP);
+    (void)MHD_add_connection(front->shards[conn->shard].daemon, fd, address, len); /* closes fd when it fails */
+    loop_leave(front->loop, back);
+    mark_due(front, conn->shard);
+    if (!front->adopted)
+        return 0; /* what became of it, on_connection was told */
+    front->adopted = NULL;
+    free(conn);
+    return REIN_ENOMEM;
+}
+
+/* ---- the pump ---------------------------------------------------------------------------------------------------- */
+
+void front_resume(struct exchange *x)
+{
+    assert(x->suspended && loop_phase(x->front->loop) != LOOP_HTTP);
+    x->suspended = false;
+    MHD_resume_connection(x->conn->mhd);
+    mark_due(x->front, x->conn->shard); /* nothing else makes libmicrohttpd look at it when it has no thread */
+}
+
+/* A resumed connection takes a pass to be taken up, and one or two to write and to be cleaned away. */
+static void run_shard(struct front *front, struct shard *shard)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    for (int pass = 0; pass < PASSES_MAX; pass++) {
+        enum loop_phase back = loop_enter(front->loop, LOOP_HTTP);
+        MHD_run(shard->daemon);
+        bool is_due = MHD_get_timeout(shard->daemon, &wait_ms) == MHD_YES && wait_ms == 0;
+        loop_leave(front->loop, back);
+        if (!is_due)
+            return;
+    }
+    mark_due(front, shard->index);
+}
+
+static void run_shards(struct front *front)
+{
+    uint64_t due = front->due;
+    front->due = 0;
+    for (; due; due &= due - 1)
+        run_shard(front, &front->shards[__builtin_ctzll(due)]);
+}
+
+static void tell_whole(struct front *front)
+{
+    struct exchange *x;
+    while ((x = TAILQ_FIRST(&front->whole))) {
+        exchange_put(x, NULL);
+        x->seen = true;
+        front->handler.on_request(front->handler.ctx, x);
+    }
+}
+
+static void stop_daemons(struct front *front);
+
+static void pump(void *ctx)
+{
+    struct front *front = ctx;
+    struct exchange *x;
+    if (front->stopped)
+        return;
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        while ((x = TAILQ_FIRST(&front->left)))
+            exchange_leave(x);
+        exchange_flush_all(front);
+        run_shards(front);
+        tell_whole(front);
+        while ((x = TAILQ_FIRST(&front->over)))
+            exchange_finish(x);
+        if (!front->due && TAILQ_EMPTY(&front->flush) && TAILQ_EMPTY(&front->left) && TAILQ_EMPTY(&front->over))
+            break;
+    }
+    if (front->due || !TAILQ_EMPTY(&front->flush) || !TAILQ_EMPTY(&front->left) || !TAILQ_EMPTY(&front->over))
+        loop_kick(front->loop);
+    if (front->closing)
+        stop_daemons(front);
+}
+
+/* libmicrohttpd's descriptor has something; it is looked at in the pump. */
+static void on_shard_event(uv_poll_t *poll, int status, int events)
+{
+    struct shard *shard = poll->data;
+    (void)status, (void)events;
+    mark_due(shard->front, shard->index);
+}
+
+/* Closes a kept connection on which nothing arrives at this moment. */
+static void close_idle(struct conn *conn)
+{
+    char byte;
+    if (!conn->x && conn->has_served && recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+        shutdown(conn->fd, SHUT_RDWR);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct front *front = timer->data;
+    struct conn *conn;
+    listener_tick(front->listener);
+    conn_expire_all(front);
+    for (unsigned i = 0; i < FRONT_SHARDS; i++)
+        if (front->shards[i].connections > 0)
+            mark_due(front, i); /* for libmicrohttpd's own timeouts, which nobody else waits for */
+    if (front->draining)
+        LIST_FOREACH(conn, &front->conns, all)
+    close_idle(conn);
+}
+
+/* ---- start and close --------------------------------------------------------------------------------------------- */
+
+static void on_message(void *cls, const char *format, va_list args)
+{
+    (void)cls, (void)args;
+    /* The arguments may be a client's bytes. */
+    log_debug("http", "libmicrohttpd: %.100s", format);
+}
+
+static void on_panic(void *cls, const char *file, unsigned line, const char *reason)
+{
+    (void)cls;
+    log_error("http", "libmicrohttpd panics: %s:%u: %s", file, line, reason ? reason : "");
+    abort();
+}
+
+static size_t unescape(void *cls, struct MHD_Connection *mhd, char *text)
+{
+    (void)cls, (void)mhd;
+    return front_unescape(text);
+}
+
+static int start_shard(struct front *front, unsigned index, const struct front_options *options)
+{
+    struct shard *shard = &front->shards[index];
+    unsigned idle_s = (options->client_idle_ms + 999) / 1000 + 1; /* ours comes first where both apply */
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET;
+    shard->front = front;
+    shard->index = index;
+    shard->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_access, front, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, front, MHD_OPTION_NOTIFY_CONNECTION, on_connection, front,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    if (!shard->daemon)
+        return REIN_ENOMEM;
+    int fd = MHD_get_daemon_info(shard->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    if (uv_poll_init(loop_uv(front->loop), &shard->poll, fd) < 0) {
+        MHD_stop_daemon(shard->daemon);
+        shard->daemon = NULL;
+        return REIN_ENOMEM;
+    }
+    front->handles++;
+    shard->poll.data = shard;
+    uv_poll_start(&shard->poll, UV_READABLE, on_shard_event);
+    return 0;
+}
+
+static int start_all(struct front *front, const struct front_options *options)
+{
+    struct listener_options listen = {options->host, options->port, options->reuse_port, options->connections_max,
+                                      options->connections_per_address_max};
+    MHD_set_panic_func(on_panic, NULL);
+    for (unsigned i = 0; i < FRONT_SHARDS; i++) {
+        int rv = start_shard(front, i, options);
+        if (rv < 0) {
+            log_error("http", "cannot start libmicrohttpd");
+            return rv;
+        }
+    }
+    uv_timer_init(loop_uv(front->loop), &front->tick);
+    front->tick.data = front;
+    front->handles++;
+    uint64_t tick_ms = options->client_idle_ms / 4;
+    tick_ms = tick_ms < 1 ? 1 : tick_ms > TICK_MS ? TICK_MS : tick_ms;
+    uv_timer_start(&front->tick, on_tick, tick_ms, tick_ms);
+    int rv = loop_add_pump(front->loop, pump, front);
+    return rv < 0 ? rv : listener_start(&front->listener, front->loop, &listen, take_connection, front);
+}
+
+int front_start(struct front **out, struct loop *loop, const struct front_options *options,
+                const struct front_handler *handler)
+{
+    struct front *front = calloc(1, sizeof *front);
+    if (!front)
+        return REIN_ENOMEM;
+    front->loop = loop;
+    front->handler = *handler;
+    front->body_max = options->body_max;
+    front->client_idle_ms = options->client_idle_ms;
+    front->write_high = options->write_high ? options->write_high : WRITE_HIGH;
+    front->write_low = options->write_low ? options->write_low : WRITE_LOW;
+    LIST_INIT(&front->conns);
+    TAILQ_INIT(&front->reading);
+    TAILQ_INIT(&front->writing);
+    TAILQ_INIT(&front->flush);
+    TAILQ_INIT(&front->whole);
+    TAILQ_INIT(&front->left);
+    TAILQ_INIT(&front->over);
+    int rv = start_all(front, options);
+    if (rv < 0) {
+        stop_daemons(front);
+        return rv;
+    }
+    *out = front;
+    return 0;
+}
+
+uint16_t front_port(const struct front *front)
+{
+    return listener_port(front->listener);
+}
+
+size_t front_connections(const struct front *front)
+{
+    return listener_connections(front->listener);
+}
+
+void front_drain(struct front *front)
+{
+    front->draining = true;
+    listener_stop(front->listener);
+    on_tick(&front->tick);
+    loop_kick(front->loop);
+}
+
+static void free_front(struct front *front)
+{
+    loop_remove_pump(front->loop, pump, front);
+    chunk_store_fini(&front->blocks);
+    if (front->closed)
+        front->closed(front->closed_ctx);
+    free(front);
+}
+
+static void on_handle_closed(struct front *front)
+{
+    if (--front->handles == 0)
+        free_front(front);
+}
+
+static void on_conn_poll_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    struct front *front = conn->front;
+    free(conn);
+    on_handle_closed(front);
+}
+
+static void on_shard_closed(uv_handle_t *handle)
+{
+    on_handle_closed(((struct shard *)handle->data)->front);
+}
+
+static void on_tick_closed(uv_handle_t *handle)
+{
+    on_handle_closed(handle->data);
+}
+
+/* A daemon may only be stopped when none of its connections is suspended: it would panic. */
+static void stop_daemons(struct front *front)
+{
+    struct conn *conn;
+    struct exchange *x;
+    LIST_FOREACH(conn, &front->conns, all)
+    if (conn->x)
+        exchange_put(conn->x, &front->left);
+    while ((x = TAILQ_FIRST(&front->left)))
+        exchange_leave(x);
+    front->stopped = true;
+    enum loop_phase back = loop_enter(front->loop, LOOP_HTTP);
+    for (unsigned i = 0; i < FRONT_SHARDS; i++) {
+        if (!front->shards[i].daemon)
+            continue;
+        uv_close((uv_handle_t *)&front->shards[i].poll, on_shard_closed);
+        MHD_stop_daemon(front->shards[i].daemon);
+    }
+    loop_leave(front->loop, back);
+    while ((x = TAILQ_FIRST(&front->over)))
+        exchange_finish(x);
+    if (front->listener)
+        listener_free(front->listener);
+    if (front->tick.data)
+        uv_close((uv_handle_t *)&front->tick, on_tick_closed);
+    else if (front->handles == 0)
+        free_front(front);
+}
+
+void front_close(struct front *front, loop_fn done, void *ctx)
+{
+    front->closed = done;
+    front->closed_ctx = ctx;
+    if (front->listener)
+        listener_stop(front->listener);
+    front->closing = true;
+    loop_kick(front->loop);
+}

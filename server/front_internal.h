@@ -1,0 +1,143 @@
+/* The front's own structures, for front.c (libmicrohttpd) and exchange.c (what an answer does) alone.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * An exchange's way; everything but CUT and OVER may also lead to CUT:
+ *
+ *     READING -> WAITING -> REPLYING ------------------> OVER
+ *                       `-> STARTING -> DIRECT -> ENDING -'
+ *
+ * WAITING and DIRECT are the states in which libmicrohttpd has suspended the connection and we own its descriptor. */
+#ifndef SERVER_FRONT_INTERNAL_H
+#define SERVER_FRONT_INTERNAL_H
+
+#include <arpa/inet.h>
+#include <sys/queue.h>
+
+#include "chunks.h"
+#include "front.h"
+#include "listener.h"
+
+struct MHD_Connection;
+struct MHD_Daemon;
+struct MHD_Response;
+
+/* After a resume libmicrohttpd walks all suspended connections of a daemon, so there are many daemons. */
+enum { FRONT_SHARDS = 64 };
+
+enum conn_wait { CONN_NOT_WAITED_FOR, CONN_READING, CONN_WRITING };
+
+/* A client's connection, from accept to close. */
+struct conn {
+    struct front *front;
+    struct MHD_Connection *mhd;
+    struct exchange *x; /* the one being served, or NULL */
+    unsigned shard;
+    int fd; /* libmicrohttpd's; ours to write to while x is DIRECT */
+    bool has_poll, has_served;
+    uv_poll_t poll; /* for UV_DISCONNECT while a request is served, and UV_WRITABLE when the client is slow */
+    enum conn_wait wait;
+    uint64_t since_ms; /* of the wait */
+    TAILQ_ENTRY(conn) waits;
+    LIST_ENTRY(conn) all;
+    struct peer_key key;
+    char peer[INET6_ADDRSTRLEN];
+};
+TAILQ_HEAD(conn_queue, conn);
+
+enum exchange_state { X_READING, X_WAITING, X_REPLYING, X_STARTING, X_DIRECT, X_ENDING, X_CUT, X_OVER };
+
+struct exchange {
+    struct front *front;
+    struct conn *conn; /* NULL when OVER */
+    enum exchange_state state;
+    bool suspended;           /* in libmicrohttpd */
+    bool seen;                /* by the handler: on_closed is owed */
+    bool gone, aborted;       /* the client left; we gave up */
+    bool ending;              /* exchange_end was called */
+    bool is_http10, too_high; /* above write_high since the last on_drain */
+    bool too_large;           /* the body; it is read and dropped */
+    bool in_flush;
+    TAILQ_ENTRY(exchange) flushes;
+    struct exchange_queue *todo; /* the list it is on, or NULL */
+    TAILQ_ENTRY(exchange) todos;
+    struct MHD_Response *response; /* until it is queued */
+    unsigned status;
+    struct chunk_writer out;
+    void *user;
+    uint64_t head_ms; /* when the head was there */
+    char *body;
+    size_t body_len, body_cap;
+    const char *method, *path;
+    char peer[INET6_ADDRSTRLEN];
+    struct front_header *headers, *queries; /* end with a NULL name; in `strings` with all they point to */
+    char *strings;
+};
+TAILQ_HEAD(exchange_queue, exchange);
+
+struct shard {
+    struct front *front;
+    struct MHD_Daemon *daemon;
+    uv_poll_t poll; /* of its epoll descriptor */
+    unsigned index;
+    size_t connections;
+};
+
+struct front {
+    struct loop *loop;
+    struct front_handler handler;
+    struct listener *listener;
+    struct shard shards[FRONT_SHARDS];
+    uint64_t due; /* a bit for each shard that libmicrohttpd has to run */
+    unsigned next_shard;
+    struct conn *adopted; /* while MHD_add_connection runs */
+    size_t body_max, write_low, write_high;
+    uint64_t client_idle_ms;
+    uv_timer_t tick;
+    struct chunk_store blocks;
+    LIST_HEAD(, conn) conns;
+    struct conn_queue reading, writing; /* by since_ms, oldest first */
+    struct exchange_queue flush, whole, left, over;
+    bool draining, closing, stopped;
+    size_t handles; /* of libuv, open */
+    loop_fn closed;
+    void *closed_ctx;
+};
+
+/* ---- front.c ---- */
+/* Goes on where libmicrohttpd suspended the exchange. Not inside libmicrohttpd. */
+void front_resume(struct exchange *x);
+
+/* ---- front_request.c ---- */
+enum { FRONT_HEAD_MAX = 32 * 1024 };
+/* Why a request is refused before the handler sees it. Static strings. */
+struct front_problem {
+    unsigned status;
+    const char *code, *message;
+};
+extern const struct front_problem front_head_too_large, front_body_too_large;
+/* Checks what frames and encodes the body. */
+bool front_head_is_fine(const struct exchange *x, struct front_problem *problem);
+/* Takes bytes of the body. Negative: the connection has to be closed. */
+int front_take_body(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
+/* Decodes %XX in place; returns the new length. */
+size_t front_unescape(char *text);
+
+/* ---- exchange.c ---- */
+struct exchange *exchange_new(struct conn *conn);
+/* Tells the handler, if it is owed, and frees. */
+void exchange_finish(struct exchange *x);
+/* Puts the exchange on a list (and off the one it was on). */
+void exchange_put(struct exchange *x, struct exchange_queue *list);
+/* The client can't be served any more: its connection is shut, and the handler told (from the pump). */
+void exchange_leave(struct exchange *x);
+void exchange_shut(struct exchange *x);
+/* Writes what is on the flush list. */
+void exchange_flush_all(struct front *front);
+/* Watches the connection of a suspended exchange for the client's leaving. Negative if libuv can't. */
+int conn_watch(struct conn *conn) REIN_MUST_USE;
+void conn_unwatch(struct conn *conn);
+void conn_wait(struct conn *conn, enum conn_wait wait);
+/* Cuts clients that neither send nor read. */
+void conn_expire_all(struct front *front);
+
+#endif

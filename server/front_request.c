@@ -1,0 +1,127 @@
+/* Requests: what is checked of a head, and the body as it arrives.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "front_internal.h"
+
+/* Slowest body that is waited for, in bytes per millisecond, after the first client_idle_ms. */
+enum { SLOWEST_BODY = 4 };
+
+const struct front_problem front_head_too_large = {431, "head_too_large", "The request head is too large."};
+const struct front_problem front_body_too_large = {413, "body_too_large", "The request body is too large."};
+static const struct front_problem bad_framing = {400, "bad_framing", "The length of the request body is ambiguous."};
+static const struct front_problem encoded = {415, "encoded_body", "Encoded request bodies are not accepted."};
+static const struct front_problem unknown_expectation = {417, "unknown_expectation", "The expectation can't be met."};
+
+static size_t count_header(const struct exchange *x, const char *name)
+{
+    size_t count = 0;
+    for (const struct front_header *h = x->headers; h->name; h++)
+        count += strcasecmp(h->name, name) == 0;
+    return count;
+}
+
+/* What frames the body must be beyond doubt; libmicrohttpd alone would take the first of several headers. */
+static bool has_clear_framing(const struct exchange *x)
+{
+    size_t lengths = count_header(x, "Content-Length"), codings = count_header(x, "Transfer-Encoding");
+    const char *coding = exchange_header(x, "Transfer-Encoding");
+    return lengths + codings <= 1 && (!coding || (strcasecmp(coding, "chunked") == 0 && !x->is_http10));
+}
+
+static bool is_too_large(const struct exchange *x)
+{
+    const char *length = exchange_header(x, "Content-Length");
+    return length && strtoull(length, NULL, 10) > x->front->body_max;
+}
+
+static bool is_encoded(const struct exchange *x)
+{
+    const char *coding = exchange_header(x, "Content-Encoding");
+    return coding && coding[0] && strcasecmp(coding, "identity") != 0;
+}
+
+static bool expects_unknown(const struct exchange *x)
+{
+    const char *expect = exchange_header(x, "Expect");
+    return expect && strcasecmp(expect, "100-continue") != 0;
+}
+
+bool front_head_is_fine(const struct exchange *x, struct front_problem *problem)
+{
+    if (!has_clear_framing(x))
+        *problem = bad_framing;
+    else if (is_encoded(x))
+        *problem = encoded;
+    else if (is_too_large(x))
+        *problem = front_body_too_large;
+    else if (expects_unknown(x))
+        *problem = unknown_expectation;
+    else
+        return true;
+    return false;
+}
+
+static int append(struct exchange *x, const char *data, size_t len)
+{
+    size_t need = x->body_len + len;
+    if (need > x->body_cap) {
+        size_t cap = x->body_cap ? x->body_cap * 2 : 1024;
+        cap = cap < need ? need : cap;
+        char *body = realloc(x->body, cap);
+        if (!body)
+            return REIN_ENOMEM;
+        x->body = body;
+        x->body_cap = cap;
+    }
+    memcpy(x->body + x->body_len, data, len);
+    x->body_len = need;
+    return 0;
+}
+
+/* Has as much come as the time spent asks for? */
+static bool is_fast_enough(const struct exchange *x, size_t received)
+{
+    uint64_t spent_ms = loop_now_ms(x->front->loop) - x->head_ms, idle_ms = x->front->client_idle_ms;
+    return spent_ms <= idle_ms || received >= (spent_ms - idle_ms) * SLOWEST_BODY;
+}
+
+/* A body without a length turns out too large on the way, where no answer can be queued: it is read to its end, within
+ * another body_max, and answered then. */
+int front_take_body(struct exchange *x, const char *data, size_t len)
+{
+    size_t max = x->front->body_max;
+    if (is_fast_enough(x, x->body_len + len))
+        conn_wait(x->conn, CONN_READING); /* from now on; who is too slow keeps the old time and expires */
+    if (!x->too_large && len > max - x->body_len) {
+        x->too_large = true;
+        free(x->body);
+        x->body = NULL;
+        x->body_cap = 0;
+    }
+    if (!x->too_large)
+        return append(x, data, len);
+    x->body_len += len;
+    return x->body_len - max <= max ? 0 : REIN_ELIMIT;
+}
+
+/* %00 stays as it is: decoded, it would cut the string short. */
+size_t front_unescape(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        unsigned byte = 0;
+        if (from[0] == '%' && strspn(from + 1, "0123456789abcdefABCDEF") >= 2 && sscanf(from + 1, "%2x", &byte) == 1 &&
+            byte != 0) {
+            *to++ = (char)byte;
+            from += 2;
+        } else {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+    return (size_t)(to - text);
+}

@@ -1,0 +1,246 @@
+/* See listener.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * We accept ourselves, not libmicrohttpd: the limits then hold over all its daemons together, a full house is answered
+ * instead of left in the queue, and a listening socket never has to be found again in its epoll set. */
+#include "listener.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+enum { ACCEPTS_A_TURN = 64, ACCEPTS_AT_STOP = 4096, BACKLOG = 4096, LINGER_MAX = 64, LINGER_MS = 1000 };
+
+/* A refused connection is kept a little while: closing it with unread bytes in it would reset it, and the answer could
+ * be lost. */
+struct lingering {
+    int fd;
+    uint64_t until_ms;
+};
+
+struct listener {
+    struct loop *loop;
+    uv_poll_t poll;
+    int fd; /* -1: stopped */
+    uint16_t port;
+    struct peers *peers;
+    size_t connections, connections_max, per_address_max;
+    listener_take take;
+    void *ctx;
+    struct lingering lingering[LINGER_MAX];
+    size_t linger_at; /* the oldest */
+    bool poll_closed, unwanted;
+};
+
+static const char house_full[] = "{\"error\":{\"message\":\"The server has no room for another connection.\","
+                                 "\"type\":\"server_error\",\"param\":null,\"code\":\"overloaded\"}}";
+static const char too_many[] = "{\"error\":{\"message\":\"There are too many connections from this address.\","
+                               "\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"too_many_connections\"}}";
+
+static void close_lingering(struct lingering *l)
+{
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
+}
+
+static void refuse(struct listener *listener, int fd, const char *status, const char *body)
+{
+    char answer[512], unread[4096];
+    int len = snprintf(answer, sizeof answer,
+                       "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nRetry-After: 1\r\n"
+                       "Connection: close\r\n\r\n%s",
+                       status, strlen(body), body);
+    if (send(fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 || shutdown(fd, SHUT_WR) < 0) {
+        close(fd);
+        return;
+    }
+    while (recv(fd, unread, sizeof unread, MSG_DONTWAIT) == (ssize_t)sizeof unread)
+        continue;
+    struct lingering *l = &listener->lingering[listener->linger_at];
+    listener->linger_at = (listener->linger_at + 1) % LINGER_MAX;
+    close_lingering(l);
+    *l = (struct lingering){fd, loop_now_ms(listener->loop) + LINGER_MS};
+}
+
+static void take_one(struct listener *listener, int fd, const struct sockaddr *address, socklen_t len)
+{
+    struct peer_key key = peer_key_of(address);
+    if (listener->connections >= listener->connections_max) {
+        refuse(listener, fd, "503 Service Unavailable", house_full);
+        return;
+    }
+    if (peers_add(listener->peers, &key, listener->per_address_max) < 0) {
+        refuse(listener, fd, "429 Too Many Requests", too_many);
+        return;
+    }
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    listener->connections++;
+    if (listener->take(listener->ctx, fd, address, len, &key) < 0)
+        listener_leave(listener, &key);
+}
+
+/* Accepts at most `max` connections; fewer if no more are waiting. */
+static void accept_some(struct listener *listener, int max)
+{
+    for (int i = 0; i < max; i++) {
+        struct sockaddr_storage address;
+        socklen_t len = sizeof address;
+        int fd = accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            take_one(listener, fd, (const struct sockaddr *)&address, len);
+        else if (errno == EMFILE || errno == ENFILE) {
+            log_error("http", "no descriptors left to accept connections with");
+            uv_poll_stop(&listener->poll); /* until the next tick: it would call back without end */
+            return;
+        } else if (errno != ECONNABORTED && errno != EINTR)
+            return;
+    }
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)events;
+    if (status < 0)
+        log_error("http", "the listening socket failed: %s", uv_strerror(status));
+    else
+        accept_some(poll->data, ACCEPTS_A_TURN);
+}
+
+static int parse_address(const struct listener_options *options, struct sockaddr_storage *out, socklen_t *len)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(options->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(options->port)};
+    if (inet_pton(AF_INET, options->host, &v4.sin_addr) == 1) {
+        memcpy(out, &v4, *len = sizeof v4);
+        return 0;
+    }
+    if (inet_pton(AF_INET6, options->host, &v6.sin6_addr) == 1) {
+        memcpy(out, &v6, *len = sizeof v6);
+        return 0;
+    }
+    return REIN_EINVAL;
+}
+
+static int open_socket(struct listener *listener, const struct listener_options *options)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    int on = 1;
+    if (parse_address(options, &address, &len) < 0) {
+        log_error("http", "cannot listen: %s is no numeric address", options->host);
+        return REIN_EINVAL;
+    }
+    listener->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener->fd < 0 || setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        (options->reuse_port && setsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
+        bind(listener->fd, (const struct sockaddr *)&address, len) < 0 || listen(listener->fd, BACKLOG) < 0 ||
+        getsockname(listener->fd, (struct sockaddr *)&address, &len) < 0) {
+        log_error("http", "cannot listen on %s port %u: %s", options->host, options->port, strerror(errno));
+        return REIN_ESTATE;
+    }
+    listener->port = address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)(void *)&address)->sin_port)
+                                                  : ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
+    return 0;
+}
+
+static void free_now(struct listener *listener)
+{
+    if (listener->fd >= 0)
+        close(listener->fd);
+    peers_free(listener->peers);
+    free(listener);
+}
+
+int listener_start(struct listener **out, struct loop *loop, const struct listener_options *options, listener_take take,
+                   void *ctx)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (!listener)
+        return REIN_ENOMEM;
+    listener->loop = loop;
+    listener->fd = -1;
+    listener->connections_max = options->connections_max;
+    listener->per_address_max = options->connections_per_address_max;
+    listener->take = take;
+    listener->ctx = ctx;
+    for (size_t i = 0; i < LINGER_MAX; i++)
+        listener->lingering[i].fd = -1;
+    int rv = peers_new(&listener->peers, options->connections_max);
+    if (rv == 0)
+        rv = open_socket(listener, options);
+    if (rv == 0 && uv_poll_init(loop_uv(loop), &listener->poll, listener->fd) < 0)
+        rv = REIN_ENOMEM;
+    if (rv < 0) {
+        free_now(listener);
+        return rv;
+    }
+    listener->poll.data = listener;
+    uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+    *out = listener;
+    return 0;
+}
+
+uint16_t listener_port(const struct listener *listener)
+{
+    return listener->port;
+}
+
+void listener_leave(struct listener *listener, const struct peer_key *key)
+{
+    assert(listener->connections > 0);
+    listener->connections--;
+    peers_remove(listener->peers, key);
+}
+
+size_t listener_connections(const struct listener *listener)
+{
+    return listener->connections;
+}
+
+void listener_tick(struct listener *listener)
+{
+    uint64_t now = loop_now_ms(listener->loop);
+    for (size_t i = 0; i < LINGER_MAX; i++)
+        if (listener->lingering[i].fd >= 0 && listener->lingering[i].until_ms <= now)
+            close_lingering(&listener->lingering[i]);
+    if (listener->fd >= 0 && !uv_is_active((uv_handle_t *)&listener->poll))
+        uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    struct listener *listener = handle->data;
+    listener->poll_closed = true;
+    if (listener->unwanted)
+        free_now(listener);
+}
+
+void listener_stop(struct listener *listener)
+{
+    if (listener->fd < 0)
+        return;
+    accept_some(listener, ACCEPTS_AT_STOP); /* closing resets what is still in the queue */
+    uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
+    close(listener->fd);
+    listener->fd = -1;
+}
+
+void listener_free(struct listener *listener)
+{
+    assert(listener->fd < 0 && listener->connections == 0);
+    for (size_t i = 0; i < LINGER_MAX; i++)
+        close_lingering(&listener->lingering[i]);
+    listener->unwanted = true;
+    if (listener->poll_closed)
+        free_now(listener);
+}

@@ -1,0 +1,46 @@
+/* The listener: accepts connections within limits and hands them on; who is one too many gets a short answer.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Thread: the loop's. */
+#ifndef SERVER_LISTENER_H
+#define SERVER_LISTENER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "loop.h"
+#include "peers.h"
+#include "rein/rein.h"
+
+struct listener;
+
+struct listener_options {
+    const char *host; /* numeric */
+    uint16_t port;    /* 0: chosen by the system */
+    bool reuse_port;
+    size_t connections_max, connections_per_address_max; /* 0: no limit per address */
+};
+
+/* Takes the descriptor, which is non-blocking; returns negative if it can't (the descriptor is then closed). `key` goes
+ * back with listener_leave when the connection ends. */
+typedef int (*listener_take)(void *ctx, int fd, const struct sockaddr *address, socklen_t len,
+                             const struct peer_key *key);
+
+/* Returns owned. What is wrong is logged once. */
+int listener_start(struct listener **out, struct loop *loop, const struct listener_options *options, listener_take take,
+                   void *ctx) REIN_MUST_USE;
+uint16_t listener_port(const struct listener *listener);
+/* A connection that was taken is over. */
+void listener_leave(struct listener *listener, const struct peer_key *key);
+/* Connections taken and not over. */
+size_t listener_connections(const struct listener *listener);
+/* Closes refused connections whose answer has had its time; to be called about every second. */
+void listener_tick(struct listener *listener);
+/* Takes what already waits in the queue, then closes the socket. */
+void listener_stop(struct listener *listener);
+/* After listener_stop and the last listener_leave; the memory goes when libuv has let go of it. */
+void listener_free(struct listener *listener);
+
+#endif

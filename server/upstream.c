@@ -1,0 +1,320 @@
+/* Dialing: libcurl connects, and encrypts where the URL says https.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * libcurl only ever sees handles that connect and nothing else (CONNECT_ONLY), through the socket interface of several
+ * multi handles. Its callbacks only record: a socket to poll, a time to come back. Completed connections are collected
+ * after each call into it, so nothing of ours ever runs inside libcurl. */
+#include <assert.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "upstream_internal.h"
+
+struct dialer {
+    struct upstream_pool *pool;
+    CURLM *multi;
+    uv_timer_t timer;
+    bool is_due, closing;
+};
+
+/* A descriptor that libcurl wants to be told about. The same number may come again while the old handle is still
+ * closing, so there is a fresh one each time. */
+struct watch {
+    uv_poll_t poll;
+    struct dialer *dialer;
+    curl_socket_t fd;
+};
+
+struct dial {
+    struct dialer *dialer;
+    CURL *easy;
+    struct upstream_call *call; /* NULL once connected */
+    curl_socket_t kept;         /* not for libcurl to close */
+    char error[CURL_ERROR_SIZE];
+};
+
+static void collect(struct dialer *dialer);
+
+static void act(struct dialer *dialer, curl_socket_t fd, int events)
+{
+    int running = 0; /* libcurl wants a place for it */
+    struct loop *loop = dialer->pool->loop;
+    enum loop_phase back = loop_enter(loop, LOOP_CONNECT);
+    CURLMcode code = curl_multi_socket_action(dialer->multi, fd, events, &running);
+    loop_leave(loop, back);
+    if (code != CURLM_OK)
+        log_error("upstream", "libcurl: %s", curl_multi_strerror(code));
+    collect(dialer);
+}
+
+/* ---- libcurl's sockets and times --------------------------------------------------------------------------------- */
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    struct watch *watch = handle->data;
+    struct upstream_pool *pool = watch->dialer->pool;
+    free(watch);
+    pool_handle_closed(pool);
+}
+
+/* A reset socket is reported as an error without events; libcurl finds out more. */
+static void on_watch_event(uv_poll_t *poll, int status, int events)
+{
+    struct watch *watch = poll->data;
+    int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+    flags |= events & UV_READABLE ? CURL_CSELECT_IN : 0;
+    flags |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
+    act(watch->dialer, watch->fd, flags);
+}
+
+static struct watch *watch_new(struct dialer *dialer, curl_socket_t fd)
+{
+    struct watch *watch = calloc(1, sizeof *watch);
+    if (!watch || uv_poll_init(loop_uv(dialer->pool->loop), &watch->poll, fd) < 0) {
+        free(watch);
+        return NULL;
+    }
+    watch->poll.data = watch;
+    watch->dialer = dialer;
+    watch->fd = fd;
+    dialer->pool->handles++;
+    return watch;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+{
+    struct dialer *dialer = ctx;
+    struct watch *watch = socket_ctx;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (watch)
+            uv_close((uv_handle_t *)&watch->poll, on_watch_closed); /* stops at once */
+        curl_multi_assign(dialer->multi, fd, NULL);
+        return 0;
+    }
+    if (dialer->closing)
+        return -1;
+    if (!watch) {
+        watch = watch_new(dialer, fd);
+        if (!watch)
+            return -1;
+        curl_multi_assign(dialer->multi, fd, watch);
+    }
+    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+    uv_poll_start(&watch->poll, events, on_watch_event);
+    return 0;
+}
+
+static void on_time(uv_timer_t *timer)
+{
+    act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* "At once" must neither call back into libcurl from here nor become a timer of 0 ms, which starves I/O when it is
+ * started again from its own callback. */
+static int on_timeout(CURLM *multi, long timeout_ms, void *ctx)
+{
+    struct dialer *dialer = ctx;
+    (void)multi;
+    dialer->is_due = timeout_ms == 0;
+    if (timeout_ms > 0)
+        uv_timer_start(&dialer->timer, on_time, (uint64_t)timeout_ms, 0);
+    else
+        uv_timer_stop(&dialer->timer);
+    if (dialer->is_due)
+        loop_kick(dialer->pool->loop);
+    return 0;
+}
+
+void dialers_pump(struct upstream_pool *pool)
+{
+    for (int i = 0; i < UPSTREAM_DIALERS; i++)
+        if (pool->dialers[i].is_due) {
+            pool->dialers[i].is_due = false;
+            act(&pool->dialers[i], CURL_SOCKET_TIMEOUT, 0);
+        }
+}
+
+/* ---- dialers ----------------------------------------------------------------------------------------------------- */
+
+static void init_libcurl(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    signal(SIGPIPE, SIG_IGN); /* TLS libraries write without MSG_NOSIGNAL */
+}
+
+int dialers_start(struct upstream_pool *pool)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_libcurl);
+    pool->dialers = calloc(UPSTREAM_DIALERS, sizeof *pool->dialers);
+    if (!pool->dialers)
+        return REIN_ENOMEM;
+    for (int i = 0; i < UPSTREAM_DIALERS; i++) {
+        struct dialer *dialer = &pool->dialers[i];
+        dialer->pool = pool;
+        uv_timer_init(loop_uv(pool->loop), &dialer->timer);
+        dialer->timer.data = dialer;
+        pool->handles++;
+        dialer->multi = curl_multi_init();
+        if (!dialer->multi)
+            return REIN_ENOMEM;
+        curl_multi_setopt(dialer->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+        curl_multi_setopt(dialer->multi, CURLMOPT_SOCKETDATA, dialer);
+        curl_multi_setopt(dialer->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+        curl_multi_setopt(dialer->multi, CURLMOPT_TIMERDATA, dialer);
+        curl_multi_setopt(dialer->multi, CURLMOPT_MAXCONNECTS, 65536L); /* kept connections are ours to count */
+    }
+    return 0;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct dialer *dialer = handle->data;
+    pool_handle_closed(dialer->pool);
+}
+
+void dialers_close(struct upstream_pool *pool)
+{
+    for (int i = 0; pool->dialers && i < UPSTREAM_DIALERS; i++) {
+        struct dialer *dialer = &pool->dialers[i];
+        if (!dialer->pool)
+            continue;
+        dialer->closing = true;
+        curl_multi_cleanup(dialer->multi); /* may still take sockets away */
+        uv_close((uv_handle_t *)&dialer->timer, on_timer_closed);
+    }
+}
+
+/* ---- dials ------------------------------------------------------------------------------------------------------- */
+
+static int on_close_socket(void *ctx, curl_socket_t fd)
+{
+    struct dial *dial = ctx;
+    return fd == dial->kept ? 0 : close(fd);
+}
+
+static bool set_options(struct dial *dial, const struct upstream_call *call)
+{
+    CURL *easy = dial->easy;
+    const char *ca_file = call->pool->ca_file;
+    return curl_easy_setopt(easy, CURLOPT_URL, call->origin->key) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PRIVATE, dial) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, dial->error) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, dial) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK && /* the environment's do not apply */
+           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK && /* no ALPN for h2 */
+           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms) == CURLE_OK &&
+           (!ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK);
+}
+
+int dial_start(struct upstream_call *call)
+{
+    struct upstream_pool *pool = call->pool;
+    struct dial *dial = calloc(1, sizeof *dial);
+    if (!dial)
+        return REIN_ENOMEM;
+    dial->dialer = &pool->dialers[pool->next_dialer++ % UPSTREAM_DIALERS];
+    dial->call = call;
+    dial->kept = CURL_SOCKET_BAD;
+    dial->easy = curl_easy_init();
+    if (!dial->easy || !set_options(dial, call) || curl_multi_add_handle(dial->dialer->multi, dial->easy) != CURLM_OK) {
+        curl_easy_cleanup(dial->easy);
+        free(dial);
+        return REIN_ENOMEM;
+    }
+    call->dial = dial;
+    return 0;
+}
+
+void dial_free(struct dial *dial)
+{
+    /* Closes the connection too: libcurl can't find it again without its handle. */
+    curl_multi_remove_handle(dial->dialer->multi, dial->easy);
+    curl_easy_cleanup(dial->easy);
+    free(dial);
+}
+
+static void connected(struct dial *dial)
+{
+    struct upstream_call *call = dial->call;
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    dial->call = NULL;
+    call->dial = NULL;
+    if (curl_easy_getinfo(dial->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD) {
+        dial_free(dial);
+        call_not_connected(call, "the connection was lost at once");
+        return;
+    }
+    if (!call->origin->is_tls) {
+        dial->kept = fd;
+        dial_free(dial);
+        dial = NULL;
+    }
+    struct upstream_conn *conn = conn_new(call, fd, call->origin->is_tls ? dial : NULL);
+    if (conn)
+        call_connected(call, conn);
+    else
+        call_not_connected(call, "out of memory");
+}
+
+static void not_connected(struct dial *dial, CURLcode code)
+{
+    char message[CURL_ERROR_SIZE + 64];
+    struct upstream_call *call = dial->call;
+    snprintf(message, sizeof message, "%s: %s", call->origin->key,
+             dial->error[0] ? dial->error : curl_easy_strerror(code));
+    call->dial = NULL;
+    dial_free(dial);
+    call_not_connected(call, message);
+}
+
+/* Takes what has completed, one at a time: what the calls do then may change the list. */
+static void collect(struct dialer *dialer)
+{
+    int left;
+    const CURLMsg *message;
+    while ((message = curl_multi_info_read(dialer->multi, &left))) {
+        struct dial *dial = NULL;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&dial);
+        if (code == CURLE_OK)
+            connected(dial);
+        else
+            not_connected(dial, code);
+    }
+}
+
+/* ---- encrypted bytes --------------------------------------------------------------------------------------------- */
+
+static ssize_t result_of(CURLcode code, size_t len)
+{
+    if (code == CURLE_OK)
+        return (ssize_t)len;
+    return code == CURLE_AGAIN ? -EAGAIN : -EIO;
+}
+
+ssize_t dial_recv(struct dial *dial, char *data, size_t len)
+{
+    size_t got = 0;
+    CURLcode code = curl_easy_recv(dial->easy, data, len, &got);
+    return result_of(code, got);
+}
+
+ssize_t dial_send(struct dial *dial, const char *data, size_t len)
+{
+    size_t sent = 0;
+    CURLcode code = curl_easy_send(dial->easy, data, len, &sent);
+    return result_of(code, sent);
+}

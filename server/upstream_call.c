@@ -1,0 +1,476 @@
+/* Calls: a request written, a response read, deadlines, and one more try on a fresh connection.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *     start -> kept connection -> send -> read head -> read body -> whole (the connection is kept)
+ *          `-> dial ----------'
+ *
+ * A kept connection may have been closed by the peer while our request was on its way. So when one fails before any
+ * byte of a response came, the request is sent once more on a new connection. */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "upstream_internal.h"
+
+enum { READS_A_TURN = 16, ORIGIN_MAX = 300 };
+
+static void go_on_later(struct upstream_call *call)
+{
+    struct upstream_pool *pool = call->pool;
+    if (!call->in_due) {
+        TAILQ_INSERT_TAIL(&pool->due, call, dues);
+        pool->due_len++;
+    }
+    call->in_due = true;
+    loop_kick(pool->loop);
+}
+
+void call_off_due(struct upstream_call *call)
+{
+    if (!call->in_due)
+        return;
+    TAILQ_REMOVE(&call->pool->due, call, dues);
+    call->pool->due_len--;
+    call->in_due = false;
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct upstream_call *call = handle->data;
+    struct upstream_pool *pool = call->pool;
+    free(call->out);
+    free(call);
+    pool_handle_closed(pool);
+}
+
+/* Lets go of all but the memory, which goes when libuv has closed the timer. */
+static void dispose(struct upstream_call *call)
+{
+    call_off_due(call);
+    if (call->dial)
+        dial_free(call->dial);
+    call->dial = NULL;
+    if (call->conn)
+        conn_close(call->conn);
+    origin_put(call->origin);
+    uv_close((uv_handle_t *)&call->timer, on_timer_closed);
+}
+
+static void finish(struct upstream_call *call, enum upstream_end end, const char *message)
+{
+    assert(!call->is_over);
+    call->is_over = true;
+    if (call->conn && end != UPSTREAM_WHOLE)
+        conn_close(call->conn);
+    call->is_calling = true; /* a cancel in on_end is too late to mean anything */
+    call->handler.on_end(call->ctx, end, message);
+    dispose(call);
+}
+
+void upstream_cancel(struct upstream_call *call)
+{
+    if (call->is_over)
+        return;
+    call->is_over = true;
+    if (call->conn)
+        conn_close(call->conn);
+    if (!call->is_calling)
+        dispose(call);
+}
+
+/* Runs when a handler's function has returned; false: it cancelled, and the call is gone. */
+static bool survived(struct upstream_call *call)
+{
+    call->is_calling = false;
+    if (!call->is_over)
+        return true;
+    dispose(call);
+    return false;
+}
+
+static void restart(struct upstream_call *call)
+{
+    call->is_reused = false;
+    call->is_retried = true;
+    call->is_broken = false;
+    call->out_sent = 0;
+    http1_init(&call->reader, call->reader.is_head_request);
+    if (call->conn)
+        conn_close(call->conn);
+    if (dial_start(call) < 0)
+        finish(call, UPSTREAM_NO_CONNECT, "out of memory");
+}
+
+static void broke(struct upstream_call *call, const char *message)
+{
+    if (call->is_reused && !call->is_retried && !http1_has_begun(&call->reader))
+        restart(call);
+    else
+        finish(call, UPSTREAM_BROKE, message);
+}
+
+/* ---- deadlines --------------------------------------------------------------------------------------------------- */
+
+static unsigned limit_of(const struct upstream_call *call)
+{
+    if (!call->conn)
+        return call->connect_ms;
+    return http1_has_begun(&call->reader) ? call->idle_ms : call->first_byte_ms;
+}
+
+static void on_timer(uv_timer_t *timer);
+
+/* Activity only moves since_ms; the timer looks at it when it fires, so an event costs nothing here. */
+static void arm(struct upstream_call *call)
+{
+    uint64_t spent = loop_now_ms(call->pool->loop) - call->since_ms, limit = limit_of(call);
+    if (limit > 0)
+        uv_timer_start(&call->timer, on_timer, limit > spent ? limit - spent : 1, 0);
+    else
+        uv_timer_stop(&call->timer);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct upstream_call *call = timer->data;
+    unsigned limit = limit_of(call);
+    if (loop_now_ms(call->pool->loop) - call->since_ms < limit) {
+        arm(call);
+        return;
+    }
+    char message[ORIGIN_MAX + 64];
+    const char *what = !call->conn ? "no connection" : http1_has_begun(&call->reader) ? "silence" : "no answer";
+    snprintf(message, sizeof message, "%s: %s for %u ms", call->origin->key, what, limit);
+    finish(call, call->conn ? UPSTREAM_TIMEOUT : UPSTREAM_NO_CONNECT, message);
+}
+
+static void touch(struct upstream_call *call)
+{
+    call->since_ms = loop_now_ms(call->pool->loop);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static bool is_event_stream(const char *content_type)
+{
+    return strncmp(content_type, "text/event-stream", 17) == 0 ||
+           strncmp(content_type, "application/x-ndjson", 20) == 0;
+}
+
+static bool hand_on_head(struct upstream_call *call)
+{
+    struct http1_reader *r = &call->reader;
+    struct upstream_response response = {r->status, r->content_type, r->retry_after[0] ? r->retry_after : NULL,
+                                         r->request_id[0] ? r->request_id : NULL};
+    call->is_stream = is_event_stream(r->content_type);
+    if (!call->is_stream && call->body_max > 0 && r->body == HTTP1_LENGTH && r->length > call->body_max) {
+        finish(call, UPSTREAM_TOO_LARGE, "the response is too large");
+        return false;
+    }
+    call->is_calling = true;
+    call->handler.on_head(call->ctx, &response);
+    return survived(call);
+}
+
+static bool hand_on(struct upstream_call *call, const char *data, size_t len)
+{
+    if (len == 0)
+        return true;
+    call->body_len += len;
+    if (!call->is_stream && call->body_max > 0 && call->body_len > call->body_max) {
+        finish(call, UPSTREAM_TOO_LARGE, "the response is too large");
+        return false;
+    }
+    call->is_calling = true;
+    call->handler.on_data(call->ctx, data, len);
+    return survived(call);
+}
+
+static void whole(struct upstream_call *call, bool has_rest)
+{
+    if (call->reader.keep_alive && !has_rest && !call->out && !call->is_paused)
+        conn_keep(call->conn);
+    else if (call->conn)
+        conn_close(call->conn);
+    finish(call, UPSTREAM_WHOLE, "");
+}
+
+/* Hands on what was read; false: the call is over. Chunks are moved together, so that a burst is handed on as one. */
+static bool feed(struct upstream_call *call, char *in, size_t len)
+{
+    char *run = in;
+    size_t at = 0, run_len = 0, data_len;
+    const char *data;
+    enum http1_event event = HTTP1_MORE;
+    do {
+        at += http1_read(&call->reader, in + at, len - at, &event, &data, &data_len);
+        if (event == HTTP1_DATA) {
+            if (run_len == 0)
+                run = (char *)(uintptr_t)data;
+            else
+                memmove(run + run_len, data, data_len);
+            run_len += data_len;
+        } else if (event == HTTP1_HEAD && !hand_on_head(call)) {
+            return false;
+        }
+    } while (event == HTTP1_HEAD || (event == HTTP1_DATA && at < len));
+    if (call->out && http1_has_begun(&call->reader) && call->out_sent == call->out_len) {
+        free(call->out);
+        call->out = NULL;
+    }
+    if (!hand_on(call, run, run_len))
+        return false;
+    if (event == HTTP1_DATA) /* the body's last byte was the last byte read */
+        http1_read(&call->reader, in, 0, &event, &data, &data_len);
+    if (event == HTTP1_END)
+        whole(call, at < len);
+    else if (event == HTTP1_BAD)
+        finish(call, UPSTREAM_MALFORMED, call->reader.problem);
+    return event == HTTP1_MORE;
+}
+
+static void on_close(struct upstream_call *call)
+{
+    if (http1_close(&call->reader) == HTTP1_END)
+        whole(call, true);
+    else
+        broke(call, "the upstream closed the connection");
+}
+
+/* One read of a plain connection: if more is there, the loop says so again. An encrypted one may hold bytes that no
+ * descriptor tells of, so it is read until it has no more. */
+static void read_some(struct upstream_call *call)
+{
+    for (int i = 0; i < READS_A_TURN; i++) {
+        struct upstream_pool *pool = call->pool;
+        ssize_t got = conn_recv(call->conn, pool->buffer, sizeof pool->buffer);
+        if (got == -EAGAIN)
+            return;
+        if (got < 0)
+            broke(call, "the connection to the upstream failed");
+        else if (got == 0)
+            on_close(call);
+        if (got <= 0)
+            return;
+        bool is_first = !http1_has_begun(&call->reader);
+        touch(call);
+        if (!feed(call, pool->buffer, (size_t)got))
+            return;
+        if (is_first)
+            arm(call); /* from now on the other limit holds */
+        if (call->is_paused || !call->conn->tls)
+            return;
+    }
+    go_on_later(call);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+/* False: it failed; the reason may still be readable. */
+static bool write_some(struct upstream_call *call)
+{
+    while (call->out && call->out_sent < call->out_len) {
+        ssize_t sent = conn_send(call->conn, call->out + call->out_sent, call->out_len - call->out_sent);
+        if (sent == -EAGAIN) {
+            conn_poll(call->conn, true);
+            return true;
+        }
+        if (sent < 0)
+            return false;
+        call->out_sent += (size_t)sent;
+        touch(call);
+    }
+    return true;
+}
+
+void call_on_event(struct upstream_call *call, bool readable, bool writable)
+{
+    if (writable) {
+        bool sent = write_some(call);
+        if (!sent || call->out_sent == call->out_len)
+            conn_poll(call->conn, false); /* what is left is to read an answer, or the end */
+    }
+    if (readable)
+        read_some(call);
+}
+
+static void begin(struct upstream_call *call, struct upstream_conn *conn)
+{
+    call->conn = conn;
+    conn->call = call;
+    touch(call);
+    arm(call);
+    if (!write_some(call)) {
+        call->is_broken = true;
+        go_on_later(call);
+    }
+}
+
+void call_connected(struct upstream_call *call, struct upstream_conn *conn)
+{
+    conn_poll(conn, false);
+    begin(call, conn);
+}
+
+void call_not_connected(struct upstream_call *call, const char *message)
+{
+    finish(call, UPSTREAM_NO_CONNECT, message);
+}
+
+void call_continue(struct upstream_call *call)
+{
+    if (!call->conn || call->is_paused)
+        return;
+    if (call->is_broken && call->is_reused)
+        broke(call, "the connection to the upstream failed");
+    else
+        read_some(call);
+}
+
+void upstream_pause(struct upstream_call *call)
+{
+    if (call->is_over || call->is_paused || !call->conn)
+        return;
+    call->is_paused = true;
+    conn_pause(call->conn);
+    uv_timer_stop(&call->timer);
+}
+
+void upstream_resume(struct upstream_call *call)
+{
+    if (call->is_over || !call->is_paused)
+        return;
+    call->is_paused = false;
+    conn_poll(call->conn, call->out && call->out_sent < call->out_len);
+    touch(call);
+    arm(call);
+    if (call->conn->tls)
+        go_on_later(call);
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------------- */
+
+struct url {
+    bool is_tls;
+    const char *host, *path; /* host with its port, as Host wants it */
+    size_t host_len, origin_len;
+};
+
+static int parse_url(struct url *out, const char *text)
+{
+    static const char hosts[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+    out->is_tls = strncmp(text, "https://", 8) == 0;
+    if (!out->is_tls && strncmp(text, "http://", 7) != 0)
+        return REIN_EINVAL;
+    out->host = text + (out->is_tls ? 8 : 7);
+    out->host_len = strspn(out->host, hosts);
+    out->path = out->host + out->host_len;
+    out->origin_len = (size_t)(out->path - text);
+    if (out->host_len == 0 || out->origin_len >= ORIGIN_MAX || (*out->path && *out->path != '/'))
+        return REIN_EINVAL;
+    for (const char *p = out->path; *p; p++)
+        if (*p <= ' ' || *p == 0x7f || *p == '#')
+            return REIN_EINVAL;
+    if (!*out->path)
+        out->path = "/";
+    return 0;
+}
+
+static bool is_header(const struct upstream_header *header)
+{
+    if (!*header->name || strpbrk(header->name, " \t\r\n:\x7f"))
+        return false;
+    return !strpbrk(header->value, "\r\n");
+}
+
+static size_t head_size(const struct upstream_request *request, const struct url *url)
+{
+    size_t size = strlen(request->method) + strlen(url->path) + url->host_len + 128;
+    for (const struct upstream_header *h = request->headers; h && h->name; h++)
+        size += strlen(h->name) + strlen(h->value) + 4;
+    return size;
+}
+
+/* Copies the request: what there is to send, and to send again. */
+static int write_request(struct upstream_call *call, const struct upstream_request *request, const struct url *url)
+{
+    size_t size = head_size(request, url) + request->body_len, at;
+    char *out = malloc(size);
+    if (!out)
+        return REIN_ENOMEM;
+    call->out = out;
+    at = (size_t)snprintf(out, size, "%s %s HTTP/1.1\r\nHost: %.*s\r\nAccept-Encoding: identity\r\n", request->method,
+                          url->path, (int)url->host_len, url->host);
+    for (const struct upstream_header *h = request->headers; h && h->name; h++) {
+        if (!is_header(h))
+            return REIN_EINVAL;
+        at += (size_t)snprintf(out + at, size - at, "%s: %s\r\n", h->name, h->value);
+    }
+    if (request->body_len > 0 || strcmp(request->method, "POST") == 0)
+        at += (size_t)snprintf(out + at, size - at, "Content-Length: %zu\r\n", request->body_len);
+    memcpy(out + at, "\r\n", 2);
+    at += 2;
+    if (request->body_len > 0)
+        memcpy(out + at, request->body, request->body_len);
+    call->out_len = at + request->body_len;
+    return 0;
+}
+
+static int connect_call(struct upstream_call *call, const struct url *url, const char *text)
+{
+    char key[ORIGIN_MAX];
+    memcpy(key, text, url->origin_len);
+    key[url->origin_len] = '\0';
+    call->origin = origin_get(call->pool, key, url->is_tls);
+    if (!call->origin)
+        return REIN_ELIMIT;
+    struct upstream_conn *conn = conn_take(call->pool, call->origin);
+    call->is_reused = conn != NULL;
+    if (conn)
+        begin(call, conn);
+    else {
+        int rv = dial_start(call);
+        if (rv < 0) {
+            origin_put(call->origin);
+            return rv;
+        }
+        touch(call);
+        arm(call);
+    }
+    return 0;
+}
+
+int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const struct upstream_request *request,
+                   const struct upstream_handler *handler, void *ctx)
+{
+    struct url url;
+    if (parse_url(&url, request->url) < 0)
+        return REIN_EINVAL;
+    struct upstream_call *call = calloc(1, sizeof *call);
+    if (!call)
+        return REIN_ENOMEM;
+    call->pool = pool;
+    call->handler = *handler;
+    call->ctx = ctx;
+    call->connect_ms = request->connect_ms;
+    call->first_byte_ms = request->first_byte_ms;
+    call->idle_ms = request->idle_ms;
+    call->body_max = request->body_max;
+    http1_init(&call->reader, strcmp(request->method, "HEAD") == 0);
+    uv_timer_init(loop_uv(pool->loop), &call->timer);
+    call->timer.data = call;
+    pool->handles++;
+    int rv = write_request(call, request, &url);
+    if (rv == 0)
+        rv = connect_call(call, &url, request->url);
+    if (rv < 0) {
+        uv_close((uv_handle_t *)&call->timer, on_timer_closed);
+        return rv;
+    }
+    *out = call;
+    return 0;
+}

@@ -32,7 +32,7 @@ static void mark_due(struct front *front, unsigned shard)
 static int add_headers(struct front *front, struct MHD_Response *response, const struct front_header *headers)
 {
     for (; headers && headers->name; headers++)
-        if (MHD_add_response_header(response, headers->name, headers->value) != MHD_YES)
+        if (headers->value[0] && MHD_add_response_header(response, headers->name, headers->value) != MHD_YES)
             return REIN_EINVAL;
     if (front->draining && MHD_add_response_header(response, "Connection", "close") != MHD_YES)
         return REIN_ENOMEM;

@@ -70,7 +70,8 @@ void exchange_set_user(struct exchange *x, void *user);
 void *exchange_user(const struct exchange *x);
 
 /* ---- the response ---- */
-/* The whole answer at once; copies everything. `headers` ends with a NULL name, or is NULL. */
+/* The whole answer at once; copies everything. `headers` ends with a NULL name, or is NULL; a header with an empty
+ * value is left out. */
 int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,
                    size_t len) REIN_MUST_USE;
 /* Can this client be sent a streamed answer? Not with HTTP/1.0, where an end and a truncation look alike. */

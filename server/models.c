@@ -10,7 +10,7 @@
 #include "log.h"
 #include "reply.h"
 
-enum { LIST_BYTES_MAX = 1 << 20, MODELS_MAX = 1000, ANSWER_MS = 5000 };
+enum { LIST_BYTES_MAX = 1 << 20, LISTED_MAX = 1000, ANSWER_MS = 5000 };
 
 struct models {
     struct responder responder; /* first: the exchange's user */
@@ -28,7 +28,7 @@ static void ask_next(struct models *m);
 
 static void add(struct models *m, const char *name, const char *owner)
 {
-    if (json_object_size(m->found) < MODELS_MAX && json_object_get(m->found, name) == NULL)
+    if (json_object_size(m->found) < LISTED_MAX && json_object_get(m->found, name) == NULL)
         json_object_set_new(m->found, name,
                             json_pack("{sssssiss}", "id", name, "object", "model", "created", 0, "owned_by", owner));
 }

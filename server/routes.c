@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "routes.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "keys.h"
 #include "models.h"
 #include "reply.h"
 #include "session.h"
@@ -17,6 +17,19 @@ struct path {
     bool has_body;
     void (*serve)(struct worker *worker, struct exchange *x);
 };
+
+/* ---- keys ---- */
+
+/* The name of the client's key, "" where none is needed; NULL: it may not come in. */
+static const char *key_of(const struct worker *worker, const struct exchange *x)
+{
+    const char *authorization = exchange_header(x, "authorization");
+    if (worker->config->keys == NULL)
+        return "";
+    if (authorization == NULL || strncasecmp(authorization, "Bearer ", 7) != 0)
+        return NULL;
+    return keys_find(worker->config->keys, authorization + 7 + strspn(authorization + 7, " "));
+}
 
 /* ---- health ---- */
 
@@ -42,7 +55,7 @@ static void serve_ready(struct worker *worker, struct exchange *x)
 
 static void serve_chat(struct worker *worker, struct exchange *x)
 {
-    session_start(&worker->sessions, x, worker->config, NULL);
+    session_start(&worker->sessions, x, worker->config, key_of(worker, x));
 }
 
 static const struct path paths[] = {
@@ -70,30 +83,30 @@ static bool refuse(struct exchange *x, unsigned status, const char *code, const 
     return false;
 }
 
-static bool check_body(struct worker *worker, struct exchange *x)
+static bool has_json(const struct exchange *x)
 {
-    const char *encoding = exchange_header(x, "content-encoding"), *type = exchange_header(x, "content-type");
-    const char *length = exchange_header(x, "content-length");
-    if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
-        return refuse(x, 415, "unsupported_encoding", "The body must not be encoded.", NULL);
-    if (type == NULL || strncasecmp(type, "application/json", 16) != 0 || strchr("; \t", type[16]) == NULL)
-        return refuse(x, 415, "unsupported_media_type", "The content type must be application/json.", NULL);
-    if (length != NULL && strtoull(length, NULL, 10) > worker->config->limits.body_bytes)
-        return refuse(x, 413, "body_too_large", "The body is larger than this server accepts.", NULL);
-    return true;
+    const char *type = exchange_header(x, "content-type");
+    return type != NULL && strncasecmp(type, "application/json", 16) == 0 && strchr("; \t", type[16]) != NULL;
 }
 
+/* Sizes and encodings were checked by the front. */
 static bool on_head(void *ctx, struct exchange *x)
 {
     struct worker *worker = ctx;
     const struct path *path = find(exchange_path(x));
     if (path == NULL)
         return refuse(x, 404, "not_found", "There is nothing at this path.", NULL);
+    if (!path->is_open && key_of(worker, x) == NULL) {
+        struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
+        return refuse(x, 401, "invalid_api_key", "This server needs a key, and this is none of its keys.", challenge);
+    }
     if (strcmp(path->method, exchange_method(x)) != 0) {
         struct front_header allow[] = {{"allow", path->method}, {NULL, NULL}};
         return refuse(x, 405, "method_not_allowed", "This path does not answer this method.", allow);
     }
-    return !path->has_body || check_body(worker, x);
+    if (path->has_body && !has_json(x))
+        return refuse(x, 415, "unsupported_media_type", "The content type must be application/json.", NULL);
+    return true;
 }
 
 static void on_request(void *ctx, struct exchange *x)

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
 #include "store.h"
 #include "worker.h"
 
@@ -20,6 +21,7 @@ struct service {
     const char *path;
     struct config *config;
     struct store *store;
+    struct metrics *metrics;
     struct loop *loop;
     struct worker **workers;
     size_t workers_len, workers_running;
@@ -104,6 +106,7 @@ static int start_workers(struct service *service)
 {
     struct worker_options options = {.config = service->config,
                                      .store = service->store,
+                                     .metrics = service->metrics,
                                      .reuse_port = service->config->workers > 1,
                                      .owner = service->loop,
                                      .on_done = on_worker_done,
@@ -112,6 +115,7 @@ static int start_workers(struct service *service)
     if (service->workers == NULL)
         return REIN_ENOMEM;
     for (size_t i = 0; i < service->config->workers; i++) {
+        options.number = (unsigned)i;
         int rv = worker_start(&service->workers[i], &options);
         if (rv < 0)
             return rv;
@@ -127,6 +131,8 @@ static int start(struct service *service)
     struct store_options options = {
         .path = service->config->store.path, .keep_days = service->config->store.keep_days, .queue_max = QUEUE_MAX};
     int rv = store_open(&service->store, &options);
+    if (rv == 0)
+        rv = metrics_new(&service->metrics, service->config->workers);
     if (rv == 0)
         rv = loop_new(&service->loop);
     if (rv < 0)
@@ -145,6 +151,7 @@ static void finish(struct service *service)
         worker_free(service->workers[i]);
     free(service->workers);
     store_close(service->store);
+    metrics_free(service->metrics);
     loop_free(service->loop);
     config_unref(service->config);
     log_info("serve", "stopped");

@@ -119,6 +119,7 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
     take_request_id(s);
     link_in(s);
     exchange_set_user(x, &s->responder);
+    session_meter_begin(s);
     return s;
 }
 
@@ -137,6 +138,7 @@ int session_begin(struct session *s)
         return 0;
     s->begun = true;
     s->status = 200;
+    metrics_add(s->env->meter, METRIC_OPEN_STREAMS, 1);
     s->last_write_ms = loop_now_ms(s->env->loop);
     return exchange_begin(s->x, 200, session_headers(s, true));
 }
@@ -449,11 +451,16 @@ void session_start(struct session_env *env, struct exchange *x, struct config *c
         return;
     }
     if (config->store.on_error == CONFIG_STORE_REFUSE && !store_is_healthy(env->store)) {
+        metrics_add(env->meter, METRIC_STORE_REFUSED, 1);
         session_fail(s, 503, "store_unavailable", "Decisions can not be stored now, so no request is accepted.",
                      "rejected");
         return;
     }
-    if (read_request(s) == 0)
+    if (read_request(s) < 0)
+        return;
+    if (s->request->stream && !exchange_can_stream(x))
+        session_fail(s, 400, "http_version", "A stream needs HTTP/1.1.", "rejected");
+    else
         judge_prompt(s);
 }
 
@@ -473,6 +480,7 @@ static void on_closed(struct responder *responder, bool gone)
         s->row_final = false;
     }
     session_move(s, SESSION_CLOSED);
+    session_meter_end(s, gone);
     s->x = NULL;
     if (!s->row_final && session_put(s, true, NULL) < 0)
         log_error("session", "the last row of request %s was not stored", s->id.text);

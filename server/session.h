@@ -19,6 +19,7 @@
 #include "config.h"
 #include "front.h"
 #include "loop.h"
+#include "metrics.h"
 #include "store.h"
 #include "upstream.h"
 
@@ -30,7 +31,9 @@ struct session_env {
     struct upstream_pool *pool;
     struct store *store;
     struct rein_engine *engine;
-    struct session *first; /* all sessions that are not freed yet */
+    struct metrics *metrics;
+    struct metrics_worker *meter; /* this loop's */
+    struct session *first;        /* all sessions that are not freed yet */
     size_t count;
     size_t write_high; /* bytes waiting for a client at which its upstream is paused */
 };

@@ -98,6 +98,7 @@ static const char *status_message(unsigned status)
 static void answer_error_status(struct session *s)
 {
     unsigned status = s->call_status;
+    session_meter_error(s, status < 500 ? UPSTREAM_ERROR_4XX : UPSTREAM_ERROR_5XX);
     if (status < 400 || status > 599) {
         log_warn("session", "request %s: the upstream answered with status %u", s->id.text, status);
         lose_attempt(s, 502, "upstream_bad_status", "The upstream answered with an unexpected status.",
@@ -121,18 +122,24 @@ static void answer_error_status(struct session *s)
 
 struct end_words {
     unsigned status;
+    enum upstream_error error;
     const char *outcome, *code, *message;
 };
 
 static const struct end_words *words_of(enum upstream_end end)
 {
     static const struct end_words words[] = {
-        [UPSTREAM_WHOLE] = {502, "whole", "upstream_empty", "The upstream ended without an answer."},
-        [UPSTREAM_NO_CONNECT] = {502, "no_connect", "upstream_unreachable", "The upstream can not be reached."},
-        [UPSTREAM_TIMEOUT] = {504, "timeout", "upstream_timeout", "The upstream did not answer in time."},
-        [UPSTREAM_BROKE] = {502, "broke", "upstream_broke", "The upstream broke off."},
-        [UPSTREAM_MALFORMED] = {502, "malformed", "upstream_malformed", "The upstream sent what can not be read."},
-        [UPSTREAM_TOO_LARGE] = {502, "too_large", "upstream_too_large", "The upstream's answer is too large."},
+        [UPSTREAM_WHOLE] = {502, UPSTREAM_ERROR_MALFORMED, "whole", "upstream_empty",
+                            "The upstream ended without an answer."},
+        [UPSTREAM_NO_CONNECT] = {502, UPSTREAM_ERROR_CONNECT, "no_connect", "upstream_unreachable",
+                                 "The upstream can not be reached."},
+        [UPSTREAM_TIMEOUT] = {504, UPSTREAM_ERROR_TIMEOUT, "timeout", "upstream_timeout",
+                              "The upstream did not answer in time."},
+        [UPSTREAM_BROKE] = {502, UPSTREAM_ERROR_BROKE, "broke", "upstream_broke", "The upstream broke off."},
+        [UPSTREAM_MALFORMED] = {502, UPSTREAM_ERROR_MALFORMED, "malformed", "upstream_malformed",
+                                "The upstream sent what can not be read."},
+        [UPSTREAM_TOO_LARGE] = {502, UPSTREAM_ERROR_TOO_LARGE, "too_large", "upstream_too_large",
+                                "The upstream's answer is too large."},
     };
     return &words[end];
 }
@@ -148,6 +155,10 @@ static bool is_type(const char *have, const char *want)
 static void answer_begins(struct session *s)
 {
     s->plan.attempt.prefix = s->plan.attempt.delivery == REIN_DELIVER_OFF ? "" : s->plan.prefix;
+    if (s->plan.attempt.open == NULL && s->plan.attempt.close == NULL) {
+        s->plan.attempt.open = s->route->upstream->open;
+        s->plan.attempt.close = s->route->upstream->close;
+    }
     int rv = rein_trace_attempt(s->trace, &s->plan.attempt);
     session_move(s, SESSION_ANSWERING);
     if (rv == 0 && s->request->stream)
@@ -218,8 +229,10 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
     const struct end_words *words = words_of(end);
     s->call = NULL;
     s->paused = false;
-    if (end != UPSTREAM_WHOLE)
+    if (end != UPSTREAM_WHOLE) {
         log_warn("upstream", "request %s: %s", s->id.text, message);
+        session_meter_error(s, words->error);
+    }
     if (s->plan_call) {
         end_plan_call(s, end);
         return;
@@ -270,7 +283,7 @@ static int call(struct session *s, const char *method, const char *path, const j
         .connect_ms = s->config->timeouts.connect_ms,
         .first_byte_ms = s->config->timeouts.first_byte_ms,
         .idle_ms = s->config->timeouts.idle_ms,
-        .body_max = s->request->stream ? 0 : s->config->limits.upstream_body_bytes,
+        .body_max = s->config->limits.upstream_body_bytes,
     };
     gathered_clear(&s->body);
     s->call_status = 0;

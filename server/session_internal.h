@@ -91,7 +91,14 @@ void session_cancel_call(struct session *s, const char *outcome);
 /* ---- session_row.c ---- */
 /* The headers that every answer of a session carries; good until the next call. */
 const struct front_header *session_headers(struct session *s, bool streamed);
+/* The word for how it ended; static. */
+const char *session_ending(struct session *s);
 /* Puts the row as it stands. `done` may be NULL. */
 int session_put(struct session *s, bool final, store_done done) REIN_MUST_USE;
+
+/* ---- session_meter.c ---- */
+void session_meter_begin(struct session *s);
+void session_meter_end(struct session *s, bool gone);
+void session_meter_error(struct session *s, enum upstream_error error);
 
 #endif

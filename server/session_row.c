@@ -44,7 +44,7 @@ const struct front_header *session_headers(struct session *s, bool streamed)
     return s->headers;
 }
 
-static const char *ending_word(struct session *s)
+const char *session_ending(struct session *s)
 {
     static const char *const words[] = {
         [REIN_OPEN] = "open",
@@ -76,7 +76,7 @@ int session_put(struct session *s, bool final, store_done done)
         .policy_version = s->policy != NULL ? s->policy->version : "",
         .streamed = s->request != NULL && s->request->stream,
         .final = final,
-        .ending = ending_word(s),
+        .ending = session_ending(s),
         .status = s->status != 0 ? s->status : 200,
         .upstream_first_byte_us = s->upstream_first_byte_us,
         .client_first_byte_us = s->client_first_byte_us,

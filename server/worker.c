@@ -116,6 +116,8 @@ int worker_start(struct worker **out, const struct worker_options *options)
     w->sessions.loop = w->loop;
     w->sessions.pool = w->pool;
     w->sessions.store = options->store;
+    w->sessions.metrics = options->metrics;
+    w->sessions.meter = metrics_worker(options->metrics, options->number);
     w->sessions.write_high = WRITE_HIGH;
     uv_timer_init(loop_uv(w->loop), &w->tick);
     w->tick.data = w;

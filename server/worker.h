@@ -34,7 +34,9 @@ struct worker {
 struct worker_options {
     struct config *config;
     struct store *store;
-    uint16_t port; /* 0: the config's; else the one that the first worker got from the system */
+    struct metrics *metrics;
+    unsigned number; /* its slot in the metrics */
+    uint16_t port;   /* 0: the config's; else the one that the first worker got from the system */
     bool reuse_port;
     struct loop *owner; /* where on_done runs, once, when the worker's thread is about to end */
     loop_fn on_done;

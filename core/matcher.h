@@ -7,7 +7,7 @@
  * nothing depends on how the text was cut.
  *
  * Semantics: for each rule on its own, the leftmost, longest, non-overlapping matches, none longer than the rule's
- * max_bytes. */
+ * max_bytes. docs/GATE.md has all of it. */
 #ifndef CORE_MATCHER_H
 #define CORE_MATCHER_H
 
@@ -78,9 +78,11 @@ int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t fr
 /* The text is over: decides all that is open. */
 int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match_list *out) REIN_MUST_USE;
 
-/* The first offset that a withholding rule may still claim; the number of bytes fed if there is none. Never falls. */
+/* The first offset that a withholding rule may still claim; the number of bytes consumed if there is none (UINT64_MAX
+ * for NULL). Never falls. */
 uint64_t matcher_hold(const struct matcher *m);
-/* The first offset whose text the matcher may still want to look at (any rule). */
+/* The first offset whose text a match that is still to come may cover (any rule), so that it can be checked, shown or
+ * replaced; the number of bytes consumed if there is none (UINT64_MAX for NULL). Never falls. */
 uint64_t matcher_keep(const struct matcher *m);
 
 /* One whole text on its own (prompts, names, unknown fields): all matches. */

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Folding takes away what does not change how a word reads: case, width and compatibility forms (utf8proc's tables),
- * zero-width and other default-ignorable characters, and letters of other scripts that look like Latin ones (a table of
- * our own, after UTS #39). Each folded byte remembers which original bytes it stands for. */
+ * zero-width and other default-ignorable characters, accents, and letters of other scripts that look like Latin ones (a
+ * table of our own, after UTS #39). Each folded byte remembers which original bytes it stands for. */
 #ifndef CORE_UNICODE_H
 #define CORE_UNICODE_H
 
@@ -18,7 +18,11 @@
 int utf8_next(struct span text, uint32_t *codepoint);
 size_t utf8_encode(uint32_t codepoint, char out[4]);
 
-enum { FOLD_MAX = 32 }; /* folded bytes of one code point, at most */
+/* Simple (one to one) case mappings; itself if there is none. */
+uint32_t codepoint_upper(uint32_t codepoint);
+uint32_t codepoint_lower(uint32_t codepoint);
+
+enum { FOLD_MAX = 64 }; /* folded bytes of one code point, at most */
 
 /* Folds one code point: writes 0 to FOLD_MAX bytes of UTF-8. */
 size_t fold_codepoint(uint32_t codepoint, char out[FOLD_MAX]);

@@ -1,0 +1,340 @@
+/* See matcher.h. Bytes go to two lanes: one for the rules that look at raw text, one for those that look at folded
+ * text. The lanes go in step, byte by byte of the original text, so that what is decided depends on the text alone;
+ * text in which no rule begins is passed over. SPDX-License-Identifier: Apache-2.0 */
+#include "matcher.h"
+
+#include <assert.h>
+
+#include "heap.h"
+#include "ruleset.h"
+#include "run.h"
+#include "unicode.h"
+
+enum { UNKNOWN = -1 };
+
+struct lane {
+    const struct lane_plan *plan;
+    uint64_t *active; /* set of rules that have runs */
+    size_t actives;
+    uint64_t at;     /* offset of the next character */
+    uint64_t before; /* end of the character before it, of those that fold to something */
+    enum dfa_context context;
+};
+
+struct matcher {
+    const struct ruleset *rules;
+    const struct plan *plan;
+    struct lane lanes[LANES];
+    struct track *tracks; /* one per rule */
+    struct run_pool pool;
+    uint64_t fed;
+};
+
+/* The text of one feed and where its matches go. */
+struct feed {
+    struct matcher *m;
+    struct span text;
+    uint64_t base;
+    struct match_list *out;
+};
+
+void match_list_fini(struct match_list *list)
+{
+    heap_free(list->items);
+    *list = (struct match_list){0};
+}
+
+int matcher_new(struct matcher **out, const struct ruleset *rules, enum rein_channel channel)
+{
+    *out = NULL;
+    const struct plan *plan = &rules->plans[channel];
+    if (plan->pairs == NULL)
+        return 0;
+    struct matcher *m = heap_new(1, sizeof(*m));
+    if (m == NULL)
+        return REIN_ENOMEM;
+    m->rules = rules;
+    m->plan = plan;
+    m->tracks = heap_new(rules->len, sizeof(*m->tracks));
+    bool whole = m->tracks != NULL;
+    for (size_t i = 0; i < LANES && whole; i++) {
+        m->lanes[i].plan = &plan->lanes[i];
+        m->lanes[i].active = heap_new(plan->lanes[i].words, sizeof(uint64_t));
+        whole = m->lanes[i].active != NULL;
+    }
+    if (!whole) {
+        matcher_free(m);
+        return REIN_ENOMEM;
+    }
+    *out = m;
+    return 0;
+}
+
+void matcher_free(struct matcher *m)
+{
+    if (m == NULL)
+        return;
+    for (size_t i = 0; m->tracks != NULL && i < m->rules->len; i++)
+        track_fini(&m->tracks[i]);
+    for (size_t i = 0; i < LANES; i++)
+        heap_free(m->lanes[i].active);
+    run_pool_fini(&m->pool);
+    heap_free(m->tracks);
+    heap_free(m);
+}
+
+void matcher_reset(struct matcher *m)
+{
+    if (m == NULL)
+        return;
+    for (size_t i = 0; i < m->rules->len; i++)
+        track_clear(&m->pool, &m->tracks[i]);
+    for (size_t i = 0; i < LANES; i++) {
+        struct lane *lane = &m->lanes[i];
+        memset(lane->active, 0, lane->plan->words * sizeof(*lane->active));
+        *lane = (struct lane){.plan = lane->plan, .active = lane->active};
+    }
+    m->fed = 0;
+}
+
+/* ---- one byte of one lane ---------------------------------------------------------------------------------------- */
+
+static void set_active(struct lane *lane, size_t rule, bool active)
+{
+    uint64_t bit = UINT64_C(1) << rule % 64, *word = &lane->active[rule / 64];
+    lane->actives += (size_t)active - (size_t)((*word & bit) != 0);
+    *word = active ? *word | bit : *word & ~bit;
+}
+
+static int step_actives(struct feed *f, struct lane *lane, const struct step *step)
+{
+    for (size_t w = 0; w < lane->plan->words; w++)
+        for (uint64_t left = lane->active[w]; left != 0; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            struct track *track = &f->m->tracks[rule];
+            int rv = track_step(&f->m->pool, track, &f->m->rules->rules[rule], (uint16_t)rule, step, f->out);
+            if (rv != 0)
+                return rv;
+            if (track->head == 0)
+                set_active(lane, rule, false);
+        }
+    return 0;
+}
+
+/* Begins the rules that this byte may begin; those that the next byte, if it is known, would end at once are spared. */
+static int begin_rules(struct feed *f, struct lane *lane, const struct step *step, int next)
+{
+    const struct lane_plan *plan = lane->plan;
+    const uint64_t *first = plan->first + ((size_t)lane->context * 256 + step->byte) * plan->words;
+    const uint64_t *second = next != UNKNOWN ? plan->second + (size_t)next * plan->words : NULL;
+    for (size_t w = 0; w < plan->words; w++)
+        for (uint64_t left = second != NULL ? first[w] & second[w] : first[w]; left != 0; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            struct track *track = &f->m->tracks[rule];
+            int rv =
+                track_begin(&f->m->pool, track, &f->m->rules->rules[rule], (uint16_t)rule, lane->context, step, f->out);
+            if (rv != 0)
+                return rv;
+            set_active(lane, rule, track->head != 0);
+        }
+    return 0;
+}
+
+/* Takes a lane over one byte of the character [lane->at, end). */
+static int lane_step(struct feed *f, struct lane *lane, unsigned char byte, uint64_t end, int next)
+{
+    struct step step = {byte, lane->at, end, lane->before, f->text, f->base};
+    int rv = lane->actives > 0 ? step_actives(f, lane, &step) : 0;
+    if (rv == 0)
+        rv = begin_rules(f, lane, &step, next);
+    lane->context = dfa_is_word(byte) ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
+    lane->before = end;
+    return rv;
+}
+
+/* ---- folding ----------------------------------------------------------------------------------------------------- */
+
+static unsigned char fold_ascii(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
+}
+
+/* One character that is not ASCII; len < 0: one byte that is no character. */
+static int step_character(struct feed *f, struct lane *lane, char byte, int len, uint32_t codepoint)
+{
+    char folded[FOLD_MAX] = {byte};
+    size_t folded_len = len > 0 ? fold_codepoint(codepoint, folded) : 1;
+    uint64_t end = lane->at + (len > 0 ? (uint64_t)len : 1);
+    int rv = 0;
+    for (size_t i = 0; i < folded_len && rv == 0; i++) {
+        int next = i + 1 < folded_len ? (unsigned char)folded[i + 1] : UNKNOWN;
+        rv = lane_step(f, lane, (unsigned char)folded[i], end, next);
+    }
+    lane->at = end;
+    return rv;
+}
+
+/* Takes the folded lane over all characters that are known when the text up to `end` is; `next` is the byte after it.
+ * `ended`: no byte will follow, so a sequence that is cut short stands as it is. */
+static int advance_folded(struct feed *f, uint64_t end, int next, bool ended)
+{
+    struct lane *lane = &f->m->lanes[LANE_FOLDED];
+    int rv = 0;
+    while (lane->at < end && rv == 0) {
+        struct span rest = {f->text.data + (lane->at - f->base), (size_t)(end - lane->at)};
+        unsigned char first = (unsigned char)rest.data[0];
+        if (first < 0x80) {
+            bool known = rest.len == 1 && next != UNKNOWN && next < 0x80;
+            rv = lane_step(f, lane, fold_ascii(first), lane->at + 1, known ? fold_ascii((unsigned char)next) : UNKNOWN);
+            lane->at++;
+            continue;
+        }
+        uint32_t codepoint = 0;
+        int len = utf8_next(rest, &codepoint);
+        if (len == 0 && !ended)
+            return 0;
+        rv = step_character(f, lane, rest.data[0], len > 0 ? len : -1, codepoint);
+    }
+    return rv;
+}
+
+/* ---- feeding ----------------------------------------------------------------------------------------------------- */
+
+/* Nothing is open, and both lanes stand at the same place after the same kind of byte. */
+static bool can_skip(const struct matcher *m)
+{
+    const struct lane *raw = &m->lanes[LANE_RAW], *folded = &m->lanes[LANE_FOLDED];
+    const struct lane *any = raw->plan->words > 0 ? raw : folded;
+    bool together = raw->plan->words == 0 || folded->plan->words == 0 || raw->context == folded->context;
+    return together && raw->actives + folded->actives == 0 && any->context != DFA_TEXT_BEGINS &&
+           (folded->plan->words == 0 || folded->at == m->fed);
+}
+
+/* Passes over bytes after which no rule is alive; the last byte is left, because it is not known what follows it. */
+static void skip(struct matcher *m, const unsigned char *p, const unsigned char *end)
+{
+    const struct lane *any = &m->lanes[m->lanes[LANE_RAW].plan->words > 0 ? LANE_RAW : LANE_FOLDED];
+    bool word = any->context == DFA_AFTER_WORD;
+    const unsigned char *began = p;
+    while (p + 1 < end && !plan_pair(m->plan->pairs, word, p[0], p[1]))
+        word = dfa_is_word(*p++);
+    if (p == began)
+        return;
+    m->fed += (uint64_t)(p - began);
+    for (size_t i = 0; i < LANES; i++) {
+        m->lanes[i].at = m->lanes[i].before = m->fed;
+        m->lanes[i].context = word ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
+    }
+}
+
+/* Takes all lanes over the byte at `fed`. */
+static int advance(struct feed *f)
+{
+    struct matcher *m = f->m;
+    size_t i = (size_t)(m->fed - f->base);
+    unsigned char byte = (unsigned char)f->text.data[i];
+    int next = i + 1 < f->text.len ? (unsigned char)f->text.data[i + 1] : UNKNOWN, rv = 0;
+    struct lane *raw = &m->lanes[LANE_RAW];
+    m->fed++;
+    if (raw->plan->words > 0)
+        rv = lane_step(f, raw, byte, m->fed, next);
+    raw->at = m->fed;
+    if (rv == 0 && m->lanes[LANE_FOLDED].plan->words > 0)
+        rv = advance_folded(f, m->fed, next, false);
+    return rv;
+}
+
+int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t from, struct match_list *out,
+                 size_t *consumed)
+{
+    *consumed = (size_t)(base + text.len - from);
+    if (m == NULL)
+        return 0;
+    assert(from == m->fed && base <= matcher_keep(m) && from - base <= text.len);
+    struct feed f = {m, text, base, out};
+    size_t before = out->len;
+    const unsigned char *data = (const unsigned char *)text.data;
+    int rv = 0;
+    while (m->fed < base + text.len && rv == 0 && out->len == before) {
+        if (can_skip(m))
+            skip(m, data + (m->fed - base), data + text.len);
+        rv = advance(&f);
+    }
+    *consumed = (size_t)(m->fed - from);
+    return rv;
+}
+
+static int end_lane(struct feed *f, struct lane *lane)
+{
+    struct step step = {0, f->m->fed, f->m->fed, lane->before, f->text, f->base};
+    for (size_t w = 0; w < lane->plan->words; w++)
+        for (uint64_t left = lane->active[w]; left != 0; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            int rv =
+                track_end(&f->m->pool, &f->m->tracks[rule], &f->m->rules->rules[rule], (uint16_t)rule, &step, f->out);
+            if (rv != 0)
+                return rv;
+            set_active(lane, rule, false);
+        }
+    return 0;
+}
+
+int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match_list *out)
+{
+    if (m == NULL)
+        return 0;
+    assert(base <= matcher_keep(m) && base + text.len == m->fed);
+    struct feed f = {m, text, base, out};
+    int rv = m->lanes[LANE_FOLDED].plan->words > 0 ? advance_folded(&f, m->fed, UNKNOWN, true) : 0;
+    for (size_t i = 0; i < LANES && rv == 0; i++)
+        rv = end_lane(&f, &m->lanes[i]);
+    return rv;
+}
+
+int matcher_scan(const struct ruleset *rules, enum rein_channel channel, struct span text, struct match_list *out)
+{
+    struct matcher *m;
+    int rv = matcher_new(&m, rules, channel);
+    for (size_t at = 0, step; at < text.len && rv == 0; at += step)
+        rv = matcher_feed(m, text, 0, at, out, &step);
+    if (rv == 0)
+        rv = matcher_end(m, text, 0, out);
+    matcher_free(m);
+    return rv;
+}
+
+/* ---- what is still open ------------------------------------------------------------------------------------------ */
+
+static uint64_t lane_first(const struct matcher *m, const struct lane *lane, bool withholding, uint64_t first)
+{
+    if (lane->plan->words > 0 && lane->at < first && (!withholding || lane->plan->withholds))
+        first = lane->at; /* a sequence cut short, of which nothing is known yet */
+    if (lane->actives == 0)
+        return first;
+    for (size_t w = 0; w < lane->plan->words; w++)
+        for (uint64_t left = lane->active[w]; left != 0; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            uint64_t start = m->pool.runs[m->tracks[rule].head].start;
+            if (start < first && (!withholding || m->rules->rules[rule].withholds))
+                first = start;
+        }
+    return first;
+}
+
+static uint64_t first_open(const struct matcher *m, bool withholding)
+{
+    if (m == NULL)
+        return UINT64_MAX;
+    uint64_t first = lane_first(m, &m->lanes[LANE_RAW], withholding, m->fed);
+    return lane_first(m, &m->lanes[LANE_FOLDED], withholding, first);
+}
+
+uint64_t matcher_hold(const struct matcher *m)
+{
+    return first_open(m, true);
+}
+
+uint64_t matcher_keep(const struct matcher *m)
+{
+    return first_open(m, false);
+}

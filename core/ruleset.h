@@ -1,0 +1,53 @@
+/* The compiled rules, as the matcher sees them.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_RULESET_H
+#define CORE_RULESET_H
+
+#include "builtin.h"
+#include "dfa.h"
+#include "matcher.h"
+
+enum { RULES_MAX = 4096, RULESET_TABLE_MAX = 64 << 20 };
+
+struct rule {
+    struct dfa dfa;
+    unsigned channels;
+    size_t limit; /* no match is longer; bytes of original text */
+    builtin_check check;
+    bool folded, withholds, masked;
+};
+
+/* What may begin where, for the rules of one channel that look at raw text, or for those that look at folded text. Sets
+ * of rules are rows of `words` 64-bit words. */
+struct lane_plan {
+    size_t words;     /* 0: no rule */
+    uint64_t *first;  /* [context][byte]: rules that this byte keeps alive or completes as a match's first */
+    uint64_t *second; /* [byte]: rules that this byte may keep alive as a second one */
+    bool withholds;   /* some rule does */
+};
+
+enum { LANE_RAW, LANE_FOLDED, LANES };
+
+struct plan {
+    struct lane_plan lanes[LANES];
+    uint64_t *pairs; /* bits [word before][byte][next byte] of raw text: may any rule of any lane survive both? */
+};
+
+static inline bool plan_pair(const uint64_t *pairs, bool after_word, unsigned char a, unsigned char b)
+{
+    return pairs[(size_t)after_word << 10 | (size_t)a << 2 | b >> 6] >> (b & 63) & 1;
+}
+
+struct ruleset {
+    struct rule *rules;
+    size_t len, cap;
+    size_t hold_max;
+    size_t table_bytes;
+    struct plan plans[REIN_CHANNELS];
+    char why[200];
+};
+
+int plan_init(struct plan *plan, const struct ruleset *set, enum rein_channel channel) REIN_MUST_USE;
+void plan_fini(struct plan *plan);
+
+#endif

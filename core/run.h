@@ -1,0 +1,69 @@
+/* Runs: the places where a match of one rule may have begun, each with the state its automaton is in.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A track holds the runs of one rule, in the order of their starts:
+ *
+ *      head                                          tail
+ *     [closed, best] ... [open, best or none] ... [open, none]
+ *
+ * Open runs in the same state have the same future, so they are one group and take one step; a group gives its earliest
+ * run first (a pairing heap), because that run's match is the leftmost. When a run's match is found, all later runs of
+ * the track go: they began inside it. So no run overlaps the match of an earlier one, ever, and a match is decided as
+ * soon as no run stands before it. */
+#ifndef CORE_RUN_H
+#define CORE_RUN_H
+
+#include "ruleset.h"
+
+struct run {
+    uint64_t start;
+    uint64_t best;           /* end of the longest match so far, 0: none */
+    uint32_t prev, next;     /* in the track's order */
+    uint32_t child, sibling; /* in the group's heap */
+    uint8_t status;          /* enum run_status */
+};
+
+struct group {
+    uint32_t state, root;
+};
+
+struct track {
+    uint32_t head, tail;
+    uint32_t groups_len, groups_cap;
+    struct group *groups;
+    uint64_t taken; /* end of the latest match found, decided or not: no run begins before it */
+};
+
+/* The runs of all tracks of a matcher. Run 0 is none. */
+struct run_pool {
+    struct run *runs;
+    uint32_t len, cap, free;
+    uint32_t *slots; /* scratch to find groups in the same state: (mark, group) pairs */
+    uint32_t slots_len, mark;
+};
+
+/* One byte (folded or not) on its way through the tracks. */
+struct step {
+    unsigned char byte;
+    uint64_t start, end; /* of the character that it belongs to, in the original text */
+    uint64_t before;     /* where a match ends that ended before it */
+    struct span text;    /* the window for checks, beginning at `base` */
+    uint64_t base;
+};
+
+void run_pool_fini(struct run_pool *pool);
+void track_fini(struct track *track);
+
+/* Takes the runs of a track over one byte; matches that this decides are appended. */
+int track_step(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
+               const struct step *step, struct match_list *out) REIN_MUST_USE;
+/* Begins a run with this byte, unless it lies in a match of the track. */
+int track_begin(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
+                enum dfa_context context, const struct step *step, struct match_list *out) REIN_MUST_USE;
+/* The text ended: decides all. */
+int track_end(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
+              const struct step *step, struct match_list *out) REIN_MUST_USE;
+/* Forgets all runs. */
+void track_clear(struct run_pool *pool, struct track *track);
+
+#endif

@@ -66,7 +66,7 @@ int delta_add(struct delta_fill *fill, struct place place, struct range inside)
 int delta_add_string(struct delta_fill *fill, struct place place)
 {
     struct range inside;
-    int rv = json_string(&fill->walk, &inside);
+    int rv = json_text(&fill->walk, &inside);
     return rv == 0 ? delta_add(fill, place, inside) : rv;
 }
 

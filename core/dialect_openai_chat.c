@@ -134,7 +134,7 @@ static int read_name(struct delta_fill *fill, struct scope *scope, uint8_t sourc
 static int read_word(struct delta_fill *fill, struct scope *scope, const struct span *words, size_t len,
                      struct range *value)
 {
-    int rv = json_string(&fill->walk, value);
+    int rv = json_text(&fill->walk, value);
     if (rv != 0)
         return rv;
     for (size_t i = 0; i < len; i++)

@@ -58,7 +58,7 @@ int json_key(struct json_walk *walk, struct json_list *list, struct range *key)
 {
     json_peek(walk);
     list->member = json_offset(walk);
-    if (json_string(walk, key) != 0 || json_peek(walk) != ':')
+    if (json_text(walk, key) != 0 || json_peek(walk) != ':')
         return REIN_EFORMAT;
     walk->at++;
     return 0;
@@ -127,7 +127,7 @@ const char *json_string_end(const char *at, const char *end)
     }
 }
 
-int json_string(struct json_walk *walk, struct range *inside)
+int json_text(struct json_walk *walk, struct range *inside)
 {
     if (json_peek(walk) != '"')
         return REIN_EFORMAT;

@@ -5,7 +5,7 @@
  *
  *     struct json_list list = {0};
  *     while ((rv = json_next(walk, &list, '{')) > 0) {
- *         rv = json_key(walk, &list, &key);    then exactly one value: json_string, json_skip, ...
+ *         rv = json_key(walk, &list, &key);    then exactly one value: json_text, json_skip, ...
  *     }
  *     if (rv < 0) ...
  *
@@ -56,7 +56,7 @@ int json_key(struct json_walk *walk, struct json_list *list, struct range *key) 
  * before), so that the object is valid without them. */
 struct range json_member(struct json_walk *walk, const struct json_list *list);
 
-int json_string(struct json_walk *walk, struct range *inside) REIN_MUST_USE;
+int json_text(struct json_walk *walk, struct range *inside) REIN_MUST_USE;
 
 /* A number; *value is -1 unless it is a whole number from 0 to 10^15. */
 int json_number(struct json_walk *walk, int64_t *value) REIN_MUST_USE;

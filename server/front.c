@@ -1,10 +1,9 @@
-/* The front: libmicrohttpd's daemons, driven by the loop without threads of their own.
+/* The front's libmicrohttpd part: daemons without threads of their own, and what they call back with.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Connections are accepted by the listener and dealt out to FRONT_SHARDS daemons, each with its own epoll descriptor.
- * The pump: clients that left, then bytes to write, then the daemons that are due, then whole requests, then exchanges
- * that are over. What libmicrohttpd calls back with is only recorded (but for on_head, whose reply must be queued in
- * the very first call of a request: later, libmicrohttpd would already have asked for the body). */
+ * Connections are accepted by the listener and dealt out to FRONT_SHARDS daemons, each with its own epoll descriptor,
+ * which the pump (front_pump.c) runs. What libmicrohttpd calls back with is only recorded (but for on_head, whose reply
+ * must be queued in the very first call of a request: later, libmicrohttpd would already have asked for the body). */
 #include <assert.h>
 #include <microhttpd.h>
 #include <stdio.h>
@@ -17,15 +16,7 @@
 
 /* The pool holds a request's head and is mapped, so what is not touched costs nothing. Heads over FRONT_HEAD_MAX get
  * our own 431; libmicrohttpd's, for what does not fit the pool at all, is not JSON and may be lost to a reset. */
-enum { POOL_SIZE = 64 * 1024, TICK_MS = 500, ROUNDS_MAX = 4, PASSES_MAX = 4 };
-enum { WRITE_LOW = 16 * 1024, WRITE_HIGH = 64 * 1024 };
-
-static void mark_due(struct front *front, unsigned shard)
-{
-    front->due |= UINT64_C(1) << shard;
-    if (loop_phase(front->loop) != LOOP_FREE)
-        loop_kick(front->loop);
-}
+enum { POOL_SIZE = 64 * 1024, PASSES_MAX = 4 };
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
@@ -276,7 +267,13 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, 
 
 /* ---- connections ------------------------------------------------------------------------------------------------- */
 
-static void on_conn_poll_closed(uv_handle_t *handle);
+static void on_conn_poll_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    struct front *front = conn->front;
+    free(conn);
+    front_handle_closed(front);
+}
 
 static void conn_closed(struct conn *conn)
 {
@@ -309,7 +306,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     conn_wait(conn, CONN_READING);
 }
 
-static int take_connection(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key)
+int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key)
 {
     struct front *front = ctx;
     struct conn *conn = calloc(1, sizeof *conn);
@@ -329,7 +326,7 @@ static int take_connection(void *ctx, int fd, const struct sockaddr *address, so
     enum loop_phase back = loop_enter(front->loop, LOOP_HTTP);
     (void)MHD_add_connection(front->shards[conn->shard].daemon, fd, address, len); /* closes fd when it fails */
     loop_leave(front->loop, back);
-    mark_due(front, conn->shard);
+    front_mark_due(front, conn->shard);
     if (!front->adopted)
         return 0; /* what became of it, on_connection was told */
     front->adopted = NULL;
@@ -337,14 +334,15 @@ static int take_connection(void *ctx, int fd, const struct sockaddr *address, so
     return REIN_ENOMEM;
 }
 
-/* ---- the pump ---------------------------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------------------------------
+ */
 
 void front_resume(struct exchange *x)
 {
     assert(x->suspended && loop_phase(x->front->loop) != LOOP_HTTP);
     x->suspended = false;
     MHD_resume_connection(x->conn->mhd);
-    mark_due(x->front, x->conn->shard); /* nothing else makes libmicrohttpd look at it when it has no thread */
+    front_mark_due(x->front, x->conn->shard); /* nothing else makes libmicrohttpd look at it when it has no thread */
 }
 
 /* A resumed connection takes a pass to be taken up, and one or two to write and to be cleaned away. */
@@ -359,10 +357,10 @@ static void run_shard(struct front *front, struct shard *shard)
         if (!is_due)
             return;
     }
-    mark_due(front, shard->index);
+    front_mark_due(front, shard->index);
 }
 
-static void run_shards(struct front *front)
+void shards_run(struct front *front)
 {
     uint64_t due = front->due;
     front->due = 0;
@@ -370,69 +368,12 @@ static void run_shards(struct front *front)
         run_shard(front, &front->shards[__builtin_ctzll(due)]);
 }
 
-static void tell_whole(struct front *front)
-{
-    struct exchange *x;
-    while ((x = TAILQ_FIRST(&front->whole))) {
-        exchange_put(x, NULL);
-        x->seen = true;
-        front->handler.on_request(front->handler.ctx, x);
-    }
-}
-
-static void stop_daemons(struct front *front);
-
-static void pump(void *ctx)
-{
-    struct front *front = ctx;
-    struct exchange *x;
-    if (front->stopped)
-        return;
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        while ((x = TAILQ_FIRST(&front->left)))
-            exchange_leave(x);
-        exchange_flush_all(front);
-        run_shards(front);
-        tell_whole(front);
-        while ((x = TAILQ_FIRST(&front->over)))
-            exchange_finish(x);
-        if (!front->due && TAILQ_EMPTY(&front->flush) && TAILQ_EMPTY(&front->left) && TAILQ_EMPTY(&front->over))
-            break;
-    }
-    if (front->due || !TAILQ_EMPTY(&front->flush) || !TAILQ_EMPTY(&front->left) || !TAILQ_EMPTY(&front->over))
-        loop_kick(front->loop);
-    if (front->closing)
-        stop_daemons(front);
-}
-
 /* libmicrohttpd's descriptor has something; it is looked at in the pump. */
 static void on_shard_event(uv_poll_t *poll, int status, int events)
 {
     struct shard *shard = poll->data;
     (void)status, (void)events;
-    mark_due(shard->front, shard->index);
-}
-
-/* Closes a kept connection on which nothing arrives at this moment. */
-static void close_idle(struct conn *conn)
-{
-    char byte;
-    if (!conn->x && conn->has_served && recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
-        shutdown(conn->fd, SHUT_RDWR);
-}
-
-static void on_tick(uv_timer_t *timer)
-{
-    struct front *front = timer->data;
-    struct conn *conn;
-    listener_tick(front->listener);
-    conn_expire_all(front);
-    for (unsigned i = 0; i < FRONT_SHARDS; i++)
-        if (front->shards[i].connections > 0)
-            mark_due(front, i); /* for libmicrohttpd's own timeouts, which nobody else waits for */
-    if (front->draining)
-        LIST_FOREACH(conn, &front->conns, all)
-    close_idle(conn);
+    front_mark_due(shard->front, shard->index);
 }
 
 /* ---- start and close --------------------------------------------------------------------------------------------- */
@@ -484,10 +425,8 @@ static int start_shard(struct front *front, unsigned index, const struct front_o
     return 0;
 }
 
-static int start_all(struct front *front, const struct front_options *options)
+int shards_start(struct front *front, const struct front_options *options)
 {
-    struct listener_options listen = {options->host, options->port, options->reuse_port, options->connections_max,
-                                      options->connections_per_address_max};
     MHD_set_panic_func(on_panic, NULL);
     for (unsigned i = 0; i < FRONT_SHARDS; i++) {
         int rv = start_shard(front, i, options);
@@ -496,106 +435,16 @@ static int start_all(struct front *front, const struct front_options *options)
             return rv;
         }
     }
-    uv_timer_init(loop_uv(front->loop), &front->tick);
-    front->tick.data = front;
-    front->handles++;
-    uint64_t tick_ms = options->client_idle_ms / 4;
-    tick_ms = tick_ms < 1 ? 1 : tick_ms > TICK_MS ? TICK_MS : tick_ms;
-    uv_timer_start(&front->tick, on_tick, tick_ms, tick_ms);
-    int rv = loop_add_pump(front->loop, pump, front);
-    return rv < 0 ? rv : listener_start(&front->listener, front->loop, &listen, take_connection, front);
-}
-
-int front_start(struct front **out, struct loop *loop, const struct front_options *options,
-                const struct front_handler *handler)
-{
-    struct front *front = calloc(1, sizeof *front);
-    if (!front)
-        return REIN_ENOMEM;
-    front->loop = loop;
-    front->handler = *handler;
-    front->body_max = options->body_max;
-    front->client_idle_ms = options->client_idle_ms;
-    front->write_high = options->write_high ? options->write_high : WRITE_HIGH;
-    front->write_low = options->write_low ? options->write_low : WRITE_LOW;
-    LIST_INIT(&front->conns);
-    TAILQ_INIT(&front->reading);
-    TAILQ_INIT(&front->writing);
-    TAILQ_INIT(&front->flush);
-    TAILQ_INIT(&front->whole);
-    TAILQ_INIT(&front->left);
-    TAILQ_INIT(&front->over);
-    int rv = start_all(front, options);
-    if (rv < 0) {
-        stop_daemons(front);
-        return rv;
-    }
-    *out = front;
     return 0;
-}
-
-uint16_t front_port(const struct front *front)
-{
-    return listener_port(front->listener);
-}
-
-size_t front_connections(const struct front *front)
-{
-    return listener_connections(front->listener);
-}
-
-void front_drain(struct front *front)
-{
-    front->draining = true;
-    listener_stop(front->listener);
-    on_tick(&front->tick);
-    loop_kick(front->loop);
-}
-
-static void free_front(struct front *front)
-{
-    loop_remove_pump(front->loop, pump, front);
-    chunk_store_fini(&front->blocks);
-    if (front->closed)
-        front->closed(front->closed_ctx);
-    free(front);
-}
-
-static void on_handle_closed(struct front *front)
-{
-    if (--front->handles == 0)
-        free_front(front);
-}
-
-static void on_conn_poll_closed(uv_handle_t *handle)
-{
-    struct conn *conn = handle->data;
-    struct front *front = conn->front;
-    free(conn);
-    on_handle_closed(front);
 }
 
 static void on_shard_closed(uv_handle_t *handle)
 {
-    on_handle_closed(((struct shard *)handle->data)->front);
+    front_handle_closed(((struct shard *)handle->data)->front);
 }
 
-static void on_tick_closed(uv_handle_t *handle)
+void shards_stop(struct front *front)
 {
-    on_handle_closed(handle->data);
-}
-
-/* A daemon may only be stopped when none of its connections is suspended: it would panic. */
-static void stop_daemons(struct front *front)
-{
-    struct conn *conn;
-    struct exchange *x;
-    LIST_FOREACH(conn, &front->conns, all)
-    if (conn->x)
-        exchange_put(conn->x, &front->left);
-    while ((x = TAILQ_FIRST(&front->left)))
-        exchange_leave(x);
-    front->stopped = true;
     enum loop_phase back = loop_enter(front->loop, LOOP_HTTP);
     for (unsigned i = 0; i < FRONT_SHARDS; i++) {
         if (!front->shards[i].daemon)
@@ -604,22 +453,4 @@ static void stop_daemons(struct front *front)
         MHD_stop_daemon(front->shards[i].daemon);
     }
     loop_leave(front->loop, back);
-    while ((x = TAILQ_FIRST(&front->over)))
-        exchange_finish(x);
-    if (front->listener)
-        listener_free(front->listener);
-    if (front->tick.data)
-        uv_close((uv_handle_t *)&front->tick, on_tick_closed);
-    else if (front->handles == 0)
-        free_front(front);
-}
-
-void front_close(struct front *front, loop_fn done, void *ctx)
-{
-    front->closed = done;
-    front->closed_ctx = ctx;
-    if (front->listener)
-        listener_stop(front->listener);
-    front->closing = true;
-    loop_kick(front->loop);
 }

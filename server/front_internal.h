@@ -1,5 +1,5 @@
-/* The front's own structures, for front.c (libmicrohttpd) and exchange.c (what an answer does) alone.
- * SPDX-License-Identifier: Apache-2.0
+/* The front's own structures, for front*.c and exchange.c alone: front.c has libmicrohttpd, front_pump.c the order of a
+ * turn, front_request.c what is checked of requests, exchange.c what answers do. SPDX-License-Identifier: Apache-2.0
  *
  * An exchange's way; everything but CUT and OVER may also lead to CUT:
  *
@@ -106,6 +106,19 @@ struct front {
 /* ---- front.c ---- */
 /* Goes on where libmicrohttpd suspended the exchange. Not inside libmicrohttpd. */
 void front_resume(struct exchange *x);
+/* Takes a connection from the listener (a listener_take). */
+int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key);
+int shards_start(struct front *front, const struct front_options *options) REIN_MUST_USE;
+/* Runs those that are due. */
+void shards_run(struct front *front);
+/* Closes all connections. None may be suspended. */
+void shards_stop(struct front *front);
+
+/* ---- front_pump.c ---- */
+/* libmicrohttpd shall run that shard in this turn or the next. */
+void front_mark_due(struct front *front, unsigned shard);
+/* A handle of libuv's was closed; the last one frees the front. */
+void front_handle_closed(struct front *front);
 
 /* ---- front_request.c ---- */
 enum { FRONT_HEAD_MAX = 32 * 1024 };

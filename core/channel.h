@@ -38,7 +38,7 @@ enum {
     SPLITTER_TAIL_MAX = 64,
     SPLITTER_TAG_MAX = 47,   /* longest delimiter */
     SPLITTER_SLICE_MAX = 64, /* feed no more at once, and ... */
-    SPLITTER_PARTS_MAX = 40, /* ... this many parts are enough */
+    SPLITTER_PARTS_MAX = 32, /* ... this many parts are enough */
 };
 
 struct splitter {

@@ -8,6 +8,7 @@
 #include "delta_fill.h"
 #include "dialect.h"
 #include "heap.h"
+#include "stencil.h"
 #include "vocabulary.h"
 
 enum { FIRST_PIECES = 32 };
@@ -15,6 +16,7 @@ enum { FIRST_PIECES = 32 };
 struct delta_reader {
     const struct dialect *dialect;
     struct delta_fill fill;
+    struct stencils stencils;
 };
 
 int delta_reader_new(struct delta_reader **out, const struct dialect *dialect)
@@ -33,6 +35,7 @@ void delta_reader_free(struct delta_reader *r)
         return;
     heap_free(r->fill.delta.pieces);
     heap_free(r->fill.spare);
+    stencils_fini(&r->stencils);
     heap_free(r);
 }
 
@@ -66,7 +69,7 @@ int delta_add(struct delta_fill *fill, struct place place, struct range inside)
 int delta_add_string(struct delta_fill *fill, struct place place)
 {
     struct range inside;
-    int rv = json_text(&fill->walk, &inside);
+    int rv = walk_string(&fill->walk, &inside);
     return rv == 0 ? delta_add(fill, place, inside) : rv;
 }
 
@@ -92,9 +95,9 @@ static int add_members(struct delta_fill *fill, struct place place)
 {
     struct json_list list = {0};
     int rv;
-    while ((rv = json_next(&fill->walk, &list, '{')) > 0) {
+    while ((rv = walk_next(&fill->walk, &list, '{')) > 0) {
         struct range key;
-        rv = json_key(&fill->walk, &list, &key);
+        rv = walk_key(&fill->walk, &list, &key);
         if (rv == 0)
             rv = delta_add_key(fill, place, key);
         if (rv == 0)
@@ -109,7 +112,7 @@ static int add_members(struct delta_fill *fill, struct place place)
 int delta_add_all(struct delta_fill *fill, struct place place)
 {
     place.whole = true;
-    switch (json_peek(&fill->walk)) {
+    switch (walk_peek(&fill->walk)) {
     case '"':
         return delta_add_string(fill, place);
     case '{':
@@ -117,11 +120,11 @@ int delta_add_all(struct delta_fill *fill, struct place place)
     case '[':
         break;
     default:
-        return json_scalar(&fill->walk);
+        return walk_scalar(&fill->walk);
     }
     struct json_list list = {0};
     int rv;
-    while ((rv = json_next(&fill->walk, &list, '[')) > 0) {
+    while ((rv = walk_next(&fill->walk, &list, '[')) > 0) {
         rv = delta_add_all(fill, place);
         if (rv != 0)
             return rv;
@@ -159,28 +162,39 @@ int delta_sort(struct delta_fill *fill, size_t first)
 /* Empties the delta, but keeps the pieces' memory. */
 static void clear(struct delta *d)
 {
-    *d = (struct delta){
-        .pieces = d->pieces,
-        .pieces_cap = d->pieces_cap,
-        .prompt_tokens = -1,
-        .completion_tokens = -1,
-        .reasoning_tokens = -1,
-    };
+    struct piece *pieces = d->pieces;
+    size_t cap = d->pieces_cap;
+    memset(d, 0, offsetof(struct delta, choices));
+    d->pieces = pieces;
+    d->pieces_cap = cap;
+    d->prompt_tokens = d->completion_tokens = d->reasoning_tokens = -1;
+}
+
+/* Reads a payload from its first byte to its last. */
+static int walk_payload(struct delta_reader *r, struct span payload, bool body)
+{
+    struct delta_fill *fill = &r->fill;
+    clear(&fill->delta);
+    fill->body = body;
+    fill->pieces_max = body ? DELTA_BODY_PIECES_MAX : DELTA_PIECES_MAX;
+    walk_init(&fill->walk, payload, DELTA_DEPTH_MAX);
+    int rv = r->dialect->read(fill);
+    return rv == 0 ? walk_finish(&fill->walk) : rv;
 }
 
 int delta_read(struct delta_reader *r, struct span payload, bool body, const struct delta **out)
 {
-    struct delta_fill *fill = &r->fill;
     if (payload.len > UINT32_MAX)
         return REIN_EFORMAT;
-    clear(&fill->delta);
-    fill->body = body;
-    fill->pieces_max = body ? DELTA_BODY_PIECES_MAX : DELTA_PIECES_MAX;
-    json_walk_init(&fill->walk, payload, DELTA_DEPTH_MAX);
-    int rv = r->dialect->read(fill);
+    const struct delta *known = body ? NULL : stencils_find(&r->stencils, payload);
+    int rv = 0;
+    if (known == NULL) {
+        rv = walk_payload(r, payload, body);
+        if (rv == 0 && !body)
+            stencils_learn(&r->stencils, payload, &r->fill.delta);
+        known = &r->fill.delta;
+    }
     if (rv == 0)
-        rv = json_finish(&fill->walk);
-    if (rv == 0)
-        *out = &fill->delta;
+        *out = known;
     return rv;
 }

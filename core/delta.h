@@ -35,6 +35,7 @@ enum delta_source {
     DELTA_TOOL_INPUT,        /* tool_calls[].custom.input */
     DELTA_FUNCTION_CALL,     /* function_call.arguments */
     DELTA_TOOL_NAME,         /* names of called functions; whole */
+    DELTA_NOISE,             /* obfuscation: random padding that hides the lengths of texts; whole */
     DELTA_OTHER,             /* every other string; whole */
     DELTA_SOURCES,
 };
@@ -83,8 +84,6 @@ struct delta {
     struct piece *pieces; /* in the order of the payload, but in a choice: reasoning, answer, tool, others; empty
                              strings too */
     size_t pieces_len, pieces_cap;
-    struct delta_choice choices[DELTA_CHOICES_MAX];
-    size_t choices_len;
     bool has_choices;   /* the key `choices` is there (perhaps empty) */
     bool has_error;     /* a top-level `error` that is not null */
     struct range error; /* its member span, also when null */
@@ -93,6 +92,8 @@ struct delta {
     struct range
         prompt_logprobs; /* further vendor members that spell text out: to be taken out when anything is hidden */
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* -1: not said */
+    size_t choices_len;
+    struct delta_choice choices[DELTA_CHOICES_MAX]; /* last, for those beyond choices_len are never written */
 };
 
 struct dialect;

@@ -50,6 +50,7 @@ static const uint8_t channel_of[DELTA_SOURCES] = {
     [DELTA_TOOL_INPUT] = REIN_TOOL,
     [DELTA_FUNCTION_CALL] = REIN_TOOL,
     [DELTA_TOOL_NAME] = REIN_TOOL,
+    [DELTA_NOISE] = REIN_OTHER,
     [DELTA_OTHER] = REIN_OTHER,
 };
 
@@ -69,7 +70,7 @@ static int read_member(struct delta_fill *fill, const struct member *members, si
                        uint32_t *read)
 {
     struct range key;
-    int rv = json_key(&fill->walk, &scope->list, &key);
+    int rv = walk_key(&fill->walk, &scope->list, &key);
     if (rv != 0)
         return rv;
     char room[DELTA_KEY_MAX];
@@ -89,7 +90,7 @@ static int read_object(struct delta_fill *fill, const struct member *members, si
 {
     uint32_t read = 0;
     int rv;
-    while ((rv = json_next(&fill->walk, &scope->list, '{')) > 0) {
+    while ((rv = walk_next(&fill->walk, &scope->list, '{')) > 0) {
         rv = read_member(fill, members, len, scope, &read);
         if (rv != 0)
             return rv;
@@ -122,10 +123,10 @@ static int read_other(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 static int read_text(struct delta_fill *fill, struct scope *scope, uint8_t source)
 {
     struct place place = place_of(scope, source);
-    return json_peek(&fill->walk) == '"' ? delta_add_string(fill, place) : delta_add_all(fill, place);
+    return walk_peek(&fill->walk) == '"' ? delta_add_string(fill, place) : delta_add_all(fill, place);
 }
 
-static int read_name(struct delta_fill *fill, struct scope *scope, uint8_t source)
+static int read_whole(struct delta_fill *fill, struct scope *scope, uint8_t source)
 {
     return delta_add_all(fill, place_of(scope, source));
 }
@@ -134,7 +135,7 @@ static int read_name(struct delta_fill *fill, struct scope *scope, uint8_t sourc
 static int read_word(struct delta_fill *fill, struct scope *scope, const struct span *words, size_t len,
                      struct range *value)
 {
-    int rv = json_text(&fill->walk, value);
+    int rv = walk_string(&fill->walk, value);
     if (rv != 0)
         return rv;
     for (size_t i = 0; i < len; i++)
@@ -149,7 +150,7 @@ static int read_object_name(struct delta_fill *fill, struct scope *scope, uint8_
 {
     static const struct span words[] = {{"chat.completion.chunk", 21}, {"chat.completion", 15}};
     struct range value;
-    if (json_peek(&fill->walk) != '"')
+    if (walk_peek(&fill->walk) != '"')
         return read_other(fill, scope, arg);
     return read_word(fill, scope, words, COUNT(words), &value);
 }
@@ -158,11 +159,11 @@ static int read_role(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     static const struct span words[] = {{"assistant", 9}, {"tool", 4}, {"user", 4}, {"system", 6}, {"developer", 9}};
     struct range value;
-    if (json_peek(&fill->walk) != '"')
+    if (walk_peek(&fill->walk) != '"')
         return read_other(fill, scope, arg);
     int rv = read_word(fill, scope, words, COUNT(words), &value);
     if (rv == 0 && scope->choice->role.len == 0)
-        scope->choice->role = json_member(&fill->walk, &scope->list);
+        scope->choice->role = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
@@ -171,7 +172,7 @@ static int read_finish(struct delta_fill *fill, struct scope *scope, uint8_t arg
     static const struct span words[] = {
         {"stop", 4}, {"length", 6}, {"tool_calls", 10}, {"content_filter", 14}, {"function_call", 13}};
     struct range value;
-    if (json_peek(&fill->walk) != '"')
+    if (walk_peek(&fill->walk) != '"')
         return read_other(fill, scope, arg);
     int rv = read_word(fill, scope, words, COUNT(words), &value);
     scope->choice->has_finish = value.len > 0;
@@ -181,9 +182,9 @@ static int read_finish(struct delta_fill *fill, struct scope *scope, uint8_t arg
 
 static int read_number(struct delta_fill *fill, struct scope *scope, int64_t *value)
 {
-    char c = json_peek(&fill->walk);
+    char c = walk_peek(&fill->walk);
     if (c == '-' || (c >= '0' && c <= '9'))
-        return json_number(&fill->walk, value);
+        return walk_number(&fill->walk, value);
     return read_other(fill, scope, 0);
 }
 
@@ -191,9 +192,9 @@ static int read_number(struct delta_fill *fill, struct scope *scope, int64_t *va
 static int read_index(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    if (json_peek(&fill->walk) == 'n')
-        return json_word(&fill->walk);
-    int rv = json_number(&fill->walk, &scope->index);
+    if (walk_peek(&fill->walk) == 'n')
+        return walk_word(&fill->walk);
+    int rv = walk_number(&fill->walk, &scope->index);
     return rv == 0 && (scope->index < 0 || scope->index > UINT16_MAX) ? REIN_EFORMAT : rv;
 }
 
@@ -213,7 +214,7 @@ static int read_part_type(struct delta_fill *fill, struct scope *scope, uint8_t 
     static const struct span words[] = {
         {"thinking", 8}, {"reasoning", 9}, {"text", 4}, {"output_text", 11}, {"refusal", 7}};
     struct range value;
-    if (json_peek(&fill->walk) != '"')
+    if (walk_peek(&fill->walk) != '"')
         return read_other(fill, scope, arg);
     int rv = read_word(fill, scope, words, COUNT(words), &value);
     struct span type = delta_span(fill, value);
@@ -249,15 +250,15 @@ static int read_part(struct delta_fill *fill, const struct scope *scope, uint8_t
 /* A text as a string, as a part, or as an array of both. */
 static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t source)
 {
-    char c = json_peek(&fill->walk);
+    char c = walk_peek(&fill->walk);
     if (c == '{')
         return read_part(fill, scope, source);
     if (c != '[')
         return read_text(fill, scope, source);
     struct json_list list = {0};
     int rv;
-    while ((rv = json_next(&fill->walk, &list, '[')) > 0) {
-        c = json_peek(&fill->walk);
+    while ((rv = walk_next(&fill->walk, &list, '[')) > 0) {
+        c = walk_peek(&fill->walk);
         rv = c == '{' ? read_part(fill, scope, source) : read_text(fill, scope, source);
         if (rv != 0)
             return rv;
@@ -272,13 +273,13 @@ static const struct member detail_members[] = {
 
 static int read_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    if (json_peek(&fill->walk) != '[')
+    if (walk_peek(&fill->walk) != '[')
         return read_other(fill, scope, arg);
     struct json_list list = {0};
     int rv;
-    while ((rv = json_next(&fill->walk, &list, '[')) > 0) {
+    while ((rv = walk_next(&fill->walk, &list, '[')) > 0) {
         struct scope detail = inner(scope);
-        rv = json_peek(&fill->walk) == '{' ? read_object(fill, detail_members, COUNT(detail_members), &detail)
+        rv = walk_peek(&fill->walk) == '{' ? read_object(fill, detail_members, COUNT(detail_members), &detail)
                                            : read_other(fill, scope, 0);
         if (rv != 0)
             return rv;
@@ -291,7 +292,7 @@ static const struct member audio_members[] = {MEMBER("transcript", read_text, DE
 static int read_audio(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     struct scope audio = inner(scope);
-    if (json_peek(&fill->walk) != '{')
+    if (walk_peek(&fill->walk) != '{')
         return read_other(fill, scope, arg);
     return read_object(fill, audio_members, COUNT(audio_members), &audio);
 }
@@ -300,22 +301,22 @@ static int read_audio(struct delta_fill *fill, struct scope *scope, uint8_t arg)
  */
 
 static const struct member function_members[] = {
-    MEMBER("name", read_name, DELTA_TOOL_NAME),
+    MEMBER("name", read_whole, DELTA_TOOL_NAME),
     MEMBER("arguments", read_text, DELTA_ARGUMENTS),
 };
 static const struct member custom_members[] = {
-    MEMBER("name", read_name, DELTA_TOOL_NAME),
+    MEMBER("name", read_whole, DELTA_TOOL_NAME),
     MEMBER("input", read_text, DELTA_TOOL_INPUT),
 };
 static const struct member function_call_members[] = {
-    MEMBER("name", read_name, DELTA_TOOL_NAME),
+    MEMBER("name", read_whole, DELTA_TOOL_NAME),
     MEMBER("arguments", read_text, DELTA_FUNCTION_CALL),
 };
 
 static int read_called(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     struct scope called = inner(scope);
-    if (json_peek(&fill->walk) != '{')
+    if (walk_peek(&fill->walk) != '{')
         return read_other(fill, scope, arg);
     return arg == DELTA_TOOL_INPUT ? read_object(fill, custom_members, COUNT(custom_members), &called)
                                    : read_object(fill, function_members, COUNT(function_members), &called);
@@ -325,7 +326,7 @@ static int read_tool_type(struct delta_fill *fill, struct scope *scope, uint8_t 
 {
     static const struct span words[] = {{"function", 8}, {"custom", 6}};
     struct range value;
-    if (json_peek(&fill->walk) != '"')
+    if (walk_peek(&fill->walk) != '"')
         return read_other(fill, scope, arg);
     return read_word(fill, scope, words, COUNT(words), &value);
 }
@@ -353,13 +354,13 @@ static int read_tool(struct delta_fill *fill, const struct scope *scope, int64_t
 
 static int read_tools(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    if (json_peek(&fill->walk) != '[')
+    if (walk_peek(&fill->walk) != '[')
         return read_other(fill, scope, arg);
     struct json_list list = {0};
     int rv;
-    for (int64_t nth = 0; (rv = json_next(&fill->walk, &list, '[')) > 0; nth++) {
+    for (int64_t nth = 0; (rv = walk_next(&fill->walk, &list, '[')) > 0; nth++) {
         scope->choice->has_tool_calls = true;
-        rv = json_peek(&fill->walk) == '{' ? read_tool(fill, scope, nth) : read_other(fill, scope, 0);
+        rv = walk_peek(&fill->walk) == '{' ? read_tool(fill, scope, nth) : read_other(fill, scope, 0);
         if (rv != 0)
             return rv;
     }
@@ -369,7 +370,7 @@ static int read_tools(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 static int read_function_call(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     struct scope called = inner(scope);
-    if (json_peek(&fill->walk) != '{')
+    if (walk_peek(&fill->walk) != '{')
         return read_other(fill, scope, arg);
     scope->choice->has_tool_calls = true;
     return read_object(fill, function_call_members, COUNT(function_call_members), &called);
@@ -380,19 +381,19 @@ static int read_function_call(struct delta_fill *fill, struct scope *scope, uint
 
 static int read_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    bool is_null = json_peek(&fill->walk) == 'n';
+    bool is_null = walk_peek(&fill->walk) == 'n';
     int rv = read_other(fill, scope, arg);
     if (rv == 0 && !is_null)
-        scope->choice->logprobs = json_member(&fill->walk, &scope->list);
+        scope->choice->logprobs = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
 static int read_token_ids(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    bool is_null = json_peek(&fill->walk) == 'n';
+    bool is_null = walk_peek(&fill->walk) == 'n';
     int rv = read_other(fill, scope, arg);
     if (rv == 0 && !is_null && scope->choice->token_ids.len == 0)
-        scope->choice->token_ids = json_member(&fill->walk, &scope->list);
+        scope->choice->token_ids = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
@@ -411,13 +412,14 @@ static const struct member delta_members[] = {
     MEMBER("audio", read_audio, 0),
     MEMBER("token_ids", read_token_ids, 0),
     MEMBER("token_id", read_token_ids, 0),
+    MEMBER("obfuscation", read_whole, DELTA_NOISE),
 };
 
 /* `delta`, or `message` in a body. The other of the two would repeat what this one says: its texts are whole. */
 static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_message)
 {
     struct scope delta = inner(scope);
-    if (json_peek(&fill->walk) != '{')
+    if (walk_peek(&fill->walk) != '{')
         return read_other(fill, scope, 0);
     delta.place.whole = fill->body != (is_message != 0);
     return read_object(fill, delta_members, COUNT(delta_members), &delta);
@@ -427,7 +429,7 @@ static const struct member choice_members[] = {
     MEMBER("index", read_index, 0),         MEMBER("delta", read_delta, false),
     MEMBER("message", read_delta, true),    MEMBER("finish_reason", read_finish, 0),
     MEMBER("logprobs", read_logprobs, 0),   MEMBER("text", read_text, DELTA_TEXT),
-    MEMBER("token_ids", read_token_ids, 0),
+    MEMBER("token_ids", read_token_ids, 0), MEMBER("obfuscation", read_whole, DELTA_NOISE),
 };
 
 /* One choice, the array's nth. */
@@ -452,12 +454,12 @@ static int read_choice(struct delta_fill *fill, const struct scope *scope, int64
 static int read_choices(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     fill->delta.has_choices = true;
-    if (json_peek(&fill->walk) != '[')
+    if (walk_peek(&fill->walk) != '[')
         return read_other(fill, scope, arg);
     struct json_list list = {0};
     int rv;
-    for (int64_t nth = 0; (rv = json_next(&fill->walk, &list, '[')) > 0; nth++) {
-        rv = json_peek(&fill->walk) == '{' ? read_choice(fill, scope, nth) : read_other(fill, scope, 0);
+    for (int64_t nth = 0; (rv = walk_next(&fill->walk, &list, '[')) > 0; nth++) {
+        rv = walk_peek(&fill->walk) == '{' ? read_choice(fill, scope, nth) : read_other(fill, scope, 0);
         if (rv != 0)
             return rv;
     }
@@ -483,7 +485,7 @@ static const struct member completion_members[] = {MEMBER("reasoning_tokens", re
 static int read_completion_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     struct scope details = inner(scope);
-    if (json_peek(&fill->walk) != '{')
+    if (walk_peek(&fill->walk) != '{')
         return read_other(fill, scope, arg);
     return read_object(fill, completion_members, COUNT(completion_members), &details);
 }
@@ -498,17 +500,17 @@ static const struct member usage_members[] = {
 static int read_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     struct scope usage = inner(scope);
-    if (json_peek(&fill->walk) != '{')
+    if (walk_peek(&fill->walk) != '{')
         return read_other(fill, scope, arg);
     return read_object(fill, usage_members, COUNT(usage_members), &usage);
 }
 
 static int read_top_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    bool is_null = json_peek(&fill->walk) == 'n';
+    bool is_null = walk_peek(&fill->walk) == 'n';
     int rv = read_usage(fill, scope, arg);
     if (rv == 0 && !is_null)
-        fill->delta.usage = json_member(&fill->walk, &scope->list);
+        fill->delta.usage = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
@@ -517,36 +519,36 @@ static const struct member groq_members[] = {MEMBER("usage", read_usage, 0)};
 static int read_groq(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     struct scope groq = inner(scope);
-    if (json_peek(&fill->walk) != '{')
+    if (walk_peek(&fill->walk) != '{')
         return read_other(fill, scope, arg);
     return read_object(fill, groq_members, COUNT(groq_members), &groq);
 }
 
 static int read_error(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    fill->delta.has_error = json_peek(&fill->walk) != 'n';
+    fill->delta.has_error = walk_peek(&fill->walk) != 'n';
     int rv = read_other(fill, scope, arg);
     if (rv == 0)
-        fill->delta.error = json_member(&fill->walk, &scope->list);
+        fill->delta.error = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
 static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    bool is_string = json_peek(&fill->walk) == '"';
-    uint32_t at = json_offset(&fill->walk);
+    bool is_string = walk_peek(&fill->walk) == '"';
+    uint32_t at = walk_offset(&fill->walk);
     int rv = read_other(fill, scope, arg);
     if (rv == 0 && is_string)
-        fill->delta.id = (struct range){at, json_offset(&fill->walk) - at};
+        fill->delta.id = (struct range){at, walk_offset(&fill->walk) - at};
     return rv;
 }
 
 static int read_prompt_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    bool is_null = json_peek(&fill->walk) == 'n';
+    bool is_null = walk_peek(&fill->walk) == 'n';
     int rv = read_other(fill, scope, arg);
     if (rv == 0 && !is_null)
-        fill->delta.prompt_logprobs = json_member(&fill->walk, &scope->list);
+        fill->delta.prompt_logprobs = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
@@ -556,10 +558,13 @@ static const struct member event_members[] = {
     MEMBER("object", read_object_name, 0),
     MEMBER("created", read_other, 0),
     MEMBER("model", read_other, 0),
+    MEMBER("system_fingerprint", read_other, 0),
+    MEMBER("service_tier", read_other, 0),
     MEMBER("usage", read_top_usage, 0),
     MEMBER("error", read_error, 0),
     MEMBER("x_groq", read_groq, 0),
     MEMBER("prompt_logprobs", read_prompt_logprobs, 0),
+    MEMBER("obfuscation", read_whole, DELTA_NOISE),
 };
 
 static int read_event(struct delta_fill *fill)

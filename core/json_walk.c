@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-void json_walk_init(struct json_walk *walk, struct span text, unsigned depth_max)
+void walk_init(struct json_walk *walk, struct span text, unsigned depth_max)
 {
     *walk =
         (struct json_walk){.start = text.data, .at = text.data, .end = text.data + text.len, .depth_max = depth_max};
@@ -15,28 +15,27 @@ static inline bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
-char json_peek(struct json_walk *walk)
+void walk_skip_space(struct json_walk *walk)
 {
     while (walk->at < walk->end && is_space(*walk->at))
         walk->at++;
-    return walk->at < walk->end ? *walk->at : '\0';
 }
 
 static int step_in(struct json_walk *walk, char open)
 {
-    if (json_peek(walk) != open || walk->depth == walk->depth_max)
+    if (walk_peek(walk) != open || walk->depth == walk->depth_max)
         return REIN_EFORMAT;
     walk->depth++;
     walk->at++;
     return 0;
 }
 
-int json_next(struct json_walk *walk, struct json_list *list, char open)
+int walk_next(struct json_walk *walk, struct json_list *list, char open)
 {
     char close = open == '{' ? '}' : ']';
     if (!list->begun && step_in(walk, open) != 0)
         return REIN_EFORMAT;
-    char c = json_peek(walk);
+    char c = walk_peek(walk);
     if (c == close) {
         walk->depth--;
         walk->at++;
@@ -46,27 +45,27 @@ int json_next(struct json_walk *walk, struct json_list *list, char open)
         if (c != ',')
             return REIN_EFORMAT;
         list->has_comma = true;
-        list->comma = json_offset(walk);
+        list->comma = walk_offset(walk);
         walk->at++;
-        c = json_peek(walk);
+        c = walk_peek(walk);
     }
     list->begun = true;
     return c == '\0' ? REIN_EFORMAT : 1;
 }
 
-int json_key(struct json_walk *walk, struct json_list *list, struct range *key)
+int walk_key(struct json_walk *walk, struct json_list *list, struct range *key)
 {
-    json_peek(walk);
-    list->member = json_offset(walk);
-    if (json_text(walk, key) != 0 || json_peek(walk) != ':')
+    walk_peek(walk);
+    list->member = walk_offset(walk);
+    if (walk_string(walk, key) != 0 || walk_peek(walk) != ':')
         return REIN_EFORMAT;
     walk->at++;
     return 0;
 }
 
-struct range json_member(struct json_walk *walk, const struct json_list *list)
+struct range walk_member(struct json_walk *walk, const struct json_list *list)
 {
-    uint32_t from = list->member, to = json_offset(walk);
+    uint32_t from = list->member, to = walk_offset(walk);
     const char *after = walk->at;
     while (after < walk->end && is_space(*after))
         after++;
@@ -94,30 +93,43 @@ static size_t escape_len(const char *at, const char *end)
     return is_hex(at[2]) && is_hex(at[3]) && is_hex(at[4]) && is_hex(at[5]) ? 6 : 0;
 }
 
-/* True if one of eight bytes is a quote, a backslash or a control character. May call more blocks special than are,
- * never fewer. */
-static inline bool has_special(const char *block)
+static inline bool is_special(char c)
 {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t x;
-    memcpy(&x, block, sizeof(x));
-    uint64_t quote = x ^ (ones * '"'), backslash = x ^ (ones * '\\');
-    uint64_t low = (x - ones * 0x20) & ~x;
-    return ((low | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & tops) != 0;
+    return c == '"' || c == '\\' || (unsigned char)c < 0x20;
 }
 
-const char *json_string_end(const char *at, const char *end)
+/* Marks the bytes of a block that are a quote, a backslash or a control character, with their highest bits. The lowest
+ * mark is right; above it there may be wrong ones, from borrowing. */
+static inline uint64_t mark_special(uint64_t block)
 {
-    for (;;) {
-        while (end - at >= 8 && !has_special(at))
-            at += 8;
-        const char *block_end = end - at > 8 ? at + 8 : end;
-        while (at < block_end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
-            at++;
-        if (at == end)
-            return NULL;
-        if (at == block_end)
-            continue;
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t quote = block ^ (ones * '"'), backslash = block ^ (ones * '\\');
+    uint64_t low = (block - ones * 0x20) & ~block;
+    return (low | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & tops;
+}
+
+/* The first special byte, or `end`. */
+static inline const char *find_special(const char *at, const char *end)
+{
+    for (uint64_t block; end - at >= (ptrdiff_t)sizeof(block); at += sizeof(block)) {
+        memcpy(&block, at, sizeof(block));
+        uint64_t marks = mark_special(block);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        if (marks != 0)
+            return at + (__builtin_ctzll(marks) >> 3);
+#else
+        if (marks != 0)
+            break;
+#endif
+    }
+    while (at < end && !is_special(*at))
+        at++;
+    return at;
+}
+
+const char *walk_string_end(const char *at, const char *end)
+{
+    while ((at = find_special(at, end)) < end) {
         if (*at == '"')
             return at;
         size_t len = *at == '\\' ? escape_len(at, end) : 0;
@@ -125,14 +137,15 @@ const char *json_string_end(const char *at, const char *end)
             return NULL;
         at += len;
     }
+    return NULL;
 }
 
-int json_text(struct json_walk *walk, struct range *inside)
+int walk_string(struct json_walk *walk, struct range *inside)
 {
-    if (json_peek(walk) != '"')
+    if (walk_peek(walk) != '"')
         return REIN_EFORMAT;
     const char *from = walk->at + 1;
-    const char *quote = json_string_end(from, walk->end);
+    const char *quote = walk_string_end(from, walk->end);
     if (quote == NULL)
         return REIN_EFORMAT;
     *inside = (struct range){(uint32_t)(from - walk->start), (uint32_t)(quote - from)};
@@ -174,10 +187,10 @@ static int skip_rest_of_number(struct json_walk *walk, bool *whole)
     return 0;
 }
 
-int json_number(struct json_walk *walk, int64_t *value)
+int walk_number(struct json_walk *walk, int64_t *value)
 {
     const int64_t most = INT64_C(1000000000000000);
-    bool negative = json_peek(walk) == '-';
+    bool negative = walk_peek(walk) == '-';
     if (negative)
         walk->at++;
     const char *first = walk->at;
@@ -191,10 +204,10 @@ int json_number(struct json_walk *walk, int64_t *value)
     return 0;
 }
 
-int json_word(struct json_walk *walk)
+int walk_word(struct json_walk *walk)
 {
     static const struct span words[] = {{"null", 4}, {"true", 4}, {"false", 5}};
-    json_peek(walk);
+    walk_peek(walk);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if ((size_t)(walk->end - walk->at) >= words[i].len && memcmp(walk->at, words[i].data, words[i].len) == 0) {
             walk->at += words[i].len;
@@ -203,15 +216,15 @@ int json_word(struct json_walk *walk)
     return REIN_EFORMAT;
 }
 
-int json_scalar(struct json_walk *walk)
+int walk_scalar(struct json_walk *walk)
 {
-    char c = json_peek(walk);
+    char c = walk_peek(walk);
     int64_t ignored;
-    return c == '-' || (c >= '0' && c <= '9') ? json_number(walk, &ignored) : json_word(walk);
+    return c == '-' || (c >= '0' && c <= '9') ? walk_number(walk, &ignored) : walk_word(walk);
 }
 
-int json_finish(struct json_walk *walk)
+int walk_finish(struct json_walk *walk)
 {
-    json_peek(walk);
+    walk_peek(walk);
     return walk->at == walk->end ? 0 : REIN_EFORMAT;
 }

@@ -1,0 +1,200 @@
+/* See stencil.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "stencil.h"
+
+#include "heap.h"
+
+enum {
+    TEXT_MAX = 1024, /* longer events are walked */
+    PIECES_MAX = 20,
+    HOLES_MAX = 4,
+    CHOICES_MAX = 2,
+    ANCHORS_MAX = PIECES_MAX + 5 + 4 * CHOICES_MAX,
+};
+
+/* An offset of the delta that moves with the holes before it. */
+struct anchor {
+    uint32_t *at;
+    uint32_t base;
+    uint32_t holes_before;
+};
+
+struct stencil {
+    uint32_t len;
+    char text[TEXT_MAX];
+    struct delta delta;
+    struct piece pieces[PIECES_MAX];
+    struct piece *holes[HOLES_MAX];      /* in the order of the payload */
+    struct range hole_ranges[HOLES_MAX]; /* as in `text` */
+    size_t holes_len;
+    struct anchor anchors[ANCHORS_MAX];
+    size_t anchors_len;
+};
+
+void stencils_fini(struct stencils *s)
+{
+    for (size_t i = 0; i < STENCILS_MAX; i++)
+        heap_free(s->all[i]);
+    *s = (struct stencils){0};
+}
+
+/* ---- meeting ------------------------------------------------------------------------------------------------------
+ */
+
+/* Finds the holes in the payload. False if it is another event. */
+static bool fits(const struct stencil *s, struct span payload, struct range found[HOLES_MAX])
+{
+    const char *at = payload.data, *end = payload.data + payload.len;
+    uint32_t from = 0;
+    for (size_t i = 0; i < s->holes_len; i++) {
+        size_t literal = s->hole_ranges[i].at - from;
+        if ((size_t)(end - at) <= literal || memcmp(at, s->text + from, literal) != 0)
+            return false;
+        at += literal;
+        const char *quote = walk_string_end(at, end);
+        if (quote == NULL)
+            return false;
+        found[i] = (struct range){(uint32_t)(at - payload.data), (uint32_t)(quote - at)};
+        at = quote;
+        from = s->hole_ranges[i].at + s->hole_ranges[i].len;
+    }
+    size_t literal = s->len - from;
+    return (size_t)(end - at) == literal && memcmp(at, s->text + from, literal) == 0;
+}
+
+static void move(struct stencil *s, const struct range found[HOLES_MAX])
+{
+    uint32_t shift[HOLES_MAX + 1] = {0}; /* modulo 2^32: it may be backwards */
+    for (size_t i = 0; i < s->holes_len; i++) {
+        s->holes[i]->len = found[i].len;
+        shift[i + 1] = shift[i] + found[i].len - s->hole_ranges[i].len;
+    }
+    for (size_t i = 0; i < s->anchors_len; i++)
+        *s->anchors[i].at = s->anchors[i].base + shift[s->anchors[i].holes_before];
+}
+
+const struct delta *stencils_find(struct stencils *s, struct span payload)
+{
+    struct range found[HOLES_MAX];
+    for (unsigned i = 0; i < STENCILS_MAX; i++) {
+        unsigned which = (s->latest + i) % STENCILS_MAX;
+        struct stencil *stencil = s->all[which];
+        if (stencil == NULL || stencil->len == 0 || !fits(stencil, payload, found))
+            continue;
+        s->latest = which;
+        move(stencil, found);
+        return &stencil->delta;
+    }
+    return NULL;
+}
+
+/* ---- learning -----------------------------------------------------------------------------------------------------
+ */
+
+static bool is_hole(const struct piece *piece)
+{
+    return !piece->place.whole || piece->place.source == DELTA_NOISE;
+}
+
+/* Collects the holes in the order of the payload. */
+static bool find_holes(struct stencil *s)
+{
+    s->holes_len = 0;
+    for (size_t i = 0; i < s->delta.pieces_len; i++) {
+        if (!is_hole(&s->pieces[i]))
+            continue;
+        if (s->holes_len == HOLES_MAX)
+            return false;
+        size_t to = s->holes_len++;
+        for (; to > 0 && s->holes[to - 1]->at > s->pieces[i].at; to--)
+            s->holes[to] = s->holes[to - 1];
+        s->holes[to] = &s->pieces[i];
+    }
+    for (size_t i = 0; i < s->holes_len; i++)
+        s->hole_ranges[i] = (struct range){s->holes[i]->at, s->holes[i]->len};
+    return true;
+}
+
+static void add_anchor(struct stencil *s, uint32_t *at)
+{
+    uint32_t before = 0;
+    while (before < s->holes_len && s->hole_ranges[before].at < *at)
+        before++;
+    s->anchors[s->anchors_len++] = (struct anchor){at, *at, before};
+}
+
+/* False if a hole lies inside: the range's length would move too. */
+static bool add_range(struct stencil *s, struct range *range)
+{
+    for (size_t i = 0; i < s->holes_len; i++)
+        if (s->hole_ranges[i].at > range->at && s->hole_ranges[i].at < range->at + range->len)
+            return false;
+    if (range->len > 0)
+        add_anchor(s, &range->at);
+    return true;
+}
+
+static bool find_anchors(struct stencil *s)
+{
+    struct delta *d = &s->delta;
+    s->anchors_len = 0;
+    for (size_t i = 0; i < d->pieces_len; i++)
+        add_anchor(s, &s->pieces[i].at);
+    bool rv =
+        add_range(s, &d->id) && add_range(s, &d->error) && add_range(s, &d->usage) && add_range(s, &d->prompt_logprobs);
+    for (size_t i = 0; i < d->choices_len && rv; i++) {
+        struct delta_choice *choice = &d->choices[i];
+        rv = add_range(s, &choice->finish) && add_range(s, &choice->role) && add_range(s, &choice->logprobs) &&
+             add_range(s, &choice->token_ids);
+    }
+    return rv;
+}
+
+/* Makes the stencil of an event; it fits nothing (len 0) if that cannot be. */
+static void make(struct stencil *s, struct span payload, const struct delta *d)
+{
+    memcpy(&s->delta, d, offsetof(struct delta, choices) + d->choices_len * sizeof(d->choices[0]));
+    s->delta.pieces = s->pieces;
+    s->delta.pieces_cap = PIECES_MAX;
+    for (size_t i = 0; i < d->pieces_len; i++)
+        s->pieces[i] = d->pieces[i];
+    memcpy(s->text, payload.data, payload.len);
+    s->len = find_holes(s) && find_anchors(s) ? (uint32_t)payload.len : 0;
+    for (size_t i = 0; i < d->pieces_len; i++)
+        s->pieces[i].seen = !is_hole(&s->pieces[i]);
+}
+
+static bool is_same_place(struct place a, struct place b)
+{
+    return a.choice == b.choice && a.tool == b.tool && a.channel == b.channel && a.source == b.source &&
+           a.whole == b.whole && a.is_key == b.is_key;
+}
+
+/* Marks what the latest event had too. Its pieces' offsets have moved; those of its text are the anchors' bases. */
+static void mark_seen(const struct stencils *s, struct span payload, struct delta *d)
+{
+    const struct stencil *last = s->all[s->latest];
+    if (last == NULL || last->len == 0)
+        return;
+    for (size_t i = 0; i < d->pieces_len && i < last->delta.pieces_len; i++) {
+        struct piece *piece = &d->pieces[i];
+        const struct piece *other = &last->pieces[i];
+        if (!is_hole(piece) && !is_hole(other) && piece->len == other->len && is_same_place(piece->place, other->place))
+            piece->seen = memcmp(payload.data + piece->at, last->text + last->anchors[i].base, piece->len) == 0;
+    }
+}
+
+void stencils_learn(struct stencils *s, struct span payload, struct delta *d)
+{
+    mark_seen(s, payload, d);
+    if (payload.len > TEXT_MAX || d->pieces_len > PIECES_MAX || d->choices_len > CHOICES_MAX)
+        return;
+    struct stencil **slot = &s->all[s->oldest];
+    if (*slot == NULL)
+        *slot = heap_new(1, sizeof(**slot));
+    if (*slot == NULL)
+        return;
+    make(*slot, payload, d);
+    s->latest = s->oldest;
+    s->oldest = (s->oldest + 1) % STENCILS_MAX;
+}

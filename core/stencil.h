@@ -1,0 +1,35 @@
+/* Stencils: what was read of earlier events, to recognise the next ones by.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *     {"id":"x","choices":[{"index":0,"delta":{"content":"  hole  "},"finish_reason":null}]}
+ *     |  literal: the same bytes, so the same meaning    |        |       literal        |
+ *
+ * A stencil is an event whose streamed strings are holes. A payload with the same literals, and with well-formed
+ * strings in the holes, means what the event meant, but for the holes' own bytes and for offsets behind them: a JSON
+ * scanner comes out of each hole in the state in which it went in. */
+#ifndef CORE_STENCIL_H
+#define CORE_STENCIL_H
+
+#include "delta.h"
+
+enum { STENCILS_MAX = 6 };
+
+struct stencil;
+
+/* Zero it before use. Thread: its reader's. */
+struct stencils {
+    struct stencil *all[STENCILS_MAX]; /* allocated when first needed */
+    unsigned latest;                   /* the one that was made or met last */
+    unsigned oldest;                   /* the one to be replaced next */
+};
+
+void stencils_fini(struct stencils *s);
+
+/* Returns what the payload means, good until the next call, or NULL if no stencil fits. */
+const struct delta *stencils_find(struct stencils *s, struct span payload);
+
+/* Remembers an event, if it is of the usual size, and marks pieces of `d` that the latest event had too as seen.
+ * Out of memory is no failure: the event is not remembered. */
+void stencils_learn(struct stencils *s, struct span payload, struct delta *d);
+
+#endif

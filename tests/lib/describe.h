@@ -1,0 +1,69 @@
+/* A delta written out as text, so that two can be compared and a difference read.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_DESCRIBE_H
+#define TESTS_DESCRIBE_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "delta.h"
+
+struct description {
+    char text[1 << 16];
+    size_t len;
+};
+
+static inline void describe_text(struct description *d, const char *name, struct span s)
+{
+    d->len += (size_t)snprintf(d->text + d->len, sizeof(d->text) - d->len, "%s=%.*s\n", name, (int)s.len, s.data);
+}
+
+static inline void describe_range(struct description *d, const char *name, struct span payload, struct range range)
+{
+    if (range.len > 0)
+        describe_text(d, name, (struct span){payload.data + range.at, range.len});
+}
+
+static inline void describe_count(struct description *d, const char *name, int64_t count)
+{
+    if (count >= 0)
+        d->len += (size_t)snprintf(d->text + d->len, sizeof(d->text) - d->len, "%s=%lld\n", name, (long long)count);
+}
+
+/* One line for each piece, "choice channel source tool flags|raw", then what else is there. */
+static inline void describe(struct description *d, struct span payload, const struct delta *delta)
+{
+    static const char channels[] = "praTo";
+    static const char *const sources[DELTA_SOURCES] = {
+        "content",  "refusal",       "text",   "transcript", "reasoning_content", "reasoning", "r_text",
+        "thinking", "thinking_part", "d_text", "d_summary",  "arguments",         "input",     "function_call",
+        "name",     "noise",         "other"};
+    d->len = 0;
+    d->text[0] = '\0';
+    for (size_t i = 0; i < delta->pieces_len; i++) {
+        const struct piece *p = &delta->pieces[i];
+        char name[64];
+        snprintf(name, sizeof(name), "%u%c %s %u%s%s", p->place.choice, channels[p->place.channel],
+                 sources[p->place.source], p->place.tool, p->place.whole ? "w" : "", p->place.is_key ? "k" : "");
+        describe_text(d, name, (struct span){payload.data + p->at, p->len});
+    }
+    for (size_t i = 0; i < delta->choices_len; i++) {
+        const struct delta_choice *c = &delta->choices[i];
+        describe_count(d, c->has_tool_calls ? "choice+tools" : "choice", c->index);
+        describe_range(d, c->has_finish ? "finish" : "no finish", payload, c->finish);
+        describe_range(d, "role", payload, c->role);
+        describe_range(d, "logprobs", payload, c->logprobs);
+        describe_range(d, "token_ids", payload, c->token_ids);
+    }
+    if (!delta->has_choices)
+        describe_text(d, "no choices", SPAN(""));
+    describe_range(d, delta->has_error ? "error" : "no error", payload, delta->error);
+    describe_range(d, "id", payload, delta->id);
+    describe_range(d, "usage", payload, delta->usage);
+    describe_range(d, "prompt_logprobs", payload, delta->prompt_logprobs);
+    describe_count(d, "prompt", delta->prompt_tokens);
+    describe_count(d, "completion", delta->completion_tokens);
+    describe_count(d, "reasoned", delta->reasoning_tokens);
+}
+
+#endif

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Holds the cost of the hot path: instructions per event through librein, counted by callgrind, so the same on a busy machine.
+# SPDX-License-Identifier: Apache-2.0
+#
+#   cost.sh BENCH_CORE            compares with tests/bench/baseline.txt; fails if a figure has grown by more than a tenth
+#   cost.sh BENCH_CORE --write    writes the baseline anew
+#
+# It also holds that the default policy with all lexicons costs at most twice what an empty policy does, and, with
+# REIN_LONG=1, that an event of a stream of 16 MiB costs what one of 64 KiB does.
+set -eu
+bench_core=$1
+write=${2:-}
+here=$(cd "$(dirname "$0")" && pwd)
+config=$here/../../config
+baseline=$here/baseline.txt
+command -v valgrind >/dev/null || { echo "cost: not run: no valgrind" && exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+rv=0
+
+sed 's/\(release: *\)sentence/\1stream/' "$config/policies/default.yaml" >"$work/stream.yaml"
+sed 's/\(release: *\)stream/\1sentence/' "$config/policies/default.yaml" >"$work/sentence.yaml"
+cp "$config/policies/empty.yaml" "$work/empty.yaml"
+
+# Prints the instructions of one event.
+count() { # POLICY EVENTS
+  local said
+  said=$(valgrind --tool=callgrind --instr-atstart=no --callgrind-out-file=/dev/null \
+    "$bench_core" "$work/$1.yaml" "$config" "$2" 2>&1) || { echo "$said" >&2 && return 1; }
+  echo "$said" | sed -n 's/.*Collected *: *//p' | awk -v n="$2" '{ printf "%d\n", $1 / n }'
+}
+
+declare -A cost
+for policy in empty stream sentence; do
+  cost[$policy]=$(count $policy 2000)
+  [ "${cost[$policy]:-0}" -gt 0 ] || { echo "cost: nothing was counted for $policy" && exit 1; }
+done
+
+if [ "$write" = --write ]; then
+  for policy in empty stream sentence; do echo "$policy ${cost[$policy]}"; done >"$baseline"
+  cat "$baseline"
+  exit 0
+fi
+while read -r policy allowed; do
+  printf '%-9s %6d instructions per event, baseline %d\n' "$policy" "${cost[$policy]}" "$allowed"
+  if [ "$((cost[$policy] * 10))" -gt "$((allowed * 11))" ]; then echo "cost: $policy has grown by more than a tenth" && rv=1; fi
+  if [ "$((cost[$policy] * 10))" -lt "$((allowed * 8))" ]; then echo "cost: $policy has shrunk: write the baseline anew"; fi
+done <"$baseline"
+echo "default policy : empty policy = $(awk -v a="${cost[stream]}" -v b="${cost[empty]}" 'BEGIN { printf "%.2f", a / b }')"
+if [ "${cost[stream]}" -gt "$((2 * cost[empty]))" ]; then echo "cost: the default policy costs more than twice the empty one" && rv=1; fi
+
+if [ "${REIN_LONG:-}" = 1 ]; then
+  small=$(count stream 230) large=$(count stream 57000)
+  echo "64 KiB: $small, 16 MiB: $large instructions per event"
+  if [ "$((large * 10))" -gt "$((small * 12))" ]; then echo "cost: grows with the length of the stream" && rv=1; fi
+fi
+exit $rv

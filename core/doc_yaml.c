@@ -186,7 +186,10 @@ static int on_alias(struct reader *r, const yaml_event_t *event)
         return REIN_EPOLICY;
     struct rein_node *node;
     int rv = new_node(r, event, REIN_NODE_TEXT, &node);
-    return rv == 0 ? attach(r, node) : rv;
+    if (rv != 0)
+        return rv;
+    node->broken = true;
+    return attach(r, node);
 }
 
 static int on_event(struct reader *r, const yaml_event_t *event)

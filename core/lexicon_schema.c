@@ -57,7 +57,7 @@ static const struct rein_key lexicon_keys[] = {
      .flags = REIN_KEY_ONE_OR_MANY,
      .min = 1,
      .max = 400,
-     .about = "words as they stand in a sentence, with any white space between them and any apostrophe or none; whole "
+     .about = "words as they stand in a sentence, with any white space and any kind of apostrophe; whole "
               "words only"},
     {.path = "entries[].regex",
      .type = REIN_TYPE_TEXTS,

@@ -51,22 +51,25 @@ int lexicon_test(const struct rein_node *lexicon, const struct signals *signals,
     return rv;
 }
 
+static int compile_and_test(const struct rein_node *lexicon, struct signals *signals, struct rein_problems *problems)
+{
+    size_t before = rein_problems_count(problems), bad = 0;
+    const char *why = "";
+    int rv = lexicon_add(lexicon, signals, problems);
+    if (rv != 0 || rein_problems_count(problems) != before)
+        return rv;
+    rv = signals_finish(signals, &bad, &why);
+    if (rv == REIN_EPOLICY)
+        rein_problems_node(problems, lexicon_expression(lexicon, &bad), NULL, "cannot be compiled: %s", why);
+    return rv == 0 ? lexicon_test(lexicon, signals, problems) : rv;
+}
+
 static int check_lexicon(const struct rein_node *lexicon, struct rein_problems *problems)
 {
     struct signals *signals = NULL;
-    size_t before = rein_problems_count(problems), bad = 0;
-    const char *why = "";
-    lexicon_check(lexicon, problems);
     int rv = signals_new(&signals);
     if (rv == 0)
-        rv = lexicon_add(lexicon, signals, problems);
-    if (rv == 0 && rein_problems_count(problems) == before) {
-        rv = signals_finish(signals, &bad, &why);
-        if (rv == REIN_EPOLICY)
-            rein_problems_node(problems, lexicon_expression(lexicon, &bad), NULL, "cannot be compiled: %s", why);
-        else if (rv == 0)
-            rv = lexicon_test(lexicon, signals, problems);
-    }
+        rv = compile_and_test(lexicon, signals, problems);
     signals_free(signals);
     return rv;
 }
@@ -77,9 +80,13 @@ int rein_library_check(const struct rein_source *source, const struct rein_schem
     struct rein_doc *doc = NULL;
     size_t before = rein_problems_count(problems);
     int rv = rein_doc_read(&doc, source, problems);
-    if (rv == 0)
-        rv = rein_doc_check(doc, schema, problems);
-    if (rv == 0 && schema == rein_schema_lexicon())
+    if (rv != 0)
+        return rv;
+    rv = rein_doc_check(doc, schema, problems);
+    if (schema == rein_schema_lexicon())
+        lexicon_check(rein_doc_root(doc), problems);
+    bool is_good = rein_problems_count(problems) == before;
+    if (rv == 0 && is_good && schema == rein_schema_lexicon())
         rv = check_lexicon(rein_doc_root(doc), problems);
     rein_doc_free(doc);
     return rv == 0 && rein_problems_count(problems) != before ? REIN_EPOLICY : rv;

@@ -4,7 +4,7 @@
 
 #include "rein/doc.h"
 
-enum { NAME_MAX_LEN = 48 };
+enum { NAME_MAX_LEN = 48, BEGINNING_MIN = 3 };
 
 static size_t least(size_t a, size_t b, size_t c)
 {
@@ -32,8 +32,19 @@ static size_t distance(const char *a, const char *b)
     return row[b_len];
 }
 
+/* A name that this one is the beginning of: idle, idle_ms. */
+static const char *longer(const char *name, const char *const *names)
+{
+    size_t len = strlen(name);
+    for (; names != NULL && *names != NULL; names++)
+        if (len >= BEGINNING_MIN && strncmp(name, *names, len) == 0)
+            return *names;
+    return NULL;
+}
+
 const char *rein_nearest(const char *name, const char *const *names)
 {
+    const char *const *first = names;
     const char *nearest = NULL;
     size_t nearest_distance = strlen(name) / 3 + 2; /* one typo in a short name, more in a long one */
     for (; names != NULL && *names != NULL; names++) {
@@ -43,5 +54,5 @@ const char *rein_nearest(const char *name, const char *const *names)
             nearest = *names;
         }
     }
-    return nearest;
+    return nearest != NULL ? nearest : longer(name, first);
 }

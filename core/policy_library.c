@@ -19,7 +19,7 @@ static int read_one(struct rein_doc **out, const struct rein_source *source, con
     int rv = rein_doc_read(out, source, problems);
     if (rv == 0)
         rv = rein_doc_check(*out, schema, problems);
-    if (rv == 0 && schema == rein_schema_lexicon())
+    if (*out != NULL && schema == rein_schema_lexicon())
         lexicon_check(rein_doc_root(*out), problems);
     return rv == REIN_EPOLICY ? 0 : rv;
 }

@@ -7,7 +7,7 @@
 
 #include "doc.h"
 
-enum { NAMES_MAX = 64, NAME_LEN_MAX = 64, QUOTED = 60, LIST_MAX = 240 };
+enum { NAMES_MAX = 64, NAME_LEN_MAX = 64, QUOTED = 60, LIST_MAX = 400, FIT_BASE = 1000 };
 
 /* ---- rows ---- */
 
@@ -107,6 +107,8 @@ static void check_int(const struct rein_node *node, const struct rein_key *row, 
     int64_t value;
     if (!is_plain(node) || !doc_read_int(node->text, &value))
         expects(problems, node, "a whole number");
+    else if (row->min == row->max && value != row->min)
+        rein_problems_node(problems, node, NULL, "must be %" PRId64 ", not %" PRId64, row->min, value);
     else if (value < row->min || value > row->max)
         rein_problems_node(problems, node, NULL, "must be from %" PRId64 " to %" PRId64 ", not %" PRId64, row->min,
                            row->max, value);
@@ -257,6 +259,8 @@ static void check_map(struct rein_node *node, const struct rein_key *row, struct
 static void check_node(struct rein_node *node, const struct rein_key *row, struct rein_problems *problems)
 {
     node->row = row;
+    if (node->broken)
+        return;
     if (row->instead != NULL) {
         rein_problems_node(problems, node, NULL, "cannot stand here: %s", row->instead);
         return;
@@ -297,17 +301,26 @@ int rein_doc_check(struct rein_doc *doc, const struct rein_schema *schema, struc
     return rv == REIN_EPOLICY && rein_problems_count(problems) == before ? 0 : rv;
 }
 
+/* How well the document fits: keys that are known, less those that are missing; 0 if none is known. */
+static int fit(const struct rein_node *root, const struct rein_key *keys)
+{
+    int known = 0, missing = 0;
+    for (const struct rein_node *at = root->first; at != NULL; at = at->next)
+        known += at->key != NULL && strcmp(at->key, "version") != 0 && schema_row(keys, at->key) != NULL;
+    for (const struct rein_key *row = keys + 1; row->path != NULL; row++)
+        missing += (row->flags & REIN_KEY_REQUIRED) != 0 && schema_is_child(row, keys) &&
+                   rein_node_get(root, row->path) == NULL;
+    return known > 0 ? FIT_BASE + known - missing : 0;
+}
+
 const struct rein_schema *rein_doc_guess(const struct rein_doc *doc, const struct rein_schema *const *schemas)
 {
     const struct rein_schema *best = NULL;
-    size_t best_count = 0;
+    int best_fit = 0;
     for (; *schemas != NULL; schemas++) {
-        size_t count = 0;
-        for (const struct rein_node *at = doc->root->first; at != NULL; at = at->next)
-            count += at->key != NULL && strcmp(at->key, "version") != 0 && strcmp(at->key, "name") != 0 &&
-                     schema_row((*schemas)->keys, at->key) != NULL;
-        if (count > best_count) {
-            best_count = count;
+        int this_fit = fit(doc->root, (*schemas)->keys);
+        if (this_fit > best_fit) {
+            best_fit = this_fit;
             best = *schemas;
         }
     }

@@ -36,7 +36,10 @@ static void put_words(struct page *page, const struct rein_key *row)
 
 static void put_range(struct page *page, const struct rein_key *row)
 {
-    put(page, "%" PRId64 " to %" PRId64, row->min, row->max);
+    if (row->min == row->max)
+        put(page, "%" PRId64, row->min);
+    else
+        put(page, "%" PRId64 " to %" PRId64, row->min, row->max);
 }
 
 static void put_type(struct page *page, const struct rein_key *row)

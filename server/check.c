@@ -11,6 +11,7 @@
 #include "config.h"
 #include "config_schema.h"
 #include "files.h"
+#include "keys.h"
 #include "library.h"
 #include "rein/doc.h"
 
@@ -76,6 +77,17 @@ static int check_policy(struct check *c, const struct rein_source *source)
     return rv;
 }
 
+static int check_keys(struct check *c, const char *path)
+{
+    struct keys *keys;
+    int rv = keys_load(&keys, path, c->problems);
+    if (rv == 0) {
+        printf("%s: %zu keys\n", path, keys_count(keys));
+        keys_free(keys);
+    }
+    return rv;
+}
+
 static int check_other(struct check *c, const struct rein_source *source, const struct rein_schema *schema)
 {
     int rv = rein_library_check(source, schema, c->problems);
@@ -112,6 +124,8 @@ static int check_source(struct check *c, const struct rein_source *source)
         return check_config(c, source->name);
     if (schema == rein_schema_policy())
         return check_policy(c, source);
+    if (schema == keys_schema())
+        return check_keys(c, source->name);
     return check_other(c, source, schema);
 }
 

@@ -35,8 +35,10 @@ static int load_all(struct config_reader *r, const struct library_folder *polici
     for (size_t i = 0; i < policies->len; i++) {
         struct rein_policy *policy;
         int rv = rein_policy_load(&policy, &policies->sources[i], library, r->problems);
-        if (rv == REIN_EPOLICY)
+        if (rv == REIN_EPOLICY) {
+            r->policies_failed = true;
             continue;
+        }
         if (rv != 0)
             return rv;
         check_twin(r, &policies->sources[i], rein_policy_settings(policy)->name);

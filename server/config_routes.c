@@ -43,8 +43,7 @@ static void find_policy(struct config_reader *r, const struct rein_node *node, s
         if (i < NEAR_MAX)
             names[i] = other;
     }
-    /* A policy with errors is not there, but it is not missing either. */
-    if (route->policy == NULL && rein_problems_result(r->problems) == 0)
+    if (route->policy == NULL && !r->policies_failed)
         say_missing(r, node, "policy", name, names);
 }
 

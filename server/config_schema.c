@@ -233,8 +233,6 @@ static const struct rein_key keys_keys[] = {
     {.path = "keys[].hash",
      .type = REIN_TYPE_TEXT,
      .flags = REIN_KEY_REQUIRED,
-     .min = 64,
-     .max = 64,
      .about = "the key's BLAKE2b-256, as 64 hex digits"},
     {.path = NULL},
 };

@@ -90,7 +90,7 @@ static void take(struct keys *keys, const struct rein_node *node, struct rein_pr
 static int take_all(struct keys *keys, const struct rein_doc *doc, struct rein_problems *problems)
 {
     const struct rein_node *list = rein_node_get(rein_doc_root(doc), "keys");
-    if (list == NULL || list->count == 0)
+    if (list == NULL || list->kind != REIN_NODE_LIST || list->count == 0)
         return 0;
     keys->entries = calloc(list->count, sizeof(*keys->entries));
     if (keys->entries == NULL)
@@ -108,7 +108,7 @@ static int read_text(struct keys *keys, const char *path, const char *text, size
     int rv = rein_doc_read(&doc, &source, problems);
     if (rv == 0)
         rv = rein_doc_check(doc, keys_schema(), problems);
-    if (rv == 0)
+    if (rv == 0 || (rv == REIN_EPOLICY && doc != NULL))
         rv = take_all(keys, doc, problems);
     rein_doc_free(doc);
     return rv == 0 && rein_problems_count(problems) != before ? REIN_EPOLICY : rv;

@@ -82,6 +82,7 @@ enum rein_node_kind { REIN_NODE_TEXT, REIN_NODE_LIST, REIN_NODE_MAP };
 struct rein_node {
     enum rein_node_kind kind;
     bool quoted;                   /* text: stood in quotes or in a block, so it is never a number, true or nothing */
+    bool broken;                   /* what stood here could not be kept (an alias), and that was said */
     unsigned line, column;         /* where the value begins, from 1 */
     unsigned key_line, key_column; /* where its key stands; 0 outside maps */
     const char *file;
@@ -111,7 +112,7 @@ REIN_API const struct rein_node *rein_doc_root(const struct rein_doc *doc);
 REIN_API REIN_MUST_USE int rein_doc_check(struct rein_doc *doc, const struct rein_schema *schema,
                                           struct rein_problems *problems);
 
-/* Which schema the document's keys speak of most, out of a NULL-terminated list; NULL if of none. */
+/* Which schema the document's keys fit best, out of a NULL-terminated list; NULL if it has a key of none. */
 REIN_API const struct rein_schema *rein_doc_guess(const struct rein_doc *doc, const struct rein_schema *const *schemas);
 
 /* The child at a dotted path of keys ("prefix.template"); NULL if it is absent. */

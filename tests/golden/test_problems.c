@@ -1,0 +1,140 @@
+/* Broken configs, policies, templates and lexicons: what is said of each, word for word.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A case is a folder in tests/golden/problems: input.yaml and expected.txt, one problem a line, as
+ * "line:column: key: message". With REIN_UPDATE=1 expected.txt is written instead: read what comes out of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+#include "config_schema.h"
+#include "files.h"
+#include "keys.h"
+#include "library.h"
+#include "rein/doc.h"
+
+#define CASES REIN_SOURCE_DIR "/tests/golden/problems"
+
+enum { TEXT_MAX = 20000, CASES_MIN = 30 };
+
+static void check_policy(const struct rein_source *source, struct rein_problems *problems)
+{
+    struct library_folder templates = {0}, lexicons = {0};
+    struct rein_policy *policy;
+    assert_int_equal(library_read_folder(&templates, CASES "/library/templates", true, problems), 0);
+    assert_int_equal(library_read_folder(&lexicons, CASES "/library/lexicons", true, problems), 0);
+    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
+    if (rein_policy_load(&policy, source, &library, problems) == 0)
+        rein_policy_unref(policy);
+    library_fini(&templates);
+    library_fini(&lexicons);
+}
+
+static void check_config(const char *path, struct rein_problems *problems)
+{
+    struct config *config;
+    if (config_load(&config, path, problems) == 0)
+        config_unref(config);
+}
+
+static void check_keys(const char *path, struct rein_problems *problems)
+{
+    struct keys *keys;
+    if (keys_load(&keys, path, problems) == 0)
+        keys_free(keys);
+}
+
+static const struct rein_schema *guess(const struct rein_source *source, struct rein_problems *problems)
+{
+    const struct rein_schema *const schemas[] = {config_schema(),       rein_schema_policy(), rein_schema_template(),
+                                                 rein_schema_lexicon(), keys_schema(),        NULL};
+    struct rein_doc *doc;
+    if (rein_doc_read(&doc, source, problems) != 0)
+        return NULL;
+    const struct rein_schema *schema = rein_doc_guess(doc, schemas);
+    rein_doc_free(doc);
+    return schema != NULL ? schema : rein_schema_policy();
+}
+
+static void check_source(const struct rein_source *source, struct rein_problems *problems)
+{
+    const struct rein_schema *schema = guess(source, problems);
+    if (schema == config_schema())
+        check_config(source->name, problems);
+    else if (schema == rein_schema_policy())
+        check_policy(source, problems);
+    else if (schema == keys_schema())
+        check_keys(source->name, problems);
+    else if (schema != NULL && rein_library_check(source, schema, problems) == 0)
+        fail_msg("%s has no problems", source->name);
+}
+
+/* File names lose what is above the case, so that they are the same on every machine. */
+static void write_problems(const struct rein_problems *problems, const char *folder, char out[TEXT_MAX])
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < rein_problems_count(problems); i++) {
+        const struct rein_problem *p = rein_problems_at(problems, i);
+        const char *file = strncmp(p->file, folder, strlen(folder)) == 0 ? p->file + strlen(folder) + 1 : p->file;
+        at += (size_t)snprintf(out + at, TEXT_MAX - at, "%s%s%u:%u: %s: %s\n",
+                               strcmp(file, "input.yaml") == 0 ? "" : file, strcmp(file, "input.yaml") == 0 ? "" : ":",
+                               p->line, p->column, p->key, p->message);
+        assert_true(at < TEXT_MAX);
+    }
+}
+
+static void check_case(const char *folder, size_t *failed)
+{
+    char found[TEXT_MAX], *expected = NULL;
+    size_t len = 0;
+    struct library_folder file = {0};
+    struct rein_problems *problems;
+    char *input = files_join(folder, "input.yaml"), *expected_path = files_join(folder, "expected.txt");
+    assert_int_equal(rein_problems_new(&problems), 0);
+    assert_int_equal(library_read_file(&file, input, problems), 0);
+    assert_int_equal(file.len, 1);
+    check_source(&file.sources[0], problems);
+    write_problems(problems, folder, found);
+    if (getenv("REIN_UPDATE") != NULL)
+        assert_int_equal(files_replace(expected_path, found, strlen(found)), 0);
+    if (files_read(&expected, &len, expected_path, TEXT_MAX) != 0 || strcmp(found, expected) != 0 || len == 0) {
+        print_error("%s\n--- expected\n%s--- found\n%s", folder, expected != NULL ? expected : "", found);
+        (*failed)++;
+    }
+    free(expected);
+    free(input);
+    free(expected_path);
+    library_fini(&file);
+    rein_problems_free(problems);
+}
+
+static void test_every_case(void **state)
+{
+    (void)state;
+    struct files_list cases;
+    size_t failed = 0, count = 0;
+    assert_int_equal(files_folders(&cases, CASES), 0);
+    for (size_t i = 0; i < cases.len; i++) {
+        if (strcmp(strrchr(cases.paths[i], '/'), "/library") == 0)
+            continue;
+        check_case(cases.paths[i], &failed);
+        count++;
+    }
+    files_list_fini(&cases);
+    assert_true(count >= CASES_MIN);
+    assert_int_equal(failed, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_case)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

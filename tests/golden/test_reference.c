@@ -1,0 +1,96 @@
+/* The reference pages in docs/reference are what the tables say.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * REIN_UPDATE=1 writes them anew; so does `rein check --reference NAME`. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "config_schema.h"
+#include "files.h"
+#include "rein/doc.h"
+
+enum { PAGE_MAX = 1 << 20 };
+
+static void check_page(const struct rein_schema *schema)
+{
+    char *page, *committed = NULL, *path = NULL;
+    size_t len;
+    assert_true(asprintf(&path, REIN_SOURCE_DIR "/docs/reference/%s.md", schema->name) > 0);
+    assert_int_equal(rein_schema_reference(schema, &page), 0);
+    if (getenv("REIN_UPDATE") != NULL)
+        assert_int_equal(files_replace(path, page, strlen(page)), 0);
+    assert_int_equal(files_read(&committed, &len, path, PAGE_MAX), 0);
+    assert_string_equal(page, committed);
+    rein_text_free(page);
+    free(committed);
+    free(path);
+}
+
+static void test_pages(void **state)
+{
+    (void)state;
+    check_page(config_schema());
+    check_page(rein_schema_policy());
+    check_page(rein_schema_template());
+    check_page(rein_schema_lexicon());
+    check_page(keys_schema());
+}
+
+static void test_json_schema(void **state)
+{
+    (void)state;
+    char *text;
+    assert_int_equal(rein_schema_json(rein_schema_policy(), &text), 0);
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    rein_text_free(text);
+    assert_non_null(root);
+    const char *type, *channel, *required;
+    json_int_t fallback;
+    int rv = json_unpack(root, "{s{s{s{s{s{s{s[ssss!]}}}s[ss!]}}s{s{s{sI}}}}}", "properties", "rules", "items",
+                         "properties", "channels", "items", "enum", &channel, &type, &type, &type, "required",
+                         &required, &type, "hold", "properties", "max_bytes", "default", &fallback);
+    assert_int_equal(rv, 0);
+    assert_string_equal(channel, "prompt");
+    assert_string_equal(required, "id");
+    assert_int_equal(fallback, 4096);
+    json_decref(root);
+}
+
+/* Parents stand before their children, and every row says what it is for. */
+static void test_tables_are_in_order(void **state)
+{
+    (void)state;
+    const struct rein_schema *const schemas[] = {config_schema(), rein_schema_policy(), rein_schema_template(),
+                                                 rein_schema_lexicon(), keys_schema()};
+    for (size_t s = 0; s < sizeof(schemas) / sizeof(*schemas); s++) {
+        const struct rein_key *keys = schemas[s]->keys;
+        for (const struct rein_key *row = keys; row->path != NULL; row++) {
+            size_t len = strlen(row->path);
+            while (len > 0 && (row->path[len] == '\0' || strchr(".[", row->path[len]) == NULL))
+                len--;
+            bool has_parent = row == keys;
+            for (const struct rein_key *at = keys; at < row; at++)
+                has_parent = has_parent || (strlen(at->path) == len && strncmp(at->path, row->path, len) == 0);
+            if (!has_parent || row->about == NULL)
+                fail_msg("%s: %s has no parent before it, or no meaning", schemas[s]->name, row->path);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_json_schema),
+        cmocka_unit_test(test_tables_are_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -71,7 +71,7 @@ int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const
  */
 void upstream_cancel(struct upstream_call *call);
 /* Stops reading (the kernel's buffers push back); idle deadlines stand still meanwhile. What was read already, at most
- * 64 KiB, is still handed on. Resuming calls back later. */
+ * 64 KiB, is still handed on, and so is the end if it was among that. Resuming calls back later. */
 void upstream_pause(struct upstream_call *call);
 void upstream_resume(struct upstream_call *call);
 

@@ -53,25 +53,37 @@ static int put_items(const struct rein_node *node, struct bytes *out)
     return rv;
 }
 
+static int put_map(const struct rein_node *node, const struct rein_key *row, struct bytes *out);
+
+/* What is left out is what stands there by default: a map of defaults, an empty list. */
+static int put_absent(const struct rein_key *row, struct bytes *out)
+{
+    if (row->type == REIN_TYPE_MAP)
+        return put_map(NULL, row, out);
+    if (row->type == REIN_TYPE_LIST)
+        return put_text(out, '[', "0");
+    if (row->fallback == NULL)
+        return put(out, '-', "", 0);
+    bool is_number = row->type == REIN_TYPE_NUMBER || row->type == REIN_TYPE_INT;
+    return is_number ? put_number(out, row->fallback) : put_text(out, '=', row->fallback);
+}
+
 static int put_key(const struct rein_node *map, const struct rein_key *row, struct bytes *out)
 {
-    const struct rein_node *at = rein_node_get(map, schema_row_name(row));
-    if (at == NULL && row->fallback == NULL)
-        return 0;
+    const struct rein_node *at = map != NULL ? rein_node_get(map, schema_row_name(row)) : NULL;
     int rv = put_text(out, '.', schema_row_name(row));
     if (rv != 0)
         return rv;
-    if (at == NULL)
-        return row->type == REIN_TYPE_NUMBER ? put_number(out, row->fallback) : put_text(out, '=', row->fallback);
-    return doc_canon(at, out);
+    return at != NULL ? doc_canon(at, out) : put_absent(row, out);
 }
 
-static int put_map(const struct rein_node *node, struct bytes *out)
+/* `node` is NULL for a map that is left out. */
+static int put_map(const struct rein_node *node, const struct rein_key *row, struct bytes *out)
 {
     int rv = put(out, '{', "", 0);
-    for (const struct rein_key *row = node->row + 1; row->path != NULL && rv == 0; row++)
-        if (schema_is_child(row, node->row))
-            rv = put_key(node, row, out);
+    for (const struct rein_key *key = row + 1; key->path != NULL && rv == 0; key++)
+        if (schema_is_child(key, row))
+            rv = put_key(node, key, out);
     return rv == 0 ? put(out, '}', "", 0) : rv;
 }
 
@@ -83,6 +95,6 @@ int doc_canon(const struct rein_node *node, struct bytes *out)
     case REIN_NODE_LIST:
         return put_items(node, out);
     default:
-        return node->row != NULL ? put_map(node, out) : 0;
+        return node->row != NULL ? put_map(node, node->row, out) : 0;
     }
 }

@@ -23,7 +23,7 @@ int rein_doc_read(struct rein_doc **out, const struct rein_source *source, struc
     int rv = doc->file != NULL ? doc_parse(doc, source, problems) : REIN_ENOMEM;
     if (rv != 0) {
         rein_doc_free(doc);
-        return rv;
+        return rein_problems_result(problems) == REIN_ENOMEM ? REIN_ENOMEM : rv; /* unsaid: not a mere problem */
     }
     *out = doc;
     return 0;

@@ -169,6 +169,12 @@ static char *phrase_to_regex(const char *phrase)
     return regex;
 }
 
+/* The compiler's only way to tell. */
+static bool says_no_memory(const char *why)
+{
+    return strstr(why, "allocate memory") != NULL;
+}
+
 static int check_expression(struct signals *s, const char *regex, const char **why)
 {
     hs_expr_info_t *info = NULL;
@@ -181,7 +187,7 @@ static int check_expression(struct signals *s, const char *regex, const char **w
     snprintf(s->why, sizeof s->why, "%s", is_empty ? "matches the empty text" : error->message);
     hs_free_compile_error(error);
     *why = s->why;
-    return REIN_EPOLICY;
+    return says_no_memory(s->why) ? REIN_ENOMEM : REIN_EPOLICY;
 }
 
 static int make_room(struct signals *s)
@@ -240,7 +246,7 @@ static int compile(struct signals *s, const char **expressions, unsigned *flags,
     *bad_entry = error->expression >= 0 ? (size_t)error->expression : 0;
     snprintf(s->why, sizeof s->why, "%s", error->message);
     hs_free_compile_error(error);
-    return strstr(s->why, "allocate memory") != NULL ? REIN_ENOMEM : REIN_EPOLICY;
+    return says_no_memory(s->why) ? REIN_ENOMEM : REIN_EPOLICY;
 }
 
 int signals_finish(struct signals *s, size_t *bad_entry, const char **why)

@@ -214,9 +214,10 @@ static void test_canon_is_about_meaning(void **state)
 {
     (void)state;
     static const char *const same[] = {"name: x\ncount: 3\ntexts: [a]\n", "# hello\n{texts: a, \"name\": 'x'}",
-                                       "share: 0.250\non: true\ntexts:\n  - a\nname: x\n"};
+                                       "share: 0.250\ninner: {}\non: true\ntexts:\n  - a\nname: x\n"};
     static const char *const different[] = {"name: y\ntexts: [a]\n", "name: x\ntexts: [a, b]\n",
-                                            "name: x\ntexts: [a]\ninner: {}\n", "name: x\ntexts: [a]\non: false\n"};
+                                            "name: x\ntexts: [a]\ninner: {depth: 1}\n",
+                                            "name: x\ntexts: [a]\non: false\n"};
     struct fixture f;
     struct bytes first, other;
     bytes_init(&first, 4096);

@@ -117,7 +117,8 @@ static void insert(struct rein_problems *problems, struct rein_problem problem)
     problems->len++;
 }
 
-static void add(struct rein_problems *problems, struct rein_problem problem, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void add(struct rein_problems *problems, struct rein_problem problem,
+                                                      const char *format, va_list args)
 {
     if (problems->len >= PROBLEMS_MAX)
         return;

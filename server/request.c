@@ -138,7 +138,7 @@ static int check_content(const json_t *content, const char *role, const char *wh
     json_t *part;
     json_array_foreach(content, i, part)
     {
-        char param[80];
+        char param[112]; /* room for any `where` and index */
         snprintf(param, sizeof param, "%s[%zu]", where, i);
         int rv = check_part(part, param, err);
         if (rv < 0)

@@ -5,7 +5,6 @@
 #include "signal.h"
 
 #include <hs.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,16 +78,11 @@ static void *hook_alloc(size_t size)
     return heap_new(1, size);
 }
 
-static void hook_heap(void)
+/* The matching library's memory comes from our heap, too. Before main(), because its hook is global and the core knows
+ * no threads to guard it from. */
+__attribute__((constructor)) static void use_our_heap(void)
 {
     hs_set_allocator(hook_alloc, heap_free);
-}
-
-/* The matching library's memory comes from our heap, too. */
-static void use_our_heap(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, hook_heap);
 }
 
 static int to_error(hs_error_t rv)
@@ -99,7 +93,6 @@ static int to_error(hs_error_t rv)
 int signals_new(struct signals **out)
 {
     static atomic_uint_least64_t serial;
-    use_our_heap();
     struct signals *s = heap_new(1, sizeof *s);
     if (s == NULL)
         return REIN_ENOMEM;
@@ -294,7 +287,6 @@ const char *signals_category_name(const struct signals *s, size_t index)
 
 int rein_engine_new(struct rein_engine **out)
 {
-    use_our_heap();
     struct rein_engine *engine = heap_new(1, sizeof *engine);
     if (engine == NULL)
         return REIN_ENOMEM;

@@ -120,7 +120,7 @@ static int apply(sqlite3 *db, const struct migration *m)
 
 int store_migrate(sqlite3 *db, const struct migration *list, size_t len)
 {
-    size_t applied;
+    size_t applied = 0;
     int rv = claim(db);
     if (rv == 0)
         rv = check_history(db, list, len, &applied);

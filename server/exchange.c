@@ -165,6 +165,10 @@ static void flush(struct exchange *x)
             conn_wait(conn, CONN_NOT_WAITED_FOR);
         }
     }
+    if (x->aborted) {
+        exchange_shut(x);
+        return;
+    }
     size_t pending = chunk_pending(&x->out);
     if (x->too_high && pending <= x->front->write_low) {
         x->too_high = false;
@@ -285,12 +289,14 @@ bool exchange_can_stream(const struct exchange *x)
 
 int exchange_write(struct exchange *x, const char *data, size_t len)
 {
+    if (x->state == X_CUT || x->state == X_OVER || x->aborted)
+        return 0; /* a client that left takes anything */
     if ((x->state != X_STARTING && x->state != X_DIRECT) || x->ending)
-        return x->state == X_CUT || x->state == X_OVER ? 0 : REIN_ESTATE; /* a client that left takes anything */
+        return REIN_ESTATE;
     int rv = chunk_add(&x->out, &x->front->blocks, data, len, x->front->write_high + WRITE_SLACK);
     if (rv < 0)
         return rv;
-    if (chunk_pending(&x->out) > x->front->write_high)
+    if (chunk_pending(&x->out) >= x->front->write_high)
         x->too_high = true;
     if (x->state == X_DIRECT && x->conn->wait != CONN_WRITING)
         queue_flush(x);
@@ -316,6 +322,8 @@ void exchange_abort(struct exchange *x)
     if (x->state == X_CUT || x->state == X_OVER)
         return;
     x->aborted = true;
+    if (x->state == X_STARTING)
+        return; /* when the head is out, flush goes on */
     exchange_put(x, NULL);
     if (x->state == X_DIRECT)
         (void)chunk_flush(&x->out, &x->front->blocks, x->conn->fd);

@@ -72,7 +72,7 @@ static ssize_t read_body(void *cls, uint64_t at, char *buffer, size_t max)
     if (x->state == X_CUT || x->state == X_ENDING)
         return MHD_CONTENT_READER_END_OF_STREAM;
     assert(x->state == X_STARTING);
-    if (x->ending && chunk_pending(&x->out) == 0) {
+    if (x->ending && !x->aborted && chunk_pending(&x->out) == 0) {
         x->state = X_ENDING;
         return MHD_CONTENT_READER_END_OF_STREAM;
     }

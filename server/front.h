@@ -81,7 +81,8 @@ int exchange_begin(struct exchange *x, unsigned status, const struct front_heade
 /* Sends bytes of a streamed answer; copies them. One send for all that came in a loop turn. REIN_ELIMIT when more than
  * write_high + 1 MiB would wait: pause the source long before that. */
 int exchange_write(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
-/* Bytes that wait for the client. Above write_high the caller should pause its source; on_drain says when to go on. */
+/* Bytes that wait for the client. From write_high on the caller should pause its source; on_drain says when to go on.
+ */
 size_t exchange_pending(const struct exchange *x);
 /* A proper end of a streamed answer: everything written goes out first. */
 void exchange_end(struct exchange *x);

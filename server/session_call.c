@@ -32,7 +32,7 @@ static void open_attempt(struct session *s)
     };
 }
 
-static void close_attempt(struct session *s, const char *outcome)
+void session_close_attempt(struct session *s, const char *outcome)
 {
     struct store_attempt *attempt = current(s);
     if (attempt == NULL || attempt->ended_us >= 0)
@@ -49,7 +49,7 @@ void session_cancel_call(struct session *s, const char *outcome)
     s->call = NULL;
     s->paused = false;
     if (!s->plan_call)
-        close_attempt(s, outcome);
+        session_close_attempt(s, outcome);
 }
 
 /* Before anything was shown an attempt that can not be made is an error; after a steer it is the policy's fallback. */
@@ -163,10 +163,8 @@ static void answer_begins(struct session *s)
     session_move(s, SESSION_ANSWERING);
     if (rv == 0 && s->request->stream)
         rv = session_begin(s);
-    if (rv < 0) {
-        log_error("session", "request %s: %s", s->id.text, rein_strerror(rv));
-        session_fail(s, 500, "internal_error", "The request could not be handled.", "failed");
-    }
+    if (rv < 0)
+        session_fail_internal(s, rv);
 }
 
 static void on_head(void *ctx, const struct upstream_response *response)
@@ -199,6 +197,8 @@ static void on_data(void *ctx, const char *data, size_t len)
 {
     struct session *s = ctx;
     struct rein_update update = {0};
+    if (s->lingering)
+        return;
     if (s->state != SESSION_ANSWERING) {
         /* What is over the limit is not needed: an error's type stands at its beginning, a plan's reply is refused. */
         if (gathered_add(&s->body, data, len, SESSION_ERROR_BODY_MAX) < 0)
@@ -207,8 +207,7 @@ static void on_data(void *ctx, const char *data, size_t len)
     }
     int rv = rein_trace_feed(s->trace, data, len, &update);
     if (rv < 0) {
-        log_error("session", "request %s: %s", s->id.text, rein_strerror(rv));
-        session_fail(s, 500, "internal_error", "The answer could not be judged.", "failed");
+        session_fail_internal(s, rv);
         return;
     }
     session_act(s, &update);
@@ -229,6 +228,10 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
     const struct end_words *words = words_of(end);
     s->call = NULL;
     s->paused = false;
+    if (s->lingering) {
+        session_maybe_free(s);
+        return;
+    }
     if (end != UPSTREAM_WHOLE) {
         log_warn("upstream", "request %s: %s", s->id.text, message);
         session_meter_error(s, words->error);
@@ -237,12 +240,12 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
         end_plan_call(s, end);
         return;
     }
-    close_attempt(s, words->outcome);
+    session_close_attempt(s, words->outcome);
     if (s->state == SESSION_ANSWERING) {
         struct rein_update update = {0};
         int rv = rein_trace_finish(s->trace, end == UPSTREAM_WHOLE, words->message, &update);
         if (rv < 0)
-            session_fail(s, 500, "internal_error", "The answer could not be judged.", "failed");
+            session_fail_internal(s, rv);
         else
             session_act(s, &update);
     } else if (s->call_status != 0 && (end == UPSTREAM_WHOLE || s->call_status != 200)) {
@@ -305,7 +308,7 @@ static void make_call(struct session *s)
     open_attempt(s);
     session_move(s, SESSION_CALLING);
     if (call(s, "POST", s->plan.path, s->plan.body) < 0) {
-        close_attempt(s, "no_connect");
+        session_close_attempt(s, "no_connect");
         lose_attempt(s, 502, "upstream_unreachable", "The upstream can not be called.", "upstream_error");
     }
 }
@@ -319,11 +322,6 @@ static void make_plan_call(struct session *s)
 
 /* ---- planning ---- */
 
-static void fail_memory(struct session *s)
-{
-    session_fail(s, 500, "internal_error", "The request could not be handled.", "failed");
-}
-
 /* Prefill does not work here: words instead, unless the policy wants prefill or nothing. */
 static void step_aside(struct session *s)
 {
@@ -333,7 +331,7 @@ static void step_aside(struct session *s)
         lose_attempt(s, 502, "prefix_not_deliverable",
                      "The policy demands a prefix that this upstream can not be given verifiably.", "upstream_error");
     } else if (backend_plan_instruct(&s->plan, reason) < 0) {
-        fail_memory(s);
+        session_fail_internal(s, REIN_ENOMEM);
     } else {
         make_call(s);
     }
@@ -343,7 +341,7 @@ static void take_step(struct session *s, const struct backend_reply *reply)
 {
     enum backend_next next = BACKEND_ASIDE;
     if (s->backend->next(&s->plan, reply, &next) < 0)
-        fail_memory(s);
+        session_fail_internal(s, REIN_ENOMEM);
     else if (next == BACKEND_CALL)
         make_plan_call(s);
     else if (next == BACKEND_READY)
@@ -385,7 +383,7 @@ static void deliver(struct session *s)
     bool in_words = s->policy->prefix.deliver == REIN_DELIVER_INSTRUCT || s->policy->prefix.deliver == REIN_DELIVER_OFF;
     if (in_words) {
         if (backend_plan_instruct(&s->plan, "policy") < 0)
-            fail_memory(s);
+            session_fail_internal(s, REIN_ENOMEM);
         else
             make_call(s);
     } else if (s->backend->next == NULL) {
@@ -403,7 +401,7 @@ void session_plan(struct session *s)
     if (why_not == NULL)
         deliver(s);
     else if (backend_plan_plain(&s->plan, why_not) < 0)
-        fail_memory(s);
+        session_fail_internal(s, REIN_ENOMEM);
     else
         make_call(s);
 }

@@ -60,6 +60,7 @@ struct session {
     char *shown;          /* of plan.shown */
     struct gathered body; /* an error's or a plan's reply */
     bool paused;
+    bool lingering; /* the answer is complete, only the end of the transfer is still to come */
     struct store_attempt attempts[SESSION_ATTEMPTS_MAX];
     size_t attempts_len;
     uint64_t discarded_us; /* time spent in attempts that were steered away */
@@ -73,13 +74,21 @@ struct session {
 
 /* ---- session.c ---- */
 void session_move(struct session *s, enum session_state to);
+static inline bool session_is_over(const struct session *s)
+{
+    return s->state >= SESSION_ENDING;
+}
+void session_on_drain(struct responder *responder);
+void session_on_closed(struct responder *responder, bool gone);
 int64_t session_elapsed_us(const struct session *s);
 void session_act(struct session *s, const struct rein_update *update);
+void session_maybe_free(struct session *s);
 /* Sends the head of a streamed answer, once. */
 int session_begin(struct session *s) REIN_MUST_USE;
 /* Ends with an error of ours: an error object before the first byte, an error event after it. */
 void session_fail(struct session *s, unsigned status, const char *code, const char *message, const char *ending);
 void session_fail_with(struct session *s, const struct reply_error *error, const char *ending);
+void session_fail_internal(struct session *s, int rv);
 
 /* ---- session_call.c: planning, the upstream's side ---- */
 /* The first attempt, once the prompt was judged; or the next one, after a steer. */
@@ -87,6 +96,8 @@ void session_plan(struct session *s);
 void session_restart(struct session *s);
 /* Cancels what runs, if anything does, and says in the attempt's row what became of it. */
 void session_cancel_call(struct session *s, const char *outcome);
+/* What became of the running attempt, if one is. */
+void session_close_attempt(struct session *s, const char *outcome);
 
 /* ---- session_row.c ---- */
 /* The headers that every answer of a session carries; good until the next call. */

@@ -1,0 +1,141 @@
+/* The beginning of a session: the request is read and checked, a trace made, the prompt judged.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "session_internal.h"
+
+static void link_in(struct session *s)
+{
+    s->next = s->env->first;
+    if (s->next != NULL)
+        s->next->prev = s;
+    s->env->first = s;
+    s->env->count++;
+}
+
+/* A client's own id is kept if it is fit for headers, logs and the database. */
+static void take_request_id(struct session *s)
+{
+    static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
+    const char *theirs = exchange_header(s->x, "x-request-id");
+    size_t len = theirs != NULL ? strlen(theirs) : 0;
+    if (len == 0 || len > SESSION_REQUEST_ID_MAX || strspn(theirs, fit) != len)
+        theirs = s->id.text;
+    snprintf(s->request_id, sizeof s->request_id, "%s", theirs);
+}
+
+static struct session *session_new(struct session_env *env, struct exchange *x, struct config *config, const char *key)
+{
+    struct session *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    s->responder = (struct responder){session_on_drain, session_on_closed};
+    s->env = env;
+    s->x = x;
+    s->config = config_ref(config);
+    s->started_at_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    s->started_us = uv_hrtime() / 1000;
+    s->upstream_first_byte_us = s->client_first_byte_us = -1;
+    store_id_new(&s->id);
+    snprintf(s->key, sizeof s->key, "%s", key != NULL ? key : "");
+    take_request_id(s);
+    link_in(s);
+    exchange_set_user(x, &s->responder);
+    session_meter_begin(s);
+    return s;
+}
+
+static int read_request(struct session *s)
+{
+    struct request_error err;
+    int rv = request_parse(&s->request, exchange_body(s->x), &s->config->limits, &err);
+    if (rv == 0) {
+        s->route = config_route_for(s->config, s->request->model);
+        if (s->route == NULL) {
+            session_fail_with(s,
+                              &(struct reply_error){.status = 404,
+                                                    .type = "invalid_request_error",
+                                                    .code = "model_not_found",
+                                                    .param = "model",
+                                                    .message = "No route serves this model."},
+                              "rejected");
+            return REIN_EFORMAT;
+        }
+        s->policy = rein_policy_settings(s->route->policy);
+        s->backend = backend_find(s->route->upstream->kind);
+        rv = request_check_fields(s->request, s->backend != NULL ? &s->backend->fields : NULL, &err);
+    }
+    if (rv == REIN_EFORMAT)
+        session_fail_with(s,
+                          &(struct reply_error){.status = 400,
+                                                .type = "invalid_request_error",
+                                                .code = err.code,
+                                                .param = err.param,
+                                                .message = err.message},
+                          "rejected");
+    else if (rv < 0)
+        session_fail_internal(s, rv);
+    return rv;
+}
+
+static int new_trace(struct session *s)
+{
+    char id[64];
+    snprintf(id, sizeof id, "chatcmpl-%s", s->id.text);
+    struct rein_trace_options options = {
+        .policy = s->route->policy,
+        .engine = s->env->engine,
+        .dialect = REIN_OPENAI_CHAT,
+        .streamed = s->request->stream,
+        .choices = s->request->choices,
+        .strip_usage = s->request->stream && !s->request->wants_usage,
+        .model = s->request->model,
+        .id = id,
+        .created_s = s->started_at_us / 1000000,
+    };
+    return rein_trace_new(&s->trace, &options);
+}
+
+static void judge_prompt(struct session *s)
+{
+    struct rein_update update = {0};
+    int rv = new_trace(s);
+    if (rv == 0)
+        rv = request_judge(s->request, s->trace);
+    if (rv == 0)
+        rv = rein_trace_prompt_end(s->trace, &update);
+    if (rv < 0) {
+        session_fail_internal(s, rv);
+        return;
+    }
+    s->prompt_refused = (update.asks & REIN_ASK_STOP) != 0;
+    session_act(s, &update);
+    if (!s->prompt_refused && !session_is_over(s))
+        session_plan(s);
+}
+
+void session_start(struct session_env *env, struct exchange *x, struct config *config, const char *key)
+{
+    struct session *s = session_new(env, x, config, key);
+    if (s == NULL) {
+        exchange_abort(x);
+        return;
+    }
+    if (config->store.on_error == CONFIG_STORE_REFUSE && !store_is_healthy(env->store)) {
+        metrics_add(env->meter, METRIC_STORE_REFUSED, 1);
+        session_fail(s, 503, "store_unavailable", "Decisions can not be stored now, so no request is accepted.",
+                     "rejected");
+        return;
+    }
+    if (read_request(s) < 0)
+        return;
+    if (s->request->stream && !exchange_can_stream(x))
+        session_fail(s, 400, "http_version", "A stream needs HTTP/1.1.", "rejected");
+    else
+        judge_prompt(s);
+}

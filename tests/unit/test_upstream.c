@@ -26,6 +26,7 @@ struct fixture {
     struct wire_peer peer;
     char url[64];
     struct upstream_request request;
+    const char *answer; /* of serve_failure; set before the call */
     /* the last call's outcome */
     struct upstream_call *call;
     unsigned status;
@@ -251,11 +252,8 @@ static void test_stale_connection_is_tried_once_more(void **state)
 static void serve_failure(void *ctx, int fd, int number)
 {
     (void)number;
-    const char *answer = ((struct fixture *)ctx)->message; /* set by the test before the call */
-    char copy[256];
-    snprintf(copy, sizeof copy, "%s", answer);
     if (read_request(fd))
-        wire_say(fd, copy);
+        wire_say(fd, ((struct fixture *)ctx)->answer);
 }
 
 static void test_failures(void **state)
@@ -281,7 +279,7 @@ static void test_failures(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fixture f;
         start(&f, serve_failure);
-        snprintf(f.message, sizeof f.message, "%s", cases[i].answer);
+        f.answer = cases[i].answer;
         f.request.body_max = 8;
         call(&f);
         if (f.end != cases[i].end)

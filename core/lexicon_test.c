@@ -53,10 +53,10 @@ int lexicon_test(const struct rein_node *lexicon, const struct signals *signals,
 
 static int compile_and_test(const struct rein_node *lexicon, struct signals *signals, struct rein_problems *problems)
 {
-    size_t before = rein_problems_count(problems), bad = 0;
+    size_t before = rein_problems_said(problems), bad = 0;
     const char *why = "";
     int rv = lexicon_add(lexicon, signals, problems);
-    if (rv != 0 || rein_problems_count(problems) != before)
+    if (rv != 0 || rein_problems_said(problems) != before)
         return rv;
     rv = signals_finish(signals, &bad, &why);
     if (rv == REIN_EPOLICY)
@@ -78,16 +78,16 @@ int rein_library_check(const struct rein_source *source, const struct rein_schem
                        struct rein_problems *problems)
 {
     struct rein_doc *doc = NULL;
-    size_t before = rein_problems_count(problems);
+    size_t before = rein_problems_said(problems);
     int rv = rein_doc_read(&doc, source, problems);
     if (rv != 0)
         return rv;
     rv = rein_doc_check(doc, schema, problems);
     if (schema == rein_schema_lexicon())
         lexicon_check(rein_doc_root(doc), problems);
-    bool is_good = rein_problems_count(problems) == before;
+    bool is_good = rein_problems_said(problems) == before;
     if (rv == 0 && is_good && schema == rein_schema_lexicon())
         rv = check_lexicon(rein_doc_root(doc), problems);
     rein_doc_free(doc);
-    return rv == 0 && rein_problems_count(problems) != before ? REIN_EPOLICY : rv;
+    return rv == 0 && rein_problems_said(problems) != before ? REIN_EPOLICY : rv;
 }

@@ -67,7 +67,7 @@ static int build(struct policy_loader *l)
 
 static int load(struct policy_loader *l, const struct rein_source *source, const struct rein_library *library)
 {
-    size_t before = rein_problems_count(l->problems);
+    size_t before = rein_problems_said(l->problems);
     int rv = policy_library_read(l, library);
     if (rv == 0)
         rv = read_document(l, source);
@@ -75,7 +75,7 @@ static int load(struct policy_loader *l, const struct rein_source *source, const
         rv = build(l);
     if (rv == 0 && rein_problems_result(l->problems) == REIN_ENOMEM)
         rv = REIN_ENOMEM;
-    if (rv == 0 && rein_problems_count(l->problems) != before)
+    if (rv == 0 && rein_problems_said(l->problems) != before)
         rv = REIN_EPOLICY;
     return rv == 0 ? policy_load_version(l) : rv;
 }

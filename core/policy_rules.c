@@ -134,12 +134,12 @@ static int load_rule(struct policy_loader *l, const struct rein_node *node, stru
         return REIN_ENOMEM;
     if (rule->action == REIN_STEER && !rule->shadow)
         l->policy->settings.may_steer = true;
-    size_t before = rein_problems_count(l->problems);
+    size_t before = rein_problems_said(l->problems);
     check_id(l, node);
     check_action(l, node, channels, rule->action);
     check_builtin(l, node);
     const char *key = looks_for(l, node);
-    if (key == NULL || rein_problems_count(l->problems) != before)
+    if (key == NULL || rein_problems_said(l->problems) != before)
         return 0;
     struct rule_spec spec = {.id = rule->id, .channels = channels_of(node), .withholds = withholds(rule, channels)};
     return compile(l, node, key, &spec);

@@ -65,12 +65,12 @@ static int add_lexicons(struct policy_loader *l)
 
 int policy_load_signals(struct policy_loader *l)
 {
-    size_t before = rein_problems_count(l->problems), bad = 0;
+    size_t before = rein_problems_said(l->problems), bad = 0;
     const char *why = "";
     int rv = signals_new(&l->policy->signals);
     if (rv == 0)
         rv = add_lexicons(l);
-    if (rv != 0 || rein_problems_count(l->problems) != before)
+    if (rv != 0 || rein_problems_said(l->problems) != before)
         return rv; /* the numbers of the entries would not be right */
     rv = signals_finish(l->policy->signals, &bad, &why);
     if (rv == REIN_EPOLICY)

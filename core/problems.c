@@ -14,6 +14,7 @@ enum { PROBLEMS_MAX = 1000, MESSAGE_MAX = 600, ARENA_MAX = 4 << 20 };
 struct rein_problems {
     struct rein_problem *items;
     size_t len, cap;
+    size_t said;
     bool out_of_memory;
     struct arena arena;
 };
@@ -45,6 +46,11 @@ size_t rein_problems_count(const struct rein_problems *problems)
 const struct rein_problem *rein_problems_at(const struct rein_problems *problems, size_t i)
 {
     return i < problems->len ? &problems->items[i] : NULL;
+}
+
+size_t rein_problems_said(const struct rein_problems *problems)
+{
+    return problems->said;
 }
 
 int rein_problems_result(const struct rein_problems *problems)
@@ -120,6 +126,7 @@ static void insert(struct rein_problems *problems, struct rein_problem problem)
 __attribute__((format(printf, 3, 0))) static void add(struct rein_problems *problems, struct rein_problem problem,
                                                       const char *format, va_list args)
 {
+    problems->said++;
     if (problems->len >= PROBLEMS_MAX)
         return;
     char message[MESSAGE_MAX];

@@ -295,10 +295,10 @@ static void check_node(struct rein_node *node, const struct rein_key *row, struc
 
 int rein_doc_check(struct rein_doc *doc, const struct rein_schema *schema, struct rein_problems *problems)
 {
-    size_t before = rein_problems_count(problems);
+    size_t before = rein_problems_said(problems);
     check_node(doc->root, schema->keys, problems);
     int rv = rein_problems_result(problems);
-    return rv == REIN_EPOLICY && rein_problems_count(problems) == before ? 0 : rv;
+    return rv == REIN_EPOLICY && rein_problems_said(problems) == before ? 0 : rv;
 }
 
 /* How well the document fits: keys that are known, less those that are missing; 0 if none is known. */
@@ -310,7 +310,7 @@ static int fit(const struct rein_node *root, const struct rein_key *keys)
     for (const struct rein_key *row = keys + 1; row->path != NULL; row++)
         missing += (row->flags & REIN_KEY_REQUIRED) != 0 && schema_is_child(row, keys) &&
                    rein_node_get(root, row->path) == NULL;
-    return known > 0 ? FIT_BASE + known - missing : 0;
+    return known > 0 ? FIT_BASE + 2 * known - missing : 0;
 }
 
 const struct rein_schema *rein_doc_guess(const struct rein_doc *doc, const struct rein_schema *const *schemas)

@@ -46,11 +46,27 @@ static int check_config(struct check *c, const char *path)
     return 0;
 }
 
-/* The folder that was asked for, or the one beside the policy's own. */
+/* The folder `name` beside the policy's own: a/policies/p.yaml -> a/templates. */
+static char *beside_folder(const char *policy, const char *name)
+{
+    char *own = files_beside(policy, "."), *path = NULL;
+    size_t len = own != NULL ? strlen(own) : 0;
+    if (len > 2)
+        own[len - 2] = '\0'; /* "a/policies/." */
+    const char *last = own != NULL && strrchr(own, '/') != NULL ? strrchr(own, '/') + 1 : own;
+    if (own != NULL && strcmp(last, ".") != 0 && strcmp(last, "..") != 0 && *last != '\0')
+        path = files_beside(own, name);
+    else if (own != NULL && asprintf(&path, "%s/../%s", own, name) < 0)
+        path = NULL;
+    free(own);
+    return path;
+}
+
+/* The folder that was asked for, or the usual one. */
 static int read_folder(struct check *c, const char *policy, const char *asked, const char *usual,
                        struct library_folder *folder)
 {
-    char *path = asked != NULL ? strdup(asked) : files_beside(policy, usual);
+    char *path = asked != NULL ? strdup(asked) : beside_folder(policy, usual);
     int rv = path != NULL ? library_read_folder(folder, path, asked != NULL, c->problems) : REIN_ENOMEM;
     free(path);
     return rv;
@@ -60,9 +76,9 @@ static int check_policy(struct check *c, const struct rein_source *source)
 {
     struct library_folder templates = {0}, lexicons = {0};
     struct rein_policy *policy;
-    int rv = read_folder(c, source->name, c->templates, "../templates", &templates);
+    int rv = read_folder(c, source->name, c->templates, "templates", &templates);
     if (rv == 0)
-        rv = read_folder(c, source->name, c->lexicons, "../lexicons", &lexicons);
+        rv = read_folder(c, source->name, c->lexicons, "lexicons", &lexicons);
     struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
     if (rv == 0)
         rv = rein_policy_load(&policy, source, &library, c->problems);

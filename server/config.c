@@ -145,7 +145,7 @@ static int read_text(struct config_reader *r, const char *text, size_t len)
 {
     struct rein_source source = {r->path, text, len};
     struct rein_doc *doc = NULL;
-    size_t before = rein_problems_count(r->problems);
+    size_t before = rein_problems_said(r->problems);
     int rv = rein_doc_read(&doc, &source, r->problems);
     if (rv != 0)
         return rv;
@@ -156,7 +156,7 @@ static int read_text(struct config_reader *r, const char *text, size_t len)
     rein_doc_free(doc);
     if (rv == 0 && rein_problems_result(r->problems) == REIN_ENOMEM)
         return REIN_ENOMEM;
-    return rv == 0 && rein_problems_count(r->problems) != before ? REIN_EPOLICY : rv;
+    return rv == 0 && rein_problems_said(r->problems) != before ? REIN_EPOLICY : rv;
 }
 
 static int load(struct config **out, const char *path, bool with_secrets, struct rein_problems *problems)

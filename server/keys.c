@@ -104,14 +104,14 @@ static int read_text(struct keys *keys, const char *path, const char *text, size
 {
     struct rein_source source = {path, text, len};
     struct rein_doc *doc = NULL;
-    size_t before = rein_problems_count(problems);
+    size_t before = rein_problems_said(problems);
     int rv = rein_doc_read(&doc, &source, problems);
     if (rv == 0)
         rv = rein_doc_check(doc, keys_schema(), problems);
     if (rv == 0 || (rv == REIN_EPOLICY && doc != NULL))
         rv = take_all(keys, doc, problems);
     rein_doc_free(doc);
-    return rv == 0 && rein_problems_count(problems) != before ? REIN_EPOLICY : rv;
+    return rv == 0 && rein_problems_said(problems) != before ? REIN_EPOLICY : rv;
 }
 
 int keys_load(struct keys **out, const char *path, struct rein_problems *problems)

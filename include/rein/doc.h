@@ -136,6 +136,8 @@ REIN_API void rein_problems_add(struct rein_problems *problems, const char *file
  * is the node's. */
 REIN_API void rein_problems_node(struct rein_problems *problems, const struct rein_node *node, const char *path,
                                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* How often a problem was added, those that were dropped counted too: did a step find any? */
+REIN_API size_t rein_problems_said(const struct rein_problems *problems);
 /* 0: none; REIN_EPOLICY: some; REIN_ENOMEM: some could not be recorded. */
 REIN_API int rein_problems_result(const struct rein_problems *problems);
 

@@ -1,0 +1,168 @@
+/* Recorded streams: every one is framed, read and split, byte for byte the same under every chunking.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads all *.sse below the folder `wire` of $REIN_DATA; streams of other dialects are framed only. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+
+#include "channel.h"
+#include "delta.h"
+#include "describe.h"
+#include "dialect.h"
+#include "frame.h"
+
+enum { RECORDINGS_MAX = 1000, SKIPPED = 77, LIMIT = 1 << 20 };
+
+static char *paths[RECORDINGS_MAX];
+static size_t paths_len;
+
+static int note_path(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)ftw;
+    size_t len = strlen(path);
+    if (type == FTW_F && len > 4 && strcmp(path + len - 4, ".sse") == 0 && paths_len < RECORDINGS_MAX)
+        paths[paths_len++] = strdup(path);
+    return 0;
+}
+
+static void read_file(const char *path, struct bytes *out)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char room[65536];
+    size_t len;
+    while ((len = fread(room, 1, sizeof(room), file)) > 0)
+        assert_int_equal(bytes_append(out, room, len), 0);
+    fclose(file);
+}
+
+/* A number that stands for bytes: FNV-1a. */
+static void mix(uint64_t *sum, const void *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        *sum = (*sum ^ ((const unsigned char *)data)[i]) * UINT64_C(1099511628211);
+}
+
+struct outcome {
+    size_t frames, events, unread, bytes, texts;
+    uint64_t sum;
+};
+
+/* Reads one event with the stream's reader and with a new one. */
+static void read_event(struct delta_reader *reader, struct span payload, struct outcome *o)
+{
+    static struct description with, without;
+    const struct delta *d = NULL;
+    int rv = delta_read(reader, payload, false, &d);
+    o->events++;
+    o->unread += rv != 0;
+    if (rv != 0)
+        return;
+    describe(&with, payload, d);
+    for (size_t i = 0; i < d->pieces_len; i++)
+        o->texts += !d->pieces[i].place.whole;
+    struct delta_reader *fresh = NULL;
+    assert_int_equal(delta_reader_new(&fresh, dialect_find(REIN_OPENAI_CHAT)), 0);
+    assert_int_equal(delta_read(fresh, payload, false, &d), 0);
+    describe(&without, payload, d);
+    assert_string_equal(with.text, without.text);
+    mix(&o->sum, with.text, with.len);
+    delta_reader_free(fresh);
+}
+
+static void take_frames(struct framer *f, struct delta_reader *reader, struct bytes *buf, bool at_end,
+                        struct outcome *o)
+{
+    struct frame frame;
+    int rv;
+    while ((rv = framer_next(f, bytes_span(buf), at_end, &frame)) == 1) {
+        mix(&o->sum, &frame.raw.len, sizeof(frame.raw.len));
+        o->frames++;
+        o->bytes += frame.raw.len;
+        if (frame.kind != FRAME_COMMENT && !dialect_find(REIN_OPENAI_CHAT)->is_terminal(frame.payload))
+            read_event(reader, frame.payload, o);
+        bytes_consume(buf, frame.raw.len);
+    }
+    assert_int_equal(rv, 0);
+}
+
+static struct outcome replay(struct span recording, size_t chunk)
+{
+    struct outcome o = {0};
+    struct framer f;
+    struct bytes buf;
+    struct delta_reader *reader = NULL;
+    framer_init(&f, LIMIT);
+    bytes_init(&buf, 2 * LIMIT);
+    assert_int_equal(delta_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT)), 0);
+    for (size_t at = 0; at < recording.len; at += chunk) {
+        size_t len = recording.len - at < chunk ? recording.len - at : chunk;
+        assert_int_equal(bytes_append(&buf, recording.data + at, len), 0);
+        take_frames(&f, reader, &buf, false, &o);
+    }
+    take_frames(&f, reader, &buf, true, &o);
+    delta_reader_free(reader);
+    bytes_fini(&buf);
+    framer_fini(&f);
+    return o;
+}
+
+static void test_recordings(void **state)
+{
+    (void)state;
+    size_t chats = 0, events = 0;
+    for (size_t i = 0; i < paths_len; i++) {
+        struct bytes recording;
+        bytes_init(&recording, 1 << 26);
+        read_file(paths[i], &recording);
+        struct span all = bytes_span(&recording);
+        struct outcome whole = replay(all, LIMIT);
+        assert_int_equal(whole.bytes, all.len);
+        static const size_t chunks[] = {1, 7, 1000};
+        for (size_t k = 0; k < 3; k++) {
+            struct outcome cut = replay(all, chunks[k]);
+            assert_int_equal(cut.frames, whole.frames);
+            assert_int_equal(cut.sum, whole.sum);
+        }
+        bool is_chat = memmem(all.data, all.len, "chat.completion.chunk", 21) != NULL;
+        chats += is_chat;
+        if (is_chat) {
+            if (whole.unread > 0 || whole.texts == 0)
+                print_message("%s: %zu events, %zu unread, %zu texts\n", paths[i], whole.events, whole.unread,
+                              whole.texts);
+            assert_int_equal(whole.unread, 0);
+            assert_true(whole.texts > 0);
+            events += whole.events;
+        }
+        bytes_fini(&recording);
+    }
+    print_message("%zu recordings, of which %zu chats with %zu events\n", paths_len, chats, events);
+    assert_true(chats > 0);
+}
+
+int main(void)
+{
+    const char *data = getenv("REIN_DATA");
+    if (data == NULL) {
+        puts("skipped: REIN_DATA names no folder of recordings");
+        return SKIPPED;
+    }
+    char folder[4096];
+    snprintf(folder, sizeof(folder), "%s/wire", data);
+    if (nftw(folder, note_path, 16, FTW_PHYS) != 0)
+        return 1;
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_recordings)};
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    for (size_t i = 0; i < paths_len; i++)
+        free(paths[i]);
+    return failed;
+}

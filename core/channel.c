@@ -36,14 +36,10 @@ struct tag {
     bool has_suffix; /* letters and ">" follow, as in "<think:opensource>" */
 };
 
-#define TAG(text, role, family)                                                                                        \
-    {                                                                                                                  \
-        {(text), sizeof(text) - 1}, (role), (family), false                                                            \
-    }
-#define TAG_WITH_SUFFIX(text, role, family)                                                                            \
-    {                                                                                                                  \
-        {(text), sizeof(text) - 1}, (role), (family), true                                                             \
-    }
+/* clang-format off */
+#define TAG(text, role, family) {{(text), sizeof(text) - 1}, (role), (family), false}
+#define TAG_WITH_SUFFIX(text, role, family) {{(text), sizeof(text) - 1}, (role), (family), true}
+/* clang-format on */
 
 /* Written with the bytes of U+25C1 and U+25B7, white triangles that point left and right. */
 #define LEFT "\xE2\x97\x81"

@@ -142,8 +142,8 @@ static bool is_sorted(const struct piece *pieces, size_t len)
 
 int delta_sort(struct delta_fill *fill, size_t first)
 {
-    struct piece *pieces = fill->delta.pieces + first;
     size_t len = fill->delta.pieces_len - first;
+    struct piece *pieces = len > 0 ? fill->delta.pieces + first : NULL;
     if (is_sorted(pieces, len))
         return 0;
     int rv = grow(&fill->spare, &fill->spare_cap, len);

@@ -72,12 +72,13 @@ enum {
 
 struct delta_choice {
     uint16_t index;
-    bool has_finish;       /* finish_reason is a string that is not empty */
-    bool has_tool_calls;   /* tool_calls is an array that is not empty, or function_call an object */
-    struct range finish;   /* its value, quotes included */
-    struct range role;     /* member span of delta.role when it is a string */
-    struct range logprobs; /* member span of logprobs (and not null), likewise token_ids */
-    struct range token_ids;
+    bool has_finish;     /* finish_reason is a string that is not empty */
+    bool has_tool_calls; /* tool_calls is an array that is not empty, or function_call an object */
+    struct range finish; /* its value, quotes included */
+    struct range role;   /* member span of delta.role when it is a string */
+    /* Member spans of what spells the text out (logprobs, token_ids, token_id; not null), in the order of the payload.
+     * To be taken out all together. */
+    struct range logprobs, token_ids, more_spelled;
 };
 
 struct delta {

@@ -29,10 +29,10 @@ struct member {
     uint8_t arg;
 };
 
-#define MEMBER(name, read, arg)                                                                                        \
-    {                                                                                                                  \
-        {(name), sizeof(name) - 1}, (read), (arg)                                                                      \
-    }
+/* clang-format off */
+#define WORD(word) {(word), sizeof(word) - 1}
+#define MEMBER(name, read, arg) {WORD(name), (read), (arg)}
+/* clang-format on */
 
 static const uint8_t channel_of[DELTA_SOURCES] = {
     [DELTA_CONTENT] = REIN_ANSWER,
@@ -54,8 +54,7 @@ static const uint8_t channel_of[DELTA_SOURCES] = {
     [DELTA_OTHER] = REIN_OTHER,
 };
 
-/* ---- objects ------------------------------------------------------------------------------------------------------
- */
+/* ---- objects --------------------------------------------------------------------------------------------- */
 
 static const struct member *find_member(const struct member *members, size_t len, struct span key)
 {
@@ -111,14 +110,38 @@ static struct place place_of(const struct scope *scope, uint8_t source)
     return place;
 }
 
-/* ---- single values ------------------------------------------------------------------------------------------------
- */
-
 static int read_other(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     return delta_add_all(fill, scope->place);
 }
+
+/* An object, if it is one. */
+static int read_inner(struct delta_fill *fill, struct scope *scope, const struct member *members, size_t len)
+{
+    struct scope object = inner(scope);
+    if (walk_peek(&fill->walk) != '{')
+        return read_other(fill, scope, 0);
+    return read_object(fill, members, len, &object);
+}
+
+/* The elements of an array, if it is one: objects by `read`, with their number; others as whole pieces. */
+static int read_elements(struct delta_fill *fill, struct scope *scope,
+                         int (*read)(struct delta_fill *fill, struct scope *scope, int64_t nth))
+{
+    if (walk_peek(&fill->walk) != '[')
+        return read_other(fill, scope, 0);
+    struct json_list list = {0};
+    int rv;
+    for (int64_t nth = 0; (rv = walk_next(&fill->walk, &list, '[')) > 0; nth++) {
+        rv = walk_peek(&fill->walk) == '{' ? read(fill, scope, nth) : read_other(fill, scope, 0);
+        if (rv != 0)
+            return rv;
+    }
+    return rv;
+}
+
+/* ---- single values --------------------------------------------------------------------------------------- */
 
 static int read_text(struct delta_fill *fill, struct scope *scope, uint8_t source)
 {
@@ -131,10 +154,14 @@ static int read_whole(struct delta_fill *fill, struct scope *scope, uint8_t sour
     return delta_add_all(fill, place_of(scope, source));
 }
 
-/* A string that is no text if it is one of the words that belong there. *value is its inside. */
+/* A string that is no text if it is one of the words that belong there. *value is its inside; at 0 if it is no string.
+ */
 static int read_word(struct delta_fill *fill, struct scope *scope, const struct span *words, size_t len,
                      struct range *value)
 {
+    *value = (struct range){0};
+    if (walk_peek(&fill->walk) != '"')
+        return read_other(fill, scope, 0);
     int rv = walk_string(&fill->walk, value);
     if (rv != 0)
         return rv;
@@ -148,35 +175,34 @@ static int read_word(struct delta_fill *fill, struct scope *scope, const struct 
 
 static int read_object_name(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    static const struct span words[] = {{"chat.completion.chunk", 21}, {"chat.completion", 15}};
+    static const struct span words[] = {WORD("chat.completion.chunk"), WORD("chat.completion")};
     struct range value;
-    if (walk_peek(&fill->walk) != '"')
-        return read_other(fill, scope, arg);
+    (void)arg;
     return read_word(fill, scope, words, COUNT(words), &value);
 }
 
 static int read_role(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    static const struct span words[] = {{"assistant", 9}, {"tool", 4}, {"user", 4}, {"system", 6}, {"developer", 9}};
+    static const struct span words[] = {WORD("assistant"), WORD("tool"), WORD("user"), WORD("system"),
+                                        WORD("developer")};
     struct range value;
-    if (walk_peek(&fill->walk) != '"')
-        return read_other(fill, scope, arg);
+    (void)arg;
     int rv = read_word(fill, scope, words, COUNT(words), &value);
-    if (rv == 0 && scope->choice->role.len == 0)
+    if (rv == 0 && value.at > 0 && scope->choice->role.len == 0)
         scope->choice->role = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
 static int read_finish(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    static const struct span words[] = {
-        {"stop", 4}, {"length", 6}, {"tool_calls", 10}, {"content_filter", 14}, {"function_call", 13}};
+    static const struct span words[] = {WORD("stop"), WORD("length"), WORD("tool_calls"), WORD("content_filter"),
+                                        WORD("function_call")};
     struct range value;
-    if (walk_peek(&fill->walk) != '"')
-        return read_other(fill, scope, arg);
+    (void)arg;
     int rv = read_word(fill, scope, words, COUNT(words), &value);
     scope->choice->has_finish = value.len > 0;
-    scope->choice->finish = (struct range){value.at - 1, value.len + 2};
+    if (value.at > 0)
+        scope->choice->finish = (struct range){value.at - 1, value.len + 2};
     return rv;
 }
 
@@ -198,8 +224,7 @@ static int read_index(struct delta_fill *fill, struct scope *scope, uint8_t arg)
     return rv == 0 && (scope->index < 0 || scope->index > UINT16_MAX) ? REIN_EFORMAT : rv;
 }
 
-/* ---- texts in parts -----------------------------------------------------------------------------------------------
- */
+/* ---- texts in parts -------------------------------------------------------------------------------------- */
 
 static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t source);
 
@@ -211,11 +236,10 @@ static int read_part_text(struct delta_fill *fill, struct scope *scope, uint8_t 
 
 static int read_part_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    static const struct span words[] = {
-        {"thinking", 8}, {"reasoning", 9}, {"text", 4}, {"output_text", 11}, {"refusal", 7}};
+    static const struct span words[] = {WORD("thinking"), WORD("reasoning"), WORD("text"), WORD("output_text"),
+                                        WORD("refusal")};
     struct range value;
-    if (walk_peek(&fill->walk) != '"')
-        return read_other(fill, scope, arg);
+    (void)arg;
     int rv = read_word(fill, scope, words, COUNT(words), &value);
     struct span type = delta_span(fill, value);
     scope->thinking = span_is(type, words[0]) || span_is(type, words[1]);
@@ -271,34 +295,27 @@ static const struct member detail_members[] = {
     MEMBER("summary", read_text, DELTA_DETAILS_SUMMARY),
 };
 
+static int read_detail(struct delta_fill *fill, struct scope *scope, int64_t nth)
+{
+    (void)nth;
+    return read_inner(fill, scope, detail_members, COUNT(detail_members));
+}
+
 static int read_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    if (walk_peek(&fill->walk) != '[')
-        return read_other(fill, scope, arg);
-    struct json_list list = {0};
-    int rv;
-    while ((rv = walk_next(&fill->walk, &list, '[')) > 0) {
-        struct scope detail = inner(scope);
-        rv = walk_peek(&fill->walk) == '{' ? read_object(fill, detail_members, COUNT(detail_members), &detail)
-                                           : read_other(fill, scope, 0);
-        if (rv != 0)
-            return rv;
-    }
-    return rv;
+    (void)arg;
+    return read_elements(fill, scope, read_detail);
 }
 
 static const struct member audio_members[] = {MEMBER("transcript", read_text, DELTA_TRANSCRIPT)};
 
 static int read_audio(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    struct scope audio = inner(scope);
-    if (walk_peek(&fill->walk) != '{')
-        return read_other(fill, scope, arg);
-    return read_object(fill, audio_members, COUNT(audio_members), &audio);
+    (void)arg;
+    return read_inner(fill, scope, audio_members, COUNT(audio_members));
 }
 
-/* ---- tools --------------------------------------------------------------------------------------------------------
- */
+/* ---- tools ----------------------------------------------------------------------------------------------- */
 
 static const struct member function_members[] = {
     MEMBER("name", read_whole, DELTA_TOOL_NAME),
@@ -313,21 +330,17 @@ static const struct member function_call_members[] = {
     MEMBER("arguments", read_text, DELTA_FUNCTION_CALL),
 };
 
-static int read_called(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_called(struct delta_fill *fill, struct scope *scope, uint8_t source)
 {
-    struct scope called = inner(scope);
-    if (walk_peek(&fill->walk) != '{')
-        return read_other(fill, scope, arg);
-    return arg == DELTA_TOOL_INPUT ? read_object(fill, custom_members, COUNT(custom_members), &called)
-                                   : read_object(fill, function_members, COUNT(function_members), &called);
+    return source == DELTA_TOOL_INPUT ? read_inner(fill, scope, custom_members, COUNT(custom_members))
+                                      : read_inner(fill, scope, function_members, COUNT(function_members));
 }
 
 static int read_tool_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    static const struct span words[] = {{"function", 8}, {"custom", 6}};
+    static const struct span words[] = {WORD("function"), WORD("custom")};
     struct range value;
-    if (walk_peek(&fill->walk) != '"')
-        return read_other(fill, scope, arg);
+    (void)arg;
     return read_word(fill, scope, words, COUNT(words), &value);
 }
 
@@ -339,9 +352,10 @@ static const struct member tool_members[] = {
 };
 
 /* One tool call, the array's nth. */
-static int read_tool(struct delta_fill *fill, const struct scope *scope, int64_t nth)
+static int read_tool(struct delta_fill *fill, struct scope *scope, int64_t nth)
 {
     struct scope tool = inner(scope);
+    scope->choice->has_tool_calls = true;
     size_t first = fill->delta.pieces_len;
     int rv = read_object(fill, tool_members, COUNT(tool_members), &tool);
     int64_t index = tool.index >= 0 ? tool.index : nth;
@@ -354,46 +368,45 @@ static int read_tool(struct delta_fill *fill, const struct scope *scope, int64_t
 
 static int read_tools(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    if (walk_peek(&fill->walk) != '[')
-        return read_other(fill, scope, arg);
-    struct json_list list = {0};
-    int rv;
-    for (int64_t nth = 0; (rv = walk_next(&fill->walk, &list, '[')) > 0; nth++) {
-        scope->choice->has_tool_calls = true;
-        rv = walk_peek(&fill->walk) == '{' ? read_tool(fill, scope, nth) : read_other(fill, scope, 0);
-        if (rv != 0)
-            return rv;
-    }
-    return rv;
+    (void)arg;
+    return read_elements(fill, scope, read_tool);
 }
 
 static int read_function_call(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    struct scope called = inner(scope);
-    if (walk_peek(&fill->walk) != '{')
-        return read_other(fill, scope, arg);
-    scope->choice->has_tool_calls = true;
-    return read_object(fill, function_call_members, COUNT(function_call_members), &called);
+    (void)arg;
+    scope->choice->has_tool_calls |= walk_peek(&fill->walk) == '{';
+    return read_inner(fill, scope, function_call_members, COUNT(function_call_members));
 }
 
-/* ---- choices ------------------------------------------------------------------------------------------------------
- */
+/* ---- choices --------------------------------------------------------------------------------------------- */
 
-static int read_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+/* Notes a member that spells the text out. All of them are taken out together; where two share the comma between them,
+ * being the first two of an object, the first one's range stands for both. */
+static void note_spelled(struct delta_fill *fill, const struct scope *scope)
+{
+    struct range range = walk_member_before(&fill->walk, &scope->list);
+    struct range *slots[] = {&scope->choice->logprobs, &scope->choice->token_ids, &scope->choice->more_spelled};
+    for (size_t i = 0; i < COUNT(slots); i++) {
+        if (slots[i]->len == 0) {
+            *slots[i] = range;
+            return;
+        }
+        if (slots[i]->at < range.at && range.at < slots[i]->at + slots[i]->len) {
+            struct range behind = walk_member(&fill->walk, &scope->list);
+            slots[i]->len = behind.at + behind.len - slots[i]->at;
+            return;
+        }
+    }
+}
+
+/* logprobs, token_ids, token_id. */
+static int read_spelled(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     bool is_null = walk_peek(&fill->walk) == 'n';
     int rv = read_other(fill, scope, arg);
     if (rv == 0 && !is_null)
-        scope->choice->logprobs = walk_member(&fill->walk, &scope->list);
-    return rv;
-}
-
-static int read_token_ids(struct delta_fill *fill, struct scope *scope, uint8_t arg)
-{
-    bool is_null = walk_peek(&fill->walk) == 'n';
-    int rv = read_other(fill, scope, arg);
-    if (rv == 0 && !is_null && scope->choice->token_ids.len == 0)
-        scope->choice->token_ids = walk_member(&fill->walk, &scope->list);
+        note_spelled(fill, scope);
     return rv;
 }
 
@@ -410,8 +423,8 @@ static const struct member delta_members[] = {
     MEMBER("thinking", read_texts, DELTA_THINKING),
     MEMBER("thinking_blocks", read_texts, DELTA_THINKING_PART),
     MEMBER("audio", read_audio, 0),
-    MEMBER("token_ids", read_token_ids, 0),
-    MEMBER("token_id", read_token_ids, 0),
+    MEMBER("token_ids", read_spelled, 0),
+    MEMBER("token_id", read_spelled, 0),
     MEMBER("obfuscation", read_whole, DELTA_NOISE),
 };
 
@@ -426,14 +439,14 @@ static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_m
 }
 
 static const struct member choice_members[] = {
-    MEMBER("index", read_index, 0),         MEMBER("delta", read_delta, false),
-    MEMBER("message", read_delta, true),    MEMBER("finish_reason", read_finish, 0),
-    MEMBER("logprobs", read_logprobs, 0),   MEMBER("text", read_text, DELTA_TEXT),
-    MEMBER("token_ids", read_token_ids, 0), MEMBER("obfuscation", read_whole, DELTA_NOISE),
+    MEMBER("index", read_index, 0),       MEMBER("delta", read_delta, false),
+    MEMBER("message", read_delta, true),  MEMBER("finish_reason", read_finish, 0),
+    MEMBER("logprobs", read_spelled, 0),  MEMBER("text", read_text, DELTA_TEXT),
+    MEMBER("token_ids", read_spelled, 0), MEMBER("obfuscation", read_whole, DELTA_NOISE),
 };
 
 /* One choice, the array's nth. */
-static int read_choice(struct delta_fill *fill, const struct scope *scope, int64_t nth)
+static int read_choice(struct delta_fill *fill, struct scope *scope, int64_t nth)
 {
     struct delta *d = &fill->delta;
     if (d->choices_len == DELTA_CHOICES_MAX)
@@ -453,21 +466,12 @@ static int read_choice(struct delta_fill *fill, const struct scope *scope, int64
 
 static int read_choices(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
+    (void)arg;
     fill->delta.has_choices = true;
-    if (walk_peek(&fill->walk) != '[')
-        return read_other(fill, scope, arg);
-    struct json_list list = {0};
-    int rv;
-    for (int64_t nth = 0; (rv = walk_next(&fill->walk, &list, '[')) > 0; nth++) {
-        rv = walk_peek(&fill->walk) == '{' ? read_choice(fill, scope, nth) : read_other(fill, scope, 0);
-        if (rv != 0)
-            return rv;
-    }
-    return rv;
+    return read_elements(fill, scope, read_choice);
 }
 
-/* ---- the event ----------------------------------------------------------------------------------------------------
- */
+/* ---- the event ------------------------------------------------------------------------------------------- */
 
 enum { PROMPT_TOKENS, COMPLETION_TOKENS, REASONING_TOKENS };
 
@@ -484,10 +488,8 @@ static const struct member completion_members[] = {MEMBER("reasoning_tokens", re
 
 static int read_completion_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    struct scope details = inner(scope);
-    if (walk_peek(&fill->walk) != '{')
-        return read_other(fill, scope, arg);
-    return read_object(fill, completion_members, COUNT(completion_members), &details);
+    (void)arg;
+    return read_inner(fill, scope, completion_members, COUNT(completion_members));
 }
 
 static const struct member usage_members[] = {
@@ -499,10 +501,8 @@ static const struct member usage_members[] = {
 
 static int read_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    struct scope usage = inner(scope);
-    if (walk_peek(&fill->walk) != '{')
-        return read_other(fill, scope, arg);
-    return read_object(fill, usage_members, COUNT(usage_members), &usage);
+    (void)arg;
+    return read_inner(fill, scope, usage_members, COUNT(usage_members));
 }
 
 static int read_top_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
@@ -518,10 +518,8 @@ static const struct member groq_members[] = {MEMBER("usage", read_usage, 0)};
 
 static int read_groq(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    struct scope groq = inner(scope);
-    if (walk_peek(&fill->walk) != '{')
-        return read_other(fill, scope, arg);
-    return read_object(fill, groq_members, COUNT(groq_members), &groq);
+    (void)arg;
+    return read_inner(fill, scope, groq_members, COUNT(groq_members));
 }
 
 static int read_error(struct delta_fill *fill, struct scope *scope, uint8_t arg)

@@ -63,17 +63,29 @@ int walk_key(struct json_walk *walk, struct json_list *list, struct range *key)
     return 0;
 }
 
-struct range walk_member(struct json_walk *walk, const struct json_list *list)
+/* Behind the comma that follows, or where the walk stands if none does. */
+static uint32_t behind_comma(const struct json_walk *walk)
 {
-    uint32_t from = list->member, to = walk_offset(walk);
     const char *after = walk->at;
     while (after < walk->end && is_space(*after))
         after++;
-    if (after < walk->end && *after == ',')
-        to = (uint32_t)(after + 1 - walk->start);
-    else if (list->has_comma)
+    bool has_comma = after < walk->end && *after == ',';
+    return (uint32_t)((has_comma ? after + 1 : walk->at) - walk->start);
+}
+
+struct range walk_member(struct json_walk *walk, const struct json_list *list)
+{
+    uint32_t from = list->member, to = behind_comma(walk);
+    if (to == walk_offset(walk) && list->has_comma)
         from = list->comma;
     return (struct range){from, to - from};
+}
+
+struct range walk_member_before(struct json_walk *walk, const struct json_list *list)
+{
+    if (!list->has_comma)
+        return walk_member(walk, list);
+    return (struct range){list->comma, walk_offset(walk) - list->comma};
 }
 
 static inline bool is_hex(char c)

@@ -60,9 +60,10 @@ int walk_next(struct json_walk *walk, struct json_list *list, char open) REIN_MU
 /* Inside an object, after walk_next: the key, and the colon is passed. */
 int walk_key(struct json_walk *walk, struct json_list *list, struct range *key) REIN_MUST_USE;
 
-/* After the member's value: key, colon, value and one adjacent comma (the one behind, or if there is none the one
- * before), so that the object is valid without them. */
+/* After the member's value: key, colon, value and one adjacent comma, so that the object is valid without them. The
+ * comma is the one behind; if there is none, the one before. walk_member_before prefers the one before. */
 struct range walk_member(struct json_walk *walk, const struct json_list *list);
+struct range walk_member_before(struct json_walk *walk, const struct json_list *list);
 
 int walk_string(struct json_walk *walk, struct range *inside) REIN_MUST_USE;
 

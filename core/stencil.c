@@ -9,7 +9,7 @@ enum {
     PIECES_MAX = 20,
     HOLES_MAX = 4,
     CHOICES_MAX = 2,
-    ANCHORS_MAX = PIECES_MAX + 5 + 4 * CHOICES_MAX,
+    ANCHORS_MAX = PIECES_MAX + 4 + 5 * CHOICES_MAX,
 };
 
 /* An offset of the delta that moves with the holes before it. */
@@ -145,7 +145,7 @@ static bool find_anchors(struct stencil *s)
     for (size_t i = 0; i < d->choices_len && rv; i++) {
         struct delta_choice *choice = &d->choices[i];
         rv = add_range(s, &choice->finish) && add_range(s, &choice->role) && add_range(s, &choice->logprobs) &&
-             add_range(s, &choice->token_ids);
+             add_range(s, &choice->token_ids) && add_range(s, &choice->more_spelled);
     }
     return rv;
 }

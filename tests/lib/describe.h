@@ -52,8 +52,9 @@ static inline void describe(struct description *d, struct span payload, const st
         describe_count(d, c->has_tool_calls ? "choice+tools" : "choice", c->index);
         describe_range(d, c->has_finish ? "finish" : "no finish", payload, c->finish);
         describe_range(d, "role", payload, c->role);
-        describe_range(d, "logprobs", payload, c->logprobs);
-        describe_range(d, "token_ids", payload, c->token_ids);
+        describe_range(d, "spelled", payload, c->logprobs);
+        describe_range(d, "spelled", payload, c->token_ids);
+        describe_range(d, "spelled", payload, c->more_spelled);
     }
     if (!delta->has_choices)
         describe_text(d, "no choices", SPAN(""));

@@ -109,10 +109,10 @@ static void test_texts_have_their_places(void **state)
          "0a transcript 0=said\n0o other 0w=a\n0o other 0w=QQ\nchoice=0\n"},
         {"{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"logprobs\":{\"content\":[{\"token\":\"a\"}]},"
          "\"token_ids\":[5]}]}",
-         "0a content 0=a\n0o other 0w=a\nchoice=0\nlogprobs=\"logprobs\":{\"content\":[{\"token\":\"a\"}]},\n"
-         "token_ids=,\"token_ids\":[5]\n"},
+         "0a content 0=a\n0o other 0w=a\nchoice=0\nspelled=,\"logprobs\":{\"content\":[{\"token\":\"a\"}]}\n"
+         "spelled=,\"token_ids\":[5]\n"},
         {"{\"choices\":[{\"delta\":{\"content\":\"a\",\"token_id\":7},\"logprobs\":null,\"token_ids\":null}]}",
-         "0a content 0=a\nchoice=0\ntoken_ids=,\"token_id\":7\n"},
+         "0a content 0=a\nchoice=0\nspelled=,\"token_id\":7\n"},
         {"{\"choices\":[{\"delta\":{\"role\":\"wizard\",\"extra\":{\"note\":\"n\"}},\"finish_reason\":\"odd\"}]}",
          "0o other 0w=wizard\n0o other 0wk=extra\n0o other 0wk=note\n0o other 0w=n\n0o other 0w=odd\nchoice=0\n"
          "finish=\"odd\"\nrole=\"role\":\"wizard\",\n"},
@@ -430,6 +430,65 @@ static void test_seen_pieces_stood_there_before(void **state)
     delta_reader_free(r);
 }
 
+/* ---- what is taken out ---- */
+
+/* Takes the ranges out, which are in order. */
+static size_t take_out(struct span payload, const struct range *ranges, size_t len, char *out)
+{
+    size_t at = 0, to = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (ranges[i].len == 0)
+            continue;
+        assert_true(ranges[i].at >= at);
+        memcpy(out + to, payload.data + at, ranges[i].at - at);
+        to += ranges[i].at - at;
+        at = ranges[i].at + ranges[i].len;
+    }
+    memcpy(out + to, payload.data + at, payload.len - at);
+    return to + payload.len - at;
+}
+
+/* Whatever the order of a choice's members, without those that spell the text out it is valid, and says the rest. */
+static void test_members_can_be_taken_out(void **state)
+{
+    (void)state;
+    static const char *const members[] = {"\"logprobs\":{\"t\":[\"a\"]}", "\"token_ids\" : [1,2]", "\"index\":0",
+                                          "\"delta\":{\"content\":\"x\",\"token_id\":9}", "\"seed\":null"};
+    unsigned seed = 5;
+    for (int round = 0; round < 2000; round++) {
+        char json[512], left[512];
+        size_t len = (size_t)snprintf(json, sizeof(json), "{\"choices\":[{");
+        unsigned used = 0;
+        for (unsigned n = next_random(&seed) % 6; n > 0; n--) {
+            unsigned which = next_random(&seed) % 5;
+            if (used & 1u << which)
+                continue;
+            len += (size_t)snprintf(json + len, sizeof(json) - len, "%s%s", used != 0 ? " , " : " ", members[which]);
+            used |= 1u << which;
+        }
+        len += (size_t)snprintf(json + len, sizeof(json) - len, " }]}");
+        struct delta_reader *r = new_reader();
+        const struct delta *d = NULL;
+        assert_int_equal(delta_read(r, (struct span){json, len}, false, &d), 0);
+        const struct delta_choice *c = &d->choices[0];
+        const struct range spelled[] = {c->logprobs, c->token_ids, c->more_spelled};
+        size_t texts = 0, left_texts = 0;
+        for (size_t i = 0; i < d->pieces_len; i++)
+            texts += !d->pieces[i].place.whole;
+        size_t left_len = take_out((struct span){json, len}, spelled, 3, left);
+        int rv = delta_read(r, (struct span){left, left_len}, false, &d);
+        if (rv != 0)
+            print_message("%s\n%.*s\n", json, (int)left_len, left);
+        assert_int_equal(rv, 0);
+        assert_int_equal(d->choices[0].logprobs.len, 0);
+        for (size_t i = 0; i < d->pieces_len; i++)
+            left_texts += !d->pieces[i].place.whole;
+        assert_int_equal(left_texts, texts);
+        assert_int_equal(d->pieces_len, texts);
+        delta_reader_free(r);
+    }
+}
+
 /* ---- memory -------------------------------------------------------------------------------------------------------
  */
 
@@ -526,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_broken_events),
         cmocka_unit_test(test_stencils_change_nothing),
         cmocka_unit_test(test_seen_pieces_stood_there_before),
+        cmocka_unit_test(test_members_can_be_taken_out),
         cmocka_unit_test(test_each_allocation_may_fail),
         cmocka_unit_test(test_steady_state_allocates_nothing),
     };

@@ -14,23 +14,22 @@ enum { EVENTS = 20000, ROUNDS = 20, EVENT_MAX = 1024 };
 
 struct shape {
     const char *name;
-    const char *format; /* of an event number and a word */
+    const char *event; /* # stands for its number, @ for its word */
 };
 
 #define HEAD "data: {\"id\":\"33aa10bc-0142-486c-8c29-dd8e578f7f20\",\"object\":\"chat.completion.chunk\","
 static const struct shape shapes[] = {
     {"fixed head",
      HEAD "\"created\":1752169304,\"model\":\"some-reasoner\",\"system_fingerprint\":\"fp_0123456789_prod_"
-          "kvcache\",\"choices\":[{\"index\":0,\"delta\":{\"content\":null,\"reasoning_content\":\"%2$s\"},"
+          "kvcache\",\"choices\":[{\"index\":0,\"delta\":{\"content\":null,\"reasoning_content\":\"@\"},"
           "\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"},
-    {"changing number", HEAD "\"created\":%1$d,\"model\":\"some-reasoner\",\"system_fingerprint\":\"fp_0123456789_prod_"
+    {"changing number", HEAD "\"created\":#,\"model\":\"some-reasoner\",\"system_fingerprint\":\"fp_0123456789_prod_"
                              "kvcache\",\"choices\":[{\"index\":0,\"delta\":{\"content\":null,\"reasoning_content\":"
-                             "\"%2$s\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"},
-    {"changing id", "data: {\"id\":\"r-%1$d\",\"choices\":[{\"delta\":{\"content\":\"%2$s\",\"role\":\"assistant\"},"
+                             "\"@\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"},
+    {"changing id", "data: {\"id\":\"r-#\",\"choices\":[{\"delta\":{\"content\":\"@\",\"role\":\"assistant\"},"
                     "\"index\":0}],\"model\":\"m\",\"object\":\"chat.completion.chunk\"}\n\n"},
-    {"two names",
-     HEAD "\"choices\":[{\"index\":0,\"text\":\"%2$s\",\"logprobs\":null,\"finish_reason\":null,\"delta\":{"
-          "\"token_id\":17,\"role\":\"assistant\",\"content\":\"%2$s\"}}],\"model\":\"m\"}\n\n"},
+    {"two names", HEAD "\"choices\":[{\"index\":0,\"text\":\"@\",\"logprobs\":null,\"finish_reason\":null,\"delta\":{"
+                       "\"token_id\":17,\"role\":\"assistant\",\"content\":\"@\"}}],\"model\":\"m\"}\n\n"},
 };
 
 static double now_ns(void)
@@ -40,12 +39,26 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+static size_t make_event(const struct shape *shape, int number, const char *word, char *out)
+{
+    size_t len = 0;
+    for (const char *at = shape->event; *at != '\0'; at++) {
+        if (*at == '#')
+            len += (size_t)sprintf(out + len, "%d", 1700000000 + number);
+        else if (*at == '@')
+            len += (size_t)sprintf(out + len, "%s", word);
+        else
+            out[len++] = *at;
+    }
+    return len;
+}
+
 static size_t make_stream(const struct shape *shape, char *out)
 {
     static const char *const words[] = {" the", " answer", "\\n\\n", ",", " because", " \\\"so\\\"", " of"};
     size_t len = 0;
     for (int i = 0; i < EVENTS; i++)
-        len += (size_t)snprintf(out + len, EVENT_MAX, shape->format, 1700000000 + i, words[i % 7]);
+        len += make_event(shape, i, words[i % 7], out + len);
     return len;
 }
 

@@ -22,10 +22,15 @@ struct list {
     size_t len;
 };
 
+/* What a state knows besides its set: of the place where it was entered, and whether a match ended before its byte. */
+struct tags {
+    bool begins, word_before, before;
+};
+
 /* A state under construction: its set is items[first .. first + len). */
 struct subset {
     size_t first, len;
-    bool word_before, before;
+    struct tags tags;
 };
 
 struct builder {
@@ -126,18 +131,19 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static size_t hash_set(const struct list *list, bool word_before, bool before)
+static size_t hash_set(const struct list *list, struct tags tags)
 {
-    uint64_t h = 0x9E3779B97F4A7C15u + word_before * 2u + before;
+    uint64_t h = 0x9E3779B97F4A7C15u + tags.begins * 4u + tags.word_before * 2u + tags.before;
     for (size_t i = 0; i < list->len; i++)
         h = (h ^ list->items[i]) * 0x100000001B3u + (h >> 29);
     return (size_t)(h ^ h >> 32);
 }
 
-static bool is_subset(const struct builder *b, uint32_t state, const struct list *list, bool word_before, bool before)
+static bool is_subset(const struct builder *b, uint32_t state, const struct list *list, struct tags tags)
 {
     const struct subset *set = &b->subsets[state];
-    return set->len == list->len && set->word_before == word_before && set->before == before &&
+    return set->len == list->len && set->tags.begins == tags.begins && set->tags.word_before == tags.word_before &&
+           set->tags.before == tags.before &&
            memcmp(b->items + set->first, list->items, list->len * sizeof(*list->items)) == 0;
 }
 
@@ -197,12 +203,12 @@ static int grow_slots(struct builder *b)
     for (uint32_t s = 1; s < b->dfa->states_len; s++) {
         const struct subset *set = &b->subsets[s];
         struct list list = {b->items + set->first, set->len};
-        put_slot(b, hash_set(&list, set->word_before, set->before), s);
+        put_slot(b, hash_set(&list, set->tags), s);
     }
     return 0;
 }
 
-static int add_state(struct builder *b, const struct list *list, bool word_before, bool before)
+static int add_state(struct builder *b, const struct list *list, struct tags tags)
 {
     struct dfa *dfa = b->dfa;
     if (dfa->states_len == DFA_STATES_MAX || (size_t)(dfa->states_len + 1) * dfa->classes_len > DFA_TABLE_MAX)
@@ -217,49 +223,52 @@ static int add_state(struct builder *b, const struct list *list, bool word_befor
     uint32_t state = dfa->states_len++;
     if (list->len > 0)
         memcpy(b->items + b->items_len, list->items, list->len * sizeof(*list->items));
-    b->subsets[state] = (struct subset){b->items_len, list->len, word_before, before};
+    b->subsets[state] = (struct subset){b->items_len, list->len, tags};
     b->items_len += list->len;
     memset(dfa->next + (size_t)state * dfa->classes_len, 0, dfa->classes_len * sizeof(*dfa->next));
     bool match = has_match(b, list), at_end = false;
     if (has_assert(b, list) && !match) {
-        resolve(b, state, &(struct place){.next_known = true, .ends = true, .word_before = word_before});
+        resolve(
+            b, state,
+            &(struct place){.begins = tags.begins, .next_known = true, .ends = true, .word_before = tags.word_before});
         at_end = has_match(b, &b->now);
     }
     dfa->states[state] = (struct dfa_state){
-        .flags = (uint8_t)((match ? DFA_MATCH : 0) | (before ? DFA_BEFORE : 0) | (at_end ? DFA_AT_END : 0))};
+        .flags = (uint8_t)((match ? DFA_MATCH : 0) | (tags.before ? DFA_BEFORE : 0) | (at_end ? DFA_AT_END : 0))};
     if (state != DFA_DEAD)
-        put_slot(b, hash_set(list, word_before, before), state);
+        put_slot(b, hash_set(list, tags), state);
     return 0;
 }
 
 /* The state of the set in `list`, made if it is new. */
-static int find_state(struct builder *b, struct list *list, bool word_before, bool before, uint32_t *out)
+static int find_state(struct builder *b, struct list *list, struct tags tags, uint32_t *out)
 {
     *out = DFA_DEAD;
-    if (list->len == 0 && !before)
+    if (list->len == 0 && !tags.before)
         return 0;
     qsort(list->items, list->len, sizeof(*list->items), by_number);
     b->work += list->len;
-    /* Which kind of byte came before matters to assertions only. */
-    word_before = word_before && has_assert(b, list);
-    for (size_t i = hash_set(list, word_before, before);; i++) {
+    /* What came before matters to assertions only. */
+    if (!has_assert(b, list))
+        tags.begins = tags.word_before = false;
+    for (size_t i = hash_set(list, tags);; i++) {
         uint32_t state = b->slots[i & (b->slots_len - 1)];
         if (state == 0)
             break;
-        if (is_subset(b, state, list, word_before, before)) {
+        if (is_subset(b, state, list, tags)) {
             *out = state;
             return 0;
         }
     }
     *out = b->dfa->states_len;
-    return add_state(b, list, word_before, before);
+    return add_state(b, list, tags);
 }
 
 static int follow(struct builder *b, uint32_t state, uint32_t class, uint32_t *out)
 {
     unsigned char c = b->sample[class];
-    struct place here = {
-        .next_known = true, .word_before = b->subsets[state].word_before, .word_after = dfa_is_word(c)};
+    struct tags known = b->subsets[state].tags;
+    struct place here = {known.begins, true, false, known.word_before, dfa_is_word(c)};
     resolve(b, state, &here);
     bool before = !(b->dfa->states[state].flags & DFA_MATCH) && has_match(b, &b->now);
     begin_list(b, &b->after);
@@ -268,7 +277,7 @@ static int follow(struct builder *b, uint32_t state, uint32_t class, uint32_t *o
         if (inst->op == NFA_BYTES && inst->lo <= c && c <= inst->hi)
             add(b, &b->after, inst->out, &(struct place){0});
     }
-    return find_state(b, &b->after, dfa_is_word(c), before, out);
+    return find_state(b, &b->after, (struct tags){.word_before = dfa_is_word(c), .before = before}, out);
 }
 
 /* ---- byte classes ------------------------------------------------------------------------------------------------ */
@@ -298,10 +307,10 @@ static void make_classes(struct builder *b)
 static int make_starts(struct builder *b)
 {
     for (unsigned context = 0; context < DFA_CONTEXTS; context++) {
-        bool word = context == DFA_AFTER_WORD;
+        struct tags tags = {.begins = context == DFA_TEXT_BEGINS, .word_before = context == DFA_AFTER_WORD};
         begin_list(b, &b->after);
-        add(b, &b->after, b->nfa->start, &(struct place){.begins = context == DFA_TEXT_BEGINS});
-        int rv = find_state(b, &b->after, word, false, &b->dfa->start[context]);
+        add(b, &b->after, b->nfa->start, &(struct place){.begins = tags.begins});
+        int rv = find_state(b, &b->after, tags, &b->dfa->start[context]);
         if (rv != 0)
             return rv;
     }
@@ -328,7 +337,7 @@ static bool may_be_empty(struct builder *b)
 static int make_states(struct builder *b)
 {
     struct dfa *dfa = b->dfa;
-    int rv = add_state(b, &b->after, false, false); /* DFA_DEAD: the list is empty */
+    int rv = add_state(b, &b->after, (struct tags){0}); /* DFA_DEAD: the list is empty */
     if (rv == 0)
         rv = make_starts(b);
     for (uint32_t state = 1; state < dfa->states_len && rv == 0; state++)

@@ -106,13 +106,17 @@ static void set_active(struct lane *lane, size_t rule, bool active)
     *word = active ? *word | bit : *word & ~bit;
 }
 
-static int step_actives(struct feed *f, struct lane *lane, const struct step *step)
+typedef int (*track_verb)(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
+                          const struct step *step, struct match_list *out);
+
+/* Does one thing to the tracks of all rules that have runs. */
+static int each_active(struct feed *f, struct lane *lane, const struct step *step, track_verb verb)
 {
     for (size_t w = 0; w < lane->plan->words; w++)
         for (uint64_t left = lane->active[w]; left != 0; left &= left - 1) {
             size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
             struct track *track = &f->m->tracks[rule];
-            int rv = track_step(&f->m->pool, track, &f->m->rules->rules[rule], (uint16_t)rule, step, f->out);
+            int rv = verb(&f->m->pool, track, &f->m->rules->rules[rule], (uint16_t)rule, step, f->out);
             if (rv != 0)
                 return rv;
             if (track->head == 0)
@@ -141,10 +145,10 @@ static int begin_rules(struct feed *f, struct lane *lane, const struct step *ste
 }
 
 /* Takes a lane over one byte of the character [lane->at, end). */
-static int lane_step(struct feed *f, struct lane *lane, unsigned char byte, uint64_t end, int next)
+static int lane_step(struct feed *f, struct lane *lane, unsigned char byte, uint64_t end, bool inside, int next)
 {
-    struct step step = {byte, lane->at, end, lane->before, f->text, f->base};
-    int rv = lane->actives > 0 ? step_actives(f, lane, &step) : 0;
+    struct step step = {byte, lane->at, end, lane->before, inside, f->text, f->base};
+    int rv = lane->actives > 0 ? each_active(f, lane, &step, track_step) : 0;
     if (rv == 0)
         rv = begin_rules(f, lane, &step, next);
     lane->context = dfa_is_word(byte) ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
@@ -166,9 +170,13 @@ static int step_character(struct feed *f, struct lane *lane, char byte, int len,
     size_t folded_len = len > 0 ? fold_codepoint(codepoint, folded) : 1;
     uint64_t end = lane->at + (len > 0 ? (uint64_t)len : 1);
     int rv = 0;
+    if (folded_len == 0 && lane->actives > 0) {
+        struct step step = {.start = lane->at, .end = end, .before = lane->before, .text = f->text, .base = f->base};
+        rv = each_active(f, lane, &step, track_idle);
+    }
     for (size_t i = 0; i < folded_len && rv == 0; i++) {
-        int next = i + 1 < folded_len ? (unsigned char)folded[i + 1] : UNKNOWN;
-        rv = lane_step(f, lane, (unsigned char)folded[i], end, next);
+        bool inside = i + 1 < folded_len;
+        rv = lane_step(f, lane, (unsigned char)folded[i], end, inside, inside ? (unsigned char)folded[i + 1] : UNKNOWN);
     }
     lane->at = end;
     return rv;
@@ -185,7 +193,8 @@ static int advance_folded(struct feed *f, uint64_t end, int next, bool ended)
         unsigned char first = (unsigned char)rest.data[0];
         if (first < 0x80) {
             bool known = rest.len == 1 && next != UNKNOWN && next < 0x80;
-            rv = lane_step(f, lane, fold_ascii(first), lane->at + 1, known ? fold_ascii((unsigned char)next) : UNKNOWN);
+            rv = lane_step(f, lane, fold_ascii(first), lane->at + 1, false,
+                           known ? fold_ascii((unsigned char)next) : UNKNOWN);
             lane->at++;
             continue;
         }
@@ -237,7 +246,7 @@ static int advance(struct feed *f)
     struct lane *raw = &m->lanes[LANE_RAW];
     m->fed++;
     if (raw->plan->words > 0)
-        rv = lane_step(f, raw, byte, m->fed, next);
+        rv = lane_step(f, raw, byte, m->fed, false, next);
     raw->at = m->fed;
     if (rv == 0 && m->lanes[LANE_FOLDED].plan->words > 0)
         rv = advance_folded(f, m->fed, next, false);
@@ -264,21 +273,6 @@ int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t fr
     return rv;
 }
 
-static int end_lane(struct feed *f, struct lane *lane)
-{
-    struct step step = {0, f->m->fed, f->m->fed, lane->before, f->text, f->base};
-    for (size_t w = 0; w < lane->plan->words; w++)
-        for (uint64_t left = lane->active[w]; left != 0; left &= left - 1) {
-            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
-            int rv =
-                track_end(&f->m->pool, &f->m->tracks[rule], &f->m->rules->rules[rule], (uint16_t)rule, &step, f->out);
-            if (rv != 0)
-                return rv;
-            set_active(lane, rule, false);
-        }
-    return 0;
-}
-
 int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match_list *out)
 {
     if (m == NULL)
@@ -286,8 +280,10 @@ int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match
     assert(base <= matcher_keep(m) && base + text.len == m->fed);
     struct feed f = {m, text, base, out};
     int rv = m->lanes[LANE_FOLDED].plan->words > 0 ? advance_folded(&f, m->fed, UNKNOWN, true) : 0;
-    for (size_t i = 0; i < LANES && rv == 0; i++)
-        rv = end_lane(&f, &m->lanes[i]);
+    for (size_t i = 0; i < LANES && rv == 0; i++) {
+        struct step step = {.start = m->fed, .end = m->fed, .before = m->lanes[i].before, .text = text, .base = base};
+        rv = each_active(&f, &m->lanes[i], &step, track_end);
+    }
     return rv;
 }
 

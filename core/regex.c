@@ -136,8 +136,15 @@ static bool add_named_class(uint32_t letter, struct charset *set, int *rv)
     return true;
 }
 
-/* One end of a class's range, or a named class (then *single is set and the code point means nothing). */
-static int64_t parse_class_item(struct parser *p, struct charset *set, bool *named)
+/* A class between its brackets. What stands there by name (\w) is not folded or cased: \W has no letters, although some
+ * of its members look like letters. */
+struct class
+{
+    struct charset listed, named;
+};
+
+/* One end of a class's range, or a named class (then *named is set and the code point means nothing). */
+static int64_t parse_class_item(struct parser *p, struct class *class, bool *named)
 {
     *named = false;
     uint32_t c = take(p);
@@ -151,53 +158,57 @@ static int64_t parse_class_item(struct parser *p, struct charset *set, bool *nam
     uint32_t letter = take(p);
     if (letter == 'b')
         return '\b';
-    *named = add_named_class(letter, set, &rv);
+    *named = add_named_class(letter, &class->named, &rv);
     return *named ? rv : parse_escaped_char(p, letter);
 }
 
-static int64_t parse_class_range(struct parser *p, struct charset *set)
+static int64_t parse_class_range(struct parser *p, struct class *class)
 {
     size_t began = p->at;
     bool named, high_named;
-    int64_t lo = parse_class_item(p, set, &named);
+    int64_t lo = parse_class_item(p, class, &named);
     if (lo < 0 || named)
         return lo < 0 ? lo : 0;
     int64_t hi = lo;
     if (looks_at(p, "-") && p->at + 1 < p->text.len && p->text.data[p->at + 1] != ']') {
         p->at++;
-        hi = parse_class_item(p, set, &high_named);
+        hi = parse_class_item(p, class, &high_named);
         if (hi < 0)
             return hi;
         if (high_named || hi < lo)
             return fail_at(p, began, "a range out of order");
     }
-    return charset_add(set, (uint32_t)lo, (uint32_t)hi);
+    return charset_add(&class->listed, (uint32_t)lo, (uint32_t)hi);
 }
 
-static int64_t fill_class(struct parser *p, struct charset *set)
+/* Leaves the whole class in `listed`. */
+static int64_t fill_class(struct parser *p, struct class *class)
 {
     size_t began = p->at - 1;
     bool negated = skip(p, "^");
     for (bool first = true; first || !skip(p, "]"); first = false) {
         if (is_end(p))
             return fail_at(p, began, "a [ without its ]");
-        int64_t rv = parse_class_range(p, set);
+        int64_t rv = parse_class_range(p, class);
         if (rv < 0)
             return rv;
     }
+    struct charset *set = &class->listed;
     int rv = p->folded ? charset_fold(set) : p->caseless ? charset_add_cases(set) : 0;
+    if (rv == 0)
+        rv = charset_add_set(set, &class->named);
     return rv == 0 && negated ? charset_negate(set) : rv;
 }
 
 static int64_t parse_class(struct parser *p)
 {
-    struct charset set = {0};
-    int64_t rv = fill_class(p, &set);
-    if (rv < 0) {
-        charset_fini(&set);
-        return rv == REIN_ELIMIT ? fail(p, "a class has too many ranges") : rv;
-    }
-    return tree_set(p->re, &set);
+    struct class class = {0};
+    int64_t rv = fill_class(p, &class);
+    charset_fini(&class.named);
+    if (rv == 0)
+        return tree_set(p->re, &class.listed);
+    charset_fini(&class.listed);
+    return rv == REIN_ELIMIT ? fail(p, "a class has too many ranges") : rv;
 }
 
 static int64_t parse_dot(struct parser *p)

@@ -12,6 +12,9 @@
  * zero-width characters strewn in, and an end to it. */
 enum { FOLD_STRETCH = 16, FOLD_FLOOR = 1024 };
 
+/* A folded rule holds that much more: a UTF-8 sequence of which a byte is missing yet. */
+enum { CUT_SHORT = 3 };
+
 int ruleset_new(struct ruleset **out, size_t hold_max_bytes)
 {
     struct ruleset *set = heap_new(1, sizeof(*set));
@@ -73,6 +76,11 @@ static int compile(struct ruleset *set, struct dfa *dfa, const struct rule_spec 
     return rv;
 }
 
+static size_t worst_hold(const struct rule *rule, size_t limit)
+{
+    return !rule->withholds ? 0 : limit + (rule->folded ? CUT_SHORT : 0);
+}
+
 /* The longest match that the rule may have, in original bytes; 0 after a refusal. */
 static size_t decide_limit(struct ruleset *set, const struct rule *rule, size_t wanted)
 {
@@ -83,13 +91,14 @@ static size_t decide_limit(struct ruleset *set, const struct rule *rule, size_t 
     if (rule->folded && wanted == 0) {
         limit = natural > SIZE_MAX / FOLD_STRETCH ? natural : natural * FOLD_STRETCH;
         limit = limit < FOLD_FLOOR ? FOLD_FLOOR : limit;
-        if (limit > set->hold_max && natural <= set->hold_max)
-            limit = set->hold_max;
+        if (rule->withholds && limit + CUT_SHORT > set->hold_max && natural + CUT_SHORT <= set->hold_max)
+            limit = set->hold_max - CUT_SHORT;
     } else if (!rule->folded && (wanted == 0 || wanted > natural))
         limit = natural;
-    if (!rule->withholds || limit <= set->hold_max)
+    size_t worst = worst_hold(rule, limit);
+    if (worst <= set->hold_max)
         return limit;
-    snprintf(set->why, sizeof(set->why), "may hold %zu bytes, but the policy holds at most %zu (hold.max_bytes)", limit,
+    snprintf(set->why, sizeof(set->why), "may hold %zu bytes, but the policy holds at most %zu (hold.max_bytes)", worst,
              set->hold_max);
     return 0;
 }
@@ -176,9 +185,11 @@ size_t ruleset_count(const struct ruleset *set)
 size_t ruleset_worst_hold(const struct ruleset *set, int rule)
 {
     size_t worst = 0;
-    for (size_t i = 0; i < set->len; i++)
-        if (set->rules[i].withholds && (rule < 0 || (size_t)rule == i) && set->rules[i].limit > worst)
-            worst = set->rules[i].limit;
+    for (size_t i = 0; i < set->len; i++) {
+        size_t hold = worst_hold(&set->rules[i], set->rules[i].limit);
+        if ((rule < 0 || (size_t)rule == i) && hold > worst)
+            worst = hold;
+    }
     return worst;
 }
 

@@ -13,7 +13,7 @@ enum run_status {
     RUN_DROPPED, /* out of the order; leaves its group when it comes up there */
 };
 
-enum { FIRST_CAP = 16, CHECKED_MAX = 512, DFA_DIES = 16 };
+enum { FIRST_CAP = 16, CHECKED_MAX = 512, DFA_DIES = 16, NO_WORD = 0 };
 
 /* What all functions below work on. */
 struct at {
@@ -279,11 +279,13 @@ static void expire(struct at *at, struct group *group, uint64_t missing)
     }
 }
 
-/* Bytes of original text that a match still needs at least: a folded character may stand for several folded bytes. */
-static uint64_t missing_bytes(const struct rule *rule, uint32_t state)
+/* Bytes of original text that a match still needs at least: of folded ones, one character can bring many. */
+static uint64_t missing_bytes(const struct at *at, uint32_t state)
 {
-    uint32_t missing = rule->dfa.states[state].missing;
-    return rule->folded && missing > 1 ? 1 : missing;
+    uint32_t missing = at->rule->dfa.states[state].missing;
+    if (!at->rule->folded)
+        return missing;
+    return missing > 0 && !at->step->inside;
 }
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
@@ -382,7 +384,7 @@ static int look_closely(struct at *at, unsigned flags)
     for (uint32_t i = 0; i < track->groups_len; i++) {
         struct group *group = &track->groups[i];
         if (dfa->states[group->state].flags & DFA_LIVE)
-            expire(at, group, missing_bytes(at->rule, group->state));
+            expire(at, group, missing_bytes(at, group->state));
         else
             close_group(at, group);
     }
@@ -404,9 +406,28 @@ int track_step(struct run_pool *pool, struct track *track, const struct rule *ru
     }
     struct at at = {pool, track, rule, number, step, out};
     bool plain = track->groups_len == 1 && !(all & (DFA_MATCH | DFA_BEFORE | DFA_DIES));
-    if (plain && fits(&at, pool->runs[track->head].start, step->end + missing_bytes(rule, track->groups[0].state)))
+    if (plain && fits(&at, pool->runs[track->head].start, step->end + missing_bytes(&at, track->groups[0].state)))
         return 0;
     return look_closely(&at, all);
+}
+
+int track_idle(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
+               const struct step *step, struct match_list *out)
+{
+    struct at at = {pool, track, rule, number, step, out};
+    for (uint32_t i = 0; i < track->groups_len; i++) {
+        struct group *group = &track->groups[i];
+        uint64_t start = pool->runs[group->root].start;
+        bool ends = rule->dfa.states[dfa_next(&rule->dfa, group->state, NO_WORD)].flags & DFA_BEFORE;
+        if (pool->runs[group->root].status == RUN_OPEN && ends && !fits(&at, start, step->end) &&
+            is_real(&at, start, step->before))
+            accept(&at, group->root, step->before);
+    }
+    sweep_groups(&at);
+    for (uint32_t i = 0; i < track->groups_len; i++)
+        expire(&at, &track->groups[i], missing_bytes(&at, track->groups[i].state));
+    sweep_groups(&at);
+    return settle(&at);
 }
 
 int track_begin(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
@@ -418,7 +439,7 @@ int track_begin(struct run_pool *pool, struct track *track, const struct rule *r
     if (step->start < track->taken)
         return 0;
     bool match = (flags & DFA_MATCH) && fits(&at, step->start, step->end) && is_real(&at, step->start, step->end);
-    bool live = (flags & DFA_LIVE) && fits(&at, step->start, step->end + missing_bytes(rule, state));
+    bool live = (flags & DFA_LIVE) && fits(&at, step->start, step->end + missing_bytes(&at, state));
     if (!match && !live)
         return 0;
     int rv = reserve_run(pool);

@@ -47,6 +47,7 @@ struct step {
     unsigned char byte;
     uint64_t start, end; /* of the character that it belongs to, in the original text */
     uint64_t before;     /* where a match ends that ended before it */
+    bool inside;         /* folded bytes of the same character follow */
     struct span text;    /* the window for checks, beginning at `base` */
     uint64_t base;
 };
@@ -60,6 +61,10 @@ int track_step(struct run_pool *pool, struct track *track, const struct rule *ru
 /* Begins a run with this byte, unless it lies in a match of the track. */
 int track_begin(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
                 enum dfa_context context, const struct step *step, struct match_list *out) REIN_MUST_USE;
+/* A character went by that folds to nothing, up to step->end. It is in no rule's way, but it takes room: runs that
+ * have none left close, and what they still waited to see counts as no word character. */
+int track_idle(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
+               const struct step *step, struct match_list *out) REIN_MUST_USE;
 /* The text ended: decides all. */
 int track_end(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
               const struct step *step, struct match_list *out) REIN_MUST_USE;

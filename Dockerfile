@@ -1,7 +1,9 @@
 # The service in an image: built in one stage, run by an unprivileged user in another.
 # SPDX-License-Identifier: Apache-2.0
 #
-#   docker build -t rein . && docker run --network host -v ./config:/etc/rein:ro -v rein-data:/var/lib/rein rein
+#   docker build -t rein . && docker run --network host -v rein-data:/var/lib/rein rein
+#
+# The configuration is the sample of config/, in /etc/rein: mount your own over it, with a store below /var/lib/rein.
 #
 # tests/house/fresh.sh runs these steps in an empty Debian tree; it knows the instructions used here and no others.
 FROM debian:bookworm-slim AS build
@@ -9,7 +11,8 @@ WORKDIR /src
 COPY script script
 RUN script/bootstrap build
 COPY . .
-RUN cmake --preset release && ninja -C build/release rein && DESTDIR=/out cmake --install build/release --prefix /usr
+RUN cmake --preset release -DCMAKE_INSTALL_PREFIX=/usr && ninja -C build/release rein && DESTDIR=/out cmake --install build/release
+RUN sed -i 's,sqlite:rein.db,sqlite:/var/lib/rein/rein.db,' /out/etc/rein/rein.yaml
 
 FROM debian:bookworm-slim
 COPY script/bootstrap /usr/share/rein/script/bootstrap

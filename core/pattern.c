@@ -87,11 +87,11 @@ static bool is_blank(struct span text)
     return true;
 }
 
-static int gather(struct pattern_tracker *p, struct rein_engine *engine, struct span sentence,
-                  struct sentence_facts *facts)
+static int gather(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
+                  struct span sentence, struct sentence_facts *facts)
 {
     struct signal_hit hits[SIGNAL_HITS_MAX];
-    int len = signals_scan(p->signals, engine, sentence, hits);
+    int len = signals_scan(p->signals, engine, channel, sentence, hits);
     for (int i = 0; i < len; i++) {
         facts->classes |= CLASS(hits[i].class);
         if (hits[i].weight > facts->weights[hits[i].class])
@@ -110,7 +110,7 @@ int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum
     facts.number = reasoning ? p->reasoning.sentences++ : p->answer.sentences++;
     if (reasoning && is_recited(p, sentence))
         return 0;
-    int rv = gather(p, engine, sentence, &facts);
+    int rv = gather(p, engine, channel, sentence, &facts);
     if (rv != 0)
         return rv;
     if (reasoning)

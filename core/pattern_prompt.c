@@ -13,7 +13,7 @@ static int add_sentence(struct prompt_risk *risk, const struct signals *signals,
                         struct span sentence)
 {
     struct signal_hit hits[SIGNAL_HITS_MAX];
-    int len = signals_scan(signals, engine, sentence, hits);
+    int len = signals_scan(signals, engine, REIN_PROMPT, sentence, hits);
     for (int i = 0; i < len; i++) {
         int category = signals_entry_category_index(signals, hits[i].entry);
         if (hits[i].class == SIGNAL_PROMPT_HARM) {

@@ -34,6 +34,8 @@ enum signal_class {
 
 const char *signal_class_name(enum signal_class c);
 int signal_class_find(const char *name); /* -1: unknown */
+/* The channel whose sentences the class is looked for in: prompt, reasoning or answer. */
+enum rein_channel signal_class_channel(enum signal_class c);
 
 /* The classes are few enough for a set of 1 << class in an unsigned. */
 
@@ -65,9 +67,9 @@ struct signal_hit {
 };
 enum { SIGNAL_HITS_MAX = 64 };
 
-/* Finds the signals of one text of at most SENTENCE_MAX bytes (more is not looked at). Each entry is reported once.
- * Returns how many were written: the first SIGNAL_HITS_MAX, by the places where they end. */
-int signals_scan(const struct signals *s, struct rein_engine *engine, struct span text,
+/* Finds the channel's signals in one text of at most SENTENCE_MAX bytes (more is not looked at). Each entry is reported
+ * once. Returns how many were written: the first SIGNAL_HITS_MAX, by the places where they end. */
+int signals_scan(const struct signals *s, struct rein_engine *engine, enum rein_channel channel, struct span text,
                  struct signal_hit hits[SIGNAL_HITS_MAX]) REIN_MUST_USE;
 const char *signals_entry_id(const struct signals *s, uint16_t entry);
 const char *signals_entry_category(const struct signals *s, uint16_t entry); /* NULL if none */

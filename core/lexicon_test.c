@@ -11,10 +11,11 @@ struct tester {
 };
 
 /* 1: the entry is found in the sentence, 0: it is not; negative: it could not be looked for. */
-static int finds(struct tester *t, const char *id, const struct rein_node *sentence)
+static int finds(struct tester *t, const char *id, enum signal_class class, const struct rein_node *sentence)
 {
     struct signal_hit hits[SIGNAL_HITS_MAX];
-    int len = signals_scan(t->signals, t->engine, (struct span){sentence->text, sentence->len}, hits);
+    int len = signals_scan(t->signals, t->engine, signal_class_channel(class),
+                           (struct span){sentence->text, sentence->len}, hits);
     for (int i = 0; i < len; i++)
         if (strcmp(signals_entry_id(t->signals, hits[i].entry), id) == 0)
             return 1;
@@ -24,10 +25,11 @@ static int finds(struct tester *t, const char *id, const struct rein_node *sente
 static int test_sentences(struct tester *t, const struct rein_node *entry, const char *key, int wanted)
 {
     const char *id = rein_node_text(entry, "id");
+    int class = signal_class_find(rein_node_text(entry, "class"));
     const struct rein_node *list = rein_node_get(entry, key);
     const struct rein_node *at = list != NULL && list->kind == REIN_NODE_LIST ? list->first : list;
-    for (; at != NULL && id != NULL; at = at->parent == list ? at->next : NULL) {
-        int found = finds(t, id, at);
+    for (; at != NULL && id != NULL && class >= 0; at = at->parent == list ? at->next : NULL) {
+        int found = finds(t, id, (enum signal_class) class, at);
         if (found < 0)
             return found;
         if (found != wanted)

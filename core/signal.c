@@ -23,7 +23,7 @@ struct entry {
 };
 
 /* Each channel has a database of its own, so that a sentence pays only for what can be in it. */
-enum { DATABASES = REIN_ANSWER + 1 };
+#define DATABASES (REIN_ANSWER + 1)
 
 struct signals {
     struct entry *entries;
@@ -367,7 +367,7 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 int signals_scan(const struct signals *s, struct rein_engine *engine, enum rein_channel channel, struct span text,
                  struct signal_hit hits[SIGNAL_HITS_MAX])
 {
-    if (s == NULL || channel >= DATABASES || s->db[channel] == NULL)
+    if (s == NULL || (int)channel >= DATABASES || s->db[channel] == NULL)
         return 0;
     int rv = engine_prepare(engine, s);
     if (rv != 0)
@@ -375,7 +375,9 @@ int signals_scan(const struct signals *s, struct rein_engine *engine, enum rein_
     if (text.len > SENTENCE_MAX)
         text.len = SENTENCE_MAX;
     struct scan scan = {.signals = s, .hits = hits};
-    size_t len = signal_fold(text, engine->folded, sizeof engine->folded);
+    engine->folded[0] = ' ';
+    size_t len = 1 + signal_fold(text, engine->folded + 1, sizeof engine->folded - 2);
+    engine->folded[len++] = ' ';
     hs_error_t found = hs_scan(s->db[channel], engine->folded, (unsigned)len, 0, engine->scratch, on_match, &scan);
     if (found != HS_SUCCESS && found != HS_SCAN_TERMINATED)
         return to_error(found);

@@ -179,11 +179,11 @@ static void test_signals(void **state)
     struct rein_engine *engine;
     struct signal_hit hits[SIGNAL_HITS_MAX];
     assert_int_equal(rein_engine_new(&engine), 0);
-    assert_int_equal(signals_scan(policy->signals, engine, SPAN("But THIS  is illegal!"), hits), 1);
+    assert_int_equal(signals_scan(policy->signals, engine, REIN_REASONING, SPAN("But THIS  is illegal!"), hits), 1);
     assert_int_equal(hits[0].class, SIGNAL_NAMES_HARM);
     assert_string_equal(signals_entry_id(policy->signals, hits[0].entry), "illegal");
-    assert_int_equal(signals_scan(policy->signals, engine, SPAN("It doesn't look legal."), hits), 1);
-    assert_int_equal(signals_scan(policy->signals, engine, SPAN("This is fine."), hits), 0);
+    assert_int_equal(signals_scan(policy->signals, engine, REIN_REASONING, SPAN("It doesn't look legal."), hits), 1);
+    assert_int_equal(signals_scan(policy->signals, engine, REIN_REASONING, SPAN("This is fine."), hits), 0);
     rein_engine_free(engine);
     rein_policy_unref(policy);
 }

@@ -198,6 +198,14 @@ static const struct rein_key policy_keys[] = {
      .fallback = "error",
      .about = "a prompt that is refused gets HTTP 400 with an error object, or a 200 that says the refusal"},
 
+    {.path = "request", .type = REIN_TYPE_MAP, .about = "what requests may ask for"},
+    {.path = "request.allow",
+     .type = REIN_TYPE_TEXTS,
+     .max = 64,
+     .fallback = "[]",
+     .about = "top-level fields that pass though Rein would refuse them, because it does not know them or because they "
+              "can move, hide or prefill the model's text"},
+
     {.path = "hold", .type = REIN_TYPE_MAP, .about = "what may be held back"},
     {.path = "hold.max_bytes",
      .type = REIN_TYPE_INT,

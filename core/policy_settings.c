@@ -85,6 +85,19 @@ static void load_refusal(struct policy_loader *l)
     s->refusal.reply_before_first_byte = rein_node_word(l->root, "refusal.before_first_byte") == 1;
 }
 
+static void load_request(struct policy_loader *l)
+{
+    const struct rein_node *list = rein_node_get(l->root, "request.allow");
+    size_t count = list != NULL && list->kind == REIN_NODE_LIST ? list->count : 0, len = 0;
+    const char **fields = arena_new(&l->policy->arena, count + 1, sizeof(*fields));
+    for (const struct rein_node *at = count > 0 ? list->first : NULL; at != NULL && fields != NULL; at = at->next) {
+        fields[len] = keep(l, at->text);
+        if (fields[len++] == NULL)
+            fields = NULL;
+    }
+    l->policy->settings.allow_fields = fields;
+}
+
 int policy_load_settings(struct policy_loader *l)
 {
     struct rein_policy_settings *s = &l->policy->settings;
@@ -93,9 +106,11 @@ int policy_load_settings(struct policy_loader *l)
     load_steer(l);
     load_limits(l);
     load_refusal(l);
+    load_request(l);
     s->log_text = (enum rein_keep_text)rein_node_word(l->root, "log.text");
     s->name = keep(l, rein_node_text(l->root, "name"));
     bool is_whole = s->name != NULL && s->prefix.template_name != NULL && s->prefix.text != NULL &&
-                    s->steer.corrective != NULL && s->refusal.message != NULL && s->refusal.finish_reason != NULL;
+                    s->steer.corrective != NULL && s->refusal.message != NULL && s->refusal.finish_reason != NULL &&
+                    s->allow_fields != NULL;
     return is_whole ? 0 : REIN_ENOMEM;
 }

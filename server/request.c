@@ -147,19 +147,26 @@ static int check_content(const json_t *content, const char *role, const char *wh
     return 0;
 }
 
+/* What the tables say of fields, and what a policy lets pass all the same. */
+struct accepted {
+    const struct field_table *kind, *common; /* kind: NULL if it has none of its own */
+    const char *const *allow;                /* NULL: none */
+};
+
 /* Refuses what the table refuses and takes out what it drops. `prefix` names the object in errors. */
-static int check_keys(json_t *object, const struct field_table *kind, const struct field_table *common,
-                      const char *prefix, struct request_error *err)
+static int check_keys(json_t *object, struct accepted accepted, const char *prefix, struct request_error *err)
 {
     const char *key;
     json_t *value;
     void *next;
     json_object_foreach_safe(object, next, key, value)
     {
-        const struct field *field = kind != NULL ? field_find(kind, key) : NULL;
+        const struct field *field = accepted.kind != NULL ? field_find(accepted.kind, key) : NULL;
         if (field == NULL)
-            field = field_find(common, key);
+            field = field_find(accepted.common, key);
         if (field == NULL || field->rule == FIELD_DENY) {
+            if (accepted.allow != NULL && is_one_of(key, accepted.allow))
+                continue;
             char param[96];
             snprintf(param, sizeof param, "%s%.60s", prefix, key);
             return reject_field(err, param, field);
@@ -179,7 +186,7 @@ static int check_message(json_t *message, size_t i, struct request_error *err)
         return reject_type(err, param, "an object");
     drop_nulls(message);
     snprintf(prefix, sizeof prefix, "messages[%zu].", i);
-    int rv = check_keys(message, NULL, &fields_message, prefix, err);
+    int rv = check_keys(message, (struct accepted){.common = &fields_message}, prefix, err);
     if (rv < 0)
         return rv;
     const char *role = json_string_value(json_object_get(message, "role"));
@@ -240,7 +247,7 @@ static int check_stream(struct request *r, struct request_error *err)
     static const struct field rows[] = {{"include_obfuscation", FIELD_DROP, NULL}, {"include_usage", FIELD_PASS, NULL}};
     static const struct field_table table = {rows, 2};
     drop_nulls(options);
-    int rv = check_keys(options, NULL, &table, "stream_options.", err);
+    int rv = check_keys(options, (struct accepted){.common = &table}, "stream_options.", err);
     if (rv < 0)
         return rv;
     const json_t *usage = json_object_get(options, "include_usage");
@@ -375,9 +382,10 @@ void request_free(struct request *request)
     free(request);
 }
 
-int request_check_fields(struct request *request, const struct field_table *kind, struct request_error *err)
+int request_check_fields(struct request *request, const struct field_table *kind, const char *const *allow,
+                         struct request_error *err)
 {
-    return check_keys(request->body, kind, &fields_common, "", err);
+    return check_keys(request->body, (struct accepted){kind, &fields_common, allow}, "", err);
 }
 
 json_t *request_upstream_body(const struct request *request)

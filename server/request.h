@@ -38,8 +38,10 @@ int request_parse(struct request **out, struct rein_source body, const struct co
 void request_free(struct request *request);
 
 /* Applies the table of the upstream's kind (NULL: none of its own), then the common one: refuses or drops fields.
- * REIN_EFORMAT with `err` filled. */
-int request_check_fields(struct request *request, const struct field_table *kind,
+ * `allow`: fields that pass though the tables refuse them (NULL-terminated; NULL: none). REIN_EFORMAT with `err`
+ * filled.
+ */
+int request_check_fields(struct request *request, const struct field_table *kind, const char *const *allow,
                          struct request_error *err) REIN_MUST_USE;
 
 /* Gives every text of the request to the trace: all messages, whatever their role, all their parts, tool definitions

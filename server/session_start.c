@@ -68,7 +68,8 @@ static int read_request(struct session *s)
         }
         s->policy = rein_policy_settings(s->route->policy);
         s->backend = backend_find(s->route->upstream->kind);
-        rv = request_check_fields(s->request, s->backend != NULL ? &s->backend->fields : NULL, &err);
+        rv = request_check_fields(s->request, s->backend != NULL ? &s->backend->fields : NULL, s->policy->allow_fields,
+                                  &err);
     }
     if (rv == REIN_EFORMAT)
         session_fail_with(s,

@@ -162,9 +162,10 @@ struct rein_policy_settings {
         const char *finish_reason;
         bool reply_before_first_byte; /* false: HTTP 400 with an error object; true: a 200 that says the refusal */
     } refusal;
-    size_t hold_max_bytes;   /* the longest suffix that a rule may hold */
-    size_t stream_max_bytes; /* held events of one stream, in all */
-    size_t worst_hold;       /* the longest that any withholding rule of this policy really can hold, 0: none */
+    const char *const *allow_fields; /* of requests, beyond what Rein accepts by itself; NULL-terminated */
+    size_t hold_max_bytes;           /* the longest suffix that a rule may hold */
+    size_t stream_max_bytes;         /* held events of one stream, in all */
+    size_t worst_hold;               /* the longest that any withholding rule of this policy really can hold, 0: none */
     enum rein_keep_text log_text;
     bool may_steer; /* some pattern or rule steers */
 };

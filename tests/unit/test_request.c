@@ -14,6 +14,9 @@
 
 static const struct config_limits limits = {.messages = 4, .choices = 2, .tools = 2, .json_depth = 12};
 
+/* What the policy lets pass besides. */
+static const char *const allowed[] = {"vendor_knob", "min_p_override", NULL};
+
 /* What reading the text gives: "" if it is accepted, else "code param". */
 static const char *verdict(const char *text, struct request **out)
 {
@@ -22,7 +25,7 @@ static const char *verdict(const char *text, struct request **out)
     struct request *r = NULL;
     int rv = request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err);
     if (rv == 0)
-        rv = request_check_fields(r, NULL, &err);
+        rv = request_check_fields(r, NULL, allowed, &err);
     snprintf(said, sizeof said, "%s%s%s", rv < 0 ? err.code : "", rv < 0 && *err.param ? " " : "",
              rv < 0 ? err.param : "");
     if (rv == 0 && out != NULL)
@@ -230,9 +233,17 @@ static void test_tables_are_sorted(void **state)
     check_sorted(&backend_openai.fields);
 }
 
+static void test_a_policy_may_allow_fields(void **state)
+{
+    (void)state;
+    assert_string_equal(verdict(with("'vendor_knob':1,'min_p_override':{'a':[]}"), NULL), "");
+    assert_string_equal(verdict(with("'vendor_knob':1,'other_knob':1"), NULL), "unknown_field other_knob");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_policy_may_allow_fields),
         cmocka_unit_test(test_accepts),
         cmocka_unit_test(test_refuses_fields),
         cmocka_unit_test(test_refuses_messages),

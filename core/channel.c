@@ -375,9 +375,21 @@ static size_t decide(struct splitter *s, struct span window, bool final, struct 
     return done;
 }
 
+/* The usual case: in the middle of a channel, and no byte that a tag may begin with. */
+static bool is_plain(const struct splitter *s, struct span text)
+{
+    if (s->tail_len > 0 || text.len == 0 || (s->state != REASONING && s->state != ANSWER))
+        return false;
+    return !may_begin_tag(s, text.data[0]) && text_run(s, text) == text.len;
+}
+
 size_t splitter_feed(struct splitter *s, struct span text, struct part *parts, size_t max)
 {
     assert(text.len <= SPLITTER_SLICE_MAX && max >= SPLITTER_PARTS_MAX);
+    if (is_plain(s, text)) {
+        parts[0] = (struct part){text_kind(s), text.len};
+        return 1;
+    }
     char room[SPLITTER_TAIL_MAX + SPLITTER_SLICE_MAX];
     struct span window = text;
     if (s->tail_len > 0) {

@@ -42,8 +42,8 @@ enum delta_source {
 
 /* Where one piece of text belongs. The same (choice, channel, source, tool) is the same text going on. */
 struct place {
-    uint16_t choice; /* the `index` inside the choice object */
-    uint16_t tool;   /* index of a tool call, else 0 */
+    uint16_t choice; /* the `index` inside the choice object, below DELTA_CHOICES_MAX */
+    uint16_t tool;   /* index of a tool call, below DELTA_TOOLS_MAX, else 0 */
     uint8_t channel; /* enum rein_channel; inline reasoning arrives as REIN_ANSWER and is split later */
     uint8_t source;  /* enum delta_source */
     bool whole;      /* not a stream: each value stands alone (names, error messages, unknown fields) */
@@ -106,7 +106,7 @@ void delta_reader_free(struct delta_reader *r);
 
 /* Reads one payload. `body` is true for a whole (non-streamed) JSON body, in which `message` stands for `delta`.
  * Returns 0 and *out, good until the next call; REIN_EFORMAT if it is no valid JSON object, repeats a key that the
- * dialect knows, is nested too deep or has too many strings; REIN_ENOMEM. */
+ * dialect knows, has an index beyond the ceilings above, is nested too deep or has too many strings; REIN_ENOMEM. */
 int delta_read(struct delta_reader *r, struct span payload, bool body, const struct delta **out) REIN_MUST_USE;
 
 /* Decodes the raw JSON of a string, which delta_read has found valid, into `out` (room for len + 3 bytes). `*half`

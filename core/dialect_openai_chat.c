@@ -221,7 +221,7 @@ static int read_index(struct delta_fill *fill, struct scope *scope, uint8_t arg)
     if (walk_peek(&fill->walk) == 'n')
         return walk_word(&fill->walk);
     int rv = walk_number(&fill->walk, &scope->index);
-    return rv == 0 && (scope->index < 0 || scope->index > UINT16_MAX) ? REIN_EFORMAT : rv;
+    return rv == 0 && scope->index < 0 ? REIN_EFORMAT : rv;
 }
 
 /* ---- texts in parts -------------------------------------------------------------------------------------- */
@@ -456,9 +456,12 @@ static int read_choice(struct delta_fill *fill, struct scope *scope, int64_t nth
     *choice.choice = (struct delta_choice){0};
     size_t first = d->pieces_len;
     int rv = read_object(fill, choice_members, COUNT(choice_members), &choice);
+    int64_t index = choice.index >= 0 ? choice.index : nth;
+    if (rv == 0 && index >= DELTA_CHOICES_MAX)
+        rv = REIN_EFORMAT;
     if (rv != 0)
         return rv;
-    choice.choice->index = (uint16_t)(choice.index >= 0 ? choice.index : nth);
+    choice.choice->index = (uint16_t)index;
     for (size_t i = first; i < d->pieces_len; i++)
         d->pieces[i].place.choice = choice.choice->index;
     return delta_sort(fill, first);

@@ -244,7 +244,8 @@ static void test_refuses_odd_indices(void **state)
 {
     (void)state;
     check_refused("{\"choices\":[{\"index\":-1}]}");
-    check_refused("{\"choices\":[{\"index\":65536}]}");
+    check_refused("{\"choices\":[{\"index\":32}]}");
+    check_refused("{\"choices\":[{\"index\":1e1}]}");
     check_refused("{\"choices\":[{\"index\":1.0}]}");
     check_refused("{\"choices\":[{\"index\":\"0\"}]}");
     check_refused("{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":128}]}}]}");

@@ -43,6 +43,14 @@ static void add_event(struct play *p, json_t *tree)
     json_decref(tree);
 }
 
+static json_int_t count_words(const char *text)
+{
+    json_int_t words = 0;
+    for (; *text != '\0'; text += strspn(text, " \n"), words++)
+        text += strcspn(text, " \n");
+    return words;
+}
+
 static json_t *usage_of(const struct play *p)
 {
     return json_pack("{sisIsI}", "prompt_tokens", 12, "completion_tokens", p->words, "total_tokens", p->words + 12);
@@ -78,7 +86,6 @@ static void add_text(struct play *p, const char *text, bool is_reasoning)
     static const char *const names[] = {"content", "reasoning_content"};
     for (size_t len; *text != '\0'; text += len) {
         len = piece_len(p, text);
-        p->words++;
         for (unsigned i = 0; i < p->choices; i++)
             add_delta(p, i, json_pack("{snss%}", names[!is_reasoning], names[is_reasoning], text, len), NULL);
     }
@@ -109,6 +116,7 @@ static void make_events(struct play *p, const char *reasoning, const char *answe
 {
     for (unsigned i = 0; i < p->choices; i++)
         add_delta(p, i, json_pack("{sssnss}", "role", "assistant", "content", "reasoning_content", ""), NULL);
+    p->words = count_words(reasoning) + count_words(answer);
     add_text(p, reasoning, true);
     add_text(p, answer, false);
     if (*p->scenario->tool_name != '\0')
@@ -132,6 +140,7 @@ static json_t *make_message(const struct play *p, const char *reasoning, const c
 
 static void make_body(struct play *p, const char *reasoning, const char *answer)
 {
+    p->words = count_words(reasoning) + count_words(answer);
     json_t *choices = json_array();
     for (unsigned i = 0; i < p->choices; i++)
         json_array_append_new(choices,

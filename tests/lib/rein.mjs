@@ -38,7 +38,7 @@ routes:
   - { name: default, match: { models: ["m", "m-*", "demo", "demo-*"] }, upstream: up, policy: default }
 policies: policies/
 limits: { ${limits} }
-timeouts: { ${timeouts} }
+timeouts: { ${/drain_ms/.test(timeouts) ? '' : 'drain_ms: 200, '}${timeouts} }
 store: { url: "sqlite:rein.db", ${store} }
 ${more}`;
 }
@@ -114,8 +114,12 @@ export async function startRein(options) {
       cursor = `&cursor=${encodeURIComponent(page.json.next_cursor)}`;
     }
   };
+  // Ends it in the proper way, so that sanitizers get to report, and throws what they said.
   rein.clean = async () => {
-    await rein.stop('SIGKILL');
+    const late = setTimeout(() => rein.child.kill('SIGKILL'), 10000);
+    await rein.stop('SIGTERM');
+    clearTimeout(late);
+    if (/ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:/.test(rein.log)) throw new Error(rein.log);
     if (options.folder === undefined) fs.rmSync(folder, { recursive: true, force: true });
   };
   return rein;

@@ -1,0 +1,89 @@
+// The demo upstream's scenarios under the shipped policy: streamed and not, however the model's text is cut.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { chat, gather } from '../lib/client.mjs';
+import { shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
+import { scenarios } from '../lib/scenarios.mjs';
+
+const STEERED = 1000;
+
+for (const chunk of ['1', 'random', 'whole'])
+  describe(`scenarios, chunk ${chunk}`, { timeout: 120000 }, () => {
+    let demo, rein;
+    before(async () => {
+      demo = await startDemo(['--chunk', chunk]);
+      rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });
+    });
+    after(async () => {
+      await rein?.clean();
+      await demo?.stop();
+    });
+
+    for (const [name, expected] of Object.entries(scenarios))
+      for (const stream of [true, false])
+        test(`${name}, ${stream ? 'streamed' : 'whole'}`, async () => {
+          const answer = await rein.ask({ body: chat(expected.user, { model: 'demo', stream }) });
+          assert.equal(answer.status, 200, answer.text);
+          const message = stream ? undefined : answer.json.choices[0].message;
+          const seen = stream ? gather(answer.text)
+            : { content: message.content ?? '', reasoning: message.reasoning_content ?? '', finish: [answer.json.choices[0].finish_reason] };
+          const row = await rein.row(answer.headers['x-rein-decision']);
+          const found = (row.findings ?? []).map((finding) => finding.id);
+          assert.equal(row.verdict, expected.verdict, JSON.stringify({ found, row }));
+          assert.equal(row.ending, expected.ending);
+          assert.deepEqual(seen.finish, [expected.finish]);
+          if (expected.says) assert.ok(seen.content.includes(expected.says), seen.content);
+          if (expected.thinks && (stream || expected.verdict !== 'refuse')) assert.ok(seen.reasoning.includes(expected.thinks), seen.reasoning);
+          for (const text of expected.never ?? []) assert.ok(!answer.text.includes(text), answer.text);
+          for (const id of expected.findings ?? []) assert.ok(found.includes(id), `${id} is not among ${found}`);
+          assert.equal(row.attempts.length, expected.attempts ?? 1);
+          if (expected.delivery) assert.equal(row.attempts[0].delivery, expected.delivery);
+          if (stream) {
+            assert.equal(seen.roles, 1);
+            assert.equal(seen.ids.size, 1);
+            assert.equal(seen.done, 1);
+            assert.equal(seen.errors.length, 0);
+          }
+        });
+  });
+
+describe('steering', { timeout: 170000 }, () => {
+  test(`${STEERED} steered streams: one id, one role, one end each, nothing of the failed attempt`, async () => {
+    const demo = await startDemo();
+    const rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });
+    const names = ['unaware', 'vacillates'];
+    let started = 0;
+    const run = async () => {
+      while (started < STEERED) {
+        const expected = scenarios[names[started++ % names.length]];
+        const answer = await rein.ask({ body: chat(expected.user, { model: 'demo', stream: true }) });
+        const seen = gather(answer.text);
+        assert.equal(seen.ids.size, 1);
+        assert.equal(seen.roles, 1);
+        assert.equal(seen.done, 1);
+        assert.deepEqual(seen.finish, ['stop']);
+        assert.equal(seen.errors.length, 0);
+        assert.ok(seen.content.startsWith(expected.says), seen.content);
+        for (const text of expected.never) assert.ok(!answer.text.includes(text), answer.text);
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, run));
+    await rein.clean();
+    await demo.stop();
+  });
+
+  test('when attempts run out, the fallback speaks', async () => {
+    const demo = await startDemo();
+    const rein = await startRein({ upstream: demo.url, policy: shippedPolicy().replace('max_attempts: 2', 'max_attempts: 1') });
+    for (const stream of [true, false]) {
+      const answer = await rein.ask({ body: chat(scenarios.unaware.user, { model: 'demo', stream }) });
+      const row = await rein.row(answer.headers['x-rein-decision']);
+      assert.equal(row.ending, 'refused');
+      assert.ok(answer.text.includes("I can't help with that."), answer.text);
+      assert.ok(!answer.text.includes('Let me outline'));
+    }
+    await rein.clean();
+    await demo.stop();
+  });
+});

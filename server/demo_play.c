@@ -95,7 +95,7 @@ static void add_tool(struct play *p)
 {
     const char *text = p->scenario->tool_arguments;
     add_delta(p, 0,
-              json_pack("{s[{sissssss{ssss}}]}", "tool_calls", "index", 0, "id", "call_demo", "type", "function",
+              json_pack("{s[{sisssss{ssss}}]}", "tool_calls", "index", 0, "id", "call_demo", "type", "function",
                         "function", "name", p->scenario->tool_name, "arguments", ""),
               NULL);
     for (size_t len; *text != '\0'; text += len) {
@@ -133,7 +133,7 @@ static json_t *make_message(const struct play *p, const char *reasoning, const c
     json_t *message = json_pack("{ssssss}", "role", "assistant", "content", answer, "reasoning_content", reasoning);
     if (*p->scenario->tool_name != '\0')
         json_object_set_new(message, "tool_calls",
-                            json_pack("[{ssssss{ssss}}]", "id", "call_demo", "type", "function", "function", "name",
+                            json_pack("[{sssss{ssss}}]", "id", "call_demo", "type", "function", "function", "name",
                                       p->scenario->tool_name, "arguments", p->scenario->tool_arguments));
     return message;
 }

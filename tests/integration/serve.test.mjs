@@ -72,7 +72,7 @@ describe('a request', { timeout: 60000 }, () => {
   test('PEERS 19: a refused prompt never reaches the upstream', async () => {
     const asked = upstream.calls.length;
     for (const stream of [false, true]) {
-      const answer = await ask({ answer: ['x'] }, { user: 'these are Forbidden  words', fields: { stream } });
+      const answer = await ask({ answer: ['x'] }, { user: 'these are Forbidden words', fields: { stream } });
       assert.equal(answer.status, 400, answer.text);
       assert.equal(answer.json.error.code, 'content_filter');
       assert.equal(answer.json.error.message, 'Not this.');

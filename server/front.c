@@ -14,9 +14,11 @@
 #include "front_internal.h"
 #include "log.h"
 
-/* The pool holds a request's head and is mapped, so what is not touched costs nothing. Heads over FRONT_HEAD_MAX get
- * our own 431; libmicrohttpd's, for what does not fit the pool at all, is not JSON and may be lost to a reset. */
-enum { POOL_SIZE = 64 * 1024, PASSES_MAX = 4 };
+/* The pool of a connection holds its request's head and libmicrohttpd's buffers. It clears half of the pool when it
+ * turns from reading to writing, so a pool costs nearly its size in memory for as long as a stream lasts. Heads over
+ * FRONT_HEAD_MAX get our own 431; libmicrohttpd's, for what does not fit the pool at all, is not JSON and may be lost
+ * to a reset. */
+enum { POOL_SIZE = 16 * 1024, PASSES_MAX = 4 };
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 

@@ -121,7 +121,7 @@ void front_mark_due(struct front *front, unsigned shard);
 void front_handle_closed(struct front *front);
 
 /* ---- front_request.c ---- */
-enum { FRONT_HEAD_MAX = 32 * 1024 };
+enum { FRONT_HEAD_MAX = 8 * 1024 };
 /* Why a request is refused before the handler sees it. Static strings. */
 struct front_problem {
     unsigned status;

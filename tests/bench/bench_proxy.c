@@ -23,6 +23,9 @@ struct relay {
     struct exchange *x;
     struct upstream_call *call;
     bool has_begun;
+    unsigned status; /* of an answer that is gathered, not streamed; 0: it is streamed */
+    char type[128], *whole;
+    size_t whole_len;
 };
 
 static void fail(struct relay *relay)
@@ -38,14 +41,39 @@ static void on_head(void *ctx, const struct upstream_response *response)
 {
     struct relay *relay = ctx;
     struct front_header headers[] = {{"Content-Type", response->content_type}, {NULL, NULL}};
+    if (strncmp(response->content_type, "text/event-stream", 17) != 0) {
+        relay->status = response->status;
+        snprintf(relay->type, sizeof relay->type, "%s", response->content_type);
+        return;
+    }
     relay->has_begun = true;
     if (exchange_begin(relay->x, response->status, headers) < 0)
+        exchange_abort(relay->x);
+}
+
+static void gather(struct relay *relay, const char *data, size_t len)
+{
+    relay->whole = realloc(relay->whole, relay->whole_len + len);
+    if (!relay->whole)
+        abort();
+    memcpy(relay->whole + relay->whole_len, data, len);
+    relay->whole_len += len;
+}
+
+static void reply_whole(struct relay *relay)
+{
+    struct front_header headers[] = {{"Content-Type", relay->type}, {NULL, NULL}};
+    if (exchange_reply(relay->x, relay->status, headers, relay->whole, relay->whole_len) < 0)
         exchange_abort(relay->x);
 }
 
 static void on_data(void *ctx, const char *data, size_t len)
 {
     struct relay *relay = ctx;
+    if (relay->status) {
+        gather(relay, data, len);
+        return;
+    }
     if (exchange_write(relay->x, data, len) < 0)
         exchange_abort(relay->x);
     if (exchange_pending(relay->x) > 64 * 1024)
@@ -57,7 +85,10 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
     struct relay *relay = ctx;
     relay->call = NULL;
     if (end == UPSTREAM_WHOLE) {
-        exchange_end(relay->x);
+        if (relay->status)
+            reply_whole(relay);
+        else
+            exchange_end(relay->x);
     } else {
         fprintf(stderr, "bench_proxy: %s\n", message);
         fail(relay);
@@ -100,6 +131,7 @@ static void on_closed(void *ctx, struct exchange *x, bool gone)
     struct relay *relay = exchange_user(x);
     if (relay->call)
         upstream_cancel(relay->call);
+    free(relay->whole);
     free(relay);
 }
 

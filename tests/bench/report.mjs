@@ -8,6 +8,7 @@ const titles = {
   direct: 'no proxy',
   nginx: 'nginx',
   haproxy: 'HAProxy',
+  bare: 'bare front and upstream',
   empty: 'Rein, empty policy',
   default: 'Rein, default policy, release: stream',
   sentence: 'Rein, default policy, release: sentence',
@@ -76,7 +77,7 @@ export function judge(results) {
   return { bars: judged, text: lines.length > 2 ? lines.join('\n') + '\n' : '' };
 }
 
-const colours = { direct: '#bbbbbb', nginx: '#4d9a52', haproxy: '#5b8bc9', empty: '#e0b13c', default: '#c9503c', sentence: '#8a5bb0' };
+const colours = { direct: '#bbbbbb', nginx: '#4d9a52', haproxy: '#5b8bc9', bare: '#999966', empty: '#e0b13c', default: '#c9503c', sentence: '#8a5bb0' };
 
 // Bars of CPU per event by scenario and target, one row each.
 export function drawing(results) {

@@ -1,8 +1,8 @@
 // What is measured: the load of each scenario, and the bars that Rein is held to.
 // SPDX-License-Identifier: Apache-2.0
 
-const all = ['direct', 'nginx', 'haproxy', 'empty', 'default', 'sentence'];
-const proxies = ['nginx', 'haproxy', 'empty', 'default'];
+const all = ['direct', 'nginx', 'haproxy', 'bare', 'empty', 'default', 'sentence'];
+const proxies = ['nginx', 'haproxy', 'bare', 'empty', 'default'];
 
 // args: of bench_client. seconds: of one measurement. targets: in the order of the table. memory: streams that the resident
 // memory is divided by.

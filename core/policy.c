@@ -12,7 +12,7 @@ enum { ARENA_MAX = 4 << 20 };
 static void free_policy(struct rein_policy *policy)
 {
     ruleset_free(policy->ruleset);
-    signals_free(policy->signals);
+    policy_signals_unref(policy->shared);
     arena_fini(&policy->arena);
     heap_free(policy);
 }
@@ -80,10 +80,12 @@ static int load(struct policy_loader *l, const struct rein_source *source, const
     return rv == 0 ? policy_load_version(l) : rv;
 }
 
-int rein_policy_load(struct rein_policy **out, const struct rein_source *policy, const struct rein_library *library,
-                     struct rein_problems *problems)
+int rein_policy_load_beside(struct rein_policy **out, const struct rein_source *policy,
+                            const struct rein_library *library, struct rein_policy *const *peers, size_t peers_len,
+                            struct rein_problems *problems)
 {
-    struct policy_loader l = {.policy = heap_new(1, sizeof(*l.policy)), .problems = problems};
+    struct policy_loader l = {
+        .policy = heap_new(1, sizeof(*l.policy)), .problems = problems, .peers = peers, .peers_len = peers_len};
     if (l.policy == NULL)
         return REIN_ENOMEM;
     atomic_init(&l.policy->refs, 1);
@@ -96,4 +98,10 @@ int rein_policy_load(struct rein_policy **out, const struct rein_source *policy,
     else
         free_policy(l.policy);
     return rv;
+}
+
+int rein_policy_load(struct rein_policy **out, const struct rein_source *policy, const struct rein_library *library,
+                     struct rein_problems *problems)
+{
+    return rein_policy_load_beside(out, policy, library, NULL, 0, problems);
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "arena.h"
+#include "digest.h"
 #include "matcher.h"
 #include "pattern.h"
 #include "rein/rein.h"
@@ -26,6 +27,13 @@ struct policy_pattern {
     double threshold;
 };
 
+/* Compiled signals, shared by policies that name the same lexicons. */
+struct policy_signals {
+    atomic_uint refs;
+    struct signals *set;
+    char digest[DIGEST_HEX]; /* of the lexicons */
+};
+
 struct rein_policy {
     atomic_uint refs;
     struct rein_policy_settings settings;
@@ -34,8 +42,9 @@ struct rein_policy {
     struct ruleset *ruleset;
     struct policy_pattern patterns[REIN_PATTERNS];
     struct pattern_settings pattern_settings;
-    struct signals *signals;
-    struct arena arena; /* owns the strings */
+    struct policy_signals *shared;
+    struct signals *signals; /* shared->set */
+    struct arena arena;      /* owns the strings */
 };
 
 #endif

@@ -2,8 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "heap.h"
 #include "lexicon.h"
 #include "policy_load.h"
+
+enum { CANON_MAX = 32 << 20 };
 
 /* Patterns read signals, and so does the choice of prompts that get a prefix. */
 static bool wants_signals(const struct policy_loader *l)
@@ -63,17 +66,75 @@ static int add_lexicons(struct policy_loader *l)
     }
 }
 
-int policy_load_signals(struct policy_loader *l)
+/* ---- sharing ---- */
+
+void policy_signals_unref(struct policy_signals *shared)
+{
+    if (shared == NULL || atomic_fetch_sub_explicit(&shared->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    signals_free(shared->set);
+    heap_free(shared);
+}
+
+static int digest_lexicons(struct policy_loader *l, char digest[DIGEST_HEX])
+{
+    const char *name;
+    const struct rein_node *lexicon;
+    struct bytes canon;
+    int rv = 0;
+    bytes_init(&canon, CANON_MAX);
+    for (size_t i = 0; rv == 0 && (lexicon = policy_lexicon_at(l, i, &name)) != NULL; i++)
+        rv = doc_canon(lexicon, &canon);
+    if (rv == 0)
+        digest_hex(bytes_span(&canon), digest);
+    bytes_fini(&canon);
+    return rv;
+}
+
+static struct policy_signals *find_shared(const struct policy_loader *l, const char *digest)
+{
+    for (size_t i = 0; i < l->peers_len; i++) {
+        struct policy_signals *shared = l->peers[i]->shared;
+        if (strcmp(shared->digest, digest) == 0) {
+            atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
+            return shared;
+        }
+    }
+    return NULL;
+}
+
+/* ---- loading ---- */
+
+static int compile(struct policy_loader *l)
 {
     size_t before = rein_problems_said(l->problems), bad = 0;
     const char *why = "";
-    int rv = signals_new(&l->policy->signals);
-    if (rv == 0)
-        rv = add_lexicons(l);
+    int rv = add_lexicons(l);
     if (rv != 0 || rein_problems_said(l->problems) != before)
         return rv; /* the numbers of the entries would not be right */
     rv = signals_finish(l->policy->signals, &bad, &why);
     if (rv == REIN_EPOLICY)
         blame(l, bad, why);
     return rv == REIN_EPOLICY ? 0 : rv;
+}
+
+int policy_load_signals(struct policy_loader *l)
+{
+    char digest[DIGEST_HEX];
+    int rv = digest_lexicons(l, digest);
+    if (rv != 0)
+        return rv;
+    struct policy_signals *shared = find_shared(l, digest);
+    bool is_new = shared == NULL;
+    if (is_new) {
+        shared = heap_new(1, sizeof(*shared));
+        if (shared == NULL)
+            return REIN_ENOMEM;
+        atomic_init(&shared->refs, 1);
+        memcpy(shared->digest, digest, sizeof(digest));
+        rv = signals_new(&shared->set);
+    }
+    l->policy->shared = shared;
+    l->policy->signals = shared->set;
+    return rv == 0 && is_new ? compile(l) : rv;
 }

@@ -10,26 +10,28 @@
 #include "cli.h"
 #include "config.h"
 #include "config_schema.h"
+#include "demo_script.h"
 #include "files.h"
 #include "keys.h"
 #include "library.h"
 #include "rein/doc.h"
 
-enum { FOLDERS_DEEP_MAX = 8 };
+enum { FOLDERS_DEEP_MAX = 8, SCHEMAS = 6 };
 
 struct check {
     const char *templates, *lexicons; /* folders; NULL: beside the policy's folder */
     struct rein_problems *problems;
 };
 
-static void list_schemas(const struct rein_schema *schemas[6])
+static void list_schemas(const struct rein_schema *schemas[SCHEMAS + 1])
 {
     schemas[0] = config_schema();
     schemas[1] = rein_schema_policy();
     schemas[2] = rein_schema_template();
     schemas[3] = rein_schema_lexicon();
     schemas[4] = keys_schema();
-    schemas[5] = NULL;
+    schemas[5] = &demo_schema;
+    schemas[6] = NULL;
 }
 
 /* ---- one file ---- */
@@ -104,6 +106,17 @@ static int check_keys(struct check *c, const char *path)
     return rv;
 }
 
+static int check_script(struct check *c, const struct rein_source *source)
+{
+    struct demo_script *script;
+    int rv = demo_script_read(&script, source, c->problems);
+    if (rv == 0) {
+        printf("%s: demo script, %zu scenarios\n", source->name, demo_script_len(script));
+        demo_script_free(script);
+    }
+    return rv;
+}
+
 static int check_other(struct check *c, const struct rein_source *source, const struct rein_schema *schema)
 {
     int rv = rein_library_check(source, schema, c->problems);
@@ -114,7 +127,7 @@ static int check_other(struct check *c, const struct rein_source *source, const 
 
 static int guess(const struct rein_source *source, struct rein_problems *problems, const struct rein_schema **schema)
 {
-    const struct rein_schema *schemas[6];
+    const struct rein_schema *schemas[SCHEMAS + 1];
     struct rein_doc *doc;
     list_schemas(schemas);
     int rv = rein_doc_read(&doc, source, problems);
@@ -123,7 +136,7 @@ static int guess(const struct rein_source *source, struct rein_problems *problem
     *schema = rein_doc_guess(doc, schemas);
     if (*schema == NULL) {
         rein_problems_add(problems, source->name, 0, 0, "",
-                          "is neither a config nor a policy, template, lexicon or keys file");
+                          "is neither a config nor a policy, template, lexicon, keys file or demo script");
         rv = REIN_EPOLICY;
     }
     rein_doc_free(doc);
@@ -142,6 +155,8 @@ static int check_source(struct check *c, const struct rein_source *source)
         return check_policy(c, source);
     if (schema == keys_schema())
         return check_keys(c, source->name);
+    if (schema == &demo_schema)
+        return check_script(c, source);
     return check_other(c, source, schema);
 }
 
@@ -188,7 +203,7 @@ static int check_path(struct check *c, const char *path, unsigned depth)
 
 static int print_schema(const char *name, int (*print)(const struct rein_schema *, char **))
 {
-    const struct rein_schema *schemas[6];
+    const struct rein_schema *schemas[SCHEMAS + 1];
     list_schemas(schemas);
     for (size_t i = 0; schemas[i] != NULL; i++) {
         char *text;
@@ -201,7 +216,8 @@ static int print_schema(const char *name, int (*print)(const struct rein_schema 
         rein_text_free(text);
         return CLI_OK;
     }
-    return cli_usage(&cli_check, "there is no schema `%s`; there are config, policy, template, lexicon and keys", name);
+    return cli_usage(&cli_check, "there is no schema `%s`; there are config, policy, template, lexicon, keys and demo",
+                     name);
 }
 
 static int check_all(struct check *c, int argc, char **argv)
@@ -259,7 +275,7 @@ const struct cli_command cli_check = {
     "\n"
     "  --templates DIR   the templates that policies refer to\n"
     "  --lexicons DIR    the lexicons that policies refer to\n"
-    "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon or keys\n"
+    "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, keys or demo\n"
     "  --reference NAME  print the reference page, in Markdown\n"
     "\n"
     "Good files are listed on stdout; errors come on stderr, one a line, as file:line:column: key: message.\n"

@@ -159,8 +159,11 @@ static int read_text(struct config_reader *r, const char *text, size_t len)
     return rv == 0 && rein_problems_said(r->problems) != before ? REIN_EPOLICY : rv;
 }
 
-static int load(struct config **out, const char *path, bool with_secrets, struct rein_problems *problems)
+/* `given` says what to read with; the rest of it is filled here. */
+static int load(struct config **out, struct config_reader given)
 {
+    const char *path = given.path;
+    struct rein_problems *problems = given.problems;
     char *text;
     size_t len;
     int rv = files_read(&text, &len, path, REIN_DOC_BYTES_MAX);
@@ -168,8 +171,8 @@ static int load(struct config **out, const char *path, bool with_secrets, struct
         rein_problems_add(problems, path, 0, 0, "", "cannot be read: %s", strerror(-rv));
         return rv == -ENOMEM ? REIN_ENOMEM : REIN_EPOLICY;
     }
-    struct config_reader r = {
-        .config = calloc(1, sizeof(*r.config)), .path = path, .problems = problems, .with_secrets = with_secrets};
+    struct config_reader r = given;
+    r.config = calloc(1, sizeof(*r.config));
     if (r.config != NULL)
         atomic_init(&r.config->refs, 1);
     rv = r.config != NULL ? read_text(&r, text, len) : REIN_ENOMEM;
@@ -183,10 +186,16 @@ static int load(struct config **out, const char *path, bool with_secrets, struct
 
 int config_load(struct config **out, const char *path, struct rein_problems *problems)
 {
-    return load(out, path, true, problems);
+    return config_reload(out, path, NULL, problems);
+}
+
+int config_reload(struct config **out, const char *path, const struct config *previous, struct rein_problems *problems)
+{
+    return load(out,
+                (struct config_reader){.path = path, .problems = problems, .previous = previous, .with_secrets = true});
 }
 
 int config_load_without_secrets(struct config **out, const char *path, struct rein_problems *problems)
 {
-    return load(out, path, false, problems);
+    return load(out, (struct config_reader){.path = path, .problems = problems});
 }

@@ -68,7 +68,10 @@ struct config {
 /* Reads the file and all policies, templates, lexicons and keys it refers to. On REIN_EPOLICY all errors are in
  * `problems`. Returns owned (one reference). Main thread. */
 int config_load(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
-/* The same, but files and variables that hold secrets need not be there. */
+/* The same, and what `previous` (NULL: none) has compiled already is taken over where it has not changed. */
+int config_reload(struct config **out, const char *path, const struct config *previous,
+                  struct rein_problems *problems) REIN_MUST_USE;
+/* As config_load, but files and variables that hold secrets need not be there. */
 int config_load_without_secrets(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
 struct config *config_ref(struct config *config); /* any thread */
 void config_unref(struct config *config);         /* any thread; NULL is fine */

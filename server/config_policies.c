@@ -24,17 +24,32 @@ static void check_twin(struct config_reader *r, const struct rein_source *source
             rein_problems_add(r->problems, source->name, 0, 0, "name", "another policy is called `%s` too", name);
 }
 
-static int load_all(struct config_reader *r, const struct library_folder *policies, const struct rein_library *library)
+/* The policies whose signals may be shared: those of the config before and those that were just loaded. */
+struct peers {
+    struct rein_policy **policies;
+    size_t len;
+};
+
+static int list_peers(struct config_reader *r, size_t more, struct peers *peers)
+{
+    size_t before = r->previous != NULL ? r->previous->policies_len : 0;
+    peers->policies = calloc(before + more, sizeof(*peers->policies));
+    if (peers->policies == NULL)
+        return REIN_ENOMEM;
+    for (size_t i = 0; i < before; i++)
+        peers->policies[i] = r->previous->policies[i];
+    peers->len = before;
+    return 0;
+}
+
+static int load_each(struct config_reader *r, const struct library_folder *policies, const struct rein_library *library,
+                     struct peers *peers)
 {
     struct config *c = r->config;
-    if (policies->len == 0)
-        return 0;
-    c->policies = calloc(policies->len, sizeof(struct rein_policy *));
-    if (c->policies == NULL)
-        return REIN_ENOMEM;
     for (size_t i = 0; i < policies->len; i++) {
         struct rein_policy *policy;
-        int rv = rein_policy_load(&policy, &policies->sources[i], library, r->problems);
+        int rv =
+            rein_policy_load_beside(&policy, &policies->sources[i], library, peers->policies, peers->len, r->problems);
         if (rv == REIN_EPOLICY) {
             r->policies_failed = true;
             continue;
@@ -43,8 +58,22 @@ static int load_all(struct config_reader *r, const struct library_folder *polici
             return rv;
         check_twin(r, &policies->sources[i], rein_policy_settings(policy)->name);
         c->policies[c->policies_len++] = policy;
+        peers->policies[peers->len++] = policy;
     }
     return 0;
+}
+
+static int load_all(struct config_reader *r, const struct library_folder *policies, const struct rein_library *library)
+{
+    struct peers peers;
+    if (policies->len == 0)
+        return 0;
+    r->config->policies = calloc(policies->len, sizeof(struct rein_policy *));
+    if (r->config->policies == NULL || list_peers(r, policies->len, &peers) != 0)
+        return REIN_ENOMEM;
+    int rv = load_each(r, policies, library, &peers);
+    free(peers.policies);
+    return rv;
 }
 
 int config_read_policies(struct config_reader *r)

@@ -13,8 +13,9 @@ struct config_reader {
     const char *path;
     const struct rein_node *root;
     struct rein_problems *problems;
-    bool policies_failed; /* some policy has errors: one that is not there may be that one */
-    bool with_secrets;    /* files and variables that hold secrets have to be there */
+    const struct config *previous; /* NULL: none */
+    bool policies_failed;          /* some policy has errors: one that is not there may be that one */
+    bool with_secrets;             /* files and variables that hold secrets have to be there */
 };
 
 int config_read_listeners(struct config_reader *r) REIN_MUST_USE; /* config_listen.c */

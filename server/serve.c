@@ -31,12 +31,12 @@ struct service {
 
 /* ---- config ---- */
 
-static int load(struct config **out, const char *path)
+static int load(struct config **out, const char *path, const struct config *previous)
 {
     struct rein_problems *problems;
     if (rein_problems_new(&problems) < 0)
         return REIN_ENOMEM;
-    int rv = config_load(out, path, problems);
+    int rv = config_reload(out, path, previous, problems);
     if (rv < 0) {
         cli_print_problems(problems);
         if (rein_problems_count(problems) == 0)
@@ -54,7 +54,7 @@ static bool is_same_listener(const struct config_listener *a, const struct confi
 static void reload(struct service *service)
 {
     struct config *config;
-    if (load(&config, service->path) < 0) {
+    if (load(&config, service->path, service->config) < 0) {
         log_error("serve", "the config was not reloaded: it has errors; the last good one stays");
         return;
     }
@@ -168,7 +168,7 @@ static int run(int argc, char **argv)
     }
     if (service.path == NULL)
         return cli_usage(&cli_serve, "the config is missing");
-    if (load(&service.config, service.path) < 0)
+    if (load(&service.config, service.path, NULL) < 0)
         return CLI_CONFIG;
     if (start(&service) < 0)
         return CLI_FAILED;

@@ -176,6 +176,11 @@ struct rein_policy;
  * any error. Returns owned (one reference). */
 REIN_API REIN_MUST_USE int rein_policy_load(struct rein_policy **out, const struct rein_source *policy,
                                             const struct rein_library *library, struct rein_problems *problems);
+/* The same beside policies that are loaded already (borrowed during the call): signals of the same lexicons are shared
+ * with them, for to compile them takes seconds. */
+REIN_API REIN_MUST_USE int rein_policy_load_beside(struct rein_policy **out, const struct rein_source *policy,
+                                                   const struct rein_library *library, struct rein_policy *const *peers,
+                                                   size_t peers_len, struct rein_problems *problems);
 REIN_API struct rein_policy *rein_policy_ref(struct rein_policy *policy); /* any thread */
 REIN_API void rein_policy_unref(struct rein_policy *policy);              /* any thread; NULL is fine */
 REIN_API const struct rein_policy_settings *rein_policy_settings(const struct rein_policy *policy);

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "config_schema.h"
+#include "demo_script.h"
 #include "files.h"
 #include "rein/doc.h"
 
@@ -42,6 +43,7 @@ static void test_pages(void **state)
     check_page(rein_schema_template());
     check_page(rein_schema_lexicon());
     check_page(keys_schema());
+    check_page(&demo_schema);
 }
 
 static void test_json_schema(void **state)
@@ -68,8 +70,8 @@ static void test_json_schema(void **state)
 static void test_tables_are_in_order(void **state)
 {
     (void)state;
-    const struct rein_schema *const schemas[] = {config_schema(), rein_schema_policy(), rein_schema_template(),
-                                                 rein_schema_lexicon(), keys_schema()};
+    const struct rein_schema *const schemas[] = {config_schema(),       rein_schema_policy(), rein_schema_template(),
+                                                 rein_schema_lexicon(), keys_schema(),        &demo_schema};
     for (size_t s = 0; s < sizeof(schemas) / sizeof(*schemas); s++) {
         const struct rein_key *keys = schemas[s]->keys;
         for (const struct rein_key *row = keys; row->path != NULL; row++) {

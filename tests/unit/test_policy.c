@@ -29,7 +29,7 @@ static const char lexicon_text[] = "version: 1\n"
                                    "    match: [this is illegal]\n";
 
 /* A library of a few documents; fails the test with the problems if the policy does not load. */
-static struct rein_policy *load_with(const char *policy_text, const char *lexicon)
+static struct rein_policy *load_beside(const char *policy_text, const char *lexicon, struct rein_policy *peer)
 {
     struct rein_source templates[] = {
         source("checklist.yaml", "version: 1\nname: checklist\nkind: prefix\ntext: I look first.\n"),
@@ -40,13 +40,18 @@ static struct rein_policy *load_with(const char *policy_text, const char *lexico
     struct rein_problems *problems;
     struct rein_policy *loaded = NULL;
     assert_int_equal(rein_problems_new(&problems), 0);
-    int rv = rein_policy_load(&loaded, &policy, &library, problems);
+    int rv = rein_policy_load_beside(&loaded, &policy, &library, &peer, peer != NULL, problems);
     for (size_t i = 0; i < rein_problems_count(problems); i++)
         print_error("%u: %s: %s\n", rein_problems_at(problems, i)->line, rein_problems_at(problems, i)->key,
                     rein_problems_at(problems, i)->message);
     rein_problems_free(problems);
     assert_int_equal(rv, 0);
     return loaded;
+}
+
+static struct rein_policy *load_with(const char *policy_text, const char *lexicon)
+{
+    return load_beside(policy_text, lexicon, NULL);
 }
 
 static struct rein_policy *load(const char *policy_text)
@@ -224,6 +229,31 @@ static void test_versions(void **state)
     assert_string_not_equal(version, other);
 }
 
+static void test_signals_are_shared(void **state)
+{
+    (void)state;
+    static const char text[] = "version: 1\nname: p\nlexicons: [english]\n";
+    char changed[1000];
+    snprintf(changed, sizeof(changed), "%s    weight: 2\n", lexicon_text);
+    struct rein_policy *first = load(text);
+    struct rein_policy *second = load_beside(text, lexicon_text, first);
+    struct rein_policy *other = load_beside(text, changed, first);
+    struct rein_policy *none = load_beside("version: 1\nname: p\n", lexicon_text, first);
+    assert_ptr_equal(second->signals, first->signals);
+    assert_ptr_not_equal(other->signals, first->signals);
+    assert_ptr_not_equal(none->signals, first->signals);
+    rein_policy_unref(first);
+    struct rein_engine *engine;
+    struct signal_hit hits[SIGNAL_HITS_MAX];
+    assert_int_equal(rein_engine_new(&engine), 0);
+    assert_int_equal(signals_scan(second->signals, engine, REIN_REASONING, SPAN("this is illegal"), hits),
+                     1); /* outlives the first policy */
+    rein_engine_free(engine);
+    rein_policy_unref(second);
+    rein_policy_unref(other);
+    rein_policy_unref(none);
+}
+
 static void test_references_are_counted(void **state)
 {
     (void)state;
@@ -256,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_signals_are_shared),
         cmocka_unit_test(test_references_are_counted),
         cmocka_unit_test(test_classes_are_those_of_signals),
     };

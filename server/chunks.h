@@ -15,7 +15,7 @@
 
 #include "rein/rein.h"
 
-enum { CHUNK_BLOCK = 4096, CHUNK_BLOCKS_KEPT = 256 };
+enum { CHUNK_BLOCK = 4096, CHUNK_BLOCKS_KEPT = 1024 };
 
 /* Blocks that no writer uses at the moment. Zeroed is empty. */
 struct chunk_store {

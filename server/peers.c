@@ -24,8 +24,13 @@ struct peer_key peer_key_of(const struct sockaddr *address)
         memcpy(key.bytes, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
         key.bytes[15] = 4; /* never equal to a /64, whose second half is zero */
     } else if (address->sa_family == AF_INET6) {
-        const uint8_t *ip = ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr;
-        memcpy(key.bytes, ip, 8);
+        const struct in6_addr *ip = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(ip)) {
+            memcpy(key.bytes, ip->s6_addr + 12, 4);
+            key.bytes[15] = 4;
+        } else {
+            memcpy(key.bytes, ip->s6_addr, 8);
+        }
     }
     return key;
 }

@@ -29,7 +29,7 @@ static const char *why_no_root(const char *url, size_t *len)
     if (memchr(host, '/', host_len) != NULL)
         return "is the server's root, without a path: that belongs into path_prefix";
     for (size_t i = 0; i < host_len; i++)
-        if ((unsigned char)host[i] <= ' ' || host[i] == '\\' || (unsigned char)host[i] >= 0x7f)
+        if ((unsigned char)host[i] <= ' ' || strchr("\"$<>\\^`{|}", host[i]) != NULL || (unsigned char)host[i] >= 0x7f)
             return "holds a character that no URL has";
     return NULL;
 }

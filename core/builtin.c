@@ -57,6 +57,8 @@ static bool is_iban(struct span match)
     for (size_t i = 0; i < match.len && len < sizeof(compact); i++)
         if (match.data[i] != ' ')
             compact[len++] = match.data[i];
+    for (size_t i = 0; i < len; i++)
+        compact[i] = compact[i] >= 'a' && compact[i] <= 'z' ? (char)(compact[i] - 'a' + 'A') : compact[i];
     unsigned wanted = len >= 15 ? iban_length(compact) : 0;
     if (len < 15 || len > 34 || (wanted != 0 && wanted != len))
         return false;
@@ -71,7 +73,9 @@ static bool is_iban(struct span match)
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-#define SPACES "(?:\\s|\\\\[nr])*" /* line ends may be spelled out, as in JSON inside a string */
+/* Line ends may be spelled out, as in JSON inside a string. */
+#define LINE_END "(?:\\n|\\\\[nr])"
+#define SPACES "(?:\\s|\\\\[nr])*"
 #define BASE64 "[A-Za-z0-9+/=]"
 #define KEY_NAME "[A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 
@@ -81,10 +85,10 @@ static const struct builtin builtins[] = {
     {"iban", "\\b[A-Z]{2}\\d\\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\\b", is_iban, 0},
     {"email", "\\b[A-Za-z0-9_][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\\.)+[A-Za-z]{2,24}\\b", NULL, 254},
     {"jwt", "\\beyJ[A-Za-z0-9_-]{6,}\\.eyJ[A-Za-z0-9_-]{6,}\\.[A-Za-z0-9_-]{10,}", NULL, 4096},
-    /* The header alone is a match; its body and end belong to it as far as they are there. */
+    /* The first line alone is a match; header lines, body and last line belong to it as far as they are there. */
     {"private_key",
-     "-----BEGIN " KEY_NAME "(?:(?:" SPACES "[A-Z][A-Za-z-]{2,20}: [^\\n\\\\]{1,80})*(?:" SPACES BASE64 "{20,})*"
-     "(?:(?:" SPACES BASE64 "{1,19})?" SPACES "-----END " KEY_NAME ")?)?",
+     "-----BEGIN " KEY_NAME "(?:" SPACES "[A-Z][A-Za-z-]{2,20}: [^\\n\\\\]*" LINE_END ")*(?:" SPACES BASE64 "{20,})*"
+     "(?:(?:" SPACES BASE64 "{1,19})?" SPACES "-----END " KEY_NAME ")?",
      NULL, 4096},
     {"api_key",
      "\\b(?:(?:AKIA|ASIA)[A-Z2-7]{16}\\b"            /* Amazon */

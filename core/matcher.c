@@ -219,13 +219,15 @@ static bool can_skip(const struct matcher *m)
            (folded->plan->words == 0 || folded->at == m->fed);
 }
 
-/* Passes over bytes after which no rule is alive; the last byte is left, because it is not known what follows it. */
+/* Passes over bytes after which no rule is alive, the next byte considered where it is known. */
 static void skip(struct matcher *m, const unsigned char *p, const unsigned char *end)
 {
     const struct lane *any = &m->lanes[m->lanes[LANE_RAW].plan->words > 0 ? LANE_RAW : LANE_FOLDED];
     bool word = any->context == DFA_AFTER_WORD;
     const unsigned char *began = p;
     while (p + 1 < end && !plan_pair(m->plan->pairs, word, p[0], p[1]))
+        word = dfa_is_word(*p++);
+    if (p + 1 == end && !plan_single(m->plan, word, *p))
         word = dfa_is_word(*p++);
     if (p == began)
         return;
@@ -267,7 +269,8 @@ int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t fr
     while (m->fed < base + text.len && rv == 0 && out->len == before) {
         if (can_skip(m))
             skip(m, data + (m->fed - base), data + text.len);
-        rv = advance(&f);
+        if (m->fed < base + text.len)
+            rv = advance(&f);
     }
     *consumed = (size_t)(m->fed - from);
     return rv;
@@ -321,6 +324,9 @@ static uint64_t first_open(const struct matcher *m, bool withholding)
 {
     if (m == NULL)
         return UINT64_MAX;
+    const struct lane *folded = &m->lanes[LANE_FOLDED];
+    if (m->lanes[LANE_RAW].actives + folded->actives == 0 && (folded->plan->words == 0 || folded->at == m->fed))
+        return m->fed;
     uint64_t first = lane_first(m, &m->lanes[LANE_RAW], withholding, m->fed);
     return lane_first(m, &m->lanes[LANE_FOLDED], withholding, first);
 }
@@ -333,4 +339,9 @@ uint64_t matcher_hold(const struct matcher *m)
 uint64_t matcher_keep(const struct matcher *m)
 {
     return first_open(m, false);
+}
+
+uint64_t matcher_steps(const struct matcher *m)
+{
+    return m != NULL ? m->pool.steps : 0;
 }

@@ -85,6 +85,9 @@ uint64_t matcher_hold(const struct matcher *m);
  * replaced; the number of bytes consumed if there is none (UINT64_MAX for NULL). Never falls. */
 uint64_t matcher_keep(const struct matcher *m);
 
+/* Steps that automata took so far: what the text cost, in a measure that is the same everywhere. 0 for NULL. */
+uint64_t matcher_steps(const struct matcher *m);
+
 /* One whole text on its own (prompts, names, unknown fields): all matches. */
 int matcher_scan(const struct ruleset *rules, enum rein_channel channel, struct span text,
                  struct match_list *out) REIN_MUST_USE;

@@ -3,7 +3,7 @@
 #include "heap.h"
 #include "ruleset.h"
 
-enum { PAIR_WORDS = 2 * 256 * 256 / 64 };
+enum { PAIR_WORDS = 2 * 256 * 256 / 64, TO_UPPER = 'a' - 'A' };
 
 void plan_fini(struct plan *plan)
 {
@@ -20,11 +20,15 @@ static void set_pair(uint64_t *pairs, bool word, unsigned a, unsigned b)
     pairs[(size_t)word << 10 | a << 2 | b >> 6] |= UINT64_C(1) << (b & 63);
 }
 
+static void set_single(struct plan *plan, bool word, unsigned a)
+{
+    plan->singles[word][a >> 6] |= UINT64_C(1) << (a & 63);
+}
+
 /* Raw letters that fold to the same ASCII one survive alike. */
 static void set_folded_pair(uint64_t *pairs, bool word, unsigned a, unsigned b)
 {
     bool a_cased = a >= 'a' && a <= 'z', b_cased = b >= 'a' && b <= 'z';
-    enum { TO_UPPER = 'a' - 'A' };
     for (unsigned i = 0; i < 4; i++)
         if ((i & 1 ? a_cased : true) && (i & 2 ? b_cased : true))
             set_pair(pairs, word, i & 1 ? a - TO_UPPER : a, i & 2 ? b - TO_UPPER : b);
@@ -59,7 +63,11 @@ static void plan_rule(struct plan *plan, const struct rule *rule, size_t number)
             if (dfa->states[first].flags == 0)
                 continue;
             lane->first[(context * 256 + a) * lane->words + number / 64] |= UINT64_C(1) << number % 64;
-            plan_second(plan, rule, number, context == DFA_AFTER_WORD, a, first);
+            bool word = context == DFA_AFTER_WORD;
+            set_single(plan, word, a);
+            if (rule->folded && a >= 'a' && a <= 'z')
+                set_single(plan, word, a - TO_UPPER);
+            plan_second(plan, rule, number, word, a, first);
         }
 }
 
@@ -76,13 +84,18 @@ static int lane_plan_init(struct lane_plan *lane, size_t words)
     return lane->first != NULL && lane->second != NULL ? 0 : REIN_ENOMEM;
 }
 
-/* Folded rules may begin with any character that is not ASCII. */
-static void stop_at_non_ascii(uint64_t *pairs)
+/* Folded rules may begin, and go on, with any character that is not ASCII. */
+static void stop_at_non_ascii(struct plan *plan)
 {
     for (unsigned word = 0; word < 2; word++)
-        for (unsigned a = 0; a < 256; a++)
+        for (unsigned a = 0; a < 256; a++) {
+            if (a >= 0x80)
+                set_single(plan, word != 0, a);
+            else if (!plan_single(plan, word != 0, (unsigned char)a))
+                continue;
             for (unsigned b = a < 0x80 ? 0x80 : 0; b < 256; b++)
-                set_pair(pairs, word != 0, a, b);
+                set_pair(plan->pairs, word != 0, a, b);
+        }
 }
 
 int plan_init(struct plan *plan, const struct ruleset *set, enum rein_channel channel)
@@ -106,6 +119,6 @@ int plan_init(struct plan *plan, const struct ruleset *set, enum rein_channel ch
         if (is_for(&set->rules[i], channel))
             plan_rule(plan, &set->rules[i], i);
     if (wanted[LANE_FOLDED])
-        stop_at_non_ascii(plan->pairs);
+        stop_at_non_ascii(plan);
     return 0;
 }

@@ -410,8 +410,9 @@ static int64_t parse_repeated(struct parser *p)
         return fail_at(p, began, "an anchor cannot be repeated");
     if (looks_at(p, "+"))
         return fail(p, "possessive repetition is not supported");
-    if (!skip(p, "?") && (looks_at(p, "*") || take_repetition(p, &(int32_t){0}, &(int32_t){0})))
-        return fail(p, "a repetition of a repetition: use a group");
+    size_t ended = p->at;
+    if (!skip(p, "?") && take_repetition(p, &(int32_t){0}, &(int32_t){0}))
+        return fail_at(p, ended, "a repetition of a repetition: use a group");
     return tree_repeat(p->re, (uint32_t)node, min, max);
 }
 

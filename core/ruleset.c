@@ -132,6 +132,14 @@ static int grow(struct ruleset *set)
     return 0;
 }
 
+/* A built-in asks for no more than the policy holds. */
+static size_t builtin_limit(const struct ruleset *set, const struct rule_spec *spec, const struct builtin *builtin)
+{
+    size_t cut_short = spec->folded ? CUT_SHORT : 0;
+    bool fits = !spec->withholds || builtin->max_bytes + cut_short <= set->hold_max || set->hold_max <= cut_short;
+    return fits ? builtin->max_bytes : set->hold_max - cut_short;
+}
+
 static int add_rule(struct ruleset *set, const struct rule_spec *spec)
 {
     const struct builtin *builtin = spec->builtin != NULL ? builtin_find(spec->builtin) : NULL;
@@ -146,8 +154,8 @@ static int add_rule(struct ruleset *set, const struct rule_spec *spec)
         return rv;
     struct rule rule = {.check = builtin != NULL ? builtin->check : NULL, .masked = builtin != NULL};
     size_t max_bytes = spec->max_bytes;
-    if (max_bytes == 0 && builtin != NULL && builtin->max_bytes > 0)
-        max_bytes = builtin->max_bytes < set->hold_max || !spec->withholds ? builtin->max_bytes : set->hold_max;
+    if (max_bytes == 0 && builtin != NULL)
+        max_bytes = builtin_limit(set, spec, builtin);
     rv = compile(set, &rule.dfa, spec, builtin != NULL ? builtin->regex : spec->regex);
     if (rv == 0)
         rv = finish_rule(set, &rule, spec, max_bytes);

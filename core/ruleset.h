@@ -31,11 +31,17 @@ enum { LANE_RAW, LANE_FOLDED, LANES };
 struct plan {
     struct lane_plan lanes[LANES];
     uint64_t *pairs; /* bits [word before][byte][next byte] of raw text: may any rule of any lane survive both? */
+    uint64_t singles[2][4]; /* bits [word before][byte]: the same of one byte */
 };
 
 static inline bool plan_pair(const uint64_t *pairs, bool after_word, unsigned char a, unsigned char b)
 {
     return pairs[(size_t)after_word << 10 | (size_t)a << 2 | b >> 6] >> (b & 63) & 1;
+}
+
+static inline bool plan_single(const struct plan *plan, bool after_word, unsigned char a)
+{
+    return plan->singles[after_word][a >> 6] >> (a & 63) & 1;
 }
 
 struct ruleset {

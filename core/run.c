@@ -15,6 +15,9 @@ enum run_status {
 
 enum { FIRST_CAP = 16, CHECKED_MAX = 512, DFA_DIES = 16, NO_WORD = 0 };
 
+/* Merging groups saves work, no more; few are stepped sooner than compared. */
+enum { MERGE_FROM = 4 };
+
 /* What all functions below work on. */
 struct at {
     struct run_pool *pool;
@@ -337,7 +340,7 @@ static uint32_t find_group(struct at *at, uint32_t i)
 static void merge_groups(struct at *at)
 {
     struct track *track = at->track;
-    if (track->groups_len < 2 || at->rule->check != NULL)
+    if (at->rule->check != NULL)
         return;
     if (++at->pool->mark == 0) { /* wrapped round: old marks would look new */
         memset(at->pool->slots, 0, (size_t)at->pool->slots_len * 2 * sizeof(*at->pool->slots));
@@ -370,26 +373,38 @@ static void join_group(struct at *at, uint32_t run, uint32_t state)
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
+/* Closes what is dead or has no room left, and takes away the groups that this empties. */
+static void weed(struct at *at)
+{
+    struct track *track = at->track;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < track->groups_len; i++) {
+        struct group *group = &track->groups[i];
+        if (at->rule->dfa.states[group->state].flags & DFA_LIVE)
+            expire(at, group, missing_bytes(at, group->state));
+        else
+            close_group(at, group);
+        if (group->root != 0)
+            track->groups[kept++] = *group;
+    }
+    track->groups_len = kept;
+}
+
 /* After the groups took their step and something more than "still alive" came of it. */
 static int look_closely(struct at *at, unsigned flags)
 {
     struct track *track = at->track;
-    const struct dfa *dfa = &at->rule->dfa;
     if (flags & DFA_BEFORE)
         accept_earliest(at, DFA_BEFORE, at->step->before);
-    for (uint32_t i = 0; i < track->groups_len; i++)
-        expire(at, &track->groups[i], 0);
-    if (flags & DFA_MATCH)
+    if (flags & DFA_MATCH) {
+        for (uint32_t i = 0; i < track->groups_len; i++)
+            expire(at, &track->groups[i], 0);
+        sweep_groups(at);
         accept_earliest(at, DFA_MATCH, at->step->end);
-    for (uint32_t i = 0; i < track->groups_len; i++) {
-        struct group *group = &track->groups[i];
-        if (dfa->states[group->state].flags & DFA_LIVE)
-            expire(at, group, missing_bytes(at, group->state));
-        else
-            close_group(at, group);
     }
-    sweep_groups(at);
-    merge_groups(at);
+    weed(at);
+    if (track->groups_len >= MERGE_FROM)
+        merge_groups(at);
     return settle(at);
 }
 
@@ -398,6 +413,7 @@ int track_step(struct run_pool *pool, struct track *track, const struct rule *ru
 {
     const struct dfa *dfa = &rule->dfa;
     unsigned all = 0;
+    pool->steps += track->groups_len;
     for (uint32_t i = 0; i < track->groups_len; i++) {
         struct group *group = &track->groups[i];
         group->state = dfa_next(dfa, group->state, step->byte);

@@ -40,6 +40,7 @@ struct run_pool {
     uint32_t len, cap, free;
     uint32_t *slots; /* scratch to find groups in the same state: (mark, group) pairs */
     uint32_t slots_len, mark;
+    uint64_t steps; /* of all groups, in all */
 };
 
 /* One byte (folded or not) on its way through the tracks. */

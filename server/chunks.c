@@ -115,14 +115,14 @@ static int settle(struct chunk_writer *w)
     return 0;
 }
 
-enum chunk_sent chunk_flush(struct chunk_writer *w, struct chunk_store *store, int fd)
+enum chunk_sent chunk_flush(struct chunk_writer *w, struct chunk_store *store, int fd, bool more_follows)
 {
     if (w->end > w->body)
         frame(w);
     size_t len = w->framed - w->start;
     if (len == 0)
         return CHUNK_ALL;
-    ssize_t sent = send(fd, w->data + w->start, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = send(fd, w->data + w->start, len, MSG_NOSIGNAL | MSG_DONTWAIT | (more_follows ? MSG_MORE : 0));
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return CHUNK_GONE;
     if (sent == (ssize_t)len) {

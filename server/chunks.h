@@ -11,6 +11,7 @@
 #ifndef SERVER_CHUNKS_H
 #define SERVER_CHUNKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "rein/rein.h"
@@ -36,8 +37,9 @@ int chunk_add(struct chunk_writer *w, struct chunk_store *store, const char *dat
 /* Bytes that wait, framing included. */
 size_t chunk_pending(const struct chunk_writer *w);
 enum chunk_sent { CHUNK_ALL, CHUNK_SOME, CHUNK_NONE, CHUNK_GONE };
-/* Sends what the socket takes without blocking. CHUNK_SOME: there was progress; wait until it is writable. */
-enum chunk_sent chunk_flush(struct chunk_writer *w, struct chunk_store *store, int fd);
+/* Sends what the socket takes without blocking. CHUNK_SOME: there was progress; wait until it is writable.
+ * `more_follows`: someone writes to the socket right after this, so the last bytes may wait for it. */
+enum chunk_sent chunk_flush(struct chunk_writer *w, struct chunk_store *store, int fd, bool more_follows);
 /* Forgets what waits. */
 void chunk_drop(struct chunk_writer *w, struct chunk_store *store);
 

@@ -81,6 +81,7 @@ static void on_conn_event(uv_poll_t *poll, int status, int events);
 static void watch_for(struct conn *conn, int events)
 {
     uv_poll_start(&conn->poll, events | UV_DISCONNECT, on_conn_event);
+    conn->is_watched = true;
 }
 
 int conn_watch(struct conn *conn)
@@ -92,14 +93,16 @@ int conn_watch(struct conn *conn)
         conn->has_poll = true;
         conn->front->handles++;
     }
-    watch_for(conn, 0);
+    if (!conn->is_watched && !conn->has_hung_up)
+        watch_for(conn, 0);
     return 0;
 }
 
 void conn_unwatch(struct conn *conn)
 {
-    if (conn->has_poll)
+    if (conn->is_watched)
         uv_poll_stop(&conn->poll);
+    conn->is_watched = false;
 }
 
 /* Expired connections are shut; libmicrohttpd then sees their end. */
@@ -136,8 +139,7 @@ static void queue_flush(struct exchange *x)
     if (!x->in_flush)
         TAILQ_INSERT_TAIL(&x->front->flush, x, flushes);
     x->in_flush = true;
-    if (loop_phase(x->front->loop) != LOOP_FREE)
-        loop_kick(x->front->loop); /* the pump may be past us; elsewhere it is still to come in this turn */
+    front_wake(x->front);
 }
 
 static void flush(struct exchange *x)
@@ -146,7 +148,8 @@ static void flush(struct exchange *x)
     if (x->state != X_DIRECT || x->todo == &x->front->left)
         return;
     bool was_slow = conn->wait == CONN_WRITING;
-    enum chunk_sent sent = chunk_flush(&x->out, &x->front->blocks, conn->fd);
+    /* At the end libmicrohttpd's last chunk follows at once: it can go out in the same packet. */
+    enum chunk_sent sent = chunk_flush(&x->out, &x->front->blocks, conn->fd, x->ending && !x->aborted);
     switch (sent) {
     case CHUNK_GONE:
         conn_unwatch(conn);
@@ -196,11 +199,10 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
     struct conn *conn = poll->data;
     struct exchange *x = conn->x;
     if (status < 0 || (events & UV_DISCONNECT)) {
-        uv_poll_stop(poll); /* it would call back without end */
+        conn_unwatch(conn); /* it would call back without end */
+        conn->has_hung_up = true;
         if (x && x->suspended)
-            exchange_put(x, &conn->front->left);
-        else if (x && x->state == X_STARTING)
-            x->gone = true; /* seen to when libmicrohttpd lets go of it */
+            exchange_put(x, &conn->front->left); /* otherwise it is seen to when libmicrohttpd lets go of it */
     } else if (x && (events & UV_WRITABLE)) {
         queue_flush(x);
     }
@@ -326,6 +328,6 @@ void exchange_abort(struct exchange *x)
         return; /* when the head is out, flush goes on */
     exchange_put(x, NULL);
     if (x->state == X_DIRECT)
-        (void)chunk_flush(&x->out, &x->front->blocks, x->conn->fd);
+        (void)chunk_flush(&x->out, &x->front->blocks, x->conn->fd, false);
     exchange_shut(x);
 }

@@ -82,7 +82,7 @@ static ssize_t read_body(void *cls, uint64_t at, char *buffer, size_t max)
     MHD_suspend_connection(x->conn->mhd);
     x->suspended = true;
     x->state = X_DIRECT;
-    if (x->gone) {
+    if (x->conn->has_hung_up) {
         exchange_put(x, &x->front->left);
         return 0;
     }
@@ -226,7 +226,7 @@ static enum MHD_Result suspend_whole(struct exchange *x)
     MHD_suspend_connection(x->conn->mhd);
     x->suspended = true;
     x->state = X_WAITING;
-    exchange_put(x, &x->front->whole);
+    exchange_put(x, x->conn->has_hung_up ? &x->front->left : &x->front->whole);
     return MHD_YES;
 }
 
@@ -262,7 +262,6 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, 
     if (x->response)
         MHD_destroy_response(x->response);
     x->response = NULL;
-    conn_unwatch(conn);
     conn_wait(conn, CONN_READING); /* for the next request */
     exchange_put(x, &x->front->over);
 }

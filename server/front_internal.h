@@ -33,8 +33,8 @@ struct conn {
     struct exchange *x; /* the one being served, or NULL */
     unsigned shard;
     int fd; /* libmicrohttpd's; ours to write to while x is DIRECT */
-    bool has_poll, has_served;
-    uv_poll_t poll; /* for UV_DISCONNECT while a request is served, and UV_WRITABLE when the client is slow */
+    bool has_poll, is_watched, has_hung_up, has_served;
+    uv_poll_t poll; /* for UV_DISCONNECT from the first request on, and UV_WRITABLE when the client is slow */
     enum conn_wait wait;
     uint64_t since_ms; /* of the wait */
     TAILQ_ENTRY(conn) waits;
@@ -97,7 +97,7 @@ struct front {
     LIST_HEAD(, conn) conns;
     struct conn_queue reading, writing; /* by since_ms, oldest first */
     struct exchange_queue flush, whole, left, over;
-    bool draining, closing, stopped;
+    bool pumping, draining, closing, stopped;
     size_t handles; /* of libuv, open */
     loop_fn closed;
     void *closed_ctx;
@@ -115,6 +115,8 @@ void shards_run(struct front *front);
 void shards_stop(struct front *front);
 
 /* ---- front_pump.c ---- */
+/* The pump shall run once more before the loop blocks, unless it is still to come in this turn anyway. */
+void front_wake(struct front *front);
 /* libmicrohttpd shall run that shard in this turn or the next. */
 void front_mark_due(struct front *front, unsigned shard);
 /* A handle of libuv's was closed; the last one frees the front. */
@@ -146,7 +148,8 @@ void exchange_leave(struct exchange *x);
 void exchange_shut(struct exchange *x);
 /* Writes what is on the flush list. */
 void exchange_flush_all(struct front *front);
-/* Watches the connection of a suspended exchange for the client's leaving. Negative if libuv can't. */
+/* Watches a connection for the client's leaving, from its first whole request on: starting and stopping for each
+ * request would cost three system calls. Negative if libuv can't. */
 int conn_watch(struct conn *conn) REIN_MUST_USE;
 void conn_unwatch(struct conn *conn);
 void conn_wait(struct conn *conn, enum conn_wait wait);

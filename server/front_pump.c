@@ -12,11 +12,16 @@
 
 enum { TICK_MS = 500, ROUNDS_MAX = 4, WRITE_LOW = 16 * 1024, WRITE_HIGH = 64 * 1024 };
 
+void front_wake(struct front *front)
+{
+    if (loop_phase(front->loop) != LOOP_FREE && !front->pumping)
+        loop_kick(front->loop);
+}
+
 void front_mark_due(struct front *front, unsigned shard)
 {
     front->due |= UINT64_C(1) << shard;
-    if (loop_phase(front->loop) != LOOP_FREE)
-        loop_kick(front->loop);
+    front_wake(front);
 }
 
 static void tell_left(struct front *front)
@@ -55,6 +60,7 @@ static void pump(void *ctx)
     struct front *front = ctx;
     if (front->stopped)
         return;
+    front->pumping = true;
     for (int round = 0; round < ROUNDS_MAX && (round == 0 || has_work(front)); round++) {
         tell_left(front);
         exchange_flush_all(front);
@@ -62,6 +68,7 @@ static void pump(void *ctx)
         tell_whole(front);
         tell_over(front);
     }
+    front->pumping = false;
     if (has_work(front))
         loop_kick(front->loop);
     if (front->closing)

@@ -387,6 +387,7 @@ static bool is_header(const struct upstream_header *header)
     return !strpbrk(header->value, "\r\n");
 }
 
+/* Room for the head, with what is added to it. */
 static size_t head_size(const struct upstream_request *request, const struct url *url)
 {
     size_t size = strlen(request->method) + strlen(url->path) + url->host_len + 128;
@@ -395,28 +396,41 @@ static size_t head_size(const struct upstream_request *request, const struct url
     return size;
 }
 
+static char *put(char *at, const char *text, size_t len)
+{
+    memcpy(at, text, len);
+    return at + len;
+}
+
+static char *put_text(char *at, const char *text)
+{
+    return put(at, text, strlen(text));
+}
+
 /* Copies the request: what there is to send, and to send again. */
 static int write_request(struct upstream_call *call, const struct upstream_request *request, const struct url *url)
 {
-    size_t size = head_size(request, url) + request->body_len, at;
-    char *out = malloc(size);
+    char *out = malloc(head_size(request, url) + request->body_len), *at = out;
     if (!out)
         return REIN_ENOMEM;
     call->out = out;
-    at = (size_t)snprintf(out, size, "%s %s HTTP/1.1\r\nHost: %.*s\r\nAccept-Encoding: identity\r\n", request->method,
-                          url->path, (int)url->host_len, url->host);
+    at = put_text(at, request->method);
+    at = put_text(at, " ");
+    at = put_text(at, url->path);
+    at = put_text(at, " HTTP/1.1\r\nHost: ");
+    at = put(at, url->host, url->host_len);
+    at = put_text(at, "\r\nAccept-Encoding: identity\r\n");
     for (const struct upstream_header *h = request->headers; h && h->name; h++) {
         if (!is_header(h))
             return REIN_EINVAL;
-        at += (size_t)snprintf(out + at, size - at, "%s: %s\r\n", h->name, h->value);
+        at = put_text(put_text(put_text(put_text(at, h->name), ": "), h->value), "\r\n");
     }
     if (request->body_len > 0 || strcmp(request->method, "POST") == 0)
-        at += (size_t)snprintf(out + at, size - at, "Content-Length: %zu\r\n", request->body_len);
-    memcpy(out + at, "\r\n", 2);
-    at += 2;
+        at += snprintf(at, 48, "Content-Length: %zu\r\n", request->body_len);
+    at = put_text(at, "\r\n");
     if (request->body_len > 0)
-        memcpy(out + at, request->body, request->body_len);
-    call->out_len = at + request->body_len;
+        at = put(at, request->body, request->body_len);
+    call->out_len = (size_t)(at - out);
     return 0;
 }
 

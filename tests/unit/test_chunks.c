@@ -49,12 +49,12 @@ static void test_one_chunk_for_all_that_was_added(void **state)
     assert_int_equal(chunk_add(&f.writer, &f.store, "", 0, MAX), 0);
     assert_int_equal(chunk_add(&f.writer, &f.store, "world!", 6, MAX), 0);
     assert_int_equal(chunk_pending(&f.writer), 12);
-    assert_int_equal(chunk_flush(&f.writer, &f.store, f.here), CHUNK_ALL);
+    assert_int_equal(chunk_flush(&f.writer, &f.store, f.here, false), CHUNK_ALL);
     assert_int_equal(chunk_pending(&f.writer), 0);
     assert_null(f.writer.data); /* nothing waits: no memory */
     assert_int_equal(recv(f.there, got, sizeof got - 1, 0), 17);
     assert_string_equal(got, "c\r\nhello world!\r\n");
-    assert_int_equal(chunk_flush(&f.writer, &f.store, f.here), CHUNK_ALL);
+    assert_int_equal(chunk_flush(&f.writer, &f.store, f.here, false), CHUNK_ALL);
     assert_int_equal(recv(f.there, got, sizeof got, MSG_DONTWAIT), -1);
     finish(&f);
 }
@@ -80,7 +80,7 @@ static void test_gone(void **state)
     start(&f);
     shutdown(f.there, SHUT_RDWR);
     assert_int_equal(chunk_add(&f.writer, &f.store, "x", 1, MAX), 0);
-    assert_int_equal(chunk_flush(&f.writer, &f.store, f.here), CHUNK_GONE);
+    assert_int_equal(chunk_flush(&f.writer, &f.store, f.here, false), CHUNK_GONE);
     finish(&f);
 }
 
@@ -125,7 +125,7 @@ static void test_any_patience(void **state)
         if (chunk_add(&f.writer, &f.store, in + added, want, MAX) == 0)
             added += want;
         if (random & 0x100)
-            partial += chunk_flush(&f.writer, &f.store, f.here) == CHUNK_SOME;
+            partial += chunk_flush(&f.writer, &f.store, f.here, false) == CHUNK_SOME;
         long more = recv(f.there, out + got, (random >> 12) % 3000 + 1, MSG_DONTWAIT);
         got += more > 0 ? (size_t)more : 0;
     }

@@ -26,10 +26,10 @@ export function shippedPolicy() {
   return fs.readFileSync(path.join(source, 'config/policies/default.yaml'), 'utf8');
 }
 
-export function configText({ upstream, more = '', limits = '', timeouts = '', store = 'on_error: refuse', workers = 1 }) {
+export function configText({ upstream, listen = '', more = '', limits = '', timeouts = '', store = 'on_error: refuse', workers = 1 }) {
   return `
 version: 1
-listen: { address: "127.0.0.1:0" }
+listen: { address: "127.0.0.1:0"${listen && `, ${listen}`} }
 admin: { address: "127.0.0.1:0" }
 workers: ${workers}
 upstreams:

@@ -4,12 +4,17 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ask } from './client.mjs';
 
 const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const binary = process.env.REIN_BIN ?? path.join(source, 'build/dev/rein');
 const START_MS = 20000;
+
+// What a test that fails leaves behind would keep its process alive.
+const children = new Set();
+after(() => children.forEach((child) => child.kill('SIGKILL')));
 
 // Rules that match nothing that tests say, no prefix, all reasoning at once: a plain proxy.
 export const plainPolicy = `
@@ -57,6 +62,8 @@ function layOut(folder, { policy = plainPolicy, policies = {}, config }) {
 // Runs a command until it says where it listens; `log` grows with what it writes on stderr.
 export function launch(args, { cwd, env = {} } = {}) {
   const child = spawn(binary, args, { cwd, env: { ...process.env, REIN_TEST_UPSTREAM_KEY: 'upstream-secret', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   const running = { child, log: '', out: '', watchers: [] };
   const wake = () => running.watchers.splice(0).forEach((watch) => watch());
   child.stderr.on('data', (more) => { running.log += more; wake(); });

@@ -1,6 +1,10 @@
 // A scripted upstream on raw sockets: each request is handed to a function that writes whatever bytes it likes.
 // SPDX-License-Identifier: Apache-2.0
 import net from 'node:net';
+import { after } from 'node:test';
+
+const running = new Set();
+after(() => Promise.all([...running].map((upstream) => upstream.stop())));
 
 // One request as it came in, and how to answer it.
 class Call {
@@ -72,8 +76,10 @@ export async function startUpstream(serve) {
   };
   upstream.stop = () => {
     for (const socket of sockets) socket.destroy();
+    running.delete(upstream);
     return new Promise((resolve) => server.close(resolve));
   };
+  running.add(upstream);
   return upstream;
 }
 

@@ -34,7 +34,7 @@ int backend_plan_plain(struct backend_plan *plan, const char *reason)
         return REIN_ENOMEM;
     snprintf(plan->path, sizeof plan->path, "%s/chat/completions", plan->path_prefix);
     plan->attempt = (struct rein_attempt){.delivery = REIN_DELIVER_OFF, .prefix = ""};
-    plan->is_raw = false;
+    plan->read_raw = NULL;
     plan->reason = reason;
     return 0;
 }

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "fields.h"
+#include "raw.h"
 #include "rein/rein.h"
 #include "request.h"
 
@@ -41,7 +42,7 @@ struct backend_plan {
     const char *path_prefix; /* "/v1" unless configured */
     const char *prefix;      /* the text that the reasoning shall begin with */
     const char *shown;       /* a restart: the reasoning that the client already has, "" for none */
-    bool verified;           /* the session remembers that this upstream, model and prefix passed the check */
+    bool verified;           /* this upstream, model and prefix passed the check not long ago: no need to repeat it */
 
     /* the plan's own */
     unsigned stage;
@@ -52,8 +53,9 @@ struct backend_plan {
     json_t *body;                /* for the upstream; owned */
     char path[128];              /* from the upstream's root */
     struct rein_attempt attempt; /* delivery, opened, continues_shown, delimiters; its prefix is `prefix` */
-    bool is_raw;                 /* the response is in completions form, to be rebuilt in the client's dialect */
-    bool checked;                /* the check was made just now: worth remembering */
+    raw_read read_raw;           /* not NULL: a raw route, to be rebuilt in the client's dialect ... */
+    const char *raw_close;       /* ... whose reasoning ends with this; static */
+    bool checked;                /* the check was made just now: worth remembering, READY as good, ASIDE as bad */
     const char *reason;          /* why this delivery: "instruct_only", "verified", "tools", ...; static */
 };
 

@@ -53,6 +53,7 @@ static void destroy(void *ctx)
     backend_plan_fini(&s->plan);
     gathered_clear(&s->answer);
     gathered_clear(&s->body);
+    raw_free(s->raw);
     rein_trace_free(s->trace);
     request_free(s->request);
     config_unref(s->config);

@@ -22,6 +22,7 @@
 #include "metrics.h"
 #include "store.h"
 #include "upstream.h"
+#include "verified.h"
 
 struct session;
 
@@ -33,7 +34,8 @@ struct session_env {
     struct rein_engine *engine;
     struct metrics *metrics;
     struct metrics_worker *meter; /* this loop's */
-    struct session *first;        /* all sessions that are not freed yet */
+    struct verified verified;
+    struct session *first; /* all sessions that are not freed yet */
     size_t count;
     size_t write_high; /* bytes waiting for a client at which its upstream is paused */
 };

@@ -1,4 +1,4 @@
-/* The upstream's side of a session: which prefix, which call, and what comes back.
+/* The upstream's side of a session: its calls, and what comes back. Which calls is session_plan.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,11 +7,9 @@
 #include "log.h"
 #include "session_internal.h"
 
-static void take_step(struct session *s, const struct backend_reply *reply);
-
 /* ---- attempts ---- */
 
-static struct store_attempt *current(struct session *s)
+struct store_attempt *session_attempt(struct session *s)
 {
     return s->attempts_len > 0 ? &s->attempts[s->attempts_len - 1] : NULL;
 }
@@ -34,7 +32,7 @@ static void open_attempt(struct session *s)
 
 void session_close_attempt(struct session *s, const char *outcome)
 {
-    struct store_attempt *attempt = current(s);
+    struct store_attempt *attempt = session_attempt(s);
     if (attempt == NULL || attempt->ended_us >= 0)
         return;
     attempt->ended_us = session_elapsed_us(s);
@@ -53,7 +51,7 @@ void session_cancel_call(struct session *s, const char *outcome)
 }
 
 /* Before anything was shown an attempt that can not be made is an error; after a steer it is the policy's fallback. */
-static void lose_attempt(struct session *s, unsigned status, const char *code, const char *message, const char *ending)
+void session_lose_attempt(struct session *s, unsigned status, const char *code, const char *message, const char *ending)
 {
     if (s->trace != NULL && rein_trace_decision(s->trace)->attempts > 0) {
         struct rein_update update = {0};
@@ -101,15 +99,15 @@ static void answer_error_status(struct session *s)
     session_meter_error(s, status < 500 ? UPSTREAM_ERROR_4XX : UPSTREAM_ERROR_5XX);
     if (status < 400 || status > 599) {
         log_warn("session", "request %s: the upstream answered with status %u", s->id.text, status);
-        lose_attempt(s, 502, "upstream_bad_status", "The upstream answered with an unexpected status.",
-                     "upstream_error");
+        session_lose_attempt(s, 502, "upstream_bad_status", "The upstream answered with an unexpected status.",
+                             "upstream_error");
         return;
     }
     json_t *tree = s->body.len > 0 ? json_loadb(s->body.data, s->body.len, 0, NULL) : NULL;
     json_t *error = json_object_get(tree, "error");
     const char *type = error_word(error, "type"), *code = error_word(error, "code");
     if (s->attempts_len > 1)
-        lose_attempt(s, status, "upstream_error", status_message(status), "upstream_error");
+        session_lose_attempt(s, status, "upstream_error", status_message(status), "upstream_error");
     else
         session_fail_with(s,
                           &(struct reply_error){.status = status,
@@ -152,6 +150,22 @@ static bool is_type(const char *have, const char *want)
     return strncasecmp(have, want, len) == 0 && (have[len] == '\0' || have[len] == ';' || have[len] == ' ');
 }
 
+static int begin_raw(struct session *s)
+{
+    char id[64];
+    snprintf(id, sizeof id, "chatcmpl-%s", s->id.text);
+    struct raw_options options = {.streamed = s->request->stream,
+                                  .read = s->plan.read_raw,
+                                  .close = s->plan.raw_close,
+                                  .model = s->request->model,
+                                  .id = id,
+                                  .created_s = s->started_at_us / 1000000,
+                                  .body_max = s->config->limits.upstream_body_bytes};
+    raw_free(s->raw);
+    s->raw = NULL;
+    return raw_new(&s->raw, &options);
+}
+
 static void answer_begins(struct session *s)
 {
     s->plan.attempt.prefix = s->plan.attempt.delivery == REIN_DELIVER_OFF ? "" : s->plan.prefix;
@@ -161,6 +175,8 @@ static void answer_begins(struct session *s)
     }
     int rv = rein_trace_attempt(s->trace, &s->plan.attempt);
     session_move(s, SESSION_ANSWERING);
+    if (rv == 0 && s->plan.read_raw != NULL)
+        rv = begin_raw(s);
     if (rv == 0 && s->request->stream)
         rv = session_begin(s);
     if (rv < 0)
@@ -175,8 +191,8 @@ static void on_head(void *ctx, const struct upstream_response *response)
         return;
     if (s->upstream_first_byte_us < 0)
         s->upstream_first_byte_us = session_elapsed_us(s);
-    current(s)->first_byte_us = session_elapsed_us(s);
-    current(s)->status = response->status;
+    session_attempt(s)->first_byte_us = session_elapsed_us(s);
+    session_attempt(s)->status = response->status;
     free(s->retry_after);
     s->retry_after = response->status >= 400 && response->retry_after != NULL ? strdup(response->retry_after) : NULL;
     if (response->status != 200)
@@ -189,8 +205,19 @@ static void on_head(void *ctx, const struct upstream_response *response)
     }
     /* Most often an error in the clothes of a success: a client that reads events would see an empty answer. */
     session_cancel_call(s, "malformed");
-    lose_attempt(s, 502, "upstream_malformed", "The upstream's answer is not of the type that was asked for.",
-                 "upstream_error");
+    session_lose_attempt(s, 502, "upstream_malformed", "The upstream's answer is not of the type that was asked for.",
+                         "upstream_error");
+}
+
+/* `data` NULL: the transfer is over. */
+static int feed_raw(struct session *s, const char *data, size_t len, struct rein_update *update)
+{
+    struct gathered chat = {0};
+    int rv = data != NULL ? raw_feed(s->raw, data, len, &chat) : raw_finish(s->raw, &chat);
+    if (rv == 0 && chat.len > 0)
+        rv = rein_trace_feed(s->trace, chat.data, chat.len, update);
+    gathered_clear(&chat);
+    return rv;
 }
 
 static void on_data(void *ctx, const char *data, size_t len)
@@ -205,12 +232,11 @@ static void on_data(void *ctx, const char *data, size_t len)
             s->call_unexpected = true;
         return;
     }
-    int rv = rein_trace_feed(s->trace, data, len, &update);
-    if (rv < 0) {
+    int rv = s->plan.read_raw != NULL ? feed_raw(s, data, len, &update) : rein_trace_feed(s->trace, data, len, &update);
+    if (rv < 0)
         session_fail_internal(s, rv);
-        return;
-    }
-    session_act(s, &update);
+    else
+        session_act(s, &update);
 }
 
 static void end_plan_call(struct session *s, enum upstream_end end)
@@ -218,8 +244,30 @@ static void end_plan_call(struct session *s, enum upstream_end end)
     bool good = end == UPSTREAM_WHOLE && !s->call_unexpected && s->body.len > 0;
     json_t *body = good ? json_loadb(s->body.data, s->body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
     struct backend_reply reply = {.status = end == UPSTREAM_WHOLE ? s->call_status : 0, .body = body};
-    take_step(s, &reply);
+    session_take_step(s, &reply);
     json_decref(body);
+}
+
+static void end_answer(struct session *s, bool whole, const char *message)
+{
+    struct rein_update update = {0};
+    int rv = 0;
+    if (whole && s->plan.read_raw != NULL) {
+        rv = feed_raw(s, NULL, 0, &update);
+        whole = rv != REIN_EFORMAT; /* a body that can not be read is as good as none */
+        rv = whole ? rv : 0;
+        if (rv == 0)
+            session_act(s, &update);
+        if (session_is_over(s) || s->state != SESSION_ANSWERING)
+            return;
+    }
+    update = (struct rein_update){0};
+    if (rv == 0)
+        rv = rein_trace_finish(s->trace, whole, message, &update);
+    if (rv < 0)
+        session_fail_internal(s, rv);
+    else
+        session_act(s, &update);
 }
 
 static void on_end(void *ctx, enum upstream_end end, const char *message)
@@ -242,16 +290,11 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
     }
     session_close_attempt(s, words->outcome);
     if (s->state == SESSION_ANSWERING) {
-        struct rein_update update = {0};
-        int rv = rein_trace_finish(s->trace, end == UPSTREAM_WHOLE, words->message, &update);
-        if (rv < 0)
-            session_fail_internal(s, rv);
-        else
-            session_act(s, &update);
+        end_answer(s, end == UPSTREAM_WHOLE, words->message);
     } else if (s->call_status != 0 && (end == UPSTREAM_WHOLE || s->call_status != 200)) {
         answer_error_status(s);
     } else {
-        lose_attempt(s, words->status, words->code, words->message, "upstream_error");
+        session_lose_attempt(s, words->status, words->code, words->message, "upstream_error");
     }
 }
 
@@ -302,119 +345,20 @@ out:
     return rv;
 }
 
-static void make_call(struct session *s)
+void session_call(struct session *s)
 {
     s->plan_call = false;
     open_attempt(s);
     session_move(s, SESSION_CALLING);
     if (call(s, "POST", s->plan.path, s->plan.body) < 0) {
         session_close_attempt(s, "no_connect");
-        lose_attempt(s, 502, "upstream_unreachable", "The upstream can not be called.", "upstream_error");
+        session_lose_attempt(s, 502, "upstream_unreachable", "The upstream can not be called.", "upstream_error");
     }
 }
 
-static void make_plan_call(struct session *s)
+void session_call_for_plan(struct session *s)
 {
     s->plan_call = true;
     if (call(s, s->plan.call.method, s->plan.call.path, s->plan.call.body) < 0)
-        take_step(s, &(struct backend_reply){0});
-}
-
-/* ---- planning ---- */
-
-/* Prefill does not work here: words instead, unless the policy wants prefill or nothing. */
-static void step_aside(struct session *s)
-{
-    const char *reason = s->plan.reason != NULL ? s->plan.reason : "unverified";
-    if (s->policy->prefix.deliver == REIN_DELIVER_PREFILL) {
-        s->plan.reason = reason;
-        lose_attempt(s, 502, "prefix_not_deliverable",
-                     "The policy demands a prefix that this upstream can not be given verifiably.", "upstream_error");
-    } else if (backend_plan_instruct(&s->plan, reason) < 0) {
-        session_fail_internal(s, REIN_ENOMEM);
-    } else {
-        make_call(s);
-    }
-}
-
-static void take_step(struct session *s, const struct backend_reply *reply)
-{
-    enum backend_next next = BACKEND_ASIDE;
-    if (s->backend->next(&s->plan, reply, &next) < 0)
-        session_fail_internal(s, REIN_ENOMEM);
-    else if (next == BACKEND_CALL)
-        make_plan_call(s);
-    else if (next == BACKEND_READY)
-        make_call(s);
-    else
-        step_aside(s);
-}
-
-static void begin_plan(struct session *s, const char *prefix)
-{
-    struct rein_source shown = {.text = ""};
-    if (s->state == SESSION_ANSWERING)
-        shown = rein_trace_shown_reasoning(s->trace);
-    backend_plan_fini(&s->plan);
-    free(s->shown);
-    s->shown = strndup(shown.text != NULL ? shown.text : "", shown.len);
-    s->plan = (struct backend_plan){
-        .request = s->request,
-        .path_prefix = s->route->upstream->path_prefix,
-        .prefix = prefix,
-        .shown = s->shown != NULL ? s->shown : "",
-    };
-    session_move(s, SESSION_PLANNING);
-}
-
-/* Why there is no prefix; NULL if there is one. */
-static const char *without_prefix(const struct session *s)
-{
-    if (s->policy->prefix.deliver == REIN_DELIVER_OFF || s->policy->prefix.when == REIN_WHEN_NEVER ||
-        *s->policy->prefix.text == '\0')
-        return "off";
-    if (s->policy->prefix.when == REIN_WHEN_RISKY && !rein_trace_is_risky(s->trace))
-        return "not_risky";
-    return NULL;
-}
-
-static void deliver(struct session *s)
-{
-    bool in_words = s->policy->prefix.deliver == REIN_DELIVER_INSTRUCT || s->policy->prefix.deliver == REIN_DELIVER_OFF;
-    if (in_words) {
-        if (backend_plan_instruct(&s->plan, "policy") < 0)
-            session_fail_internal(s, REIN_ENOMEM);
-        else
-            make_call(s);
-    } else if (s->backend->next == NULL) {
-        s->plan.reason = "instruct_only";
-        step_aside(s);
-    } else {
-        take_step(s, NULL);
-    }
-}
-
-void session_plan(struct session *s)
-{
-    const char *why_not = without_prefix(s);
-    begin_plan(s, s->policy->prefix.text);
-    if (why_not == NULL)
-        deliver(s);
-    else if (backend_plan_plain(&s->plan, why_not) < 0)
-        session_fail_internal(s, REIN_ENOMEM);
-    else
-        make_call(s);
-}
-
-void session_restart(struct session *s)
-{
-    const struct store_attempt *last = current(s);
-    if (last != NULL)
-        s->discarded_us += (uint64_t)(last->ended_us - last->started_us);
-    if (s->discarded_us > (uint64_t)s->policy->steer.max_added_ms * 1000 || s->attempts_len == SESSION_ATTEMPTS_MAX) {
-        lose_attempt(s, 502, "steer_failed", "The answer could not be set right in time.", "upstream_error");
-        return;
-    }
-    begin_plan(s, s->policy->steer.corrective);
-    deliver(s);
+        session_take_step(s, &(struct backend_reply){0});
 }

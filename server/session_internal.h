@@ -58,6 +58,7 @@ struct session {
     bool call_unexpected; /* its content type is not what was asked for */
     char *retry_after;
     char *shown;          /* of plan.shown */
+    struct raw *raw;      /* of a raw route */
     struct gathered body; /* an error's or a plan's reply */
     bool paused;
     bool lingering; /* the answer is complete, only the end of the transfer is still to come */
@@ -90,10 +91,22 @@ void session_fail(struct session *s, unsigned status, const char *code, const ch
 void session_fail_with(struct session *s, const struct reply_error *error, const char *ending);
 void session_fail_internal(struct session *s, int rv);
 
-/* ---- session_call.c: planning, the upstream's side ---- */
+/* ---- session_plan.c ---- */
 /* The first attempt, once the prompt was judged; or the next one, after a steer. */
 void session_plan(struct session *s);
 void session_restart(struct session *s);
+/* The plan goes on with the reply to its last call, NULL: it begins. */
+void session_take_step(struct session *s, const struct backend_reply *reply);
+
+/* ---- session_call.c: the upstream's side ---- */
+/* The call that the plan has made ready; or the one that it needs first. */
+void session_call(struct session *s);
+void session_call_for_plan(struct session *s);
+/* An attempt that can not be made: an error at first, after a steer the policy's fallback. */
+void session_lose_attempt(struct session *s, unsigned status, const char *code, const char *message,
+                          const char *ending);
+/* The latest attempt; NULL if there was none. */
+struct store_attempt *session_attempt(struct session *s);
 /* Cancels what runs, if anything does, and says in the attempt's row what became of it. */
 void session_cancel_call(struct session *s, const char *outcome);
 /* What became of the running attempt, if one is. */

@@ -141,6 +141,7 @@ struct reload {
 static void swap_config(void *ctx)
 {
     struct reload *reload = ctx;
+    verified_clear(&reload->worker->sessions.verified);
     config_unref(reload->worker->config);
     reload->worker->config = reload->config;
     free(reload);
@@ -169,6 +170,7 @@ void worker_free(struct worker *worker)
 {
     uv_thread_join(&worker->thread);
     rein_engine_free(worker->sessions.engine);
+    verified_clear(&worker->sessions.verified);
     config_unref(worker->config);
     loop_free(worker->loop);
     free(worker);

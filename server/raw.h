@@ -1,0 +1,53 @@
+/* The answer of a raw route, rebuilt as chat: what a backend continues after a prompt that was rendered for it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *     {"text":"so I must refuse.</think>I can't"}   ->   {"delta":{"reasoning_content":"so I must refuse."}}
+ *                                                        {"delta":{"content":"I can't"}}
+ *
+ * The prompt ended inside open reasoning, so the text begins as reasoning, until the delimiter that closes it. Events
+ * come as SSE or one a line; what is no JSON object is left out, errors are passed on as they are.
+ *
+ * Thread: one at a time. */
+#ifndef SERVER_RAW_H
+#define SERVER_RAW_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gathered.h"
+#include "rein/rein.h"
+
+/* What one event of a raw route says. */
+struct raw_piece {
+    const char *text; /* borrowed from the event; NULL: none */
+    size_t len;
+    const char *finish; /* an OpenAI finish_reason; NULL: not yet */
+    json_t *usage;      /* borrowed, in OpenAI's form; NULL: none */
+};
+
+/* Reads an event, or the body of an unstreamed answer. False: it is of no form that is known. */
+typedef bool (*raw_read)(const json_t *event, struct raw_piece *out);
+
+struct raw_options {
+    bool streamed;
+    raw_read read;
+    const char *close;      /* what closes the reasoning; borrowed as long as the raw */
+    const char *model, *id; /* of the events; copied */
+    int64_t created_s;
+    size_t body_max; /* of an unstreamed answer */
+};
+
+struct raw;
+
+/* Returns owned. */
+int raw_new(struct raw **out, const struct raw_options *options) REIN_MUST_USE;
+void raw_free(struct raw *raw); /* NULL is fine */
+
+/* Upstream bytes, cut anywhere; appends chat events to `out`. REIN_ELIMIT: a line or the body is too long. */
+int raw_feed(struct raw *raw, const char *data, size_t len, struct gathered *out) REIN_MUST_USE;
+/* The transfer ended properly. REIN_EFORMAT: an unstreamed body that can not be read. */
+int raw_finish(struct raw *raw, struct gathered *out) REIN_MUST_USE;
+
+#endif

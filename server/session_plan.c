@@ -1,0 +1,127 @@
+/* Planning: which prefix a call carries and how, before the first call and after each steer.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_internal.h"
+
+/* Prefill does not work here: words instead, unless the policy wants prefill or nothing. */
+static void step_aside(struct session *s)
+{
+    const char *reason = s->plan.reason != NULL ? s->plan.reason : "unverified";
+    if (s->policy->prefix.deliver == REIN_DELIVER_PREFILL) {
+        s->plan.reason = reason;
+        session_lose_attempt(s, 502, "prefix_not_deliverable",
+                             "The policy demands a prefix that this upstream can not be given verifiably.",
+                             "upstream_error");
+    } else if (backend_plan_instruct(&s->plan, reason) < 0) {
+        session_fail_internal(s, REIN_ENOMEM);
+    } else {
+        session_call(s);
+    }
+}
+
+/* A check that was made is remembered, a call that failed is not. */
+static void remember(struct session *s, enum backend_next next)
+{
+    if (s->plan.checked && next != BACKEND_CALL)
+        verified_put(&s->env->verified, s->route->upstream->name, s->request->model, s->plan.prefix,
+                     next == BACKEND_READY ? VERIFIED_GOOD : VERIFIED_BAD, loop_now_ms(s->env->loop));
+}
+
+void session_take_step(struct session *s, const struct backend_reply *reply)
+{
+    enum backend_next next = BACKEND_ASIDE;
+    int rv = s->backend->next(&s->plan, reply, &next);
+    remember(s, next);
+    if (rv < 0)
+        session_fail_internal(s, REIN_ENOMEM);
+    else if (next == BACKEND_CALL)
+        session_call_for_plan(s);
+    else if (next == BACKEND_READY)
+        session_call(s);
+    else
+        step_aside(s);
+}
+
+static void begin_plan(struct session *s, const char *prefix)
+{
+    struct rein_source shown = {.text = ""};
+    if (s->state == SESSION_ANSWERING)
+        shown = rein_trace_shown_reasoning(s->trace);
+    backend_plan_fini(&s->plan);
+    free(s->shown);
+    s->shown = strndup(shown.text != NULL ? shown.text : "", shown.len);
+    s->plan = (struct backend_plan){
+        .request = s->request,
+        .path_prefix = s->route->upstream->path_prefix,
+        .prefix = prefix,
+        .shown = s->shown != NULL ? s->shown : "",
+    };
+    session_move(s, SESSION_PLANNING);
+}
+
+/* Why there is no prefix; NULL if there is one. */
+static const char *without_prefix(const struct session *s)
+{
+    if (s->policy->prefix.deliver == REIN_DELIVER_OFF || s->policy->prefix.when == REIN_WHEN_NEVER ||
+        *s->policy->prefix.text == '\0')
+        return "off";
+    if (s->policy->prefix.when == REIN_WHEN_RISKY && !rein_trace_is_risky(s->trace))
+        return "not_risky";
+    return NULL;
+}
+
+static void ask_in_words(struct session *s)
+{
+    if (backend_plan_instruct(&s->plan, "policy") < 0)
+        session_fail_internal(s, REIN_ENOMEM);
+    else
+        session_call(s);
+}
+
+static void prefill(struct session *s)
+{
+    enum verified_state state = verified_find(&s->env->verified, s->route->upstream->name, s->request->model,
+                                              s->plan.prefix, loop_now_ms(s->env->loop));
+    s->plan.verified = state == VERIFIED_GOOD;
+    s->plan.reason = s->backend->next == NULL ? "instruct_only" : "unverified";
+    if (s->backend->next == NULL || state == VERIFIED_BAD)
+        step_aside(s);
+    else
+        session_take_step(s, NULL);
+}
+
+static void deliver(struct session *s)
+{
+    enum rein_delivery deliver = s->policy->prefix.deliver;
+    if (deliver == REIN_DELIVER_INSTRUCT || deliver == REIN_DELIVER_OFF)
+        ask_in_words(s);
+    else
+        prefill(s);
+}
+
+void session_plan(struct session *s)
+{
+    const char *why_not = without_prefix(s);
+    begin_plan(s, s->policy->prefix.text);
+    if (why_not == NULL)
+        deliver(s);
+    else if (backend_plan_plain(&s->plan, why_not) < 0)
+        session_fail_internal(s, REIN_ENOMEM);
+    else
+        session_call(s);
+}
+
+void session_restart(struct session *s)
+{
+    const struct store_attempt *last = session_attempt(s);
+    if (last != NULL)
+        s->discarded_us += (uint64_t)(last->ended_us - last->started_us);
+    if (s->discarded_us > (uint64_t)s->policy->steer.max_added_ms * 1000 || s->attempts_len == SESSION_ATTEMPTS_MAX) {
+        session_lose_attempt(s, 502, "steer_failed", "The answer could not be set right in time.", "upstream_error");
+        return;
+    }
+    begin_plan(s, s->policy->steer.corrective);
+    deliver(s);
+}

@@ -123,6 +123,16 @@ static void resolve(struct builder *b, uint32_t state, const struct place *place
         add(b, &b->now, b->items[set->first + i], place);
 }
 
+/* Does the state have a match, if this is what follows? */
+static bool resolves(struct builder *b, uint32_t state, struct place follows)
+{
+    follows.next_known = true;
+    follows.begins = b->subsets[state].tags.begins;
+    follows.word_before = b->subsets[state].tags.word_before;
+    resolve(b, state, &follows);
+    return has_match(b, &b->now);
+}
+
 /* ---- states ------------------------------------------------------------------------------------------------------ */
 
 static int by_number(const void *a, const void *b)
@@ -228,10 +238,11 @@ static int add_state(struct builder *b, const struct list *list, struct tags tag
     memset(dfa->next + (size_t)state * dfa->classes_len, 0, dfa->classes_len * sizeof(*dfa->next));
     bool match = has_match(b, list), at_end = false;
     if (has_assert(b, list) && !match) {
-        resolve(
-            b, state,
-            &(struct place){.begins = tags.begins, .next_known = true, .ends = true, .word_before = tags.word_before});
-        at_end = has_match(b, &b->now);
+        at_end = resolves(b, state, (struct place){.ends = true});
+        /* What holds whatever follows is no question any more. */
+        match = at_end && resolves(b, state, (struct place){.word_after = true}) &&
+                resolves(b, state, (struct place){.word_after = false});
+        at_end = at_end && !match;
     }
     dfa->states[state] = (struct dfa_state){
         .flags = (uint8_t)((match ? DFA_MATCH : 0) | (tags.before ? DFA_BEFORE : 0) | (at_end ? DFA_AT_END : 0))};

@@ -120,7 +120,8 @@ static int by_size(const void *a, const void *b)
 }
 
 /* Feeds all of the text; held[i] is what is held after piece i. */
-__attribute__((noinline)) static void feed_all(struct matcher *m, const char *text, struct match_list *found, size_t *held)
+__attribute__((noinline)) static void feed_all(struct matcher *m, const char *text, struct match_list *found,
+                                               size_t *held)
 {
     matcher_reset(m);
     for (size_t at = 0, i = 0; at < TEXT_LEN; i++) {

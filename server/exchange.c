@@ -254,12 +254,25 @@ const char *exchange_query(const struct exchange *x, const char *name)
     return NULL;
 }
 
+const struct front_header *exchange_queries(const struct exchange *x)
+{
+    return x->queries;
+}
+
 const char *exchange_header(const struct exchange *x, const char *name)
 {
     for (const struct front_header *h = x->headers; h->name; h++)
         if (strcasecmp(h->name, name) == 0)
             return h->value;
     return NULL;
+}
+
+const char *exchange_bearer(const struct exchange *x)
+{
+    const char *authorization = exchange_header(x, "authorization");
+    if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
+        return NULL;
+    return authorization + 7 + strspn(authorization + 7, " ");
 }
 
 struct rein_source exchange_body(const struct exchange *x)

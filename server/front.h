@@ -62,7 +62,9 @@ void front_close(struct front *front, loop_fn done, void *ctx);
 const char *exchange_method(const struct exchange *x);
 const char *exchange_path(const struct exchange *x);
 const char *exchange_query(const struct exchange *x, const char *name);  /* decoded; NULL if absent */
+const struct front_header *exchange_queries(const struct exchange *x);   /* all, decoded; ends with a NULL name */
 const char *exchange_header(const struct exchange *x, const char *name); /* NULL if absent */
+const char *exchange_bearer(const struct exchange *x);                   /* of Authorization; NULL if there is none */
 struct rein_source exchange_body(const struct exchange *x);              /* `name` unused */
 const char *exchange_peer(const struct exchange *x);                     /* numeric address */
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "guard.h"
 #include "keys.h"
 #include "models.h"
 #include "reply.h"
@@ -23,12 +24,10 @@ struct path {
 /* The name of the client's key, "" where none is needed; NULL: it may not come in. */
 static const char *key_of(const struct worker *worker, const struct exchange *x)
 {
-    const char *authorization = exchange_header(x, "authorization");
+    const char *bearer = exchange_bearer(x);
     if (worker->config->keys == NULL)
         return "";
-    if (authorization == NULL || strncasecmp(authorization, "Bearer ", 7) != 0)
-        return NULL;
-    return keys_find(worker->config->keys, authorization + 7 + strspn(authorization + 7, " "));
+    return bearer != NULL ? keys_find(worker->config->keys, bearer) : NULL;
 }
 
 /* ---- health ---- */
@@ -58,17 +57,30 @@ static void serve_chat(struct worker *worker, struct exchange *x)
     session_start(&worker->sessions, x, worker->config, key_of(worker, x));
 }
 
+static void serve_guard(struct worker *worker, struct exchange *x)
+{
+    guard_start(worker, x, key_of(worker, x));
+}
+
 static const struct path paths[] = {
     {"/v1/chat/completions", "POST", false, true, serve_chat},
     {"/v1/models", "GET", false, false, models_start},
+    {GUARD_PATH, "GET", false, false, serve_guard},
     {"/healthz", "GET", true, false, serve_health},
     {"/readyz", "GET", true, false, serve_ready},
 };
 
+/* A path that ends with a slash is the beginning of longer ones. */
+static bool is_path(const char *ours, const char *path)
+{
+    size_t len = strlen(ours);
+    return ours[len - 1] == '/' ? strncmp(ours, path, len) == 0 && path[len] != '\0' : strcmp(ours, path) == 0;
+}
+
 static const struct path *find(const char *path)
 {
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (strcmp(paths[i].path, path) == 0)
+        if (is_path(paths[i].path, path))
             return &paths[i];
     return NULL;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin.h"
 #include "cli.h"
 #include "config.h"
 #include "log.h"
@@ -22,6 +23,7 @@ struct service {
     struct config *config;
     struct store *store;
     struct metrics *metrics;
+    struct admin *admin;
     struct loop *loop;
     struct worker **workers;
     size_t workers_len, workers_running;
@@ -64,6 +66,7 @@ static void reload(struct service *service)
         log_warn("serve", "listen, admin, workers and store.url change with a restart only");
     for (size_t i = 0; i < service->workers_len; i++)
         worker_reload(service->workers[i], config);
+    admin_reload(service->admin, config);
     config_unref(service->config);
     service->config = config;
     log_info("serve", "config reloaded");
@@ -87,6 +90,7 @@ static void stop(struct service *service)
         _exit(CLI_FAILED); /* asked twice: what is stored is stored, nothing else is waited for */
     service->stopping = true;
     log_info("serve", "draining");
+    admin_drain(service->admin);
     for (size_t i = 0; i < service->workers_len; i++)
         worker_drain(service->workers[i]);
 }
@@ -135,6 +139,8 @@ static int start(struct service *service)
         rv = metrics_new(&service->metrics, service->config->workers);
     if (rv == 0)
         rv = loop_new(&service->loop);
+    if (rv == 0)
+        rv = admin_start(&service->admin, &(struct admin_options){service->config, service->store, service->metrics});
     if (rv < 0)
         return rv;
     for (size_t i = 0; i < SIGNALS; i++) {
@@ -150,6 +156,7 @@ static void finish(struct service *service)
     for (size_t i = 0; i < service->workers_len; i++)
         worker_free(service->workers[i]);
     free(service->workers);
+    admin_stop(service->admin);
     store_close(service->store);
     metrics_free(service->metrics);
     loop_free(service->loop);
@@ -172,6 +179,8 @@ static int run(int argc, char **argv)
         return CLI_CONFIG;
     if (start(&service) < 0)
         return CLI_FAILED;
+    log_info("serve", "admin listening on http://%s:%u", service.config->admin.host,
+             (unsigned)admin_port(service.admin));
     log_info("serve", "listening on http://%s:%u", service.config->listen.host,
              (unsigned)worker_port(service.workers[0]));
     loop_run(service.loop);

@@ -14,6 +14,9 @@ enum {
     TICK_MS = 250,
     DRAIN_TICK_MS = 10,
     CLOSE_GRACE_MS = 2000, /* for the last bytes of what was cut */
+    QUERY_MS = 2000,
+    QUERY_READERS = 1,
+    QUERIES_WAITING = 64,
 };
 
 static int start_front(struct worker *w, const struct worker_options *options)
@@ -36,10 +39,17 @@ static int start_front(struct worker *w, const struct worker_options *options)
 
 /* ---- the end ---- */
 
+void worker_query_done(struct worker *w)
+{
+    if (w->pool_closed && query_pool_busy(w->queries) == 0)
+        loop_stop(w->loop);
+}
+
 static void on_pool_closed(void *ctx)
 {
     struct worker *w = ctx;
-    loop_stop(w->loop);
+    w->pool_closed = true;
+    worker_query_done(w);
 }
 
 static void on_front_closed(void *ctx)
@@ -108,6 +118,9 @@ int worker_start(struct worker **out, const struct worker_options *options)
     if (rv == 0)
         rv = upstream_pool_new(&w->pool, w->loop, UPSTREAM_KEEP_ALIVE_MS);
     if (rv == 0)
+        rv = query_pool_new(&w->queries, w->loop,
+                            &(struct query_options){w->config->store.path, QUERY_MS, QUERY_READERS, QUERIES_WAITING});
+    if (rv == 0)
         rv = rein_engine_new(&w->sessions.engine);
     if (rv == 0)
         rv = start_front(w, options);
@@ -171,6 +184,7 @@ void worker_free(struct worker *worker)
     uv_thread_join(&worker->thread);
     rein_engine_free(worker->sessions.engine);
     verified_clear(&worker->sessions.verified);
+    query_pool_free(worker->queries);
     config_unref(worker->config);
     loop_free(worker->loop);
     free(worker);

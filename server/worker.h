@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "loop.h"
+#include "query.h"
 #include "session.h"
 #include "store.h"
 
@@ -18,12 +19,13 @@ struct worker {
     struct loop *loop;
     struct front *front;
     struct upstream_pool *pool;
-    struct config *config; /* the snapshot for new requests */
+    struct query_pool *queries; /* what clients ask of their decisions */
+    struct config *config;      /* the snapshot for new requests */
     struct session_env sessions;
     bool draining;
 
     uint64_t cut_at_ms, close_at_ms; /* of the drain, loop_now_ms */
-    bool cut, closing;
+    bool cut, closing, pool_closed;
     uv_timer_t tick;
     uv_thread_t thread;
     loop_fn on_done;
@@ -52,5 +54,8 @@ void worker_reload(struct worker *worker, struct config *config);
 void worker_drain(struct worker *worker);
 /* Waits for the thread and frees the worker. Main thread, after on_done. */
 void worker_free(struct worker *worker);
+
+/* A query of the worker's is over: its end may have waited for it. The worker's thread. */
+void worker_query_done(struct worker *worker);
 
 #endif

@@ -1,0 +1,17 @@
+/* GET /v1/guard/decisions/{id}: what became of a client's own request: verdict and counts, no evidence.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Thread: the worker's. */
+#ifndef SERVER_GUARD_H
+#define SERVER_GUARD_H
+
+#include "front.h"
+
+struct worker;
+
+#define GUARD_PATH "/v1/guard/decisions/"
+
+/* Answers, later: 404 unless the decision is there and came with the key of that name. */
+void guard_start(struct worker *worker, struct exchange *x, const char *key);
+
+#endif

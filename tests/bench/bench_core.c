@@ -1,10 +1,11 @@
-/* Feeds one fixed stream through librein, for a counter of instructions to watch. Uses nothing but the embedding API.
+/* Feeds one fixed stream through librein, for a counter of instructions to watch, and counts its allocations.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     bench_core POLICY_FILE CONFIG_FOLDER EVENTS
  *
- * Only the feeding is counted (under callgrind --instr-atstart=no): loading and compiling happen before. Prints what
- * came out, so that a stream that was not passed on cannot look cheap. */
+ * It uses nothing but the embedding API. Only the feeding is counted (under callgrind --instr-atstart=no): loading and
+ * compiling happen before. Prints what came out, so that a stream that was not passed on cannot look cheap. In steady
+ * state no event may allocate, and it fails if one does; the first WARM_UP events of a channel may. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,23 @@
 #endif
 
 #define SOURCES_MAX 64
+#define WARM_UP 500
 #define EVENT_MAX 512
+
+static unsigned long allocations;
+
+static void *count_realloc(void *ctx, void *block, size_t size)
+{
+    (void)ctx;
+    allocations++;
+    return realloc(block, size);
+}
+
+static void just_free(void *ctx, void *block)
+{
+    (void)ctx;
+    free(block);
+}
 
 static void die(const char *what, int rv)
 {
@@ -85,6 +102,17 @@ static struct rein_policy *load(const char *path, const char *config)
     return policy;
 }
 
+static bool is_reasoning(unsigned long i, unsigned long events)
+{
+    return i * 5 < events * 3;
+}
+
+/* Not among the first of its channel. */
+static bool is_steady(unsigned long i, unsigned long events)
+{
+    return i >= WARM_UP && is_reasoning(i, events) == is_reasoning(i - WARM_UP, events);
+}
+
 static size_t event_write(char out[EVENT_MAX], unsigned long i, bool reasoning)
 {
     char piece[PIECE_MAX];
@@ -106,7 +134,7 @@ static char *stream_new(unsigned long events, size_t *starts)
         die("stream", REIN_ENOMEM);
     starts[0] = 0;
     for (unsigned long i = 0; i < events; i++)
-        starts[i + 1] = starts[i] + event_write(stream + starts[i], i, i * 5 < events * 3);
+        starts[i + 1] = starts[i] + event_write(stream + starts[i], i, is_reasoning(i, events));
     return stream;
 }
 
@@ -142,7 +170,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_core POLICY_FILE CONFIG_FOLDER EVENTS\n");
         return 2;
     }
-    unsigned long events = strtoul(argv[3], NULL, 10);
+    static const struct rein_heap heap = {NULL, count_realloc, just_free};
+    rein_heap_set(&heap);
+    unsigned long events = strtoul(argv[3], NULL, 10), steady = 0;
     size_t *starts = calloc(events + 1, sizeof *starts);
     struct rein_policy *policy = load(argv[1], argv[2]);
     struct rein_engine *engine;
@@ -156,15 +186,17 @@ int main(int argc, char **argv)
     int rv = 0;
     CALLGRIND_START_INSTRUMENTATION;
     for (unsigned long i = 0; i < events && rv == 0; i++) {
+        unsigned long so_far = allocations;
         rv = rein_trace_feed(trace, stream + starts[i], starts[i + 1] - starts[i], &update);
         out += update.out_len;
         asks |= update.asks;
+        steady += is_steady(i, events) ? allocations - so_far : 0;
     }
     CALLGRIND_STOP_INSTRUMENTATION;
-    printf("%lu events, %zu bytes in, %zu out, %zu held, asks %u, %d\n", events, starts[events], out, update.held, asks,
-           rv);
+    printf("%lu events, %zu bytes in, %zu out, %zu held, asks %u, %d; %lu allocations in steady state\n", events,
+           starts[events], out, update.held, asks, rv, steady);
     /* Benign text in an unfinished stream: whatever is not out must be held, and nothing is asked for. */
-    bool whole = rv == 0 && asks == 0 && out + update.held >= starts[events];
+    bool whole = rv == 0 && asks == 0 && steady == 0 && out + update.held >= starts[events];
     rein_trace_free(trace);
     rein_engine_free(engine);
     rein_policy_unref(policy);

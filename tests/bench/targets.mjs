@@ -100,7 +100,7 @@ function policyOf(name) {
   return changed;
 }
 
-async function startRein(name, folder, upstream) {
+export async function startRein(name, folder, upstream, options = {}) {
   const program = join(build, 'rein');
   if (!existsSync(program)) return null;
   const home = join(folder, name);
@@ -116,7 +116,7 @@ async function startRein(name, folder, upstream) {
     join(home, 'rein.yaml'),
     template.replace(/@(PORT|ADMIN|UPSTREAM)@/g, (_, key) => String(values[key])),
   );
-  const target = start(name, program, ['serve', '-c', join(home, 'rein.yaml')], { cwd: home });
+  const target = start(name, program, ['serve', '-c', join(home, 'rein.yaml')], { cwd: home, ...options });
   return listening(Object.assign(target, { guarded: name !== 'empty' }), port);
 }
 

@@ -31,6 +31,7 @@ struct tags {
 struct subset {
     size_t first, len;
     struct tags tags;
+    bool pending; /* it has assertions that wait for what follows */
 };
 
 struct builder {
@@ -119,6 +120,12 @@ static void resolve(struct builder *b, uint32_t state, const struct place *place
 {
     const struct subset *set = &b->subsets[state];
     begin_list(b, &b->now);
+    if (!set->pending) {
+        memcpy(b->now.items, b->items + set->first, set->len * sizeof(*b->items));
+        b->now.len = set->len;
+        b->work += set->len / 8;
+        return;
+    }
     for (size_t i = 0; i < set->len; i++)
         add(b, &b->now, b->items[set->first + i], place);
 }
@@ -233,11 +240,11 @@ static int add_state(struct builder *b, const struct list *list, struct tags tag
     uint32_t state = dfa->states_len++;
     if (list->len > 0)
         memcpy(b->items + b->items_len, list->items, list->len * sizeof(*list->items));
-    b->subsets[state] = (struct subset){b->items_len, list->len, tags};
+    b->subsets[state] = (struct subset){b->items_len, list->len, tags, has_assert(b, list)};
     b->items_len += list->len;
     memset(dfa->next + (size_t)state * dfa->classes_len, 0, dfa->classes_len * sizeof(*dfa->next));
     bool match = has_match(b, list), at_end = false;
-    if (has_assert(b, list) && !match) {
+    if (b->subsets[state].pending && !match) {
         at_end = resolves(b, state, (struct place){.ends = true});
         /* What holds whatever follows is no question any more. */
         match = at_end && resolves(b, state, (struct place){.word_after = true}) &&

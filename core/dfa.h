@@ -13,7 +13,7 @@
 
 #include "nfa.h"
 
-enum { DFA_DEAD = 0, DFA_STATES_MAX = 100000, DFA_TABLE_MAX = 4 << 20, DFA_WORK_MAX = 20000000 };
+enum { DFA_DEAD = 0, DFA_STATES_MAX = 100000, DFA_TABLE_MAX = 4 << 20, DFA_WORK_MAX = 10000000 };
 
 enum dfa_flag {
     DFA_MATCH = 1, /* a match ends with the last byte */

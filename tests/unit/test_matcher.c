@@ -198,7 +198,7 @@ static uint64_t steps_of(const char *regex, size_t len)
     return steps;
 }
 
-static void nested_repetition_costs_nothing_more(void **state)
+static void defect_22_nested_repetition_costs_nothing_more(void **state)
 {
     (void)state;
     enum { LEN = 64 * 1024 };
@@ -293,7 +293,7 @@ int main(void)
         cmocka_unit_test(knows_card_numbers),
         cmocka_unit_test(knows_other_builtins),
         cmocka_unit_test(holds_no_more_than_needed),
-        cmocka_unit_test(nested_repetition_costs_nothing_more),
+        cmocka_unit_test(defect_22_nested_repetition_costs_nothing_more),
         cmocka_unit_test(ignorable_characters_end_a_hold),
         cmocka_unit_test(refuses_rules_it_cannot_keep),
         cmocka_unit_test(worst_hold_is_told),

@@ -11,7 +11,7 @@ WORKDIR /src
 COPY script script
 RUN script/bootstrap build
 COPY . .
-RUN cmake --preset release -DCMAKE_INSTALL_PREFIX=/usr && ninja -C build/release rein && DESTDIR=/out cmake --install build/release
+RUN cmake --preset release -DREIN_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr && ninja -C build/release rein && DESTDIR=/out cmake --install build/release
 RUN sed -i 's,sqlite:rein.db,sqlite:/var/lib/rein/rein.db,' /out/etc/rein/rein.yaml
 
 FROM debian:bookworm-slim

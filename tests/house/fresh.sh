@@ -72,7 +72,7 @@ fresh_run() { # COMMAND...
 # ---- the Dockerfile's instructions ----
 
 tree= dir= user=
-declare -A stage
+declare -A stage=()
 step_FROM() { # IMAGE [AS NAME]
   tree=$work/stage${#stage[@]} dir=/ user=root
   stage[${3:-last}]=$tree
@@ -102,6 +102,7 @@ step_CMD() { command=$(words "$*"); }
 fresh_image() {
   local instruction rest health='' entry='' command='' pid try
   # What `COPY . .` sees: the tree without what .dockerignore names.
+  rm -rf "$work/context"
   git clone -q --no-hardlinks "$source" "$work/context" && rm -rf "$work/context/.git"
   while read -r instruction rest; do
     case $instruction in '' | '#'*) continue ;; esac

@@ -1,0 +1,167 @@
+/* A store that cannot write: it says so at once, keeps what it was given, and recovers by itself.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "failing_vfs.h"
+#include "storekit.h"
+
+static int set_up(void **state)
+{
+    struct kit *kit = malloc(sizeof *kit);
+    kit_start(kit);
+    *state = kit;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    kit_free(*state);
+    free(*state);
+    return 0;
+}
+
+/* Puts until one is written; the others must fail as an outage does. Returns how many failed. */
+static int put_until_written(struct kit *kit, struct store *store)
+{
+    int64_t give_up = kit_now_us() + 10 * 1000000;
+    for (int failed = 0;; failed++) {
+        struct kit_record r;
+        kit_record(&r);
+        int rv = kit_put(kit, store, &r.record);
+        if (rv == 0)
+            return failed;
+        assert_true(rv == REIN_EIO || rv == REIN_ELIMIT);
+        assert_true(kit_now_us() < give_up);
+    }
+}
+
+static void outage(struct kit *kit, void (*set)(int code), int code)
+{
+    enum { LOST = 20 };
+    struct store *store = kit_open(kit, 1000);
+    struct kit_record r;
+    struct store_stats stats;
+    char sql[128];
+    kit_record(&r);
+    assert_int_equal(kit_put(kit, store, &r.record), 0);
+    assert_true(store_is_healthy(store));
+
+    set(code);
+    for (int i = 0; i < LOST; i++) {
+        kit_record(&r);
+        assert_int_equal(kit_put(kit, store, &r.record), REIN_EIO);
+        assert_false(store_is_healthy(store));
+    }
+    store_stats(store, &stats);
+    assert_int_equal(stats.written, 1);
+    assert_int_equal(stats.failed, LOST);
+    assert_int_equal(stats.kept, LOST);
+
+    set(SQLITE_OK);
+    put_until_written(kit, store);
+    assert_true(store_is_healthy(store));
+    store_stats(store, &stats);
+    assert_int_equal(stats.kept, 0);
+    /* The last of the outage is there too, and everything else that was not dropped. */
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM decisions WHERE id = '%s'", r.record.id.text);
+    if (stats.dropped == 0)
+        assert_int_equal(kit_number(kit, sql), 1);
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), stats.written);
+    assert_int_equal(stats.written + stats.dropped, 1 + stats.failed + 1);
+    assert_string_equal(kit_text(kit, "PRAGMA integrity_check"), "ok");
+    kit_stop_loop(kit);
+    store_close(store);
+}
+
+static void disk_full(void **state)
+{
+    outage(*state, failing_vfs_set_write, SQLITE_FULL);
+}
+
+static void write_error(void **state)
+{
+    outage(*state, failing_vfs_set_write, SQLITE_IOERR_WRITE);
+}
+
+static void sync_error(void **state)
+{
+    outage(*state, failing_vfs_set_sync, SQLITE_IOERR_FSYNC);
+}
+
+/* Nobody puts anything: the store finds out by itself that writing works again. */
+static void recovers_alone(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 4);
+    struct kit_record r;
+    struct timespec pause = {0, 1000000};
+    failing_vfs_set_write(SQLITE_FULL);
+    kit_record(&r);
+    assert_int_equal(kit_put(kit, store, &r.record), REIN_EIO);
+    failing_vfs_set_write(SQLITE_OK);
+    int64_t give_up = kit_now_us() + 10 * 1000000;
+    while (!store_is_healthy(store) && kit_now_us() < give_up)
+        nanosleep(&pause, NULL);
+    assert_true(store_is_healthy(store));
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), 1);
+    kit_stop_loop(kit);
+    store_close(store);
+}
+
+/* What is kept has a ceiling: the newest stay. */
+static void kept_is_bounded(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 8);
+    struct store_stats stats;
+    struct kit_record r;
+    failing_vfs_set_write(SQLITE_FULL);
+    for (int i = 0; i < 50; i++) {
+        kit_record(&r);
+        assert_int_equal(kit_put(kit, store, &r.record), REIN_EIO);
+    }
+    store_stats(store, &stats);
+    assert_int_equal(stats.kept, 8);
+    assert_int_equal(stats.dropped, 42);
+    failing_vfs_set_write(SQLITE_OK);
+    kit_stop_loop(kit);
+    store_close(store); /* tries once more */
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), 8);
+    assert_string_equal(kit_text(kit, "SELECT max(id) FROM decisions"), r.record.id.text);
+}
+
+static void cannot_open(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = NULL;
+    failing_vfs_set_write(SQLITE_FULL);
+    assert_int_equal(store_open(&store, &(struct store_options){.path = kit->path}), REIN_EIO);
+    failing_vfs_set_write(SQLITE_OK);
+    assert_int_equal(store_open(&store, &(struct store_options){.path = "/nowhere/at/all.db"}), REIN_EIO);
+    FILE *f = fopen(kit->path, "w");
+    fputs("this is no database, but it is longer than a header of one would be: some hundred bytes and more", f);
+    fclose(f);
+    assert_int_equal(store_open(&store, &(struct store_options){.path = kit->path}), REIN_EIO);
+    assert_null(store);
+    kit_stop_loop(kit);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(disk_full),      TEST(write_error),     TEST(sync_error),
+        TEST(recovers_alone), TEST(kept_is_bounded), TEST(cannot_open),
+    };
+    failing_vfs_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

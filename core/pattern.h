@@ -31,6 +31,9 @@ struct prompt_risk {
 int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
                     const char *role, struct span text) REIN_MUST_USE;
 
+/* From this score on a prompt counts as risky (the prefix with `when: risky`). */
+#define PROMPT_RISKY 0.5
+
 struct pattern_finding {
     enum rein_pattern pattern;
     enum rein_channel channel;

@@ -251,7 +251,8 @@ struct rein_decision {
     double prompt_risk;                                         /* 0 to 1 */
     double trace_risk;                                          /* 0 to 1: one score from prompt and reasoning */
     const char *harms;            /* comma-separated harm categories that the prompt's signals name, "" for none */
-    uint64_t first_finding_bytes; /* reasoning bytes received when the first enforced finding was made, 0: none */
+    uint64_t first_finding_bytes; /* reasoning bytes looked at when the first enforced finding was made, 0: none */
+    uint64_t bytes_unjudged;      /* text bytes released that were not cleared: always 0, or Rein has a bug */
 };
 
 /* ---- trace ------------------------------------------------------------------------------------------------------- */
@@ -270,7 +271,8 @@ struct rein_update {
     const char *out; /* for the client; good until the trace's next step */
     size_t out_len;
     unsigned asks;
-    size_t held; /* bytes of events queued in the trace */
+    size_t held;      /* bytes of events queued in the trace */
+    size_t held_text; /* bytes of text received and not yet released, all channels */
 };
 
 struct rein_trace_options {
@@ -292,6 +294,9 @@ REIN_API void rein_trace_free(struct rein_trace *trace);
 
 /* Judges one message of the prompt. `role` is the request's ("system", "user", "assistant", "tool", ...). */
 REIN_API REIN_MUST_USE int rein_trace_prompt(struct rein_trace *trace, const char *role, const char *text, size_t len);
+
+/* The message judged last, as it shall go upstream: what rules redact is replaced. Good until the trace's next step. */
+REIN_API struct rein_source rein_trace_prompt_text(const struct rein_trace *trace);
 
 /* The prompt is whole. If a rule refuses it: asks COMMIT | STOP; after rein_trace_committed() the `out` is a refusal in
  * the client's dialect (a caller that answers with an error object instead ignores it). */

@@ -1,0 +1,125 @@
+/* The gate: events wait here, in order, until all their text is cleared; then they go out as they came, or edited in
+ * place. SPDX-License-Identifier: Apache-2.0
+ *
+ *      out  <--  [event][event][event]  <--  upstream
+ *                 head: passes when every piece of it is passable, and not before
+ *
+ * An event is the unit of release: it passes whole, so that what no rule touches arrives byte for byte. Nothing
+ * overtakes a waiting event. Edits replace the inside of one JSON string or take out one member; everything else keeps
+ * its bytes.
+ *
+ * Thread: the trace's. */
+#ifndef CORE_GATE_H
+#define CORE_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "delta.h"
+#include "frame.h"
+#include "lane.h"
+#include "policy.h"
+
+enum gate_flags {
+    GATE_SAID = 1,          /* Rein's own event: nothing to judge or edit */
+    GATE_TERMINAL = 2,      /* the end of the stream: passes only once gate.may_end */
+    GATE_DROP = 4,          /* never goes out */
+    GATE_USAGE = 8,         /* carries something that is no text: not dropped when its texts are empty */
+    GATE_BARE = 16,         /* the payload is the event (a body), no framing around it */
+    GATE_REWRITE = 32,      /* what stands outside the payload must not go out */
+    GATE_UNTERMINATED = 64, /* the blank line at the end is missing: clients would lose the event */
+};
+
+/* What one choice object of an event holds beside text; ranges as in delta.h. */
+struct gate_part {
+    uint16_t choice;
+    bool has_finish;
+    struct range finish, role, logprobs, token_ids, more_spelled;
+};
+
+struct gate_piece {
+    struct lane *lane;   /* borrowed */
+    uint64_t start, end; /* source bytes of the lane */
+    struct range raw;    /* inside the payload */
+    uint16_t half_in;    /* half of a surrogate pair that the piece before ended in */
+    bool ends_half;      /* this one ends in one */
+    bool unseen;         /* came after the verdict: rendered empty */
+};
+
+/* A replacement of a stand-alone string, made when it was scanned. */
+struct gate_patch {
+    struct gate_patch *next;
+    struct range raw;
+    size_t len;
+    char text[];
+};
+
+struct gate_event {
+    uint32_t raw_len;     /* bytes that go out */
+    uint32_t stored_len;  /* and what stands behind them: a joined payload */
+    struct range payload; /* from the event's start; beyond raw_len if it was joined */
+    uint32_t pieces, parts;
+    unsigned flags;
+    struct range id;
+    struct range prompt_logprobs;
+    struct gate_patch *patches; /* owned */
+};
+
+/* What went out of a choice. */
+struct gate_choice {
+    bool role_sent, finished, closed, said; /* said: a content of our own went out or waits to */
+};
+
+struct gate {
+    const struct rein_policy *policy; /* borrowed */
+    struct rein_flow *flow;           /* the decision's, by channel; borrowed */
+    struct bytes raw, events, pieces, parts;
+    size_t pushed;                 /* events up to the one that was pushed last; those behind it are said */
+    struct bytes scratch, splices; /* of rendering */
+    struct gate_choice choices[DELTA_CHOICES_MAX];
+    char *id; /* the first response id that went out, with its quotes; owned */
+    size_t id_len;
+    bool rewrites_id;          /* a later attempt: its events get the first id */
+    const char *finish_reason; /* of closed choices in a body, NULL: null; borrowed */
+    bool may_end;              /* terminal events may pass */
+    uint64_t unjudged;         /* bytes released that were not cleared: a bug if not 0 */
+    struct text *recorded;     /* NULL, or the text whose released bytes are kept in `shown` */
+    struct bytes shown;
+    bool shown_lost; /* there was more than it may keep */
+};
+
+void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit);
+void gate_fini(struct gate *g);
+/* Forgets all that waits (a new attempt); what went out is remembered. */
+void gate_reset(struct gate *g);
+
+/* Queues an event of the upstream; `d` NULL: it has no JSON (a comment, the terminal event). Returns it (good until the
+ * next push) or NULL with *rv set. */
+struct gate_event *gate_push(struct gate *g, const struct frame *frame, const struct delta *d, unsigned flags, int *rv);
+/* Adds a piece to the event pushed last (events said since do not count), if it still waits. */
+int gate_add_piece(struct gate *g, const struct gate_piece *piece) REIN_MUST_USE;
+/* Replaces a stand-alone string of the event pushed last. */
+int gate_add_patch(struct gate *g, struct range raw, struct span text) REIN_MUST_USE;
+/* Did a role of the choice go out, or does one wait to? */
+bool gate_has_role(const struct gate *g, uint16_t choice);
+/* Queues bytes of our own. */
+int gate_say(struct gate *g, struct span bytes, unsigned flags) REIN_MUST_USE;
+
+/* The upstream's event that was pushed last, NULL if it does not wait any more. */
+struct gate_event *gate_last(struct gate *g);
+
+/* A verdict ends everything here: the first event that is not passable now may still show its cleared part, the ones
+ * behind it are dropped. Call before the texts are stopped. */
+void gate_cut(struct gate *g);
+
+/* Appends to `out` what may go. */
+int gate_release(struct gate *g, struct bytes *out) REIN_MUST_USE;
+
+static inline size_t gate_held(const struct gate *g)
+{
+    return bytes_len(&g->raw);
+}
+
+#endif

@@ -1,0 +1,158 @@
+/* See lane.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "lane.h"
+
+#include <assert.h>
+
+enum {
+    RUNS_MAX_BYTES = 1 << 20, /* alternations of tags and text that wait at a time */
+    SLICE = 64,               /* what splitter_feed takes at once with PARTS of room */
+    PARTS = 32,
+};
+
+void lane_init(struct lane *lane, struct place place, struct text *text)
+{
+    *lane = (struct lane){.place = place, .answer = text};
+}
+
+void lane_init_split(struct lane *lane, struct place place, struct text *reasoning, struct text *answer,
+                     const char *open, const char *close, bool opened)
+{
+    *lane = (struct lane){.place = place, .splits = true, .reasoning = reasoning, .answer = answer};
+    splitter_init(&lane->splitter, open, close, opened);
+    bytes_init(&lane->runs, RUNS_MAX_BYTES);
+}
+
+void lane_fini(struct lane *lane)
+{
+    bytes_fini(&lane->runs);
+}
+
+static struct run *run_at(const struct lane *lane, size_t i)
+{
+    return (struct run *)(void *)bytes_at(&lane->runs, i * sizeof(struct run));
+}
+
+static size_t run_count(const struct lane *lane)
+{
+    return bytes_len(&lane->runs) / sizeof(struct run);
+}
+
+/* Gives the next `len` source bytes to `text`, or joins them to the last run of the same text. */
+static int add_run(struct lane *lane, struct text *text, size_t len)
+{
+    size_t n = run_count(lane);
+    struct run *last = n > 0 ? run_at(lane, n - 1) : NULL;
+    lane->decided += len;
+    if (last != NULL && last->text == text) {
+        last->end += len;
+        last->text_end += text != NULL ? len : 0;
+        return 0;
+    }
+    struct run run = {text, lane->decided, text != NULL ? text->received + len : 0};
+    return bytes_append(&lane->runs, (const char *)&run, sizeof run);
+}
+
+/* Parts cover bytes from `tail` (undecided by earlier calls) and then from `bytes`. */
+static int pass_on(struct lane *lane, const struct part *parts, size_t n, struct span joined, lane_sink sink, void *ctx)
+{
+    for (size_t i = 0; i < n && !lane->has_stopped; i++) {
+        struct text *text = parts[i].kind == PART_TAG         ? NULL
+                            : parts[i].kind == PART_REASONING ? lane->reasoning
+                                                              : lane->answer;
+        assert(parts[i].len <= joined.len);
+        int rv = add_run(lane, text, parts[i].len);
+        if (rv == 0 && text != NULL)
+            rv = sink(ctx, text, (struct span){joined.data, parts[i].len});
+        if (rv != 0)
+            return rv;
+        joined.data += parts[i].len;
+        joined.len -= parts[i].len;
+    }
+    return 0;
+}
+
+static int feed_split(struct lane *lane, struct span slice, lane_sink sink, void *ctx)
+{
+    char joined[sizeof lane->splitter.tail + SLICE];
+    struct part parts[PARTS];
+    size_t tail = lane->splitter.tail_len;
+    memcpy(joined, lane->splitter.tail, tail);
+    memcpy(joined + tail, slice.data, slice.len);
+    size_t n = splitter_feed(&lane->splitter, slice, parts, PARTS);
+    lane->received += slice.len;
+    return pass_on(lane, parts, n, (struct span){joined, tail + slice.len}, sink, ctx);
+}
+
+int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx)
+{
+    if (!lane->splits) {
+        lane->received += bytes.len;
+        lane->decided = lane->received;
+        return sink(ctx, lane->answer, bytes);
+    }
+    int rv = 0;
+    while (bytes.len > 0 && rv == 0 && !lane->has_stopped) {
+        struct span slice = {bytes.data, bytes.len < SLICE ? bytes.len : SLICE};
+        rv = feed_split(lane, slice, sink, ctx);
+        bytes.data += slice.len;
+        bytes.len -= slice.len;
+    }
+    lane->received += bytes.len; /* unseen after a stop */
+    return rv;
+}
+
+int lane_end(struct lane *lane, lane_sink sink, void *ctx)
+{
+    if (!lane->splits || lane->has_stopped)
+        return 0;
+    char tail[sizeof lane->splitter.tail];
+    struct part parts[PARTS];
+    struct span joined = {tail, lane->splitter.tail_len};
+    memcpy(tail, lane->splitter.tail, joined.len);
+    size_t n = splitter_end(&lane->splitter, parts, PARTS);
+    return pass_on(lane, parts, n, joined, sink, ctx);
+}
+
+uint64_t lane_passable(const struct lane *lane)
+{
+    if (!lane->splits)
+        return text_passable(lane->answer);
+    if (lane->has_stopped)
+        return UINT64_MAX;
+    uint64_t start = lane->runs_start;
+    for (size_t i = 0; i < run_count(lane); i++) {
+        const struct run *run = run_at(lane, i);
+        uint64_t passable = run->text != NULL ? text_passable(run->text) : UINT64_MAX;
+        if (run->text != NULL && passable < run->text_end) {
+            uint64_t first = run->text_end - (run->end - start);
+            return passable > first ? start + (passable - first) : start;
+        }
+        start = run->end;
+    }
+    return start;
+}
+
+struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end)
+{
+    if (!lane->splits)
+        return (struct lane_part){lane->answer, at, (size_t)(end - at)};
+    for (size_t i = 0; i < run_count(lane); i++) {
+        const struct run *run = run_at(lane, i);
+        if (at >= run->end)
+            continue;
+        uint64_t stop = run->end < end ? run->end : end;
+        return (struct lane_part){run->text, run->text_end - (run->end - at), (size_t)(stop - at)};
+    }
+    return (struct lane_part){NULL, 0, (size_t)(end - at)};
+}
+
+void lane_released(struct lane *lane, uint64_t offset)
+{
+    if (!lane->splits)
+        return;
+    while (run_count(lane) > 0 && run_at(lane, 0)->end <= offset) {
+        lane->runs_start = run_at(lane, 0)->end;
+        bytes_consume(&lane->runs, sizeof(struct run));
+    }
+}

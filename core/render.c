@@ -1,0 +1,327 @@
+/* See render.h. An event that needs no change takes the short way: its bytes are copied.
+ *
+ * Otherwise the changes are collected as splices (a range of the payload and what stands there instead), put in order
+ * and written between the untouched bytes. SPDX-License-Identifier: Apache-2.0 */
+#include "render.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "heap.h"
+
+struct splice {
+    struct range raw;
+    size_t text_at, text_len; /* in the gate's scratch */
+};
+
+/* What an event still carries after editing. */
+struct rest {
+    size_t text;     /* bytes of text left */
+    bool is_changed; /* some text or member was taken out */
+    bool has_more;   /* a finish, a role or other things worth sending */
+};
+
+static int add_splice(struct gate *g, struct range raw, size_t text_at)
+{
+    struct splice s = {raw, text_at, bytes_len(&g->scratch) - text_at};
+    return bytes_append(&g->splices, (const char *)&s, sizeof s);
+}
+
+static int add_text_splice(struct gate *g, struct range raw, struct span text)
+{
+    size_t at = bytes_len(&g->scratch);
+    int rv = bytes_append_span(&g->scratch, text);
+    return rv == 0 ? add_splice(g, raw, at) : rv;
+}
+
+static bool has_edit(const struct text *t, uint64_t start, uint64_t end)
+{
+    for (size_t i = 0; i < t->edits_len && t->edits[i].start < end; i++)
+        if (t->edits[i].end > start)
+            return true;
+    return false;
+}
+
+/* Are the source bytes [at, end) of the lane to go out as they are? */
+static bool is_untouched(const struct gate_piece *p)
+{
+    if (p->half_in != 0 || p->ends_half || p->unseen)
+        return false;
+    for (uint64_t at = p->start; at < p->end;) {
+        struct lane_part part = lane_part_at(p->lane, at, p->end);
+        if (part.text == NULL && at >= p->lane->decided)
+            return false;
+        uint64_t end = part.text_start + part.len;
+        if (part.text != NULL && (part.text->limit < end || has_edit(part.text, part.text_start, end)))
+            return false;
+        at += part.len;
+    }
+    return true;
+}
+
+static void count_released(struct gate *g, struct text *t, uint64_t start, uint64_t end)
+{
+    g->flow[t->channel].released += end - start;
+    if (end > t->cleared)
+        g->unjudged += end - (start > t->cleared ? start : t->cleared);
+}
+
+/* Counts a piece that goes out untouched. */
+static int pass_piece(struct gate *g, const struct gate_piece *p, struct span payload)
+{
+    for (uint64_t at = p->start; at < p->end;) {
+        struct lane_part part = lane_part_at(p->lane, at, p->end);
+        if (part.text != NULL) {
+            count_released(g, part.text, part.text_start, part.text_start + part.len);
+            text_released(part.text, part.text_start + part.len);
+        }
+        if (part.text != NULL && part.text == g->recorded && !g->shown_lost) {
+            /* Rare enough (verified prefill only) to decode once more. */
+            uint16_t half = p->half_in;
+            int rv = bytes_reserve(&g->shown, p->raw.len + 3);
+            if (rv == REIN_ENOMEM)
+                return rv;
+            if (rv != 0) {
+                g->shown_lost = true;
+                return 0;
+            }
+            char *decoded = heap_new(p->raw.len + 4, 1);
+            if (decoded == NULL)
+                return REIN_ENOMEM;
+            (void)delta_decode((struct span){payload.data + p->raw.at, p->raw.len}, &half, decoded);
+            rv = bytes_append(&g->shown, decoded + (at - p->start), part.len);
+            heap_free(decoded);
+            if (rv != 0)
+                return rv;
+        }
+        at += part.len;
+    }
+    return 0;
+}
+
+static int show(struct gate *g, struct text *t, struct span text, uint64_t start)
+{
+    count_released(g, t, start, start + text.len);
+    if (t == g->recorded && !g->shown_lost && bytes_append_span(&g->shown, text) != 0)
+        g->shown_lost = true;
+    return delta_encode(&g->scratch, text);
+}
+
+/* Writes text bytes [start, start + text.len) without what is redacted and what lies beyond the limit. */
+static int render_part(struct gate *g, struct text *t, struct span text, uint64_t start)
+{
+    uint64_t end = start + text.len, stop = t->limit < end ? (t->limit > start ? t->limit : start) : end;
+    uint64_t at = start;
+    for (size_t i = 0; i < t->edits_len && t->edits[i].start < stop; i++) {
+        const struct edit *e = &t->edits[i];
+        if (e->end <= at)
+            continue;
+        int rv = 0;
+        if (e->start > at)
+            rv = show(g, t, (struct span){text.data + (at - start), (size_t)(e->start - at)}, at);
+        if (rv == 0 && e->start >= start) {
+            const char *replacement = g->policy->rules[e->rule].replacement;
+            rv = delta_encode(&g->scratch, (struct span){replacement, strlen(replacement)});
+        }
+        if (rv != 0)
+            return rv;
+        uint64_t from = e->start > at ? e->start : at, to = e->end < stop ? e->end : stop;
+        g->flow[t->channel].redacted += to - from;
+        at = to;
+    }
+    g->flow[t->channel].redacted += end - stop;
+    int rv = at < stop ? show(g, t, (struct span){text.data + (at - start), (size_t)(stop - at)}, at) : 0;
+    if (rv == 0)
+        text_released(t, end);
+    return rv;
+}
+
+static int render_decoded(struct gate *g, const struct gate_piece *p, struct span text)
+{
+    assert(text.len == p->end - p->start);
+    for (uint64_t at = p->start; at < p->end;) {
+        struct lane_part part = lane_part_at(p->lane, at, p->end);
+        struct span bytes = {text.data + (at - p->start), part.len};
+        int rv = 0;
+        if (part.text != NULL)
+            rv = render_part(g, part.text, bytes, part.text_start);
+        else if (at < p->lane->decided)
+            rv = delta_encode(&g->scratch, bytes);
+        if (rv != 0)
+            return rv;
+        at += part.len;
+    }
+    return 0;
+}
+
+/* Puts what may be shown of a piece in its place. */
+static int edit_piece(struct gate *g, const struct gate_piece *p, struct span payload, struct rest *rest)
+{
+    size_t at = bytes_len(&g->scratch);
+    rest->is_changed = true;
+    if (!p->unseen) {
+        uint16_t half = p->half_in;
+        char *decoded = heap_new(p->raw.len + 4, 1);
+        if (decoded == NULL)
+            return REIN_ENOMEM;
+        size_t len = delta_decode((struct span){payload.data + p->raw.at, p->raw.len}, &half, decoded);
+        int rv = render_decoded(g, p, (struct span){decoded, len});
+        heap_free(decoded);
+        if (rv != 0)
+            return rv;
+    }
+    rest->text += bytes_len(&g->scratch) - at;
+    return add_splice(g, p->raw, at);
+}
+
+static int edit_pieces(struct gate *g, const struct gate_event *e, const struct gate_piece *pieces, struct span payload,
+                       struct rest *rest)
+{
+    int rv = 0;
+    for (uint32_t i = 0; i < e->pieces && rv == 0; i++) {
+        if (is_untouched(&pieces[i])) {
+            rv = pass_piece(g, &pieces[i], payload);
+            rest->text += pieces[i].raw.len;
+        } else {
+            rv = edit_piece(g, &pieces[i], payload, rest);
+        }
+    }
+    for (const struct gate_patch *patch = e->patches; patch != NULL && rv == 0; patch = patch->next) {
+        rv = add_text_splice(g, patch->raw, (struct span){patch->text, patch->len});
+        rest->has_more = true;
+    }
+    return rv;
+}
+
+static int take_out(struct gate *g, struct range member)
+{
+    return member.len > 0 ? add_text_splice(g, member, SPAN("")) : 0;
+}
+
+static int replace_finish(struct gate *g, struct range finish)
+{
+    if (g->finish_reason == NULL)
+        return add_text_splice(g, finish, SPAN("null"));
+    size_t at = bytes_len(&g->scratch);
+    int rv = bytes_append_span(&g->scratch, SPAN("\""));
+    if (rv == 0)
+        rv = delta_encode(&g->scratch, (struct span){g->finish_reason, strlen(g->finish_reason)});
+    if (rv == 0)
+        rv = bytes_append_span(&g->scratch, SPAN("\""));
+    return rv == 0 ? add_splice(g, finish, at) : rv;
+}
+
+/* Role, finish reason and what spells text out. */
+static int edit_choice(struct gate *g, const struct gate_part *part, struct rest *rest, bool text_changed)
+{
+    struct gate_choice *choice = &g->choices[part->choice];
+    int rv = 0;
+    if (part->role.len > 0 && choice->role_sent && g->rewrites_id) {
+        rv = take_out(g, part->role);
+        rest->is_changed = true;
+    } else if (part->role.len > 0 && !choice->role_sent) {
+        choice->role_sent = true;
+        rest->has_more = true;
+    }
+    if (rv == 0 && part->has_finish && (choice->finished || choice->closed)) {
+        rv = replace_finish(g, part->finish);
+        rest->is_changed = true;
+    } else if (part->has_finish) {
+        choice->finished = true;
+        rest->has_more = true;
+    }
+    if (rv == 0 && text_changed)
+        rv = take_out(g, part->logprobs);
+    if (rv == 0 && text_changed)
+        rv = take_out(g, part->token_ids);
+    if (rv == 0 && text_changed)
+        rv = take_out(g, part->more_spelled);
+    return rv;
+}
+
+static int edit_id(struct gate *g, const struct gate_event *e, struct span payload)
+{
+    if (e->id.len == 0)
+        return 0;
+    if (g->id == NULL) {
+        g->id = heap_copy(payload.data + e->id.at, e->id.len);
+        g->id_len = e->id.len;
+        return g->id != NULL ? 0 : REIN_ENOMEM;
+    }
+    return g->rewrites_id ? add_text_splice(g, e->id, (struct span){g->id, g->id_len}) : 0;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    uint32_t x = ((const struct splice *)a)->raw.at, y = ((const struct splice *)b)->raw.at;
+    return x < y ? -1 : x > y;
+}
+
+/* Writes the payload with its splices. A splice inside one that was written already is gone with it. */
+static int write_spliced(struct gate *g, struct span payload, struct bytes *out)
+{
+    struct span all = bytes_span(&g->splices);
+    size_t n = all.len / sizeof(struct splice), at = 0;
+    struct splice *splices = (struct splice *)(void *)all.data;
+    if (n > 1)
+        qsort(splices, n, sizeof *splices, by_place);
+    int rv = 0;
+    for (size_t i = 0; i < n && rv == 0; i++) {
+        if (splices[i].raw.at < at)
+            continue;
+        rv = bytes_append(out, payload.data + at, splices[i].raw.at - at);
+        if (rv == 0)
+            rv = bytes_append(out, bytes_at(&g->scratch, splices[i].text_at), splices[i].text_len);
+        at = splices[i].raw.at + splices[i].raw.len;
+    }
+    return rv == 0 ? bytes_append(out, payload.data + at, payload.len - at) : rv;
+}
+
+static int write_edited(struct gate *g, const struct gate_event *e, struct span stored, struct span payload,
+                        struct bytes *out)
+{
+    if (e->payload.at >= e->raw_len || (e->flags & GATE_REWRITE)) { /* joined from several lines: now on one */
+        int rv = bytes_append_span(out, SPAN("data: "));
+        size_t from = bytes_len(out);
+        if (rv == 0)
+            rv = write_spliced(g, payload, out);
+        for (size_t i = from; rv == 0 && i < bytes_len(out); i++)
+            if (*bytes_at(out, i) == '\n' || *bytes_at(out, i) == '\r')
+                *bytes_at(out, i) = ' ';
+        return rv == 0 ? bytes_append_span(out, SPAN("\n\n")) : rv;
+    }
+    size_t behind = (size_t)e->payload.at + e->payload.len;
+    int rv = bytes_append(out, stored.data, e->payload.at);
+    if (rv == 0)
+        rv = write_spliced(g, payload, out);
+    return rv == 0 ? bytes_append(out, stored.data + behind, e->raw_len - behind) : rv;
+}
+
+int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *pieces, struct bytes *out)
+{
+    struct span stored = {bytes_span(&g->raw).data, e->stored_len};
+    struct span payload = {stored.data + e->payload.at, e->payload.len};
+    struct rest rest = {.has_more = (e->flags & GATE_USAGE) != 0};
+    bytes_clear(&g->scratch);
+    bytes_clear(&g->splices);
+    if (e->flags & GATE_SAID)
+        return bytes_append(out, stored.data, e->raw_len);
+    int rv = edit_pieces(g, e, pieces, payload, &rest);
+    bool text_changed = rest.is_changed;
+    const struct gate_part *parts = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
+    for (uint32_t i = 0; i < e->parts && rv == 0; i++)
+        rv = edit_choice(g, &parts[i], &rest, text_changed);
+    if (rv == 0 && text_changed)
+        rv = take_out(g, e->prompt_logprobs);
+    if (rv == 0 && rest.is_changed && rest.text == 0 && !rest.has_more && !(e->flags & GATE_BARE))
+        return 0;
+    if (rv == 0)
+        rv = edit_id(g, e, payload);
+    if (rv != 0)
+        return rv;
+    if (bytes_len(&g->splices) > 0 || (e->flags & GATE_REWRITE))
+        rv = write_edited(g, e, stored, payload, out);
+    else
+        rv = bytes_append(out, stored.data, e->raw_len);
+    return rv == 0 && (e->flags & GATE_UNTERMINATED) ? bytes_append_span(out, SPAN("\n\n")) : rv;
+}

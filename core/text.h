@@ -1,0 +1,98 @@
+/* A text: what one place of a response (a choice's reasoning, its answer, one tool's arguments) has said so far, as far
+ * as it still has to be looked at, and how far it was cleared. SPDX-License-Identifier: Apache-2.0
+ *
+ *      0        base          cleared      received
+ *      |  gone   |   window      |   held     |         offsets are bytes of decoded text
+ *
+ * The window keeps what a matcher or an unfinished sentence may still want. A byte is cleared when no rule or pattern
+ * can claim it any more; `limit` ends the text early: bytes from there on are dropped, not held.
+ *
+ * Thread: the trace's. */
+#ifndef CORE_TEXT_H
+#define CORE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "matcher.h"
+#include "rein/rein.h"
+#include "sentence.h"
+
+/* A redaction: the bytes are replaced by the rule's replacement. */
+struct edit {
+    uint64_t start, end;
+    uint16_t rule;
+};
+
+struct text {
+    enum rein_channel channel;
+    uint16_t choice;
+    uint8_t slot; /* the choice's how-manieth text of this channel: the same text may come under several names */
+    bool has_sentences;
+    bool is_over; /* nothing can continue what is here: the hold is lifted */
+    struct bytes window;
+    uint64_t origin; /* what an earlier attempt has shown of it; findings add it to their offsets */
+    uint64_t base, received, cleared, released, limit;
+    uint64_t judged; /* where the last judged sentence ended */
+    uint64_t blank;  /* length of the white space that the text begins with */
+    uint64_t held_max;
+    struct matcher *matcher; /* NULL: no rule looks here */
+    struct sentencer sentencer;
+    struct edit *edits; /* ordered, not overlapping, those not yet released */
+    size_t edits_len, edits_cap;
+    struct text_cursor {
+        uint64_t at;   /* looked at up to here by the matcher */
+        uint64_t goal; /* looked at up to here by the sentencer */
+        uint64_t end;  /* of the sentence that is due at `goal`; 0: none */
+    } cursor;
+};
+
+/* What text_advance stopped at. */
+enum text_event {
+    TEXT_DRY,      /* all bytes looked at */
+    TEXT_MATCH,    /* matches were decided: in the list */
+    TEXT_SENTENCE, /* a sentence is whole */
+};
+
+/* Borrows `rules`. */
+int text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
+              size_t window_max) REIN_MUST_USE;
+void text_fini(struct text *t);
+
+/* Appends decoded bytes; text_advance then looks at them. */
+int text_append(struct text *t, struct span bytes) REIN_MUST_USE;
+
+/* Looks at appended bytes up to the next thing that happens, in the order of the text, so that what follows a verdict
+ * was never looked at. TEXT_SENTENCE sets *sentence (good until the next append) and *offset. Negative: an error. */
+int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
+
+/* The text is over, at least for now: decides open matches, then hands out the last sentence (TEXT_SENTENCE or
+ * TEXT_DRY; TEXT_MATCH first if some were decided: call again). */
+int text_end(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
+
+/* The bytes [start, end) as far as the window still has them. */
+struct span text_slice(const struct text *t, uint64_t start, uint64_t end);
+
+/* Adds a redaction; what was released already is left out, overlaps are joined. */
+int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule) REIN_MUST_USE;
+/* Drops all from the cleared part on. */
+void text_stop(struct text *t);
+/* Everything up to `offset` went out: forgets what is not needed any more. */
+void text_released(struct text *t, uint64_t offset);
+/* Reclaims window bytes that nobody wants any more. */
+void text_trim(struct text *t);
+
+/* How far the hold of the rules allows. */
+static inline uint64_t text_unclaimed(const struct text *t)
+{
+    return t->matcher == NULL || t->is_over ? t->received : matcher_hold(t->matcher);
+}
+/* Bytes up to here may pass: they are cleared, or will be dropped. */
+static inline uint64_t text_passable(const struct text *t)
+{
+    return t->limit <= t->cleared ? UINT64_MAX : t->cleared;
+}
+
+#endif

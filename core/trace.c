@@ -1,0 +1,350 @@
+/* The trace: the steps of include/rein/rein.h, and what each asks of the caller.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A step judges what came in, then releases what may go. While a commit is under way nothing is released, but judging
+ * goes on; so a changed byte never goes out before the finding that changed it is durable, and the terminal event never
+ * before the decision. */
+#include <assert.h>
+
+#include "heap.h"
+#include "trace_state.h"
+
+static int copy_options(struct rein_trace *t, const struct rein_trace_options *o)
+{
+    const char *model = o->model != NULL ? o->model : "", *id = o->id != NULL ? o->id : "chatcmpl-rein";
+    t->engine = o->engine;
+    t->streamed = o->streamed;
+    t->strip_usage = o->strip_usage;
+    t->choices_expected = o->choices;
+    t->created_s = o->created_s;
+    t->model = heap_copy(model, strlen(model));
+    t->fallback_id = heap_copy(id, strlen(id));
+    return t->model != NULL && t->fallback_id != NULL ? 0 : REIN_ENOMEM;
+}
+
+static bool any_pattern(const struct rein_policy *policy)
+{
+    for (size_t i = 0; i < REIN_PATTERNS; i++)
+        if (policy->patterns[i].action != REIN_ALLOW)
+            return true;
+    return false;
+}
+
+static int init_parts(struct rein_trace *t)
+{
+    size_t limit = t->policy->settings.stream_max_bytes;
+    findings_init(&t->findings, t->policy);
+    gate_init(&t->gate, t->policy, t->decision.flow, limit);
+    framer_init(&t->framer, limit);
+    bytes_init(&t->in, limit);
+    bytes_init(&t->scratch, limit + 8);
+    bytes_init(&t->said, 8 * limit + 65536);
+    bytes_init(&t->out, SIZE_MAX / 2);         /* bounded by what the gate holds */
+    bytes_init(&t->prompt_text, SIZE_MAX / 2); /* bounded by the caller's request */
+    t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
+    t->pattern_active = any_pattern(t->policy);
+    int rv = delta_reader_new(&t->reader, t->dialect);
+    return rv == 0 ? engine_prepare(t->engine, t->policy->signals) : rv;
+}
+
+int rein_trace_new(struct rein_trace **out, const struct rein_trace_options *options)
+{
+    const struct dialect *dialect = dialect_find(options->dialect);
+    if (dialect == NULL || options->choices < 1 || options->choices > DELTA_CHOICES_MAX)
+        return REIN_EINVAL;
+    struct rein_trace *t = heap_new(1, sizeof *t);
+    if (t == NULL)
+        return REIN_ENOMEM;
+    t->policy = rein_policy_ref(options->policy);
+    t->dialect = dialect;
+    int rv = copy_options(t, options);
+    if (rv == 0)
+        rv = init_parts(t);
+    if (rv != 0) {
+        rein_trace_free(t);
+        return rv;
+    }
+    *out = t;
+    return 0;
+}
+
+void rein_trace_free(struct rein_trace *t)
+{
+    if (t == NULL)
+        return;
+    gate_fini(&t->gate);
+    trace_drop_lanes(t);
+    framer_fini(&t->framer);
+    delta_reader_free(t->reader);
+    findings_fini(&t->findings);
+    match_list_fini(&t->matches);
+    bytes_fini(&t->in);
+    bytes_fini(&t->scratch);
+    bytes_fini(&t->said);
+    bytes_fini(&t->out);
+    bytes_fini(&t->prompt_text);
+    heap_free(t->model);
+    heap_free(t->fallback_id);
+    heap_free(t->prefix);
+    heap_free(t->open);
+    heap_free(t->close);
+    rein_policy_unref(t->policy);
+    heap_free(t);
+}
+
+/* Counts what waits in the gate after a step. */
+static size_t count_held(struct rein_trace *t)
+{
+    uint64_t held[REIN_CHANNELS] = {0}, all = 0;
+    if (gate_held(&t->gate) == 0)
+        return 0;
+    for (size_t i = 0; i < t->lanes_len; i++)
+        for (size_t k = 0; k < 2; k++) {
+            const struct text *text = &t->lanes[i]->texts[k];
+            uint64_t end = text->received < text->limit ? text->received : text->limit;
+            held[text->channel] += end > text->released ? end - text->released : 0;
+        }
+    for (size_t c = 0; c < REIN_CHANNELS; c++) {
+        struct rein_flow *flow = &t->decision.flow[c];
+        flow->held_max = held[c] > flow->held_max ? held[c] : flow->held_max;
+        all += held[c];
+    }
+    return (size_t)all;
+}
+
+/* What the step asks, and what it may release. */
+static int answer(struct rein_trace *t, struct rein_update *u)
+{
+    int rv = 0;
+    *u = (struct rein_update){.out = ""};
+    if (t->stop_asked)
+        u->asks |= REIN_ASK_STOP;
+    t->stop_asked = false;
+    if (t->needs_commit && !t->committing) {
+        t->committing = true;
+        t->needs_commit = false;
+        u->asks |= REIN_ASK_COMMIT;
+    }
+    if (!t->committing)
+        rv = gate_release(&t->gate, &t->out);
+    if (t->phase == TRACE_ENDING && t->gate.may_end && gate_held(&t->gate) == 0) {
+        t->phase = TRACE_OVER;
+        u->asks |= REIN_ASK_END;
+    }
+    struct span released = bytes_span(&t->out);
+    t->decision.bytes_out += released.len;
+    u->out = released.data;
+    u->out_len = released.len;
+    u->held = gate_held(&t->gate);
+    u->held_text = count_held(t);
+    return rv;
+}
+
+/* A step that could not be done leaves nothing half judged on the wire. */
+static int finish_step(struct rein_trace *t, int rv, struct rein_update *u)
+{
+    if (rv == REIN_ELIMIT && t->phase == TRACE_RUNNING)
+        rv = trace_fail(t, REIN_OVERFLOW, NULL);
+    if (rv != 0) {
+        *u = (struct rein_update){.out = ""};
+        return rv;
+    }
+    return answer(t, u);
+}
+
+int rein_trace_prompt(struct rein_trace *t, const char *role, const char *text, size_t len)
+{
+    if (t->phase != TRACE_PROMPT)
+        return REIN_ESTATE;
+    int rv = trace_judge_prompt(t, (struct span){text, len});
+    if (rv == 0 && t->policy->signals != NULL)
+        rv = prompt_risk_add(&t->risk, t->policy->signals, t->engine, role, (struct span){text, len});
+    return rv;
+}
+
+struct rein_source rein_trace_prompt_text(const struct rein_trace *t)
+{
+    struct span text = bytes_span(&t->prompt_text);
+    return (struct rein_source){"prompt", text.data, text.len};
+}
+
+int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
+{
+    if (t->phase != TRACE_PROMPT)
+        return REIN_ESTATE;
+    t->phase = TRACE_IDLE;
+    int rv = 0;
+    if (findings_verdict(&t->findings) == REIN_REFUSE)
+        rv = trace_refuse_prompt(t);
+    t->decision.prompt_risk = t->risk.score;
+    return finish_step(t, rv, u);
+}
+
+bool rein_trace_is_risky(const struct rein_trace *t)
+{
+    return t->risk.score >= PROMPT_RISKY;
+}
+
+static int replace_copy(char **copy, const char *text)
+{
+    heap_free(*copy);
+    *copy = NULL;
+    if (text == NULL)
+        return 0;
+    *copy = heap_copy(text, strlen(text));
+    return *copy != NULL ? 0 : REIN_ENOMEM;
+}
+
+/* The highest scores so far: trackers go with their attempt. */
+static void note_scores(struct rein_trace *t)
+{
+    struct rein_decision *d = &t->decision;
+    for (size_t c = 0; c < DELTA_CHOICES_MAX; c++) {
+        for (size_t slot = 0; slot < SLOTS_MAX; slot++) {
+            const struct pattern_tracker *tracker = t->choices[c].trackers[slot];
+            for (size_t p = 0; p < REIN_PATTERNS && tracker != NULL; p++) {
+                double score = pattern_score(tracker, (enum rein_pattern)p);
+                d->scores[p] = score > d->scores[p] ? score : d->scores[p];
+            }
+            double risk = tracker != NULL ? pattern_trace_risk(tracker) : 0;
+            d->trace_risk = risk > d->trace_risk ? risk : d->trace_risk;
+        }
+    }
+}
+
+static void forget_attempt(struct rein_trace *t)
+{
+    note_scores(t);
+    gate_reset(&t->gate);
+    trace_drop_lanes(t);
+    framer_reset(&t->framer);
+    bytes_clear(&t->in);
+    t->saw_error = false;
+    t->gate.rewrites_id = true;
+}
+
+/* Where a restart cannot go on from what was shown, nothing may be shown that it could contradict. */
+static enum rein_release release_of(const struct rein_trace *t)
+{
+    enum rein_release release = t->policy->settings.reasoning.release;
+    bool may_restart = t->policy->settings.may_steer && t->choices_expected == 1 &&
+                       t->attempts < t->policy->settings.steer.max_attempts;
+    bool is_told = t->delivery == REIN_DELIVER_INSTRUCT;
+    return release == REIN_RELEASE_SENTENCE && may_restart && is_told ? REIN_RELEASE_VERDICT : release;
+}
+
+int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
+{
+    if (t->phase != TRACE_IDLE && t->phase != TRACE_STEERED)
+        return REIN_ESTATE;
+    if (t->phase == TRACE_STEERED)
+        forget_attempt(t);
+    int rv = replace_copy(&t->prefix, attempt->prefix);
+    if (rv == 0)
+        rv = replace_copy(&t->open, attempt->open);
+    if (rv == 0)
+        rv = replace_copy(&t->close, attempt->close);
+    if (rv != 0)
+        return rv;
+    t->attempt = t->attempts++;
+    t->delivery = attempt->delivery;
+    t->opened = attempt->opened;
+    t->continues = attempt->continues_shown;
+    t->release = release_of(t);
+    t->phase = TRACE_RUNNING;
+    return 0;
+}
+
+struct rein_source rein_trace_shown_reasoning(const struct rein_trace *t)
+{
+    struct span shown = bytes_span(&t->gate.shown);
+    return (struct rein_source){"shown", shown.data, shown.len};
+}
+
+int rein_trace_give_up(struct rein_trace *t, struct rein_update *u)
+{
+    if (t->phase != TRACE_STEERED)
+        return REIN_ESTATE;
+    bytes_clear(&t->out);
+    return finish_step(t, trace_fall_back(t), u);
+}
+
+static int take_frames(struct rein_trace *t, bool at_end)
+{
+    struct frame frame;
+    int rv = 0;
+    while (rv == 0 && !trace_is_stopped(t)) {
+        rv = framer_next(&t->framer, bytes_span(&t->in), at_end, &frame);
+        if (rv <= 0)
+            return rv;
+        rv = trace_take_frame(t, &frame);
+        bytes_consume(&t->in, frame.raw.len);
+    }
+    return rv;
+}
+
+int rein_trace_feed(struct rein_trace *t, const char *data, size_t len, struct rein_update *u)
+{
+    bytes_clear(&t->out);
+    if (t->phase != TRACE_RUNNING)
+        return finish_step(t, 0, u); /* after a verdict nothing is looked at any more */
+    t->decision.bytes_in += len;
+    int rv = bytes_append(&t->in, data, len);
+    if (rv == 0 && t->streamed)
+        rv = take_frames(t, false);
+    return finish_step(t, rv, u);
+}
+
+static int finish_whole(struct rein_trace *t)
+{
+    int rv = t->streamed ? take_frames(t, true) : trace_take_body(t, bytes_span(&t->in));
+    if (rv == REIN_EFORMAT)
+        return trace_fail(t, REIN_UPSTREAM_BROKE, "The upstream's response could not be read.");
+    return rv == 0 && !trace_is_stopped(t) ? trace_complete(t, NULL, 0) : rv;
+}
+
+static int finish_broken(struct rein_trace *t, const char *message)
+{
+    int rv = t->streamed ? trace_end_texts(t) : 0;
+    return rv == 0 && !trace_is_stopped(t) ? trace_fail(t, REIN_UPSTREAM_BROKE, message) : rv;
+}
+
+int rein_trace_finish(struct rein_trace *t, bool whole, const char *message, struct rein_update *u)
+{
+    bytes_clear(&t->out);
+    if (t->phase == TRACE_PROMPT)
+        return REIN_ESTATE;
+    if (t->phase != TRACE_RUNNING)
+        return finish_step(t, 0, u);
+    return finish_step(t, whole ? finish_whole(t) : finish_broken(t, message), u);
+}
+
+int rein_trace_committed(struct rein_trace *t, struct rein_update *u)
+{
+    if (!t->committing)
+        return REIN_ESTATE;
+    bytes_clear(&t->out);
+    t->committing = false;
+    if (t->phase == TRACE_ENDING && !t->needs_commit)
+        t->gate.may_end = true;
+    int rv = finish_step(t, 0, u);
+    if (rv == 0 && t->phase == TRACE_STEERED && !t->committing)
+        u->asks |= REIN_ASK_RESTART;
+    return rv;
+}
+
+const struct rein_decision *rein_trace_decision(struct rein_trace *t)
+{
+    struct rein_decision *d = &t->decision;
+    note_scores(t);
+    d->verdict = findings_verdict(&t->findings);
+    d->shadow = findings_shadow(&t->findings);
+    d->findings = t->findings.items;
+    d->findings_len = t->findings.len;
+    d->attempts = t->attempts;
+    d->bytes_unjudged = t->gate.unjudged;
+    d->reasoning = d->flow[REIN_REASONING].received > 0 ? REIN_EVALUABLE : REIN_NOT_EVALUABLE;
+    if (d->harms == NULL)
+        d->harms = "";
+    return d;
+}

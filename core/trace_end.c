@@ -1,0 +1,249 @@
+/* Endings: a refusal, a cut, a restart, the upstream's own end, a failure. Each response has exactly one, and its
+ * terminal event waits until the decision is committed. SPDX-License-Identifier: Apache-2.0 */
+#include "trace_state.h"
+
+static struct dialect_voice voice_of(const struct rein_trace *t)
+{
+    return (struct dialect_voice){t->fallback_id, t->model, t->created_s};
+}
+
+/* The id that the client knows, without its quotes; ids with escapes are passed on as they came by the gate alone. */
+static struct dialect_voice known_voice(struct rein_trace *t, char id[128])
+{
+    struct dialect_voice voice = voice_of(t);
+    const struct gate *g = &t->gate;
+    if (g->id != NULL && g->id_len >= 2 && g->id_len - 2 < 128 && memchr(g->id, '\\', g->id_len) == NULL) {
+        memcpy(id, g->id + 1, g->id_len - 2);
+        id[g->id_len - 2] = '\0';
+        voice.id = id;
+    }
+    return voice;
+}
+
+/* Queues what the dialect wrote to t->said. */
+static int queue_said(struct rein_trace *t, int rv, unsigned flags)
+{
+    if (rv == 0)
+        rv = gate_say(&t->gate, bytes_span(&t->said), flags);
+    bytes_clear(&t->said);
+    return rv;
+}
+
+static void stop_lanes(struct rein_trace *t, uint16_t choice, bool all)
+{
+    for (size_t i = 0; i < t->lanes_len; i++) {
+        struct channel_lane *lane = t->lanes[i];
+        if (!all && lane->lane.place.choice != choice)
+            continue;
+        lane->lane.has_stopped = true;
+        text_stop(&lane->texts[0]);
+        text_stop(&lane->texts[1]);
+    }
+}
+
+/* Was any text of the response cleared for the client, in this attempt or before? White space does not count. */
+static bool has_shown(const struct rein_trace *t, bool reasoning_too)
+{
+    if (t->answer_shown || (reasoning_too && bytes_len(&t->gate.shown) > 0))
+        return true;
+    for (size_t i = 0; i < t->lanes_len; i++) {
+        const struct channel_lane *lane = t->lanes[i];
+        for (size_t k = 0; k < 2; k++) {
+            const struct text *text = &lane->texts[k];
+            uint64_t shown = text->cleared < text->limit ? text->cleared : text->limit;
+            bool counts = text->channel != REIN_REASONING || reasoning_too;
+            if (counts && shown > text->blank && text->received > 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool trace_can_steer(const struct rein_trace *t)
+{
+    if (t->choices_expected != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
+        return false;
+    bool can_go_on = t->delivery == REIN_DELIVER_PREFILL && !t->gate.shown_lost && t->gate.recorded != NULL;
+    return !has_shown(t, !can_go_on);
+}
+
+static int say_finish(struct rein_trace *t, uint16_t choice, const char *reason)
+{
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    return queue_said(t, t->dialect->say_finish(&t->said, &voice, choice, reason), 0);
+}
+
+static int say_refusal(struct rein_trace *t, uint16_t choice)
+{
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    const char *message = t->policy->settings.refusal.message;
+    bool with_role = !gate_has_role(&t->gate, choice);
+    t->gate.choices[choice].role_sent = true;
+    return queue_said(
+        t, t->dialect->say_text(&t->said, &voice, choice, with_role, (struct span){message, strlen(message)}), 0);
+}
+
+/* The last events of a response that Rein ended. */
+static int say_end(struct rein_trace *t)
+{
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    int rv = 0;
+    if (!t->strip_usage && t->decision.prompt_tokens >= 0 && t->decision.completion_tokens >= 0)
+        rv = queue_said(
+            t, t->dialect->say_usage(&t->said, &voice, t->decision.prompt_tokens, t->decision.completion_tokens), 0);
+    return rv == 0 ? queue_said(t, t->dialect->say_end(&t->said), GATE_TERMINAL) : rv;
+}
+
+static void end_with(struct rein_trace *t, enum rein_ending ending)
+{
+    t->decision.ending = ending;
+    t->phase = TRACE_ENDING;
+    t->needs_commit = true;
+}
+
+/* A body that is refused becomes the refusal; one that is cut keeps what was cleared. */
+static int stop_body(struct rein_trace *t, enum rein_action action)
+{
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    const struct rein_policy_settings *settings = &t->policy->settings;
+    end_with(t, action == REIN_REFUSE ? REIN_REFUSED : REIN_CUT);
+    t->stop_asked = true;
+    if (action == REIN_CUT_RESPONSE && t->choices_expected == 1) {
+        stop_lanes(t, 0, true);
+        t->gate.choices[0].closed = true;
+        t->gate.finish_reason = settings->refusal.finish_reason;
+        return 0;
+    }
+    gate_reset(&t->gate);
+    const char *message = action == REIN_REFUSE ? settings->refusal.message : "";
+    return queue_said(t,
+                      t->dialect->say_body(&t->said, &voice, t->choices_expected,
+                                           (struct span){message, strlen(message)}, settings->refusal.finish_reason),
+                      GATE_TERMINAL);
+}
+
+static bool all_are_closed(const struct rein_trace *t)
+{
+    for (size_t i = 0; i < t->choices_expected; i++)
+        if (!t->gate.choices[i].closed)
+            return false;
+    return true;
+}
+
+static int close_choice(struct rein_trace *t, uint16_t choice, enum rein_action action)
+{
+    bool is_last = t->choices_expected == 1;
+    if (is_last)
+        gate_cut(&t->gate);
+    stop_lanes(t, choice, is_last);
+    t->gate.choices[choice].closed = true;
+    int rv = action == REIN_REFUSE ? say_refusal(t, choice) : 0;
+    if (rv == 0)
+        rv = say_finish(t, choice, t->policy->settings.refusal.finish_reason);
+    if (rv != 0 || !all_are_closed(t))
+        return rv;
+    end_with(t, action == REIN_REFUSE ? REIN_REFUSED : REIN_CUT);
+    t->stop_asked = true;
+    return say_end(t);
+}
+
+static void steer(struct rein_trace *t)
+{
+    gate_cut(&t->gate);
+    stop_lanes(t, 0, true);
+    t->phase = TRACE_STEERED;
+    t->stop_asked = true;
+}
+
+int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action)
+{
+    t->needs_commit = true;
+    if (action == REIN_STEER) {
+        steer(t);
+        return 0;
+    }
+    return t->streamed ? close_choice(t, choice, action) : stop_body(t, action);
+}
+
+int trace_fall_back(struct rein_trace *t)
+{
+    enum rein_action action = t->policy->settings.steer.fallback;
+    t->needs_commit = true;
+    /* A fallback that cuts or records cannot bring back what was stopped: what is left is to end. */
+    action = action == REIN_REFUSE ? REIN_REFUSE : REIN_CUT_RESPONSE;
+    if (!t->streamed) {
+        gate_reset(&t->gate);
+        action = REIN_REFUSE;
+    }
+    t->stop_asked = false;
+    return trace_stop(t, 0, action);
+}
+
+/* Clients lose a choice that has no finish reason. */
+static int say_missing_finishes(struct rein_trace *t)
+{
+    int rv = 0;
+    for (uint16_t c = 0; c < DELTA_CHOICES_MAX && rv == 0; c++)
+        if (t->choices[c].is_seen && !t->choices[c].finish_seen && !t->gate.choices[c].closed)
+            rv = say_finish(t, c, "stop");
+    return rv;
+}
+
+static bool any_finish_seen(const struct rein_trace *t)
+{
+    for (size_t c = 0; c < DELTA_CHOICES_MAX; c++)
+        if (t->choices[c].finish_seen || t->gate.choices[c].closed)
+            return true;
+    return false;
+}
+
+int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flags)
+{
+    int rv = trace_end_texts(t);
+    if (rv != 0 || trace_is_stopped(t))
+        return rv;
+    if (!t->streamed) {
+        end_with(t, REIN_COMPLETE);
+        return 0;
+    }
+    if (done == NULL && !t->saw_error && !any_finish_seen(t))
+        return trace_fail(t, REIN_UPSTREAM_BROKE, NULL);
+    if (!t->saw_error)
+        rv = say_missing_finishes(t);
+    end_with(t, t->saw_error ? REIN_UPSTREAM_BROKE : REIN_COMPLETE);
+    if (rv == 0 && done != NULL)
+        (void)gate_push(&t->gate, done, NULL, GATE_TERMINAL | flags, &rv);
+    else if (rv == 0 && !t->saw_error)
+        rv = queue_said(t, t->dialect->say_end(&t->said), GATE_TERMINAL);
+    return rv;
+}
+
+int trace_fail(struct rein_trace *t, enum rein_ending ending, const char *message)
+{
+    const char *code = ending == REIN_OVERFLOW ? "stream_limit" : "upstream_broke";
+    const char *text = ending == REIN_OVERFLOW ? "More of the response had to be held back than the policy allows."
+                                               : "The upstream's response ended before it was whole.";
+    text = message != NULL ? message : text;
+    if (ending == REIN_OVERFLOW || !t->streamed)
+        gate_reset(&t->gate);
+    end_with(t, ending);
+    t->stop_asked = true;
+    int rv = t->streamed ? t->dialect->say_error(&t->said, "upstream_error", code, text)
+                         : t->dialect->say_error_body(&t->said, "upstream_error", code, text);
+    return queue_said(t, rv, GATE_TERMINAL);
+}
+
+int trace_refuse_prompt(struct rein_trace *t)
+{
+    t->phase = TRACE_RUNNING;
+    for (uint16_t c = 0; c + 1u < t->choices_expected && t->streamed; c++) {
+        int rv = close_choice(t, c, REIN_REFUSE);
+        if (rv != 0)
+            return rv;
+    }
+    return trace_stop(t, (uint16_t)(t->choices_expected - 1), REIN_REFUSE);
+}

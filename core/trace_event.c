@@ -1,0 +1,282 @@
+/* From events to texts: each string of an event finds its lane, and is judged before the next one.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+
+#include "heap.h"
+#include "trace_state.h"
+
+static struct channel_lane *find_lane(const struct rein_trace *t, const struct place *place)
+{
+    for (size_t i = 0; i < t->lanes_len; i++) {
+        const struct place *p = &t->lanes[i]->lane.place;
+        if (p->choice == place->choice && p->channel == place->channel && p->source == place->source &&
+            p->tool == place->tool)
+            return t->lanes[i];
+    }
+    return NULL;
+}
+
+static uint8_t next_slot(uint8_t *count)
+{
+    uint8_t slot = *count;
+    if (*count < SLOTS_MAX - 1)
+        (*count)++;
+    return slot;
+}
+
+static int make_tracker(struct rein_trace *t, struct choice *choice, uint8_t slot)
+{
+    if (!t->pattern_active || choice->trackers[slot] != NULL)
+        return 0;
+    int rv = pattern_tracker_new(&choice->trackers[slot], t->policy->signals, &t->policy->pattern_settings);
+    if (rv == 0) {
+        const char *prefix = t->prefix != NULL ? t->prefix : "";
+        pattern_tracker_reset(choice->trackers[slot], &t->risk, (struct span){prefix, strlen(prefix)});
+    }
+    return rv;
+}
+
+static int init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index)
+{
+    struct choice *choice = &t->choices[choice_index];
+    size_t limit = t->policy->settings.stream_max_bytes;
+    int rv = text_init(text, channel, choice_index, t->policy->ruleset, limit);
+    if (rv != 0)
+        return rv;
+    if (channel == REIN_REASONING) {
+        text->slot = next_slot(&choice->reasoning_texts);
+        if (!t->policy->settings.reasoning.show)
+            text->limit = 0;
+    } else if (channel == REIN_ANSWER) {
+        text->slot = next_slot(&choice->answer_texts);
+    }
+    text->has_sentences = t->pattern_active && (channel == REIN_REASONING || channel == REIN_ANSWER);
+    if (t->gate.choices[choice_index].closed)
+        text->limit = 0;
+    bool may_go_on = t->policy->settings.may_steer && t->delivery == REIN_DELIVER_PREFILL;
+    if (channel == REIN_REASONING && choice_index == 0 && text->slot == 0) {
+        text->origin = t->continues ? bytes_len(&t->gate.shown) : 0;
+        t->gate.recorded = may_go_on ? text : NULL;
+    }
+    return text->has_sentences ? make_tracker(t, choice, text->slot) : 0;
+}
+
+static int init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)
+{
+    int rv = init_text(t, &lane->texts[0], (enum rein_channel)place.channel, place.choice);
+    if (rv != 0 || place.channel != REIN_ANSWER) {
+        lane_init(&lane->lane, place, &lane->texts[0]);
+        return rv;
+    }
+    lane->has_reasoning_text = true;
+    lane_init_split(&lane->lane, place, &lane->texts[1], &lane->texts[0], t->open, t->close, t->opened);
+    return init_text(t, &lane->texts[1], REIN_REASONING, place.choice);
+}
+
+static int lane_for(struct rein_trace *t, const struct place *place, struct channel_lane **out)
+{
+    *out = find_lane(t, place);
+    if (*out != NULL)
+        return 0;
+    if (t->lanes_len == LANES_MAX)
+        return REIN_ELIMIT;
+    struct channel_lane *lane = heap_new(1, sizeof *lane);
+    if (lane == NULL)
+        return REIN_ENOMEM;
+    t->lanes[t->lanes_len++] = lane;
+    t->choices[place->choice].is_seen = true;
+    *out = lane;
+    return init_lane(t, lane, *place);
+}
+
+void trace_drop_lanes(struct rein_trace *t)
+{
+    for (size_t i = 0; i < t->lanes_len; i++) {
+        lane_fini(&t->lanes[i]->lane);
+        text_fini(&t->lanes[i]->texts[0]);
+        text_fini(&t->lanes[i]->texts[1]);
+        heap_free(t->lanes[i]);
+    }
+    t->lanes_len = 0;
+    for (size_t i = 0; i < DELTA_CHOICES_MAX; i++) {
+        for (size_t slot = 0; slot < SLOTS_MAX; slot++)
+            pattern_tracker_free(t->choices[i].trackers[slot]);
+        t->choices[i] = (struct choice){0};
+    }
+}
+
+/* Takes out of the event what was found in a stand-alone string, then does what else the action says. */
+static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum rein_action action)
+{
+    struct span instead = action == REIN_REDACT ? bytes_span(&t->said) : SPAN("");
+    int rv = 0;
+    if (piece->place.is_key)
+        gate_last(&t->gate)->flags |= GATE_DROP;
+    else
+        rv = gate_add_patch(&t->gate, (struct range){piece->at, piece->len}, instead);
+    bytes_clear(&t->said);
+    return rv == 0 && action > REIN_REDACT ? trace_stop(t, piece->place.choice, action) : rv;
+}
+
+/* A string that no lane has: it is judged on its own, and edited or its event dropped. */
+static int take_whole(struct rein_trace *t, const struct piece *piece, struct span payload)
+{
+    if (piece->len == 0 || (piece->seen && !t->whole_matched))
+        return 0;
+    uint16_t half = 0;
+    struct span raw = {payload.data + piece->at, piece->len};
+    bytes_clear(&t->scratch);
+    int rv = bytes_reserve(&t->scratch, raw.len + 3);
+    if (rv != 0)
+        return rv;
+    t->scratch.end = t->scratch.start + delta_decode(raw, &half, t->scratch.data + t->scratch.start);
+    enum rein_action action;
+    rv = trace_judge_whole(t, piece->place.choice, bytes_span(&t->scratch), &action);
+    return rv == 0 && action > REIN_RECORD ? act_on_whole(t, piece, action) : rv;
+}
+
+static int feed_lane(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece, struct span payload)
+{
+    struct gate_piece p = {.lane = &lane->lane, .raw = {piece->at, piece->len}, .half_in = lane->lane.half};
+    p.start = lane->lane.received;
+    struct span raw = {payload.data + piece->at, piece->len};
+    bytes_clear(&t->scratch);
+    int rv = bytes_reserve(&t->scratch, raw.len + 3);
+    if (rv != 0)
+        return rv;
+    struct span text = {t->scratch.data + t->scratch.start, 0};
+    text.len = delta_decode(raw, &lane->lane.half, t->scratch.data + t->scratch.start);
+    p.end = p.start + text.len;
+    p.ends_half = lane->lane.half != 0;
+    rv = gate_add_piece(&t->gate, &p);
+    return rv == 0 && text.len > 0 ? lane_feed(&lane->lane, text, trace_judge_bytes, t) : rv;
+}
+
+static int take_streamed(struct rein_trace *t, const struct piece *piece, struct span payload)
+{
+    struct channel_lane *lane = NULL;
+    int rv = lane_for(t, &piece->place, &lane);
+    if (rv != 0)
+        return rv;
+    if (trace_is_stopped(t) || lane->lane.has_stopped || t->gate.choices[piece->place.choice].closed) {
+        struct gate_piece unseen = {.lane = &lane->lane, .raw = {piece->at, piece->len}, .unseen = true};
+        return gate_add_piece(&t->gate, &unseen);
+    }
+    return feed_lane(t, lane, piece, payload);
+}
+
+/* Stand-alone strings first: what they say of an event decides whether its texts are looked at. */
+static int take_pieces(struct rein_trace *t, const struct delta *d, struct span payload)
+{
+    int rv = 0;
+    for (size_t i = 0; i < d->pieces_len && rv == 0; i++)
+        if (d->pieces[i].place.whole && !trace_is_stopped(t))
+            rv = take_whole(t, &d->pieces[i], payload);
+    for (size_t i = 0; i < d->pieces_len && rv == 0; i++)
+        if (!d->pieces[i].place.whole)
+            rv = take_streamed(t, &d->pieces[i], payload);
+    return rv;
+}
+
+static void note(struct rein_trace *t, const struct delta *d)
+{
+    t->saw_error |= d->has_error;
+    for (size_t i = 0; i < d->choices_len; i++) {
+        t->choices[d->choices[i].index].is_seen = true;
+        t->choices[d->choices[i].index].finish_seen |= d->choices[i].has_finish;
+    }
+    if (d->prompt_tokens >= 0)
+        t->decision.prompt_tokens = d->prompt_tokens;
+    if (d->completion_tokens >= 0)
+        t->decision.completion_tokens = d->completion_tokens;
+    if (d->reasoning_tokens >= 0)
+        t->decision.reasoning_tokens = d->reasoning_tokens;
+}
+
+static int take_json(struct rein_trace *t, const struct frame *frame, unsigned flags)
+{
+    const struct delta *d = NULL;
+    int rv = delta_read(t->reader, frame->payload, (flags & GATE_BARE) != 0, &d);
+    if (rv == REIN_EFORMAT && !(flags & GATE_BARE)) {
+        t->decision.garbage_events++;
+        return 0;
+    }
+    if (rv != 0)
+        return rv;
+    note(t, d);
+    if (gate_push(&t->gate, frame, d, flags, &rv) == NULL)
+        return rv;
+    if (t->strip_usage && d->has_choices && d->choices_len == 0 && d->usage.len > 0)
+        gate_last(&t->gate)->flags |= GATE_DROP;
+    return take_pieces(t, d, frame->payload);
+}
+
+/* What stands outside the payload (comments, event names) is text as well. */
+static int judge_outside(struct rein_trace *t, struct span outside, enum rein_action *worst)
+{
+    enum rein_action action = REIN_ALLOW;
+    int rv = outside.len > 2 ? trace_judge_whole(t, 0, outside, &action) : 0;
+    bytes_clear(&t->said);
+    *worst = action > *worst ? action : *worst;
+    return rv;
+}
+
+static int judge_extras(struct rein_trace *t, const struct frame *frame, enum rein_action *worst)
+{
+    if (frame->kind != FRAME_DATA)
+        return judge_outside(t, frame->raw, worst);
+    size_t at = (size_t)(frame->payload.data - frame->raw.data), behind = at + frame->payload.len;
+    int rv = judge_outside(t, (struct span){frame->raw.data, at}, worst);
+    if (rv == 0)
+        rv = judge_outside(t, (struct span){frame->raw.data + behind, frame->raw.len - behind}, worst);
+    return rv;
+}
+
+int trace_take_frame(struct rein_trace *t, const struct frame *frame)
+{
+    unsigned flags = frame->unterminated ? GATE_UNTERMINATED : 0;
+    enum rein_action outside = REIN_ALLOW;
+    t->decision.events++;
+    if (frame->has_extras || frame->kind == FRAME_COMMENT) {
+        int rv = judge_extras(t, frame, &outside);
+        if (rv == 0 && outside > REIN_REDACT)
+            rv = trace_stop(t, 0, outside);
+        if (rv != 0 || trace_is_stopped(t))
+            return rv;
+    }
+    bool is_dirty = outside > REIN_RECORD;
+    if (frame->kind == FRAME_COMMENT) {
+        int rv = 0;
+        (void)gate_push(&t->gate, frame, NULL, flags | (is_dirty ? GATE_DROP : 0), &rv);
+        return rv;
+    }
+    flags |= is_dirty ? GATE_REWRITE : 0;
+    return t->dialect->is_terminal(frame->payload) ? trace_complete(t, frame, flags) : take_json(t, frame, flags);
+}
+
+int trace_take_body(struct rein_trace *t, struct span body)
+{
+    struct frame frame = {.kind = FRAME_DATA, .raw = body, .payload = body};
+    return take_json(t, &frame, GATE_BARE | GATE_TERMINAL);
+}
+
+static int end_lane(struct rein_trace *t, struct channel_lane *lane)
+{
+    int rv = lane_end(&lane->lane, trace_judge_bytes, t);
+    if (rv == 0 && lane->has_reasoning_text && !trace_is_stopped(t))
+        rv = trace_judge_end(t, &lane->texts[1]);
+    return rv;
+}
+
+int trace_end_texts(struct rein_trace *t)
+{
+    int rv = 0;
+    for (size_t i = 0; i < t->lanes_len && rv == 0 && !trace_is_stopped(t); i++)
+        rv = end_lane(t, t->lanes[i]);
+    for (uint16_t c = 0; c < DELTA_CHOICES_MAX && rv == 0 && !trace_is_stopped(t); c++)
+        if (t->choices[c].is_seen && !t->gate.choices[c].closed)
+            rv = trace_end_reasoning(t, c);
+    for (size_t i = 0; i < t->lanes_len && rv == 0 && !trace_is_stopped(t); i++)
+        rv = trace_judge_end(t, &t->lanes[i]->texts[0]);
+    return rv;
+}

@@ -1,0 +1,356 @@
+/* Judging: what the matcher and the patterns find in a text, and what becomes of the text then.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Everything happens in the order of the text: a text is looked at up to the byte that decides something, the finding
+ * is acted on, and only then the next byte is looked at. So what is found and released does not depend on the chunking.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "trace_state.h"
+
+static bool is_closed(const struct rein_trace *t, const struct text *text)
+{
+    return trace_is_stopped(t) || t->gate.choices[text->choice].closed;
+}
+
+static uint64_t min_offset(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How far a text may be cleared now. */
+static uint64_t clearable(const struct rein_trace *t, const struct text *text)
+{
+    const struct choice *choice = &t->choices[text->choice];
+    uint64_t unclaimed = text_unclaimed(text);
+    if (text->channel == REIN_REASONING) {
+        if (t->release == REIN_RELEASE_VERDICT && !choice->reasoning_over)
+            return 0;
+        bool by_sentence = t->release != REIN_RELEASE_STREAM && text->has_sentences;
+        return by_sentence ? min_offset(unclaimed, text->judged) : unclaimed;
+    }
+    /* White space before the reasoning is no answer yet, and must not keep the reasoning behind it waiting. */
+    const struct pattern_tracker *tracker = choice->trackers[text->slot];
+    bool is_open = text->has_sentences && tracker != NULL && pattern_answer_is_open(tracker);
+    return !choice->reasoning_over || is_open ? min_offset(unclaimed, text->blank) : unclaimed;
+}
+
+static void clear_up_to(const struct rein_trace *t, struct text *text, uint64_t bound)
+{
+    uint64_t cleared = min_offset(clearable(t, text), bound);
+    if (cleared > text->cleared)
+        text->cleared = cleared;
+}
+
+static void clear_choice(struct rein_trace *t, uint16_t choice)
+{
+    for (size_t i = 0; i < t->lanes_len; i++)
+        for (size_t k = 0; k < 2; k++)
+            if (t->lanes[i]->lane.place.choice == choice && (k == 0 || t->lanes[i]->has_reasoning_text))
+                clear_up_to(t, &t->lanes[i]->texts[k], UINT64_MAX);
+}
+
+/* What an action means here: steering may be impossible, and only reasoning can be cut alone. */
+static enum rein_action resolve(const struct rein_trace *t, enum rein_action action, enum rein_channel channel)
+{
+    if (action == REIN_STEER && !trace_can_steer(t))
+        action = t->policy->settings.steer.fallback;
+    if (action == REIN_CUT_REASONING && channel != REIN_REASONING)
+        action = REIN_CUT_RESPONSE;
+    return action;
+}
+
+static int add_finding(struct rein_trace *t, struct rein_finding *f, const struct text *text, struct span evidence)
+{
+    f->attempt = t->attempt;
+    f->choice = text != NULL ? text->choice : f->choice;
+    f->channel = text != NULL ? text->channel : f->channel;
+    f->offset += text != NULL ? text->origin : 0;
+    bool is_enforced = !f->shadow && f->action > REIN_RECORD;
+    if (is_enforced && t->decision.first_finding_bytes == 0 && f->channel != REIN_PROMPT)
+        t->decision.first_finding_bytes = text != NULL && text->channel == REIN_REASONING
+                                              ? text->cursor.at
+                                              : t->decision.flow[REIN_REASONING].received;
+    return findings_add(&t->findings, f, evidence);
+}
+
+/* Carries out an action on a text from offset `start` on. */
+static int act(struct rein_trace *t, struct text *text, enum rein_action action, uint64_t start, uint64_t end,
+               uint16_t rule)
+{
+    if (action <= REIN_RECORD)
+        return 0;
+    t->needs_commit = true;
+    if (action == REIN_REDACT)
+        return text_redact(text, start, end, rule);
+    clear_up_to(t, text, start);
+    if (action == REIN_CUT_REASONING) {
+        text_stop(text);
+        return 0;
+    }
+    return trace_stop(t, text->choice, action);
+}
+
+static int on_match(struct rein_trace *t, struct text *text, const struct match *m)
+{
+    const struct policy_rule *rule = &t->policy->rules[m->rule];
+    struct rein_finding f = {.id = rule->id, .is_rule = true, .shadow = rule->shadow, .score = 1.0};
+    f.action = resolve(t, rule->action, text->channel);
+    f.offset = m->start;
+    f.len = m->end - m->start;
+    int rv = add_finding(t, &f, text, text_slice(text, m->start, m->end));
+    if (rv == 0 && !f.shadow)
+        rv = act(t, text, f.action, m->start, m->end, m->rule);
+    return rv;
+}
+
+static int on_matches(struct rein_trace *t, struct text *text)
+{
+    int rv = 0;
+    for (size_t i = 0; i < t->matches.len && rv == 0 && !is_closed(t, text); i++)
+        rv = on_match(t, text, &t->matches.items[i]);
+    t->matches.len = 0;
+    return rv;
+}
+
+/* A pattern that is found again under another name of the same text is acted on, but not told twice. */
+static bool is_news(struct choice *choice, enum rein_pattern pattern)
+{
+    unsigned bit = 1u << pattern;
+    bool is_news = (choice->found & bit) == 0;
+    choice->found |= bit;
+    return is_news;
+}
+
+static int on_pattern(struct rein_trace *t, struct text *text, const struct pattern_finding *p, uint64_t present)
+{
+    const struct policy_pattern *pattern = &t->policy->patterns[p->pattern];
+    if (pattern->action == REIN_ALLOW)
+        return 0;
+    struct rein_finding f = {.id = rein_pattern_name(p->pattern), .shadow = pattern->shadow, .score = p->score};
+    f.action = resolve(t, pattern->action, text->channel);
+    f.offset = p->offset;
+    f.len = p->len;
+    f.steps_len = p->steps_len;
+    memcpy(f.steps, p->steps, sizeof f.steps);
+    /* Earlier sentences may be gone from the window, or not, as the chunking was: only the present one is evidence. */
+    struct span evidence = p->offset >= present ? text_slice(text, p->offset, p->offset + p->len) : SPAN("");
+    int rv = is_news(&t->choices[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
+    if (rv == 0 && !f.shadow)
+        rv = act(t, text, f.action, p->offset, p->offset + p->len, 0);
+    return rv;
+}
+
+static int take_findings(struct rein_trace *t, struct text *text, struct pattern_tracker *tracker, uint64_t present)
+{
+    struct pattern_finding p;
+    int rv = 0;
+    while (rv == 0 && !is_closed(t, text) && pattern_take(tracker, &p))
+        rv = on_pattern(t, text, &p, present);
+    return rv;
+}
+
+static int on_sentence(struct rein_trace *t, struct text *text, struct span sentence, uint64_t offset)
+{
+    struct pattern_tracker *tracker = t->choices[text->choice].trackers[text->slot];
+    int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, offset);
+    return rv == 0 ? take_findings(t, text, tracker, offset) : rv;
+}
+
+static int on_event(struct rein_trace *t, struct text *text, int event, struct span sentence, uint64_t offset)
+{
+    return event == TEXT_MATCH ? on_matches(t, text) : on_sentence(t, text, sentence, offset);
+}
+
+static int advance(struct rein_trace *t, struct text *text)
+{
+    struct span sentence;
+    uint64_t offset;
+    int event;
+    while (!is_closed(t, text) && (event = text_advance(text, &t->matches, &sentence, &offset)) != TEXT_DRY) {
+        int rv = event < 0 ? event : on_event(t, text, event, sentence, offset);
+        if (rv != 0)
+            return rv;
+    }
+    return 0;
+}
+
+static bool is_blank(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (memchr(" \t\r\n", s.data[i], 4) == NULL)
+            return false;
+    return true;
+}
+
+int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
+{
+    struct rein_trace *t = ctx;
+    struct choice *choice = &t->choices[text->choice];
+    t->decision.flow[text->channel].received += bytes.len;
+    if (is_closed(t, text))
+        return 0;
+    int rv = 0;
+    if (text->channel == REIN_REASONING)
+        choice->has_reasoning |= !is_blank(bytes);
+    else if (!choice->reasoning_over && !is_blank(bytes))
+        rv = trace_end_reasoning(t, text->choice);
+    if (rv != 0 || is_closed(t, text))
+        return rv;
+    rv = text_append(text, bytes);
+    if (rv == 0)
+        rv = advance(t, text);
+    t->decision.flow[text->channel].scanned += bytes.len;
+    if (rv != 0 || is_closed(t, text))
+        return rv;
+    clear_up_to(t, text, UINT64_MAX);
+    text_trim(text);
+    return 0;
+}
+
+static int end_text(struct rein_trace *t, struct text *text)
+{
+    struct span sentence;
+    uint64_t offset;
+    int event;
+    while (!is_closed(t, text) && (event = text_end(text, &t->matches, &sentence, &offset)) != TEXT_DRY) {
+        int rv = event < 0 ? event : on_event(t, text, event, sentence, offset);
+        if (rv != 0)
+            return rv;
+    }
+    return 0;
+}
+
+static int end_pattern(struct rein_trace *t, struct text *text)
+{
+    struct pattern_tracker *tracker = t->choices[text->choice].trackers[text->slot];
+    if (!text->has_sentences || tracker == NULL || is_closed(t, text))
+        return 0;
+    int rv = pattern_end(tracker, text->channel);
+    return rv == 0 ? take_findings(t, text, tracker, text->received) : rv;
+}
+
+int trace_judge_end(struct rein_trace *t, struct text *text)
+{
+    int rv = end_text(t, text);
+    if (rv == 0 && text->channel == REIN_ANSWER)
+        rv = end_pattern(t, text);
+    if (rv == 0 && !is_closed(t, text))
+        clear_up_to(t, text, UINT64_MAX);
+    return rv;
+}
+
+static struct text *reasoning_text(struct channel_lane *lane)
+{
+    if (lane->has_reasoning_text)
+        return &lane->texts[1];
+    return lane->lane.place.channel == REIN_REASONING ? &lane->texts[0] : NULL;
+}
+
+int trace_end_reasoning(struct rein_trace *t, uint16_t index)
+{
+    struct choice *choice = &t->choices[index];
+    if (choice->reasoning_over)
+        return 0;
+    int rv = 0;
+    for (size_t i = 0; i < t->lanes_len && rv == 0; i++) {
+        struct text *text = reasoning_text(t->lanes[i]);
+        if (text == NULL || text->choice != index)
+            continue;
+        rv = end_text(t, text);
+        if (rv == 0)
+            rv = end_pattern(t, text);
+    }
+    if (rv != 0 || trace_is_stopped(t) || t->gate.choices[index].closed)
+        return rv;
+    choice->reasoning_over = true;
+    clear_choice(t, index);
+    return 0;
+}
+
+/* Writes `text` without the span of the match, escaped for JSON unless it is a prompt's, up to the match's end. */
+static int write_redacted(struct bytes *out, struct span text, const struct match *m, const char *replacement,
+                          size_t *at, bool escape)
+{
+    struct span before = {text.data + *at, m->start > *at ? (size_t)m->start - *at : 0};
+    struct span instead = {replacement, m->end > *at ? strlen(replacement) : 0};
+    int rv = escape ? delta_encode(out, before) : bytes_append_span(out, before);
+    if (rv == 0)
+        rv = escape ? delta_encode(out, instead) : bytes_append_span(out, instead);
+    *at = m->end > *at ? (size_t)m->end : *at;
+    return rv;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct match *x = a, *y = b;
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Finds all matches of a text that stands alone. Redactions go to `out`; *worst is the strongest other action. */
+static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span text, struct bytes *out,
+                       enum rein_action *worst, bool *redacted)
+{
+    bool is_prompt = f.channel == REIN_PROMPT;
+    size_t at = 0;
+    bytes_clear(out);
+    t->matches.len = 0;
+    int rv = matcher_scan(t->policy->ruleset, f.channel, text, &t->matches);
+    if (rv == 0 && t->matches.len > 1)
+        qsort(t->matches.items, t->matches.len, sizeof *t->matches.items, by_start);
+    for (size_t i = 0; i < t->matches.len && rv == 0; i++) {
+        const struct match *m = &t->matches.items[i];
+        const struct policy_rule *rule = &t->policy->rules[m->rule];
+        struct rein_finding found = f;
+        found.id = rule->id;
+        found.shadow = rule->shadow;
+        found.action = rule->action;
+        if (rule->action > REIN_REDACT)
+            found.action = is_prompt ? REIN_REFUSE : resolve(t, rule->action, f.channel);
+        found.offset = m->start;
+        found.len = m->end - m->start;
+        rv = add_finding(t, &found, NULL, (struct span){text.data + m->start, (size_t)(m->end - m->start)});
+        if (rv != 0 || found.shadow)
+            continue;
+        *worst = found.action > *worst ? found.action : *worst;
+        if (found.action == REIN_REDACT) {
+            *redacted = true;
+            rv = write_redacted(out, text, m, rule->replacement, &at, !is_prompt);
+        }
+    }
+    t->matches.len = 0;
+    struct span rest = {text.data + at, text.len - at};
+    if (rv == 0 && *redacted)
+        rv = is_prompt ? bytes_append_span(out, rest) : delta_encode(out, rest);
+    return rv;
+}
+
+int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, enum rein_action *action)
+{
+    struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = REIN_OTHER, .choice = choice};
+    bool redacted = false;
+    *action = REIN_ALLOW;
+    t->decision.flow[REIN_OTHER].received += text.len;
+    t->decision.flow[REIN_OTHER].scanned += text.len;
+    int rv = judge_alone(t, f, text, &t->said, action, &redacted);
+    if (rv != 0)
+        return rv;
+    t->needs_commit |= *action > REIN_RECORD;
+    t->whole_matched |= *action > REIN_RECORD;
+    t->decision.flow[REIN_OTHER].released += *action > REIN_RECORD ? 0 : text.len;
+    return 0;
+}
+
+int trace_judge_prompt(struct rein_trace *t, struct span text)
+{
+    struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = REIN_PROMPT};
+    enum rein_action worst = REIN_ALLOW;
+    bool redacted = false;
+    t->decision.flow[REIN_PROMPT].received += text.len;
+    t->decision.flow[REIN_PROMPT].scanned += text.len;
+    int rv = judge_alone(t, f, text, &t->prompt_text, &worst, &redacted);
+    if (rv == 0 && !redacted)
+        rv = bytes_append_span(&t->prompt_text, text);
+    return rv;
+}

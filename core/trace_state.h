@@ -1,0 +1,141 @@
+/* The trace's own state, shared by the files that make it up: trace.c (the API), trace_event.c (events to texts),
+ * trace_judge.c (what is found, and what becomes of it), trace_end.c (how a response ends).
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *      attempt -> feed: event -> pieces -> lanes -> texts -> matches, sentences -> findings -> verdict -> gate -> out
+ *
+ * Thread: one. */
+#ifndef CORE_TRACE_STATE_H
+#define CORE_TRACE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "delta.h"
+#include "dialect.h"
+#include "engine.h"
+#include "finding.h"
+#include "frame.h"
+#include "gate.h"
+#include "lane.h"
+#include "pattern.h"
+#include "policy.h"
+#include "rein/rein.h"
+#include "text.h"
+
+enum {
+    LANES_MAX = 256, /* fields that carry text, of all choices and tools */
+    SLOTS_MAX = 4,   /* names under which a choice may send the same channel */
+};
+
+enum trace_phase {
+    TRACE_PROMPT,  /* judging the prompt */
+    TRACE_IDLE,    /* no upstream call yet, or between two */
+    TRACE_RUNNING, /* an attempt's bytes are judged */
+    TRACE_STEERED, /* stopped; another attempt or the fallback comes next */
+    TRACE_ENDING,  /* all that the client gets is queued; waits for the last commit */
+    TRACE_OVER,
+};
+
+/* One of the response's choices. */
+struct choice {
+    bool is_seen, has_reasoning, finish_seen;
+    bool reasoning_over; /* its reasoning has its verdict: the answer may go */
+    uint8_t reasoning_texts, answer_texts;
+    struct pattern_tracker *trackers[SLOTS_MAX];
+    unsigned found; /* set of patterns found in this attempt */
+};
+
+/* A field and its text or texts, in one block whose address stays. */
+struct channel_lane {
+    struct lane lane;
+    struct text texts[2]; /* [0]: answer or only text; [1]: inline reasoning */
+    bool has_reasoning_text;
+};
+
+struct rein_trace {
+    struct rein_policy *policy; /* a reference */
+    struct rein_engine *engine; /* borrowed */
+    const struct dialect *dialect;
+    bool streamed, strip_usage;
+    unsigned choices_expected;
+    char *model, *fallback_id;
+    int64_t created_s;
+
+    enum trace_phase phase;
+    bool needs_commit; /* a finding changed the stream and was not committed yet */
+    bool committing;   /* the caller was asked to */
+    bool steer_asked;  /* STOP and RESTART are due with the next update */
+    bool stop_asked;
+    bool pattern_active; /* some pattern is looked for */
+
+    struct prompt_risk risk;
+    struct bytes prompt_text;
+
+    uint32_t attempt; /* of the present one, 0 first */
+    uint32_t attempts;
+    enum rein_delivery delivery;
+    enum rein_release release; /* of reasoning, in this attempt */
+    char *prefix, *open, *close;
+    bool opened, continues;
+
+    struct bytes in;
+    struct framer framer;
+    struct delta_reader *reader;
+    struct gate gate;
+    struct channel_lane *lanes[LANES_MAX];
+    size_t lanes_len;
+    struct choice choices[DELTA_CHOICES_MAX];
+    bool saw_error;
+    bool whole_matched; /* a stand-alone string was acted on: those that come again are looked at again */
+    bool answer_shown;  /* of an earlier attempt or this one: no restart can go on from it */
+
+    struct findings findings;
+    struct rein_decision decision;
+    struct match_list matches;
+    struct bytes scratch, said, out;
+};
+
+/* ---- trace_event.c ---- */
+/* Judges one frame and queues it. */
+int trace_take_frame(struct rein_trace *t, const struct frame *frame) REIN_MUST_USE;
+/* Judges a whole body. */
+int trace_take_body(struct rein_trace *t, struct span body) REIN_MUST_USE;
+/* No text will come any more in this attempt: decides all that is open. */
+int trace_end_texts(struct rein_trace *t) REIN_MUST_USE;
+void trace_drop_lanes(struct rein_trace *t);
+
+/* ---- trace_judge.c ---- */
+/* Bytes that were given to a text. A lane_sink. */
+int trace_judge_bytes(void *ctx, struct text *text, struct span bytes) REIN_MUST_USE;
+/* The text is over. */
+int trace_judge_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
+/* The choice's reasoning is over: it gets its verdict. */
+int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
+/* A stand-alone string. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be shown,
+ * escaped, is in t->said. Stronger ones: nothing of it may be shown, and the caller stops the choice with trace_stop.
+ */
+int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, enum rein_action *action) REIN_MUST_USE;
+int trace_judge_prompt(struct rein_trace *t, struct span text) REIN_MUST_USE;
+
+/* ---- trace_end.c ---- */
+/* Carries out a verdict that ends a choice (or all): refuse, cut_response, steer. */
+int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action) REIN_MUST_USE;
+/* Can this response still be steered? */
+bool trace_can_steer(const struct rein_trace *t);
+/* The upstream's own end: `done` is its terminal event, NULL if it ended without one. */
+int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flags) REIN_MUST_USE;
+/* The upstream failed, or more was held than may be: an error ends the response. */
+int trace_fail(struct rein_trace *t, enum rein_ending ending, const char *message) REIN_MUST_USE;
+int trace_refuse_prompt(struct rein_trace *t) REIN_MUST_USE;
+/* Steered, and there will be no restart. */
+int trace_fall_back(struct rein_trace *t) REIN_MUST_USE;
+
+static inline bool trace_is_stopped(const struct rein_trace *t)
+{
+    return t->phase != TRACE_RUNNING;
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* Runs a response through a trace, and says what a client would see of it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Every commit that is asked for is made at once. The client's view is made with a JSON library of its own, so that it
+ * does not share the reader's mistakes. */
+#ifndef TESTS_TRACEKIT_H
+#define TESTS_TRACEKIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bytes.h"
+#include "rein/rein.h"
+
+enum { KIT_CHOICES = 4, KIT_FINDINGS = 16 };
+
+/* A policy from YAML text, with no templates and lexicons; fails the test if it does not load. */
+struct rein_policy *kit_policy(const char *yaml);
+
+struct kit_run {
+    struct rein_policy *policy; /* borrowed */
+    struct span upstream;       /* what the upstream sends */
+    bool is_body;               /* one JSON body, no events */
+    bool breaks_off;            /* the upstream's transfer does not end properly */
+    unsigned choices;           /* 0: 1 */
+    bool opened;                /* the prompt ends in open reasoning */
+    size_t chunk;               /* bytes per feed; 0: all at once */
+    size_t cut;                 /* if not 0: two feeds, cut here */
+    const char *prompt;         /* one user message, or NULL */
+};
+
+/* The text of one choice, as a client joins it. */
+struct kit_choice {
+    struct bytes content, reasoning, arguments;
+    unsigned roles, finishes;
+    char finish[32]; /* the last one */
+};
+
+struct kit_seen {
+    struct bytes out; /* everything that went to the client */
+    struct kit_choice choices[KIT_CHOICES];
+    unsigned events, comments, done, errors, after_done, unreadable;
+    char error[256];          /* the last error's message */
+    unsigned asks;            /* all that was ever asked */
+    size_t feeds_with_output; /* steps that released something */
+    struct rein_decision decision;
+    struct rein_finding findings[KIT_FINDINGS]; /* ids are the policy's; no evidence */
+};
+
+void kit_run(const struct kit_run *run, struct kit_seen *seen);
+void kit_seen_fini(struct kit_seen *seen);
+
+/* The joined text, NUL-terminated. */
+const char *kit_content(struct kit_seen *seen, unsigned choice);
+const char *kit_reasoning(struct kit_seen *seen, unsigned choice);
+const char *kit_arguments(struct kit_seen *seen, unsigned choice);
+bool kit_has(const struct kit_seen *seen, const char *bytes);
+
+#endif

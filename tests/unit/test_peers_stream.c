@@ -1,0 +1,251 @@
+/* Defects of the field, continued: frames, characters, tags, hostile patterns, limits, broken upstreams.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The number in a test's name is the row's in the list of defects; see test_peers.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "peerkit.h"
+
+static void peer_14_no_frame_goes_out_unscanned(void **state)
+{
+    (void)state;
+#define JSON_HEAD "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
+#define JSON_TAIL "\"}}]}"
+    static const char *const streams[] = {
+        "data: " JSON_HEAD SECRET JSON_TAIL "\r\n\r\n" FINISH("stop") DONE,
+        "data: " JSON_HEAD SECRET JSON_TAIL "\r\r" FINISH("stop") DONE,
+        "data:" JSON_HEAD SECRET JSON_TAIL "\n\n" FINISH("stop") DONE,
+        "\xEF\xBB\xBF"
+        "data: " JSON_HEAD SECRET JSON_TAIL "\n\n" FINISH("stop") DONE,
+        "data: {\"choices\":[{\"index\":0,\ndata: \"delta\":{\"content\":\"" SECRET JSON_TAIL "\n\n" FINISH("stop")
+            DONE,
+        "event: message\nid: 7\ndata: " JSON_HEAD SECRET JSON_TAIL "\nretry: 5\n\n" FINISH("stop") DONE,
+        ": " SECRET "\n\n" CONTENT("a") FINISH("stop") DONE,
+        "event: " SECRET "\ndata: " JSON_HEAD "a" JSON_TAIL "\n\n" FINISH("stop") DONE,
+        "data: not json " SECRET "\n\n" CONTENT("a") FINISH("stop") DONE,
+        "other: " SECRET "\n\n" CONTENT("a") FINISH("stop") DONE,
+        CONTENT("a") FINISH("stop") ": " SECRET "\ndata: [DONE]\n\n",
+        CONTENT("a") FINISH("stop") "data: " JSON_HEAD SECRET JSON_TAIL,
+        EVENT("{\"index\":0,\"delta\":{\"surprise\":{\"deep\":[\"" SECRET "\"]}}}") FINISH("stop") DONE,
+        EVENT("{\"index\":0,\"delta\":{\"" SECRET "\":1}}") FINISH("stop") DONE,
+        EVENT("{\"index\":0,\"delta\":{\"content\":\"a\"}}") "data: {\"model\":\"" SECRET "\",\"choices\":[]}\n\n"
+                                                             "data: {\"model\":\"" SECRET
+                                                             "\",\"choices\":[]}\n\n" FINISH("stop") DONE,
+    };
+    for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+        for (size_t chunk = 0; chunk < 4; chunk++) {
+            struct kit_seen seen;
+            struct kit_run run = run_of(redacts, streams[i]);
+            run.chunk = chunk;
+            kit_run(&run, &seen);
+            if (kit_has(&seen, "violet"))
+                print_error("stream %zu\n", i);
+            check_no_secret(&seen);
+            check_proper_end(&seen);
+            kit_seen_fini(&seen);
+        }
+    }
+}
+
+/* A pair that is cut between two events may be put together again; everything else stays as it was. */
+static void peer_15_characters_and_escape_pairs_cut_anywhere(void **state)
+{
+    (void)state;
+    static const char clean[] =
+        CONTENT("caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80") CONTENT("\\u00e9\\n\\ud83d\\ude00") FINISH("stop") DONE;
+    static const char pair[] = CONTENT("a\\ud83d") CONTENT("\\ude00!") FINISH("stop") DONE;
+    for (size_t cut = 1; cut < sizeof(clean) - 1; cut++) {
+        struct kit_seen seen;
+        struct kit_run run = run_of(redacts, clean);
+        run.cut = cut;
+        kit_run(&run, &seen);
+        assert_int_equal(bytes_len(&seen.out), sizeof(clean) - 1);
+        assert_memory_equal(bytes_span(&seen.out).data, clean, sizeof(clean) - 1);
+        kit_seen_fini(&seen);
+        run = run_of(redacts, pair);
+        run.cut = cut;
+        kit_run(&run, &seen);
+        assert_int_equal(seen.decision.flow[REIN_ANSWER].released, 6);
+        kit_seen_fini(&seen);
+    }
+    struct rein_policy *policy = kit_policy(
+        "version: 1\nname: p\nrules:\n  - { id: face, channels: [answer], literal: \"a\\U0001F600b\", match: "
+        "raw, action: redact }\n");
+    static const char *const faces[] = {
+        CONTENT("x a\\ud83d\\ude00b y") FINISH("stop") DONE,
+        CONTENT("x a\\ud83d") CONTENT("\\ude00b y") FINISH("stop") DONE,
+        CONTENT("x a\\uD83D") CONTENT("") CONTENT("\\uDE00b y") FINISH("stop") DONE,
+        CONTENT("x a\xF0\x9F\x98\x80") CONTENT("b y") FINISH("stop") DONE,
+    };
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t chunk = 0; chunk < 2; chunk++) {
+            struct kit_seen seen;
+            struct kit_run run = run_of(policy, faces[i]);
+            run.chunk = chunk;
+            kit_run(&run, &seen);
+            assert_string_equal(kit_content(&seen, 0), "x [redacted] y");
+            check_proper_end(&seen);
+            kit_seen_fini(&seen);
+        }
+    }
+    rein_policy_unref(policy);
+}
+
+/* Instructions would be better than time; this only tells linear from square: 16 times the bytes, less than 64 times
+ * the time. */
+static double seconds_for(size_t events)
+{
+    static const char event[] = CONTENT("<thin <think </thi ");
+    size_t len = events * (sizeof(event) - 1);
+    char *stream = malloc(len + sizeof(DONE) + sizeof(FINISH("stop")));
+    assert_non_null(stream);
+    for (size_t i = 0; i < events; i++)
+        memcpy(stream + i * (sizeof(event) - 1), event, sizeof(event) - 1);
+    strcpy(stream + len, FINISH("stop") DONE);
+    struct kit_seen seen;
+    struct kit_run run = run_of(redacts, stream);
+    run.chunk = 700;
+    clock_t start = clock();
+    kit_run(&run, &seen);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    check_proper_end(&seen);
+    kit_seen_fini(&seen);
+    free(stream);
+    return seconds;
+}
+
+static void peer_17_a_think_tag_cut_anywhere_and_no_rescans(void **state)
+{
+    (void)state;
+    static const char text[] = "<think>one zx-violet-42-lantern two</think>three";
+    for (size_t at = 1; at < sizeof(text) - 1; at++) {
+        char stream[2048];
+        sprintf(stream,
+                "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%.*s\"}}]}\n\n"
+                "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s\"}}]}\n\n" FINISH("stop") DONE,
+                (int)at, text, text + at);
+        struct kit_seen seen;
+        struct kit_run run = run_of(redacts, stream);
+        kit_run(&run, &seen);
+        assert_string_equal(kit_content(&seen, 0), "<think>one [redacted] two</think>three");
+        assert_int_equal(seen.decision.findings_len, 1);
+        assert_int_equal(seen.findings[0].channel, REIN_REASONING);
+        assert_int_equal(seen.findings[0].offset, 4);
+        assert_int_equal(seen.decision.flow[REIN_ANSWER].received, 5);
+        kit_seen_fini(&seen);
+    }
+    double small = seconds_for(500), large = seconds_for(8000);
+    assert_true(large < 64 * small + 0.5);
+}
+
+static void peer_22_a_hostile_pattern_costs_no_more_than_its_neighbours(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = kit_policy(
+        "version: 1\nname: p\nrules:\n  - { id: nested, channels: [answer], regex: '^(a+)+$', max_bytes: 256, "
+        "action: redact }\n");
+    enum { LETTERS = 65536 };
+    char *stream = malloc(LETTERS + 1024);
+    assert_non_null(stream);
+    size_t len = (size_t)sprintf(stream, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
+    memset(stream + len, 'a', LETTERS);
+    sprintf(stream + len + LETTERS, "!\"}}]}\n\n" FINISH("stop") DONE);
+    struct kit_seen seen;
+    struct kit_run run = run_of(policy, stream);
+    clock_t start = clock();
+    kit_run(&run, &seen);
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    assert_true(seconds < 5.0); /* with sanitizers on a busy machine; backtracking would take years */
+    check_proper_end(&seen);
+    kit_seen_fini(&seen);
+    free(stream);
+    rein_policy_unref(policy);
+}
+
+static void peer_24_limits_are_bytes_of_text_not_chunks(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = kit_policy("version: 1\nname: p\nlimits: { stream_bytes: 65536 }\n"
+                                            "reasoning: { show: stream, release: stream }\n"
+                                            "rules:\n  - { id: s, literal: " SECRET ", match: raw, action: redact }\n");
+    enum { EVENTS = 3000 };
+    static const char event[] = CONTENT("word ");
+    char *stream = malloc(EVENTS * sizeof(event) + 512);
+    assert_non_null(stream);
+    for (size_t i = 0; i < EVENTS; i++)
+        memcpy(stream + i * (sizeof(event) - 1), event, sizeof(event) - 1);
+    strcpy(stream + EVENTS * (sizeof(event) - 1), FINISH("stop") DONE);
+    struct kit_seen seen;
+    struct kit_run run = run_of(policy, stream);
+    run.chunk = 1;
+    kit_run(&run, &seen);
+    assert_int_equal(seen.decision.ending, REIN_COMPLETE);
+    assert_int_equal(bytes_len(&seen.out), strlen(stream));
+    kit_seen_fini(&seen);
+    free(stream);
+    rein_policy_unref(policy);
+}
+
+/* Frames that are no JSON are dropped and counted; the stream goes on. */
+static void peer_25_garbage_frames_have_one_answer(void **state)
+{
+    (void)state;
+    static const char stream[] =
+        CONTENT("a") "data: {broken\n\n"
+                     "data: \n\n"
+                     "data: [1,2]\n\n"
+                     "data: {\"choices\":[],\"choices\":[]}\n\n" CONTENT("b") FINISH("stop") DONE;
+    for (size_t chunk = 0; chunk < 2; chunk++) {
+        struct kit_seen seen;
+        struct kit_run run = run_of(redacts, stream);
+        run.chunk = chunk;
+        kit_run(&run, &seen);
+        assert_string_equal(kit_content(&seen, 0), "ab");
+        assert_int_equal(seen.decision.garbage_events, 4);
+        check_proper_end(&seen);
+        assert_int_equal(seen.events, 4);
+        kit_seen_fini(&seen);
+    }
+}
+
+static void peer_26_an_upstream_that_breaks_off_is_an_error(void **state)
+{
+    (void)state;
+    static const char stream[] = CONTENT("a word") CONTENT(" and half a wo");
+    for (size_t len = 0; len < sizeof(stream); len++) {
+        struct kit_seen seen;
+        struct kit_run run = run_of(redacts, stream);
+        run.upstream.len = len;
+        run.breaks_off = true;
+        kit_run(&run, &seen);
+        assert_int_equal(seen.errors, 1);
+        assert_true(seen.error[0] != '\0');
+        assert_int_equal(seen.done, 0);
+        assert_int_equal(seen.decision.ending, REIN_UPSTREAM_BROKE);
+        assert_true(seen.asks & REIN_ASK_END);
+        kit_seen_fini(&seen);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(peer_14_no_frame_goes_out_unscanned),
+        cmocka_unit_test(peer_15_characters_and_escape_pairs_cut_anywhere),
+        cmocka_unit_test(peer_17_a_think_tag_cut_anywhere_and_no_rescans),
+        cmocka_unit_test(peer_22_a_hostile_pattern_costs_no_more_than_its_neighbours),
+        cmocka_unit_test(peer_24_limits_are_bytes_of_text_not_chunks),
+        cmocka_unit_test(peer_25_garbage_frames_have_one_answer),
+        cmocka_unit_test(peer_26_an_upstream_that_breaks_off_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, load_policies, drop_policies);
+}

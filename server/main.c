@@ -1,0 +1,63 @@
+/* The command `rein`: finds the subcommand and runs it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct cli_command *const commands[] = {
+    &cli_serve,
+    &cli_check,
+    &cli_key,
+    &cli_demo_upstream,
+};
+
+static const char exit_help[] =
+    "Exit status: 0 success, 1 failure, 2 wrong command line, 3 errors in a config or policy.\n";
+
+static int print_help(FILE *to)
+{
+    fputs("usage: rein COMMAND [OPTIONS]\n\n"
+          "Rein is a guardrail service for large reasoning models: it steers, watches and remembers.\n\n"
+          "commands:\n",
+          to);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(to, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(to, "  %-14s %s\n\n`rein COMMAND --help` tells more of one.\n%s", "version", "print the version",
+            exit_help);
+    return to == stdout ? CLI_OK : CLI_USAGE;
+}
+
+static int is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (is_help(argv[i])) {
+            printf("%s\n%s", command->help, exit_help);
+            return CLI_OK;
+        }
+    return command->run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2)
+        return print_help(stderr);
+    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
+        return print_help(stdout);
+    if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0) {
+        printf("rein %s\n", rein_version());
+        return CLI_OK;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i]->name) == 0)
+            return run(commands[i], argc - 1, argv + 1);
+    fprintf(stderr, "rein: there is no command '%s'; see `rein --help`\n", argv[1]);
+    return CLI_USAGE;
+}

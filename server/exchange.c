@@ -202,7 +202,10 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
         conn_unwatch(conn); /* it would call back without end */
         conn->has_hung_up = true;
         if (x && x->suspended)
-            exchange_put(x, &conn->front->left); /* otherwise it is seen to when libmicrohttpd lets go of it */
+            exchange_put(x, &conn->front->left);
+        else if (!x || x->state == X_READING)
+            shutdown(conn->fd,
+                     SHUT_RDWR); /* libmicrohttpd waits for the rest of a body even after its end was cut off */
     } else if (x && (events & UV_WRITABLE)) {
         queue_flush(x);
     }

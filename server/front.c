@@ -305,6 +305,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     LIST_INSERT_HEAD(&front->conns, conn, all);
     front->shards[conn->shard].connections++;
     conn_wait(conn, CONN_READING);
+    if (conn_watch(conn) < 0)
+        log_warn("http", "a connection can not be watched"); /* its first request tries again, and fails if it must */
 }
 
 int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key)

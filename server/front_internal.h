@@ -34,7 +34,7 @@ struct conn {
     unsigned shard;
     int fd; /* libmicrohttpd's; ours to write to while x is DIRECT */
     bool has_poll, is_watched, has_hung_up, has_served;
-    uv_poll_t poll; /* for UV_DISCONNECT from the first request on, and UV_WRITABLE when the client is slow */
+    uv_poll_t poll; /* for UV_DISCONNECT, and UV_WRITABLE when the client is slow */
     enum conn_wait wait;
     uint64_t since_ms; /* of the wait */
     TAILQ_ENTRY(conn) waits;
@@ -148,8 +148,8 @@ void exchange_leave(struct exchange *x);
 void exchange_shut(struct exchange *x);
 /* Writes what is on the flush list. */
 void exchange_flush_all(struct front *front);
-/* Watches a connection for the client's leaving, from its first whole request on: starting and stopping for each
- * request would cost three system calls. Negative if libuv can't. */
+/* Watches a connection for the client's leaving, as long as it lives: starting and stopping for each request would cost
+ * three system calls. Negative if libuv can't. */
 int conn_watch(struct conn *conn) REIN_MUST_USE;
 void conn_unwatch(struct conn *conn);
 void conn_wait(struct conn *conn, enum conn_wait wait);

@@ -401,6 +401,28 @@ static void await_connections(struct fixture *f, int count)
     same(f->connections, count);
 }
 
+static void leave_early(struct fixture *f)
+{
+    static const char *const parts[] = {"", "POST /ec",
+                                        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        int fd = wire_connect(f->port);
+        wire_say(fd, parts[i]);
+        await_connections(f, 1);
+        shutdown(fd, SHUT_WR);
+        await_connections(f, 0);
+        close(fd);
+    }
+    same(f->requests, 0);
+}
+
+/* A body whose sender hung up would be waited for. */
+static void test_m3_leaving_before_the_request_is_whole(void **state)
+{
+    (void)state;
+    run(prepare(), leave_early);
+}
+
 static void ask_cut(struct fixture *f)
 {
     int idle = wire_connect(f->port); /* older, and lives on */
@@ -692,6 +714,7 @@ int main(void)
         cmocka_unit_test(test_m1_resume_is_acted_on),
         cmocka_unit_test(test_m2_an_idle_stream_costs_no_turns),
         cmocka_unit_test(test_m3_leaving_is_seen_at_once),
+        cmocka_unit_test(test_m3_leaving_before_the_request_is_whole),
         cmocka_unit_test(test_m4_aborted_answers_leave_nothing),
         cmocka_unit_test(test_m5_connection_limit),
         cmocka_unit_test(test_connection_limit_per_address),

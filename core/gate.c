@@ -63,6 +63,11 @@ void gate_fini(struct gate *g)
     heap_free(g->id);
 }
 
+void gate_leave(struct gate *g)
+{
+    g->pushed = 0;
+}
+
 struct gate_event *gate_last(struct gate *g)
 {
     return g->pushed > 0 ? event_at(g, g->pushed - 1) : NULL;
@@ -72,8 +77,14 @@ static int push_parts(struct gate *g, const struct delta *d)
 {
     for (size_t i = 0; i < d->choices_len; i++) {
         const struct delta_choice *c = &d->choices[i];
-        struct gate_part part = {c->index,    c->has_finish, c->finish,      c->role,
-                                 c->logprobs, c->token_ids,  c->more_spelled};
+        struct gate_part part = {.choice = c->index,
+                                 .has_finish = c->has_finish,
+                                 .is_late = g->choices[c->index].closed,
+                                 .finish = c->finish,
+                                 .role = c->role,
+                                 .logprobs = c->logprobs,
+                                 .token_ids = c->token_ids,
+                                 .more_spelled = c->more_spelled};
         int rv = bytes_append(&g->parts, (const char *)&part, sizeof part);
         if (rv != 0)
             return rv;
@@ -148,16 +159,33 @@ int gate_add_patch(struct gate *g, struct range raw, struct span text)
     return 0;
 }
 
-bool gate_has_role(const struct gate *g, uint16_t choice)
+/* What the waiting events still bring to a choice. */
+static void look_ahead(const struct gate *g, uint16_t choice, bool *role, bool *finish)
 {
     const struct gate_part *part = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
-    bool waits = false;
-    for (size_t i = 0; i < event_count(g) && !waits; i++) {
+    for (size_t i = 0; i < event_count(g); i++) {
         const struct gate_event *e = event_at(g, i);
-        for (uint32_t k = 0; k < e->parts; k++, part++)
-            waits |= !(e->flags & GATE_DROP) && part->choice == choice && part->role.len > 0;
+        for (uint32_t k = 0; k < e->parts; k++, part++) {
+            if (part->choice != choice || (e->flags & GATE_DROP))
+                continue;
+            *role |= part->role.len > 0;
+            *finish |= part->has_finish && !part->is_late;
+        }
     }
-    return waits || g->choices[choice].role_sent;
+}
+
+bool gate_has_role(const struct gate *g, uint16_t choice)
+{
+    bool role = g->choices[choice].role_sent, finish = false;
+    look_ahead(g, choice, &role, &finish);
+    return role;
+}
+
+bool gate_has_finish(const struct gate *g, uint16_t choice)
+{
+    bool role = false, finish = g->choices[choice].finished;
+    look_ahead(g, choice, &role, &finish);
+    return finish;
 }
 
 int gate_say(struct gate *g, struct span bytes, unsigned flags)
@@ -181,8 +209,9 @@ static bool is_passable(const struct gate *g, const struct gate_event *e, const 
         if (p->unseen)
             continue;
         uint64_t passable = lane_passable(p->lane);
-        /* Half a character belongs to the piece that completes it. */
-        if (passable < p->end || (p->ends_half && passable <= p->end && !p->lane->has_stopped))
+        /* Half a character belongs to the piece that completes it, if one will. */
+        bool may_complete = p->ends_half && !p->lane->has_stopped && !p->lane->is_over;
+        if (passable < p->end || (may_complete && passable <= p->end))
             return false;
     }
     return true;
@@ -205,6 +234,21 @@ void gate_cut(struct gate *g)
             is_behind = !is_passable(g, e, pieces);
         pieces += e->pieces;
     }
+}
+
+void gate_close(struct gate *g, uint16_t choice)
+{
+    const struct gate_piece *pieces = first_piece(g);
+    struct gate_part *part = (struct gate_part *)(void *)bytes_span(&g->parts).data;
+    bool waits = false;
+    for (size_t i = 0; i < event_count(g); i++) {
+        struct gate_event *e = event_at(g, i);
+        waits |= i + 1 == g->pushed || !is_passable(g, e, pieces);
+        for (uint32_t k = 0; k < e->parts; k++, part++)
+            part->is_late |= waits && part->choice == choice;
+        pieces += e->pieces;
+    }
+    g->choices[choice].closed = true;
 }
 
 /* Forgets the first event. */

@@ -36,6 +36,7 @@ enum gate_flags {
 struct gate_part {
     uint16_t choice;
     bool has_finish;
+    bool is_late; /* the choice was closed before this could go out */
     struct range finish, role, logprobs, token_ids, more_spelled;
 };
 
@@ -76,7 +77,7 @@ struct gate {
     const struct rein_policy *policy; /* borrowed */
     struct rein_flow *flow;           /* the decision's, by channel; borrowed */
     struct bytes raw, events, pieces, parts;
-    size_t pushed;                 /* events up to the one that was pushed last; those behind it are said */
+    size_t pushed;                 /* events up to the one that is being judged, 0: none; those behind it are said */
     struct bytes scratch, splices; /* of rendering */
     struct gate_choice choices[DELTA_CHOICES_MAX];
     char *id; /* the first response id that went out, with its quotes; owned */
@@ -102,17 +103,24 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
 int gate_add_piece(struct gate *g, const struct gate_piece *piece) REIN_MUST_USE;
 /* Replaces a stand-alone string of the event pushed last. */
 int gate_add_patch(struct gate *g, struct range raw, struct span text) REIN_MUST_USE;
-/* Did a role of the choice go out, or does one wait to? */
+/* Did a role (a finish reason) of the choice go out, or does one wait to? */
 bool gate_has_role(const struct gate *g, uint16_t choice);
+bool gate_has_finish(const struct gate *g, uint16_t choice);
 /* Queues bytes of our own. */
 int gate_say(struct gate *g, struct span bytes, unsigned flags) REIN_MUST_USE;
 
-/* The upstream's event that was pushed last, NULL if it does not wait any more. */
+/* The event pushed last has been judged: what is found now is not its own. */
+void gate_leave(struct gate *g);
+/* The upstream's event that is being judged: pushed last, not left, and still waiting; else NULL. */
 struct gate_event *gate_last(struct gate *g);
 
 /* A verdict ends everything here: the first event that is not passable now may still show its cleared part, the ones
  * behind it are dropped. Call before the texts are stopped. */
 void gate_cut(struct gate *g);
+
+/* The choice's verdict is an end: finish reasons of events that wait, or that came with the verdict, are not its own
+ * any more. Call before the texts are stopped. */
+void gate_close(struct gate *g, uint16_t choice);
 
 /* Appends to `out` what may go. */
 int gate_release(struct gate *g, struct bytes *out) REIN_MUST_USE;

@@ -104,6 +104,7 @@ int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx)
 
 int lane_end(struct lane *lane, lane_sink sink, void *ctx)
 {
+    lane->is_over = true;
     if (!lane->splits || lane->has_stopped)
         return 0;
     char tail[sizeof lane->splitter.tail];

@@ -31,6 +31,7 @@ struct lane {
     struct place place;
     bool splits;
     bool has_stopped; /* what comes from here on is dropped unseen */
+    bool is_over;     /* nothing more will come */
     uint16_t half;    /* of a surrogate pair that the last piece ended in, 0: none */
     struct splitter splitter;
     struct text *reasoning, *answer; /* a lane that does not split has only `answer`, whatever its channel; borrowed */

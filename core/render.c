@@ -223,7 +223,7 @@ static int edit_choice(struct gate *g, const struct gate_part *part, struct rest
         choice->role_sent = true;
         rest->has_more = true;
     }
-    if (rv == 0 && part->has_finish && (choice->finished || choice->closed)) {
+    if (rv == 0 && part->has_finish && (choice->finished || part->is_late)) {
         rv = replace_finish(g, part->finish);
         rest->is_changed = true;
     } else if (part->has_finish) {
@@ -270,7 +270,7 @@ static int write_spliced(struct gate *g, struct span payload, struct bytes *out)
         if (splices[i].raw.at < at)
             continue;
         rv = bytes_append(out, payload.data + at, splices[i].raw.at - at);
-        if (rv == 0)
+        if (rv == 0 && splices[i].text_len > 0)
             rv = bytes_append(out, bytes_at(&g->scratch, splices[i].text_at), splices[i].text_len);
         at = splices[i].raw.at + splices[i].raw.len;
     }

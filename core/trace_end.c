@@ -113,8 +113,8 @@ static int stop_body(struct rein_trace *t, enum rein_action action)
     end_with(t, action == REIN_REFUSE ? REIN_REFUSED : REIN_CUT);
     t->stop_asked = true;
     if (action == REIN_CUT_RESPONSE && t->choices_expected == 1) {
+        gate_close(&t->gate, 0);
         stop_lanes(t, 0, true);
-        t->gate.choices[0].closed = true;
         t->gate.finish_reason = settings->refusal.finish_reason;
         return 0;
     }
@@ -137,12 +137,12 @@ static bool all_are_closed(const struct rein_trace *t)
 static int close_choice(struct rein_trace *t, uint16_t choice, enum rein_action action)
 {
     bool is_last = t->choices_expected == 1;
+    gate_close(&t->gate, choice);
     if (is_last)
         gate_cut(&t->gate);
     stop_lanes(t, choice, is_last);
-    t->gate.choices[choice].closed = true;
     int rv = action == REIN_REFUSE ? say_refusal(t, choice) : 0;
-    if (rv == 0)
+    if (rv == 0 && !gate_has_finish(&t->gate, choice)) /* else what was refused came after the end */
         rv = say_finish(t, choice, t->policy->settings.refusal.finish_reason);
     if (rv != 0 || !all_are_closed(t))
         return rv;

@@ -237,6 +237,7 @@ int trace_take_frame(struct rein_trace *t, const struct frame *frame)
     unsigned flags = frame->unterminated ? GATE_UNTERMINATED : 0;
     enum rein_action outside = REIN_ALLOW;
     t->decision.events++;
+    gate_leave(&t->gate);
     if (frame->has_extras || frame->kind == FRAME_COMMENT) {
         int rv = judge_extras(t, frame, &outside);
         if (rv == 0 && outside > REIN_REDACT)
@@ -270,6 +271,7 @@ static int end_lane(struct rein_trace *t, struct channel_lane *lane)
 
 int trace_end_texts(struct rein_trace *t)
 {
+    gate_leave(&t->gate);
     int rv = 0;
     for (size_t i = 0; i < t->lanes_len && rv == 0 && !trace_is_stopped(t); i++)
         rv = end_lane(t, t->lanes[i]);

@@ -1,0 +1,110 @@
+/* Recorded chats pass through a trace byte for byte when no rule matches, under every chunking.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Recordings whose upstream never said [DONE], or left a last event without its blank line, get that: the input must
+ * then be the output's beginning. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+
+#include "tracekit.h"
+
+enum { RECORDINGS_MAX = 1000, SKIPPED = 77 };
+
+static char *paths[RECORDINGS_MAX];
+static size_t paths_len;
+
+static int note_path(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)ftw;
+    size_t len = strlen(path);
+    if (type == FTW_F && len > 4 && strcmp(path + len - 4, ".sse") == 0 && paths_len < RECORDINGS_MAX)
+        paths[paths_len++] = strdup(path);
+    return 0;
+}
+
+static void read_file(const char *path, struct bytes *out)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char room[65536];
+    size_t len;
+    while ((len = fread(room, 1, sizeof(room), file)) > 0)
+        assert_int_equal(bytes_append(out, room, len), 0);
+    fclose(file);
+}
+
+/* What was added at the end, "" for nothing; fails the test if the recording itself was changed. */
+static struct span added(const char *path, struct span in, struct span out)
+{
+    size_t same = 0;
+    while (same < in.len && same < out.len && in.data[same] == out.data[same])
+        same++;
+    if (same < in.len)
+        print_error("%s: differs at byte %zu of %zu: in %.80s | out %.80s\n", path, same, in.len, in.data + same,
+                    out.data + same);
+    assert_int_equal(same, in.len);
+    return (struct span){out.data + same, out.len - same};
+}
+
+static void test_passthrough(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = kit_policy(
+        "version: 1\nname: none\nreasoning: { show: stream, release: stream }\nlimits: { stream_bytes: 4194304 }\n"
+        "rules:\n  - { id: never, literal: qzxj-never-said-7731, match: raw, action: redact }\n");
+    static const size_t chunks[] = {0, 1, 7, 1000};
+    size_t chats = 0, exceptions = 0;
+    for (size_t i = 0; i < paths_len; i++) {
+        struct bytes recording;
+        bytes_init(&recording, 1 << 26);
+        read_file(paths[i], &recording);
+        struct span all = bytes_span(&recording);
+        bool is_chat = memmem(all.data, all.len, "chat.completion.chunk", 21) != NULL;
+        for (size_t k = 0; is_chat && k < 4; k++) {
+            struct kit_seen seen;
+            struct kit_run run = {.policy = policy, .upstream = all, .choices = 2, .chunk = chunks[k]};
+            kit_run(&run, &seen);
+            struct span more = added(paths[i], all, bytes_span(&seen.out));
+            if (k == 0 && more.len > 0) {
+                print_message("%s: added %.*s\n", paths[i], (int)more.len, more.data);
+                exceptions++;
+            }
+            assert_int_equal(seen.decision.garbage_events, 0);
+            assert_int_equal(seen.decision.bytes_unjudged, 0);
+            assert_int_equal(seen.decision.findings_len, 0);
+            kit_seen_fini(&seen);
+        }
+        chats += is_chat;
+        bytes_fini(&recording);
+    }
+    print_message("%zu chats, %zu with something added\n", chats, exceptions);
+    assert_true(chats > 0);
+    rein_policy_unref(policy);
+}
+
+int main(void)
+{
+    const char *data = getenv("REIN_DATA");
+    if (data == NULL) {
+        puts("skipped: REIN_DATA names no folder of recordings");
+        return SKIPPED;
+    }
+    char folder[4096];
+    snprintf(folder, sizeof(folder), "%s/wire", data);
+    if (nftw(folder, note_path, 16, FTW_PHYS) != 0)
+        return 1;
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_passthrough)};
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    for (size_t i = 0; i < paths_len; i++)
+        free(paths[i]);
+    return failed;
+}

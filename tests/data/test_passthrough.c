@@ -14,6 +14,9 @@
 #include <cmocka.h>
 #include <ftw.h>
 
+#include "delta.h"
+#include "dialect.h"
+#include "frame.h"
 #include "tracekit.h"
 
 enum { RECORDINGS_MAX = 1000, SKIPPED = 77 };
@@ -42,17 +45,78 @@ static void read_file(const char *path, struct bytes *out)
     fclose(file);
 }
 
+/* Does the event only repeat finish reasons? */
+static bool only_repeats(struct delta_reader *reader, struct span payload, unsigned *finished)
+{
+    const struct delta *d = NULL;
+    if (delta_read(reader, payload, false, &d) != 0)
+        return false;
+    bool repeats = false, says_more = d->has_error || d->usage.len > 0;
+    for (size_t i = 0; i < d->choices_len; i++) {
+        unsigned bit = 1u << d->choices[i].index;
+        repeats |= d->choices[i].has_finish && (*finished & bit);
+        says_more |= d->choices[i].has_finish && !(*finished & bit);
+        *finished |= d->choices[i].has_finish ? bit : 0;
+    }
+    for (size_t i = 0; i < d->pieces_len; i++)
+        says_more |= !d->pieces[i].place.whole && d->pieces[i].len > 0;
+    return repeats && !says_more;
+}
+
+/* The recording without what is left out; returns how many events that are. */
+static size_t expect(struct span in, struct bytes *out)
+{
+    struct framer f;
+    struct frame frame;
+    struct delta_reader *reader = NULL;
+    unsigned finished = 0;
+    size_t left_out = 0;
+    framer_init(&f, 1 << 26);
+    assert_int_equal(delta_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT)), 0);
+    while (framer_next(&f, in, true, &frame) == 1) {
+        bool drop = frame.kind == FRAME_DATA && only_repeats(reader, frame.payload, &finished);
+        left_out += drop;
+        if (!drop)
+            assert_int_equal(bytes_append_span(out, frame.raw), 0);
+        in.data += frame.raw.len;
+        in.len -= frame.raw.len;
+    }
+    delta_reader_free(reader);
+    framer_fini(&f);
+    return left_out;
+}
+
 /* What was added at the end, "" for nothing; fails the test if the recording itself was changed. */
-static struct span added(const char *path, struct span in, struct span out)
+static struct span added(const char *path, struct span expected, struct span out)
 {
     size_t same = 0;
-    while (same < in.len && same < out.len && in.data[same] == out.data[same])
+    while (same < expected.len && same < out.len && expected.data[same] == out.data[same])
         same++;
-    if (same < in.len)
-        print_error("%s: differs at byte %zu of %zu: in %.80s | out %.80s\n", path, same, in.len, in.data + same,
-                    out.data + same);
-    assert_int_equal(same, in.len);
+    if (same < expected.len)
+        print_error("%s: differs at byte %zu of %zu\n", path, same, expected.len);
+    assert_int_equal(same, expected.len);
     return (struct span){out.data + same, out.len - same};
+}
+
+/* One recording in one chunking. Says what was repaired if `tells`. */
+static void pass(struct rein_policy *policy, const char *path, struct span recording, size_t chunk, bool tells)
+{
+    struct kit_seen seen;
+    struct kit_run run = {.policy = policy, .upstream = recording, .choices = 2, .chunk = chunk};
+    struct bytes expected;
+    bytes_init(&expected, 1 << 26);
+    size_t left_out = expect(recording, &expected);
+    kit_run(&run, &seen);
+    struct span more = added(path, bytes_span(&expected), bytes_span(&seen.out));
+    if (tells && left_out > 0)
+        print_message("%s: %zu repeated finish reasons left out\n", path, left_out);
+    if (tells && more.len > 0)
+        print_message("%s: added %.*s\n", path, (int)more.len, more.data);
+    assert_int_equal(seen.decision.garbage_events, 0);
+    assert_int_equal(seen.decision.bytes_unjudged, 0);
+    assert_int_equal(seen.decision.findings_len, 0);
+    kit_seen_fini(&seen);
+    bytes_fini(&expected);
 }
 
 static void test_passthrough(void **state)
@@ -62,31 +126,19 @@ static void test_passthrough(void **state)
         "version: 1\nname: none\nreasoning: { show: stream, release: stream }\nlimits: { stream_bytes: 4194304 }\n"
         "rules:\n  - { id: never, literal: qzxj-never-said-7731, match: raw, action: redact }\n");
     static const size_t chunks[] = {0, 1, 7, 1000};
-    size_t chats = 0, exceptions = 0;
+    size_t chats = 0;
     for (size_t i = 0; i < paths_len; i++) {
         struct bytes recording;
         bytes_init(&recording, 1 << 26);
         read_file(paths[i], &recording);
         struct span all = bytes_span(&recording);
         bool is_chat = memmem(all.data, all.len, "chat.completion.chunk", 21) != NULL;
-        for (size_t k = 0; is_chat && k < 4; k++) {
-            struct kit_seen seen;
-            struct kit_run run = {.policy = policy, .upstream = all, .choices = 2, .chunk = chunks[k]};
-            kit_run(&run, &seen);
-            struct span more = added(paths[i], all, bytes_span(&seen.out));
-            if (k == 0 && more.len > 0) {
-                print_message("%s: added %.*s\n", paths[i], (int)more.len, more.data);
-                exceptions++;
-            }
-            assert_int_equal(seen.decision.garbage_events, 0);
-            assert_int_equal(seen.decision.bytes_unjudged, 0);
-            assert_int_equal(seen.decision.findings_len, 0);
-            kit_seen_fini(&seen);
-        }
+        for (size_t k = 0; is_chat && k < 4; k++)
+            pass(policy, paths[i], all, chunks[k], k == 0);
         chats += is_chat;
         bytes_fini(&recording);
     }
-    print_message("%zu chats, %zu with something added\n", chats, exceptions);
+    print_message("%zu chats\n", chats);
     assert_true(chats > 0);
     rein_policy_unref(policy);
 }

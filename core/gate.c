@@ -103,6 +103,17 @@ static struct range payload_range(const struct frame *frame, unsigned flags)
     return (struct range){frame->kind == FRAME_DATA ? (uint32_t)(frame->payload.data - frame->raw.data) : 0, len};
 }
 
+/* The response's id is that of its first event, known from then on: what Rein says itself may overtake the rendering.
+ */
+static int keep_id(struct gate *g, const struct frame *frame, const struct delta *d)
+{
+    if (g->id != NULL || d == NULL || d->id.len == 0)
+        return 0;
+    g->id = heap_copy(frame->payload.data + d->id.at, d->id.len);
+    g->id_len = d->id.len;
+    return g->id != NULL ? 0 : REIN_ENOMEM;
+}
+
 struct gate_event *gate_push(struct gate *g, const struct frame *frame, const struct delta *d, unsigned flags, int *rv)
 {
     struct gate_event e = {.raw_len = (uint32_t)frame->raw.len, .flags = flags};
@@ -119,6 +130,8 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
     *rv = bytes_reserve(&g->raw, e.stored_len);
     if (*rv == 0 && d != NULL)
         *rv = push_parts(g, d);
+    if (*rv == 0)
+        *rv = keep_id(g, frame, d);
     if (*rv == 0)
         *rv = bytes_append(&g->events, (const char *)&e, sizeof e);
     if (*rv == 0)

@@ -239,16 +239,9 @@ static int edit_choice(struct gate *g, const struct gate_part *part, struct rest
     return rv;
 }
 
-static int edit_id(struct gate *g, const struct gate_event *e, struct span payload)
+static int edit_id(struct gate *g, const struct gate_event *e)
 {
-    if (e->id.len == 0)
-        return 0;
-    if (g->id == NULL) {
-        g->id = heap_copy(payload.data + e->id.at, e->id.len);
-        g->id_len = e->id.len;
-        return g->id != NULL ? 0 : REIN_ENOMEM;
-    }
-    return g->rewrites_id ? add_text_splice(g, e->id, (struct span){g->id, g->id_len}) : 0;
+    return e->id.len > 0 && g->rewrites_id ? add_text_splice(g, e->id, (struct span){g->id, g->id_len}) : 0;
 }
 
 static int by_place(const void *a, const void *b)
@@ -316,7 +309,7 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
     if (rv == 0 && rest.is_changed && rest.text == 0 && !rest.has_more && !(e->flags & GATE_BARE))
         return 0;
     if (rv == 0)
-        rv = edit_id(g, e, payload);
+        rv = edit_id(g, e);
     if (rv != 0)
         return rv;
     if (bytes_len(&g->splices) > 0 || (e->flags & GATE_REWRITE))

@@ -154,13 +154,12 @@ static void filters_select(void **state)
 static void pages_have_an_index(void **state)
 {
     static const char *const conditions[] = {
-        "FROM v_decisions AS d WHERE 1",
-        "FROM v_decisions AS d WHERE d.started_at_us >= 1 AND d.started_at_us < 9 AND (d.started_at_us, d.seq) < (5, "
-        "5)",
-        "FROM v_decisions AS d WHERE d.route = 'a'",
-        "FROM v_decisions AS d WHERE d.model = 'a' AND (d.started_at_us, d.seq) < (5, 5)",
-        "FROM v_decisions AS d WHERE d.policy_version = 'v1'",
-        "FROM v_decisions AS d WHERE d.verdict = ?1 AND d.verdict <> 'allow'",
+        "WHERE 1",
+        "WHERE d.started_at_us >= 1 AND d.started_at_us < 9 AND (d.started_at_us, d.seq) < (5, 5)",
+        "WHERE d.route = 'a'",
+        "WHERE d.model = 'a' AND (d.started_at_us, d.seq) < (5, 5)",
+        "WHERE d.policy_version = 'v1'",
+        "WHERE d.verdict = ?1 AND d.verdict <> 'allow'",
     };
     struct fixture *f = *state;
     sqlite3 *db;
@@ -170,7 +169,8 @@ static void pages_have_an_index(void **state)
         sqlite3_stmt *stmt;
         if (i < sizeof conditions / sizeof *conditions)
             snprintf(sql, sizeof sql,
-                     "EXPLAIN QUERY PLAN SELECT d.* %s ORDER BY d.started_at_us DESC, d.seq DESC LIMIT 10",
+                     "EXPLAIN QUERY PLAN SELECT d.* FROM v_decisions AS d %s ORDER BY d.started_at_us DESC, d.seq DESC "
+                     "LIMIT 10",
                      conditions[i]);
         else
             snprintf(sql, sizeof sql,

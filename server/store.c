@@ -21,6 +21,9 @@
 #include "store_db.h"
 
 enum {
+    GATHER_PART = 4, /* of a commit's time: how long the next group may take to gather */
+    GATHER_MAX_US = 2000,
+    GATHER_LEN_MAX = 128,         /* larger groups gain nothing by it */
     RETRY_US = 500 * 1000,        /* between two tries of a store that fails */
     POST_RETRY_US = 10 * 1000,    /* a loop could not be told for want of memory */
     PURGE_IDLE_US = 60 * 1000000, /* nothing was left to purge */
@@ -36,7 +39,8 @@ struct store {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct job_list queue; /* with `lock`, like closing */
+    struct job_list queue; /* with `lock`, like closing and wanted */
+    size_t wanted;         /* the writer sleeps until so many are queued */
     bool closing;
     size_t queue_max;
 
@@ -44,6 +48,8 @@ struct store {
     struct job_list kept;
     struct store_job *untold; /* chain by `notice`: callbacks that could not be posted yet */
     int64_t retry_at_us, purge_at_us;
+    size_t commit_len; /* the last transaction: how many records, how long it took */
+    int64_t commit_us;
     bool leaving; /* the loops have stopped: nobody is told any more */
 
     atomic_bool healthy; /* from here on for all to read */
@@ -100,18 +106,19 @@ int store_put(struct store *store, const struct store_record *record, struct loo
     job->ctx = ctx;
     job->queued_at_us = now_us();
     pthread_mutex_lock(&store->lock);
-    bool full = store->queue.len >= store->queue_max, first = store->queue.len == 0;
+    bool full = store->queue.len >= store->queue_max;
     if (!full) {
         list_append(&store->queue, job);
         count(&store->queued_len, 1);
     }
+    bool is_enough = store->queue.len == store->wanted;
     pthread_mutex_unlock(&store->lock);
     if (full) {
         store_job_unref(job);
         count(&store->dropped, 1);
         return REIN_ELIMIT;
     }
-    if (first)
+    if (is_enough)
         pthread_cond_signal(&store->wake);
     return 0;
 }
@@ -286,7 +293,10 @@ static int write_each(struct store *store, struct job_list *list)
 /* Writes a list in one transaction, tells, and disposes of it. */
 static void write_list(struct store *store, struct job_list *list)
 {
+    int64_t begun_at_us = now_us();
     int rv = store_db_write(store->db, list->first);
+    store->commit_us = now_us() - begun_at_us;
+    store->commit_len = list->len;
     if (rv == REIN_EINVAL)
         rv = write_each(store, list);
     if (rv != 0) {
@@ -341,14 +351,33 @@ static int64_t next_due(const struct store *store)
     return due;
 }
 
+/* Sleeps until so many are queued, it is time, or the store is closing. With the lock. */
+static void sleep_until(struct store *store, size_t wanted, int64_t due)
+{
+    struct timespec until = {due / 1000000, due % 1000000 * 1000};
+    store->wanted = wanted;
+    while (store->queue.len < wanted && !store->closing && now_us() < due)
+        pthread_cond_timedwait(&store->wake, &store->lock, &until);
+    store->wanted = 0;
+}
+
+/* Those who were just told of a group often have the next record soon. Without a little patience they and those who
+ * waited meanwhile become two groups that take turns, each waiting for the other's commit. */
+static void gather(struct store *store)
+{
+    int64_t patience = store->commit_us / GATHER_PART < GATHER_MAX_US ? store->commit_us / GATHER_PART : GATHER_MAX_US;
+    if (store->commit_len > 1 && store->commit_len < GATHER_LEN_MAX)
+        sleep_until(store, store->queue.len + store->commit_len, now_us() + patience);
+    store->commit_len = 0;
+}
+
 /* Waits until something is queued or due. Takes all that is queued; false when the store is closing. */
 static bool wait_batch(struct store *store, struct job_list *batch)
 {
     int64_t due = next_due(store);
-    struct timespec until = {due / 1000000, due % 1000000 * 1000};
     pthread_mutex_lock(&store->lock);
-    while (store->queue.first == NULL && !store->closing && now_us() < due)
-        pthread_cond_timedwait(&store->wake, &store->lock, &until);
+    gather(store);
+    sleep_until(store, 1, due);
     *batch = store->queue;
     list_clear(&store->queue);
     bool closing = store->closing;

@@ -54,6 +54,25 @@ describe('a request', { timeout: 60000 }, () => {
     assert.equal(answer.text, stream({ ...texts, usage: true }));
   });
 
+  test('PEERS 3: the row counts what was scanned and released in each channel', async () => {
+    for (const stream of [true, false]) {
+      const answer = await ask({ reasoning: ['I think.'], answer: ['It is BADGE-123456.'] }, { fields: { stream } });
+      const id = answer.headers['x-rein-decision'];
+      let row = await rein.row(id);
+      // The last figures are written when the answer is out.
+      for (let i = 0; i < 100 && !row.answer_released; i++) row = await rein.row(id);
+      assert.equal(row.reasoning_scanned, 8);
+      assert.equal(row.reasoning_released, 8);
+      assert.equal(row.answer_received, 19);
+      assert.equal(row.answer_scanned, 19);
+      assert.equal(row.answer_redacted, 12);
+      assert.equal(row.answer_released, 7);
+      assert.ok(row.bytes_out > 0 && row.client_first_byte_us > 0 && row.duration_us >= row.client_first_byte_us, JSON.stringify(row));
+      assert.equal(row.attempts.length, 1);
+      assert.equal(row.attempts[0].outcome, 'whole');
+    }
+  });
+
   test('usage that only Rein asked for is taken out', async () => {
     const answer = await ask({ answer: ['Hello.'] }, streamed);
     assert.equal(upstream.calls.at(-1).json.stream_options.include_usage, true);

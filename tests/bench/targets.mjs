@@ -40,7 +40,7 @@ function resident(pid) {
 
 // Tries until the port takes a connection; a program that ends before that is an error with what it said.
 async function listening(target, port) {
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 2000; tries++) {
     if (target.child.exitCode !== null) break;
     const socket = connect(port, '127.0.0.1');
     const open = await new Promise((resolve) => {

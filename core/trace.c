@@ -39,6 +39,7 @@ static int init_parts(struct rein_trace *t)
     bytes_init(&t->in, limit);
     bytes_init(&t->scratch, limit + 8);
     bytes_init(&t->said, 8 * limit + 65536);
+    bytes_init(&t->last, SIZE_MAX / 2);
     bytes_init(&t->out, SIZE_MAX / 2);         /* bounded by what the gate holds */
     bytes_init(&t->prompt_text, SIZE_MAX / 2); /* bounded by the caller's request */
     t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
@@ -82,6 +83,7 @@ void rein_trace_free(struct rein_trace *t)
     bytes_fini(&t->scratch);
     bytes_fini(&t->said);
     bytes_fini(&t->out);
+    bytes_fini(&t->last);
     bytes_fini(&t->prompt_text);
     heap_free(t->model);
     heap_free(t->fallback_id);
@@ -112,6 +114,22 @@ static size_t count_held(struct rein_trace *t)
     return (size_t)all;
 }
 
+/* The record of the end counts what the end releases: so that is made before the commit, and handed out after it. */
+static int ask_commit(struct rein_trace *t, struct rein_update *u)
+{
+    u->asks |= REIN_ASK_COMMIT;
+    t->committing = true;
+    t->needs_commit = false;
+    if (!t->end_due)
+        return 0;
+    t->end_due = false;
+    t->end_asked = true;
+    t->gate.may_end = true;
+    int rv = gate_release(&t->gate, &t->last);
+    t->decision.bytes_out += bytes_len(&t->last);
+    return rv;
+}
+
 /* What the step asks, and what it may release. */
 static int answer(struct rein_trace *t, struct rein_update *u)
 {
@@ -120,23 +138,16 @@ static int answer(struct rein_trace *t, struct rein_update *u)
     if (t->stop_asked)
         u->asks |= REIN_ASK_STOP;
     t->stop_asked = false;
-    if (t->needs_commit && !t->committing) {
-        t->committing = true;
-        t->needs_commit = false;
-        u->asks |= REIN_ASK_COMMIT;
-    }
-    if (!t->committing)
+    if (!t->needs_commit && !t->committing)
         rv = gate_release(&t->gate, &t->out);
-    if (t->phase == TRACE_ENDING && t->gate.may_end && gate_held(&t->gate) == 0) {
-        t->phase = TRACE_OVER;
-        u->asks |= REIN_ASK_END;
-    }
     struct span released = bytes_span(&t->out);
     t->decision.bytes_out += released.len;
+    u->held_text = count_held(t);
+    if (rv == 0 && !t->committing && (t->needs_commit || t->end_due))
+        rv = ask_commit(t, u);
     u->out = released.data;
     u->out_len = released.len;
     u->held = gate_held(&t->gate);
-    u->held_text = count_held(t);
     return rv;
 }
 
@@ -325,8 +336,12 @@ int rein_trace_committed(struct rein_trace *t, struct rein_update *u)
         return REIN_ESTATE;
     bytes_clear(&t->out);
     t->committing = false;
-    if (t->phase == TRACE_ENDING && !t->needs_commit)
-        t->gate.may_end = true;
+    if (t->end_asked) {
+        t->phase = TRACE_OVER;
+        *u = (struct rein_update){
+            .out = bytes_span(&t->last).data, .out_len = bytes_len(&t->last), .asks = REIN_ASK_END};
+        return 0;
+    }
     int rv = finish_step(t, 0, u);
     if (rv == 0 && t->phase == TRACE_STEERED && !t->committing)
         u->asks |= REIN_ASK_RESTART;

@@ -101,7 +101,7 @@ static void end_with(struct rein_trace *t, enum rein_ending ending)
 {
     t->decision.ending = ending;
     t->phase = TRACE_ENDING;
-    t->needs_commit = true;
+    t->end_due = true;
 }
 
 /* A body that is refused becomes the refusal; one that is cut keeps what was cleared. */

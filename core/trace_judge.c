@@ -352,5 +352,6 @@ int trace_judge_prompt(struct rein_trace *t, struct span text)
     int rv = judge_alone(t, f, text, &t->prompt_text, &worst, &redacted);
     if (rv == 0 && !redacted)
         rv = bytes_append_span(&t->prompt_text, text);
+    t->decision.flow[REIN_PROMPT].released += bytes_len(&t->prompt_text);
     return rv;
 }

@@ -67,6 +67,8 @@ struct rein_trace {
     enum trace_phase phase;
     bool needs_commit; /* a finding changed the stream and was not committed yet */
     bool committing;   /* the caller was asked to */
+    bool end_due;      /* the last commit is to be asked for ... */
+    bool end_asked;    /* ... and was: what it releases is in `last` */
     bool steer_asked;  /* STOP and RESTART are due with the next update */
     bool stop_asked;
     bool pattern_active; /* some pattern is looked for */
@@ -95,7 +97,7 @@ struct rein_trace {
     struct findings findings;
     struct rein_decision decision;
     struct match_list matches;
-    struct bytes scratch, said, out;
+    struct bytes scratch, said, out, last;
 };
 
 /* ---- trace_event.c ---- */

@@ -79,15 +79,21 @@ static const char *pack_name(struct packer *p, const char *text)
     return text == NULL ? NULL : pack_bytes(p, text, strlen(text), STORE_NAME_MAX, &len);
 }
 
+/* Unknown is NULL in the database, also when the caller says it with an empty text. */
+static const char *pack_known(struct packer *p, const char *text)
+{
+    return text == NULL || *text == '\0' ? NULL : pack_name(p, text);
+}
+
 static const struct store_attempt *pack_attempts(struct packer *p, const struct store_attempt *from, size_t len)
 {
     struct store_attempt *out = take(p, len * sizeof *out, alignof(struct store_attempt)), scratch;
     for (size_t i = 0; i < len; i++) {
         struct store_attempt *to = out != NULL ? &out[i] : &scratch;
         *to = from[i];
-        to->template_name = pack_name(p, from[i].template_name);
-        to->reason = pack_name(p, from[i].reason);
-        to->outcome = pack_name(p, from[i].outcome);
+        to->template_name = pack_known(p, from[i].template_name);
+        to->reason = pack_known(p, from[i].reason);
+        to->outcome = pack_known(p, from[i].outcome);
     }
     return out;
 }
@@ -161,13 +167,13 @@ static void pack(struct packer *p, struct store_job *job, const struct store_rec
         .harms = "", .prompt_tokens = -1, .completion_tokens = -1, .reasoning_tokens = -1};
     struct store_record *to = &job->record;
     *to = *record;
-    to->request_id = pack_name(p, record->request_id);
-    to->route = pack_name(p, record->route);
-    to->model = pack_name(p, record->model);
-    to->upstream = pack_name(p, record->upstream);
-    to->key = pack_name(p, record->key);
-    to->tenant = pack_name(p, record->tenant);
-    to->dialect = pack_name(p, record->dialect);
+    to->request_id = pack_known(p, record->request_id);
+    to->route = pack_known(p, record->route);
+    to->model = pack_known(p, record->model);
+    to->upstream = pack_known(p, record->upstream);
+    to->key = pack_known(p, record->key);
+    to->tenant = pack_known(p, record->tenant);
+    to->dialect = pack_known(p, record->dialect);
     to->policy = pack_name(p, record->policy != NULL ? record->policy : "");
     to->policy_version = pack_name(p, record->policy_version != NULL ? record->policy_version : "");
     to->ending = pack_name(p, record->ending != NULL ? record->ending : "open");

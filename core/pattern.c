@@ -173,6 +173,14 @@ double pattern_score(const struct pattern_tracker *p, enum rein_pattern pattern)
     return p->scores[pattern];
 }
 
+enum rein_stance pattern_answer_stance(const struct pattern_tracker *p)
+{
+    static const enum rein_stance stances[] = {[STANCE_OPEN] = REIN_STANCE_OPEN,
+                                               [STANCE_REFUSES] = REIN_STANCE_REFUSES,
+                                               [STANCE_COMPLIES] = REIN_STANCE_COMPLIES};
+    return stances[p->answer.stance];
+}
+
 bool pattern_answer_is_open(const struct pattern_tracker *p)
 {
     return p->settings.enabled[REIN_INCONSISTENCY_COMPLIES] && !p->answer.ended && p->answer.stance == STANCE_OPEN &&

@@ -69,4 +69,7 @@ bool pattern_answer_is_open(const struct pattern_tracker *p);
 double pattern_score(const struct pattern_tracker *p, enum rein_pattern pattern);
 double pattern_trace_risk(const struct pattern_tracker *p);
 
+/* What the answer was found to do so far. */
+enum rein_stance pattern_answer_stance(const struct pattern_tracker *p);
+
 #endif

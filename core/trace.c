@@ -206,10 +206,21 @@ static int replace_copy(char **copy, const char *text)
     return *copy != NULL ? 0 : REIN_ENOMEM;
 }
 
+/* An answer may come under several names; the one that takes a stance counts. */
+static enum rein_stance answer_stance(const struct choice *choice)
+{
+    enum rein_stance stance = REIN_STANCE_OPEN;
+    for (size_t slot = 0; slot < SLOTS_MAX && stance == REIN_STANCE_OPEN; slot++)
+        if (choice->trackers[slot] != NULL)
+            stance = pattern_answer_stance(choice->trackers[slot]);
+    return stance;
+}
+
 /* The highest scores so far: trackers go with their attempt. */
 static void note_scores(struct rein_trace *t)
 {
     struct rein_decision *d = &t->decision;
+    d->answer = answer_stance(&t->choices[0]);
     for (size_t c = 0; c < DELTA_CHOICES_MAX; c++) {
         for (size_t slot = 0; slot < SLOTS_MAX; slot++) {
             const struct pattern_tracker *tracker = t->choices[c].trackers[slot];

@@ -233,6 +233,9 @@ enum rein_ending {
     REIN_OVERFLOW,       /* more was held than the policy allows */
 };
 
+/* Does the answer decline or help? Open: there is none, or nobody looked (no pattern is active). */
+enum rein_stance { REIN_STANCE_OPEN, REIN_STANCE_REFUSES, REIN_STANCE_COMPLIES };
+
 enum rein_evaluable { REIN_EVALUABLE, REIN_NOT_EVALUABLE }; /* was there reasoning to look at? */
 
 struct rein_decision {
@@ -240,6 +243,7 @@ struct rein_decision {
     enum rein_action shadow;  /* the strongest that shadow findings would have done */
     enum rein_ending ending;
     enum rein_evaluable reasoning;
+    enum rein_stance answer;             /* of choice 0 in the last attempt, as its signals say */
     const struct rein_finding *findings; /* good until the trace's next step */
     size_t findings_len;
     struct rein_flow flow[REIN_CHANNELS];

@@ -47,6 +47,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk, not an end */
     if (argc < 2)
         return print_help(stderr);
     if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)

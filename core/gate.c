@@ -9,7 +9,7 @@
 
 void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit)
 {
-    *g = (struct gate){.policy = policy, .flow = flow};
+    *g = (struct gate){.policy = policy, .flow = flow, .join_from = limit / 8};
     bytes_init(&g->raw, limit);
     bytes_init(&g->events, limit);
     bytes_init(&g->pieces, limit);

@@ -77,6 +77,7 @@ struct gate {
     const struct rein_policy *policy; /* borrowed */
     struct rein_flow *flow;           /* the decision's, by channel; borrowed */
     struct bytes raw, events, pieces, parts;
+    size_t join_from;              /* bytes that wait before events are joined */
     size_t pushed;                 /* events up to the one that is being judged, 0: none; those behind it are said */
     struct bytes scratch, splices; /* of rendering */
     struct gate_choice choices[DELTA_CHOICES_MAX];
@@ -99,6 +100,11 @@ void gate_reset(struct gate *g);
 /* Queues an event of the upstream; `d` NULL: it has no JSON (a comment, the terminal event). Returns it (good until the
  * next push) or NULL with *rv set. */
 struct gate_event *gate_push(struct gate *g, const struct frame *frame, const struct delta *d, unsigned flags, int *rv);
+/* Where much waits already: puts the event's text into the event that waits last, if they differ in that text alone.
+ * Sets *joined to the piece to be lengthened by `piece`'s decoded text (good until the next push), NULL if it was not
+ * joined and is to be pushed. REIN_ELIMIT, REIN_ENOMEM. */
+int gate_join(struct gate *g, const struct frame *frame, const struct delta *d, struct gate_piece **joined,
+              const struct piece **piece) REIN_MUST_USE;
 /* Adds a piece to the event pushed last (events said since do not count), if it still waits. */
 int gate_add_piece(struct gate *g, const struct gate_piece *piece) REIN_MUST_USE;
 /* Replaces a stand-alone string of the event pushed last. */

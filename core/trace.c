@@ -9,6 +9,8 @@
 #include "heap.h"
 #include "trace_state.h"
 
+enum { SLICE = 16384 }; /* bytes of a read that are taken at once */
+
 static int copy_options(struct rein_trace *t, const struct rein_trace_options *o)
 {
     const char *model = o->model != NULL ? o->model : "", *id = o->id != NULL ? o->id : "chatcmpl-rein";
@@ -301,6 +303,23 @@ static int take_frames(struct rein_trace *t, bool at_end)
             return rv;
         rv = trace_take_frame(t, &frame);
         bytes_consume(&t->in, frame.raw.len);
+        if (rv == 0 && !t->needs_commit && !t->committing)
+            rv = gate_release(&t->gate, &t->out);
+    }
+    return rv;
+}
+
+/* In slices, so that a large read needs no more room than a small one. */
+static int feed_events(struct rein_trace *t, const char *data, size_t len)
+{
+    int rv = 0;
+    while (len > 0 && rv == 0 && !trace_is_stopped(t)) {
+        size_t slice = len < SLICE ? len : SLICE;
+        rv = bytes_append(&t->in, data, slice);
+        if (rv == 0)
+            rv = take_frames(t, false);
+        data += slice;
+        len -= slice;
     }
     return rv;
 }
@@ -311,10 +330,7 @@ int rein_trace_feed(struct rein_trace *t, const char *data, size_t len, struct r
     if (t->phase != TRACE_RUNNING)
         return finish_step(t, 0, u); /* after a verdict nothing is looked at any more */
     t->decision.bytes_in += len;
-    int rv = bytes_append(&t->in, data, len);
-    if (rv == 0 && t->streamed)
-        rv = take_frames(t, false);
-    return finish_step(t, rv, u);
+    return finish_step(t, t->streamed ? feed_events(t, data, len) : bytes_append(&t->in, data, len), u);
 }
 
 static int finish_whole(struct rein_trace *t)

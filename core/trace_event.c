@@ -135,21 +135,43 @@ static int take_whole(struct rein_trace *t, const struct piece *piece, struct sp
     return rv == 0 && action > REIN_RECORD ? act_on_whole(t, piece, action) : rv;
 }
 
-static int feed_lane(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece, struct span payload)
+/* Decodes a piece of the lane into t->scratch. */
+static int decode(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload,
+                  struct span *text)
 {
-    struct gate_piece p = {.lane = &lane->lane, .raw = {piece->at, piece->len}, .half_in = lane->lane.half};
-    p.start = lane->lane.received;
     struct span raw = {payload.data + piece->at, piece->len};
     bytes_clear(&t->scratch);
     int rv = bytes_reserve(&t->scratch, raw.len + 3);
     if (rv != 0)
         return rv;
-    struct span text = {t->scratch.data + t->scratch.start, 0};
-    text.len = delta_decode(raw, &lane->lane.half, t->scratch.data + t->scratch.start);
+    text->data = t->scratch.data + t->scratch.start;
+    text->len = delta_decode(raw, &lane->half, t->scratch.data + t->scratch.start);
+    return 0;
+}
+
+static int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload)
+{
+    struct gate_piece p = {.lane = lane, .raw = {piece->at, piece->len}, .half_in = lane->half};
+    struct span text;
+    int rv = decode(t, lane, piece, payload, &text);
+    if (rv != 0)
+        return rv;
+    p.start = lane->received;
     p.end = p.start + text.len;
-    p.ends_half = lane->lane.half != 0;
+    p.ends_half = lane->half != 0;
     rv = gate_add_piece(&t->gate, &p);
-    return rv == 0 && text.len > 0 ? lane_feed(&lane->lane, text, trace_judge_bytes, t) : rv;
+    return rv == 0 && text.len > 0 ? lane_feed(lane, text, trace_judge_bytes, t) : rv;
+}
+
+static int feed_joined(struct rein_trace *t, struct gate_piece *joined, const struct piece *piece, struct span payload)
+{
+    struct span text;
+    int rv = decode(t, joined->lane, piece, payload, &text);
+    if (rv != 0)
+        return rv;
+    joined->end += text.len;
+    joined->ends_half = joined->lane->half != 0;
+    return text.len > 0 ? lane_feed(joined->lane, text, trace_judge_bytes, t) : 0;
 }
 
 static int take_streamed(struct rein_trace *t, const struct piece *piece, struct span payload)
@@ -162,7 +184,7 @@ static int take_streamed(struct rein_trace *t, const struct piece *piece, struct
         struct gate_piece unseen = {.lane = &lane->lane, .raw = {piece->at, piece->len}, .unseen = true};
         return gate_add_piece(&t->gate, &unseen);
     }
-    return feed_lane(t, lane, piece, payload);
+    return feed_lane(t, &lane->lane, piece, payload);
 }
 
 /* Stand-alone strings first: what they say of an event decides whether its texts are looked at. */
@@ -204,6 +226,11 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     if (rv != 0)
         return rv;
     note(t, d);
+    struct gate_piece *joined;
+    const struct piece *piece;
+    rv = gate_join(&t->gate, frame, d, &joined, &piece);
+    if (rv != 0 || joined != NULL)
+        return rv != 0 ? rv : feed_joined(t, joined, piece, frame->payload);
     if (gate_push(&t->gate, frame, d, flags, &rv) == NULL)
         return rv;
     if (t->strip_usage && d->has_choices && d->choices_len == 0 && d->usage.len > 0)

@@ -9,6 +9,7 @@
 
 /* Slowest body that is waited for, in bytes per millisecond, after the first client_idle_ms. */
 enum { SLOWEST_BODY = 4 };
+enum { FIRST_BODY = 1024, FIRST_BODY_MAX = 64 * 1024 };
 
 const struct front_problem front_head_too_large = {431, "head_too_large", "The request head is too large."};
 const struct front_problem front_body_too_large = {413, "body_too_large", "The request body is too large."};
@@ -65,11 +66,19 @@ bool front_head_is_fine(const struct exchange *x, struct front_problem *problem)
     return false;
 }
 
+/* What the head announced, so that a small body takes no more than it needs; but no promise is paid for in advance. */
+static size_t first_size(const struct exchange *x)
+{
+    const char *length = exchange_header(x, "Content-Length");
+    unsigned long long announced = length ? strtoull(length, NULL, 10) : FIRST_BODY;
+    return announced < FIRST_BODY_MAX ? (size_t)announced : FIRST_BODY_MAX;
+}
+
 static int append(struct exchange *x, const char *data, size_t len)
 {
     size_t need = x->body_len + len;
     if (need > x->body_cap) {
-        size_t cap = x->body_cap ? x->body_cap * 2 : 1024;
+        size_t cap = x->body_cap ? x->body_cap * 2 : first_size(x);
         cap = cap < need ? need : cap;
         char *body = realloc(x->body, cap);
         if (!body)

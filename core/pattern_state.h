@@ -7,43 +7,38 @@
 
 enum {
     PREFIX_SENTENCES_MAX = 64,
-    NEVER = -1, /* of a sentence number */
+    TOPIC_SENTENCES = 20, /* so far into the reasoning its own words may show what it is about */
 };
 
-/* Sets of signal classes. */
-#define CLASS(c) (1u << (c))
-#define CLASSES_REFRAME                                                                                                \
-    (CLASS(SIGNAL_REFRAMES_EDUCATION) | CLASS(SIGNAL_REFRAMES_FICTION) | CLASS(SIGNAL_REFRAMES_HYPOTHETICAL) |         \
-     CLASS(SIGNAL_REFRAMES_GOOD_FAITH))
-#define CLASSES_CONCESSION (CLASS(SIGNAL_CONCEDES) | CLASSES_REFRAME)
-#define CLASSES_AWARE (CLASS(SIGNAL_NAMES_HARM) | CLASS(SIGNAL_DECIDES_TO_REFUSE))
-#define CLASSES_COMMIT (CLASS(SIGNAL_COMMITS_TO_COMPLY) | CLASS(SIGNAL_ADOPTS_GOAL))
-
-/* One sentence and what was found in it. */
+/* One sentence and the sums of the weights of its signals. */
 struct sentence_facts {
     uint64_t offset;
     uint32_t len;
     uint32_t number; /* 0 is the channel's first */
-    unsigned classes;
-    float weights[SIGNAL_CLASSES]; /* the greatest of each class */
+    double sum[SIGNAL_CLASSES];
+    double talk;  /* of concessions and reframings together */
+    double soft;  /* of signals that only hint at a refusal, no part of the sum of its class */
+    double topic; /* of prompt harm in the reasoning's own words */
 };
 
-/* The last steps of one kind, for explanations. */
 struct step_list {
     struct rein_step steps[REIN_STEPS_MAX];
     size_t len;
 };
 
+/* Numbers of sentences count from 1; 0 is never. */
 struct reasoning_state {
     uint32_t sentences;
-    uint32_t counts[SIGNAL_CLASSES];                         /* sentences that hold the class */
-    int32_t aware_at, refused_at, conceded_at, committed_at; /* the last such sentence */
-    int32_t first_aware;
-    uint32_t concessions;        /* that came after awareness and no refusal took back */
-    uint32_t commits_after;      /* commitments and procedure after such a concession */
-    uint32_t unaware_plans;      /* commitments and procedure before any awareness */
-    struct sentence_facts first; /* the awareness that a vacillation starts from */
-    struct step_list vacillation, plans, persona, refusal;
+    uint32_t aware, refusing, refusals, talking, talks, commits, goals, procedures, specifics, personas;
+    uint32_t first_aware, last_refusal, last_commit, early_goal;
+    double awareness;  /* sum, at most 2 a sentence */
+    double topic;      /* harm in the reasoning's own words */
+    bool named;        /* some sentence named the harm outright */
+    double wavering;   /* talk since the last refusal */
+    uint32_t yielding; /* commitments and plans since then */
+    uint32_t plans;    /* likewise, before any awareness */
+    uint32_t kept;     /* persona sentences after awareness */
+    struct step_list vacillation, plan, persona, specific, refusal;
     bool ended;
 };
 
@@ -52,9 +47,8 @@ enum stance { STANCE_OPEN, STANCE_REFUSES, STANCE_COMPLIES };
 struct answer_state {
     uint32_t sentences;
     uint64_t len;
-    double refusal, compliance; /* sums of weights in the head */
+    double refusal, soft, compliance; /* sums of weights in the head */
     enum stance stance;
-    struct step_list steps;
     bool ended;
 };
 
@@ -77,6 +71,9 @@ void step_list_add(struct step_list *list, enum signal_class class, const struct
 /* Raises the pattern's score; makes the finding when the threshold is reached for the first time. `list` explains. */
 void pattern_raise(struct pattern_tracker *p, enum rein_pattern pattern, enum rein_channel channel, double score,
                    const struct sentence_facts *at, const struct step_list *list);
+
+/* 0 for no evidence, towards 1 for much: what `amount` of it is worth, in units of `scale`. */
+double pattern_saturate(double amount, double scale);
 
 void reasoning_sentence(struct pattern_tracker *p, const struct sentence_facts *facts);
 void reasoning_end(struct pattern_tracker *p);

@@ -228,8 +228,8 @@ static void put_end(const struct wild_case *c, struct bytes *out)
     for (unsigned n = 0; n < c->choices; n++) {
         char event[128];
         snprintf(event, sizeof(event),
-                 "data: {\"choices\":[{\"index\":%u,\"delta\":{},\"finish_reason\":\"stop\"}]}%s%s", n,
-                 c->line_end, c->line_end);
+                 "data: {\"choices\":[{\"index\":%u,\"delta\":{},\"finish_reason\":\"stop\"}]}%s%s", n, c->line_end,
+                 c->line_end);
         put(out, event);
     }
     put(out, "data: [DONE]");

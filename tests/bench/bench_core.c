@@ -175,7 +175,7 @@ int main(int argc, char **argv)
     unsigned long events = strtoul(argv[3], NULL, 10), steady = 0;
     size_t *starts = calloc(events + 1, sizeof *starts);
     struct rein_policy *policy = load(argv[1], argv[2]);
-    struct rein_engine *engine;
+    struct rein_engine *engine = NULL;
     if (starts == NULL || rein_engine_new(&engine) != 0)
         die("engine", REIN_ENOMEM);
     char *stream = stream_new(events, starts);

@@ -31,8 +31,8 @@ static void failing_free(void *ctx, void *block)
 static int add_rules(struct ruleset *rules)
 {
     static const char *const words[] = {"open sesame",
-                                        "Stra\xC3\x9F"
-                                        "e",
+                                        ("Stra\xC3\x9F"
+                                         "e"),
                                         "swordfish"};
     const struct rule_spec specs[] = {
         {.builtin = "card_number"},

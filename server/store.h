@@ -1,7 +1,9 @@
 /* The store: decisions, written by one thread, read by many. An interface of a few verbs; SQLite is behind it.
  * SPDX-License-Identifier: Apache-2.0
  *
- * One writer thread owns the connection that writes: WAL, synchronous=FULL, group commit from a bounded queue. */
+ * One writer thread owns the connection that writes: WAL, group commit from a bounded queue. A
+ * decision that changed a response is synced to the disk before it counts as durable; one that let it pass is
+ * committed, which outlives the process but, in its last moments, not a power failure. */
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
 

@@ -30,6 +30,7 @@ enum {
 };
 
 struct store_db {
+    bool syncs; /* each commit is followed by a sync */
     int lock_fd;
     sqlite3 *sqlite;
     struct store_rows *rows;
@@ -189,6 +190,7 @@ int store_db_open(struct store_db **out, const struct store_options *options)
         store_db_close(db);
         return rv;
     }
+    db->syncs = true;
     *out = db;
     return 0;
 }
@@ -223,8 +225,26 @@ static void roll_back(struct store_db *db)
     store_rows_forget(db->rows);
 }
 
+/* What Rein did outlives a power failure before the client sees it; of what it let pass, the last moments before one
+ * may be lost. Either outlives the process. A sync takes all earlier commits along. */
+static int set_sync(struct store_db *db, const struct store_job *first)
+{
+    bool acted = false;
+    for (const struct store_job *job = first; job != NULL && !acted; job = job->next)
+        acted = job->acted;
+    if (acted == db->syncs)
+        return 0;
+    int rv = exec(db, acted ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    if (rv == 0)
+        db->syncs = acted;
+    return rv;
+}
+
 int store_db_write(struct store_db *db, const struct store_job *first)
 {
+    int synced = set_sync(db, first);
+    if (synced != 0)
+        return synced;
     if (step(db->begin) != SQLITE_OK)
         return fail(db, "cannot begin");
     int rv = 0;

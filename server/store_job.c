@@ -155,6 +155,7 @@ static void set_words(struct store_job *job)
 {
     const struct rein_decision *d = job->record.decision;
     job->verdict = store_verdict(d);
+    job->acted = d != NULL && d->verdict > REIN_RECORD;
     job->action = d != NULL ? rein_action_name(d->verdict) : "none";
     job->shadow = rein_action_name(d != NULL ? d->shadow : REIN_ALLOW);
     job->reasoning = d != NULL && d->reasoning == REIN_EVALUABLE ? "evaluable" : "not_evaluable";

@@ -33,6 +33,7 @@ struct store_job {
     const char *template_name, *delivery; /* of the first attempt */
     size_t findings_len;                  /* how many there were, also those above the ceiling */
     const char *verdict, *action, *shadow, *reasoning;
+    bool acted; /* a finding changed the response */
 };
 
 /* Returns owned (one reference). REIN_ENOMEM. */

@@ -194,3 +194,9 @@ bool pattern_answer_is_open(const struct pattern_tracker *p)
     return p->settings.enabled[REIN_INCONSISTENCY_COMPLIES] && !p->answer.ended && p->answer.stance == STANCE_OPEN &&
            p->answer.len < PATTERN_HEAD_MAX && reasoning_stance(&p->reasoning) == STANCE_REFUSES;
 }
+
+size_t pattern_talk(const struct pattern_tracker *p, const struct rein_step **steps)
+{
+    *steps = p->reasoning.talk;
+    return p->reasoning.talk_len;
+}

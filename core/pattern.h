@@ -69,6 +69,11 @@ bool pattern_answer_is_open(const struct pattern_tracker *p);
 double pattern_score(const struct pattern_tracker *p, enum rein_pattern pattern);
 double pattern_trace_risk(const struct pattern_tracker *p);
 
+/* The sentences of the reasoning that talk themselves into complying, the first PATTERN_TALK_MAX. Good until the
+ * tracker's next call. */
+enum { PATTERN_TALK_MAX = 32 };
+size_t pattern_talk(const struct pattern_tracker *p, const struct rein_step **steps);
+
 /* What the answer was found to do so far. */
 enum rein_stance pattern_answer_stance(const struct pattern_tracker *p);
 

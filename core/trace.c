@@ -223,6 +223,10 @@ static void note_scores(struct rein_trace *t)
 {
     struct rein_decision *d = &t->decision;
     d->answer = answer_stance(&t->choices[0]);
+    d->talk_len = 0;
+    for (size_t slot = 0; slot < SLOTS_MAX && d->talk_len == 0; slot++)
+        if (t->choices[0].trackers[slot] != NULL)
+            d->talk_len = pattern_talk(t->choices[0].trackers[slot], &d->talk);
     for (size_t c = 0; c < DELTA_CHOICES_MAX; c++) {
         for (size_t slot = 0; slot < SLOTS_MAX; slot++) {
             const struct pattern_tracker *tracker = t->choices[c].trackers[slot];
@@ -239,6 +243,7 @@ static void note_scores(struct rein_trace *t)
 static void forget_attempt(struct rein_trace *t)
 {
     note_scores(t);
+    t->decision.talk_len = 0; /* the steps go with the trackers */
     gate_reset(&t->gate);
     trace_drop_lanes(t);
     framer_reset(&t->framer);

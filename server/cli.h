@@ -26,6 +26,7 @@ extern const struct cli_command cli_serve;
 extern const struct cli_command cli_check;
 extern const struct cli_command cli_key;
 extern const struct cli_command cli_demo_upstream;
+extern const struct cli_command cli_eval;
 
 /* Says on stderr what is wrong with the command line; returns CLI_USAGE. */
 int cli_usage(const struct cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

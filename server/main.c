@@ -11,6 +11,7 @@ static const struct cli_command *const commands[] = {
     &cli_check,
     &cli_key,
     &cli_demo_upstream,
+    &cli_eval,
 };
 
 static const char exit_help[] =

@@ -254,6 +254,8 @@ struct rein_decision {
     double scores[REIN_PATTERNS];                               /* highest so far, also below the thresholds */
     double prompt_risk;                                         /* 0 to 1 */
     double trace_risk;                                          /* 0 to 1: one score from prompt and reasoning */
+    const struct rein_step *talk; /* sentences of the first choice's reasoning that talk themselves into complying */
+    size_t talk_len;
     const char *harms;            /* comma-separated harm categories that the prompt's signals name, "" for none */
     uint64_t first_finding_bytes; /* reasoning bytes looked at when the first enforced finding was made, 0: none */
     uint64_t bytes_unjudged;      /* text bytes released that were not cleared: always 0, or Rein has a bug */

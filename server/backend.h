@@ -39,10 +39,12 @@ struct backend_reply {
 struct backend_plan {
     /* given; borrowed */
     const struct request *request;
-    const char *path_prefix; /* "/v1" unless configured */
-    const char *prefix;      /* the text that the reasoning shall begin with */
-    const char *shown;       /* a restart: the reasoning that the client already has, "" for none */
-    bool verified;           /* this upstream, model and prefix passed the check not long ago: no need to repeat it */
+    const char *path_prefix;  /* "/v1" unless configured */
+    const char *prefix;       /* the text that the reasoning shall begin with */
+    const char *shown;        /* a restart: the reasoning that the client already has, "" for none */
+    const char *open, *close; /* the operator's delimiters of inline reasoning; NULL: none were given */
+    bool verified; /* this upstream, model and prefix passed the check not long ago: no need to repeat it ... */
+    unsigned memo; /* ... and this was found out then; a plan that checks sets it */
 
     /* the plan's own */
     unsigned stage;
@@ -79,6 +81,7 @@ int backend_plan_plain(struct backend_plan *plan, const char *reason) REIN_MUST_
 int backend_plan_instruct(struct backend_plan *plan, const char *reason) REIN_MUST_USE;
 
 /* The entries of the table. */
-extern const struct backend backend_openai;
+extern const struct backend backend_openai, backend_vllm, backend_sglang, backend_llamacpp, backend_ollama,
+    backend_deepseek, backend_mistral, backend_groq, backend_openrouter;
 
 #endif

@@ -3,9 +3,9 @@
 #include "config_schema.h"
 
 /* The kinds of upstream that are built, and those that are published. */
-static const char *const kind_words[] = {"openai", NULL};
-static const char *const later_kind_words[] = {"vllm", "sglang", "llamacpp",  "ollama",     "deepseek", "mistral",
-                                               "groq", "gemini", "anthropic", "openrouter", NULL};
+static const char *const kind_words[] = {"openai",   "vllm",    "sglang", "llamacpp",   "ollama",
+                                         "deepseek", "mistral", "groq",   "openrouter", NULL};
+static const char *const later_kind_words[] = {"gemini", "anthropic", NULL};
 static const char *const on_error_words[] = {"refuse", "serve", NULL};
 
 #define MS(key_path, least, most, usual, text)                                                                         \

@@ -13,6 +13,7 @@ struct raw {
     struct gathered line; /* the line or the body so far */
     struct gathered tail; /* text that may be the beginning of the delimiter */
     bool is_answer;       /* the delimiter was seen */
+    bool is_divided;      /* the backend tells reasoning apart by itself */
     bool answered;        /* and text of the answer after it */
     bool begun, finished, done;
     json_t *usage; /* owned; told after the last choice event */
@@ -135,6 +136,38 @@ static int take_text(struct raw *raw, const char *text, size_t len, struct gathe
     return rv < 0 ? rv : split(raw, false, out);
 }
 
+/* Where the backend tells reasoning apart, its text is the answer. */
+static int take_piece(struct raw *raw, const struct raw_piece *piece, struct gathered *out)
+{
+    int rv = 0;
+    if (piece->reasoning_len > 0) {
+        raw->is_divided = true;
+        rv = say_text(raw, piece->reasoning, piece->reasoning_len, out);
+    }
+    raw->is_answer = raw->is_answer || (raw->is_divided && piece->len > 0);
+    return rv == 0 && piece->len > 0 ? take_text(raw, piece->text, piece->len, out) : rv;
+}
+
+/* Returns owned; NULL: nothing was told. */
+static json_t *usage_of(const struct raw_piece *piece)
+{
+    if (piece->usage != NULL)
+        return json_incref(piece->usage);
+    if (piece->prompt_tokens + piece->completion_tokens == 0)
+        return NULL;
+    return json_pack("{sIsIsI}", "prompt_tokens", piece->prompt_tokens, "completion_tokens", piece->completion_tokens,
+                     "total_tokens", piece->prompt_tokens + piece->completion_tokens);
+}
+
+static void note_usage(struct raw *raw, const struct raw_piece *piece)
+{
+    json_t *usage = usage_of(piece);
+    if (usage == NULL)
+        return;
+    json_decref(raw->usage);
+    raw->usage = usage;
+}
+
 /* ---- reading ---- */
 
 static int end_stream(struct raw *raw, struct gathered *out)
@@ -158,11 +191,8 @@ static int take_event(struct raw *raw, const json_t *event, struct gathered *out
         return say(out, json_pack("{sO}", "error", json_object_get(event, "error")));
     if (!raw->options.read(event, &piece))
         return 0;
-    int rv = piece.len > 0 ? take_text(raw, piece.text, piece.len, out) : 0;
-    if (piece.usage != NULL) {
-        json_decref(raw->usage);
-        raw->usage = json_incref(piece.usage);
-    }
+    int rv = take_piece(raw, &piece, out);
+    note_usage(raw, &piece);
     if (rv < 0 || piece.finish == NULL || raw->finished)
         return rv;
     raw->finished = true;
@@ -205,6 +235,21 @@ int raw_feed(struct raw *raw, const char *data, size_t len, struct gathered *out
     return 0;
 }
 
+static json_t *message_of(const struct raw *raw, const struct raw_piece *piece)
+{
+    const char *close = raw->options.close, *answer = piece->text, *reasoning = piece->reasoning;
+    size_t reasoning_len = piece->reasoning_len;
+    if (reasoning_len == 0) {
+        const char *at = memmem(piece->text, piece->len, close, strlen(close));
+        reasoning = piece->text;
+        reasoning_len = at != NULL ? (size_t)(at - piece->text) : piece->len;
+        answer = at != NULL ? at + strlen(close) : piece->text + piece->len;
+    }
+    answer += strspn(answer, "\r\n");
+    return json_pack("{ssssss%}", "role", "assistant", "content", answer, "reasoning_content", reasoning,
+                     reasoning_len);
+}
+
 /* The body of an unstreamed answer: reasoning and answer in a message of their own. */
 static int finish_body(struct raw *raw, struct gathered *out)
 {
@@ -214,17 +259,13 @@ static int finish_body(struct raw *raw, struct gathered *out)
         json_decref(body);
         return REIN_EFORMAT;
     }
-    const char *close = raw->options.close, *at = memmem(piece.text, piece.len, close, strlen(close));
-    size_t reasoning = at != NULL ? (size_t)(at - piece.text) : piece.len;
-    const char *answer = at != NULL ? at + strlen(close) : piece.text + piece.len;
-    answer += strspn(answer, "\r\n");
-    json_t *message =
-        json_pack("{ssssss%}", "role", "assistant", "content", answer, "reasoning_content", piece.text, reasoning);
+    json_t *message = message_of(raw, &piece);
     json_t *choice = json_pack("{sisoss}", "index", 0, "message", message, "finish_reason",
                                piece.finish != NULL ? piece.finish : "stop");
     json_t *tree = envelope(raw, "chat.completion", json_pack("[o]", choice));
-    if (piece.usage != NULL)
-        json_object_set(tree, "usage", piece.usage);
+    json_t *usage = usage_of(&piece);
+    if (usage != NULL)
+        json_object_set_new(tree, "usage", usage);
     char *text = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
     int rv = text != NULL ? gathered_add(out, text, strlen(text), OUT_MAX) : REIN_ENOMEM;
     free(text);

@@ -150,6 +150,13 @@ static bool is_type(const char *have, const char *want)
     return strncasecmp(have, want, len) == 0 && (have[len] == '\0' || have[len] == ';' || have[len] == ' ');
 }
 
+/* A raw route may send an event a line. */
+static bool is_expected(const struct session *s, const char *type)
+{
+    return is_type(type, s->request->stream ? "text/event-stream" : "application/json") ||
+           (s->request->stream && s->plan.read_raw != NULL && is_type(type, "application/x-ndjson"));
+}
+
 static int begin_raw(struct session *s)
 {
     char id[64];
@@ -197,8 +204,7 @@ static void on_head(void *ctx, const struct upstream_response *response)
     s->retry_after = response->status >= 400 && response->retry_after != NULL ? strdup(response->retry_after) : NULL;
     if (response->status != 200)
         return;
-    s->call_unexpected =
-        !is_type(response->content_type, s->request->stream ? "text/event-stream" : "application/json");
+    s->call_unexpected = !is_expected(s, response->content_type);
     if (!s->call_unexpected) {
         answer_begins(s);
         return;
@@ -228,7 +234,8 @@ static void on_data(void *ctx, const char *data, size_t len)
         return;
     if (s->state != SESSION_ANSWERING) {
         /* What is over the limit is not needed: an error's type stands at its beginning, a plan's reply is refused. */
-        if (gathered_add(&s->body, data, len, SESSION_ERROR_BODY_MAX) < 0)
+        size_t limit = s->plan_call ? s->config->limits.upstream_body_bytes : SESSION_ERROR_BODY_MAX;
+        if (gathered_add(&s->body, data, len, limit) < 0)
             s->call_unexpected = true;
         return;
     }

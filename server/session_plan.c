@@ -26,7 +26,8 @@ static void remember(struct session *s, enum backend_next next)
 {
     if (s->plan.checked && next != BACKEND_CALL)
         verified_put(&s->env->verified, s->route->upstream->name, s->request->model, s->plan.prefix,
-                     next == BACKEND_READY ? VERIFIED_GOOD : VERIFIED_BAD, loop_now_ms(s->env->loop));
+                     next == BACKEND_READY ? VERIFIED_GOOD : VERIFIED_BAD,
+                     (struct verified_note){s->plan.memo, s->plan.reason}, loop_now_ms(s->env->loop));
 }
 
 void session_take_step(struct session *s, const struct backend_reply *reply)
@@ -57,6 +58,8 @@ static void begin_plan(struct session *s, const char *prefix)
         .path_prefix = s->route->upstream->path_prefix,
         .prefix = prefix,
         .shown = s->shown != NULL ? s->shown : "",
+        .open = s->route->upstream->open,
+        .close = s->route->upstream->close,
     };
     session_move(s, SESSION_PLANNING);
 }
@@ -82,10 +85,12 @@ static void ask_in_words(struct session *s)
 
 static void prefill(struct session *s)
 {
+    struct verified_note note = {.reason = "unverified"};
     enum verified_state state = verified_find(&s->env->verified, s->route->upstream->name, s->request->model,
-                                              s->plan.prefix, loop_now_ms(s->env->loop));
+                                              s->plan.prefix, loop_now_ms(s->env->loop), &note);
     s->plan.verified = state == VERIFIED_GOOD;
-    s->plan.reason = s->backend->next == NULL ? "instruct_only" : "unverified";
+    s->plan.memo = note.memo;
+    s->plan.reason = s->backend->next == NULL ? "instruct_only" : note.reason;
     if (s->backend->next == NULL || state == VERIFIED_BAD)
         step_aside(s);
     else

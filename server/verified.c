@@ -35,15 +35,17 @@ void verified_clear(struct verified *v)
 }
 
 enum verified_state verified_find(const struct verified *v, const char *upstream, const char *model, const char *prefix,
-                                  uint64_t now_ms)
+                                  uint64_t now_ms, struct verified_note *note)
 {
     const struct verified_slot *slot = &v->slots[slot_of(upstream, model, prefix)];
     bool is_good = slot->until_ms > now_ms && is_key(slot->key, upstream, model, prefix);
+    if (is_good)
+        *note = slot->note;
     return is_good ? slot->state : VERIFIED_UNKNOWN;
 }
 
 void verified_put(struct verified *v, const char *upstream, const char *model, const char *prefix,
-                  enum verified_state state, uint64_t now_ms)
+                  enum verified_state state, struct verified_note note, uint64_t now_ms)
 {
     struct verified_slot *slot = &v->slots[slot_of(upstream, model, prefix)];
     char *key = NULL;
@@ -51,5 +53,5 @@ void verified_put(struct verified *v, const char *upstream, const char *model, c
         key = NULL;
     free(slot->key);
     *slot = (struct verified_slot){
-        key, state, now_ms + (state == VERIFIED_GOOD ? (uint64_t)VERIFIED_GOOD_MS : (uint64_t)VERIFIED_BAD_MS)};
+        key, state, note, now_ms + (state == VERIFIED_GOOD ? (uint64_t)VERIFIED_GOOD_MS : (uint64_t)VERIFIED_BAD_MS)};
 }

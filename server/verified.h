@@ -16,12 +16,19 @@ enum verified_state {
     VERIFIED_BAD, /* the prefix does not arrive where it should */
 };
 
+/* What a check found out besides. */
+struct verified_note {
+    unsigned memo;      /* the plan's own: which way, which delimiters */
+    const char *reason; /* of VERIFIED_BAD; static */
+};
+
 enum { VERIFIED_SLOTS = 256, VERIFIED_GOOD_MS = 600000, VERIFIED_BAD_MS = 60000 };
 
 struct verified {
     struct verified_slot {
         char *key; /* owned */
         enum verified_state state;
+        struct verified_note note;
         uint64_t until_ms;
     } slots[VERIFIED_SLOTS];
 };
@@ -29,10 +36,11 @@ struct verified {
 /* Zeroed is empty. */
 void verified_clear(struct verified *v);
 
+/* *note is filled unless the state is unknown. */
 enum verified_state verified_find(const struct verified *v, const char *upstream, const char *model, const char *prefix,
-                                  uint64_t now_ms);
+                                  uint64_t now_ms, struct verified_note *note);
 /* Another entry may have to go; without memory nothing is remembered. */
 void verified_put(struct verified *v, const char *upstream, const char *model, const char *prefix,
-                  enum verified_state state, uint64_t now_ms);
+                  enum verified_state state, struct verified_note note, uint64_t now_ms);
 
 #endif

@@ -1,0 +1,17 @@
+/* The plan of hosted services that take a turn to be continued but never show their prompt: recall is all there is.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SERVER_BACKEND_HOSTED_H
+#define SERVER_BACKEND_HOSTED_H
+
+#include "backend_steps.h"
+
+struct hosted {
+    const char *path;                   /* as in plan_ask */
+    json_t *(*turn)(const char *words); /* the assistant's turn; returned owned */
+    json_t *(*more)(void);              /* fields that the body needs; returned owned */
+};
+
+int hosted_next(const struct hosted *hosted, struct backend_plan *plan, const struct backend_reply *reply,
+                enum backend_next *out);
+
+#endif

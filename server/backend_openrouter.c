@@ -1,0 +1,13 @@
+/* The kind `openrouter`: OpenAI's chat API before many others, none of which is known here, so the prefix is asked for
+ * in words. SPDX-License-Identifier: Apache-2.0 */
+#include "backend.h"
+
+static const struct field rows[] = {
+    {"debug", FIELD_DENY, "gives out the request as it was sent on"},
+    {"preset", FIELD_DENY, "sends the request to another model or another service than its route names"},
+    {"session_id", FIELD_PASS, NULL},
+    {"trace", FIELD_DENY, "sends the request to another service than its route names"},
+    {"usage", FIELD_PASS, NULL},
+};
+
+const struct backend backend_openrouter = {.kind = "openrouter", .fields = {rows, sizeof rows / sizeof *rows}};

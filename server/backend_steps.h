@@ -1,0 +1,92 @@
+/* What the prefill plans of several kinds share: their calls, their probes, and the two forms of a plan that is ready.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Two kinds of look are taken before a prefill is trusted, both with a conversation of our own, so that no client can
+ * sway them. A *render* shows the prompt: it must end with the prefix inside open reasoning. A *recall* lets the model
+ * go on: our prefix tells it a code, and where the code turns up again tells where the prefix arrived and how the
+ * backend divides its answer.
+ *
+ * Functions that make a step return 0 with *out set, or REIN_ENOMEM. JSON arguments are taken, NULL means out of
+ * memory. */
+#ifndef SERVER_BACKEND_STEPS_H
+#define SERVER_BACKEND_STEPS_H
+
+#include "backend.h"
+#include "backend_prompt.h"
+
+typedef int (*plan_step)(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out);
+
+/* ---- what is remembered of a check: plan->memo ---- */
+
+enum {
+    MEMO_FAMILY = 0xff,  /* number of the delimiters */
+    MEMO_CHAT = 0x100,   /* the chat route carries the prefix; otherwise the raw one does */
+    MEMO_INLINE = 0x200, /* chat: reasoning comes in the answer's text */
+    MEMO_OPEN = 0x400,   /* the prompt opens the reasoning by itself */
+};
+
+/* The operator's delimiters; NULL: none. `room` holds them. */
+const struct delimiters *plan_own(const struct backend_plan *plan, struct delimiters *room);
+const struct delimiters *plan_delimiters(const struct backend_plan *plan, struct delimiters *room);
+
+/* ---- steps ---- */
+
+/* POST to a path from the upstream's root; or from the dialect's own, where the path begins with '~'. */
+int plan_ask(struct backend_plan *plan, unsigned stage, const char *path, json_t *body, enum backend_next *out);
+/* Sets where the answer is asked for, likewise. */
+void plan_put_path(struct backend_plan *plan, const char *path);
+/* `reply`: what showed it; NULL: the request itself. Remembered if the reply was a clear one. */
+int plan_aside(struct backend_plan *plan, const char *reason, const struct backend_reply *reply,
+               enum backend_next *out);
+
+/* Why this request can not be prefilled here; NULL: it can. */
+const char *plan_obstacle(const struct backend_plan *plan, bool is_raw);
+
+/* ---- texts ---- */
+
+/* What the reasoning shall begin with: what the client was shown, then the prefix, after `open` and its gap if that is
+ * not NULL. Returns owned (free), NULL: out of memory. */
+char *plan_words(const struct backend_plan *plan, const struct delimiters *open);
+
+/* A rendered conversation with the plan's words at its end, the opener before them if it lacks one. Returns owned
+ * (free). NULL: out of memory, or *may false: the template closed the reasoning, nothing can follow. */
+char *plan_whole_prompt(const struct backend_plan *plan, const char *prompt, bool *may);
+
+/* The conversation of our own; with a turn of the assistant (taken; NULL: without). */
+json_t *plan_hello(json_t *assistant);
+/* The request's own, likewise. */
+json_t *plan_messages(const struct backend_plan *plan, json_t *assistant);
+/* {role: assistant, content} */
+json_t *plan_assistant(const char *content);
+
+#define PLAN_MARK "I weigh it with care."
+/* A conversation in which the assistant has reasoned: PLAN_MARK in the field `field`. With a tool's result as its end,
+ * since most templates leave reasoning out of turns that are over. */
+json_t *plan_history(const char *field, bool with_tool);
+
+/* ---- recall ---- */
+
+#define RECALL_WORDS                                                                                                   \
+    "My notes say that the code is QUARTZ-5271. Before I answer I write the code down once more, to be sure: it is"
+
+enum recall { RECALL_SPLIT, RECALL_INLINE, RECALL_ECHO, RECALL_LOST };
+
+/* A body for a chat call: the question for the code, and the assistant's turn (taken). */
+json_t *recall_body(const struct backend_plan *plan, json_t *assistant);
+/* What a chat completion says of it. `rendered`: the place is known from a render, so any words at all will do. */
+enum recall recall_read(const json_t *body, bool rendered);
+
+/* ---- ready ---- */
+
+/* The request as chat, with the assistant's turn (taken) at its end; `more` (taken, an object) is added to the body.
+ * The memo says the rest. */
+int plan_ready_chat(struct backend_plan *plan, json_t *assistant, json_t *more, const char *reason,
+                    enum backend_next *out);
+/* Sets how a raw answer is read; the caller has set plan->body and plan->path. */
+int plan_ready_raw(struct backend_plan *plan, raw_read read, enum backend_next *out);
+/* The request as a raw completion of OpenAI's form. `room`: tokens that it may have if the client named no limit, 0:
+ * as the backend likes. */
+int plan_ready_completion(struct backend_plan *plan, json_t *prompt, json_int_t room, json_t *more,
+                          enum backend_next *out);
+
+#endif

@@ -1,0 +1,123 @@
+// Every kind of backend, with templates and builds that carry the prefix, misplace it, drop it, refuse or echo it: what
+// Rein claims is compared with the prompt that was really answered, and docs/PREFILL.md with what was seen.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { makers } from '../lib/backends.mjs';
+import { events, gather } from '../lib/client.mjs';
+import { startRein } from '../lib/rein.mjs';
+import { families, openMarks } from '../lib/templates.mjs';
+import { startUpstream } from '../lib/upstream.mjs';
+
+const page = path.join(process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..'), 'docs/PREFILL.md');
+const deliveries = ['auto', 'prefill', 'instruct'];
+const builds = {
+  vllm: ['parser', 'inline', 'bare'], sglang: ['tokens', 'inline', 'silent', 'old'], llamacpp: ['new', 'echo', 'drop', 'old'],
+  ollama: ['plain', 'parser', 'old'], deepseek: ['continues', 'answers', 'drops', 'refuses', 'echoes'],
+  mistral: ['continues', 'answers', 'drops', 'refuses', 'echoes'], openai: ['-'], groq: ['-'], openrouter: ['-'],
+};
+const PREFIX = 'could answering this enable real harm to someone?';
+
+// One case for each backend, build and template; services that render nothing have one template of their own.
+const isOurs = (kind) => ['vllm', 'sglang', 'llamacpp', 'ollama'].includes(kind);
+const cases = Object.entries(builds).flatMap(([kind, list]) => list.flatMap((build) =>
+  (isOurs(kind) ? Object.keys(families) : ['leaves it to the model']).map((family) => ({ kind, build, family }))));
+cases.forEach((one, i) => Object.assign(one, { name: `c${i}`, backend: makers[one.kind](one) }));
+
+const policyText = (deliver) => `
+version: 1
+name: ${deliver}
+prefix: { template: short, deliver: ${deliver}, when: always }
+reasoning: { show: stream, release: stream }
+patterns: {}
+rules: [ { id: never, channels: [answer], literal: "zzz-never-said-zzz", action: refuse } ]
+`;
+
+const config = (url) => `
+version: 1
+listen: { address: "127.0.0.1:0" }
+admin: { address: "127.0.0.1:0" }
+upstreams:
+${cases.map(({ kind, name }) => `  - { name: ${name}, kind: ${kind}, url: "${url}", path_prefix: /${name}/v1 }`).join('\n')}
+routes:
+${cases.flatMap(({ name }) => deliveries.map((deliver) => `  - { name: ${name}-${deliver}, match: { models: ["${name}-${deliver}"] }, upstream: ${name}, policy: ${deliver} }`)).join('\n')}
+policies: policies/
+timeouts: { drain_ms: 200 }
+store: { url: "sqlite:rein.db" }
+`;
+
+// What a client reads: parts of thinking and inline tags are told apart as clients do.
+function read(text) {
+  const words = gather(text);
+  if (text.includes('"type":"thinking"')) {
+    const parts = events(text).flatMap((event) => event.choices?.[0]?.delta.content ?? []).filter((part) => typeof part !== 'string');
+    const thought = parts.flatMap((part) => part.thinking ?? []).map((part) => part.text).join('');
+    words.reasoning = thought;
+    words.content = events(text).map((event) => event.choices?.[0]?.delta.content).filter((part) => typeof part === 'string').join('');
+  }
+  const inline = /^(?:\s*(?:<think>|\[THINK\]))?([^]*)(?:<\/think>|\[\/THINK\])([^]*)$/.exec(words.content);
+  return inline ? { ...words, reasoning: inline[1], content: inline[2] } : words;
+}
+
+// The page's table: one line for each backend, build and template.
+const heading = '| kind | build | template | `auto` | `prefill` | `instruct` |\n|---|---|---|---|---|---|';
+const table = (seen) => [heading, ...cases.map(({ kind, build, family, name }) =>
+  `| ${kind} | ${build} | ${family} | ${deliveries.map((deliver) => seen.get(`${name}-${deliver}`)).join(' | ')} |`)].join('\n');
+
+describe('a prefix', { timeout: 150000 }, () => {
+  let upstream, rein;
+  const seen = new Map();
+  before(async () => {
+    upstream = await startUpstream((call) => {
+      const [, name, rest] = /^\/(c\d+)(\/.*)$/.exec(call.path);
+      return cases[Number(name.slice(1))].backend.answer(call, rest);
+    });
+    rein = await startRein({ config: config(upstream.url), policies: Object.fromEntries(deliveries.map((d) => [d, policyText(d)])) });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+  const ask = (model, more = {}) => rein.ask({ body: { model, stream: true, messages: [{ role: 'user', content: 'How do I bake bread?' }], ...more } });
+  const attemptOf = async (answer) => (await rein.row(answer.headers['x-rein-decision'])).attempts?.[0];
+
+  for (const one of cases) for (const deliver of deliveries) {
+    const model = `${one.name}-${deliver}`;
+    test(`${one.kind}, ${one.build}, a template that ${one.family}, ${deliver}`, async () => {
+      for (const round of ['first', 'remembered']) {
+        one.backend.prompts.length = 0;
+        const answer = await ask(model);
+        if (answer.status !== 200) {
+          assert.equal(deliver, 'prefill', answer.text);
+          assert.equal(answer.json.error.code, 'prefix_not_deliverable', answer.text);
+          assert.ok(!one.backend.prompts.some((prompt) => prompt.includes('bake bread')), 'nothing was asked without the prefix');
+          seen.set(model, 'fails');
+          continue;
+        }
+        const { delivery, reason } = await attemptOf(answer);
+        const prompt = one.backend.prompts.at(-1);
+        const carried = openMarks(prompt)?.[0] === (families[one.family].marks?.[0] ?? 'none') && prompt.trimEnd().endsWith('if not, I answer helpfully.') && prompt.split(PREFIX).length === 2;
+        assert.equal(delivery === 'prefill', carried, `${delivery}, ${reason}; the prompt was ${JSON.stringify(prompt)}`);
+        assert.ok(prompt.includes(PREFIX), 'the prefix reached the model in some way');
+        assert.ok(deliver !== 'prefill' || delivery === 'prefill', 'prefill or nothing');
+        const words = read(answer.text);
+        assert.equal(words.content.trim(), 'Here you are.', `${round}: ${answer.text}`);
+        if (delivery === 'prefill') assert.equal(words.reasoning.trim(), 'I look at it. Then I help.', answer.text);
+        assert.deepEqual([words.ids.size, words.roles, words.finish, words.done, words.errors], [1, 1, ['stop'], 1, []], answer.text);
+        const said = `${delivery}: ${reason}`;
+        if (round === 'remembered') assert.equal(said, seen.get(model), 'what is remembered is what was found');
+        seen.set(model, said);
+      }
+    });
+  }
+
+  test('the page says what was seen', () => {
+    const text = fs.existsSync(page) ? fs.readFileSync(page, 'utf8') : '';
+    const now = table(seen);
+    if (process.env.REIN_UPDATE) fs.writeFileSync(page, text.slice(0, text.indexOf('| kind |')) + now + '\n');
+    else assert.ok(text.endsWith(`${now}\n`), `docs/PREFILL.md differs; REIN_UPDATE=1 writes it. Seen:\n${now}`);
+  });
+});

@@ -53,11 +53,8 @@ static int init_text(struct rein_trace *t, struct text *text, enum rein_channel 
     text->has_sentences = t->pattern_active && (channel == REIN_REASONING || channel == REIN_ANSWER);
     if (t->gate.choices[choice_index].closed)
         text->limit = 0;
-    bool may_go_on = t->policy->settings.may_steer && t->delivery == REIN_DELIVER_PREFILL;
-    if (channel == REIN_REASONING && choice_index == 0 && text->slot == 0) {
+    if (channel == REIN_REASONING && choice_index == 0)
         text->origin = t->continues ? bytes_len(&t->gate.shown) : 0;
-        t->gate.recorded = may_go_on ? text : NULL;
-    }
     return text->has_sentences ? make_tracker(t, choice, text->slot) : 0;
 }
 

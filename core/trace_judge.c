@@ -184,6 +184,15 @@ static bool is_blank(struct span s)
     return true;
 }
 
+/* A restart can go on from the reasoning that is kept as shown: that of the first name under which any came, since the
+ * same may come under several. */
+static void record_shown(struct rein_trace *t, struct text *text)
+{
+    bool may_go_on = t->policy->settings.may_steer && t->delivery == REIN_DELIVER_PREFILL;
+    if (may_go_on && t->gate.recorded == NULL && text->choice == 0)
+        t->gate.recorded = text;
+}
+
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
 {
     struct rein_trace *t = ctx;
@@ -192,10 +201,12 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     if (is_closed(t, text))
         return 0;
     int rv = 0;
-    if (text->channel == REIN_REASONING)
+    if (text->channel == REIN_REASONING) {
         choice->has_reasoning |= !is_blank(bytes);
-    else if (!choice->reasoning_over && !is_blank(bytes))
+        record_shown(t, text);
+    } else if (!choice->reasoning_over && !is_blank(bytes)) {
         rv = trace_end_reasoning(t, text->choice);
+    }
     if (rv != 0 || is_closed(t, text))
         return rv;
     rv = text_append(text, bytes);

@@ -47,11 +47,12 @@ const wasClosed = (prompt) => {
   return allMarks.some(([, close]) => own.includes(close));
 };
 
-// What a model says after a prompt: the rest of its reasoning, the closer, the answer; all as one text.
+// What a model says after a prompt: the rest of its reasoning, the closer, the answer; all as one text. A script may be a
+// function of the prompt.
 export function continuation(prompt, marks, script = { reasoning: ' I look at it. Then I help.', answer: 'Here you are.' }) {
   const code = /the code is ([A-Z]+-\d+)/.exec(prompt.slice(prompt.lastIndexOf('<|assistant|>')))?.[1];
   const asked = prompt.includes('Which code stands in your notes?');
-  const { reasoning, answer } = !asked ? script
+  const { reasoning, answer } = !asked ? (typeof script === 'function' ? script(prompt) : script)
     : code ? { reasoning: ` ${code}.`, answer: code } : { reasoning: ' I have no notes.', answer: 'There is none.' };
   const open = openMarks(prompt);
   if (open) return `${reasoning}${open[1]}\n\n${answer}`;

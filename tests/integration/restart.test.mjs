@@ -1,0 +1,98 @@
+// A steer where the prefix is prefilled: the restart goes on from what the client was shown, in one clean stream.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { makers } from '../lib/backends.mjs';
+import { gather } from '../lib/client.mjs';
+import { startRein } from '../lib/rein.mjs';
+import { openMarks } from '../lib/templates.mjs';
+import { startUpstream } from '../lib/upstream.mjs';
+
+const CORRECTIVE = 'I was drifting toward giving what should not be given';
+
+// The model goes astray until its prompt holds the correction; `relapses`: even then.
+const script = (relapses) => (prompt) => (prompt.includes(CORRECTIVE) && !relapses
+  ? { reasoning: ' So I decline that part.', answer: 'I would rather not, but here is bread.' }
+  : { reasoning: ' I look at it. It seems fine. Now the astray words come. And more of it.', answer: 'Never shown.' });
+
+const cases = [
+  { kind: 'vllm', build: 'parser', family: 'opens reasoning' },
+  { kind: 'vllm', build: 'parser', family: 'rewrites a continued turn' },
+  { kind: 'vllm', build: 'inline', family: 'leaves it to the model' },
+  { kind: 'llamacpp', build: 'new', family: 'writes [THINK]' },
+  { kind: 'llamacpp', build: 'old', family: 'opens reasoning' },
+  { kind: 'sglang', build: 'tokens', family: 'leaves it to the model' },
+  { kind: 'ollama', build: 'plain', family: 'leaves it to the model' },
+  { kind: 'deepseek', build: 'continues', family: 'leaves it to the model' },
+  { kind: 'vllm', build: 'parser', family: 'opens reasoning', relapses: true },
+  { kind: 'vllm', build: 'bare', family: 'opens reasoning' },
+];
+cases.forEach((one, i) => Object.assign(one, { name: `c${i}`, backend: makers[one.kind]({ ...one, script: script(one.relapses) }) }));
+
+const policy = `
+version: 1
+name: default
+prefix: { template: short, deliver: auto, when: always }
+reasoning: { show: stream, release: sentence }
+patterns: {}
+rules: [ { id: astray, channels: [reasoning], literal: "astray words", action: steer } ]
+steer: { max_attempts: 2, max_added_ms: 10000, fallback: refuse }
+refusal: { message: "Not this.", finish_reason: content_filter, before_first_byte: error }
+`;
+const config = (url) => `
+version: 1
+listen: { address: "127.0.0.1:0" }
+admin: { address: "127.0.0.1:0" }
+upstreams:
+${cases.map(({ kind, name }) => `  - { name: ${name}, kind: ${kind}, url: "${url}", path_prefix: /${name}/v1 }`).join('\n')}
+routes:
+${cases.map(({ name }) => `  - { name: ${name}, match: { models: [${name}] }, upstream: ${name}, policy: default }`).join('\n')}
+policies: policies/
+timeouts: { drain_ms: 200 }
+store: { url: "sqlite:rein.db" }
+`;
+
+describe('a restart', { timeout: 60000 }, () => {
+  let upstream, rein;
+  before(async () => {
+    upstream = await startUpstream((call) => {
+      const [, name, rest] = /^\/(c\d+)(\/.*)$/.exec(call.path);
+      return cases[Number(name.slice(1))].backend.answer(call, rest);
+    });
+    rein = await startRein({ config: config(upstream.url), policy });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+  const bread = (one) => one.backend.prompts.filter((prompt) => prompt.includes('bake bread'));
+
+  for (const one of cases) test(`${one.kind}, ${one.build}, ${one.family}${one.relapses ? ', and again astray' : ''}`, async () => {
+    const answer = await rein.ask({ body: { model: one.name, stream: true, messages: [{ role: 'user', content: 'How do I bake bread?' }] } });
+    assert.equal(answer.status, 200, answer.text);
+    const seen = gather(answer.text);
+    const row = await rein.row(answer.headers['x-rein-decision']);
+    const isPrefilled = one.build !== 'bare';
+    assert.deepEqual(row.attempts.map((attempt) => attempt.delivery), isPrefilled ? ['prefill', 'prefill'] : ['instruct', 'instruct'], JSON.stringify(row.attempts));
+    assert.deepEqual([seen.ids.size, seen.roles, seen.finish.length, seen.done, seen.errors], [1, 1, 1, 1, []], answer.text);
+    assert.ok(!answer.text.includes('astray') && !answer.text.includes('And more') && !answer.text.includes('Never shown'), answer.text);
+    assert.ok(!answer.text.includes(CORRECTIVE), 'the correction is not shown');
+    if (one.relapses) {
+      assert.deepEqual([seen.content, seen.finish[0]], ['Not this.', 'content_filter']);
+      return;
+    }
+    assert.equal(seen.content.trim(), 'I would rather not, but here is bread.');
+    const [, second] = bread(one);
+    if (!isPrefilled) {
+      assert.equal(seen.reasoning.trim(), 'So I decline that part.', 'nothing was shown that could be contradicted');
+      return;
+    }
+    // What was shown stands in the second prompt, inside open reasoning, before the correction; the rest went on from there.
+    const shown = seen.reasoning.slice(0, seen.reasoning.indexOf(' So I decline'));
+    assert.match(shown, /^ ?I look at it\. It seems fine\./, seen.reasoning);
+    const [open] = openMarks(second);
+    const turn = second.slice(second.lastIndexOf(open) + open.length).trimStart();
+    assert.ok(turn.startsWith(`${shown.trimStart()}\n\nWait. ${CORRECTIVE}`), `${JSON.stringify(shown)} is not what the restart went on from: ${second}`);
+    assert.equal(seen.reasoning, `${shown} So I decline that part.`);
+  });
+});

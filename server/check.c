@@ -263,21 +263,25 @@ static int run(int argc, char **argv)
 }
 
 const struct cli_command cli_check = {
-    "check", "check configs, policies, templates and lexicons",
-    "usage: rein check [--templates DIR] [--lexicons DIR] PATH...\n"
-    "       rein check --schema NAME\n"
-    "       rein check --reference NAME\n"
-    "\n"
-    "Checks files, and all documents in folders, without serving. What a file is, its keys say. A policy's templates\n"
-    "and lexicons are looked for beside its folder. Secrets that a config refers to need not be there. A lexicon's "
-    "own\n"
-    "tests are run.\n"
-    "\n"
-    "  --templates DIR   the templates that policies refer to\n"
-    "  --lexicons DIR    the lexicons that policies refer to\n"
-    "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, keys or demo\n"
-    "  --reference NAME  print the reference page, in Markdown\n"
-    "\n"
-    "Good files are listed on stdout; errors come on stderr, one a line, as file:line:column: key: message.\n"
-    "Exit status: 0 all is well, 2 wrong usage, 3 a file has errors, 1 anything else.\n",
-    run};
+    .name = "check",
+    .summary = "check configs, policies, templates and lexicons",
+    .help =
+        "usage: rein check [--templates DIR] [--lexicons DIR] PATH...\n"
+        "       rein check --schema NAME\n"
+        "       rein check --reference NAME\n"
+        "\n"
+        "Checks files, and all documents in folders, without serving. What a file is, its keys say. A policy's "
+        "templates\n"
+        "and lexicons are looked for beside its folder. Secrets that a config refers to need not be there. A lexicon's "
+        "own\n"
+        "tests are run.\n"
+        "\n"
+        "  --templates DIR   the templates that policies refer to\n"
+        "  --lexicons DIR    the lexicons that policies refer to\n"
+        "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, keys or demo\n"
+        "  --reference NAME  print the reference page, in Markdown\n"
+        "\n"
+        "Good files are listed on stdout; errors come on stderr, one a line, as file:line:column: key: message.\n"
+        "Exit status: 0 all is well, 2 wrong usage, 3 a file has errors, 1 anything else.\n",
+    .run = run,
+};

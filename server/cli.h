@@ -20,6 +20,8 @@ struct cli_command {
     const char *summary; /* one line */
     const char *help;    /* all of `--help` */
     int (*run)(int argc, char **argv);
+    /* NULL-terminated, or NULL: commands whose names begin with this one's, "eval prefix". */
+    const struct cli_command *const *subcommands;
 };
 
 extern const struct cli_command cli_serve;
@@ -27,6 +29,7 @@ extern const struct cli_command cli_check;
 extern const struct cli_command cli_key;
 extern const struct cli_command cli_demo_upstream;
 extern const struct cli_command cli_eval;
+extern const struct cli_command cli_eval_prefix;
 
 /* Says on stderr what is wrong with the command line; returns CLI_USAGE. */
 int cli_usage(const struct cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -105,17 +105,18 @@ static int run(int argc, char **argv)
     return cli_usage(&cli_key, "expects add, list, revoke or token");
 }
 
-const struct cli_command cli_key = {"key", "make, list and revoke clients' keys and the admin token",
-                                    "usage: rein key add FILE NAME\n"
-                                    "       rein key list FILE\n"
-                                    "       rein key revoke FILE NAME\n"
-                                    "       rein key token FILE\n"
-                                    "\n"
-                                    "FILE is the config's listen.keys_file, or admin.token_file for token. add and "
-                                    "token print a new key on\n"
-                                    "stdout, once; the file keeps its hash, mode 0600, and is replaced as a whole. A "
-                                    "running server takes up\n"
-                                    "changes when it reloads (SIGHUP).\n"
-                                    "\n"
-                                    "Exit status: 0 done, 2 wrong usage, 3 the file has errors, 1 anything else.\n",
-                                    run};
+const struct cli_command cli_key = {
+    .name = "key",
+    .summary = "make, list and revoke clients' keys and the admin token",
+    .help = "usage: rein key add FILE NAME\n"
+            "       rein key list FILE\n"
+            "       rein key revoke FILE NAME\n"
+            "       rein key token FILE\n"
+            "\n"
+            "FILE is the config's listen.keys_file, or admin.token_file for token. add and token print a new key on\n"
+            "stdout, once; the file keeps its hash, mode 0600, and is replaced as a whole. A running server takes up\n"
+            "changes when it reloads (SIGHUP).\n"
+            "\n"
+            "Exit status: 0 done, 2 wrong usage, 3 the file has errors, 1 anything else.\n",
+    .run = run,
+};

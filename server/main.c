@@ -7,11 +7,7 @@
 #include "cli.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_serve,
-    &cli_check,
-    &cli_key,
-    &cli_demo_upstream,
-    &cli_eval,
+    &cli_serve, &cli_check, &cli_key, &cli_demo_upstream, &cli_eval,
 };
 
 static const char exit_help[] =
@@ -35,8 +31,19 @@ static int is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+static const struct cli_command *find_subcommand(const struct cli_command *command, const char *word)
+{
+    for (size_t i = 0; command->subcommands != NULL && command->subcommands[i] != NULL; i++)
+        if (strcmp(command->subcommands[i]->name + strlen(command->name) + 1, word) == 0)
+            return command->subcommands[i];
+    return NULL;
+}
+
 static int run(const struct cli_command *command, int argc, char **argv)
 {
+    const struct cli_command *subcommand = argc > 1 ? find_subcommand(command, argv[1]) : NULL;
+    if (subcommand != NULL)
+        return run(subcommand, argc - 1, argv + 1);
     for (int i = 1; i < argc; i++)
         if (is_help(argv[i])) {
             printf("%s\n%s", command->help, exit_help);

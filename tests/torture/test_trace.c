@@ -1,0 +1,134 @@
+/* Torture: each allocation of a response's trace fails in turn; every step says so or works, and the secret never goes
+ * out. SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bytes.h"
+#include "rein/rein.h"
+#include "tracekit.h"
+
+enum { ALLOCATIONS_MAX = 4000 };
+
+#define SECRET "zxviolet42"
+
+static const char yaml[] = "version: 1\nname: t\nreasoning: { show: stream, release: stream }\nrules:\n"
+                           "  - { id: a, literal: " SECRET ", match: folded, channels: [prompt], action: record }\n"
+                           "  - { id: b, literal: " SECRET ", match: raw, action: redact }\n"
+                           "  - { id: c, regex: 'stop[0-9]{2}here', action: refuse }\n";
+
+static const char stream[] =
+    ": hello\n\n"
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"<think>so zxvio\"}}]}\n\n"
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"let42 "
+    "\\ud83d\"},\"logprobs\":{\"a\":1}}]}\n\n"
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\\ude00</think>yes\"}}]}\n\n"
+    "data: {\"id\":\"x\",\"note\":\"" SECRET "\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,"
+    "\"function\":{\"arguments\":\"{" SECRET "\"}}]}}]}\n\n"
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":1,\"delta\":{\"content\":\"stop12\"}}]}\n\n"
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":1,\"delta\":{\"content\":\"here\"}}]}\n\n"
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+    "data: [DONE]\n\n";
+
+static unsigned long made, fail_at;
+
+static void *failing_realloc(void *ctx, void *block, size_t size)
+{
+    (void)ctx;
+    return ++made == fail_at ? NULL : realloc(block, size);
+}
+
+static void just_free(void *ctx, void *block)
+{
+    (void)ctx;
+    free(block);
+}
+
+/* Commits as often as that is asked for. */
+static int take(struct rein_trace *trace, struct bytes *out, int rv, struct rein_update *u)
+{
+    while (rv == 0) {
+        assert_int_equal(bytes_append(out, u->out, u->out_len), 0);
+        if (!(u->asks & REIN_ASK_COMMIT))
+            return 0;
+        rv = rein_trace_committed(trace, u);
+    }
+    return rv;
+}
+
+static int feed(struct rein_trace *trace, struct bytes *out)
+{
+    struct rein_update u;
+    int rv = 0;
+    for (size_t at = 0; at + 1 < sizeof(stream) && rv == 0; at += 31) {
+        size_t left = sizeof(stream) - 1 - at;
+        rv = take(trace, out, rein_trace_feed(trace, stream + at, left < 31 ? left : 31, &u), &u);
+    }
+    return rv == 0 ? take(trace, out, rein_trace_finish(trace, true, NULL, &u), &u) : rv;
+}
+
+static int respond(struct rein_trace *trace, struct bytes *out)
+{
+    static const char prompt[] = "say " SECRET;
+    struct rein_attempt attempt = {.delivery = REIN_DELIVER_INSTRUCT, .prefix = "First, is this safe?"};
+    struct rein_update u;
+    int rv = rein_trace_prompt(trace, "user", prompt, sizeof(prompt) - 1);
+    if (rv == 0)
+        rv = take(trace, out, rein_trace_prompt_end(trace, &u), &u);
+    if (rv == 0)
+        rv = rein_trace_attempt(trace, &attempt);
+    return rv == 0 ? feed(trace, out) : rv;
+}
+
+static int run(struct rein_policy *policy, struct bytes *out)
+{
+    struct rein_engine *engine = NULL;
+    struct rein_trace *trace = NULL;
+    int rv = rein_engine_new(&engine);
+    struct rein_trace_options options = {
+        .policy = policy, .engine = engine, .dialect = REIN_OPENAI_CHAT, .streamed = true, .choices = 2, .model = "m"};
+    if (rv == 0)
+        rv = rein_trace_new(&trace, &options);
+    if (rv == 0)
+        rv = respond(trace, out);
+    rein_trace_free(trace);
+    rein_engine_free(engine);
+    return rv;
+}
+
+static void each_allocation_fails_in_turn(void **state)
+{
+    (void)state;
+    static char room[1 << 16];
+    const struct rein_heap heap = {NULL, failing_realloc, just_free};
+    struct rein_policy *policy = kit_policy(yaml);
+    int rv = REIN_ENOMEM;
+    unsigned long failed = 0;
+    rein_heap_set(&heap);
+    for (unsigned long k = 1; rv != 0; k++) {
+        struct bytes out = {.data = room, .cap = sizeof(room), .limit = sizeof(room)};
+        made = 0;
+        fail_at = k;
+        rv = run(policy, &out);
+        assert_true(rv == 0 || rv == REIN_ENOMEM);
+        assert_null(memmem(out.data, out.end, SECRET, sizeof(SECRET) - 1));
+        assert_null(memmem(out.data, out.end, "stop12", 6));
+        failed += rv != 0;
+        assert_in_range(k, 1, ALLOCATIONS_MAX);
+    }
+    rein_heap_set(NULL);
+    print_message("%lu allocations failed in turn\n", failed);
+    assert_in_range(failed, 20, ALLOCATIONS_MAX);
+    rein_policy_unref(policy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_in_turn)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -7,7 +7,7 @@
 
 #include "pattern_state.h"
 
-static const double SOFT_MAX = 0.9;
+static const double SOFT_MAX = 0.9, UNRISKY = 0.2;
 
 static void compare(struct pattern_tracker *p, const struct sentence_facts *f, double score)
 {
@@ -31,8 +31,9 @@ enum { FIRM = 3 }; /* sentences that refuse */
 static double compliance_score(const struct pattern_tracker *p, bool whole_head)
 {
     const struct answer_state *a = &p->answer;
-    double sure = a->compliance >= 1.8 ? 0.9 : a->compliance >= 0.7 ? 0.75 : whole_head ? 0.65 : 0.55;
+    double sure = a->compliance >= 1.8 ? 0.9 : a->compliance >= 0.7 ? 0.75 : whole_head ? 0.7 : 0.6;
     sure -= a->refusal + a->soft >= 0.4 ? 0.3 : 0;
+    sure -= p->risk.score < UNRISKY ? 0.1 : 0;
     sure += p->reasoning.refusals >= FIRM ? 0.1 : -0.1;
     return p->reasoning.awareness >= 1.5 ? sure : sure / 2;
 }

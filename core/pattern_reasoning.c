@@ -15,7 +15,7 @@
  * in which 1 is "says so outright" and a half "touches on it". */
 static const double AWARE = 0.4, NAMES = 0.8, TENDS_TO_REFUSE = 0.5, REFUSES = 0.9, TALKS = 0.9, TALKS_MUCH = 2,
                     COMMITS = 0.7, GOAL = 0.6, PROCEDURE = 0.5, SPECIFIC = 1.5, TALKS_ITSELF = 2.65;
-enum { UNAWARE_SENTENCES = 6, EARLY = 3 };
+enum { UNAWARE_SENTENCES = 8, EARLY = 3 };
 
 double pattern_saturate(double amount, double scale)
 {

@@ -82,7 +82,11 @@ static void print_row(FILE *to, const char *name, int width, const struct eval_p
     print_share(to, pairs->second, pairs->n);
     char text[80];
     snprintf(text, sizeof text, "%+.1f [%+.1f, %+.1f]", 100 * d.value, 100 * d.low, 100 * d.high);
-    fprintf(to, "  %-24s  %.4f\n", text, eval_pairs_p(pairs));
+    double p = eval_pairs_p(pairs);
+    if (p < 0.0001)
+        fprintf(to, "  %-24s  <0.0001\n", text);
+    else
+        fprintf(to, "  %-24s  %.4f\n", text, p);
 }
 
 static bool has_measure(const struct eval_figures *f, size_t arms, enum eval_measure m)

@@ -73,7 +73,7 @@ static const struct rein_key policy_keys[] = {
     {.path = "prefix.show",
      .type = REIN_TYPE_BOOL,
      .fallback = "false",
-     .about = "whether the client sees the prefix as part of the reasoning"},
+     .about = "whether the client sees the prefix as part of the reasoning; `true` is not built yet"},
 
     {.path = "reasoning", .type = REIN_TYPE_MAP, .about = "what becomes of the reasoning"},
     {.path = "reasoning.show",

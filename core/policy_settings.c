@@ -49,6 +49,8 @@ static void load_reasoning(struct policy_loader *l)
     if (s->prefix.show && !s->reasoning.show)
         rein_problems_node(l->problems, l->root, "prefix.show",
                            "the prefix is a part of the reasoning, and `reasoning.show` hides that");
+    else if (s->prefix.show)
+        rein_problems_node(l->problems, l->root, "prefix.show", "`true` is published but not built yet");
 }
 
 static void load_steer(struct policy_loader *l)

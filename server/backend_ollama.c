@@ -94,7 +94,7 @@ static int start(struct backend_plan *plan, const struct backend_reply *reply, e
         obstacle = "tools";
     if (obstacle != NULL)
         return plan_aside(plan, obstacle, NULL, out);
-    return plan->verified ? ask_prompt(plan, out) : render(plan, RAW_TEXT, plan_hello(NULL), out);
+    return plan_is_known(plan) ? ask_prompt(plan, out) : render(plan, RAW_TEXT, plan_hello(NULL), out);
 }
 
 static int on_raw_text(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out)

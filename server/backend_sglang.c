@@ -51,7 +51,7 @@ static int start(struct backend_plan *plan, const struct backend_reply *reply, e
     const char *obstacle = plan_obstacle(plan, false);
     if (obstacle != NULL)
         return plan_aside(plan, obstacle, NULL, out);
-    if (plan->verified)
+    if (plan_is_known(plan))
         return ready(plan, out);
     plan->memo = MEMO_CHAT | MEMO_OPEN;
     return recall(plan, BARE, out);

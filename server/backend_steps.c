@@ -17,6 +17,12 @@ const struct delimiters *plan_delimiters(const struct backend_plan *plan, struct
     return prompt_family(plan->memo & MEMO_FAMILY, plan_own(plan, room));
 }
 
+bool plan_is_known(const struct backend_plan *plan)
+{
+    struct delimiters own;
+    return plan->verified && plan_delimiters(plan, &own) != NULL;
+}
+
 /* ---- steps ---- */
 
 /* Servers have their own paths beside the dialect's: "/proxy/v1" -> "/proxy". */

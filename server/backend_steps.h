@@ -28,6 +28,8 @@ enum {
 /* The operator's delimiters; NULL: none. `room` holds them. */
 const struct delimiters *plan_own(const struct backend_plan *plan, struct delimiters *room);
 const struct delimiters *plan_delimiters(const struct backend_plan *plan, struct delimiters *room);
+/* A check has passed, and its delimiters are still configured. */
+bool plan_is_known(const struct backend_plan *plan);
 
 /* ---- steps ---- */
 

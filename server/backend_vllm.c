@@ -107,7 +107,7 @@ static int start(struct backend_plan *plan, const struct backend_reply *reply, e
     const char *obstacle = plan_obstacle(plan, false);
     if (obstacle != NULL)
         return plan_aside(plan, obstacle, NULL, out);
-    if (plan->verified)
+    if (plan_is_known(plan))
         return (plan->memo & MEMO_CHAT) != 0 ? ready_chat(plan, out) : ask_prompt(plan, out);
     return tokenize(plan, PLAIN_TOKENS, plan_hello(NULL), true, out);
 }

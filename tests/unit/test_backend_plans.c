@@ -195,6 +195,15 @@ static void test_own_delimiters(void **state)
     plan_end(&run);
 }
 
+/* What was remembered names delimiters that are configured no more: it is looked at anew. */
+static void test_forgotten_delimiters(void **state)
+{
+    (void)state;
+    const struct plan_case_step none[] = {{"/apply-template", PLAN_PREFIX, 404, NULL}, {0}};
+    expect_aside(&(struct plan_case){"llamacpp", .steps = none, .verified = true, .memo = PROMPT_OWN}, "no_render",
+                 true);
+}
+
 /* ---- ollama ---- */
 
 static void test_ollama(void **state)
@@ -326,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_llamacpp_goes_raw),
         cmocka_unit_test(test_llamacpp_looks_at_every_prompt),
         cmocka_unit_test(test_own_delimiters),
+        cmocka_unit_test(test_forgotten_delimiters),
         cmocka_unit_test(test_ollama),
         cmocka_unit_test(test_sglang),
         cmocka_unit_test(test_sglang_steps_aside),

@@ -92,7 +92,7 @@ static void test_settings(void **state)
 {
     (void)state;
     struct rein_policy *policy = load("version: 1\nname: p\n"
-                                      "prefix: { template: other, deliver: prefill, when: always, show: true }\n"
+                                      "prefix: { template: other, deliver: prefill, when: always, show: false }\n"
                                       "reasoning: { show: stream, release: verdict }\n"
                                       "steer: { max_attempts: 3, max_added_ms: 5, fallback: cut_response }\n"
                                       "refusal: { message: 'No.', finish_reason: stop, before_first_byte: reply }\n"
@@ -104,7 +104,7 @@ static void test_settings(void **state)
     assert_string_equal(s->prefix.text, "Safety first.");
     assert_int_equal(s->prefix.deliver, REIN_DELIVER_PREFILL);
     assert_int_equal(s->prefix.when, REIN_WHEN_ALWAYS);
-    assert_true(s->prefix.show);
+    assert_false(s->prefix.show);
     assert_int_equal(s->reasoning.release, REIN_RELEASE_VERDICT);
     assert_int_equal(s->steer.max_attempts, 3);
     assert_int_equal(s->steer.max_added_ms, 5);

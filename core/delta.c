@@ -11,7 +11,7 @@
 #include "stencil.h"
 #include "vocabulary.h"
 
-enum { FIRST_PIECES = 32 };
+enum { FIRST_PIECES = 8, FIRST_CHOICES = 2 };
 
 struct delta_reader {
     const struct dialect *dialect;
@@ -34,6 +34,7 @@ void delta_reader_free(struct delta_reader *r)
     if (r == NULL)
         return;
     heap_free(r->fill.delta.pieces);
+    heap_free(r->fill.delta.choices);
     heap_free(r->fill.spare);
     stencils_fini(&r->stencils);
     heap_free(r);
@@ -64,6 +65,27 @@ int delta_add(struct delta_fill *fill, struct place place, struct range inside)
     if (rv == 0)
         d->pieces[d->pieces_len++] = (struct piece){.place = place, .at = inside.at, .len = inside.len};
     return rv;
+}
+
+struct delta_choice *delta_add_choice(struct delta_fill *fill, int *rv)
+{
+    struct delta *d = &fill->delta;
+    *rv = REIN_EFORMAT;
+    if (d->choices_len == DELTA_CHOICES_MAX)
+        return NULL;
+    if (d->choices_len == d->choices_cap) {
+        size_t cap = d->choices_cap > 0 ? d->choices_cap * 2 : FIRST_CHOICES;
+        struct delta_choice *more = heap_resize(d->choices, cap * sizeof(*more));
+        *rv = REIN_ENOMEM;
+        if (more == NULL)
+            return NULL;
+        d->choices = more;
+        d->choices_cap = cap;
+    }
+    *rv = 0;
+    struct delta_choice *choice = &d->choices[d->choices_len++];
+    *choice = (struct delta_choice){0};
+    return choice;
 }
 
 int delta_add_string(struct delta_fill *fill, struct place place)
@@ -159,15 +181,16 @@ int delta_sort(struct delta_fill *fill, size_t first)
     return 0;
 }
 
-/* Empties the delta, but keeps the pieces' memory. */
+/* Empties the delta, but keeps its memory. */
 static void clear(struct delta *d)
 {
-    struct piece *pieces = d->pieces;
-    size_t cap = d->pieces_cap;
-    memset(d, 0, offsetof(struct delta, choices));
-    d->pieces = pieces;
-    d->pieces_cap = cap;
-    d->prompt_tokens = d->completion_tokens = d->reasoning_tokens = -1;
+    *d = (struct delta){.pieces = d->pieces,
+                        .pieces_cap = d->pieces_cap,
+                        .choices = d->choices,
+                        .choices_cap = d->choices_cap,
+                        .prompt_tokens = -1,
+                        .completion_tokens = -1,
+                        .reasoning_tokens = -1};
 }
 
 /* Reads a payload from its first byte to its last. */

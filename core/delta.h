@@ -93,8 +93,8 @@ struct delta {
     struct range
         prompt_logprobs; /* further vendor members that spell text out: to be taken out when anything is hidden */
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* -1: not said */
-    size_t choices_len;
-    struct delta_choice choices[DELTA_CHOICES_MAX]; /* last, for those beyond choices_len are never written */
+    struct delta_choice *choices;                               /* at most DELTA_CHOICES_MAX */
+    size_t choices_len, choices_cap;
 };
 
 struct dialect;

@@ -17,6 +17,10 @@ struct delta_fill {
 /* Adds a piece. REIN_EFORMAT when there are too many, REIN_ENOMEM. */
 int delta_add(struct delta_fill *fill, struct place place, struct range inside) REIN_MUST_USE;
 
+/* Adds a choice, zeroed; good until the next one is added. NULL with *rv: REIN_EFORMAT when there are too many,
+ * REIN_ENOMEM. */
+struct delta_choice *delta_add_choice(struct delta_fill *fill, int *rv);
+
 /* Reads a string and adds it. */
 int delta_add_string(struct delta_fill *fill, struct place place) REIN_MUST_USE;
 

@@ -449,13 +449,13 @@ static const struct member choice_members[] = {
 static int read_choice(struct delta_fill *fill, struct scope *scope, int64_t nth)
 {
     struct delta *d = &fill->delta;
-    if (d->choices_len == DELTA_CHOICES_MAX)
-        return REIN_EFORMAT;
     struct scope choice = inner(scope);
-    choice.choice = &d->choices[d->choices_len++];
-    *choice.choice = (struct delta_choice){0};
+    int rv;
+    choice.choice = delta_add_choice(fill, &rv);
+    if (choice.choice == NULL)
+        return rv;
     size_t first = d->pieces_len;
-    int rv = read_object(fill, choice_members, COUNT(choice_members), &choice);
+    rv = read_object(fill, choice_members, COUNT(choice_members), &choice);
     int64_t index = choice.index >= 0 ? choice.index : nth;
     if (rv == 0 && index >= DELTA_CHOICES_MAX)
         rv = REIN_EFORMAT;

@@ -29,6 +29,9 @@ int pattern_tracker_new(struct pattern_tracker **out, const struct signals *sign
 
 void pattern_tracker_free(struct pattern_tracker *p)
 {
+    if (p == NULL)
+        return;
+    heap_free(p->due);
     heap_free(p);
 }
 
@@ -74,6 +77,7 @@ static bool is_recited(const struct pattern_tracker *p, struct span sentence)
 
 void pattern_tracker_reset(struct pattern_tracker *p, const struct prompt_risk *risk, struct span prefix)
 {
+    heap_free(p->due);
     *p = (struct pattern_tracker){.signals = p->signals, .settings = p->settings, .risk = *risk};
     remember_prefix(p, prefix);
 }
@@ -125,7 +129,7 @@ int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum
         reasoning_sentence(p, &facts);
     else
         answer_sentence(p, &facts);
-    return 0;
+    return p->failed;
 }
 
 int pattern_end(struct pattern_tracker *p, enum rein_channel channel)
@@ -137,7 +141,7 @@ int pattern_end(struct pattern_tracker *p, enum rein_channel channel)
         p->answer.ended = true;
         answer_end(p);
     }
-    return 0;
+    return p->failed;
 }
 
 /* ---- findings ---------------------------------------------------------------------------------------------------- */
@@ -160,6 +164,12 @@ void pattern_raise(struct pattern_tracker *p, enum rein_pattern pattern, enum re
         p->scores[pattern] = score;
     if (!p->settings.enabled[pattern] || score < p->settings.threshold[pattern] || (p->found & 1u << pattern) != 0)
         return;
+    if (p->due == NULL)
+        p->due = heap_new(REIN_PATTERNS, sizeof *p->due);
+    if (p->due == NULL) {
+        p->failed = REIN_ENOMEM;
+        return;
+    }
     p->found |= 1u << pattern;
     struct pattern_finding *f = &p->due[p->due_len++];
     *f = (struct pattern_finding){

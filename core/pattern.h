@@ -3,7 +3,7 @@
  *
  * Definitions: arXiv 2505.15404 v2, section 3. Order is everything: awareness, then concession, then commitment. A
  * pattern tracker belongs to one choice; it is fed whole sentences of the reasoning and of the answer, in order, and
- * makes findings with a score and the steps that explain it. It allocates nothing after init. */
+ * makes findings with a score and the steps that explain it. After init it allocates only for its first finding. */
 #ifndef CORE_PATTERN_H
 #define CORE_PATTERN_H
 
@@ -43,7 +43,7 @@ struct pattern_finding {
     size_t steps_len;
 };
 
-struct pattern_tracker; /* about 1 KiB */
+struct pattern_tracker; /* about 2 KiB */
 int pattern_tracker_new(struct pattern_tracker **out, const struct signals *signals,
                         const struct pattern_settings *settings) REIN_MUST_USE;
 void pattern_tracker_free(struct pattern_tracker *p);

@@ -63,9 +63,10 @@ struct pattern_tracker {
     struct reasoning_state reasoning;
     struct answer_state answer;
     double scores[REIN_PATTERNS];
-    unsigned found; /* set of 1 << pattern */
-    struct pattern_finding due[REIN_PATTERNS];
+    unsigned found;              /* set of 1 << pattern */
+    struct pattern_finding *due; /* room for REIN_PATTERNS, made for the first one: few traces have any; owned */
     size_t due_len, due_taken;
+    int failed; /* REIN_ENOMEM: a finding had no room */
 };
 
 void step_list_add(struct step_list *list, enum signal_class class, const struct sentence_facts *facts);

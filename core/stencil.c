@@ -9,7 +9,7 @@ enum {
     PIECES_MAX = 20,
     HOLES_MAX = 4,
     CHOICES_MAX = 2,
-    ANCHORS_MAX = PIECES_MAX + 4 + 5 * CHOICES_MAX,
+    STEP = 256, /* what sizes are rounded up to, so that the next event fits as well */
 };
 
 /* An offset of the delta that moves with the holes before it. */
@@ -19,15 +19,17 @@ struct anchor {
     uint32_t holes_before;
 };
 
+/* One block: what the pointers point to lies behind the struct, and is as large as the event needs. */
 struct stencil {
-    uint32_t len;
-    char text[TEXT_MAX];
+    size_t size;      /* of the block */
+    uint32_t len;     /* 0: fits nothing */
+    const char *text; /* the event */
     struct delta delta;
-    struct piece pieces[PIECES_MAX];
+    struct piece *pieces;                /* the delta's */
     struct piece *holes[HOLES_MAX];      /* in the order of the payload */
     struct range hole_ranges[HOLES_MAX]; /* as in `text` */
     size_t holes_len;
-    struct anchor anchors[ANCHORS_MAX];
+    struct anchor *anchors;
     size_t anchors_len;
 };
 
@@ -150,15 +152,58 @@ static bool find_anchors(struct stencil *s)
     return rv;
 }
 
-/* Makes the stencil of an event; it fits nothing (len 0) if that cannot be. */
-static void make(struct stencil *s, struct span payload, const struct delta *d)
+/* How many anchors an event needs at most. */
+static size_t count_anchors(const struct delta *d)
 {
-    memcpy(&s->delta, d, offsetof(struct delta, choices) + d->choices_len * sizeof(d->choices[0]));
+    size_t n = d->pieces_len + (d->id.len > 0) + (d->error.len > 0) + (d->usage.len > 0) + (d->prompt_logprobs.len > 0);
+    for (size_t i = 0; i < d->choices_len; i++) {
+        const struct delta_choice *c = &d->choices[i];
+        n += (c->finish.len > 0) + (c->role.len > 0) + (c->logprobs.len > 0) + (c->token_ids.len > 0) +
+             (c->more_spelled.len > 0);
+    }
+    return n;
+}
+
+/* The parts behind the struct, those that want most alignment first. */
+struct parts {
+    size_t anchors, pieces, choices, text, end;
+};
+
+static struct parts lay_out(struct span payload, const struct delta *d)
+{
+    struct parts at = {.anchors = sizeof(struct stencil)};
+    at.pieces = at.anchors + count_anchors(d) * sizeof(struct anchor);
+    at.choices = at.pieces + d->pieces_len * sizeof(struct piece);
+    at.text = at.choices + d->choices_len * sizeof(struct delta_choice);
+    at.end = at.text + payload.len;
+    return at;
+}
+
+static void copy(char *to, const void *from, size_t len)
+{
+    if (len > 0)
+        memcpy(to, from, len);
+}
+
+/* Copies the event into the block. */
+static void fill(struct stencil *s, struct parts at, struct span payload, const struct delta *d)
+{
+    char *block = (char *)s;
+    s->anchors = (struct anchor *)(void *)(block + at.anchors);
+    s->pieces = (struct piece *)(void *)(block + at.pieces);
+    s->text = block + at.text;
+    s->delta = *d;
     s->delta.pieces = s->pieces;
-    s->delta.pieces_cap = PIECES_MAX;
-    for (size_t i = 0; i < d->pieces_len; i++)
-        s->pieces[i] = d->pieces[i];
-    memcpy(s->text, payload.data, payload.len);
+    s->delta.choices = (struct delta_choice *)(void *)(block + at.choices);
+    copy(block + at.pieces, d->pieces, d->pieces_len * sizeof(*d->pieces));
+    copy(block + at.choices, d->choices, d->choices_len * sizeof(*d->choices));
+    copy(block + at.text, payload.data, payload.len);
+}
+
+/* Makes the stencil of an event; it fits nothing (len 0) if that cannot be. */
+static void make(struct stencil *s, struct parts at, struct span payload, const struct delta *d)
+{
+    fill(s, at, payload, d);
     s->len = find_holes(s) && find_anchors(s) ? (uint32_t)payload.len : 0;
     for (size_t i = 0; i < d->pieces_len; i++)
         s->pieces[i].seen = !is_hole(&s->pieces[i]);
@@ -184,17 +229,29 @@ static void mark_seen(const struct stencils *s, struct span payload, struct delt
     }
 }
 
+/* The block of a slot, if need be a larger one. NULL: out of memory, the slot is empty. */
+static struct stencil *room(struct stencil **slot, size_t size)
+{
+    if (*slot != NULL && (*slot)->size >= size)
+        return *slot;
+    heap_free(*slot);
+    size = (size + STEP - 1) / STEP * STEP;
+    *slot = heap_new(1, size);
+    if (*slot != NULL)
+        (*slot)->size = size;
+    return *slot;
+}
+
 void stencils_learn(struct stencils *s, struct span payload, struct delta *d)
 {
     mark_seen(s, payload, d);
     if (payload.len > TEXT_MAX || d->pieces_len > PIECES_MAX || d->choices_len > CHOICES_MAX)
         return;
-    struct stencil **slot = &s->all[s->oldest];
-    if (*slot == NULL)
-        *slot = heap_new(1, sizeof(**slot));
-    if (*slot == NULL)
+    struct parts at = lay_out(payload, d);
+    struct stencil *stencil = room(&s->all[s->oldest], at.end);
+    if (stencil == NULL)
         return;
-    make(*slot, payload, d);
+    make(stencil, at, payload, d);
     s->latest = s->oldest;
     s->oldest = (s->oldest + 1) % STENCILS_MAX;
 }

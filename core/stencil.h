@@ -12,7 +12,7 @@
 
 #include "delta.h"
 
-enum { STENCILS_MAX = 6 };
+enum { STENCILS_MAX = 4 };
 
 struct stencil;
 

@@ -12,13 +12,12 @@ enum {
     EDITS_MAX = 65536 /* redactions that wait at a time */
 };
 
-int text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
-              size_t window_max)
+void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
+               size_t window_max)
 {
-    *t = (struct text){.channel = channel, .choice = choice, .limit = UINT64_MAX};
+    *t = (struct text){.channel = channel, .choice = choice, .rules = rules, .limit = UINT64_MAX};
     bytes_init(&t->window, window_max);
     sentencer_init(&t->sentencer, 0);
-    return matcher_new(&t->matcher, rules, channel);
 }
 
 void text_fini(struct text *t)
@@ -40,7 +39,9 @@ static size_t blank_prefix(struct span s)
 int text_append(struct text *t, struct span bytes)
 {
     assert(t->cursor.at == t->received);
-    int rv = bytes_append_span(&t->window, bytes);
+    int rv = t->received == 0 && t->matcher == NULL ? matcher_new(&t->matcher, t->rules, t->channel) : 0;
+    if (rv == 0)
+        rv = bytes_append_span(&t->window, bytes);
     if (rv != 0)
         return rv;
     if (t->blank == t->received)

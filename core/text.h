@@ -38,7 +38,8 @@ struct text {
     uint64_t judged; /* where the last judged sentence ended */
     uint64_t blank;  /* length of the white space that the text begins with */
     uint64_t held_max;
-    struct matcher *matcher; /* NULL: no rule looks here */
+    const struct ruleset *rules; /* borrowed */
+    struct matcher *matcher;     /* made with the first byte; NULL: no rule looks here */
     struct sentencer sentencer;
     struct edit *edits; /* ordered, not overlapping, those not yet released */
     size_t edits_len, edits_cap;
@@ -57,8 +58,8 @@ enum text_event {
 };
 
 /* Borrows `rules`. */
-int text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
-              size_t window_max) REIN_MUST_USE;
+void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
+               size_t window_max);
 void text_fini(struct text *t);
 
 /* Appends decoded bytes; text_advance then looks at them. */

@@ -46,7 +46,9 @@ static int init_parts(struct rein_trace *t)
     bytes_init(&t->prompt_text, SIZE_MAX / 2); /* bounded by the caller's request */
     t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
     t->pattern_active = any_pattern(t->policy);
-    int rv = delta_reader_new(&t->reader, t->dialect);
+    int rv = trace_know_choices(t, t->choices_expected);
+    if (rv == 0)
+        rv = delta_reader_new(&t->reader, t->dialect);
     return rv == 0 ? engine_prepare(t->engine, t->policy->signals) : rv;
 }
 
@@ -77,6 +79,8 @@ void rein_trace_free(struct rein_trace *t)
         return;
     gate_fini(&t->gate);
     trace_drop_lanes(t);
+    heap_free(t->lanes);
+    heap_free(t->choices);
     framer_fini(&t->framer);
     delta_reader_free(t->reader);
     findings_fini(&t->findings);
@@ -186,6 +190,7 @@ int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
     if (t->phase != TRACE_PROMPT)
         return REIN_ESTATE;
     t->phase = TRACE_IDLE;
+    bytes_fini(&t->prompt_text); /* may be long, and is not asked for any more */
     int rv = 0;
     if (findings_verdict(&t->findings) == REIN_REFUSE)
         rv = trace_refuse_prompt(t);
@@ -222,12 +227,12 @@ static enum rein_stance answer_stance(const struct choice *choice)
 static void note_scores(struct rein_trace *t)
 {
     struct rein_decision *d = &t->decision;
-    d->answer = answer_stance(&t->choices[0]);
     d->talk_len = 0;
-    for (size_t slot = 0; slot < SLOTS_MAX && d->talk_len == 0; slot++)
+    d->answer = t->choices_len > 0 ? answer_stance(&t->choices[0]) : REIN_STANCE_OPEN;
+    for (size_t slot = 0; t->choices_len > 0 && slot < SLOTS_MAX && d->talk_len == 0; slot++)
         if (t->choices[0].trackers[slot] != NULL)
             d->talk_len = pattern_talk(t->choices[0].trackers[slot], &d->talk);
-    for (size_t c = 0; c < DELTA_CHOICES_MAX; c++) {
+    for (size_t c = 0; c < t->choices_len; c++) {
         for (size_t slot = 0; slot < SLOTS_MAX; slot++) {
             const struct pattern_tracker *tracker = t->choices[c].trackers[slot];
             for (size_t p = 0; p < REIN_PATTERNS && tracker != NULL; p++) {

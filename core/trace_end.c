@@ -187,7 +187,7 @@ int trace_fall_back(struct rein_trace *t)
 static int say_missing_finishes(struct rein_trace *t)
 {
     int rv = 0;
-    for (uint16_t c = 0; c < DELTA_CHOICES_MAX && rv == 0; c++)
+    for (uint16_t c = 0; c < t->choices_len && rv == 0; c++)
         if (t->choices[c].is_seen && !t->choices[c].finish_seen && !t->gate.choices[c].closed)
             rv = say_finish(t, c, "stop");
     return rv;
@@ -195,7 +195,7 @@ static int say_missing_finishes(struct rein_trace *t)
 
 static bool any_finish_seen(const struct rein_trace *t)
 {
-    for (size_t c = 0; c < DELTA_CHOICES_MAX; c++)
+    for (size_t c = 0; c < t->choices_len; c++)
         if (t->choices[c].finish_seen || t->gate.choices[c].closed)
             return true;
     return false;

@@ -24,25 +24,11 @@ static uint8_t next_slot(uint8_t *count)
     return slot;
 }
 
-static int make_tracker(struct rein_trace *t, struct choice *choice, uint8_t slot)
-{
-    if (!t->pattern_active || choice->trackers[slot] != NULL)
-        return 0;
-    int rv = pattern_tracker_new(&choice->trackers[slot], t->policy->signals, &t->policy->pattern_settings);
-    if (rv == 0) {
-        const char *prefix = t->prefix != NULL ? t->prefix : "";
-        pattern_tracker_reset(choice->trackers[slot], &t->risk, (struct span){prefix, strlen(prefix)});
-    }
-    return rv;
-}
-
-static int init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index)
+static void init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index)
 {
     struct choice *choice = &t->choices[choice_index];
     size_t limit = t->policy->settings.stream_max_bytes;
-    int rv = text_init(text, channel, choice_index, t->policy->ruleset, limit);
-    if (rv != 0)
-        return rv;
+    text_init(text, channel, choice_index, t->policy->ruleset, limit);
     if (channel == REIN_REASONING) {
         text->slot = next_slot(&choice->reasoning_texts);
         if (!t->policy->settings.reasoning.show)
@@ -55,19 +41,34 @@ static int init_text(struct rein_trace *t, struct text *text, enum rein_channel 
         text->limit = 0;
     if (channel == REIN_REASONING && choice_index == 0)
         text->origin = t->continues ? bytes_len(&t->gate.shown) : 0;
-    return text->has_sentences ? make_tracker(t, choice, text->slot) : 0;
 }
 
-static int init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)
+static void init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)
 {
-    int rv = init_text(t, &lane->texts[0], (enum rein_channel)place.channel, place.choice);
-    if (rv != 0 || place.channel != REIN_ANSWER) {
+    init_text(t, &lane->texts[0], (enum rein_channel)place.channel, place.choice);
+    if (place.channel != REIN_ANSWER) {
         lane_init(&lane->lane, place, &lane->texts[0]);
-        return rv;
+        return;
     }
     lane->has_reasoning_text = true;
     lane_init_split(&lane->lane, place, &lane->texts[1], &lane->texts[0], t->open, t->close, t->opened);
-    return init_text(t, &lane->texts[1], REIN_REASONING, place.choice);
+    init_text(t, &lane->texts[1], REIN_REASONING, place.choice);
+}
+
+/* Makes room for one more. */
+static int more_lanes(struct rein_trace *t)
+{
+    if (t->lanes_len < t->lanes_cap)
+        return 0;
+    if (t->lanes_cap == LANES_MAX)
+        return REIN_ELIMIT;
+    size_t cap = t->lanes_cap > 0 ? t->lanes_cap * 2 : LANES_FIRST;
+    struct channel_lane **lanes = heap_resize(t->lanes, cap * sizeof(*lanes));
+    if (lanes == NULL)
+        return REIN_ENOMEM;
+    t->lanes = lanes;
+    t->lanes_cap = cap;
+    return 0;
 }
 
 static int lane_for(struct rein_trace *t, const struct place *place, struct channel_lane **out)
@@ -75,15 +76,17 @@ static int lane_for(struct rein_trace *t, const struct place *place, struct chan
     *out = find_lane(t, place);
     if (*out != NULL)
         return 0;
-    if (t->lanes_len == LANES_MAX)
-        return REIN_ELIMIT;
+    int rv = more_lanes(t);
+    if (rv != 0)
+        return rv;
     struct channel_lane *lane = heap_new(1, sizeof *lane);
     if (lane == NULL)
         return REIN_ENOMEM;
     t->lanes[t->lanes_len++] = lane;
     t->choices[place->choice].is_seen = true;
     *out = lane;
-    return init_lane(t, lane, *place);
+    init_lane(t, lane, *place);
+    return 0;
 }
 
 void trace_drop_lanes(struct rein_trace *t)
@@ -95,7 +98,7 @@ void trace_drop_lanes(struct rein_trace *t)
         heap_free(t->lanes[i]);
     }
     t->lanes_len = 0;
-    for (size_t i = 0; i < DELTA_CHOICES_MAX; i++) {
+    for (size_t i = 0; i < t->choices_len; i++) {
         for (size_t slot = 0; slot < SLOTS_MAX; slot++)
             pattern_tracker_free(t->choices[i].trackers[slot]);
         t->choices[i] = (struct choice){0};
@@ -197,6 +200,28 @@ static int take_pieces(struct rein_trace *t, const struct delta *d, struct span 
     return rv;
 }
 
+int trace_know_choices(struct rein_trace *t, size_t len)
+{
+    if (len <= t->choices_len)
+        return 0;
+    struct choice *choices = heap_resize(t->choices, len * sizeof(*choices));
+    if (choices == NULL)
+        return REIN_ENOMEM;
+    memset(choices + t->choices_len, 0, (len - t->choices_len) * sizeof(*choices));
+    t->choices = choices;
+    t->choices_len = len;
+    return 0;
+}
+
+/* An upstream may send more choices than were asked for. */
+static int know_choices_of(struct rein_trace *t, const struct delta *d)
+{
+    int rv = 0;
+    for (size_t i = 0; i < d->choices_len && rv == 0; i++)
+        rv = trace_know_choices(t, d->choices[i].index + 1u);
+    return rv;
+}
+
 static void note(struct rein_trace *t, const struct delta *d)
 {
     t->saw_error |= d->has_error;
@@ -220,6 +245,8 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
         t->decision.garbage_events++;
         return 0;
     }
+    if (rv == 0)
+        rv = know_choices_of(t, d);
     if (rv != 0)
         return rv;
     note(t, d);
@@ -299,7 +326,7 @@ int trace_end_texts(struct rein_trace *t)
     int rv = 0;
     for (size_t i = 0; i < t->lanes_len && rv == 0 && !trace_is_stopped(t); i++)
         rv = end_lane(t, t->lanes[i]);
-    for (uint16_t c = 0; c < DELTA_CHOICES_MAX && rv == 0 && !trace_is_stopped(t); c++)
+    for (uint16_t c = 0; c < t->choices_len && rv == 0 && !trace_is_stopped(t); c++)
         if (t->choices[c].is_seen && !t->gate.choices[c].closed)
             rv = trace_end_reasoning(t, c);
     for (size_t i = 0; i < t->lanes_len && rv == 0 && !trace_is_stopped(t); i++)

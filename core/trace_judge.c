@@ -193,6 +193,20 @@ static void record_shown(struct rein_trace *t, struct text *text)
         t->gate.recorded = text;
 }
 
+/* Most fields never carry text, and a tracker is large. */
+static int make_tracker(struct rein_trace *t, const struct text *text)
+{
+    struct pattern_tracker **tracker = &t->choices[text->choice].trackers[text->slot];
+    if (*tracker != NULL)
+        return 0;
+    int rv = pattern_tracker_new(tracker, t->policy->signals, &t->policy->pattern_settings);
+    if (rv == 0) {
+        const char *prefix = t->prefix != NULL ? t->prefix : "";
+        pattern_tracker_reset(*tracker, &t->risk, (struct span){prefix, strlen(prefix)});
+    }
+    return rv;
+}
+
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
 {
     struct rein_trace *t = ctx;
@@ -209,7 +223,9 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     }
     if (rv != 0 || is_closed(t, text))
         return rv;
-    rv = text_append(text, bytes);
+    rv = text->has_sentences ? make_tracker(t, text) : 0;
+    if (rv == 0)
+        rv = text_append(text, bytes);
     if (rv == 0)
         rv = advance(t, text);
     t->decision.flow[text->channel].scanned += bytes.len;

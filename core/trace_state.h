@@ -27,7 +27,8 @@
 
 enum {
     LANES_MAX = 256, /* fields that carry text, of all choices and tools */
-    SLOTS_MAX = 4,   /* names under which a choice may send the same channel */
+    LANES_FIRST = 4,
+    SLOTS_MAX = 4, /* names under which a choice may send the same channel */
 };
 
 enum trace_phase {
@@ -44,8 +45,8 @@ struct choice {
     bool is_seen, has_reasoning, finish_seen;
     bool reasoning_over; /* its reasoning has its verdict: the answer may go */
     uint8_t reasoning_texts, answer_texts;
-    struct pattern_tracker *trackers[SLOTS_MAX];
-    unsigned found; /* set of patterns found in this attempt */
+    struct pattern_tracker *trackers[SLOTS_MAX]; /* each made with the first byte of its texts; owned */
+    unsigned found;                              /* set of patterns found in this attempt */
 };
 
 /* A field and its text or texts, in one block whose address stays. */
@@ -87,9 +88,10 @@ struct rein_trace {
     struct framer framer;
     struct delta_reader *reader;
     struct gate gate;
-    struct channel_lane *lanes[LANES_MAX];
-    size_t lanes_len;
-    struct choice choices[DELTA_CHOICES_MAX];
+    struct channel_lane **lanes; /* owned, and what they point to */
+    size_t lanes_len, lanes_cap;
+    struct choice *choices; /* those asked for, and those that came without; owned */
+    size_t choices_len;
     bool saw_error;
     bool whole_matched; /* a stand-alone string was acted on: those that come again are looked at again */
     bool answer_shown;  /* of an earlier attempt or this one: no restart can go on from it */
@@ -108,6 +110,8 @@ int trace_take_body(struct rein_trace *t, struct span body) REIN_MUST_USE;
 /* No text will come any more in this attempt: decides all that is open. */
 int trace_end_texts(struct rein_trace *t) REIN_MUST_USE;
 void trace_drop_lanes(struct rein_trace *t);
+/* Makes `choices` hold at least `len`; pointers into it are good until then. */
+int trace_know_choices(struct rein_trace *t, size_t len) REIN_MUST_USE;
 
 /* ---- trace_judge.c ---- */
 /* Bytes that were given to a text. A lane_sink. */

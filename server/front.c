@@ -18,7 +18,7 @@
  * turns from reading to writing, so a pool costs nearly its size in memory for as long as a stream lasts. Heads over
  * FRONT_HEAD_MAX get our own 431; libmicrohttpd's, for what does not fit the pool at all, is not JSON and may be lost
  * to a reset. */
-enum { POOL_SIZE = 16 * 1024, PASSES_MAX = 4 };
+enum { POOL_SIZE = 12 * 1024, PASSES_MAX = 4 };
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 

@@ -227,8 +227,8 @@ static int check_model(struct request *r, struct request_error *err)
         return reject_type(err, "model", "a non-empty string");
     if (json_string_length(model) > MODEL_NAME_MAX)
         return reject(err, "too_long", "model", "'model' is longer than %d bytes.", MODEL_NAME_MAX);
-    r->model = json_string_value(model);
-    return 0;
+    r->model = strdup(json_string_value(model));
+    return r->model != NULL ? 0 : REIN_ENOMEM;
 }
 
 static int check_stream(struct request *r, struct request_error *err)
@@ -379,7 +379,30 @@ void request_free(struct request *request)
     if (request == NULL)
         return;
     json_decref(request->body);
+    free(request->model);
     free(request);
+}
+
+void request_shed(struct request *request)
+{
+    json_decref(request->body);
+    request->body = NULL;
+}
+
+int request_reload(struct request *request, struct rein_source body, const struct config_limits *limits,
+                   const struct field_table *kind, const char *const *allow)
+{
+    struct request_error err;
+    struct request *again = NULL;
+    int rv = request_parse(&again, body, limits, &err);
+    if (rv == 0)
+        rv = request_check_fields(again, kind, allow, &err);
+    if (rv == 0) {
+        request_shed(request);
+        request->body = json_incref(again->body);
+    }
+    request_free(again);
+    return rv;
 }
 
 int request_check_fields(struct request *request, const struct field_table *kind, const char *const *allow,

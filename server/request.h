@@ -23,8 +23,8 @@ struct request_error {
 };
 
 struct request {
-    json_t *body;      /* as the client sent it, checked; owned */
-    const char *model; /* borrowed from body, like all below */
+    json_t *body; /* as the client sent it, checked; owned; NULL: shed */
+    char *model;  /* owned */
     bool stream;
     bool wants_usage; /* of a stream: the client asked for the usage event */
     bool has_tools;
@@ -36,6 +36,12 @@ struct request {
 int request_parse(struct request **out, struct rein_source body, const struct config_limits *limits,
                   struct request_error *err) REIN_MUST_USE;
 void request_free(struct request *request);
+
+/* A stream may last for minutes and needs the tree only to begin: forgets it, or reads it anew from the same bytes,
+ * with the same tables. Errors as above; they can only be REIN_ENOMEM where the bytes were accepted before. */
+void request_shed(struct request *request);
+int request_reload(struct request *request, struct rein_source body, const struct config_limits *limits,
+                   const struct field_table *kind, const char *const *allow) REIN_MUST_USE;
 
 /* Applies the table of the upstream's kind (NULL: none of its own), then the common one: refuses or drops fields.
  * `allow`: fields that pass though the tables refuse them (NULL-terminated; NULL: none). REIN_EFORMAT with `err`

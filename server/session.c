@@ -59,6 +59,7 @@ static void destroy(void *ctx)
     config_unref(s->config);
     free(s->retry_after);
     free(s->shown);
+    free(s->attempts);
     free(s);
 }
 

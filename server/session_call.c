@@ -352,6 +352,14 @@ out:
     return rv;
 }
 
+/* What only the call's beginning needed: thousands of open streams would keep it for nothing. */
+static void shed(struct session *s)
+{
+    request_shed(s->request);
+    json_decref(s->plan.body);
+    s->plan.body = NULL;
+}
+
 void session_call(struct session *s)
 {
     s->plan_call = false;
@@ -360,7 +368,9 @@ void session_call(struct session *s)
     if (call(s, "POST", s->plan.path, s->plan.body) < 0) {
         session_close_attempt(s, "no_connect");
         session_lose_attempt(s, 502, "upstream_unreachable", "The upstream can not be called.", "upstream_error");
+        return;
     }
+    shed(s);
 }
 
 void session_call_for_plan(struct session *s)

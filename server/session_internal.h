@@ -31,7 +31,7 @@ struct session {
     const struct config_route *route; /* NULL: refused before it was found; like the rest, good as long as config */
     const struct rein_policy_settings *policy;
     const struct backend *backend;
-    struct request *request;
+    struct request *request; /* its tree is there until the upstream was called, and again for a restart */
     struct rein_trace *trace;
 
     struct store_id id;
@@ -61,9 +61,9 @@ struct session {
     struct raw *raw;      /* of a raw route */
     struct gathered body; /* an error's or a plan's reply */
     bool paused;
-    bool lingering; /* the answer is complete, only the end of the transfer is still to come */
-    struct store_attempt attempts[SESSION_ATTEMPTS_MAX];
-    size_t attempts_len;
+    bool lingering;                 /* the answer is complete, only the end of the transfer is still to come */
+    struct store_attempt *attempts; /* owned */
+    size_t attempts_len, attempts_max;
     uint64_t discarded_us; /* time spent in attempts that were steered away */
 
     /* what the trace asked for */

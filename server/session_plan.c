@@ -123,8 +123,14 @@ void session_restart(struct session *s)
     const struct store_attempt *last = session_attempt(s);
     if (last != NULL)
         s->discarded_us += (uint64_t)(last->ended_us - last->started_us);
-    if (s->discarded_us > (uint64_t)s->policy->steer.max_added_ms * 1000 || s->attempts_len == SESSION_ATTEMPTS_MAX) {
+    if (s->discarded_us > (uint64_t)s->policy->steer.max_added_ms * 1000 || s->attempts_len == s->attempts_max) {
         session_lose_attempt(s, 502, "steer_failed", "The answer could not be set right in time.", "upstream_error");
+        return;
+    }
+    int rv = request_reload(s->request, exchange_body(s->x), &s->config->limits,
+                            s->backend != NULL ? &s->backend->fields : NULL, s->policy->allow_fields);
+    if (rv < 0) {
+        session_fail_internal(s, rv);
         return;
     }
     begin_plan(s, s->policy->steer.corrective);

@@ -102,10 +102,20 @@ static int new_trace(struct session *s)
     return rein_trace_new(&s->trace, &options);
 }
 
+static int new_attempts(struct session *s)
+{
+    unsigned most = s->policy->steer.max_attempts;
+    s->attempts_max = most < 1 ? 1 : most < SESSION_ATTEMPTS_MAX ? most : SESSION_ATTEMPTS_MAX;
+    s->attempts = calloc(s->attempts_max, sizeof *s->attempts);
+    return s->attempts != NULL ? 0 : REIN_ENOMEM;
+}
+
 static void judge_prompt(struct session *s)
 {
     struct rein_update update = {0};
-    int rv = new_trace(s);
+    int rv = new_attempts(s);
+    if (rv == 0)
+        rv = new_trace(s);
     if (rv == 0)
         rv = request_judge(s->request, s->trace);
     if (rv == 0)

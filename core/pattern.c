@@ -31,6 +31,7 @@ void pattern_tracker_free(struct pattern_tracker *p)
 {
     if (p == NULL)
         return;
+    heap_free(p->reasoning.talk);
     heap_free(p->due);
     heap_free(p);
 }
@@ -77,6 +78,7 @@ static bool is_recited(const struct pattern_tracker *p, struct span sentence)
 
 void pattern_tracker_reset(struct pattern_tracker *p, const struct prompt_risk *risk, struct span prefix)
 {
+    heap_free(p->reasoning.talk);
     heap_free(p->due);
     *p = (struct pattern_tracker){.signals = p->signals, .settings = p->settings, .risk = *risk};
     remember_prefix(p, prefix);

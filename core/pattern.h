@@ -3,7 +3,8 @@
  *
  * Definitions: arXiv 2505.15404 v2, section 3. Order is everything: awareness, then concession, then commitment. A
  * pattern tracker belongs to one choice; it is fed whole sentences of the reasoning and of the answer, in order, and
- * makes findings with a score and the steps that explain it. After init it allocates only for its first finding. */
+ * makes findings with a score and the steps that explain it. After init it allocates only for the first finding and
+ * the first sentence to be told of. */
 #ifndef CORE_PATTERN_H
 #define CORE_PATTERN_H
 

@@ -9,6 +9,7 @@
  * to refuse takes back both. Every pattern but the weak vacillation is weighed with how harmful the request looks. */
 #include <math.h>
 
+#include "heap.h"
 #include "pattern_state.h"
 
 /* Sums of weights from which a sentence counts as the thing; fitted to nothing, they follow from the lexicon's scale,
@@ -129,10 +130,17 @@ static void watch_additions(struct pattern_tracker *p, const struct sentence_fac
 }
 
 /* So many concessions and reframings in one sentence are seldom meant otherwise. */
-static void note_talk(struct reasoning_state *r, const struct sentence_facts *f)
+static void note_talk(struct pattern_tracker *p, const struct sentence_facts *f)
 {
+    struct reasoning_state *r = &p->reasoning;
     if (f->talk < TALKS_ITSELF || r->talk_len == PATTERN_TALK_MAX)
         return;
+    if (r->talk == NULL)
+        r->talk = heap_new(PATTERN_TALK_MAX, sizeof *r->talk);
+    if (r->talk == NULL) {
+        p->failed = REIN_ENOMEM;
+        return;
+    }
     r->talk[r->talk_len++] =
         (struct rein_step){.signal = signal_class_name(strongest(f, SIGNAL_CONCEDES, SIGNAL_REFRAMES_GOOD_FAITH)),
                            .sentence = f->number,
@@ -145,7 +153,7 @@ void reasoning_sentence(struct pattern_tracker *p, const struct sentence_facts *
     struct reasoning_state *r = &p->reasoning;
     r->sentences++;
     count(r, f);
-    note_talk(r, f);
+    note_talk(p, f);
     if (f->sum[SIGNAL_DECIDES_TO_REFUSE] >= REFUSES)
         step_list_add(&r->refusal, SIGNAL_DECIDES_TO_REFUSE, f);
     watch_unawareness(p, f);

@@ -31,14 +31,15 @@ struct reasoning_state {
     uint32_t sentences;
     uint32_t aware, refusing, refusals, talking, talks, commits, goals, procedures, specifics, personas;
     uint32_t first_aware, last_refusal, last_commit, early_goal;
-    double awareness;                        /* sum, at most 2 a sentence */
-    double topic;                            /* harm in the reasoning's own words */
-    bool named;                              /* some sentence named the harm outright */
-    double wavering;                         /* talk since the last refusal */
-    uint32_t yielding;                       /* commitments and plans since then */
-    uint32_t plans;                          /* likewise, before any awareness */
-    uint32_t kept;                           /* persona sentences after awareness */
-    struct rein_step talk[PATTERN_TALK_MAX]; /* the sentences that talk themselves into complying */
+    double awareness;       /* sum, at most 2 a sentence */
+    double topic;           /* harm in the reasoning's own words */
+    bool named;             /* some sentence named the harm outright */
+    double wavering;        /* talk since the last refusal */
+    uint32_t yielding;      /* commitments and plans since then */
+    uint32_t plans;         /* likewise, before any awareness */
+    uint32_t kept;          /* persona sentences after awareness */
+    struct rein_step *talk; /* the sentences that talk themselves into complying; room for PATTERN_TALK_MAX, made for
+                               the first one; owned */
     size_t talk_len;
     struct step_list vacillation, plan, persona, specific, refusal;
     bool ended;

@@ -1,6 +1,7 @@
 /* The plain form of a sentence that lexicons are written for: lower case, single spaces, straight quotes.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "signal.h"
+#include "unicode.h"
 
 /* The plain form of the typographic mark at `text`, and its size; NULL if there is none. */
 static const char *plain_mark(const unsigned char *text, size_t len, size_t *size)
@@ -55,7 +56,18 @@ static size_t squeeze(struct span text, char *out, size_t cap)
     return len;
 }
 
+static bool is_ascii(struct span text)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < text.len; i++)
+        all |= (unsigned char)text.data[i];
+    return all < 0x80;
+}
+
 size_t signal_fold(struct span text, char *out, size_t cap)
 {
-    return squeeze(text, out, cap);
+    if (is_ascii(text))
+        return squeeze(text, out, cap);
+    size_t len = fold_text(text, out, NULL, cap);
+    return squeeze((struct span){out, len}, out, cap);
 }

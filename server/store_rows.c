@@ -13,7 +13,7 @@ enum statement {
     ADD_POLICY,
     FIND_POLICY,
     ADD_DECISION,
-    REPLACE_DECISION,
+    CHANGE_DECISION,
     FIND_DECISION,
     DROP_ATTEMPTS,
     DROP_FINDINGS,
@@ -46,20 +46,51 @@ struct store_rows {
 /* ---- statements ---- */
 
 /* INSERT … (seq, policy, <columns>) VALUES (?1, ?2, …) */
-static char *decision_sql(const char *verb)
+static char *add_sql(void)
 {
     char *sql = NULL;
     size_t len;
     FILE *f = open_memstream(&sql, &len);
     if (f == NULL)
         return NULL;
-    fprintf(f, "%s INTO decisions (seq, policy", verb);
+    fprintf(f, "INSERT OR IGNORE INTO decisions (seq, policy");
     for (size_t i = 0; i < store_columns_len; i++)
         fprintf(f, ", %s", store_columns[i].name);
     fprintf(f, ") VALUES (?1, ?2");
     for (size_t i = 0; i < store_columns_len; i++)
         fprintf(f, ", ?%zu", i + 3);
     fprintf(f, ")");
+    return fclose(f) == 0 ? sql : (free(sql), NULL);
+}
+
+/* What a request is known by: the same in all its rows, so that a later one leaves the indexes over these alone. */
+static bool is_fixed(const char *column)
+{
+    static const char *const fixed[] = {"id",       "request_id", "started_at_us", "route",   "model",
+                                        "upstream", "key",        "tenant",        "dialect", "streamed"};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (strcmp(fixed[i], column) == 0)
+            return true;
+    return false;
+}
+
+/* UPDATE … SET <columns that may change> WHERE seq = ?1; parameters as those of the INSERT */
+static char *change_sql(void)
+{
+    char *sql = NULL;
+    size_t len;
+    const char *between = "";
+    FILE *f = open_memstream(&sql, &len);
+    if (f == NULL)
+        return NULL;
+    fprintf(f, "UPDATE decisions SET ");
+    for (size_t i = 0; i < store_columns_len; i++) {
+        if (is_fixed(store_columns[i].name))
+            continue;
+        fprintf(f, "%s%s = ?%zu", between, store_columns[i].name, i + 3);
+        between = ", ";
+    }
+    fprintf(f, " WHERE seq = ?1");
     return fclose(f) == 0 ? sql : (free(sql), NULL);
 }
 
@@ -70,9 +101,9 @@ static int prepare(struct store_rows *rows, enum statement which, const char *sq
     return sqlite3_prepare_v3(rows->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &rows->statements[which], NULL);
 }
 
-static int prepare_decision(struct store_rows *rows, enum statement which, const char *verb)
+/* Takes the SQL. */
+static int prepare_decision(struct store_rows *rows, enum statement which, char *sql)
 {
-    char *sql = decision_sql(verb);
     int rc = prepare(rows, which, sql);
     free(sql);
     return rc;
@@ -84,9 +115,9 @@ int store_rows_new(struct store_rows **out, sqlite3 *sqlite)
     if (rows == NULL)
         return SQLITE_NOMEM;
     rows->sqlite = sqlite;
-    int rc = prepare_decision(rows, ADD_DECISION, "INSERT OR IGNORE");
+    int rc = prepare_decision(rows, ADD_DECISION, add_sql());
     if (rc == SQLITE_OK)
-        rc = prepare_decision(rows, REPLACE_DECISION, "INSERT OR REPLACE");
+        rc = prepare_decision(rows, CHANGE_DECISION, change_sql());
     for (int i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
         if (texts[i] != NULL)
             rc = prepare(rows, (enum statement)i, texts[i]);
@@ -207,8 +238,8 @@ static int drop(struct store_rows *rows, enum statement which, int64_t seq)
     return step(rows->statements[which]);
 }
 
-/* The id is there already: the row keeps its number, all the rest is replaced. */
-static int replace_decision(struct store_rows *rows, const struct store_job *job, int64_t *seq)
+/* The id is there already: the row keeps its number and what the request is known by; all the rest is replaced. */
+static int change_decision(struct store_rows *rows, const struct store_job *job, int64_t *seq)
 {
     sqlite3_stmt *find = rows->statements[FIND_DECISION];
     bind_text(find, 1, job->record.id.text);
@@ -220,7 +251,7 @@ static int replace_decision(struct store_rows *rows, const struct store_job *job
         rc = drop(rows, DROP_FINDINGS, *seq);
     if (rc == SQLITE_OK)
         rc = drop(rows, DROP_TEXTS, *seq);
-    return rc == SQLITE_OK ? put_decision(rows, REPLACE_DECISION, *seq, job) : rc;
+    return rc == SQLITE_OK ? put_decision(rows, CHANGE_DECISION, *seq, job) : rc;
 }
 
 /* ---- what belongs to it ---- */
@@ -311,7 +342,7 @@ int store_rows_write(struct store_rows *rows, const struct store_job *job)
         rc = put_decision(rows, ADD_DECISION, 0, job);
     int64_t seq = sqlite3_last_insert_rowid(rows->sqlite);
     if (rc == SQLITE_OK && sqlite3_changes(rows->sqlite) == 0)
-        rc = replace_decision(rows, job, &seq);
+        rc = change_decision(rows, job, &seq);
     for (size_t i = 0; i < job->record.attempts_len && rc == SQLITE_OK; i++)
         rc = add_attempt(rows, seq, i, &job->record.attempts[i]);
     for (size_t i = 0; i < job->decision.findings_len && rc == SQLITE_OK; i++)

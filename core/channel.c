@@ -219,10 +219,15 @@ static struct found find_tag(const struct splitter *s, struct span text)
     return match_any(s, pair, 2, text);
 }
 
+static inline bool may_begin_known_tag(char c)
+{
+    return c == '<' || c == '[' || c == 'H' || c == LEFT[0];
+}
+
 static bool may_begin_tag(const struct splitter *s, char c)
 {
     if (s->open.len == 0 && s->close.len == 0)
-        return c == '<' || c == '[' || c == 'H' || c == LEFT[0];
+        return may_begin_known_tag(c);
     return (s->open.len > 0 && c == s->open.data[0]) || (s->close.len > 0 && c == s->close.data[0]);
 }
 
@@ -326,8 +331,12 @@ static size_t count_blanks(struct span text)
 static size_t text_run(const struct splitter *s, struct span text)
 {
     size_t i = 1;
-    while (i < text.len && !may_begin_tag(s, text.data[i]))
-        i++;
+    if (s->open.len == 0 && s->close.len == 0)
+        while (i < text.len && !may_begin_known_tag(text.data[i]))
+            i++;
+    else
+        while (i < text.len && !may_begin_tag(s, text.data[i]))
+            i++;
     return i;
 }
 

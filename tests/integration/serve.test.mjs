@@ -60,7 +60,7 @@ describe('a request', { timeout: 60000 }, () => {
       const id = answer.headers['x-rein-decision'];
       let row = await rein.row(id);
       // The last figures are written when the answer is out.
-      for (let i = 0; i < 100 && !row.answer_released; i++) row = await rein.row(id);
+      for (let i = 0; i < 100 && row.client_first_byte_us === null; i++) row = await rein.row(id);
       assert.equal(row.reasoning_scanned, 8);
       assert.equal(row.reasoning_released, 8);
       assert.equal(row.answer_received, 19);

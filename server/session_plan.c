@@ -120,9 +120,9 @@ void session_plan(struct session *s)
 
 void session_restart(struct session *s)
 {
-    const struct store_attempt *last = session_attempt(s);
-    if (last != NULL)
-        s->discarded_us += (uint64_t)(last->ended_us - last->started_us);
+    struct store_attempt *last = session_attempt(s);
+    last->outcome = "steered";
+    s->discarded_us += (uint64_t)(last->ended_us - last->started_us);
     if (s->discarded_us > (uint64_t)s->policy->steer.max_added_ms * 1000 || s->attempts_len == s->attempts_max) {
         session_lose_attempt(s, 502, "steer_failed", "The answer could not be set right in time.", "upstream_error");
         return;

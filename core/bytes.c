@@ -7,7 +7,7 @@
 
 #include "heap.h"
 
-enum { FIRST_CAP = 256 };
+enum { FIRST_CAP = 64 };
 
 void bytes_init(struct bytes *b, size_t limit)
 {

@@ -137,8 +137,10 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     /* Earlier sentences may be gone from the window, or not, as the chunking was: only the present one is evidence. */
     struct span evidence = p->offset >= present ? text_slice(text, p->offset, p->offset + p->len) : SPAN("");
     int rv = is_news(&t->choices[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
+    /* What a pattern holds of an answer it holds as a whole: nothing of it goes out with the verdict. */
+    uint64_t start = text->channel == REIN_ANSWER ? text->cleared : p->offset;
     if (rv == 0 && !f.shadow)
-        rv = act(t, text, f.action, p->offset, p->offset + p->len, 0);
+        rv = act(t, text, f.action, start, p->offset + p->len, 0);
     return rv;
 }
 

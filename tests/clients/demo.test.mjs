@@ -6,7 +6,7 @@ import OpenAI from 'openai';
 import { shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
 import { scenarios } from '../lib/scenarios.mjs';
 
-describe('scenarios', { timeout: 120000 }, () => {
+describe('scenarios', { timeout: 240000 }, () => {
   let demo, rein, client;
   before(async () => {
     demo = await startDemo();

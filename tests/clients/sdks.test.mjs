@@ -11,7 +11,7 @@ import { scenarios } from '../lib/scenarios.mjs';
 const ROUNDS = 5; // of each scenario, cut at random each time
 const names = ['benign', 'unaware', 'vacillates', 'card', 'inconsistent', 'key', 'guided'];
 
-describe('other clients', { timeout: 120000 }, () => {
+describe('other clients', { timeout: 240000 }, () => {
   let demo, rein, baseURL;
   before(async () => {
     demo = await startDemo(['--chunk', 'random']);

@@ -9,7 +9,7 @@ import { scenarios } from '../lib/scenarios.mjs';
 const STEERED = 1000;
 
 for (const chunk of ['1', 'random', 'whole'])
-  describe(`scenarios, chunk ${chunk}`, { timeout: 120000 }, () => {
+  describe(`scenarios, chunk ${chunk}`, { timeout: 240000 }, () => {
     let demo, rein;
     before(async () => {
       demo = await startDemo(['--chunk', chunk]);
@@ -48,7 +48,7 @@ for (const chunk of ['1', 'random', 'whole'])
         });
   });
 
-describe('steering', { timeout: 170000 }, () => {
+describe('steering', { timeout: 300000 }, () => {
   test(`${STEERED} steered streams: one id, one role, one end each, nothing of the failed attempt`, async () => {
     const demo = await startDemo();
     const rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });

@@ -26,7 +26,7 @@ async function withRein(text, run) {
 
 const attemptOf = async (rein, answer) => (await rein.row(answer.headers['x-rein-decision'])).attempts[0];
 
-describe('a prefix', { timeout: 60000 }, () => {
+describe('a prefix', { timeout: 180000 }, () => {
   test('is asked for in words where it can not be prefilled, and the decision says so', () =>
     withRein(policy('deliver: auto, when: always'), async (rein, upstream) => {
       const answer = await rein.ask({ body: chat('hello') });
@@ -82,7 +82,7 @@ describe('a prefix', { timeout: 60000 }, () => {
     }));
 });
 
-describe('a restart', { timeout: 60000 }, () => {
+describe('a restart', { timeout: 180000 }, () => {
   const steer = policy('deliver: off, when: never', `
 rules:
   - { id: wrong, channels: [reasoning], literal: "wrong turn", action: steer }

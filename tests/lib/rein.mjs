@@ -10,7 +10,7 @@ import { ask } from './client.mjs';
 
 const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const binary = process.env.REIN_BIN ?? path.join(source, 'build/dev/rein');
-const START_MS = 20000;
+const START_MS = 120000; // a sanitizer makes compiling the lexicon slow
 
 // What a test that fails leaves behind would keep its process alive.
 const children = new Set();

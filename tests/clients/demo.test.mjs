@@ -6,10 +6,10 @@ import OpenAI from 'openai';
 import { shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
 import { scenarios } from '../lib/scenarios.mjs';
 
-describe('scenarios', { timeout: 240000 }, () => {
+for (const chunk of ['1', 'random', 'whole']) describe(`scenarios, chunk ${chunk}`, { timeout: 240000 }, () => {
   let demo, rein, client;
   before(async () => {
-    demo = await startDemo();
+    demo = await startDemo(['--chunk', chunk]);
     rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });
     client = new OpenAI({ baseURL: `http://127.0.0.1:${rein.port}/v1`, apiKey: 'any', maxRetries: 0 });
   });

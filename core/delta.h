@@ -40,15 +40,23 @@ enum delta_source {
     DELTA_SOURCES,
 };
 
-/* Where one piece of text belongs. The same (choice, channel, source, tool) is the same text going on. */
+/* Where one piece of text belongs. The same (choice, channel, source, tool, aside) is the same text going on. */
 struct place {
     uint16_t choice; /* the `index` inside the choice object, below DELTA_CHOICES_MAX */
     uint16_t tool;   /* index of a tool call, below DELTA_TOOLS_MAX, else 0 */
     uint8_t channel; /* enum rein_channel; inline reasoning arrives as REIN_ANSWER and is split later */
     uint8_t source;  /* enum delta_source */
+    bool aside;      /* of `message` in a stream, of `delta` in a body: what the other one says as well, or else */
     bool whole;      /* not a stream: each value stands alone (names, error messages, unknown fields) */
     bool is_key;     /* an object's key: can be read, not edited */
 };
+
+/* Does a piece at `b` go on with the text at `a`? */
+static inline bool delta_is_same_text(const struct place *a, const struct place *b)
+{
+    return a->choice == b->choice && a->channel == b->channel && a->source == b->source && a->tool == b->tool &&
+           a->aside == b->aside;
+}
 
 /* A string value: `at` and `len` are the raw JSON between the quotes, from the payload's start. */
 struct piece {

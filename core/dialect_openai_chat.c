@@ -428,13 +428,14 @@ static const struct member delta_members[] = {
     MEMBER("obfuscation", read_whole, DELTA_NOISE),
 };
 
-/* `delta`, or `message` in a body. The other of the two would repeat what this one says: its texts are whole. */
+/* `delta`, or `message` in a body. Who sends the other of the two repeats in it what this one says, or has another
+ * format in mind: its texts are texts of their own. */
 static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_message)
 {
     struct scope delta = inner(scope);
     if (walk_peek(&fill->walk) != '{')
         return read_other(fill, scope, 0);
-    delta.place.whole = fill->body != (is_message != 0);
+    delta.place.aside = fill->body != (is_message != 0);
     return read_object(fill, delta_members, COUNT(delta_members), &delta);
 }
 

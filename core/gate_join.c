@@ -89,9 +89,7 @@ int gate_join(struct gate *g, const struct frame *frame, const struct delta *d, 
     *piece = only_piece(d);
     if (!is_plain(e, part) || *piece == NULL || p->unseen || p->half_in != 0 || p->ends_half)
         return 0;
-    const struct place *a = &p->lane->place, *b = &(*piece)->place;
-    bool same_lane = a->choice == b->choice && a->channel == b->channel && a->source == b->source && a->tool == b->tool;
-    if (!same_lane || p->lane->has_stopped ||
+    if (!delta_is_same_text(&p->lane->place, &(*piece)->place) || p->lane->has_stopped ||
         !has_same_frame(e, g->raw.data + g->raw.end - e->stored_len, p, frame, *piece))
         return 0;
     int rv = insert(g, e, p, part, (struct span){frame->payload.data + (*piece)->at, (*piece)->len});

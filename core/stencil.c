@@ -211,8 +211,7 @@ static void make(struct stencil *s, struct parts at, struct span payload, const 
 
 static bool is_same_place(struct place a, struct place b)
 {
-    return a.choice == b.choice && a.tool == b.tool && a.channel == b.channel && a.source == b.source &&
-           a.whole == b.whole && a.is_key == b.is_key;
+    return delta_is_same_text(&a, &b) && a.whole == b.whole && a.is_key == b.is_key;
 }
 
 /* Marks what the latest event had too. Its pieces' offsets have moved; those of its text are the anchors' bases. */

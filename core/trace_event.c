@@ -9,8 +9,7 @@ static struct channel_lane *find_lane(const struct rein_trace *t, const struct p
 {
     for (size_t i = 0; i < t->lanes_len; i++) {
         const struct place *p = &t->lanes[i]->lane.place;
-        if (p->choice == place->choice && p->channel == place->channel && p->source == place->source &&
-            p->tool == place->tool)
+        if (delta_is_same_text(p, place))
             return t->lanes[i];
     }
     return NULL;

@@ -43,8 +43,9 @@ static inline void describe(struct description *d, struct span payload, const st
     for (size_t i = 0; i < delta->pieces_len; i++) {
         const struct piece *p = &delta->pieces[i];
         char name[64];
-        snprintf(name, sizeof(name), "%u%c %s %u%s%s", p->place.choice, channels[p->place.channel],
-                 sources[p->place.source], p->place.tool, p->place.whole ? "w" : "", p->place.is_key ? "k" : "");
+        snprintf(name, sizeof(name), "%u%c %s %u%s%s%s", p->place.choice, channels[p->place.channel],
+                 sources[p->place.source], p->place.tool, p->place.whole ? "w" : "", p->place.is_key ? "k" : "",
+                 p->place.aside ? "+" : "");
         describe_text(d, name, (struct span){payload.data + p->at, p->len});
     }
     for (size_t i = 0; i < delta->choices_len; i++) {

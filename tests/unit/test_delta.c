@@ -131,7 +131,7 @@ static void test_texts_have_their_places(void **state)
         {"{\"choices\":[{\"delta\":{\"c\\u006fntent\":\"x\",\"\\u0072ole\":\"assistant\"}}]}",
          "0a content 0=x\nchoice=0\nrole=,\"\\u0072ole\":\"assistant\"\n"},
         {"{\"choices\":[{\"message\":{\"content\":\"whole\"},\"delta\":{\"content\":\"part\"}}]}",
-         "0a content 0w=whole\n0a content 0=part\nchoice=0\n"},
+         "0a content 0+=whole\n0a content 0=part\nchoice=0\n"},
         {"{\"prompt_logprobs\":[{\"9\":{\"decoded_token\":\"x\"}}]}",
          "0o other 0wk=9\n0o other 0w=x\nno choices=\nprompt_logprobs=\"prompt_logprobs\":[{\"9\":{\"decoded_token\":"
          "\"x\"}}]\n"},
@@ -151,7 +151,7 @@ static void test_bodies(void **state)
          "0o other 0w=b\n0r reasoning_content 0=why\n0a content 0=so\nchoice=0\nfinish=\"length\"\n"
          "role=\"role\":\"assistant\",\nid=\"b\"\nusage=,\"usage\":{\"completion_tokens\":1}\ncompletion=1\n"},
         {"\n\n {\"choices\":[{\"delta\":{\"content\":\"part\"},\"message\":{\"content\":\"whole\"}}]}\n",
-         "0a content 0w=part\n0a content 0=whole\nchoice=0\n"},
+         "0a content 0+=part\n0a content 0=whole\nchoice=0\n"},
     };
     CHECK(rows, true);
 }

@@ -89,7 +89,8 @@ struct gate {
     uint64_t unjudged;         /* bytes released that were not cleared: a bug if not 0 */
     struct text *recorded;     /* NULL, or the text whose released bytes are kept in `shown` */
     struct bytes shown;
-    bool shown_lost; /* there was more than it may keep */
+    size_t shown_lead; /* bytes of `shown` that are no text of the model */
+    bool shown_lost;   /* there was more than it may keep */
 };
 
 void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit);

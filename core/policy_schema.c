@@ -73,7 +73,7 @@ static const struct rein_key policy_keys[] = {
     {.path = "prefix.show",
      .type = REIN_TYPE_BOOL,
      .fallback = "false",
-     .about = "whether the client sees the prefix as part of the reasoning; `true` is not built yet"},
+     .about = "whether the reasoning that the client gets begins with a prefilled prefix, as the model's own does"},
 
     {.path = "reasoning", .type = REIN_TYPE_MAP, .about = "what becomes of the reasoning"},
     {.path = "reasoning.show",

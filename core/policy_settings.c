@@ -46,11 +46,40 @@ static void load_reasoning(struct policy_loader *l)
     struct rein_policy_settings *s = &l->policy->settings;
     s->reasoning.show = rein_node_word(l->root, "reasoning.show") == 1;
     s->reasoning.release = (enum rein_release)rein_node_word(l->root, "reasoning.release");
-    if (s->prefix.show && !s->reasoning.show)
+}
+
+/* The prefix is shown as it stands, so what the rules say of it is asked here, once. */
+static int judge_prefix(struct policy_loader *l)
+{
+    const struct rein_policy *policy = l->policy;
+    struct match_list matches = {0};
+    struct span text = {policy->settings.prefix.text, strlen(policy->settings.prefix.text)};
+    if (ruleset_count(policy->ruleset) != policy->rules_len)
+        return 0; /* a rule is broken: that comes first */
+    int rv = matcher_scan(policy->ruleset, REIN_REASONING, text, &matches);
+    for (size_t i = 0; i < matches.len && rv == 0; i++) {
+        const struct policy_rule *rule = &policy->rules[matches.items[i].rule];
+        if (rule->shadow || rule->action <= REIN_RECORD)
+            continue;
         rein_problems_node(l->problems, l->root, "prefix.show",
-                           "the prefix is a part of the reasoning, and `reasoning.show` hides that");
-    else if (s->prefix.show)
-        rein_problems_node(l->problems, l->root, "prefix.show", "`true` is published but not built yet");
+                           "the rule `%s` (%s) claims words of the prefix, which so can not be shown", rule->id,
+                           rein_action_name(rule->action));
+        break;
+    }
+    match_list_fini(&matches);
+    return rv;
+}
+
+static int check_shown_prefix(struct policy_loader *l)
+{
+    const struct rein_policy_settings *s = &l->policy->settings;
+    if (!s->prefix.show || s->prefix.text == NULL)
+        return 0;
+    if (s->reasoning.show)
+        return judge_prefix(l);
+    rein_problems_node(l->problems, l->root, "prefix.show",
+                       "the prefix is a part of the reasoning, and `reasoning.show` hides that");
+    return 0;
 }
 
 static void load_steer(struct policy_loader *l)
@@ -114,5 +143,5 @@ int policy_load_settings(struct policy_loader *l)
     bool is_whole = s->name != NULL && s->prefix.template_name != NULL && s->prefix.text != NULL &&
                     s->steer.corrective != NULL && s->refusal.message != NULL && s->refusal.finish_reason != NULL &&
                     s->allow_fields != NULL;
-    return is_whole ? 0 : REIN_ENOMEM;
+    return is_whole ? check_shown_prefix(l) : REIN_ENOMEM;
 }

@@ -42,21 +42,30 @@ static bool has_edit(const struct text *t, uint64_t start, uint64_t end)
     return false;
 }
 
-/* Are the source bytes [at, end) of the lane to go out as they are? */
-static bool is_untouched(const struct gate_piece *p)
+/* What becomes of a piece on its way out. */
+enum touch {
+    TOUCH_NONE, /* goes out as it came */
+    TOUCH_LED,  /* so too, behind a lead */
+    TOUCH_EDIT, /* something is taken out of it */
+};
+
+static enum touch touch_of(const struct gate_piece *p)
 {
+    enum touch touch = TOUCH_NONE;
     if (p->half_in != 0 || p->ends_half || p->unseen)
-        return false;
+        return TOUCH_EDIT;
     for (uint64_t at = p->start; at < p->end;) {
         struct lane_part part = lane_part_at(p->lane, at, p->end);
         if (part.text == NULL && at >= p->lane->decided)
-            return false;
+            return TOUCH_EDIT;
         uint64_t end = part.text_start + part.len;
         if (part.text != NULL && (part.text->limit < end || has_edit(part.text, part.text_start, end)))
-            return false;
+            return TOUCH_EDIT;
+        if (part.text != NULL && part.text_start == 0 && part.text->lead.len > 0)
+            touch = TOUCH_LED;
         at += part.len;
     }
-    return true;
+    return touch;
 }
 
 static void count_released(struct gate *g, struct text *t, uint64_t start, uint64_t end)
@@ -107,16 +116,26 @@ static int show(struct gate *g, struct text *t, struct span text, uint64_t start
     return delta_encode(&g->scratch, text);
 }
 
+/* What the reasoning began with before the model went on from it. */
+static int show_lead(struct gate *g, const struct text *t)
+{
+    if (t == g->recorded && !g->shown_lost) {
+        g->shown_lost = bytes_append_span(&g->shown, t->lead) != 0;
+        g->shown_lead += g->shown_lost ? 0 : t->lead.len;
+    }
+    return delta_encode(&g->scratch, t->lead);
+}
+
 /* Writes text bytes [start, start + text.len) without what is redacted and what lies beyond the limit. */
 static int render_part(struct gate *g, struct text *t, struct span text, uint64_t start)
 {
     uint64_t end = start + text.len, stop = t->limit < end ? (t->limit > start ? t->limit : start) : end;
     uint64_t at = start;
-    for (size_t i = 0; i < t->edits_len && t->edits[i].start < stop; i++) {
+    int rv = start == 0 && stop > 0 && t->lead.len > 0 ? show_lead(g, t) : 0;
+    for (size_t i = 0; i < t->edits_len && t->edits[i].start < stop && rv == 0; i++) {
         const struct edit *e = &t->edits[i];
         if (e->end <= at)
             continue;
-        int rv = 0;
         if (e->start > at)
             rv = show(g, t, (struct span){text.data + (at - start), (size_t)(e->start - at)}, at);
         if (rv == 0 && e->start >= start) {
@@ -130,7 +149,8 @@ static int render_part(struct gate *g, struct text *t, struct span text, uint64_
         at = to;
     }
     g->flow[t->channel].redacted += end - stop;
-    int rv = at < stop ? show(g, t, (struct span){text.data + (at - start), (size_t)(stop - at)}, at) : 0;
+    if (rv == 0 && at < stop)
+        rv = show(g, t, (struct span){text.data + (at - start), (size_t)(stop - at)}, at);
     if (rv == 0)
         text_released(t, end);
     return rv;
@@ -158,7 +178,6 @@ static int render_decoded(struct gate *g, const struct gate_piece *p, struct spa
 static int edit_piece(struct gate *g, const struct gate_piece *p, struct span payload, struct rest *rest)
 {
     size_t at = bytes_len(&g->scratch);
-    rest->is_changed = true;
     if (!p->unseen) {
         uint16_t half = p->half_in;
         char *decoded = heap_new(p->raw.len + 4, 1);
@@ -179,7 +198,9 @@ static int edit_pieces(struct gate *g, const struct gate_event *e, const struct 
 {
     int rv = 0;
     for (uint32_t i = 0; i < e->pieces && rv == 0; i++) {
-        if (is_untouched(&pieces[i])) {
+        enum touch touch = touch_of(&pieces[i]);
+        rest->is_changed |= touch == TOUCH_EDIT;
+        if (touch == TOUCH_NONE) {
             rv = pass_piece(g, &pieces[i], payload);
             rest->text += pieces[i].raw.len;
         } else {

@@ -33,7 +33,8 @@ struct text {
     bool has_sentences;
     bool is_over; /* nothing can continue what is here: the hold is lifted */
     struct bytes window;
-    uint64_t origin; /* what an earlier attempt has shown of it; findings add it to their offsets */
+    uint64_t origin;  /* what an earlier attempt has shown of it; findings add it to their offsets */
+    struct span lead; /* goes out before the first byte, if that does; no part of the text. Borrowed */
     uint64_t base, received, cleared, released, limit;
     uint64_t judged; /* where the last judged sentence ended */
     uint64_t blank;  /* length of the white space that the text begins with */

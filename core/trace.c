@@ -285,6 +285,7 @@ int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
     t->opened = attempt->opened;
     t->continues = attempt->continues_shown;
     t->release = release_of(t);
+    t->leads = t->attempt == 0 && t->delivery == REIN_DELIVER_PREFILL && t->policy->settings.prefix.show;
     t->phase = TRACE_RUNNING;
     return 0;
 }

@@ -39,7 +39,7 @@ static void init_text(struct rein_trace *t, struct text *text, enum rein_channel
     if (t->gate.choices[choice_index].closed)
         text->limit = 0;
     if (channel == REIN_REASONING && choice_index == 0)
-        text->origin = t->continues ? bytes_len(&t->gate.shown) : 0;
+        text->origin = t->continues ? bytes_len(&t->gate.shown) - t->gate.shown_lead : 0;
 }
 
 static void init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)

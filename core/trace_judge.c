@@ -195,6 +195,14 @@ static void record_shown(struct rein_trace *t, struct text *text)
         t->gate.recorded = text;
 }
 
+/* Whatever name the reasoning comes under, the prefix is its beginning. */
+static void lead_in(const struct rein_trace *t, struct text *text)
+{
+    bool begins = text->received == 0 && !t->choices[text->choice].reasoning_over;
+    if (t->leads && begins && t->prefix != NULL)
+        text->lead = (struct span){t->prefix, strlen(t->prefix)};
+}
+
 /* Most fields never carry text, and a tracker is large. */
 static int make_tracker(struct rein_trace *t, const struct text *text)
 {
@@ -220,6 +228,7 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     if (text->channel == REIN_REASONING) {
         choice->has_reasoning |= !is_blank(bytes);
         record_shown(t, text);
+        lead_in(t, text);
     } else if (!choice->reasoning_over && !is_blank(bytes)) {
         rv = trace_end_reasoning(t, text->choice);
     }

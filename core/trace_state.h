@@ -83,6 +83,7 @@ struct rein_trace {
     enum rein_release release; /* of reasoning, in this attempt */
     char *prefix, *open, *close;
     bool opened, continues;
+    bool leads; /* the client sees the prefix before the reasoning */
 
     struct bytes in;
     struct framer framer;

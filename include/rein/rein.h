@@ -145,7 +145,7 @@ struct rein_policy_settings {
         const char *text; /* the prefix, "" for none */
         enum rein_delivery deliver;
         enum rein_when when;
-        bool show;
+        bool show; /* a prefilled one is shown before the reasoning of the first attempt */
     } prefix;
     struct {
         bool show; /* false: reasoning is never sent to the client */
@@ -322,8 +322,8 @@ struct rein_attempt {
 /* Starts an upstream call's response: the first, or after REIN_ASK_RESTART the next. */
 REIN_API REIN_MUST_USE int rein_trace_attempt(struct rein_trace *trace, const struct rein_attempt *attempt);
 
-/* The reasoning of choice 0 that the client was shown so far: what a restart has to go on from. Good until the next
- * step. */
+/* The reasoning of choice 0 that the client was shown so far, a shown prefix before it: what a restart has to go on
+ * from. Good until the next step. */
 REIN_API struct rein_source rein_trace_shown_reasoning(const struct rein_trace *trace);
 
 /* Steered, but there will be no other attempt: the policy's fallback. */

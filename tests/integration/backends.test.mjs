@@ -14,12 +14,14 @@ import { startUpstream } from '../lib/upstream.mjs';
 
 const page = path.join(process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..'), 'docs/PREFILL.md');
 const deliveries = ['auto', 'prefill', 'instruct'];
+const policies = [...deliveries, 'shown'];
 const builds = {
   vllm: ['parser', 'inline', 'bare'], sglang: ['tokens', 'inline', 'silent', 'old'], llamacpp: ['new', 'echo', 'drop', 'old'],
   ollama: ['plain', 'parser', 'old'], deepseek: ['continues', 'answers', 'drops', 'refuses', 'echoes'],
   mistral: ['continues', 'answers', 'drops', 'refuses', 'echoes'], openai: ['-'], groq: ['-'], openrouter: ['-'],
 };
 const PREFIX = 'could answering this enable real harm to someone?';
+const WHOLE = `First, safety: ${PREFIX} If yes, I decline and stop there; if not, I answer helpfully.`;
 
 // One case for each backend, build and template; services that render nothing have one template of their own.
 const isOurs = (kind) => ['vllm', 'sglang', 'llamacpp', 'ollama'].includes(kind);
@@ -30,7 +32,7 @@ cases.forEach((one, i) => Object.assign(one, { name: `c${i}`, backend: makers[on
 const policyText = (deliver) => `
 version: 1
 name: ${deliver}
-prefix: { template: short, deliver: ${deliver}, when: always }
+prefix: { template: short, deliver: ${deliver.replace('shown', 'auto')}, when: always, show: ${deliver === 'shown'} }
 reasoning: { show: stream, release: stream }
 patterns: {}
 rules: [ { id: never, channels: [answer], literal: "zzz-never-said-zzz", action: refuse } ]
@@ -43,13 +45,19 @@ admin: { address: "127.0.0.1:0" }
 upstreams:
 ${cases.map(({ kind, name }) => `  - { name: ${name}, kind: ${kind}, url: "${url}", path_prefix: /${name}/v1 }`).join('\n')}
 routes:
-${cases.flatMap(({ name }) => deliveries.map((deliver) => `  - { name: ${name}-${deliver}, match: { models: ["${name}-${deliver}"] }, upstream: ${name}, policy: ${deliver} }`)).join('\n')}
+${cases.flatMap(({ name }) => policies.map((deliver) => `  - { name: ${name}-${deliver}, match: { models: ["${name}-${deliver}"] }, upstream: ${name}, policy: ${deliver} }`)).join('\n')}
 policies: policies/
 timeouts: { drain_ms: 200 }
 store: { url: "sqlite:rein.db" }
 `;
 
-// What a client reads: parts of thinking and inline tags are told apart as clients do.
+// Inline tags are told apart as clients do.
+function untag(words) {
+  const inline = /^(?:\s*(?:<think>|\[THINK\]))?([^]*)(?:<\/think>|\[\/THINK\])([^]*)$/.exec(words.content);
+  return inline ? { ...words, reasoning: inline[1], content: inline[2] } : words;
+}
+
+// What a client reads: parts of thinking too.
 function read(text) {
   const words = gather(text);
   if (text.includes('"type":"thinking"')) {
@@ -58,8 +66,14 @@ function read(text) {
     words.reasoning = thought;
     words.content = events(text).map((event) => event.choices?.[0]?.delta.content).filter((part) => typeof part === 'string').join('');
   }
-  const inline = /^(?:\s*(?:<think>|\[THINK\]))?([^]*)(?:<\/think>|\[\/THINK\])([^]*)$/.exec(words.content);
-  return inline ? { ...words, reasoning: inline[1], content: inline[2] } : words;
+  return untag(words);
+}
+
+// The same of an answer in one piece.
+function readWhole({ choices: [{ message }] }) {
+  const parts = Array.isArray(message.content) ? message.content : [{ text: message.content }];
+  const thought = parts.flatMap((part) => part.thinking ?? []).map((part) => part.text).join('');
+  return untag({ reasoning: message.reasoning ?? message.reasoning_content ?? thought, content: parts.map((part) => part.text ?? '').join('') });
 }
 
 // The page's table: one line for each backend, build and template.
@@ -75,7 +89,7 @@ describe('a prefix', { timeout: 150000 }, () => {
       const [, name, rest] = /^\/(c\d+)(\/.*)$/.exec(call.path);
       return cases[Number(name.slice(1))].backend.answer(call, rest);
     });
-    rein = await startRein({ config: config(upstream.url), policies: Object.fromEntries(deliveries.map((d) => [d, policyText(d)])) });
+    rein = await startRein({ config: config(upstream.url), policies: Object.fromEntries(policies.map((d) => [d, policyText(d)])) });
   });
   after(async () => {
     await rein?.clean();
@@ -113,6 +127,20 @@ describe('a prefix', { timeout: 150000 }, () => {
       }
     });
   }
+
+  for (const { kind, build, family, name } of cases) test(`${kind}, ${build}, a template that ${family}: shown once, or not at all`, async () => {
+    for (const stream of [true, false]) {
+      const answer = await ask(`${name}-shown`, { stream });
+      assert.equal(answer.status, 200, answer.text);
+      const { delivery } = await attemptOf(answer);
+      const words = stream ? read(answer.text) : readWhole(answer.json);
+      assert.equal(answer.text.split(PREFIX).length - 1, delivery === 'prefill' ? 1 : 0, answer.text);
+      if (delivery === 'prefill') assert.equal(words.reasoning.trim(), `${WHOLE} I look at it. Then I help.`, answer.text);
+      assert.equal(words.content.trim(), 'Here you are.', answer.text);
+      const { reasoning_received: received, reasoning_released: released } = await rein.row(answer.headers['x-rein-decision']);
+      assert.ok(received < WHOLE.length && released === received, `the prefix is no text of the model: ${received}, ${released}`);
+    }
+  });
 
   test('the page says what was seen', () => {
     const text = fs.existsSync(page) ? fs.readFileSync(page, 'utf8') : '';

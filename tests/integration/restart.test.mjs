@@ -9,6 +9,7 @@ import { openMarks } from '../lib/templates.mjs';
 import { startUpstream } from '../lib/upstream.mjs';
 
 const CORRECTIVE = 'I was drifting toward giving what should not be given';
+const PREFIX = 'First, safety: could answering this enable real harm to someone? If yes, I decline and stop there; if not, I answer helpfully.';
 
 // The model goes astray until its prompt holds the correction; `relapses`: even then.
 const script = (relapses) => (prompt) => (prompt.includes(CORRECTIVE) && !relapses
@@ -25,6 +26,9 @@ const cases = [
   { kind: 'ollama', build: 'plain', family: 'leaves it to the model' },
   { kind: 'deepseek', build: 'continues', family: 'leaves it to the model' },
   { kind: 'vllm', build: 'parser', family: 'opens reasoning', relapses: true },
+  { kind: 'vllm', build: 'parser', family: 'opens reasoning', policy: 'shown' },
+  { kind: 'llamacpp', build: 'old', family: 'leaves it to the model', policy: 'shown' },
+  { kind: 'deepseek', build: 'continues', family: 'leaves it to the model', policy: 'shown' },
   { kind: 'vllm', build: 'bare', family: 'opens reasoning' },
 ];
 cases.forEach((one, i) => Object.assign(one, { name: `c${i}`, backend: makers[one.kind]({ ...one, script: script(one.relapses) }) }));
@@ -32,7 +36,7 @@ cases.forEach((one, i) => Object.assign(one, { name: `c${i}`, backend: makers[on
 const policy = `
 version: 1
 name: default
-prefix: { template: short, deliver: auto, when: always }
+prefix: { template: short, deliver: auto, when: always, show: false }
 reasoning: { show: stream, release: sentence }
 patterns: {}
 rules: [ { id: astray, channels: [reasoning], literal: "astray words", action: steer } ]
@@ -46,7 +50,7 @@ admin: { address: "127.0.0.1:0" }
 upstreams:
 ${cases.map(({ kind, name }) => `  - { name: ${name}, kind: ${kind}, url: "${url}", path_prefix: /${name}/v1 }`).join('\n')}
 routes:
-${cases.map(({ name }) => `  - { name: ${name}, match: { models: [${name}] }, upstream: ${name}, policy: default }`).join('\n')}
+${cases.map(({ name, policy: its = 'default' }) => `  - { name: ${name}, match: { models: [${name}] }, upstream: ${name}, policy: ${its} }`).join('\n')}
 policies: policies/
 timeouts: { drain_ms: 200 }
 store: { url: "sqlite:rein.db" }
@@ -59,7 +63,8 @@ describe('a restart', { timeout: 60000 }, () => {
       const [, name, rest] = /^\/(c\d+)(\/.*)$/.exec(call.path);
       return cases[Number(name.slice(1))].backend.answer(call, rest);
     });
-    rein = await startRein({ config: config(upstream.url), policy });
+    const shown = policy.replace('name: default', 'name: shown').replace('show: false', 'show: true');
+    rein = await startRein({ config: config(upstream.url), policy, policies: { shown } });
   });
   after(async () => {
     await rein?.clean();
@@ -67,7 +72,7 @@ describe('a restart', { timeout: 60000 }, () => {
   });
   const bread = (one) => one.backend.prompts.filter((prompt) => prompt.includes('bake bread'));
 
-  for (const one of cases) test(`${one.kind}, ${one.build}, ${one.family}${one.relapses ? ', and again astray' : ''}`, async () => {
+  for (const one of cases) test(`${one.kind}, ${one.build}, ${one.family}${one.relapses ? ', and again astray' : ''}${one.policy ? `, ${one.policy}` : ''}`, async () => {
     const answer = await rein.ask({ body: { model: one.name, stream: true, messages: [{ role: 'user', content: 'How do I bake bread?' }] } });
     assert.equal(answer.status, 200, answer.text);
     const seen = gather(answer.text);
@@ -89,7 +94,8 @@ describe('a restart', { timeout: 60000 }, () => {
     }
     // What was shown stands in the second prompt, inside open reasoning, before the correction; the rest went on from there.
     const shown = seen.reasoning.slice(0, seen.reasoning.indexOf(' So I decline'));
-    assert.match(shown, /^ ?I look at it\. It seems fine\./, seen.reasoning);
+    assert.equal(seen.reasoning.split(PREFIX).length - 1, one.policy === 'shown' ? 1 : 0, 'the prefix is shown once, or not at all');
+    assert.match(shown.replace(one.policy === 'shown' ? PREFIX : '', ''), /^ ?I look at it\. It seems fine\./, seen.reasoning);
     const [open] = openMarks(second);
     const turn = second.slice(second.lastIndexOf(open) + open.length).trimStart();
     assert.ok(turn.startsWith(`${shown.trimStart()}\n\nWait. ${CORRECTIVE}`), `${JSON.stringify(shown)} is not what the restart went on from: ${second}`);

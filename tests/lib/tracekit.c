@@ -17,8 +17,16 @@ enum { TEXT_MAX = 1 << 24 };
 
 struct rein_policy *kit_policy(const char *yaml)
 {
-    struct rein_source source = {"policy.yaml", yaml, strlen(yaml)};
-    struct rein_library library = {NULL, 0, NULL, 0};
+    return kit_policy_with(yaml, NULL, 0);
+}
+
+struct rein_policy *kit_policy_with(const char *yaml, const char *const *templates, size_t templates_len)
+{
+    struct rein_source source = {"policy.yaml", yaml, strlen(yaml)}, all[KIT_TEMPLATES];
+    struct rein_library library = {all, templates_len, NULL, 0};
+    assert_true(templates_len <= KIT_TEMPLATES);
+    for (size_t i = 0; i < templates_len; i++)
+        all[i] = (struct rein_source){"template.yaml", templates[i], strlen(templates[i])};
     struct rein_problems *problems = NULL;
     struct rein_policy *policy = NULL;
     assert_int_equal(rein_problems_new(&problems), 0);
@@ -129,7 +137,8 @@ static size_t next_chunk(const struct kit_run *run, size_t at)
 
 static void feed(struct rein_trace *trace, const struct kit_run *run, struct kit_seen *seen)
 {
-    struct rein_attempt attempt = {.opened = run->opened};
+    struct rein_attempt attempt = {.opened = run->opened, .prefix = run->prefix};
+    attempt.delivery = run->prefix != NULL ? REIN_DELIVER_PREFILL : REIN_DELIVER_OFF;
     struct rein_update u;
     assert_int_equal(rein_trace_attempt(trace, &attempt), 0);
     for (size_t at = 0; at < run->upstream.len && !(seen->asks & REIN_ASK_END);) {

@@ -12,10 +12,12 @@
 #include "bytes.h"
 #include "rein/rein.h"
 
-enum { KIT_CHOICES = 4, KIT_FINDINGS = 256 };
+enum { KIT_CHOICES = 4, KIT_FINDINGS = 256, KIT_TEMPLATES = 4 };
 
 /* A policy from YAML text, with no templates and lexicons; fails the test if it does not load. */
 struct rein_policy *kit_policy(const char *yaml);
+/* The same with templates. */
+struct rein_policy *kit_policy_with(const char *yaml, const char *const *templates, size_t templates_len);
 
 struct kit_run {
     struct rein_policy *policy; /* borrowed */
@@ -27,6 +29,7 @@ struct kit_run {
     size_t chunk;               /* bytes per feed; 0: all at once */
     size_t cut;                 /* if not 0: two feeds, cut here */
     const char *prompt;         /* one user message, or NULL */
+    const char *prefix;         /* not NULL: the model goes on from it */
 };
 
 /* The text of one choice, as a client joins it. */

@@ -5,7 +5,8 @@
  *
  * A case has random rules, a random text for each channel of each choice, and two partitions: of the texts into events
  * (interleaved over the choices, characters beyond the BMP cut between their escapes) and of the bytes into reads.
- * PCRE2 says on the whole texts what has to be gone. A failure prints its seed, which plays it again. */
+ * PCRE2 says on the whole texts what has to be gone. Some policies show a prefix, which no rule of theirs finds
+ * anything in. A failure prints its seed, which plays it again. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +22,8 @@
 #include "tracekit.h"
 #include "wild.h"
 
+#define PREFIX "Z"
+
 enum { RULES = 2, TEXT_MAX = 80, CHANNELS = 3, CHOICES = 4, REUSE = 10, STREAM_MAX = 1 << 20 };
 
 static const char *const actions[] = {"redact", "refuse", "cut_response"};
@@ -30,6 +33,7 @@ struct wild_policy {
     struct rein_policy *policy;
     size_t rules_len;
     unsigned action; /* of all its rules */
+    bool shows;      /* the prefix, before the reasoning */
     struct oracle_rule oracle[RULES];
     char regex[RULES][WILD_REGEX_MAX];
     size_t max_bytes[RULES];
@@ -63,8 +67,10 @@ static _Noreturn void give_up(const struct wild_case *c, const char *what, const
 /* Loads the policy of one wild rule; NULL if the rule is refused (it may be empty, or never match). */
 static struct rein_policy *try_policy(const char *yaml)
 {
+    static const char template_yaml[] = "version: 1\nname: check\nkind: prefix\ntext: " PREFIX "\n";
     struct rein_source source = {"policy.yaml", yaml, strlen(yaml)};
-    struct rein_library library = {NULL, 0, NULL, 0};
+    struct rein_source template = {"template.yaml", template_yaml, sizeof(template_yaml) - 1};
+    struct rein_library library = {&template, 1, NULL, 0};
     struct rein_problems *problems = NULL;
     struct rein_policy *policy = NULL;
     if (rein_problems_new(&problems) != 0)
@@ -76,7 +82,8 @@ static struct rein_policy *try_policy(const char *yaml)
 }
 
 static const char head[] = "version: 1\nname: p\nreasoning: { show: stream, release: stream }\n"
-                           "refusal: { message: \"NO\", finish_reason: content_filter }\nrules:\n";
+                           "refusal: { message: \"NO\", finish_reason: content_filter }\n"
+                           "prefix: { template: check, when: always, show: %s }\nrules:\n";
 
 static int rule_yaml(char *out, size_t room, const struct wild_policy *p, size_t i)
 {
@@ -89,15 +96,16 @@ static int rule_yaml(char *out, size_t room, const struct wild_policy *p, size_t
 static bool make_policy(struct wild_policy *p, struct dice *dice)
 {
     char yaml[4096];
-    size_t len = (size_t)snprintf(yaml, sizeof(yaml), "%s", head);
-    *p = (struct wild_policy){.action = (unsigned)dice_below(dice, 3)};
+    *p = (struct wild_policy){.action = (unsigned)dice_below(dice, 3), .shows = dice_chance(dice, 30)};
+    const char *show = p->shows ? "true" : "false";
+    size_t len = (size_t)snprintf(yaml, sizeof(yaml), head, show);
     size_t wanted = p->action == 0 ? 1 + dice_below(dice, RULES) : 1;
     for (size_t tries = 0; tries < 8 && p->rules_len < wanted; tries++) {
         char alone[2048];
         size_t i = p->rules_len;
         wild_regex(dice, p->regex[i]);
         p->max_bytes[i] = 1 + dice_below(dice, 20);
-        size_t at = (size_t)snprintf(alone, sizeof(alone), "%s", head);
+        size_t at = (size_t)snprintf(alone, sizeof(alone), head, show);
         rule_yaml(alone + at, sizeof(alone) - at, p, i);
         struct rein_policy *policy = try_policy(alone);
         p->oracle[i].code = policy != NULL ? oracle_compile(p->regex[i]) : NULL;
@@ -329,6 +337,10 @@ static void check_choice(const struct wild_case *c, struct kit_seen *seen, unsig
     bool ends;
     wanted_of(c, n, wanted, &ends);
     const char *texts[CHANNELS] = {kit_reasoning(seen, n), kit_content(seen, n), kit_arguments(seen, n)};
+    if (c->policy->shows && wanted[0][0] != '\0') { /* it leads what is shown, and does not stand alone */
+        memmove(wanted[0] + sizeof(PREFIX) - 1, wanted[0], strlen(wanted[0]) + 1);
+        memcpy(wanted[0], PREFIX, sizeof(PREFIX) - 1);
+    }
     for (size_t k = 0; k < CHANNELS; k++)
         if (strcmp(wanted[k], texts[k]) != 0)
             give_up(c, fields[k], wanted[k], texts[k]);
@@ -394,7 +406,8 @@ static void play(struct wild_case *c, bool whole, struct kit_seen *seen)
     bytes_init(&stream, STREAM_MAX);
     put_stream(c, &stream, whole);
     size_t chunks[] = {0, 1, 1 + dice_below(&c->dice, 400)};
-    struct kit_run run = {.policy = c->policy->policy, .upstream = bytes_span(&stream), .choices = c->choices};
+    struct kit_run run = {
+        .policy = c->policy->policy, .upstream = bytes_span(&stream), .choices = c->choices, .prefix = PREFIX};
     run.chunk = whole ? 0 : chunks[dice_below(&c->dice, 3)];
     kit_run(&run, seen);
     check_stream(c, seen);

@@ -27,17 +27,21 @@ void backend_plan_fini(struct backend_plan *plan)
     plan->kept = plan->call.body = plan->body = NULL;
 }
 
-int backend_plan_plain(struct backend_plan *plan, const char *reason)
+void backend_plan_as_sent(struct backend_plan *plan, const char *reason)
 {
     json_decref(plan->body);
-    plan->body = request_upstream_body(plan->request);
-    if (plan->body == NULL)
-        return REIN_ENOMEM;
+    plan->body = NULL;
     snprintf(plan->path, sizeof plan->path, "%s/chat/completions", plan->path_prefix);
     plan->attempt = (struct rein_attempt){.delivery = REIN_DELIVER_OFF, .prefix = ""};
     plan->read_raw = NULL;
     plan->reason = reason;
-    return 0;
+}
+
+int backend_plan_plain(struct backend_plan *plan, const char *reason)
+{
+    backend_plan_as_sent(plan, reason);
+    plan->body = request_upstream_body(plan->request);
+    return plan->body != NULL ? 0 : REIN_ENOMEM;
 }
 
 static bool is_system(const json_t *message)

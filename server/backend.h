@@ -52,7 +52,7 @@ struct backend_plan {
     struct backend_call call;
 
     /* made */
-    json_t *body;                /* for the upstream; owned */
+    json_t *body;                /* for the upstream; owned; NULL: the client's own bytes */
     char path[128];              /* from the upstream's root */
     struct rein_attempt attempt; /* delivery, opened, continues_shown, delimiters; its prefix is `prefix` */
     raw_read read_raw;           /* not NULL: a raw route, to be rebuilt in the client's dialect ... */
@@ -75,7 +75,8 @@ const struct backend *backend_find(const char *kind);
 
 void backend_plan_fini(struct backend_plan *plan);
 
-/* The plan with no prefix at all: the request as it is. */
+/* The plan with no prefix at all: the request as it is. The first makes no body: the client's own bytes are it. */
+void backend_plan_as_sent(struct backend_plan *plan, const char *reason);
 int backend_plan_plain(struct backend_plan *plan, const char *reason) REIN_MUST_USE;
 /* The plan that asks for the prefix in words, in the conversation's system message; possible everywhere. */
 int backend_plan_instruct(struct backend_plan *plan, const char *reason) REIN_MUST_USE;

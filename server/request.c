@@ -28,6 +28,21 @@ static int reject_type(struct request_error *err, const char *param, const char 
     return reject(err, "invalid_type", param, "'%s' must be %s.", param, wanted);
 }
 
+/* The name of a message, or of something in it: made only where something is wrong, most requests are right. */
+struct message_name {
+    char text[112];
+};
+__attribute__((format(printf, 2, 3))) static struct message_name in_message(size_t i, const char *format, ...)
+{
+    struct message_name name;
+    int len = snprintf(name.text, sizeof name.text, "messages[%zu]", i);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name.text + len, sizeof name.text - (size_t)len, format, args);
+    va_end(args);
+    return name;
+}
+
 static int reject_field(struct request_error *err, const char *param, const struct field *field)
 {
     if (field == NULL)
@@ -90,12 +105,18 @@ static int load(json_t **out, struct rein_source body, size_t depth, struct requ
 }
 
 /* Clients write null for "not set"; so it is taken out before anything is checked. */
-static void drop_nulls(json_t *object)
+static void drop_nulls(json_t *object, bool *changed)
 {
     const char *key;
     json_t *value;
     void *next;
-    json_object_foreach_safe(object, next, key, value) if (json_is_null(value)) json_object_del(object, key);
+    json_object_foreach_safe(object, next, key, value)
+    {
+        if (!json_is_null(value))
+            continue;
+        json_object_del(object, key);
+        *changed = true;
+    }
 }
 
 /* ---- messages ---- */
@@ -108,39 +129,42 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-static int check_part(const json_t *part, const char *where, struct request_error *err)
+static int check_part(const json_t *part, struct message_name name, struct request_error *err)
 {
     static const char *const keys[] = {"type", "text", "refusal", "cache_control", NULL};
     const char *type = json_string_value(json_object_get(part, "type"));
     if (type == NULL)
-        return reject_type(err, where, "an object with a 'type'");
+        return reject_type(err, name.text, "an object with a 'type'");
     bool is_text = strcmp(type, "text") == 0;
     if (!is_text && strcmp(type, "refusal") != 0)
-        return reject(err, "unsupported_content", where,
+        return reject(err, "unsupported_content", name.text,
                       "Only parts of type 'text' are accepted: others can not be judged.");
     if (!json_is_string(json_object_get(part, is_text ? "text" : "refusal")))
-        return reject(err, "invalid_type", where, "A part of type '%s' needs its text.", is_text ? "text" : "refusal");
+        return reject(err, "invalid_type", name.text, "A part of type '%s' needs its text.",
+                      is_text ? "text" : "refusal");
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)part, key, value) if (!is_one_of(key, keys)) return reject_field(err, where, NULL);
+    json_object_foreach((json_t *)part, key, value)
+    {
+        if (!is_one_of(key, keys))
+            return reject_field(err, name.text, NULL);
+    }
     return 0;
 }
 
-static int check_content(const json_t *content, const char *role, const char *where, struct request_error *err)
+static int check_content(const json_t *content, const char *role, size_t i, struct request_error *err)
 {
     if (json_is_string(content))
         return 0;
     if (content == NULL && strcmp(role, "assistant") == 0)
         return 0;
     if (!json_is_array(content) || json_array_size(content) == 0)
-        return reject_type(err, where, "a string or an array of text parts");
-    size_t i;
+        return reject_type(err, in_message(i, ".content").text, "a string or an array of text parts");
+    size_t k;
     json_t *part;
-    json_array_foreach(content, i, part)
+    json_array_foreach(content, k, part)
     {
-        char param[112]; /* room for any `where` and index */
-        snprintf(param, sizeof param, "%s[%zu]", where, i);
-        int rv = check_part(part, param, err);
+        int rv = check_part(part, in_message(i, ".content[%zu]", k), err);
         if (rv < 0)
             return rv;
     }
@@ -153,8 +177,8 @@ struct accepted {
     const char *const *allow;                /* NULL: none */
 };
 
-/* Refuses what the table refuses and takes out what it drops. `prefix` names the object in errors. */
-static int check_keys(json_t *object, struct accepted accepted, const char *prefix, struct request_error *err)
+/* Takes out what the table drops. Returns the first key that it refuses, with its row (NULL: unknown), or NULL. */
+static const char *refused_key(json_t *object, struct accepted accepted, const struct field **row, bool *changed)
 {
     const char *key;
     json_t *value;
@@ -164,57 +188,51 @@ static int check_keys(json_t *object, struct accepted accepted, const char *pref
         const struct field *field = accepted.kind != NULL ? field_find(accepted.kind, key) : NULL;
         if (field == NULL)
             field = field_find(accepted.common, key);
+        *row = field;
         if (field == NULL || field->rule == FIELD_DENY) {
-            if (accepted.allow != NULL && is_one_of(key, accepted.allow))
-                continue;
-            char param[96];
-            snprintf(param, sizeof param, "%s%.60s", prefix, key);
-            return reject_field(err, param, field);
-        }
-        if (field->rule == FIELD_DROP)
+            if (accepted.allow == NULL || !is_one_of(key, accepted.allow))
+                return key;
+        } else if (field->rule == FIELD_DROP) {
             json_object_del(object, key);
+            *changed = true;
+        }
     }
-    return 0;
+    return NULL;
 }
 
-static int check_message(json_t *message, size_t i, struct request_error *err)
+static int check_message(json_t *message, size_t i, bool *changed, struct request_error *err)
 {
     static const char *const roles[] = {"system", "developer", "user", "assistant", "tool", "function", NULL};
-    char prefix[48], param[64];
-    snprintf(param, sizeof param, "messages[%zu]", i);
     if (!json_is_object(message))
-        return reject_type(err, param, "an object");
-    drop_nulls(message);
-    snprintf(prefix, sizeof prefix, "messages[%zu].", i);
-    int rv = check_keys(message, (struct accepted){.common = &fields_message}, prefix, err);
-    if (rv < 0)
-        return rv;
+        return reject_type(err, in_message(i, "%s", "").text, "an object");
+    drop_nulls(message, changed);
+    const struct field *row;
+    const char *key = refused_key(message, (struct accepted){.common = &fields_message}, &row, changed);
+    if (key != NULL)
+        return reject_field(err, in_message(i, ".%.60s", key).text, row);
     const char *role = json_string_value(json_object_get(message, "role"));
-    snprintf(param, sizeof param, "messages[%zu].role", i);
     if (role == NULL || !is_one_of(role, roles))
-        return reject_type(err, param, "one of system, developer, user, assistant, tool");
-    snprintf(param, sizeof param, "messages[%zu].content", i);
-    return check_content(json_object_get(message, "content"), role, param, err);
+        return reject_type(err, in_message(i, ".role").text, "one of system, developer, user, assistant, tool");
+    return check_content(json_object_get(message, "content"), role, i, err);
 }
 
-static int check_messages(json_t *messages, size_t limit, struct request_error *err)
+static int check_messages(struct request *r, size_t limit, struct request_error *err)
 {
+    json_t *messages = json_object_get(r->body, "messages");
     if (!json_is_array(messages) || json_array_size(messages) == 0)
         return reject_type(err, "messages", "an array with at least one message");
     size_t len = json_array_size(messages);
     if (len > limit)
         return reject(err, "too_many", "messages", "There are %zu messages; at most %zu are accepted.", len, limit);
     for (size_t i = 0; i < len; i++) {
-        int rv = check_message(json_array_get(messages, i), i, err);
+        int rv = check_message(json_array_get(messages, i), i, &r->changed, err);
         if (rv < 0)
             return rv;
     }
     const json_t *last = json_array_get(messages, len - 1);
     if (strcmp(json_string_value(json_object_get(last, "role")), "assistant") != 0)
         return 0;
-    char param[48];
-    snprintf(param, sizeof param, "messages[%zu]", len - 1);
-    return reject(err, "field_not_accepted", param,
+    return reject(err, "field_not_accepted", in_message(len - 1, "%s", "").text,
                   "A conversation may not end with a turn of the assistant: it puts text into the model's own turn.");
 }
 
@@ -246,10 +264,14 @@ static int check_stream(struct request *r, struct request_error *err)
         return reject(err, "field_not_accepted", "stream_options", "'stream_options' needs 'stream': true.");
     static const struct field rows[] = {{"include_obfuscation", FIELD_DROP, NULL}, {"include_usage", FIELD_PASS, NULL}};
     static const struct field_table table = {rows, 2};
-    drop_nulls(options);
-    int rv = check_keys(options, (struct accepted){.common = &table}, "stream_options.", err);
-    if (rv < 0)
-        return rv;
+    drop_nulls(options, &r->changed);
+    const struct field *row;
+    const char *key = refused_key(options, (struct accepted){.common = &table}, &row, &r->changed);
+    if (key != NULL) {
+        char param[96];
+        snprintf(param, sizeof param, "stream_options.%.60s", key);
+        return reject_field(err, param, row);
+    }
     const json_t *usage = json_object_get(options, "include_usage");
     if (usage != NULL && !json_is_boolean(usage))
         return reject_type(err, "stream_options.include_usage", "a boolean");
@@ -347,12 +369,12 @@ static int check_values(const struct request *r, struct request_error *err)
 static int check(struct request *r, const struct config_limits *limits, struct request_error *err)
 {
     int rv;
-    drop_nulls(r->body);
+    drop_nulls(r->body, &r->changed);
     if ((rv = check_model(r, err)) < 0 || (rv = check_stream(r, err)) < 0 ||
         (rv = check_choices(r, limits->choices, err)) < 0 || (rv = check_tools(r, limits->tools, err)) < 0 ||
         (rv = check_format(r, err)) < 0 || (rv = check_values(r, err)) < 0)
         return rv;
-    return check_messages(json_object_get(r->body, "messages"), limits->messages, err);
+    return check_messages(r, limits->messages, err);
 }
 
 /* ---- the whole ---- */
@@ -408,7 +430,19 @@ int request_reload(struct request *request, struct rein_source body, const struc
 int request_check_fields(struct request *request, const struct field_table *kind, const char *const *allow,
                          struct request_error *err)
 {
-    return check_keys(request->body, (struct accepted){kind, &fields_common, allow}, "", err);
+    const struct field *row;
+    const char *key =
+        refused_key(request->body, (struct accepted){kind, &fields_common, allow}, &row, &request->changed);
+    char param[96];
+    if (key == NULL)
+        return 0;
+    snprintf(param, sizeof param, "%.60s", key);
+    return reject_field(err, param, row);
+}
+
+bool request_is_as_sent(const struct request *request)
+{
+    return !request->changed && (!request->stream || request->wants_usage);
 }
 
 json_t *request_upstream_body(const struct request *request)

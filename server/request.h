@@ -1,7 +1,8 @@
 /* A client's chat request: read, checked, judged, and made into what an upstream gets.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The upstream's body is built from the parsed tree, never from the client's bytes: what was judged is what is sent.
+ * What was judged is what is sent: an upstream's body is built from the parsed tree, or it is the client's own bytes
+ * where they say the same. They can be read in one way only: strict JSON, no key twice, every key known.
  *
  * Thread: one at a time. */
 #ifndef SERVER_REQUEST_H
@@ -25,6 +26,7 @@ struct request_error {
 struct request {
     json_t *body; /* as the client sent it, checked; owned; NULL: shed */
     char *model;  /* owned */
+    bool changed; /* something was taken out of `body` that the client's bytes still have */
     bool stream;
     bool wants_usage; /* of a stream: the client asked for the usage event */
     bool has_tools;
@@ -53,6 +55,9 @@ int request_check_fields(struct request *request, const struct field_table *kind
 /* Gives every text of the request to the trace: all messages, whatever their role, all their parts, tool definitions
  * and whatever else holds a string. */
 int request_judge(const struct request *request, struct rein_trace *trace) REIN_MUST_USE;
+
+/* May the client's bytes go on as they came? Not where something was taken out, or a usage event must be asked for. */
+bool request_is_as_sent(const struct request *request);
 
 /* A tree of its own for one upstream call: messages may be changed without touching the request. A stream asks for its
  * usage, always. Returns owned, NULL when out of memory. */

@@ -307,19 +307,18 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
 
 /* ---- making a call ---- */
 
-static int call(struct session *s, const char *method, const char *path, const json_t *body)
+static int call(struct session *s, const char *method, const char *path, struct rein_source body)
 {
     static const struct upstream_handler handler = {on_head, on_data, on_end};
     const struct config_upstream *upstream = s->route->upstream;
     struct upstream_header headers[6];
     size_t n = 0;
     char *url = NULL, *authorization = NULL;
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     int rv = REIN_ENOMEM;
-    if ((body != NULL && text == NULL) || asprintf(&url, "%s%s", upstream->url, path) < 0)
-        goto out;
+    if (asprintf(&url, "%s%s", upstream->url, path) < 0)
+        return rv;
     if (upstream->api_key != NULL && asprintf(&authorization, "Bearer %s", upstream->api_key) < 0)
-        goto out_url;
+        goto out;
     headers[n++] = (struct upstream_header){"content-type", "application/json"};
     headers[n++] = (struct upstream_header){"accept", s->request->stream && !s->plan_call ? "text/event-stream"
                                                                                           : "application/json"};
@@ -331,8 +330,8 @@ static int call(struct session *s, const char *method, const char *path, const j
         .method = method,
         .url = url,
         .headers = headers,
-        .body = text,
-        .body_len = text != NULL ? strlen(text) : 0,
+        .body = body.text,
+        .body_len = body.len,
         .connect_ms = s->config->timeouts.connect_ms,
         .first_byte_ms = s->config->timeouts.first_byte_ms,
         .idle_ms = s->config->timeouts.idle_ms,
@@ -345,9 +344,20 @@ static int call(struct session *s, const char *method, const char *path, const j
     if (authorization != NULL)
         explicit_bzero(authorization, strlen(authorization));
     free(authorization);
-out_url:
-    free(url);
 out:
+    free(url);
+    return rv;
+}
+
+/* `body` NULL: none. */
+static int call_with_tree(struct session *s, const char *method, const char *path, const json_t *body)
+{
+    if (body == NULL)
+        return call(s, method, path, (struct rein_source){0});
+    char *text = json_dumps(body, JSON_COMPACT);
+    if (text == NULL)
+        return REIN_ENOMEM;
+    int rv = call(s, method, path, (struct rein_source){.text = text, .len = strlen(text)});
     free(text);
     return rv;
 }
@@ -365,7 +375,9 @@ void session_call(struct session *s)
     s->plan_call = false;
     open_attempt(s);
     session_move(s, SESSION_CALLING);
-    if (call(s, "POST", s->plan.path, s->plan.body) < 0) {
+    int rv = s->plan.body != NULL ? call_with_tree(s, "POST", s->plan.path, s->plan.body)
+                                  : call(s, "POST", s->plan.path, exchange_body(s->x));
+    if (rv < 0) {
         session_close_attempt(s, "no_connect");
         session_lose_attempt(s, 502, "upstream_unreachable", "The upstream can not be called.", "upstream_error");
         return;
@@ -376,6 +388,6 @@ void session_call(struct session *s)
 void session_call_for_plan(struct session *s)
 {
     s->plan_call = true;
-    if (call(s, s->plan.call.method, s->plan.call.path, s->plan.call.body) < 0)
+    if (call_with_tree(s, s->plan.call.method, s->plan.call.path, s->plan.call.body) < 0)
         session_take_step(s, &(struct backend_reply){0});
 }

@@ -106,16 +106,27 @@ static void deliver(struct session *s)
         prefill(s);
 }
 
+static void go_plain(struct session *s, const char *why)
+{
+    int rv = 0;
+    if (request_is_as_sent(s->request))
+        backend_plan_as_sent(&s->plan, why);
+    else
+        rv = backend_plan_plain(&s->plan, why);
+    if (rv < 0)
+        session_fail_internal(s, rv);
+    else
+        session_call(s);
+}
+
 void session_plan(struct session *s)
 {
     const char *why_not = without_prefix(s);
     begin_plan(s, s->policy->prefix.text);
     if (why_not == NULL)
         deliver(s);
-    else if (backend_plan_plain(&s->plan, why_not) < 0)
-        session_fail_internal(s, REIN_ENOMEM);
     else
-        session_call(s);
+        go_plain(s, why_not);
 }
 
 void session_restart(struct session *s)

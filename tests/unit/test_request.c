@@ -179,6 +179,36 @@ static void test_a_stream_asks_for_its_usage(void **state)
     request_free(r);
 }
 
+/* The client's bytes go on only if the tree, from which everything was judged, says the same. */
+static void test_knows_what_may_go_as_it_came(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        bool as_sent;
+    } cases[] = {
+        {"", true},
+        {"'temperature':0.7,'stream':false", true},
+        {"'n':null", false},
+        {"'stream':true", false}, /* the usage has to be asked for */
+        {"'stream':true,'stream_options':{'include_usage':false}", false},
+        {"'stream':true,'stream_options':{'include_usage':true}", true},
+        {"'stream':true,'stream_options':{'include_usage':true,'include_obfuscation':true}", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct request *r;
+        assert_string_equal(verdict(with(cases[i].fields), &r), "");
+        if (request_is_as_sent(r) != cases[i].as_sent)
+            fail_msg("{%s}: as sent: %d", cases[i].fields, request_is_as_sent(r));
+        request_free(r);
+    }
+    struct request *r;
+    assert_string_equal(
+        verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"name\":null}]}", &r), "");
+    assert_false(request_is_as_sent(r));
+    request_free(r);
+}
+
 /* The instruction joins the system message that is there, or becomes the first message; the request stays as it was. */
 static void check_instruct(const char *messages, const char *before, const char *after)
 {
@@ -250,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_refuses_bodies),
         cmocka_unit_test(test_depth_counts_structure_only),
         cmocka_unit_test(test_a_stream_asks_for_its_usage),
+        cmocka_unit_test(test_knows_what_may_go_as_it_came),
         cmocka_unit_test(test_instruct),
         cmocka_unit_test(test_tables_are_sorted),
     };

@@ -20,7 +20,29 @@ enum state {
     WIDE, /* after a wide stop */
 };
 
-enum { SOFT_MAX = SENTENCE_MAX - 96, INVALID = 0xFFFD };
+enum { SOFT_MAX = SENTENCE_MAX - 96, INVALID = 0xFFFD, WORD_MAX = sizeof(((struct sentencer *)0)->word) };
+
+/* Bytes that may end a sentence, and those of characters beyond ASCII. */
+static const struct byte_set ends = {{['.'] = true, ['!'] = true, ['?'] = true, ['\n'] = true, [0x80 ... 0xFF] = true}};
+
+/* Plain bytes behind which a word begins. */
+static const struct byte_set word_breaks = {{
+    [' '] = true,
+    ['\t'] = true,
+    ['\r'] = true,
+    ['\v'] = true,
+    ['\f'] = true,
+    ['('] = true,
+    ['"'] = true,
+    ['\''] = true,
+    ['['] = true,
+    ['{'] = true,
+    ['*'] = true,
+    ['_'] = true,
+    ['#'] = true,
+    ['>'] = true,
+    ['\0'] = true,
+}};
 
 void sentencer_init(struct sentencer *s, uint64_t offset)
 {
@@ -91,15 +113,23 @@ static bool can_begin(uint32_t c)
     return isupper((int)c) || isdigit((int)c) || (c != 0 && strchr("\"'([{*_#<>-`$+\\", (int)c) != NULL);
 }
 
-static bool word_is(const struct sentencer *s, const char *word)
+/* Is the present word one of these? They are padded with zeros, so that each is compared at once. */
+static bool word_is_in(const struct sentencer *s, const char (*words)[WORD_MAX], size_t len)
 {
-    return s->word_len == strlen(word) && memcmp(s->word, word, s->word_len) == 0;
+    char word[WORD_MAX] = {0};
+    if (s->word_len > WORD_MAX)
+        return false;
+    memcpy(word, s->word, s->word_len);
+    for (size_t i = 0; i < len; i++)
+        if (memcmp(words[i], word, WORD_MAX) == 0)
+            return true;
+    return false;
 }
 
 /* "U.S", "a.k.a": single letters with dots between. */
 static bool is_dotted(const struct sentencer *s)
 {
-    if (s->word_len < 3 || s->word_len > sizeof s->word || s->word_len % 2 == 0)
+    if (s->word_len < 3 || s->word_len > WORD_MAX || s->word_len % 2 == 0)
         return false;
     for (size_t i = 0; i < s->word_len; i++)
         if (i % 2 == 0 ? !isalpha((unsigned char)s->word[i]) : s->word[i] != '.')
@@ -109,12 +139,11 @@ static bool is_dotted(const struct sentencer *s)
 
 static bool is_abbreviation(const struct sentencer *s)
 {
-    static const char *const words[] = {"mr",     "mrs",  "ms",  "dr",  "prof", "st", "vs",   "jr",   "sr",
-                                        "gen",    "col",  "sgt", "lt",  "capt", "cf", "al",   "viz",  "dept",
-                                        "approx", "ph.d", "sen", "gov", "eg",   "ie", "resp", "incl", "messrs"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (word_is(s, words[i]))
-            return true;
+    static const char words[][WORD_MAX] = {"mr",     "mrs",  "ms",  "dr",  "prof", "st", "vs",   "jr",   "sr",
+                                           "gen",    "col",  "sgt", "lt",  "capt", "cf", "al",   "viz",  "dept",
+                                           "approx", "ph.d", "sen", "gov", "eg",   "ie", "resp", "incl", "messrs"};
+    if (word_is_in(s, words, sizeof words / sizeof words[0]))
+        return true;
     bool initial = s->word_len == 1 && isalpha((unsigned char)s->word[0]) && s->word[0] != 'i' && s->word[0] != 'a';
     return initial || is_dotted(s);
 }
@@ -122,11 +151,9 @@ static bool is_abbreviation(const struct sentencer *s)
 /* "No. 5", "Fig. 2": a sentence goes on if a number follows. */
 static bool wants_number(const struct sentencer *s)
 {
-    static const char *const words[] = {"no", "nos", "fig", "figs", "p", "pp", "sec", "vol", "ch", "eq", "art", "ver"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (word_is(s, words[i]))
-            return true;
-    return false;
+    static const char words[][WORD_MAX] = {"no",  "nos", "fig", "figs", "p",   "pp",
+                                           "sec", "vol", "ch",  "eq",   "art", "ver"};
+    return word_is_in(s, words, sizeof words / sizeof words[0]);
 }
 
 /* "1." or "b." at the beginning. */
@@ -178,10 +205,10 @@ static void note_word(struct sentencer *s, uint32_t c)
         if (!s->blank)
             s->first_word = false;
         s->word_len = 0;
-    } else if (c < 0x80 && strchr("(\"'[{*_#>", (int)c) != NULL) {
+    } else if (c < 0x80 && word_breaks.has[c]) {
         s->word_len = 0;
     } else {
-        if (s->word_len < sizeof s->word)
+        if (s->word_len < WORD_MAX)
             s->word[s->word_len] = c < 0x80 ? (char)tolower((int)c) : '?';
         s->word_len += s->word_len < UINT8_MAX;
     }
@@ -280,27 +307,42 @@ static bool take_byte(struct sentencer *s, char byte, bool *used, uint64_t *end)
     return take(s, decode(s->glyph, size), size, end);
 }
 
-/* A letter in the middle of a sentence, by far the most common case. */
-static bool is_plain(const struct sentencer *s, unsigned char b)
+/* What a run of plain bytes makes of the present word. */
+static void note_words(struct sentencer *s, struct span run)
 {
-    return s->state == TEXT && s->glyph_len == 0 && s->ticks == 0 && !s->blank && s->len < SOFT_MAX &&
-           (unsigned char)((b | 0x20) - 'a') < 26;
+    size_t begin = run.len;
+    while (begin > 0 && !word_breaks.has[(unsigned char)run.data[begin - 1]])
+        begin--;
+    for (size_t i = 0; i < begin && s->first_word; i++)
+        s->first_word = !is_blank((unsigned char)run.data[i]);
+    size_t len = begin > 0 ? 0 : s->word_len, more = run.len - begin;
+    for (size_t i = 0; i < more && len + i < WORD_MAX; i++)
+        s->word[len + i] = (char)tolower((unsigned char)run.data[begin + i]);
+    s->word_len = (uint8_t)(len + more < UINT8_MAX ? len + more : UINT8_MAX);
+}
+
+/* In the middle of a sentence, by far the most common case, ASCII that is no stop and no line break matters only to the
+ * present word. Returns how many bytes that were. */
+static size_t take_plain(struct sentencer *s, struct span text)
+{
+    const uint32_t len_max = SOFT_MAX - 1;
+    if (s->state != TEXT || s->glyph_len > 0 || s->ticks > 0 || s->blank || s->len >= len_max)
+        return 0;
+    if (text.len > len_max - s->len)
+        text.len = len_max - s->len;
+    size_t len = byte_set_skip(&ends, text);
+    s->len += (uint32_t)len;
+    note_words(s, (struct span){text.data, len});
+    return len;
 }
 
 size_t sentencer_feed(struct sentencer *s, struct span text, uint64_t *end)
 {
     size_t i = 0;
     while (i < text.len) {
-        unsigned char b = (unsigned char)text.data[i];
-        if (is_plain(s, b)) {
-            if (s->word_len < sizeof s->word)
-                s->word[s->word_len] = (char)(b | 0x20);
-            s->word_len += s->word_len < UINT8_MAX;
-            s->line_blank = false;
-            s->len++;
-            i++;
-            continue;
-        }
+        i += take_plain(s, (struct span){text.data + i, text.len - i});
+        if (i == text.len)
+            break;
         bool used;
         bool ended = take_byte(s, text.data[i], &used, end);
         i += used;

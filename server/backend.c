@@ -84,5 +84,8 @@ int backend_plan_instruct(struct backend_plan *plan, const char *reason)
         return rv;
     plan->attempt.delivery = REIN_DELIVER_INSTRUCT;
     plan->attempt.prefix = plan->prefix;
-    return put_instruction(json_object_get(plan->body, "messages"), plan->prefix);
+    json_t *messages = json_deep_copy(json_object_get(plan->body, "messages"));
+    if (messages == NULL || json_object_set_new(plan->body, "messages", messages) < 0)
+        return REIN_ENOMEM;
+    return put_instruction(messages, plan->prefix);
 }

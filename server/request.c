@@ -440,22 +440,41 @@ int request_check_fields(struct request *request, const struct field_table *kind
     return reject_field(err, param, row);
 }
 
+static bool has_to_ask_for_usage(const struct request *request)
+{
+    return request->stream && !request->wants_usage;
+}
+
 bool request_is_as_sent(const struct request *request)
 {
-    return !request->changed && (!request->stream || request->wants_usage);
+    return !request->changed &&
+           (!has_to_ask_for_usage(request) || json_object_get(request->body, "stream_options") == NULL);
+}
+
+char *request_sent_text(const struct request *request, struct rein_source sent)
+{
+    static const char ask[] =
+        "{\"stream_options\":{\"include_usage\":true},"; /* no object here is empty: it has a model */
+    if (!has_to_ask_for_usage(request))
+        return strndup(sent.text, sent.len);
+    const char *first_key = (const char *)memchr(sent.text, '{', sent.len) + 1;
+    size_t rest = (size_t)(sent.text + sent.len - first_key);
+    char *text = malloc(sizeof ask + rest);
+    if (text == NULL)
+        return NULL;
+    memcpy(text, ask, sizeof ask - 1);
+    memcpy(text + sizeof ask - 1, first_key, rest);
+    text[sizeof ask - 1 + rest] = '\0';
+    return text;
 }
 
 json_t *request_upstream_body(const struct request *request)
 {
     json_t *body = json_copy(request->body);
-    json_t *messages = json_deep_copy(json_object_get(request->body, "messages"));
-    if (body == NULL || messages == NULL || json_object_set_new(body, "messages", messages) < 0) {
-        json_decref(body);
-        return NULL;
-    }
-    if (request->stream && json_object_set_new(body, "stream_options", json_pack("{sb}", "include_usage", 1)) < 0) {
-        json_decref(body);
-        return NULL;
-    }
-    return body;
+    if (body == NULL || !request->stream)
+        return body;
+    if (json_object_set_new(body, "stream_options", json_pack("{sb}", "include_usage", 1)) == 0)
+        return body;
+    json_decref(body);
+    return NULL;
 }

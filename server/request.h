@@ -56,11 +56,13 @@ int request_check_fields(struct request *request, const struct field_table *kind
  * and whatever else holds a string. */
 int request_judge(const struct request *request, struct rein_trace *trace) REIN_MUST_USE;
 
-/* May the client's bytes go on as they came? Not where something was taken out, or a usage event must be asked for. */
+/* May the client's bytes go on as they came? Not where something was taken out, or is to be changed. */
 bool request_is_as_sent(const struct request *request);
+/* Then this is the upstream's body: those bytes, of which a stream is asked for its usage. Owned; NULL: no memory. */
+char *request_sent_text(const struct request *request, struct rein_source sent);
 
-/* A tree of its own for one upstream call: messages may be changed without touching the request. A stream asks for its
- * usage, always. Returns owned, NULL when out of memory. */
+/* The fields for one upstream call, in an object of its own; their values are the request's, so a field is replaced,
+ * never changed in place. A stream asks for its usage, always. Returns owned, NULL when out of memory. */
 json_t *request_upstream_body(const struct request *request) REIN_MUST_USE;
 
 #endif

@@ -349,15 +349,12 @@ out:
     return rv;
 }
 
-/* `body` NULL: none. */
-static int call_with_tree(struct session *s, const char *method, const char *path, const json_t *body)
+/* Takes `text`. NULL: out of memory. */
+static int call_with(struct session *s, const char *path, char *text)
 {
-    if (body == NULL)
-        return call(s, method, path, (struct rein_source){0});
-    char *text = json_dumps(body, JSON_COMPACT);
     if (text == NULL)
         return REIN_ENOMEM;
-    int rv = call(s, method, path, (struct rein_source){.text = text, .len = strlen(text)});
+    int rv = call(s, "POST", path, (struct rein_source){.text = text, .len = strlen(text)});
     free(text);
     return rv;
 }
@@ -375,8 +372,9 @@ void session_call(struct session *s)
     s->plan_call = false;
     open_attempt(s);
     session_move(s, SESSION_CALLING);
-    int rv = s->plan.body != NULL ? call_with_tree(s, "POST", s->plan.path, s->plan.body)
-                                  : call(s, "POST", s->plan.path, exchange_body(s->x));
+    int rv = call_with(s, s->plan.path,
+                       s->plan.body != NULL ? json_dumps(s->plan.body, JSON_COMPACT)
+                                            : request_sent_text(s->request, exchange_body(s->x)));
     if (rv < 0) {
         session_close_attempt(s, "no_connect");
         session_lose_attempt(s, 502, "upstream_unreachable", "The upstream can not be called.", "upstream_error");
@@ -388,6 +386,9 @@ void session_call(struct session *s)
 void session_call_for_plan(struct session *s)
 {
     s->plan_call = true;
-    if (call_with_tree(s, s->plan.call.method, s->plan.call.path, s->plan.call.body) < 0)
+    const struct backend_call *wanted = &s->plan.call;
+    int rv = wanted->body != NULL ? call_with(s, wanted->path, json_dumps(wanted->body, JSON_COMPACT))
+                                  : call(s, wanted->method, wanted->path, (struct rein_source){0});
+    if (rv < 0)
         session_take_step(s, &(struct backend_reply){0});
 }

@@ -179,6 +179,20 @@ static void test_a_stream_asks_for_its_usage(void **state)
     request_free(r);
 }
 
+/* Whatever was sent, the tree says the same as the text that goes on. */
+static void check_sent_text(const struct request *r, const char *sent)
+{
+    char *text = request_sent_text(r, (struct rein_source){.text = sent, .len = strlen(sent)});
+    json_t *reread = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *built = request_upstream_body(r);
+    if (!json_equal(reread, built))
+        fail_msg("%s became %s", sent, text);
+    if (!r->stream || r->wants_usage)
+        assert_string_equal(text, sent);
+    json_decref(reread);
+    json_decref(built);
+    free(text);
+}
+
 /* The client's bytes go on only if the tree, from which everything was judged, says the same. */
 static void test_knows_what_may_go_as_it_came(void **state)
 {
@@ -190,7 +204,7 @@ static void test_knows_what_may_go_as_it_came(void **state)
         {"", true},
         {"'temperature':0.7,'stream':false", true},
         {"'n':null", false},
-        {"'stream':true", false}, /* the usage has to be asked for */
+        {"'stream':true", true},
         {"'stream':true,'stream_options':{'include_usage':false}", false},
         {"'stream':true,'stream_options':{'include_usage':true}", true},
         {"'stream':true,'stream_options':{'include_usage':true,'include_obfuscation':true}", false},
@@ -200,6 +214,8 @@ static void test_knows_what_may_go_as_it_came(void **state)
         assert_string_equal(verdict(with(cases[i].fields), &r), "");
         if (request_is_as_sent(r) != cases[i].as_sent)
             fail_msg("{%s}: as sent: %d", cases[i].fields, request_is_as_sent(r));
+        if (cases[i].as_sent)
+            check_sent_text(r, with(cases[i].fields));
         request_free(r);
     }
     struct request *r;

@@ -120,19 +120,22 @@ static size_t count_held(struct rein_trace *t)
     return (size_t)all;
 }
 
-/* The record of the end counts what the end releases: so that is made before the commit, and handed out after it. */
+/* What the decision lets pass waits for the commit in `last`. For a record of the end that counts what the end releases;
+ * for a restart that begins meanwhile and goes on from what will have been shown. */
 static int ask_commit(struct rein_trace *t, struct rein_update *u)
 {
     u->asks |= REIN_ASK_COMMIT;
     t->committing = true;
     t->needs_commit = false;
-    if (!t->end_due)
+    if (t->phase == TRACE_STEERED)
+        u->asks |= REIN_ASK_RESTART;
+    else if (!t->end_due)
         return 0;
+    t->end_asked = t->gate.may_end = t->end_due;
     t->end_due = false;
-    t->end_asked = true;
-    t->gate.may_end = true;
+    bytes_clear(&t->last);
     int rv = gate_release(&t->gate, &t->last);
-    t->decision.bytes_out += bytes_len(&t->last);
+    t->decision.bytes_out += t->end_asked ? bytes_len(&t->last) : 0;
     return rv;
 }
 
@@ -374,16 +377,15 @@ int rein_trace_committed(struct rein_trace *t, struct rein_update *u)
         return REIN_ESTATE;
     bytes_clear(&t->out);
     t->committing = false;
+    struct span last = bytes_span(&t->last);
     if (t->end_asked) {
         t->phase = TRACE_OVER;
-        *u = (struct rein_update){
-            .out = bytes_span(&t->last).data, .out_len = bytes_len(&t->last), .asks = REIN_ASK_END};
+        *u = (struct rein_update){.out = last.data, .out_len = last.len, .asks = REIN_ASK_END};
         return 0;
     }
-    int rv = finish_step(t, 0, u);
-    if (rv == 0 && t->phase == TRACE_STEERED && !t->committing)
-        u->asks |= REIN_ASK_RESTART;
-    return rv;
+    int rv = bytes_append_span(&t->out, last);
+    bytes_clear(&t->last);
+    return finish_step(t, rv, u);
 }
 
 const struct rein_decision *rein_trace_decision(struct rein_trace *t)

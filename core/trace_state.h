@@ -70,7 +70,6 @@ struct rein_trace {
     bool committing;   /* the caller was asked to */
     bool end_due;      /* the last commit is to be asked for ... */
     bool end_asked;    /* ... and was: what it releases is in `last` */
-    bool steer_asked;  /* STOP and RESTART are due with the next update */
     bool stop_asked;
     bool pattern_active; /* some pattern is looked for */
 
@@ -100,7 +99,8 @@ struct rein_trace {
     struct findings findings;
     struct rein_decision decision;
     struct match_list matches;
-    struct bytes scratch, said, out, last;
+    struct bytes scratch, said, out;
+    struct bytes last; /* what a commit that is under way will let pass: of an end, or before a restart */
 };
 
 /* ---- trace_event.c ---- */

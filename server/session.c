@@ -293,16 +293,17 @@ static void balance(struct session *s, size_t held)
     s->paused = full;
 }
 
-/* What had to wait for the commit. */
+/* An end waits for its commit. A restart does not: the store and the upstream take their time together, and nothing of
+ * the new attempt reaches the client before the commit. */
 static void settle(struct session *s)
 {
-    if (s->committing || session_is_over(s))
+    if (session_is_over(s))
         return;
-    if (s->end_due) {
-        finish(s);
-    } else if (s->restart_due) {
+    if (s->restart_due) {
         s->restart_due = false;
         session_restart(s);
+    } else if (s->end_due && !s->committing) {
+        finish(s);
     }
 }
 

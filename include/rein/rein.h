@@ -268,8 +268,9 @@ enum rein_ask {
     REIN_ASK_COMMIT = 1,  /* store rein_trace_decision() durably, then call rein_trace_committed(); until then nothing
                              more  is released. Feeding may go on meanwhile. */
     REIN_ASK_STOP = 2,    /* the upstream is of no more use: cancel it */
-    REIN_ASK_RESTART = 4, /* steered: after the commit, start another attempt (rein_trace_attempt) or give up
-                             (rein_trace_give_up) */
+    REIN_ASK_RESTART = 4, /* steered: start another attempt (rein_trace_attempt) or give up (rein_trace_give_up). Need
+                             not wait for the commit: nothing of the attempt is released before it, and what will have
+                             been shown is known */
     REIN_ASK_END = 8,     /* the client's stream is complete with these bytes */
 };
 

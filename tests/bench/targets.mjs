@@ -59,6 +59,13 @@ export async function startUpstream() {
   return Object.assign(target, { port: Number(line) });
 }
 
+// `rein demo-upstream` with a script of its own.
+export async function startDemo(script) {
+  const port = await freePort();
+  const args = ['demo-upstream', '--listen', `127.0.0.1:${port}`, '--script', script];
+  return listening(start('demo', join(build, 'rein'), args), port);
+}
+
 function fill(file, to, values) {
   const text = readFileSync(file, 'utf8').replace(/@(PORT|UPSTREAM)@/g, (_, name) => String(values[name]));
   writeFileSync(to, text);
@@ -100,7 +107,8 @@ function policyOf(name) {
   return changed;
 }
 
-export async function startRein(name, folder, upstream, options = {}) {
+// `policy`: the text of one that is not made from the default one.
+export async function startRein(name, folder, upstream, { policy, ...options } = {}) {
   const program = join(build, 'rein');
   if (!existsSync(program)) return null;
   const home = join(folder, name);
@@ -108,7 +116,7 @@ export async function startRein(name, folder, upstream, options = {}) {
   for (const part of ['templates', 'lexicons']) {
     if (existsSync(join(top, 'config', part))) cpSync(join(top, 'config', part), join(home, part), { recursive: true });
   }
-  writeFileSync(join(home, 'policies', 'default.yaml'), policyOf(name));
+  writeFileSync(join(home, 'policies', 'default.yaml'), policy ?? policyOf(name));
   const [port, admin] = [await freePort(), await freePort()];
   const template = readFileSync(join(here, 'rein.yaml'), 'utf8');
   const values = { PORT: port, ADMIN: admin, UPSTREAM: upstream };

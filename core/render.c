@@ -108,12 +108,18 @@ static int pass_piece(struct gate *g, const struct gate_piece *p, struct span pa
     return 0;
 }
 
-static int show(struct gate *g, struct text *t, struct span text, uint64_t start)
+/* Writes what the client sees of a text, and keeps it for a restart to go on from. */
+static int write_shown(struct gate *g, const struct text *t, struct span text)
 {
-    count_released(g, t, start, start + text.len);
     if (t == g->recorded && !g->shown_lost && bytes_append_span(&g->shown, text) != 0)
         g->shown_lost = true;
     return delta_encode(&g->scratch, text);
+}
+
+static int show(struct gate *g, struct text *t, struct span text, uint64_t start)
+{
+    count_released(g, t, start, start + text.len);
+    return write_shown(g, t, text);
 }
 
 /* What the reasoning began with before the model went on from it. */
@@ -140,7 +146,7 @@ static int render_part(struct gate *g, struct text *t, struct span text, uint64_
             rv = show(g, t, (struct span){text.data + (at - start), (size_t)(e->start - at)}, at);
         if (rv == 0 && e->start >= start) {
             const char *replacement = g->policy->rules[e->rule].replacement;
-            rv = delta_encode(&g->scratch, (struct span){replacement, strlen(replacement)});
+            rv = write_shown(g, t, (struct span){replacement, strlen(replacement)});
         }
         if (rv != 0)
             return rv;

@@ -107,8 +107,9 @@ function policyOf(name) {
   return changed;
 }
 
-// `policy`: the text of one that is not made from the default one.
-export async function startRein(name, folder, upstream, { policy, ...options } = {}) {
+// `policy`: the text of one that is not made from the default one. `under`: a program and its arguments that run rein,
+// such as valgrind.
+export async function startRein(name, folder, upstream, { policy, under = [], ...options } = {}) {
   const program = join(build, 'rein');
   if (!existsSync(program)) return null;
   const home = join(folder, name);
@@ -124,7 +125,8 @@ export async function startRein(name, folder, upstream, { policy, ...options } =
     join(home, 'rein.yaml'),
     template.replace(/@(PORT|ADMIN|UPSTREAM)@/g, (_, key) => String(values[key])),
   );
-  const target = start(name, program, ['serve', '-c', join(home, 'rein.yaml')], { cwd: home, ...options });
+  const [command, ...args] = [...under, program, 'serve', '-c', join(home, 'rein.yaml')];
+  const target = start(name, command, args, { cwd: home, ...options });
   return listening(Object.assign(target, { guarded: name !== 'empty' }), port);
 }
 

@@ -22,6 +22,8 @@ struct dialect {
     const char *name;
     /* Is this payload the terminal event ("[DONE]")? */
     bool (*is_terminal)(struct span payload);
+    /* The field in which a client finds reasoning of this source; static. "content": inline. */
+    const char *(*field)(enum delta_source source);
     /* Walks one payload, which must be an object, and fills the delta. REIN_EFORMAT, REIN_ENOMEM. */
     int (*read)(struct delta_fill *fill);
     /* Each appends whole events (streamed; the client's stream stands at an event's boundary) or a whole body to `out`,

@@ -585,6 +585,7 @@ static bool is_done(struct span payload)
 const struct dialect dialect_openai_chat = {
     .name = "openai-chat",
     .is_terminal = is_done,
+    .field = openai_field,
     .read = read_event,
     .say_text = openai_say_text,
     .say_finish = openai_say_finish,

@@ -94,6 +94,12 @@ static void close_choice(struct saying *s, const char *reason)
     put(s, "}]}\n\n");
 }
 
+/* Parts of an array have no name of their own: the usual one stands for them. */
+const char *openai_field(enum delta_source source)
+{
+    return source == DELTA_CONTENT ? "content" : source == DELTA_REASONING ? "reasoning" : "reasoning_content";
+}
+
 int openai_say_text(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, bool with_role,
                     struct span text)
 {

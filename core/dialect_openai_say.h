@@ -5,6 +5,7 @@
 
 #include "dialect.h"
 
+const char *openai_field(enum delta_source source);
 int openai_say_text(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, bool with_role,
                     struct span text);
 int openai_say_finish(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, const char *reason);

@@ -75,6 +75,22 @@ static void count_released(struct gate *g, struct text *t, uint64_t start, uint6
         g->unjudged += end - (start > t->cleared ? start : t->cleared);
 }
 
+/* Keeps a part of a piece that passes. It is decoded where it is kept, and the rest of the piece overwritten. */
+static int record(struct gate *g, const struct gate_piece *p, struct span payload, size_t from, size_t len)
+{
+    uint16_t half = p->half_in;
+    int rv = bytes_reserve(&g->shown, p->raw.len + 3);
+    if (rv != 0) {
+        g->shown_lost = true;
+        return rv == REIN_ENOMEM ? rv : 0;
+    }
+    char *end = g->shown.data + g->shown.end;
+    (void)delta_decode((struct span){payload.data + p->raw.at, p->raw.len}, &half, end);
+    memmove(end, end + from, len);
+    g->shown.end += len;
+    return 0;
+}
+
 /* Counts a piece that goes out untouched. */
 static int pass_piece(struct gate *g, const struct gate_piece *p, struct span payload)
 {
@@ -85,21 +101,7 @@ static int pass_piece(struct gate *g, const struct gate_piece *p, struct span pa
             text_released(part.text, part.text_start + part.len);
         }
         if (part.text != NULL && part.text == g->recorded && !g->shown_lost) {
-            /* Rare enough (verified prefill only) to decode once more. */
-            uint16_t half = p->half_in;
-            int rv = bytes_reserve(&g->shown, p->raw.len + 3);
-            if (rv == REIN_ENOMEM)
-                return rv;
-            if (rv != 0) {
-                g->shown_lost = true;
-                return 0;
-            }
-            char *decoded = heap_new(p->raw.len + 4, 1);
-            if (decoded == NULL)
-                return REIN_ENOMEM;
-            (void)delta_decode((struct span){payload.data + p->raw.at, p->raw.len}, &half, decoded);
-            rv = bytes_append(&g->shown, decoded + (at - p->start), part.len);
-            heap_free(decoded);
+            int rv = record(g, p, payload, (size_t)(at - p->start), part.len);
             if (rv != 0)
                 return rv;
         }
@@ -125,11 +127,8 @@ static int show(struct gate *g, struct text *t, struct span text, uint64_t start
 /* What the reasoning began with before the model went on from it. */
 static int show_lead(struct gate *g, const struct text *t)
 {
-    if (t == g->recorded && !g->shown_lost) {
-        g->shown_lost = bytes_append_span(&g->shown, t->lead) != 0;
-        g->shown_lead += g->shown_lost ? 0 : t->lead.len;
-    }
-    return delta_encode(&g->scratch, t->lead);
+    g->shown_lead += t == g->recorded ? t->lead.len : 0;
+    return write_shown(g, t, t->lead);
 }
 
 /* Writes text bytes [start, start + text.len) without what is redacted and what lies beyond the limit. */

@@ -120,8 +120,8 @@ static size_t count_held(struct rein_trace *t)
     return (size_t)all;
 }
 
-/* What the decision lets pass waits for the commit in `last`. For a record of the end that counts what the end releases;
- * for a restart that begins meanwhile and goes on from what will have been shown. */
+/* What the decision lets pass waits for the commit in `last`. For a record of the end that counts what the end
+ * releases; for a restart that begins meanwhile and goes on from what will have been shown. */
 static int ask_commit(struct rein_trace *t, struct rein_update *u)
 {
     u->asks |= REIN_ASK_COMMIT;
@@ -287,6 +287,7 @@ int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
     t->delivery = attempt->delivery;
     t->opened = attempt->opened;
     t->continues = attempt->continues_shown;
+    t->may_continue = attempt->delivery == REIN_DELIVER_PREFILL || attempt->may_continue;
     t->release = release_of(t);
     t->leads = t->attempt == 0 && t->delivery == REIN_DELIVER_PREFILL && t->policy->settings.prefix.show;
     t->phase = TRACE_RUNNING;
@@ -296,7 +297,11 @@ int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
 struct rein_source rein_trace_shown_reasoning(const struct rein_trace *t)
 {
     struct span shown = bytes_span(&t->gate.shown);
-    return (struct rein_source){"shown", shown.data, shown.len};
+    const char *field = "";
+    for (size_t i = 0; i < t->lanes_len; i++)
+        if (&t->lanes[i]->texts[0] == t->gate.recorded || &t->lanes[i]->texts[1] == t->gate.recorded)
+            field = t->dialect->field((enum delta_source)t->lanes[i]->lane.place.source);
+    return (struct rein_source){field, shown.data, shown.len};
 }
 
 int rein_trace_give_up(struct rein_trace *t, struct rein_update *u)

@@ -44,7 +44,9 @@ static void stop_lanes(struct rein_trace *t, uint16_t choice, bool all)
 /* Was any text of the response cleared for the client, in this attempt or before? White space does not count. */
 static bool has_shown(const struct rein_trace *t, bool reasoning_too)
 {
-    if (t->answer_shown || (reasoning_too && bytes_len(&t->gate.shown) > 0))
+    if (!t->streamed)
+        return false; /* a body goes out at its end, or not at all */
+    if (reasoning_too && bytes_len(&t->gate.shown) > 0)
         return true;
     for (size_t i = 0; i < t->lanes_len; i++) {
         const struct channel_lane *lane = t->lanes[i];
@@ -63,7 +65,7 @@ bool trace_can_steer(const struct rein_trace *t)
 {
     if (t->choices_expected != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
         return false;
-    bool can_go_on = t->delivery == REIN_DELIVER_PREFILL && !t->gate.shown_lost && t->gate.recorded != NULL;
+    bool can_go_on = t->may_continue && !t->gate.shown_lost && t->gate.recorded != NULL;
     return !has_shown(t, !can_go_on);
 }
 

@@ -190,7 +190,7 @@ static bool is_blank(struct span s)
  * same may come under several. */
 static void record_shown(struct rein_trace *t, struct text *text)
 {
-    bool may_go_on = t->policy->settings.may_steer && t->delivery == REIN_DELIVER_PREFILL;
+    bool may_go_on = t->policy->settings.may_steer && t->may_continue;
     if (may_go_on && t->gate.recorded == NULL && text->choice == 0)
         t->gate.recorded = text;
 }

@@ -82,7 +82,8 @@ struct rein_trace {
     enum rein_release release; /* of reasoning, in this attempt */
     char *prefix, *open, *close;
     bool opened, continues;
-    bool leads; /* the client sees the prefix before the reasoning */
+    bool may_continue; /* a restart can go on from what this attempt shows, or can try */
+    bool leads;        /* the client sees the prefix before the reasoning */
 
     struct bytes in;
     struct framer framer;
@@ -94,7 +95,6 @@ struct rein_trace {
     size_t choices_len;
     bool saw_error;
     bool whole_matched; /* a stand-alone string was acted on: those that come again are looked at again */
-    bool answer_shown;  /* of an earlier attempt or this one: no restart can go on from it */
 
     struct findings findings;
     struct rein_decision decision;

@@ -42,6 +42,7 @@ struct backend_plan {
     const char *path_prefix;  /* "/v1" unless configured */
     const char *prefix;       /* the text that the reasoning shall begin with */
     const char *shown;        /* a restart: the reasoning that the client already has, "" for none */
+    const char *field;        /* and the field that it came in, see rein_trace_shown_reasoning; static */
     const char *open, *close; /* the operator's delimiters of inline reasoning; NULL: none were given */
     bool verified; /* this upstream, model and prefix passed the check not long ago: no need to repeat it ... */
     unsigned memo; /* ... and this was found out then; a plan that checks sets it */
@@ -72,6 +73,8 @@ struct backend {
 
 /* NULL if there is no such kind. */
 const struct backend *backend_find(const char *kind);
+/* May this request be prefilled here, as far as can be told without asking the backend? `backend` may be NULL. */
+bool backend_may_prefill(const struct backend *backend, const struct backend_plan *plan);
 
 void backend_plan_fini(struct backend_plan *plan);
 

@@ -89,6 +89,11 @@ const char *plan_obstacle(const struct backend_plan *plan, bool is_raw)
     return NULL;
 }
 
+bool backend_may_prefill(const struct backend *backend, const struct backend_plan *plan)
+{
+    return backend != NULL && backend->next != NULL && plan_obstacle(plan, false) == NULL;
+}
+
 /* ---- texts ---- */
 
 char *plan_words(const struct backend_plan *plan, const struct delimiters *open)
@@ -194,7 +199,9 @@ int plan_ready_raw(struct backend_plan *plan, raw_read read, enum backend_next *
     int rv = make_ready(plan, "verified", out);
     plan->read_raw = read;
     plan->raw_close = plan->attempt.close;
-    plan->attempt.open = plan->attempt.close = NULL; /* the answer is divided before the trace sees it */
+    plan->attempt.opened = plan->field != NULL && strcmp(plan->field, "content") == 0;
+    if (!plan->attempt.opened)
+        plan->attempt.open = plan->attempt.close = NULL; /* the answer is divided before the trace sees it */
     return rv;
 }
 

@@ -76,6 +76,12 @@ static int say_delta(struct raw *raw, json_t *delta, const char *finish, struct 
     return say(out, envelope(raw, "chat.completion.chunk", json_pack("[o]", choice)));
 }
 
+static const char *reasoning_field(const struct raw *raw)
+{
+    const char *field = raw->options.field;
+    return field != NULL && *field != '\0' ? field : "reasoning_content";
+}
+
 static int say_text(struct raw *raw, const char *text, size_t len, struct gathered *out)
 {
     /* The line ends between the delimiter and the answer belong to the template. */
@@ -88,8 +94,17 @@ static int say_text(struct raw *raw, const char *text, size_t len, struct gather
     if (!raw->begun)
         rv = say_delta(raw, json_pack("{ssss}", "role", "assistant", "content", ""), NULL, out);
     raw->begun = true;
-    const char *name = raw->is_answer ? "content" : "reasoning_content";
+    const char *name = raw->is_answer ? "content" : reasoning_field(raw);
     return rv < 0 ? rv : say_delta(raw, json_pack("{ss%}", name, text, len), NULL, out);
+}
+
+/* From here on it is the answer. A client that reads the reasoning inline is told by the delimiter. */
+static int begin_answer(struct raw *raw, struct gathered *out)
+{
+    const char *close = raw->options.close;
+    int rv = strcmp(reasoning_field(raw), "content") == 0 ? say_text(raw, close, strlen(close), out) : 0;
+    raw->is_answer = true;
+    return rv;
 }
 
 /* ---- the delimiter ---- */
@@ -113,7 +128,8 @@ static int split(struct raw *raw, bool is_all, struct gathered *out)
     const char *at = raw->is_answer ? NULL : memmem(text, len, close, strlen(close));
     if (at != NULL) {
         rv = say_text(raw, text, (size_t)(at - text), out);
-        raw->is_answer = true;
+        if (rv == 0)
+            rv = begin_answer(raw, out);
         at += strlen(close);
         len -= (size_t)(at - text);
         text = at;
@@ -144,7 +160,8 @@ static int take_piece(struct raw *raw, const struct raw_piece *piece, struct gat
         raw->is_divided = true;
         rv = say_text(raw, piece->reasoning, piece->reasoning_len, out);
     }
-    raw->is_answer = raw->is_answer || (raw->is_divided && piece->len > 0);
+    if (rv == 0 && !raw->is_answer && raw->is_divided && piece->len > 0)
+        rv = begin_answer(raw, out);
     return rv == 0 && piece->len > 0 ? take_text(raw, piece->text, piece->len, out) : rv;
 }
 

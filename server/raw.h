@@ -36,7 +36,9 @@ typedef bool (*raw_read)(const json_t *event, struct raw_piece *out);
 struct raw_options {
     bool streamed;
     raw_read read;
-    const char *close;      /* what closes the reasoning; borrowed as long as the raw */
+    const char *close; /* what closes the reasoning; borrowed as long as the raw */
+    const char *field; /* of the reasoning in events, "content": inline, closed as it is; NULL or "": the usual one.
+                          Static */
     const char *model, *id; /* of the events; copied */
     int64_t created_s;
     size_t body_max; /* of an unstreamed answer */

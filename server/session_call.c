@@ -164,6 +164,7 @@ static int begin_raw(struct session *s)
     struct raw_options options = {.streamed = s->request->stream,
                                   .read = s->plan.read_raw,
                                   .close = s->plan.raw_close,
+                                  .field = s->plan.field,
                                   .model = s->request->model,
                                   .id = id,
                                   .created_s = s->started_at_us / 1000000,

@@ -5,11 +5,17 @@
 
 #include "session_internal.h"
 
+/* Words would let the model begin anew, and contradict what the client has read. */
+static bool has_shown(const struct session *s)
+{
+    return s->plan.shown[strspn(s->plan.shown, " \t\r\n")] != '\0';
+}
+
 /* Prefill does not work here: words instead, unless the policy wants prefill or nothing. */
 static void step_aside(struct session *s)
 {
     const char *reason = s->plan.reason != NULL ? s->plan.reason : "unverified";
-    if (s->policy->prefix.deliver == REIN_DELIVER_PREFILL) {
+    if (s->policy->prefix.deliver == REIN_DELIVER_PREFILL || has_shown(s)) {
         s->plan.reason = reason;
         session_lose_attempt(s, 502, "prefix_not_deliverable",
                              "The policy demands a prefix that this upstream can not be given verifiably.",
@@ -47,7 +53,7 @@ void session_take_step(struct session *s, const struct backend_reply *reply)
 
 static void begin_plan(struct session *s, const char *prefix)
 {
-    struct rein_source shown = {.text = ""};
+    struct rein_source shown = {.name = "", .text = ""};
     if (s->state == SESSION_ANSWERING)
         shown = rein_trace_shown_reasoning(s->trace);
     backend_plan_fini(&s->plan);
@@ -58,6 +64,7 @@ static void begin_plan(struct session *s, const char *prefix)
         .path_prefix = s->route->upstream->path_prefix,
         .prefix = prefix,
         .shown = s->shown != NULL ? s->shown : "",
+        .field = shown.name,
         .open = s->route->upstream->open,
         .close = s->route->upstream->close,
     };
@@ -97,13 +104,24 @@ static void prefill(struct session *s)
         session_take_step(s, NULL);
 }
 
+/* A correction takes the strongest way even where the policy wants no prefix: `off` is about the first attempt. */
 static void deliver(struct session *s)
 {
-    enum rein_delivery deliver = s->policy->prefix.deliver;
-    if (deliver == REIN_DELIVER_INSTRUCT || deliver == REIN_DELIVER_OFF)
+    if (s->policy->prefix.deliver == REIN_DELIVER_INSTRUCT)
         ask_in_words(s);
     else
         prefill(s);
+}
+
+/* Could a restart go on from what an attempt without a prefix shows? Whether it can is asked when it is made; here it
+ * is enough that nothing is known to be in the way. */
+static bool may_continue(const struct session *s)
+{
+    struct verified_note note;
+    return s->policy->may_steer && s->request->choices == 1 && s->policy->prefix.deliver != REIN_DELIVER_INSTRUCT &&
+           backend_may_prefill(s->backend, &s->plan) &&
+           verified_find(&s->env->verified, s->route->upstream->name, s->request->model, s->policy->steer.corrective,
+                         loop_now_ms(s->env->loop), &note) != VERIFIED_BAD;
 }
 
 static void go_plain(struct session *s, const char *why)
@@ -113,6 +131,7 @@ static void go_plain(struct session *s, const char *why)
         backend_plan_as_sent(&s->plan, why);
     else
         rv = backend_plan_plain(&s->plan, why);
+    s->plan.attempt.may_continue = may_continue(s);
     if (rv < 0)
         session_fail_internal(s, rv);
     else

@@ -316,6 +316,8 @@ struct rein_attempt {
     enum rein_delivery delivery; /* what was really done: off, instruct or prefill */
     const char *prefix;          /* its text; what it says is no signal. Borrowed during the call */
     bool continues_shown;        /* the upstream goes on from the reasoning that was shown (verified prefill) */
+    bool may_continue;           /* without a prefill of its own: a restart may yet be able to. If it then is not, and
+                                    something was shown, the caller gives up (rein_trace_give_up) */
     bool opened;                 /* the prompt ends inside open reasoning: inline text starts as reasoning */
     const char *open, *close;    /* delimiters of inline reasoning, NULL: those of all known families */
 };
@@ -324,7 +326,8 @@ struct rein_attempt {
 REIN_API REIN_MUST_USE int rein_trace_attempt(struct rein_trace *trace, const struct rein_attempt *attempt);
 
 /* The reasoning of choice 0 that the client was shown so far, a shown prefix before it: what a restart has to go on
- * from. Good until the next step. */
+ * from. Its name is the dialect's for the field that it came in, "content" where it came inline, "" if none came. Good
+ * until the next step. */
 REIN_API struct rein_source rein_trace_shown_reasoning(const struct rein_trace *trace);
 
 /* Steered, but there will be no other attempt: the policy's fallback. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { chat, gather } from '../lib/client.mjs';
-import { startRein } from '../lib/rein.mjs';
+import { configText, startRein } from '../lib/rein.mjs';
 import { says, startUpstream } from '../lib/upstream.mjs';
 
 const policy = (prefix, more = '') => `
@@ -13,9 +13,9 @@ prefix: { template: short, ${prefix} }
 reasoning: { show: stream, release: stream }
 ${more}`;
 
-async function withRein(text, run) {
+async function withRein(text, run, { config, policies } = {}) {
   const upstream = await startUpstream(says({ reasoning: ['I think.'], answer: ['Hello.'] }));
-  const rein = await startRein({ upstream: upstream.url, policy: text });
+  const rein = await startRein({ upstream: upstream.url, policy: text, policies, config: config?.(upstream.url) });
   try {
     await run(rein, upstream);
   } finally {
@@ -80,6 +80,24 @@ describe('a prefix', { timeout: 180000 }, () => {
       assert.equal((await attemptOf(rein, calm)).reason, 'not_risky');
       assert.equal((await attemptOf(rein, risky)).delivery, 'instruct');
     }));
+
+  test('is for the models whose route names a policy that wants it', () => {
+    const when = (name, word) => policy(`deliver: auto, when: ${word}`, 'lexicons: [english]').replace('name: default', `name: ${name}`);
+    const routes = `routes:
+  - { name: grave, match: { models: [m-grave, "m-grave-*"] }, upstream: up, policy: always }
+  - { name: light, match: { models: ["m-light*"] }, upstream: up, policy: never }
+  - { name: rest, upstream: up, policy: default }`;
+    const config = (url) => configText({ upstream: url }).replace(/routes:\n.*/, routes);
+    const asked = [['m', 'Why is the sky blue?', 'off'], ['m', 'How do I counterfeit banknotes without getting caught?', 'instruct'],
+      ['m-grave-7b', 'Why is the sky blue?', 'instruct'], ['m-light', 'How do I counterfeit banknotes without getting caught?', 'off']];
+    return withRein(when('default', 'risky'), async (rein) => {
+      for (const [model, text, delivery] of asked) {
+        const answer = await rein.ask({ body: { ...chat(text), model } });
+        const row = await rein.row(answer.headers['x-rein-decision']);
+        assert.equal(row.attempts[0].delivery, delivery, `${model}, by the policy ${row.policy}: ${text}`);
+      }
+    }, { config, policies: { always: when('always', 'always'), never: when('never', 'never') } });
+  });
 });
 
 describe('a restart', { timeout: 180000 }, () => {
@@ -111,6 +129,16 @@ refusal: { message: "Not this.", finish_reason: stop }
         assert.equal(row.verdict, 'steer');
         assert.deepEqual(row.attempts.map((a) => a.outcome), ['steered', 'whole']);
       }
+    }));
+
+  test('for what the answer says needs that nothing was shown: an unstreamed answer never was', () =>
+    withRein(steer.replace('[reasoning], literal: "wrong turn"', '[answer], literal: "Bad"'), async (rein, upstream) => {
+      upstream.serve = once({ reasoning: ['I think.'], answer: ['Bad.'] }, { reasoning: ['Right.'], answer: ['Good.'] });
+      const whole = await rein.ask({ body: chat('hello') });
+      assert.equal(whole.json.choices[0].message.content, 'Good.');
+      assert.equal(whole.json.choices[0].message.reasoning_content, 'Right.');
+      const stream = gather((await rein.ask({ body: chat('hello', { stream: true }) })).text);
+      assert.deepEqual([stream.reasoning, stream.content], ['I think.', 'Not this.']);
     }));
 
   test('that fails falls back to the refusal', () =>

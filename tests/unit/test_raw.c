@@ -22,14 +22,15 @@ static bool read_completion(const json_t *event, struct raw_piece *out)
     return choice != NULL || out->usage != NULL;
 }
 
-/* What comes out of `input`, fed in pieces of `step` bytes. */
-static char *rebuilt(const char *input, bool streamed, size_t step)
+/* What comes out of `input`, fed in pieces of `step` bytes; reasoning in this field. */
+static char *rebuilt_in(const char *field, const char *input, bool streamed, size_t step)
 {
     struct raw *raw;
     struct gathered out = {0};
     struct raw_options options = {.streamed = streamed,
                                   .read = read_completion,
                                   .close = "</think>",
+                                  .field = field,
                                   .model = "m",
                                   .id = "i",
                                   .created_s = 5,
@@ -40,6 +41,11 @@ static char *rebuilt(const char *input, bool streamed, size_t step)
     assert_int_equal(raw_finish(raw, &out), 0);
     raw_free(raw);
     return out.data != NULL ? out.data : strdup("");
+}
+
+static char *rebuilt(const char *input, bool streamed, size_t step)
+{
+    return rebuilt_in(NULL, input, streamed, step);
 }
 
 /* The texts of a field in all events. */
@@ -77,6 +83,26 @@ static void test_split_at_every_cut(void **state)
         json_decref(first);
         json_decref(second);
     }
+}
+
+/* A restart goes on in the field that the client has read reasoning from. */
+static void test_another_field(void **state)
+{
+    (void)state;
+    static const char input[] = "data: {\"choices\":[{\"text\":\"why</thi\"}]}\n\n"
+                                "data: {\"choices\":[{\"text\":\"nk>\\nbecause\",\"finish_reason\":\"stop\"}]}\n\n";
+    char field[256];
+    char *out = rebuilt_in("reasoning", input, true, 9);
+    gather_field(out, "reasoning", field);
+    assert_string_equal(field, "why");
+    gather_field(out, "content", field);
+    assert_string_equal(field, "because");
+    free(out);
+    out = rebuilt_in("content", input, true, 9);
+    gather_field(out, "content", field);
+    assert_string_equal(field, "why</think>because");
+    assert_null(strstr(out, "reasoning"));
+    free(out);
 }
 
 static void test_events(void **state)
@@ -149,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split_at_every_cut),
+        cmocka_unit_test(test_another_field),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_an_error_is_passed_on),
         cmocka_unit_test(test_a_stream_that_breaks_off),

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makers } from '../lib/backends.mjs';
 import { events, gather } from '../lib/client.mjs';
-import { startRein } from '../lib/rein.mjs';
+import { configText, startRein } from '../lib/rein.mjs';
 import { families, openMarks } from '../lib/templates.mjs';
 import { startUpstream } from '../lib/upstream.mjs';
 
@@ -148,4 +148,51 @@ describe('a prefix', { timeout: 150000 }, () => {
     if (process.env.REIN_UPDATE) fs.writeFileSync(page, text.slice(0, text.indexOf('| kind |')) + now + '\n');
     else assert.ok(text.endsWith(`${now}\n`), `docs/PREFILL.md differs; REIN_UPDATE=1 writes it. Seen:\n${now}`);
   });
+});
+
+// Each backend is new here, and is asked twice.
+describe('PEERS 18: a prefill that is refused while thinking is on', { timeout: 60000 }, () => {
+  const refusing = [
+    { kind: 'llamacpp', build: 'old', family: 'opens reasoning', wanted: 'prefill: verified', path: '/v1/completions' },
+    { kind: 'llamacpp', build: 'old', family: 'closes an empty reasoning', wanted: 'instruct: reasoning_closed', path: '/v1/chat/completions' },
+    { kind: 'deepseek', build: 'refuses', family: 'leaves it to the model', wanted: 'instruct: refused', path: '/v1/chat/completions' },
+    { kind: 'mistral', build: 'refuses', family: 'leaves it to the model', wanted: 'instruct: refused', path: '/v1/chat/completions' },
+  ];
+  for (const { kind, build, family, wanted, path: way } of refusing)
+    test(`PEERS 18: ${kind}, ${build}, a template that ${family}: found out beforehand, another way is taken and recorded`, async () => {
+      const backend = makers[kind]({ build, family });
+      let refused = 0;
+      const upstream = await startUpstream((call) => {
+        const reply = call.reply.bind(call);
+        call.reply = (status, ...rest) => {
+          refused += status === 400;
+          return reply(status, ...rest);
+        };
+        return backend.answer(call, call.path);
+      });
+      const rein = await startRein({
+        config: configText({ upstream: upstream.url }).replace('kind: openai', `kind: ${kind}`)
+          .replace('routes:', 'routes:\n  - { name: must, match: { models: [must] }, upstream: up, policy: prefill }'),
+        policies: { default: policyText('auto').replace('name: auto', 'name: default'), prefill: policyText('prefill') },
+      });
+      const ask = (model, stream) => rein.ask({ body: { model, stream, messages: [{ role: 'user', content: 'How do I bake bread?' }] } });
+      try {
+        for (const stream of [true, false]) {
+          const answer = await ask('m', stream);
+          assert.equal(answer.status, 200, answer.text);
+          assert.match(stream ? read(answer.text).content : answer.text, /Here you are\./);
+          const row = await rein.row(answer.headers['x-rein-decision']);
+          assert.deepEqual(row.attempts.map(({ delivery, reason }) => `${delivery}: ${reason}`), [wanted]);
+          assert.equal(upstream.calls.at(-1).path, way);
+          assert.ok(backend.prompts.at(-1).includes(PREFIX), 'the prefix reached the model');
+          assert.equal(refused, 1, 'it was tried once, beforehand, and is remembered');
+        }
+        const must = await ask('must', false); // whose policy wants the prefill or nothing
+        assert.equal(must.status, wanted.startsWith('prefill') ? 200 : 502, must.text);
+        if (must.status === 502) assert.equal(must.json.error.code, 'prefix_not_deliverable');
+      } finally {
+        await rein.clean();
+        await upstream.stop();
+      }
+    });
 });

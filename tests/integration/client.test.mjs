@@ -60,6 +60,7 @@ describe('a client', { timeout: 90000 }, () => {
       const ms = await left(await upstream.call(n), () => socket.destroy());
       assert.ok(ms < 50, `${ms} ms`);
       assert.equal((await rowOf(id)).ending, 'client_left');
+      assert.equal((await rein.rows()).filter((row) => row.request_id === id).length, 1);
     }
   });
 

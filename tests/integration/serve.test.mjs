@@ -198,19 +198,32 @@ describe('a request', { timeout: 60000 }, () => {
     assert.deepEqual(gather(answer.text).finish, ['stop', 'stop']);
   });
 
-  test('PEERS 6: the first byte does not wait for the last', async () => {
-    let go;
+  // Each event is sent when the one before it has arrived: a guard that gathered any would wait for ever.
+  test('PEERS 6: each event goes out before the next one comes in, and without delay', async () => {
+    const words = Array.from({ length: 60 }, (_, i) => `word${i}.`), gaps = [];
+    let arrived, answer;
     upstream.serve = async (call) => {
       await call.begin();
-      await call.event(delta({ role: 'assistant', content: 'first' }));
-      await new Promise((resolve) => { go = resolve; });
-      await call.chunk(stream({ answer: [' last'] }));
+      for (const [i, word] of words.entries()) {
+        const sent = performance.now();
+        const seen = new Promise((resolve) => { arrived = { word, resolve }; });
+        await call.event(delta(i < 30 ? { reasoning_content: word } : { content: word }));
+        await seen;
+        gaps.push(performance.now() - sent);
+      }
+      await call.chunk(stream({}));
       await call.end();
     };
-    const answer = await send(rein.port, { body: chat('hello', { stream: true }) });
-    await answer.until('first');
-    go();
+    answer = await send(rein.port, { body: chat('hello', { stream: true }) });
+    while (gaps.length < words.length - 1) {
+      await answer.until(arrived.word);
+      arrived.resolve();
+      await new Promise(setImmediate);
+    }
+    arrived.resolve();
     assert.ok((await answer.body).whole);
+    gaps.sort((a, b) => a - b);
+    assert.ok(gaps[30] < 50 && gaps.at(-1) < 2000, `median ${gaps[30]} ms, most ${gaps.at(-1)} ms`);
   });
 
   test('PEERS 9: the order of events is kept', async () => {

@@ -160,6 +160,8 @@ describe('an upstream that fails', { timeout: 90000 }, () => {
     assert.equal(seen.content, 'still here');
     assert.deepEqual(seen.finish, ['stop']);
     assert.ok(!answer.text.includes('broken'));
+    assert.equal(await ending(answer), 'complete');
+    assert.equal((await rein.row(answer.headers['x-rein-decision'])).garbage_events, 3);
   });
 
   test('an error event of the upstream is the client\'s error', async () => {

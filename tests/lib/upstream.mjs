@@ -45,8 +45,9 @@ class Call {
 export async function startUpstream(serve) {
   const upstream = { serve, calls: [], waiting: [] };
   const sockets = new Set();
-  const server = net.createServer((socket) => {
+  const server = net.createServer({ noDelay: true }, (socket) => {
     let data = Buffer.alloc(0);
+    socket.setMaxListeners(0); // each of its calls watches it
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});

@@ -81,7 +81,7 @@ static void long_reasoning_is_held_in_the_room_of_its_text(void **state)
     rein_policy_unref(policy);
 }
 
-static void more_than_the_ceiling_is_an_error_event(void **state)
+static void peer_23_more_than_the_ceiling_is_an_error_event(void **state)
 {
     (void)state;
     struct rein_policy *policy = kit_policy("version: 1\nname: g\nreasoning: { show: stream, release: verdict }\n"
@@ -104,7 +104,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_reasoning_is_held_in_the_room_of_its_text),
-        cmocka_unit_test(more_than_the_ceiling_is_an_error_event),
+        cmocka_unit_test(peer_23_more_than_the_ceiling_is_an_error_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

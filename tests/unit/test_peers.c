@@ -97,14 +97,21 @@ static void peer_04_a_value_split_over_two_events_at_every_offset(void **state)
 {
     (void)state;
     static const char secret[] = SECRET;
-    static const char *const fields[] = {"content", "reasoning_content", "refusal", "reasoning"};
+    static const char *const places[][2] = {
+        {"\"content\":\"", "\""},
+        {"\"reasoning_content\":\"", "\""},
+        {"\"reasoning\":\"", "\""},
+        {"\"refusal\":\"", "\""},
+        {"\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"", "\"}}]"},
+        {"\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"", "\"}]"},
+    };
     for (size_t at = 1; at < sizeof(secret) - 1; at++) {
-        for (size_t k = 0; k < 4; k++) {
+        for (size_t k = 0; k < sizeof(places) / sizeof(places[0]); k++) {
             char stream[2048];
             sprintf(stream,
-                    "data: {\"choices\":[{\"index\":0,\"delta\":{\"%s\":\"a %.*s\"}}]}\n\n"
-                    "data: {\"choices\":[{\"index\":0,\"delta\":{\"%s\":\"%s b\"}}]}\n\n" FINISH("stop") DONE,
-                    fields[k], (int)at, secret, fields[k], secret + at);
+                    "data: {\"choices\":[{\"index\":0,\"delta\":{%sa %.*s%s}}]}\n\n"
+                    "data: {\"choices\":[{\"index\":0,\"delta\":{%s%s b%s}}]}\n\n" FINISH("stop") DONE,
+                    places[k][0], (int)at, secret, places[k][1], places[k][0], secret + at, places[k][1]);
             struct kit_seen seen;
             struct kit_run run = run_of(redacts, stream);
             run.chunk = at % 7;

@@ -100,9 +100,26 @@ static void peer_15_characters_and_escape_pairs_cut_anywhere(void **state)
     rein_policy_unref(policy);
 }
 
-/* Instructions would be better than time; this only tells linear from square: 16 times the bytes, less than 64 times
- * the time. */
-static double seconds_for(size_t events)
+/* The processor's time for a stream, the least of three: what else the machine does only adds to it. */
+static double seconds_for(struct rein_policy *policy, const char *stream)
+{
+    double least = 0;
+    for (int round = 0; round < 3; round++) {
+        struct kit_seen seen;
+        struct kit_run run = run_of(policy, stream);
+        run.chunk = 700;
+        clock_t start = clock();
+        kit_run(&run, &seen);
+        double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+        check_proper_end(&seen);
+        kit_seen_fini(&seen);
+        least = round == 0 || seconds < least ? seconds : least;
+    }
+    return least;
+}
+
+/* What almost is a tag, time and again. */
+static double seconds_for_tags(size_t events)
 {
     static const char event[] = CONTENT("<thin <think </thi ");
     size_t len = events * (sizeof(event) - 1);
@@ -111,14 +128,7 @@ static double seconds_for(size_t events)
     for (size_t i = 0; i < events; i++)
         memcpy(stream + i * (sizeof(event) - 1), event, sizeof(event) - 1);
     strcpy(stream + len, FINISH("stop") DONE);
-    struct kit_seen seen;
-    struct kit_run run = run_of(redacts, stream);
-    run.chunk = 700;
-    clock_t start = clock();
-    kit_run(&run, &seen);
-    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    check_proper_end(&seen);
-    kit_seen_fini(&seen);
+    double seconds = seconds_for(redacts, stream);
     free(stream);
     return seconds;
 }
@@ -143,32 +153,41 @@ static void peer_17_a_think_tag_cut_anywhere_and_no_rescans(void **state)
         assert_int_equal(seen.decision.flow[REIN_ANSWER].received, 5);
         kit_seen_fini(&seen);
     }
-    double small = seconds_for(500), large = seconds_for(8000);
-    assert_true(large < 64 * small + 0.5);
+    /* 16 times the length: 16 times the time where it is linear, 256 times where it is square. */
+    double small = seconds_for_tags(1000), large = seconds_for_tags(16000);
+    if (large > 64 * small)
+        print_error("1000 events took %f s, 16000 took %f s\n", small, large);
+    assert_true(large <= 64 * small);
 }
 
-static void peer_22_a_hostile_pattern_costs_no_more_than_its_neighbours(void **state)
+/* A rule on 64 KiB of its letter, in one event. */
+static double seconds_for_letters(const char *rule)
 {
-    (void)state;
-    struct rein_policy *policy = kit_policy(
-        "version: 1\nname: p\nrules:\n  - { id: nested, channels: [answer], regex: '^(a+)+$', max_bytes: 256, "
-        "action: redact }\n");
     enum { LETTERS = 65536 };
+    char yaml[512];
+    snprintf(yaml, sizeof(yaml), "version: 1\nname: p\nrules:\n  - { id: r, channels: [answer], %s, action: redact }\n",
+             rule);
+    struct rein_policy *policy = kit_policy(yaml);
     char *stream = malloc(LETTERS + 1024);
     assert_non_null(stream);
     size_t len = (size_t)sprintf(stream, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
     memset(stream + len, 'a', LETTERS);
     sprintf(stream + len + LETTERS, "!\"}}]}\n\n" FINISH("stop") DONE);
-    struct kit_seen seen;
-    struct kit_run run = run_of(policy, stream);
-    clock_t start = clock();
-    kit_run(&run, &seen);
-    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    assert_true(seconds < 5.0); /* with sanitizers on a busy machine; backtracking would take years */
-    check_proper_end(&seen);
-    kit_seen_fini(&seen);
+    double seconds = seconds_for(policy, stream);
     free(stream);
     rein_policy_unref(policy);
+    return seconds;
+}
+
+/* Backtracking would take years. */
+static void peer_22_a_hostile_pattern_costs_no_more_than_its_neighbours(void **state)
+{
+    (void)state;
+    double hostile = seconds_for_letters("regex: '^(a+)+$', max_bytes: 256");
+    double neighbour = seconds_for_letters("regex: '^[ab]{1,256}c'");
+    if (hostile > 4 * neighbour + 0.02)
+        print_error("%f s, its neighbour %f s\n", hostile, neighbour);
+    assert_true(hostile <= 4 * neighbour + 0.02);
 }
 
 static void peer_24_limits_are_bytes_of_text_not_chunks(void **state)

@@ -1,0 +1,167 @@
+// What is judged is the same on every route: one matrix of the places where text can stand, by the routes, streamed and
+// not. Kinds of upstream and endpoints come from the binary and its source, so that a new one has to join.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { makers } from '../lib/backends.mjs';
+import { events, gather } from '../lib/client.mjs';
+import { binary, startRein } from '../lib/rein.mjs';
+import { startUpstream } from '../lib/upstream.mjs';
+
+const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const schema = JSON.parse(execFileSync(binary, ['check', '--schema', 'config'], { encoding: 'utf8' }));
+const kinds = schema.properties.upstreams.items.properties.kind.enum;
+
+const SECRET = 'zx-violet-42-lantern', MARK = '[gone]';
+const FRAGMENTS = ['so zx-vio', 'let-42', '-lantern it is'];
+const WHOLE = FRAGMENTS.join(''), SAID = `so ${MARK} it is`;
+
+const policy = (name, prefix) => `
+version: 1
+name: ${name}
+prefix: ${prefix}
+reasoning: { show: stream, release: stream }
+patterns: {}
+rules: [ { id: secret, channels: [reasoning, answer, tool], literal: "${SECRET}", match: raw, action: redact, replacement: "${MARK}" } ]
+`;
+
+// ---- dialects: a row for each endpoint that answers with a model's words ----
+
+const event = (fields, finish = null, more = {}) => ({ id: 'up', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta: fields, finish_reason: finish }], ...more });
+const call = (fields) => ({ tool_calls: [{ index: 0, ...fields }] });
+const inParts = (text) => [{ type: 'thinking', thinking: [{ type: 'text', text }] }];
+
+// A place: the delta of a fragment, the message of the whole, how a client reads either, the channel it is judged in.
+// `whole`: it comes in one piece. `more`: it stands beside the choices.
+const chatPlaces = {
+  'reasoning_content': { channel: 'reasoning', fields: (reasoning_content) => ({ reasoning_content }), read: (m) => m.reasoning_content },
+  'reasoning': { channel: 'reasoning', fields: (reasoning) => ({ reasoning }), read: (m) => m.reasoning },
+  'inline reasoning': { channel: 'reasoning', before: '<think>', after: '</think>', fields: (content) => ({ content }), read: (m) => m.content },
+  'reasoning in parts': { channel: 'reasoning', fields: (text) => ({ content: inParts(text) }), read: (m) => m.content?.[0]?.thinking?.[0]?.text },
+  'answer': { channel: 'answer', fields: (content) => ({ content }), read: (m) => m.content },
+  'refusal': { channel: 'answer', fields: (refusal) => ({ refusal }), read: (m) => m.refusal },
+  'tool arguments': { channel: 'tool', fields: (text) => call({ function: { arguments: text } }), read: (m) => m.tool_calls?.[0]?.function?.arguments },
+  'function call': { channel: 'tool', fields: (text) => ({ function_call: { arguments: text } }), read: (m) => m.function_call?.arguments },
+  'tool name': { channel: 'other', whole: true, fields: (name) => call({ function: { name } }), read: (m) => m.tool_calls?.[0]?.function?.name },
+  'unknown string': { channel: 'other', whole: true, fields: (note) => ({ vendor: { note } }), read: (m) => m.vendor?.note },
+  'string beside the choices': { channel: 'other', whole: true, more: (note) => ({ vendor_note: note }), fields: () => ({}), readEvent: (e) => e.vendor_note },
+};
+
+async function sayChat(request, place, whole, fragments) {
+  if (!request.json.stream) {
+    const message = { role: 'assistant', content: 'ok', ...place.fields(whole) };
+    return request.reply(200, { id: 'up', object: 'chat.completion', created: 1, model: 'm', choices: [{ index: 0, message, finish_reason: 'stop' }], ...place.more?.(whole) });
+  }
+  await request.begin();
+  await request.event(event({ role: 'assistant', content: '' }));
+  for (const text of place.whole ? [whole] : fragments) await request.event(event(place.fields(text), null, place.more?.(text)));
+  await request.event(event({}, 'stop'));
+  await request.event('[DONE]');
+  return request.end();
+}
+
+function readChat(answer, place, streamed) {
+  const read = (e, m) => (place.readEvent ? place.readEvent(e) : m && place.read(m)) ?? '';
+  if (!streamed) return read(answer.json, answer.json.choices[0].message);
+  return events(answer.text).filter((e) => e !== '[DONE]').map((e) => read(e, e.choices?.[0]?.delta)).join('');
+}
+
+const dialects = {
+  '/v1/chat/completions': {
+    ask: (model, stream) => ({ model, stream, messages: [{ role: 'user', content: 'How do I bake bread?' }] }),
+    places: chatPlaces, say: sayChat, read: readChat,
+  },
+};
+
+// ---- routes: each kind of upstream by its own name, by a pattern, and the one that takes what is left ----
+
+const routes = [...kinds.map((kind) => ({ model: kind, kind })), { model: 'any-model', kind: 'openai' }, { model: 'what-no-route-names', kind: 'openai' }];
+// Raw ways, whose events Rein makes itself: what a model says behind a prefix that was put into its prompt.
+const raw = [{ kind: 'vllm', build: 'parser', family: 'rewrites a continued turn' }, { kind: 'llamacpp', build: 'old' }, { kind: 'ollama', build: 'plain' }, { kind: 'ollama', build: 'parser' }]
+  .flatMap((way) => ['reasoning', 'answer'].map((channel) => ({ ...way, channel, model: `raw-${way.kind}-${way.build}-${channel}` })));
+for (const way of raw)
+  way.backend = makers[way.kind]({ family: way.family ?? 'opens reasoning', build: way.build, script: { reasoning: ' I look at it.', answer: 'Here you are.', [way.channel]: ` ${WHOLE}.` } });
+
+const config = (url) => `
+version: 1
+listen: { address: "127.0.0.1:0" }
+admin: { address: "127.0.0.1:0" }
+upstreams:
+${kinds.map((kind) => `  - { name: ${kind}, kind: ${kind}, url: "${url}", path_prefix: /plain/v1 }`).join('\n')}
+${raw.map(({ model, kind }) => `  - { name: ${model}, kind: ${kind}, url: "${url}", path_prefix: /${model}/v1 }`).join('\n')}
+routes:
+${kinds.map((kind) => `  - { name: ${kind}, match: { models: [${kind}] }, upstream: ${kind}, policy: plain }`).join('\n')}
+${raw.map(({ model }) => `  - { name: ${model}, match: { models: [${model}] }, upstream: ${model}, policy: prefilled }`).join('\n')}
+  - { name: pattern, match: { models: ["any-*"] }, upstream: openai, policy: plain }
+  - { name: rest, upstream: openai, policy: plain }
+policies: policies/
+timeouts: { drain_ms: 200 }
+store: { url: "sqlite:rein.db" }
+`;
+
+describe('PEERS 8: the scope of the guard', { timeout: 150000 }, () => {
+  let upstream, rein, say;
+  before(async () => {
+    upstream = await startUpstream((request) => {
+      const [, name, rest] = /^\/([^/]+)(\/.*)$/.exec(request.path);
+      return name === 'plain' ? say(request) : raw.find(({ model }) => model === name).backend.answer(request, rest);
+    });
+    rein = await startRein({
+      config: config(upstream.url),
+      policies: { plain: policy('plain', '{ template: none, deliver: off, when: never }'), prefilled: policy('prefilled', '{ template: short, deliver: prefill, when: always }') },
+    });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+
+  const check = async (answer, channel) => {
+    assert.equal(answer.status, 200, answer.text);
+    assert.ok(!/zx-v|viol|let-42|lantern/.test(answer.text), answer.text);
+    const row = await rein.row(answer.headers['x-rein-decision']);
+    assert.equal(row.verdict, 'redact');
+    assert.deepEqual(row.findings.map((f) => [f.id ?? f.name, f.channel]), [['secret', channel]]);
+    for (const name of ['reasoning', 'answer', 'tool', 'other']) assert.equal(row[`${name}_scanned`], row[`${name}_received`], name);
+    assert.ok(row[`${channel}_scanned`] >= SECRET.length, JSON.stringify(row));
+    assert.equal(row.ending, 'complete');
+    return row;
+  };
+
+  test('PEERS 8: every endpoint that takes a request has its row here', () => {
+    const table = fs.readFileSync(path.join(source, 'server/routes.c'), 'utf8');
+    const posts = [...table.matchAll(/\{"(\/[^"]+)", "POST",/g)].map((m) => m[1]);
+    assert.deepEqual(posts.sort(), Object.keys(dialects).sort());
+  });
+
+  for (const [endpoint, dialect] of Object.entries(dialects)) for (const { model, kind } of routes) for (const stream of [false, true])
+    test(`PEERS 8: ${endpoint}, ${kind} by the name ${model}, ${stream ? 'streamed' : 'whole'}: every place is judged`, async () => {
+      for (const [name, place] of Object.entries(dialect.places)) {
+        const fragments = [place.before, ...FRAGMENTS, place.after].filter(Boolean);
+        say = (request) => dialect.say(request, place, fragments.join(''), fragments);
+        const answer = await rein.ask({ path: endpoint, body: dialect.ask(model, stream) });
+        try {
+          await check(answer, place.channel);
+          assert.equal(dialect.read(answer, place, stream), `${place.before ?? ''}${SAID}${place.after ?? ''}`);
+        } catch (error) {
+          error.message = `${name}: ${error.message}`;
+          throw error;
+        }
+      }
+    });
+
+  for (const { model, kind, build, channel } of raw) for (const stream of [false, true])
+    test(`PEERS 8: a raw way of ${kind} (${build}), ${stream ? 'streamed' : 'whole'}: its ${channel} is judged`, async () => {
+      const answer = await rein.ask({ body: dialects['/v1/chat/completions'].ask(model, stream) });
+      const row = await check(answer, channel);
+      assert.equal(row.attempts[0].delivery, 'prefill', JSON.stringify(row.attempts));
+      assert.match(upstream.calls.at(-1).path, /\/v1\/completions$|\/api\/generate$/);
+      const { reasoning_content, content } = answer.json?.choices[0].message ?? {};
+      const said = stream ? gather(answer.text) : { reasoning: reasoning_content, content };
+      assert.equal(said[channel === 'answer' ? 'content' : channel].trim(), `${SAID}.`, answer.text);
+    });
+});

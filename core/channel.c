@@ -219,15 +219,12 @@ static struct found find_tag(const struct splitter *s, struct span text)
     return match_any(s, pair, 2, text);
 }
 
-static inline bool may_begin_known_tag(char c)
-{
-    return c == '<' || c == '[' || c == 'H' || c == LEFT[0];
-}
+static const struct byte_set known_beginnings = {{['<'] = true, ['['] = true, ['H'] = true, [0xE2] = true}};
 
 static bool may_begin_tag(const struct splitter *s, char c)
 {
     if (s->open.len == 0 && s->close.len == 0)
-        return may_begin_known_tag(c);
+        return known_beginnings.has[(unsigned char)c];
     return (s->open.len > 0 && c == s->open.data[0]) || (s->close.len > 0 && c == s->close.data[0]);
 }
 
@@ -330,13 +327,11 @@ static size_t count_blanks(struct span text)
 /* Text up to the next byte that a tag may begin with. The first byte is known to begin none. */
 static size_t text_run(const struct splitter *s, struct span text)
 {
-    size_t i = 1;
     if (s->open.len == 0 && s->close.len == 0)
-        while (i < text.len && !may_begin_known_tag(text.data[i]))
-            i++;
-    else
-        while (i < text.len && !may_begin_tag(s, text.data[i]))
-            i++;
+        return 1 + byte_set_skip(&known_beginnings, (struct span){text.data + 1, text.len - 1});
+    size_t i = 1;
+    while (i < text.len && !may_begin_tag(s, text.data[i]))
+        i++;
     return i;
 }
 
@@ -384,21 +379,17 @@ static size_t decide(struct splitter *s, struct span window, bool final, struct 
     return done;
 }
 
-/* The usual case: in the middle of a channel, and no byte that a tag may begin with. */
-static bool is_plain(const struct splitter *s, struct span text)
+struct part splitter_plain(const struct splitter *s, struct span text)
 {
-    if (s->tail_len > 0 || text.len == 0 || (s->state != REASONING && s->state != ANSWER))
-        return false;
-    return !may_begin_tag(s, text.data[0]) && text_run(s, text) == text.len;
+    bool is_inside = s->tail_len == 0 && (s->state == REASONING || s->state == ANSWER);
+    if (!is_inside || text.len == 0 || may_begin_tag(s, text.data[0]))
+        return (struct part){text_kind(s), 0};
+    return (struct part){text_kind(s), text_run(s, text)};
 }
 
 size_t splitter_feed(struct splitter *s, struct span text, struct part *parts, size_t max)
 {
     assert(text.len <= SPLITTER_SLICE_MAX && max >= SPLITTER_PARTS_MAX);
-    if (is_plain(s, text)) {
-        parts[0] = (struct part){text_kind(s), text.len};
-        return 1;
-    }
     char room[SPLITTER_TAIL_MAX + SPLITTER_SLICE_MAX];
     struct span window = text;
     if (s->tail_len > 0) {

@@ -8,6 +8,7 @@ enum {
     RUNS_MAX_BYTES = 1 << 20, /* alternations of tags and text that wait at a time */
     SLICE = 64,               /* what splitter_feed takes at once with PARTS of room */
     PARTS = 32,
+    PLAIN_MAX = 4096, /* and what is passed on at once that need not be fed: a text's window grows by as much */
 };
 
 void lane_init(struct lane *lane, struct place place, struct text *text)
@@ -72,7 +73,7 @@ static int pass_on(struct lane *lane, const struct part *parts, size_t n, struct
     return 0;
 }
 
-static int feed_split(struct lane *lane, struct span slice, lane_sink sink, void *ctx)
+static int feed_slice(struct lane *lane, struct span slice, lane_sink sink, void *ctx)
 {
     char joined[sizeof lane->splitter.tail + SLICE];
     struct part parts[PARTS];
@@ -84,6 +85,21 @@ static int feed_split(struct lane *lane, struct span slice, lane_sink sink, void
     return pass_on(lane, parts, n, (struct span){joined, tail + slice.len}, sink, ctx);
 }
 
+/* Takes as much from the beginning of `bytes` as can be taken at once. */
+static int feed_split(struct lane *lane, struct span *bytes, lane_sink sink, void *ctx)
+{
+    size_t len = bytes->len < PLAIN_MAX ? bytes->len : PLAIN_MAX;
+    struct part plain = splitter_plain(&lane->splitter, (struct span){bytes->data, len});
+    len = plain.len > 0 ? plain.len : len < SLICE ? len : SLICE;
+    struct span taken = {bytes->data, len};
+    bytes->data += len;
+    bytes->len -= len;
+    if (plain.len == 0)
+        return feed_slice(lane, taken, sink, ctx);
+    lane->received += len;
+    return pass_on(lane, &plain, 1, taken, sink, ctx);
+}
+
 int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx)
 {
     if (!lane->splits) {
@@ -92,12 +108,8 @@ int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx)
         return sink(ctx, lane->answer, bytes);
     }
     int rv = 0;
-    while (bytes.len > 0 && rv == 0 && !lane->has_stopped) {
-        struct span slice = {bytes.data, bytes.len < SLICE ? bytes.len : SLICE};
-        rv = feed_split(lane, slice, sink, ctx);
-        bytes.data += slice.len;
-        bytes.len -= slice.len;
-    }
+    while (bytes.len > 0 && rv == 0 && !lane->has_stopped)
+        rv = feed_split(lane, &bytes, sink, ctx);
     lane->received += bytes.len; /* unseen after a stop */
     return rv;
 }

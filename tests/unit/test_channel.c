@@ -53,7 +53,7 @@ static void write_out(struct split *split, struct span input)
     split->text[to] = '\0';
 }
 
-/* Feeds the input; `seed` 0: in slices as long as may be, else in random ones up to `longest`. */
+/* Feeds the input; `seed` 0: as lanes do, what is plain at once, else in random ones up to `longest`. */
 static void run(const struct setup *setup, struct span input, unsigned seed, size_t longest, struct split *split)
 {
     struct splitter s;
@@ -61,6 +61,12 @@ static void run(const struct setup *setup, struct span input, unsigned seed, siz
     memset(split, 0, sizeof(*split));
     splitter_init(&s, setup->open, setup->close, setup->opened);
     for (size_t at = 0; at < input.len;) {
+        struct part plain = splitter_plain(&s, (struct span){input.data + at, input.len - at});
+        if (seed == 0 && plain.len > 0) {
+            note(split, &plain, 1);
+            at += plain.len;
+            continue;
+        }
         size_t len = SPLITTER_SLICE_MAX;
         if (seed != 0) {
             seed = seed * 1103515245u + 12345u;

@@ -14,20 +14,21 @@ enum { UNKNOWN = -1 };
 
 struct lane {
     const struct lane_plan *plan;
-    uint64_t *active; /* set of rules that have runs */
+    uint64_t *active; /* set of rules that have runs; behind the tracks */
     size_t actives;
     uint64_t at;     /* offset of the next character */
     uint64_t before; /* end of the character before it, of those that fold to something */
     enum dfa_context context;
 };
 
+/* One block, with all that depends on the number of rules. */
 struct matcher {
     const struct ruleset *rules;
     const struct plan *plan;
     struct lane lanes[LANES];
-    struct track *tracks; /* one per rule */
     struct run_pool pool;
     uint64_t fed;
+    struct track tracks[]; /* one per rule */
 };
 
 /* The text of one feed and where its matches go. */
@@ -50,21 +51,17 @@ int matcher_new(struct matcher **out, const struct ruleset *rules, enum rein_cha
     const struct plan *plan = &rules->plans[channel];
     if (plan->pairs == NULL)
         return 0;
-    struct matcher *m = heap_new(1, sizeof(*m));
+    size_t words = plan->lanes[LANE_RAW].words + plan->lanes[LANE_FOLDED].words;
+    struct matcher *m = heap_new(1, sizeof(*m) + rules->len * sizeof(*m->tracks) + words * sizeof(uint64_t));
     if (m == NULL)
         return REIN_ENOMEM;
     m->rules = rules;
     m->plan = plan;
-    m->tracks = heap_new(rules->len, sizeof(*m->tracks));
-    bool whole = m->tracks != NULL;
-    for (size_t i = 0; i < LANES && whole; i++) {
+    uint64_t *active = (uint64_t *)(void *)(m->tracks + rules->len);
+    for (size_t i = 0; i < LANES; i++) {
         m->lanes[i].plan = &plan->lanes[i];
-        m->lanes[i].active = heap_new(plan->lanes[i].words, sizeof(uint64_t));
-        whole = m->lanes[i].active != NULL;
-    }
-    if (!whole) {
-        matcher_free(m);
-        return REIN_ENOMEM;
+        m->lanes[i].active = active;
+        active += plan->lanes[i].words;
     }
     *out = m;
     return 0;
@@ -74,12 +71,9 @@ void matcher_free(struct matcher *m)
 {
     if (m == NULL)
         return;
-    for (size_t i = 0; m->tracks != NULL && i < m->rules->len; i++)
+    for (size_t i = 0; i < m->rules->len; i++)
         track_fini(&m->tracks[i]);
-    for (size_t i = 0; i < LANES; i++)
-        heap_free(m->lanes[i].active);
     run_pool_fini(&m->pool);
-    heap_free(m->tracks);
     heap_free(m);
 }
 
@@ -219,18 +213,27 @@ static bool can_skip(const struct matcher *m)
            (folded->plan->words == 0 || folded->at == m->fed);
 }
 
+/* May a rule be alive after the first byte, or if a second one is known, after that? */
+static bool may_begin(const struct plan *plan, bool word, const unsigned char *p, const unsigned char *end)
+{
+    return p + 1 < end ? plan_pair(plan->pairs, word, p[0], p[1]) : plan_single(plan, word, p[0]);
+}
+
 /* Passes over bytes after which no rule is alive, the next byte considered where it is known. */
 static void skip(struct matcher *m, const unsigned char *p, const unsigned char *end)
 {
     const struct lane *any = &m->lanes[m->lanes[LANE_RAW].plan->words > 0 ? LANE_RAW : LANE_FOLDED];
-    bool word = any->context == DFA_AFTER_WORD;
     const unsigned char *began = p;
-    while (p + 1 < end && !plan_pair(m->plan->pairs, word, p[0], p[1]))
-        word = dfa_is_word(*p++);
-    if (p + 1 == end && !plan_single(m->plan, word, *p))
-        word = dfa_is_word(*p++);
+    bool word = any->context == DFA_AFTER_WORD;
+    for (; p < end; p++) {
+        p += byte_set_skip(&m->plan->begins, (struct span){(const char *)p, (size_t)(end - p)});
+        word = p > began ? dfa_is_word(p[-1]) : word;
+        if (p == end || may_begin(m->plan, word, p, end))
+            break;
+    }
     if (p == began)
         return;
+    word = dfa_is_word(p[-1]);
     m->fed += (uint64_t)(p - began);
     for (size_t i = 0; i < LANES; i++) {
         m->lanes[i].at = m->lanes[i].before = m->fed;
@@ -292,6 +295,9 @@ int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match
 
 int matcher_scan(const struct ruleset *rules, enum rein_channel channel, struct span text, struct match_list *out)
 {
+    const struct plan *plan = &rules->plans[channel];
+    if (plan->pairs == NULL || byte_set_skip(&plan->begins, text) == text.len)
+        return 0; /* as most short texts: no match can begin anywhere */
     struct matcher *m;
     int rv = matcher_new(&m, rules, channel);
     for (size_t at = 0, step; at < text.len && rv == 0; at += step)

@@ -32,6 +32,7 @@ struct plan {
     struct lane_plan lanes[LANES];
     uint64_t *pairs; /* bits [word before][byte][next byte] of raw text: may any rule of any lane survive both? */
     uint64_t singles[2][4]; /* bits [word before][byte]: the same of one byte */
+    struct byte_set begins; /* the same again, whatever stands before it */
 };
 
 static inline bool plan_pair(const uint64_t *pairs, bool after_word, unsigned char a, unsigned char b)

@@ -108,7 +108,7 @@ static int gather(struct pattern_tracker *p, struct rein_engine *engine, enum re
         facts->talk += facts->sum[c];
     if (len < 0 || channel != REIN_REASONING || p->reasoning.sentences >= TOPIC_SENTENCES)
         return len < 0 ? len : 0;
-    len = signals_scan(p->signals, engine, REIN_PROMPT, sentence, hits);
+    len = signals_scan_same(p->signals, engine, REIN_PROMPT, hits);
     for (int i = 0; i < len; i++)
         facts->topic += hits[i].class == SIGNAL_PROMPT_HARM ? hits[i].weight : 0;
     return len < 0 ? len : 0;

@@ -78,8 +78,8 @@ static bool is_stop(uint32_t c)
 /* Stops of scripts that put no space after them, or whose stop means nothing else. */
 static bool is_wide_stop(uint32_t c)
 {
-    return c == 0x3002 || c == 0xFF01 || c == 0xFF1F || c == 0xFF61 || c == 0x0964 || c == 0x061F || c == 0x06D4 ||
-           c == 0x1362;
+    return c >= 0x80 && (c == 0x3002 || c == 0xFF01 || c == 0xFF1F || c == 0xFF61 || c == 0x0964 || c == 0x061F ||
+                         c == 0x06D4 || c == 0x1362);
 }
 
 static bool is_closer(uint32_t c)

@@ -37,8 +37,9 @@ struct signals {
 
 struct rein_engine {
     hs_scratch_t *scratch;
-    uint64_t prepared; /* the serial of the last database prepared for */
-    char folded[FOLDED_MAX];
+    uint64_t prepared;       /* the serial of the last database prepared for */
+    char folded[FOLDED_MAX]; /* the text scanned last */
+    size_t folded_len;
 };
 
 /* ---- building ---------------------------------------------------------------------------------------------------- */
@@ -364,21 +365,35 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     return scan->len == SIGNAL_HITS_MAX;
 }
 
+static void fold(struct rein_engine *engine, struct span text)
+{
+    if (text.len > SENTENCE_MAX)
+        text.len = SENTENCE_MAX;
+    engine->folded[0] = ' ';
+    engine->folded_len = 1 + signal_fold(text, engine->folded + 1, sizeof engine->folded - 2);
+    engine->folded[engine->folded_len++] = ' ';
+}
+
 int signals_scan(const struct signals *s, struct rein_engine *engine, enum rein_channel channel, struct span text,
                  struct signal_hit hits[SIGNAL_HITS_MAX])
+{
+    if (s == NULL)
+        return 0;
+    fold(engine, text);
+    return signals_scan_same(s, engine, channel, hits);
+}
+
+int signals_scan_same(const struct signals *s, struct rein_engine *engine, enum rein_channel channel,
+                      struct signal_hit hits[SIGNAL_HITS_MAX])
 {
     if (s == NULL || (int)channel >= DATABASES || s->db[channel] == NULL)
         return 0;
     int rv = engine_prepare(engine, s);
     if (rv != 0)
         return rv;
-    if (text.len > SENTENCE_MAX)
-        text.len = SENTENCE_MAX;
     struct scan scan = {.signals = s, .hits = hits};
-    engine->folded[0] = ' ';
-    size_t len = 1 + signal_fold(text, engine->folded + 1, sizeof engine->folded - 2);
-    engine->folded[len++] = ' ';
-    hs_error_t found = hs_scan(s->db[channel], engine->folded, (unsigned)len, 0, engine->scratch, on_match, &scan);
+    hs_error_t found =
+        hs_scan(s->db[channel], engine->folded, (unsigned)engine->folded_len, 0, engine->scratch, on_match, &scan);
     if (found != HS_SUCCESS && found != HS_SCAN_TERMINATED)
         return to_error(found);
     return scan.len;

@@ -71,6 +71,9 @@ enum { SIGNAL_HITS_MAX = 64 };
  * once. Returns how many were written: the first SIGNAL_HITS_MAX, by the places where they end. */
 int signals_scan(const struct signals *s, struct rein_engine *engine, enum rein_channel channel, struct span text,
                  struct signal_hit hits[SIGNAL_HITS_MAX]) REIN_MUST_USE;
+/* Finds another channel's signals in the text that this engine scanned last. */
+int signals_scan_same(const struct signals *s, struct rein_engine *engine, enum rein_channel channel,
+                      struct signal_hit hits[SIGNAL_HITS_MAX]) REIN_MUST_USE;
 const char *signals_entry_id(const struct signals *s, uint16_t entry);
 const char *signals_entry_category(const struct signals *s, uint16_t entry); /* NULL if none */
 int signals_entry_category_index(const struct signals *s, uint16_t entry);   /* -1 if none */

@@ -31,26 +31,40 @@ static const char *plain_mark(const unsigned char *text, size_t len, size_t *siz
     }
 }
 
+/* Of the first two it is what has to be added. */
+enum kind { PLAIN, UPPER = 'a' - 'A', BLANK, EMPHASIS, WIDE };
+
+static const uint8_t kinds[256] = {['A' ... 'Z'] = UPPER, ['\t' ... '\r'] = BLANK, [' '] = BLANK,
+                                   ['*'] = EMPHASIS,      ['`'] = EMPHASIS,        [0x80 ... 0xFF] = WIDE};
+
+/* What becomes of a byte that is no ordinary character. Returns how many bytes that took: marks have several. */
+static size_t fold_byte(struct span rest, char *out, size_t *len)
+{
+    unsigned char c = (unsigned char)rest.data[0];
+    size_t size = 1;
+    const char *mark = kinds[c] == WIDE ? plain_mark((const unsigned char *)rest.data, rest.len, &size) : NULL;
+    if (mark != NULL || kinds[c] == WIDE)
+        out[(*len)++] = mark != NULL ? mark[0] : (char)c;
+    else if (kinds[c] == BLANK && *len > 0 && out[*len - 1] != ' ')
+        out[(*len)++] = ' ';
+    return mark != NULL ? size : 1;
+}
+
 /* Squeezes white space, takes out emphasis marks, makes quotes and dashes plain, lowers ASCII. In place is fine. */
 static size_t squeeze(struct span text, char *out, size_t cap)
 {
     size_t len = 0;
-    bool spaced = true; /* no space at the beginning */
-    for (size_t i = 0; i < text.len && len < cap; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c >= 0x80) {
-            size_t size = 1;
-            const char *plain = plain_mark((const unsigned char *)text.data + i, text.len - i, &size);
-            out[len++] = plain != NULL ? plain[0] : (char)c;
-            i += plain != NULL ? size - 1 : 0;
-            spaced = false;
-        } else if (c == ' ' || (c >= '\t' && c <= '\r')) {
-            if (!spaced)
-                out[len++] = ' ';
-            spaced = true;
-        } else if (c != '*' && c != '`') {
-            out[len++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-            spaced = false;
+    for (size_t i = 0; i < text.len && len < cap;) {
+        /* So many have room, whatever becomes of them. */
+        size_t stop = text.len - i < cap - len ? text.len : i + (cap - len);
+        while (i < stop) {
+            unsigned char c = (unsigned char)text.data[i];
+            if (kinds[c] <= UPPER) {
+                out[len++] = (char)(c + kinds[c]);
+                i++;
+            } else {
+                i += fold_byte((struct span){text.data + i, text.len - i}, out, &len);
+            }
         }
     }
     return len;
@@ -58,10 +72,15 @@ static size_t squeeze(struct span text, char *out, size_t cap)
 
 static bool is_ascii(struct span text)
 {
-    unsigned char all = 0;
-    for (size_t i = 0; i < text.len; i++)
+    uint64_t all = 0, block;
+    size_t i = 0;
+    for (; i + sizeof block <= text.len; i += sizeof block) {
+        memcpy(&block, text.data + i, sizeof block);
+        all |= block;
+    }
+    for (; i < text.len; i++)
         all |= (unsigned char)text.data[i];
-    return all < 0x80;
+    return (all & 0x8080808080808080u) == 0;
 }
 
 size_t signal_fold(struct span text, char *out, size_t cap)

@@ -230,6 +230,9 @@ static enum rein_stance answer_stance(const struct choice *choice)
 static void note_scores(struct rein_trace *t)
 {
     struct rein_decision *d = &t->decision;
+    if (!t->scores_due)
+        return;
+    t->scores_due = false;
     d->talk_len = 0;
     d->answer = t->choices_len > 0 ? answer_stance(&t->choices[0]) : REIN_STANCE_OPEN;
     for (size_t slot = 0; t->choices_len > 0 && slot < SLOTS_MAX && d->talk_len == 0; slot++)

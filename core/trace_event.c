@@ -97,6 +97,7 @@ void trace_drop_lanes(struct rein_trace *t)
         heap_free(t->lanes[i]);
     }
     t->lanes_len = 0;
+    t->scores_due = true;
     for (size_t i = 0; i < t->choices_len; i++) {
         for (size_t slot = 0; slot < SLOTS_MAX; slot++)
             pattern_tracker_free(t->choices[i].trackers[slot]);

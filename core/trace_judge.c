@@ -156,6 +156,7 @@ static int take_findings(struct rein_trace *t, struct text *text, struct pattern
 static int on_sentence(struct rein_trace *t, struct text *text, struct span sentence, uint64_t offset)
 {
     struct pattern_tracker *tracker = t->choices[text->choice].trackers[text->slot];
+    t->scores_due = true;
     int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, offset);
     return rv == 0 ? take_findings(t, text, tracker, offset) : rv;
 }
@@ -209,6 +210,7 @@ static int make_tracker(struct rein_trace *t, const struct text *text)
     struct pattern_tracker **tracker = &t->choices[text->choice].trackers[text->slot];
     if (*tracker != NULL)
         return 0;
+    t->scores_due = true;
     int rv = pattern_tracker_new(tracker, t->policy->signals, &t->policy->pattern_settings);
     if (rv == 0) {
         const char *prefix = t->prefix != NULL ? t->prefix : "";
@@ -265,6 +267,7 @@ static int end_pattern(struct rein_trace *t, struct text *text)
     struct pattern_tracker *tracker = t->choices[text->choice].trackers[text->slot];
     if (!text->has_sentences || tracker == NULL || is_closed(t, text))
         return 0;
+    t->scores_due = true;
     int rv = pattern_end(tracker, text->channel);
     return rv == 0 ? take_findings(t, text, tracker, text->received) : rv;
 }

@@ -72,6 +72,7 @@ struct rein_trace {
     bool end_asked;    /* ... and was: what it releases is in `last` */
     bool stop_asked;
     bool pattern_active; /* some pattern is looked for */
+    bool scores_due;     /* the trackers know more than the decision says */
 
     struct prompt_risk risk;
     struct bytes prompt_text;

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct backend *const kinds[] = {
-    &backend_openai,   &backend_vllm,    &backend_sglang, &backend_llamacpp,   &backend_ollama,
-    &backend_deepseek, &backend_mistral, &backend_groq,   &backend_openrouter,
+    &backend_openai,  &backend_vllm, &backend_sglang,     &backend_llamacpp,  &backend_ollama, &backend_deepseek,
+    &backend_mistral, &backend_groq, &backend_openrouter, &backend_anthropic, &backend_gemini,
 };
 
 const struct backend *backend_find(const char *kind)

@@ -86,6 +86,6 @@ int backend_plan_instruct(struct backend_plan *plan, const char *reason) REIN_MU
 
 /* The entries of the table. */
 extern const struct backend backend_openai, backend_vllm, backend_sglang, backend_llamacpp, backend_ollama,
-    backend_deepseek, backend_mistral, backend_groq, backend_openrouter;
+    backend_deepseek, backend_mistral, backend_groq, backend_openrouter, backend_anthropic, backend_gemini;
 
 #endif

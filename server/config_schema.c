@@ -2,10 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config_schema.h"
 
-/* The kinds of upstream that are built, and those that are published. */
-static const char *const kind_words[] = {"openai",   "vllm",    "sglang", "llamacpp",   "ollama",
-                                         "deepseek", "mistral", "groq",   "openrouter", NULL};
-static const char *const later_kind_words[] = {"gemini", "anthropic", NULL};
+static const char *const kind_words[] = {"openai",  "vllm", "sglang",     "llamacpp",  "ollama", "deepseek",
+                                         "mistral", "groq", "openrouter", "anthropic", "gemini", NULL};
 static const char *const on_error_words[] = {"refuse", "serve", NULL};
 
 #define MS(key_path, least, most, usual, text)                                                                         \
@@ -74,7 +72,6 @@ static const struct rein_key config_keys[] = {
     {.path = "upstreams[].kind",
      .type = REIN_TYPE_WORD,
      .words = kind_words,
-     .later_words = later_kind_words,
      .fallback = "openai",
      .about = "what it speaks, and how a prefix can be delivered to it"},
     {.path = "upstreams[].url",

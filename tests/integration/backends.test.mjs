@@ -18,7 +18,7 @@ const policies = [...deliveries, 'shown'];
 const builds = {
   vllm: ['parser', 'inline', 'bare'], sglang: ['tokens', 'inline', 'silent', 'old'], llamacpp: ['new', 'echo', 'drop', 'old'],
   ollama: ['plain', 'parser', 'old'], deepseek: ['continues', 'answers', 'drops', 'refuses', 'echoes'],
-  mistral: ['continues', 'answers', 'drops', 'refuses', 'echoes'], openai: ['-'], groq: ['-'], openrouter: ['-'],
+  mistral: ['continues', 'answers', 'drops', 'refuses', 'echoes'], openai: ['-'], groq: ['-'], openrouter: ['-'], anthropic: ['-'], gemini: ['-'],
 };
 const PREFIX = 'could answering this enable real harm to someone?';
 const WHOLE = `First, safety: ${PREFIX} If yes, I decline and stop there; if not, I answer helpfully.`;
@@ -53,7 +53,7 @@ store: { url: "sqlite:rein.db" }
 
 // Inline tags are told apart as clients do.
 function untag(words) {
-  const inline = /^(?:\s*(?:<think>|\[THINK\]))?([^]*)(?:<\/think>|\[\/THINK\])([^]*)$/.exec(words.content);
+  const inline = /^(?:\s*(?:<think>|<thought>|\[THINK\]))?([^]*)(?:<\/think>|<\/thought>|\[\/THINK\])([^]*)$/.exec(words.content);
   return inline ? { ...words, reasoning: inline[1], content: inline[2] } : words;
 }
 
@@ -141,6 +141,15 @@ describe('a prefix', { timeout: 150000 }, () => {
       assert.ok(received < WHOLE.length && released === received, `the prefix is no text of the model: ${received}, ${released}`);
     }
   });
+
+  for (const [kind, evaluable] of [['openai', 'evaluable'], ['gemini', 'evaluable'], ['anthropic', 'not_evaluable']])
+    test(`${kind}: reasoning is looked at as far as it is told`, async () => {
+      for (const stream of [true, false]) {
+        const answer = await ask(`${cases.find((one) => one.kind === kind).name}-instruct`, { stream });
+        const row = await rein.row(answer.headers['x-rein-decision']);
+        assert.deepEqual([row.reasoning, row.answer_received], [evaluable, 'Here you are.'.length], answer.text);
+      }
+    });
 
   test('the page says what was seen', () => {
     const text = fs.existsSync(page) ? fs.readFileSync(page, 'utf8') : '';

@@ -194,8 +194,8 @@ function hosted(words, parts, { build = 'continues', script }) {
 export const deepseek = (options) => hosted((last) => (last.prefix === true && last.content === '' ? last.reasoning_content : undefined), false, options);
 export const mistral = (options) => hosted((last) => (last.prefix === true && last.content?.[0]?.closed === false ? last.content[0].thinking[0].text : undefined), true, options);
 
-// Speaks the chat API, continues nothing.
-export function plain({ family, script }) {
+// Speaks the chat API, continues nothing. `told`: how an answer is told, if not by `say`.
+export function plain({ family, script, told = say }) {
   const { render, marks } = families[family];
   const prompts = [];
   return {
@@ -205,9 +205,23 @@ export function plain({ family, script }) {
       if (lastOf(call.json.messages)) return refuse(call, 'The last message may not be of the assistant.');
       const prompt = render(call.json.messages, { generate: true });
       prompts.push(prompt);
-      return say(call, continuation(prompt, marks, script), { prompt });
+      return told(call, continuation(prompt, marks, script), { prompt });
     },
   };
 }
 
-export const makers = { vllm, llamacpp, sglang, ollama, deepseek, mistral, openai: plain, groq: plain, openrouter: plain };
+// Anthropic's API of OpenAI's form keeps the reasoning to itself.
+const anthropic = (options) => plain({ ...options, told: (call, text, { prompt }) => say(call, divide(prompt, text).answer, { whole: true }) });
+
+// Gemini's has summaries inline. The events of the reasoning carry a flag; the closer comes with the answer, without one.
+async function sayThoughts(call, text, { prompt }) {
+  const { reasoning, answer } = divide(prompt, text);
+  const whole = `<thought>${reasoning}</thought>${answer}`;
+  if (!call.json.stream) return say(call, whole, { whole: true });
+  const flagged = (content) => delta({ content, extra_content: { google: { thought: true } } });
+  return stream(call, [delta({ role: 'assistant', content: '' }), ...pieces(`<thought>${reasoning}`).map(flagged),
+    ...pieces(`</thought>${answer}`, 16).map((content) => delta({ content })), delta({}, 'stop'), { ...delta({}), choices: [], usage }]);
+}
+const gemini = (options) => plain({ ...options, told: sayThoughts });
+
+export const makers = { vllm, llamacpp, sglang, ollama, deepseek, mistral, openai: plain, groq: plain, openrouter: plain, anthropic, gemini };

@@ -2,8 +2,8 @@
  * meaning. SPDX-License-Identifier: Apache-2.0 */
 #include "plankit.h"
 
-static const char *const kinds[] = {"openai",   "vllm",    "sglang", "llamacpp",  "ollama",
-                                    "deepseek", "mistral", "groq",   "openrouter"};
+static const char *const kinds[] = {"openai",  "vllm", "sglang",     "llamacpp",  "ollama", "deepseek",
+                                    "mistral", "groq", "openrouter", "anthropic", "gemini"};
 
 /* The code that a request with this field is refused with; "" if it passes. */
 static const char *code_of(const char *kind, const char *field, const char *const *allow)
@@ -63,6 +63,20 @@ static void test_refused_everywhere(void **state)
             expect_code(kinds[k], fields[i], "field_not_accepted");
 }
 
+/* The same for the whole of the common table, but for what a kind has a row of its own for. */
+static void test_common(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (size_t i = 0; i < fields_common.len; i++) {
+            const struct field *row = &fields_common.rows[i];
+            if (i > 0 && strcmp(row[-1].name, row->name) >= 0)
+                fail_msg("%s stands behind %s", row->name, row[-1].name);
+            if (row->rule == FIELD_DENY && field_find(&backend_find(kinds[k])->fields, row->name) == NULL)
+                expect_code(kinds[k], row->name, "field_not_accepted");
+        }
+}
+
 /* Each row of each table does what it says, and the rows are sorted, for they are bisected. */
 static void test_tables(void **state)
 {
@@ -102,6 +116,10 @@ static void test_own(void **state)
         {"mistral", "prompt_mode"},
         {"groq", "compound_custom"},
         {"openrouter", "preset"},
+        {"anthropic", "system"},
+        {"anthropic", "mcp_servers"},
+        {"gemini", "extra_body"},
+        {"gemini", "cached_content"},
     };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         expect_code(own[i][0], own[i][1], "field_not_accepted");
@@ -117,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_everywhere),
+        cmocka_unit_test(test_common),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_own),
     };

@@ -348,9 +348,8 @@ void session_on_closed(struct responder *responder, bool gone)
     session_move(s, SESSION_CLOSED);
     session_meter_end(s, gone);
     s->x = NULL;
-    /* The row that was waited for knows the outcome; what was released, and when, is known only now. */
-    if ((!s->row_final || s->trace != NULL) && session_put(s, true, NULL) < 0)
-        log_warn("session", "the last figures of request %s were not stored", s->id.text);
+    if (!session_row_stands(s) && session_put(s, true, NULL) < 0)
+        log_warn("session", "the last row of request %s was not stored", s->id.text);
     session_maybe_free(s);
 }
 

@@ -70,6 +70,7 @@ struct session {
     bool committing, commit_again, restart_due, end_due;
     const char *ending; /* ours, when the trace does not know it: "client_left", "rejected", ...; static */
     bool row_final;     /* the last row says how it ended */
+    int64_t row_us;     /* and how long it took until then */
     size_t puts;        /* callbacks of the store that are still to come */
 };
 
@@ -119,6 +120,8 @@ const struct front_header *session_headers(struct session *s, bool streamed);
 const char *session_ending(struct session *s);
 /* Puts the row as it stands. `done` may be NULL. */
 int session_put(struct session *s, bool final, store_done done) REIN_MUST_USE;
+/* The last row is right now that the client has everything: its ending, and its times but for a moment. */
+bool session_row_stands(const struct session *s);
 
 /* ---- session_meter.c ---- */
 void session_meter_begin(struct session *s);

@@ -4,8 +4,11 @@
 
 #include "session_internal.h"
 
-/* How much of a policy's version is enough for a header; the decision has all of it. */
-enum { VERSION_SHOWN = 12 };
+enum {
+    VERSION_SHOWN = 12,  /* how much of a policy's version is enough for a header; the decision has all of it */
+    ROW_LATE_US = 10000, /* a row's times may fall short by that, */
+    ROW_LATE_PART = 10,  /* or by that part of the duration */
+};
 
 static const struct rein_decision *decision_of(struct session *s)
 {
@@ -60,8 +63,22 @@ const char *session_ending(struct session *s)
     return words[decision != NULL ? decision->ending : REIN_OPEN];
 }
 
+/* The row of an answer is written just before its client gets it, so it says what is true a moment later. */
+static int64_t first_byte_us(const struct session *s, bool final)
+{
+    return s->client_first_byte_us < 0 && final && s->x != NULL ? s->row_us : s->client_first_byte_us;
+}
+
+bool session_row_stands(const struct session *s)
+{
+    int64_t duration_us = session_elapsed_us(s), late_us = duration_us - s->row_us;
+    bool is_late = late_us > ROW_LATE_US && late_us > duration_us / ROW_LATE_PART;
+    return s->row_final && s->client_first_byte_us >= 0 && !is_late;
+}
+
 int session_put(struct session *s, bool final, store_done done)
 {
+    s->row_us = session_elapsed_us(s);
     struct store_record record = {
         .id = s->id,
         .request_id = s->request_id,
@@ -79,8 +96,8 @@ int session_put(struct session *s, bool final, store_done done)
         .ending = session_ending(s),
         .status = s->status != 0 ? s->status : 200,
         .upstream_first_byte_us = s->upstream_first_byte_us,
-        .client_first_byte_us = s->client_first_byte_us,
-        .duration_us = session_elapsed_us(s),
+        .client_first_byte_us = first_byte_us(s, final),
+        .duration_us = s->row_us,
         .attempts = s->attempts,
         .attempts_len = s->attempts_len,
         .decision = decision_of(s),

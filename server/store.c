@@ -21,9 +21,8 @@
 #include "store_db.h"
 
 enum {
-    GATHER_PART = 4, /* of a commit's time: how long the next group may take to gather */
-    GATHER_MAX_US = 2000,
-    GATHER_LEN_MAX = 128,         /* larger groups gain nothing by it */
+    GATHER_US = 1000,             /* how long the next group may take to gather */
+    GATHER_LEN = 8,               /* in such a group a commit's own cost is small change */
     RETRY_US = 500 * 1000,        /* between two tries of a store that fails */
     POST_RETRY_US = 10 * 1000,    /* a loop could not be told for want of memory */
     PURGE_IDLE_US = 60 * 1000000, /* nothing was left to purge */
@@ -48,9 +47,8 @@ struct store {
     struct job_list kept;
     struct store_job *untold; /* chain by `notice`: callbacks that could not be posted yet */
     int64_t retry_at_us, purge_at_us;
-    size_t commit_len; /* the last transaction: how many records, how long it took */
-    int64_t commit_us;
-    bool leaving; /* the loops have stopped: nobody is told any more */
+    size_t group_len; /* how many records were taken together last */
+    bool leaving;     /* the loops have stopped: nobody is told any more */
 
     atomic_bool healthy; /* from here on for all to read */
     _Atomic uint64_t queued_len, kept_len, written, failed, dropped, purged, commits;
@@ -293,10 +291,7 @@ static int write_each(struct store *store, struct job_list *list)
 /* Writes a list in one transaction, tells, and disposes of it. */
 static void write_list(struct store *store, struct job_list *list)
 {
-    int64_t begun_at_us = now_us();
     int rv = store_db_write(store->db, list->first);
-    store->commit_us = now_us() - begun_at_us;
-    store->commit_len = list->len;
     if (rv == REIN_EINVAL)
         rv = write_each(store, list);
     if (rv != 0) {
@@ -361,14 +356,13 @@ static void sleep_until(struct store *store, size_t wanted, int64_t due)
     store->wanted = 0;
 }
 
-/* Those who were just told of a group often have the next record soon. Without a little patience they and those who
- * waited meanwhile become two groups that take turns, each waiting for the other's commit. */
+/* A commit costs as much as several rows: where records come together anyway, a little patience makes one of several.
+ * Who is alone never waits, for then the last group had one record and none came during its commit. */
 static void gather(struct store *store)
 {
-    int64_t patience = store->commit_us / GATHER_PART < GATHER_MAX_US ? store->commit_us / GATHER_PART : GATHER_MAX_US;
-    if (store->commit_len > 1 && store->commit_len < GATHER_LEN_MAX)
-        sleep_until(store, store->queue.len + store->commit_len, now_us() + patience);
-    store->commit_len = 0;
+    size_t wanted = store->queue.len + store->group_len;
+    if (wanted > 1)
+        sleep_until(store, wanted < GATHER_LEN ? wanted : GATHER_LEN, now_us() + GATHER_US);
 }
 
 /* Waits until something is queued or due. Takes all that is queued; false when the store is closing. */
@@ -379,6 +373,7 @@ static bool wait_batch(struct store *store, struct job_list *batch)
     gather(store);
     sleep_until(store, 1, due);
     *batch = store->queue;
+    store->group_len = batch->len;
     list_clear(&store->queue);
     bool closing = store->closing;
     pthread_mutex_unlock(&store->lock);

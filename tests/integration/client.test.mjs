@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { chat, send } from '../lib/client.mjs';
-import { startRein } from '../lib/rein.mjs';
+import { plainPolicy, startRein } from '../lib/rein.mjs';
 import { delta, says, startUpstream, stream } from '../lib/upstream.mjs';
 
 describe('a client', { timeout: 90000 }, () => {
@@ -90,6 +90,24 @@ describe('a client', { timeout: 90000 }, () => {
     const { text, whole } = await answer.body;
     assert.ok(whole);
     assert.equal(text.split(piece).length - 1, count);
+  });
+
+  test('the row of a client that takes its time says how long it took', async () => {
+    const patient = await startRein({ upstream: upstream.url, policy: `${plainPolicy}limits: { stream_bytes: 16777216 }\n` });
+    const length = 15 << 20; // more than sockets hold
+    upstream.serve = says({ answer: ['x'.repeat(length)] });
+    const start = Date.now();
+    const answer = await send(patient.port, { body: chat('hello') });
+    answer.pause();
+    await new Promise((resolve) => setTimeout(resolve, 2 * (Date.now() - start) + 100));
+    answer.resume();
+    const { text, whole } = await answer.body;
+    assert.ok(whole && text.length > length, `${text.length} bytes`);
+    const least = (Date.now() - start) / 2;
+    const duration = async () => (await patient.row(answer.headers['x-rein-decision'])).duration_us / 1000;
+    for (let i = 0; i < 100 && (await duration()) < least; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok((await duration()) >= least, `${await duration()} ms, expected ${least}`);
+    await patient.clean();
   });
 
   test('connections are kept and used again', async () => {

@@ -57,10 +57,7 @@ describe('a request', { timeout: 60000 }, () => {
   test('PEERS 3: the row counts what was scanned and released in each channel', async () => {
     for (const stream of [true, false]) {
       const answer = await ask({ reasoning: ['I think.'], answer: ['It is BADGE-123456.'] }, { fields: { stream } });
-      const id = answer.headers['x-rein-decision'];
-      let row = await rein.row(id);
-      // The last figures are written when the answer is out.
-      for (let i = 0; i < 100 && row.client_first_byte_us === null; i++) row = await rein.row(id);
+      const row = await rowOf(answer);
       assert.equal(row.reasoning_scanned, 8);
       assert.equal(row.reasoning_released, 8);
       assert.equal(row.answer_received, 19);

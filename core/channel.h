@@ -36,7 +36,7 @@ struct part {
 
 enum {
     SPLITTER_TAIL_MAX = 64,
-    SPLITTER_TAG_MAX = 47,   /* longest delimiter */
+    SPLITTER_TAG_MAX = REIN_DELIMITER_MAX,
     SPLITTER_SLICE_MAX = 64, /* feed no more at once, and ... */
     SPLITTER_PARTS_MAX = 32, /* ... this many parts are enough */
 };

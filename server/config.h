@@ -22,6 +22,7 @@ struct config_upstream {
     char *name, *kind, *url, *path_prefix; /* url without trailing slash; path_prefix "/v1" by default */
     char *api_key;                         /* from api_key_env or api_key_file; NULL if none. Never logged */
     char *open, *close;                    /* delimiters of inline reasoning, NULL: those of all known families */
+    bool opened;                           /* the template opens the reasoning: inline text begins with it */
 };
 
 struct config_route {

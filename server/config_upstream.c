@@ -149,6 +149,9 @@ static int read_upstream(struct config_reader *r, const struct rein_node *node, 
         !copy(&u->open, rein_node_text(node, "reasoning.open")) ||
         !copy(&u->close, rein_node_text(node, "reasoning.close")))
         return REIN_ENOMEM;
+    if ((u->open == NULL) != (u->close == NULL))
+        rein_problems_node(r->problems, node, "reasoning", "open and close go together");
+    u->opened = rein_node_get(node, "reasoning") != NULL && rein_node_bool(node, "reasoning.opened");
     int rv = read_url(r, node, u);
     if (rv == 0)
         rv = read_prefix(r, node, u);

@@ -181,6 +181,9 @@ static void answer_begins(struct session *s)
         s->plan.attempt.open = s->route->upstream->open;
         s->plan.attempt.close = s->route->upstream->close;
     }
+    /* How a prefilled turn begins was looked at; of another the operator knows. */
+    if (s->plan.attempt.delivery != REIN_DELIVER_PREFILL)
+        s->plan.attempt.opened = s->route->upstream->opened;
     int rv = rein_trace_attempt(s->trace, &s->plan.attempt);
     session_move(s, SESSION_ANSWERING);
     if (rv == 0 && s->plan.read_raw != NULL)

@@ -312,6 +312,8 @@ REIN_API REIN_MUST_USE int rein_trace_prompt_end(struct rein_trace *trace, struc
 /* True if the prompt's signals call it risky (prefix `when: risky`). After rein_trace_prompt_end(). */
 REIN_API bool rein_trace_is_risky(const struct rein_trace *trace);
 
+enum { REIN_DELIMITER_MAX = 47 }; /* bytes of a delimiter of inline reasoning: a longer one is never found */
+
 struct rein_attempt {
     enum rein_delivery delivery; /* what was really done: off, instruct or prefill */
     const char *prefix;          /* its text; what it says is no signal. Borrowed during the call */

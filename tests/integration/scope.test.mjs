@@ -92,9 +92,11 @@ listen: { address: "127.0.0.1:0" }
 admin: { address: "127.0.0.1:0" }
 upstreams:
 ${kinds.map((kind) => `  - { name: ${kind}, kind: ${kind}, url: "${url}", path_prefix: /plain/v1 }`).join('\n')}
+  - { name: opened, kind: openai, url: "${url}", path_prefix: /plain/v1, reasoning: { opened: true } }
 ${raw.map(({ model, kind }) => `  - { name: ${model}, kind: ${kind}, url: "${url}", path_prefix: /${model}/v1 }`).join('\n')}
 routes:
 ${kinds.map((kind) => `  - { name: ${kind}, match: { models: [${kind}] }, upstream: ${kind}, policy: plain }`).join('\n')}
+  - { name: opened, match: { models: [opened] }, upstream: opened, policy: plain }
 ${raw.map(({ model }) => `  - { name: ${model}, match: { models: [${model}] }, upstream: ${model}, policy: prefilled }`).join('\n')}
   - { name: pattern, match: { models: ["any-*"] }, upstream: openai, policy: plain }
   - { name: rest, upstream: openai, policy: plain }
@@ -151,6 +153,17 @@ describe('PEERS 8: the scope of the guard', { timeout: 150000 }, () => {
           error.message = `${name}: ${error.message}`;
           throw error;
         }
+      }
+    });
+
+  // Behind a template that opens the reasoning, a backend without a parser sends no opener.
+  for (const stream of [false, true])
+    test(`reasoning that the prompt opened is reasoning from its first byte on, ${stream ? 'streamed' : 'whole'}`, async () => {
+      const place = { ...chatPlaces['answer'], channel: 'reasoning' };
+      for (const fragments of [[...FRAGMENTS, '</thi', 'nk>Yes.'], [...FRAGMENTS, '.']]) {
+        say = (request) => sayChat(request, place, fragments.join(''), fragments);
+        const row = await check(await rein.ask({ body: dialects['/v1/chat/completions'].ask('opened', stream) }), 'reasoning');
+        assert.equal(row.answer_received, fragments.length > 4 ? 4 : 0);
       }
     });
 

@@ -120,7 +120,7 @@ static void test_values(void **state)
                             "upstreams:\n"
                             "  - { name: a, url: 'https://api.example.com', api_key_file: secret, path_prefix: '' }\n"
                             "  - { name: b, url: 'http://10.0.0.1:8000', api_key_env: REIN_TEST_KEY,\n"
-                            "      reasoning: { open: '<r>', close: '</r>' }, path_prefix: /api/v2/ }\n"
+                            "      reasoning: { open: '<r>', close: '</r>', opened: true }, path_prefix: /api/v2/ }\n"
                             "routes:\n"
                             "  - { name: one, match: { models: ['gpt-*', 'o?'] }, upstream: a, policy: strict }\n"
                             "  - { name: two, match: { models: ['*-r1*-7b'] }, upstream: b }\n"
@@ -140,6 +140,8 @@ static void test_values(void **state)
     assert_string_equal(c->upstreams[1].path_prefix, "/api/v2");
     assert_string_equal(c->upstreams[1].open, "<r>");
     assert_string_equal(c->upstreams[1].close, "</r>");
+    assert_true(c->upstreams[1].opened);
+    assert_false(c->upstreams[0].opened);
     assert_int_equal(c->limits.body_bytes, 2048);
     assert_int_equal(c->limits.connections_per_address, 3);
     assert_int_equal(c->timeouts.drain_ms, 0);

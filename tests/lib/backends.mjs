@@ -3,13 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A backend is { answer(call, path), prompts }; `options`: { family, build, script }. `build` names a version's or a
-// service's ways: see each.
+// service's ways: see each. A call may say how its answer is cut: call.cut(text) gives the texts of its events,
+// call.writes(bytes) the pieces in which they are written.
 import { continuation, divide, families } from './templates.mjs';
 import { completion, delta } from './upstream.mjs';
 
 const encode = (text) => Array.from(text, (c) => c.codePointAt(0));
 const decode = (tokens) => String.fromCodePoint(...tokens);
-const pieces = (text, size = 7) => text?.match(new RegExp(`[^]{1,${size}}`, 'gu')) ?? [];
+const pieces = (call, text) => (text ? call.cut?.(text) ?? text.match(/[^]{1,7}/gu) : []);
 const usage = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
 const refuse = (call, message) => call.reply(400, { error: { message, type: 'invalid_request_error', code: 400 } });
 const without = (messages) => messages.slice(0, -1);
@@ -17,8 +18,8 @@ const lastOf = (messages) => (messages.at(-1).role === 'assistant' ? messages.at
 
 async function stream(call, events, { type = 'text/event-stream', line = (e) => `data: ${JSON.stringify(e)}\n\n`, end = 'data: [DONE]\n\n' } = {}) {
   await call.begin({ 'content-type': type });
-  for (const event of events) await call.chunk(line(event));
-  if (end) await call.chunk(end);
+  const lines = [...events.map(line), end];
+  for (const bytes of call.writes?.(Buffer.from(lines.join(''))) ?? lines) await call.chunk(bytes);
   await call.end();
 }
 
@@ -35,8 +36,8 @@ async function say(call, text, { prompt, whole = false, echo = '', more = {}, fi
     return call.reply(200, body);
   }
   const thinking = (part) => (parts ? { content: [{ type: 'thinking', thinking: [{ type: 'text', text: part }] }] } : { [field]: part });
-  const events = [delta({ role: 'assistant', content: '' }), ...pieces(thought).map((part) => delta(thinking(part))),
-    ...pieces(answer).map((part) => delta({ content: part })), delta({}, 'stop'), { ...delta({}), choices: [], usage }];
+  const events = [delta({ role: 'assistant', content: '' }), ...pieces(call, thought).map((part) => delta(thinking(part))),
+    ...pieces(call, answer).map((part) => delta({ content: part })), delta({}, 'stop'), { ...delta({}), choices: [], usage }];
   return stream(call, events);
 }
 
@@ -44,7 +45,7 @@ async function say(call, text, { prompt, whole = false, echo = '', more = {}, fi
 async function complete(call, text) {
   const event = (part, finish = null) => ({ id: 'cmpl-1', object: 'text_completion', created: 1, model: call.json.model, choices: [{ index: 0, text: part, finish_reason: finish }] });
   if (!call.json.stream) return call.reply(200, { ...event(text, 'stop'), usage });
-  return stream(call, [...pieces(text).map((part) => event(part)), event('', 'stop'), { ...event(''), choices: [], usage }]);
+  return stream(call, [...pieces(call, text).map((part) => event(part)), event('', 'stop'), { ...event(''), choices: [], usage }]);
 }
 
 // vLLM. build: 'parser' (a reasoning parser is on), 'inline' (none is), 'bare' (no /tokenize).
@@ -144,7 +145,7 @@ export function ollama({ family, build = 'plain', script }) {
   const answerRaw = (call, prompt) => {
     const text = continuation(prompt, marks, script);
     const parts = build === 'parser' ? divide(prompt, text) : { answer: text };
-    const lines = [...pieces(parts.reasoning).map((thinking) => ({ response: '', thinking })), ...pieces(parts.answer).map((response) => ({ response }))];
+    const lines = [...pieces(call, parts.reasoning).map((thinking) => ({ response: '', thinking })), ...pieces(call, parts.answer).map((response) => ({ response }))];
     const done = { done: true, done_reason: 'stop', prompt_eval_count: 11, eval_count: 7 };
     if (!call.json.stream) return call.reply(200, { model: 'm', response: parts.answer ?? '', ...(parts.reasoning !== undefined && { thinking: parts.reasoning }), ...done });
     return stream(call, [...lines.map((line) => ({ model: 'm', ...line, done: false })), { model: 'm', response: '', ...done }],

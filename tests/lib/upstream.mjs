@@ -49,6 +49,7 @@ export async function startUpstream(serve) {
     let data = Buffer.alloc(0);
     socket.setMaxListeners(0); // each of its calls watches it
     sockets.add(socket);
+    socket.setMaxListeners(0); // one for each of its calls
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
     socket.on('data', (more) => {

@@ -25,8 +25,13 @@ static const char *const yamls[] = {
     "  - { id: s, literal: " SECRET ", match: raw, action: redact }\n",
     "version: 1\nname: d\nreasoning: { show: stream, release: verdict }\nrules:\n"
     "  - { id: s, literal: " SECRET ", match: raw, action: cut_response }\n",
+    "version: 1\nname: e\nreasoning: { show: stream, release: stream }\n"
+    "prefix: { template: check, when: always, show: true }\nrules:\n"
+    "  - { id: s, literal: " SECRET ", match: raw, action: redact }\n",
 };
-enum { POLICIES = sizeof(yamls) / sizeof(yamls[0]) };
+enum { POLICIES = sizeof(yamls) / sizeof(yamls[0]), SHOWS = POLICIES - 1 };
+static const char prefix[] = "Is it \"safe\"?";
+static const char template_yaml[] = "version: 1\nname: check\nkind: prefix\ntext: 'Is it \"safe\"?'\n";
 
 struct run {
     struct bytes out;
@@ -44,7 +49,8 @@ static struct rein_policy *policy_of(unsigned which)
         return policies[which];
     struct rein_problems *problems = NULL;
     struct rein_source source = {"policy.yaml", yamls[which], strlen(yamls[which])};
-    struct rein_library library = {NULL, 0, NULL, 0};
+    struct rein_source template = {"template.yaml", template_yaml, sizeof(template_yaml) - 1};
+    struct rein_library library = {&template, 1, NULL, 0};
     if (rein_problems_new(&problems) != 0 || rein_policy_load(&policies[which], &source, &library, problems) != 0) {
         for (size_t i = 0; i < rein_problems_count(problems); i++)
             fprintf(stderr, "%s: %s\n", rein_problems_at(problems, i)->key, rein_problems_at(problems, i)->message);
@@ -139,7 +145,8 @@ static struct run play(struct span input, unsigned how, unsigned seed)
                                          .strip_usage = (how & 32) != 0,
                                          .model = "m",
                                          .id = "own"};
-    struct rein_attempt attempt = {.opened = (how & 64) != 0};
+    struct rein_attempt attempt = {.opened = (how & 64) != 0, .prefix = how % POLICIES == SHOWS ? prefix : NULL};
+    attempt.delivery = attempt.prefix != NULL ? REIN_DELIVER_PREFILL : REIN_DELIVER_OFF;
     must(rein_trace_new(&trace, &options));
     int rv = rein_trace_prompt_end(trace, &u);
     take(trace, &run, rv, &u);

@@ -212,12 +212,48 @@ static void it_may_fail_before_the_store_answers(void **state)
     rein_policy_unref(policy);
 }
 
+/* An attempt without a prefix: a restart is asked for if the caller may be able to continue, and told from where. */
+static void without_a_prefix_it_is_tried_if_the_caller_may(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stream, *shown, *field;
+    } calls[] = {
+        {first, " I look. Here ", "reasoning_content"},
+        {ROLE EVENT("\"delta\":{\"reasoning\":\"One.\"}") EVENT("\"delta\":{\"reasoning\":\"zxsteer\"}"), "One.",
+         "reasoning"},
+        {ROLE SAY("<think>One") SAY(". zxsteer"), "One. ", "content"},
+        {ROLE THINK("zxsteer"), "", "reasoning_content"},
+    };
+    struct rein_policy *policy = policy_of("refuse");
+    for (size_t i = 0; i < 2 * sizeof calls / sizeof *calls; i++) {
+        struct rein_attempt attempt = {.delivery = REIN_DELIVER_OFF, .may_continue = i % 2 == 0};
+        struct late late;
+        late_open(&late, policy, 0);
+        assert_int_equal(rein_trace_attempt(late.trace, &attempt), 0);
+        play(&late, calls[i / 2].stream, 1000);
+        struct span all = bytes_span(&late.out);
+        bool restarts = attempt.may_continue || *calls[i / 2].shown == '\0';
+        assert_int_equal((late.asks & REIN_ASK_RESTART) != 0, restarts);
+        assert_int_equal(memmem(all.data, all.len, "\"NO\"", 4) != NULL, !restarts);
+        if (attempt.may_continue) {
+            struct rein_source seen = rein_trace_shown_reasoning(late.trace);
+            assert_string_equal(seen.name, calls[i / 2].field);
+            assert_int_equal(seen.len, strlen(calls[i / 2].shown));
+            assert_memory_equal(seen.text, calls[i / 2].shown, seen.len);
+        }
+        late_close(&late);
+    }
+    rein_policy_unref(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_client_gets_the_same_whenever_the_store_answers),
         cmocka_unit_test(it_may_be_given_up_before_the_store_answers),
         cmocka_unit_test(it_may_fail_before_the_store_answers),
+        cmocka_unit_test(without_a_prefix_it_is_tried_if_the_caller_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

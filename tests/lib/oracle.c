@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unicode.h"
+
 enum { WORKSPACE = 20000, PAIRS = 600 };
 
 void *oracle_compile(const char *pattern)
@@ -19,6 +21,23 @@ void *oracle_compile(const char *pattern)
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &error, &offset, context);
     pcre2_compile_context_free(context);
+    return code;
+}
+
+void *oracle_compile_folded(const char *pattern)
+{
+    char *folded = malloc(strlen(pattern) + 1);
+    size_t len = 0;
+    if (folded == NULL)
+        abort();
+    for (const char *p = pattern; *p != '\0'; p++) {
+        bool accented = strncmp(p, "\xC3\xA9", 2) == 0;
+        folded[len++] = accented ? 'e' : *p == 'A' ? 'a' : *p;
+        p += accented;
+    }
+    folded[len] = '\0';
+    void *code = oracle_compile(folded);
+    free(folded);
     return code;
 }
 
@@ -34,6 +53,19 @@ void oracle_text_set(struct oracle_text *text, const char *bytes, size_t len)
     for (size_t i = 0; i < len; i++) {
         text->start[i] = (uint32_t)i;
         text->end[i] = (uint32_t)i + 1;
+    }
+}
+
+void oracle_text_fold(struct oracle_text *text, const char *bytes, size_t len)
+{
+    uint32_t map[ORACLE_TEXT_MAX];
+    text->original_len = len;
+    text->len = fold_text((struct span){bytes, len}, text->bytes, map, ORACLE_TEXT_MAX);
+    for (size_t i = 0; i < text->len; i++) {
+        uint32_t codepoint;
+        int step = utf8_next((struct span){bytes + map[i], len - map[i]}, &codepoint);
+        text->start[i] = map[i];
+        text->end[i] = map[i] + (uint32_t)(step > 0 ? step : 1);
     }
 }
 

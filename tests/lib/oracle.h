@@ -36,9 +36,13 @@ struct oracle_spans {
 
 /* NULL: PCRE2 refuses it. */
 void *oracle_compile(const char *pattern);
+/* What folding makes of the letters of wild expressions (wild.h), spelled out. */
+void *oracle_compile_folded(const char *pattern);
 void oracle_free(void *code);
 /* A text that is its own original; at most ORACLE_TEXT_MAX bytes of valid UTF-8. */
 void oracle_text_set(struct oracle_text *text, const char *bytes, size_t len);
+/* A text as folded rules see it, with the way back. */
+void oracle_text_fold(struct oracle_text *text, const char *bytes, size_t len);
 /* The leftmost, longest, non-overlapping matches in original offsets. */
 void oracle_matches(const struct oracle_rule *rule, const struct oracle_text *text, struct oracle_spans *out);
 

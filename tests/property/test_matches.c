@@ -12,7 +12,6 @@
 
 #include "matching.h"
 #include "oracle.h"
-#include "unicode.h"
 #include "wild.h"
 
 enum { RULES = 3, TEXT_MAX = 48, CUTS_MAX = 64, HOLD = 1 << 20 };
@@ -46,33 +45,10 @@ static _Noreturn void give_up(const struct wild_case *c, const char *what)
 /* The text as rules see it: itself, or folded with the way back. */
 static void view(const struct wild_case *c, const char *text, size_t len, struct oracle_text *out)
 {
-    if (!c->folded) {
+    if (c->folded)
+        oracle_text_fold(out, text, len);
+    else
         oracle_text_set(out, text, len);
-        return;
-    }
-    uint32_t map[ORACLE_TEXT_MAX];
-    out->original_len = len;
-    out->len = fold_text((struct span){text, len}, out->bytes, map, ORACLE_TEXT_MAX);
-    for (size_t i = 0; i < out->len; i++) {
-        uint32_t codepoint;
-        int step = utf8_next((struct span){text + map[i], len - map[i]}, &codepoint);
-        out->start[i] = map[i];
-        out->end[i] = map[i] + (uint32_t)(step > 0 ? step : 1);
-    }
-}
-
-/* What folding makes of our expressions' letters, spelled out for the other engine. */
-static void *compile_folded(const char *regex)
-{
-    char folded[WILD_REGEX_MAX];
-    size_t len = 0;
-    for (const char *p = regex; *p != '\0'; p++) {
-        bool accented = memcmp(p, "\xC3\xA9", 2) == 0;
-        folded[len++] = accented ? 'e' : *p == 'A' ? 'a' : *p;
-        p += accented;
-    }
-    folded[len] = '\0';
-    return oracle_compile(folded);
 }
 
 static bool make_rule(struct wild_case *c)
@@ -87,7 +63,7 @@ static bool make_rule(struct wild_case *c)
                              .max_bytes = c->max_bytes[i],
                              .withholds = true};
     const char *why;
-    c->oracle[i].code = c->folded ? compile_folded(c->regex[i]) : oracle_compile(c->regex[i]);
+    c->oracle[i].code = c->folded ? oracle_compile_folded(c->regex[i]) : oracle_compile(c->regex[i]);
     if (ruleset_add(c->rules, &spec, &why) != 0) {
         oracle_free(c->oracle[i].code);
         return false; /* may be empty, unbounded, never matches */

@@ -5,8 +5,8 @@
  *
  * A case has random rules, a random text for each channel of each choice, and two partitions: of the texts into events
  * (interleaved over the choices, characters beyond the BMP cut between their escapes) and of the bytes into reads.
- * PCRE2 says on the whole texts what has to be gone. Some policies show a prefix, which no rule of theirs finds
- * anything in. A failure prints its seed, which plays it again. */
+ * PCRE2 says on the whole texts what has to be gone. A quarter of the policies match folded text; some show a prefix,
+ * which no rule of theirs finds anything in. A failure prints its seed, which plays it again. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,6 +33,7 @@ struct wild_policy {
     struct rein_policy *policy;
     size_t rules_len;
     unsigned action; /* of all its rules */
+    bool folded;     /* likewise */
     bool shows;      /* the prefix, before the reasoning */
     struct oracle_rule oracle[RULES];
     char regex[RULES][WILD_REGEX_MAX];
@@ -53,8 +54,8 @@ static _Noreturn void give_up(const struct wild_case *c, const char *what, const
 {
     fprintf(stderr, "seed %" PRIu64 ": %s\n", c->seed, what);
     for (size_t i = 0; i < c->policy->rules_len; i++)
-        fprintf(stderr, "  rule: %s (max_bytes %zu), %s\n", c->policy->regex[i], c->policy->max_bytes[i],
-                actions[c->policy->action]);
+        fprintf(stderr, "  rule: %s (max_bytes %zu%s), %s\n", c->policy->regex[i], c->policy->max_bytes[i],
+                c->policy->folded ? ", folded" : "", actions[c->policy->action]);
     for (unsigned n = 0; n < c->choices; n++)
         for (size_t k = 0; k < CHANNELS; k++)
             fprintf(stderr, "  choice %u %s: '%s'\n", n, fields[k], c->text[n][k]);
@@ -88,15 +89,16 @@ static const char head[] = "version: 1\nname: p\nreasoning: { show: stream, rele
 static int rule_yaml(char *out, size_t room, const struct wild_policy *p, size_t i)
 {
     return snprintf(out, room,
-                    "  - { id: r%zu, channels: [reasoning, answer, tool], regex: '%s', max_bytes: %zu, action: %s, "
-                    "replacement: \"#\" }\n",
-                    i, p->regex[i], p->max_bytes[i], actions[p->action]);
+                    "  - { id: r%zu, channels: [reasoning, answer, tool], regex: '%s', max_bytes: %zu, match: %s, "
+                    "action: %s, replacement: \"#\" }\n",
+                    i, p->regex[i], p->max_bytes[i], p->folded ? "folded" : "raw", actions[p->action]);
 }
 
 static bool make_policy(struct wild_policy *p, struct dice *dice)
 {
     char yaml[4096];
     *p = (struct wild_policy){.action = (unsigned)dice_below(dice, 3), .shows = dice_chance(dice, 30)};
+    p->folded = dice_chance(dice, 25);
     const char *show = p->shows ? "true" : "false";
     size_t len = (size_t)snprintf(yaml, sizeof(yaml), head, show);
     size_t wanted = p->action == 0 ? 1 + dice_below(dice, RULES) : 1;
@@ -108,7 +110,8 @@ static bool make_policy(struct wild_policy *p, struct dice *dice)
         size_t at = (size_t)snprintf(alone, sizeof(alone), head, show);
         rule_yaml(alone + at, sizeof(alone) - at, p, i);
         struct rein_policy *policy = try_policy(alone);
-        p->oracle[i].code = policy != NULL ? oracle_compile(p->regex[i]) : NULL;
+        if (policy != NULL)
+            p->oracle[i].code = p->folded ? oracle_compile_folded(p->regex[i]) : oracle_compile(p->regex[i]);
         p->oracle[i].max_bytes = p->max_bytes[i];
         rein_policy_unref(policy);
         if (p->oracle[i].code == NULL)
@@ -135,11 +138,11 @@ static void make_text(struct wild_case *c, unsigned choice, size_t channel)
     char *text = c->text[choice][channel];
     size_t len = 0, wanted = dice_below(&c->dice, TEXT_MAX - 8);
     while (len < wanted) {
-        char one[8] = "";
+        char one[16] = "";
         if (dice_chance(&c->dice, 20))
             strcpy(one, rare[dice_below(&c->dice, sizeof(rare) / sizeof(*rare))]);
         else
-            one[wild_char(&c->dice, one)] = '\0';
+            one[c->policy->folded ? wild_unfolded(&c->dice, one) : wild_char(&c->dice, one)] = '\0';
         len += (size_t)snprintf(text + len, TEXT_MAX - len, "%s", one);
     }
     c->len[choice][channel] = len;
@@ -271,7 +274,10 @@ static void put_stream(struct wild_case *c, struct bytes *out, bool whole)
 static void find_spans(const struct wild_case *c, unsigned choice, size_t channel, struct oracle_spans spans[RULES])
 {
     struct oracle_text text;
-    oracle_text_set(&text, c->text[choice][channel], c->len[choice][channel]);
+    if (c->policy->folded)
+        oracle_text_fold(&text, c->text[choice][channel], c->len[choice][channel]);
+    else
+        oracle_text_set(&text, c->text[choice][channel], c->len[choice][channel]);
     for (size_t i = 0; i < c->policy->rules_len; i++)
         oracle_matches(&c->policy->oracle[i], &text, &spans[i]);
 }

@@ -220,8 +220,8 @@ async function sayThoughts(call, text, { prompt }) {
   const whole = `<thought>${reasoning}</thought>${answer}`;
   if (!call.json.stream) return say(call, whole, { whole: true });
   const flagged = (content) => delta({ content, extra_content: { google: { thought: true } } });
-  return stream(call, [delta({ role: 'assistant', content: '' }), ...pieces(`<thought>${reasoning}`).map(flagged),
-    ...pieces(`</thought>${answer}`, 16).map((content) => delta({ content })), delta({}, 'stop'), { ...delta({}), choices: [], usage }]);
+  return stream(call, [delta({ role: 'assistant', content: '' }), ...pieces(call, `<thought>${reasoning}`).map(flagged),
+    ...[`</thought>${answer.slice(0, 6)}`, ...pieces(call, answer.slice(6))].map((content) => delta({ content })), delta({}, 'stop'), { ...delta({}), choices: [], usage }]);
 }
 const gemini = (options) => plain({ ...options, told: sayThoughts });
 

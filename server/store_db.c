@@ -20,6 +20,7 @@
 #include "log.h"
 #include "store_migrate.h"
 #include "store_rows.h"
+#include "store_wal.h"
 
 enum {
     BUSY_MS = 2000,        /* another program may hold the database that long */
@@ -124,14 +125,15 @@ static int on_wal(void *ctx, sqlite3 *sqlite, const char *name, int pages)
 static int open_sqlite(struct store_db *db, const char *path)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    if (sqlite3_open_v2(path, &db->sqlite, flags, NULL) != SQLITE_OK)
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock at each allocation, for figures that nobody reads */
+    if (sqlite3_open_v2(path, &db->sqlite, flags, store_wal_vfs()) != SQLITE_OK)
         return db->sqlite != NULL ? fail(db, path) : REIN_ENOMEM;
     sqlite3_extended_result_codes(db->sqlite, 1);
     sqlite3_busy_timeout(db->sqlite, BUSY_MS);
     char sql[512];
     snprintf(sql, sizeof sql,
              "PRAGMA trusted_schema = OFF; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-             "PRAGMA journal_size_limit = %d; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;"
+             "PRAGMA journal_size_limit = %d; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY;"
              "PRAGMA secure_delete = ON;",
              WAL_BYTES_KEPT);
     int rv = exec(db, sql);
@@ -166,6 +168,8 @@ static int open_all(struct store_db *db, const char *path)
         rv = store_migrate(db->sqlite, migrations, migrations_len);
     if (rv == 0)
         rv = mark_lost(db);
+    if (rv == 0) /* from here on transactions are small */
+        rv = exec(db, "PRAGMA cache_spill = OFF");
     if (rv == 0)
         rv = prepare(db, &db->begin, "BEGIN IMMEDIATE");
     if (rv == 0)

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 static sqlite3_vfs vfs, *real;
-static atomic_int write_code, sync_code;
+static atomic_int write_code, sync_code, writes;
 
 /* Our head, then the real file. */
 struct file {
@@ -28,6 +28,11 @@ void failing_vfs_set_write(int code)
 void failing_vfs_set_sync(int code)
 {
     sync_code = code;
+}
+
+int failing_vfs_writes(void)
+{
+    return writes;
 }
 
 #define PASS(name, parameters, arguments)                                                                              \
@@ -59,6 +64,7 @@ static void pass_xShmBarrier(sqlite3_file *f)
 static int write_or_fail(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
     f = real_file(f);
+    writes++;
     return write_code != SQLITE_OK ? write_code : f->pMethods->xWrite(f, p, n, at);
 }
 

@@ -9,5 +9,6 @@ void failing_vfs_install(void);
 /* What every write or sync says from now on, an SQLite code; SQLITE_OK: works again. Any thread. */
 void failing_vfs_set_write(int code);
 void failing_vfs_set_sync(int code);
+int failing_vfs_writes(void); /* how many writes there were so far */
 
 #endif

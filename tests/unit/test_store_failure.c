@@ -139,6 +139,23 @@ static void kept_is_bounded(void **state)
     assert_string_equal(kit_text(kit, "SELECT max(id) FROM decisions"), r.record.id.text);
 }
 
+/* However many pages a commit has. */
+static void a_commit_is_one_write(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 0);
+    for (int i = 0; i < 100; i++) {
+        struct kit_record r;
+        kit_record(&r);
+        int before = failing_vfs_writes();
+        assert_int_equal(kit_put(kit, store, &r.record), 0);
+        if (i > 0) /* the first one writes the log's head, and makes a policy */
+            assert_int_equal(failing_vfs_writes() - before, 1);
+    }
+    kit_stop_loop(kit);
+    store_close(store);
+}
+
 static void cannot_open(void **state)
 {
     struct kit *kit = *state;
@@ -159,8 +176,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(disk_full),      TEST(write_error),     TEST(sync_error),
-        TEST(recovers_alone), TEST(kept_is_bounded), TEST(cannot_open),
+        TEST(disk_full),   TEST(write_error),           TEST(sync_error), TEST(recovers_alone), TEST(kept_is_bounded),
+        TEST(cannot_open), TEST(a_commit_is_one_write),
     };
     failing_vfs_install();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,26 +55,6 @@ int bytes_reserve(struct bytes *b, size_t len)
     return 0;
 }
 
-int bytes_append(struct bytes *b, const char *data, size_t len)
-{
-    if (len == 0)
-        return 0;
-    int rv = bytes_reserve(b, len);
-    if (rv != 0)
-        return rv;
-    memcpy(b->data + b->end, data, len);
-    b->end += len;
-    return 0;
-}
-
-void bytes_consume(struct bytes *b, size_t len)
-{
-    assert(len <= bytes_len(b));
-    b->start += len;
-    if (b->start == b->end)
-        b->start = b->end = 0;
-}
-
 void bytes_clear(struct bytes *b)
 {
     b->start = b->end = 0;

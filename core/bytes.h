@@ -9,6 +9,7 @@
 #ifndef CORE_BYTES_H
 #define CORE_BYTES_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -66,13 +67,28 @@ static inline struct span bytes_span(const struct bytes *b)
 
 /* Makes room for len more bytes. REIN_ELIMIT (past the limit) or REIN_ENOMEM leave the buffer as it was. */
 int bytes_reserve(struct bytes *b, size_t len) REIN_MUST_USE;
-int bytes_append(struct bytes *b, const char *data, size_t len) REIN_MUST_USE;
+/* Inline, because most of what is appended is one struct of a known size and finds room. */
+REIN_MUST_USE static inline int bytes_append(struct bytes *b, const char *data, size_t len)
+{
+    int rv = len > b->cap - b->end ? bytes_reserve(b, len) : 0;
+    if (rv != 0 || len == 0)
+        return rv;
+    memcpy(b->data + b->end, data, len);
+    b->end += len;
+    return 0;
+}
 static inline int bytes_append_span(struct bytes *b, struct span s)
 {
     return bytes_append(b, s.data, s.len);
 }
 /* Drops len bytes at the front; len <= bytes_len. */
-void bytes_consume(struct bytes *b, size_t len);
+static inline void bytes_consume(struct bytes *b, size_t len)
+{
+    assert(len <= bytes_len(b));
+    b->start += len;
+    if (b->start == b->end)
+        b->start = b->end = 0;
+}
 void bytes_clear(struct bytes *b);
 
 #endif

@@ -113,15 +113,21 @@ static bool can_begin(uint32_t c)
     return isupper((int)c) || isdigit((int)c) || (c != 0 && strchr("\"'([{*_#<>-`$+\\", (int)c) != NULL);
 }
 
-/* Is the present word one of these? They are padded with zeros, so that each is compared at once. */
-static bool word_is_in(const struct sentencer *s, const char (*words)[WORD_MAX], size_t len)
+/* Words by their first letter, padded with zeros so that each is compared at once. */
+enum { LETTERS = 26, LETTER_WORDS_MAX = 4 };
+struct word_lists {
+    char words[LETTERS][LETTER_WORDS_MAX][WORD_MAX];
+};
+
+static bool word_is_in(const struct sentencer *s, const struct word_lists *lists)
 {
     char word[WORD_MAX] = {0};
-    if (s->word_len > WORD_MAX)
+    unsigned letter = (unsigned char)s->word[0] - 'a';
+    if (s->word_len == 0 || s->word_len > WORD_MAX || letter >= LETTERS)
         return false;
     memcpy(word, s->word, s->word_len);
-    for (size_t i = 0; i < len; i++)
-        if (memcmp(words[i], word, WORD_MAX) == 0)
+    for (size_t i = 0; i < LETTER_WORDS_MAX; i++)
+        if (memcmp(lists->words[letter][i], word, WORD_MAX) == 0)
             return true;
     return false;
 }
@@ -139,10 +145,22 @@ static bool is_dotted(const struct sentencer *s)
 
 static bool is_abbreviation(const struct sentencer *s)
 {
-    static const char words[][WORD_MAX] = {"mr",     "mrs",  "ms",  "dr",  "prof", "st", "vs",   "jr",   "sr",
-                                           "gen",    "col",  "sgt", "lt",  "capt", "cf", "al",   "viz",  "dept",
-                                           "approx", "ph.d", "sen", "gov", "eg",   "ie", "resp", "incl", "messrs"};
-    if (word_is_in(s, words, sizeof words / sizeof words[0]))
+    static const struct word_lists words = {{
+        ['a' - 'a'] = {"al", "approx"},
+        ['c' - 'a'] = {"col", "capt", "cf"},
+        ['d' - 'a'] = {"dr", "dept"},
+        ['e' - 'a'] = {"eg"},
+        ['g' - 'a'] = {"gen", "gov"},
+        ['i' - 'a'] = {"ie", "incl"},
+        ['j' - 'a'] = {"jr"},
+        ['l' - 'a'] = {"lt"},
+        ['m' - 'a'] = {"mr", "mrs", "ms", "messrs"},
+        ['p' - 'a'] = {"prof", "ph.d"},
+        ['r' - 'a'] = {"resp"},
+        ['s' - 'a'] = {"st", "sr", "sgt", "sen"},
+        ['v' - 'a'] = {"vs", "viz"},
+    }};
+    if (word_is_in(s, &words))
         return true;
     bool initial = s->word_len == 1 && isalpha((unsigned char)s->word[0]) && s->word[0] != 'i' && s->word[0] != 'a';
     return initial || is_dotted(s);
@@ -151,9 +169,17 @@ static bool is_abbreviation(const struct sentencer *s)
 /* "No. 5", "Fig. 2": a sentence goes on if a number follows. */
 static bool wants_number(const struct sentencer *s)
 {
-    static const char words[][WORD_MAX] = {"no",  "nos", "fig", "figs", "p",   "pp",
-                                           "sec", "vol", "ch",  "eq",   "art", "ver"};
-    return word_is_in(s, words, sizeof words / sizeof words[0]);
+    static const struct word_lists words = {{
+        ['a' - 'a'] = {"art"},
+        ['c' - 'a'] = {"ch"},
+        ['e' - 'a'] = {"eq"},
+        ['f' - 'a'] = {"fig", "figs"},
+        ['n' - 'a'] = {"no", "nos"},
+        ['p' - 'a'] = {"p", "pp"},
+        ['s' - 'a'] = {"sec"},
+        ['v' - 'a'] = {"vol", "ver"},
+    }};
+    return word_is_in(s, &words);
 }
 
 /* "1." or "b." at the beginning. */

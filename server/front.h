@@ -18,6 +18,7 @@
 
 struct front;
 struct exchange;
+struct peers;
 
 struct front_header {
     const char *name, *value;
@@ -43,6 +44,7 @@ struct front_options {
     uint16_t port;    /* 0: chosen by the system */
     bool reuse_port;  /* several workers share the port */
     size_t body_max, connections_max, connections_per_address_max;
+    struct peers *peers;          /* who counts towards both limits, shared by fronts; NULL: this front's own alone */
     unsigned client_idle_ms;      /* a client that neither sends nor reads for that long is closed */
     size_t write_low, write_high; /* marks of what may wait for one client; 0: 16 KiB and 64 KiB */
 };

@@ -90,6 +90,7 @@ struct front {
     uint64_t due; /* a bit for each shard that libmicrohttpd has to run */
     unsigned next_shard;
     struct conn *adopted; /* while MHD_add_connection runs */
+    struct peers *peers;  /* NULL: they are somebody else's */
     size_t body_max, write_low, write_high;
     uint64_t client_idle_ms;
     uv_timer_t tick;

@@ -102,9 +102,12 @@ static void on_tick(uv_timer_t *timer)
 
 static int start(struct front *front, const struct front_options *options)
 {
-    struct listener_options listen = {options->host, options->port, options->reuse_port, options->connections_max,
-                                      options->connections_per_address_max};
+    struct listener_options listen = {options->host, options->port, options->reuse_port, options->peers};
     int rv = shards_start(front, options);
+    if (rv == 0 && !listen.peers) {
+        rv = peers_new(&front->peers, options->connections_max, options->connections_per_address_max);
+        listen.peers = front->peers;
+    }
     if (rv < 0)
         return rv;
     uv_timer_init(loop_uv(front->loop), &front->tick);
@@ -170,6 +173,7 @@ static void free_front(struct front *front)
 {
     loop_remove_pump(front->loop, pump, front);
     chunk_store_fini(&front->blocks);
+    peers_free(front->peers);
     if (front->closed)
         front->closed(front->closed_ctx);
     free(front);

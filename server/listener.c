@@ -31,8 +31,8 @@ struct listener {
     uv_poll_t poll;
     int fd; /* -1: stopped */
     uint16_t port;
-    struct peers *peers;
-    size_t connections, connections_max, per_address_max;
+    struct peers *peers; /* borrowed */
+    size_t connections;
     listener_take take;
     void *ctx;
     struct lingering lingering[LINGER_MAX];
@@ -74,15 +74,17 @@ static void refuse(struct listener *listener, int fd, const char *status, const 
 static void take_one(struct listener *listener, int fd, const struct sockaddr *address, socklen_t len)
 {
     struct peer_key key = peer_key_of(address);
-    if (listener->connections >= listener->connections_max) {
+    int on = 1;
+    switch (peers_add(listener->peers, &key)) {
+    case PEERS_FULL:
         refuse(listener, fd, "503 Service Unavailable", house_full);
         return;
-    }
-    if (peers_add(listener->peers, &key, listener->per_address_max) < 0) {
+    case PEERS_TOO_MANY_OF_ONE:
         refuse(listener, fd, "429 Too Many Requests", too_many);
         return;
+    case PEERS_WELCOME:
+        break;
     }
-    int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     listener->connections++;
     if (listener->take(listener->ctx, fd, address, len, &key) < 0)
@@ -157,7 +159,6 @@ static void free_now(struct listener *listener)
 {
     if (listener->fd >= 0)
         close(listener->fd);
-    peers_free(listener->peers);
     free(listener);
 }
 
@@ -169,15 +170,12 @@ int listener_start(struct listener **out, struct loop *loop, const struct listen
         return REIN_ENOMEM;
     listener->loop = loop;
     listener->fd = -1;
-    listener->connections_max = options->connections_max;
-    listener->per_address_max = options->connections_per_address_max;
+    listener->peers = options->peers;
     listener->take = take;
     listener->ctx = ctx;
     for (size_t i = 0; i < LINGER_MAX; i++)
         listener->lingering[i].fd = -1;
-    int rv = peers_new(&listener->peers, options->connections_max);
-    if (rv == 0)
-        rv = open_socket(listener, options);
+    int rv = open_socket(listener, options);
     if (rv == 0 && uv_poll_init(loop_uv(loop), &listener->poll, listener->fd) < 0)
         rv = REIN_ENOMEM;
     if (rv < 0) {

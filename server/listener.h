@@ -20,7 +20,7 @@ struct listener_options {
     const char *host; /* numeric */
     uint16_t port;    /* 0: chosen by the system */
     bool reuse_port;
-    size_t connections_max, connections_per_address_max; /* 0: no limit per address */
+    struct peers *peers; /* whom to let in; outlives the listener */
 };
 
 /* Takes the descriptor, which is non-blocking; returns negative if it can't (the descriptor is then closed). `key` goes

@@ -81,6 +81,19 @@ static void put_requests(FILE *f, const struct metrics *m)
             }
 }
 
+static void put_workers(FILE *f, const struct metrics *m)
+{
+    static const char name[] = "rein_worker_requests_total";
+    put_head(f, name, "counter", "Requests that are over, by worker");
+    for (unsigned i = 0; i < m->workers_len; i++) {
+        const _Atomic uint64_t *requests = &m->workers[i].requests[0][0][0];
+        uint64_t n = 0;
+        for (size_t k = 0; k < sizeof m->workers[i].requests / sizeof *requests; k++)
+            n += atomic_load_explicit(&requests[k], memory_order_relaxed);
+        fprintf(f, "%s{worker=\"%u\"} %" PRIu64 "\n", name, i, n);
+    }
+}
+
 /* A family over a table of names and a fixed list of words. */
 static void put_pairs(FILE *f, const struct metrics *m, const char *name, enum label label, const char *label_name,
                       const char *word_name, const char *const *words, unsigned words_len, size_t base)
@@ -207,6 +220,7 @@ char *metrics_text(struct metrics *m, struct store *store, size_t *len)
         return NULL;
     put_values(f, m);
     put_requests(f, m);
+    put_workers(f, m);
     put_by_label(f, m);
     for (int h = 0; h < HISTOGRAM_COUNT; h++)
         put_histogram(f, m, (enum histogram)h);

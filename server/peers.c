@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,9 @@ struct slot {
 };
 
 struct peers {
-    size_t mask, used, limit;
+    pthread_mutex_t lock; /* guards what follows */
+    size_t total, all, of_one;
+    size_t mask;
     struct slot slots[];
 };
 
@@ -35,22 +38,27 @@ struct peer_key peer_key_of(const struct sockaddr *address)
     return key;
 }
 
-int peers_new(struct peers **out, size_t limit)
+int peers_new(struct peers **out, size_t all, size_t of_one)
 {
     size_t size = 16;
-    while (size < limit * 2)
+    while (size < all * 2)
         size *= 2;
     struct peers *peers = calloc(1, sizeof *peers + size * sizeof peers->slots[0]);
     if (!peers)
         return REIN_ENOMEM;
+    pthread_mutex_init(&peers->lock, NULL);
     peers->mask = size - 1;
-    peers->limit = limit;
+    peers->all = all;
+    peers->of_one = of_one;
     *out = peers;
     return 0;
 }
 
 void peers_free(struct peers *peers)
 {
+    if (!peers)
+        return;
+    pthread_mutex_destroy(&peers->lock);
     free(peers);
 }
 
@@ -72,19 +80,25 @@ static size_t find(const struct peers *peers, const struct peer_key *key)
     return i;
 }
 
-int peers_add(struct peers *peers, const struct peer_key *key, size_t max)
+static enum peers_verdict add(struct peers *peers, const struct peer_key *key)
 {
     struct slot *slot = &peers->slots[find(peers, key)];
-    if (max > 0 && slot->count >= max)
-        return REIN_ELIMIT;
-    if (slot->count == 0) {
-        if (peers->used == peers->limit)
-            return REIN_ELIMIT;
-        peers->used++;
-        slot->key = *key;
-    }
+    if (peers->total >= peers->all)
+        return PEERS_FULL;
+    if (peers->of_one > 0 && slot->count >= peers->of_one)
+        return PEERS_TOO_MANY_OF_ONE;
+    slot->key = *key;
     slot->count++;
-    return 0;
+    peers->total++;
+    return PEERS_WELCOME;
+}
+
+enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key)
+{
+    pthread_mutex_lock(&peers->lock);
+    enum peers_verdict verdict = add(peers, key);
+    pthread_mutex_unlock(&peers->lock);
+    return verdict;
 }
 
 /* Moves back what stood behind a slot that became free, so that probing still finds it. */
@@ -102,15 +116,11 @@ static void close_gap(struct peers *peers, size_t gap)
 
 void peers_remove(struct peers *peers, const struct peer_key *key)
 {
+    pthread_mutex_lock(&peers->lock);
     size_t i = find(peers, key);
-    assert(peers->slots[i].count > 0);
-    if (--peers->slots[i].count > 0)
-        return;
-    peers->used--;
-    close_gap(peers, i);
-}
-
-size_t peers_count(const struct peers *peers, const struct peer_key *key)
-{
-    return peers->slots[find(peers, key)].count;
+    assert(peers->slots[i].count > 0 && peers->total > 0);
+    peers->total--;
+    if (--peers->slots[i].count == 0)
+        close_gap(peers, i);
+    pthread_mutex_unlock(&peers->lock);
 }

@@ -1,9 +1,10 @@
-/* How many connections each client address has, in a table that never grows.
+/* Who is connected: how many connections there are and how many of each client address, in a table that never grows.
  * SPDX-License-Identifier: Apache-2.0
  *
- * An IPv6 client counts by its /64, which is what one client is usually given.
+ * One of these may be shared by listeners of several threads, so that limits hold for the process. An IPv6 client
+ * counts by its /64, which is what one client is usually given.
  *
- * Thread: the owner's. */
+ * Thread: any. A lock is held for a few instructions a connection. */
 #ifndef SERVER_PEERS_H
 #define SERVER_PEERS_H
 
@@ -21,12 +22,17 @@ struct peer_key {
 };
 struct peer_key peer_key_of(const struct sockaddr *address);
 
-/* Room for `limit` addresses at once. Returns owned. */
-int peers_new(struct peers **out, size_t limit) REIN_MUST_USE;
-void peers_free(struct peers *peers);
-/* Counts a connection of this address, unless it has `max` already (0: no limit) or the table is full: REIN_ELIMIT. */
-int peers_add(struct peers *peers, const struct peer_key *key, size_t max) REIN_MUST_USE;
+enum peers_verdict {
+    PEERS_WELCOME,
+    PEERS_FULL,            /* as many connections as there may be at all */
+    PEERS_TOO_MANY_OF_ONE, /* this address has as many as it may have */
+};
+
+/* `all`: connections at once; `of_one`: of one address, 0: no limit of its own. Returns owned. */
+int peers_new(struct peers **out, size_t all, size_t of_one) REIN_MUST_USE;
+void peers_free(struct peers *peers); /* NULL is fine */
+/* Counts the connection if it is welcome. */
+enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key) REIN_MUST_USE;
 void peers_remove(struct peers *peers, const struct peer_key *key);
-size_t peers_count(const struct peers *peers, const struct peer_key *key);
 
 #endif

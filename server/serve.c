@@ -26,6 +26,7 @@ struct service {
     struct admin *admin;
     struct loop *loop;
     struct worker **workers;
+    struct peers *peers; /* of all workers */
     size_t workers_len, workers_running;
     uv_signal_t signals[SIGNALS];
     bool stopping;
@@ -112,6 +113,7 @@ static int start_workers(struct service *service)
                                      .store = service->store,
                                      .metrics = service->metrics,
                                      .reuse_port = service->config->workers > 1,
+                                     .peers = service->peers,
                                      .owner = service->loop,
                                      .on_done = on_worker_done,
                                      .ctx = service};
@@ -134,7 +136,10 @@ static int start(struct service *service)
     static const int signums[SIGNALS] = {SIGHUP, SIGTERM, SIGINT};
     struct store_options options = {
         .path = service->config->store.path, .keep_days = service->config->store.keep_days, .queue_max = QUEUE_MAX};
+    const struct config_limits *limits = &service->config->limits;
     int rv = store_open(&service->store, &options);
+    if (rv == 0)
+        rv = peers_new(&service->peers, limits->connections, limits->connections_per_address);
     if (rv == 0)
         rv = metrics_new(&service->metrics, service->config->workers);
     if (rv == 0)
@@ -156,6 +161,7 @@ static void finish(struct service *service)
     for (size_t i = 0; i < service->workers_len; i++)
         worker_free(service->workers[i]);
     free(service->workers);
+    peers_free(service->peers);
     admin_stop(service->admin);
     store_close(service->store);
     metrics_free(service->metrics);

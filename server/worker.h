@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "loop.h"
+#include "peers.h"
 #include "query.h"
 #include "session.h"
 #include "store.h"
@@ -40,7 +41,8 @@ struct worker_options {
     unsigned number; /* its slot in the metrics */
     uint16_t port;   /* 0: the config's; else the one that the first worker got from the system */
     bool reuse_port;
-    struct loop *owner; /* where on_done runs, once, when the worker's thread is about to end */
+    struct peers *peers; /* of all workers; outlives them */
+    struct loop *owner;  /* where on_done runs, once, when the worker's thread is about to end */
     loop_fn on_done;
     void *ctx;
 };

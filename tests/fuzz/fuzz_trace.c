@@ -29,14 +29,14 @@ static const char *const yamls[] = {
     "prefix: { template: check, when: always, show: true }\nrules:\n"
     "  - { id: s, literal: " SECRET ", match: raw, action: redact }\n",
 };
-enum { POLICIES = sizeof(yamls) / sizeof(yamls[0]), SHOWS = POLICIES - 1 };
+enum { POLICIES = sizeof(yamls) / sizeof(yamls[0]), HIDES = 2, SHOWS = POLICIES - 1 };
 static const char prefix[] = "Is it \"safe\"?";
 static const char template_yaml[] = "version: 1\nname: check\nkind: prefix\ntext: 'Is it \"safe\"?'\n";
 
 struct run {
     struct bytes out;
     unsigned asks;
-    uint64_t received, scanned, released, unjudged;
+    uint64_t received, scanned, released, unjudged, reasoning_shown;
     size_t findings;
     enum rein_ending ending;
     enum rein_action verdict;
@@ -162,6 +162,7 @@ static struct run play(struct span input, unsigned how, unsigned seed)
         run.scanned += d->flow[c].scanned * (uint64_t)(c + 1);
         run.released += d->flow[c].released * (uint64_t)(c + 1);
     }
+    run.reasoning_shown = d->flow[REIN_REASONING].released;
     run.findings = d->findings_len;
     run.ending = d->ending;
     run.verdict = d->verdict;
@@ -200,6 +201,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct bytes input = expand(data + 2, len - 2);
     struct run whole = play(bytes_span(&input), data[0], 0), cut = play(bytes_span(&input), data[0], data[1] + 1u);
     check_both(&whole, &cut);
+    if (data[0] % POLICIES == HIDES && whole.reasoning_shown > 0)
+        fail("hidden reasoning went out", &whole, &cut);
     bytes_fini(&whole.out);
     bytes_fini(&cut.out);
     bytes_fini(&input);

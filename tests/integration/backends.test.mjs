@@ -142,6 +142,53 @@ describe('a prefix', { timeout: 150000 }, () => {
     }
   });
 
+  // What else a request may want: it keeps working, or the prefix steps aside and says so.
+  const chatWays = [['vllm', 'parser', 'opens reasoning'], ['llamacpp', 'new', 'leaves it to the model'], ['sglang', 'tokens', 'leaves it to the model'],
+    ['deepseek', 'continues', 'leaves it to the model']];
+  const rawWays = [['vllm', 'parser', 'rewrites a continued turn'], ['llamacpp', 'old', 'opens reasoning'], ['ollama', 'plain', 'opens reasoning']];
+  for (const way of [...chatWays, ...rawWays]) {
+    const [kind, build, family] = way;
+    const one = cases.find((other) => other.kind === kind && other.build === build && other.family === family);
+    const isRaw = rawWays.includes(way);
+    const name = `${kind}, ${build}, a template that ${family}`;
+    const tried = async (more) => {
+      const answer = await ask(`${one.name}-shown`, more);
+      assert.equal(answer.status, 200, answer.text);
+      const { delivery, reason } = await attemptOf(answer);
+      return { answer, said: `${delivery}: ${reason}` };
+    };
+    const good = kind === 'deepseek' ? 'prefill: recalled' : 'prefill: verified';
+
+    test(`${name}: two choices`, async () => {
+      for (const stream of [true, false]) {
+        const { answer, said } = await tried({ n: 2, stream });
+        assert.equal(said, isRaw ? 'instruct: choices' : good);
+        const parts = stream ? events(answer.text).flatMap((event) => event.choices ?? []) : answer.json.choices;
+        for (const index of [0, 1]) {
+          const own = parts.filter((choice) => choice.index === index).map((choice) => choice.delta ?? choice.message);
+          const reasoning = own.map((part) => part.reasoning_content ?? part.reasoning ?? '').join('');
+          assert.equal(reasoning.trim(), `${isRaw ? '' : `${WHOLE} `}I look at it. Then I help.`, answer.text);
+        }
+      }
+    });
+
+    test(`${name}: tools, a format, usage, earlier turns`, async () => {
+      const tools = [{ type: 'function', function: { name: 'look', parameters: { type: 'object', properties: {} } } }];
+      assert.equal((await tried({ tools })).said, 'instruct: tools');
+      assert.equal((await tried({ response_format: { type: 'json_object' } })).said, 'instruct: response_format');
+      const messages = [{ role: 'user', content: 'How do I bake bread?' }, { role: 'assistant', content: 'With flour.', reasoning_content: 'A plain question.' },
+        { role: 'user', content: 'And then?' }];
+      one.backend.prompts.length = 0;
+      const { answer, said } = await tried({ messages, stream_options: { include_usage: true } });
+      assert.equal(said, good);
+      const words = read(answer.text), prompt = one.backend.prompts.at(-1);
+      assert.deepEqual([words.usage, words.content.trim()], [1, 'Here you are.'], answer.text);
+      assert.equal(words.reasoning.trim(), `${WHOLE} I look at it. Then I help.`);
+      assert.ok(prompt.includes('With flour.') && prompt.indexOf('And then?') < prompt.indexOf(PREFIX), prompt);
+      assert.equal(prompt.split(PREFIX).length, 2, prompt);
+    });
+  }
+
   for (const [kind, evaluable] of [['openai', 'evaluable'], ['gemini', 'evaluable'], ['anthropic', 'not_evaluable']])
     test(`${kind}: reasoning is looked at as far as it is told`, async () => {
       for (const stream of [true, false]) {

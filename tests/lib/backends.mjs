@@ -27,18 +27,21 @@ async function stream(call, events, { type = 'text/event-stream', line = (e) => 
 async function say(call, text, { prompt, whole = false, echo = '', more = {}, field = 'reasoning_content', parts = false }) {
   const { reasoning, answer } = whole ? { answer: text } : divide(prompt, text);
   const thought = reasoning === undefined && !echo ? undefined : echo + (reasoning ?? '');
+  const each = (make) => Array.from({ length: call.json.n ?? 1 }, (_, index) => make(index));
   if (!call.json.stream) {
     const body = completion({ answer: answer ?? '' });
     const message = body.choices[0].message;
     if (thought !== undefined && parts) message.content = [{ type: 'thinking', thinking: [{ type: 'text', text: thought }] }, { type: 'text', text: answer ?? '' }];
     else if (thought !== undefined) message[field] = thought;
     Object.assign(body.choices[0], more);
+    body.choices = each((index) => ({ ...body.choices[0], index }));
     return call.reply(200, body);
   }
   const thinking = (part) => (parts ? { content: [{ type: 'thinking', thinking: [{ type: 'text', text: part }] }] } : { [field]: part });
-  const events = [delta({ role: 'assistant', content: '' }), ...pieces(call, thought).map((part) => delta(thinking(part))),
-    ...pieces(call, answer).map((part) => delta({ content: part })), delta({}, 'stop'), { ...delta({}), choices: [], usage }];
-  return stream(call, events);
+  const said = [[{ role: 'assistant', content: '' }], ...pieces(call, thought).map((part) => [thinking(part)]),
+    ...pieces(call, answer).map((part) => [{ content: part }]), [{}, 'stop']];
+  const events = said.flatMap(([fields, finish]) => each((index) => delta(fields, finish, index)));
+  return stream(call, [...events, { ...delta({}), choices: [], usage }]);
 }
 
 // An answer of /v1/completions: tags inline.

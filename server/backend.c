@@ -8,7 +8,7 @@
 
 static const struct backend *const kinds[] = {
     &backend_openai,  &backend_vllm, &backend_sglang,     &backend_llamacpp,  &backend_ollama, &backend_deepseek,
-    &backend_mistral, &backend_groq, &backend_openrouter, &backend_anthropic, &backend_gemini,
+    &backend_mistral, &backend_groq, &backend_openrouter, &backend_anthropic, &backend_gemini, &backend_completions,
 };
 
 const struct backend *backend_find(const char *kind)

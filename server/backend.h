@@ -39,11 +39,12 @@ struct backend_reply {
 struct backend_plan {
     /* given; borrowed */
     const struct request *request;
-    const char *path_prefix;  /* "/v1" unless configured */
-    const char *prefix;       /* the text that the reasoning shall begin with */
-    const char *shown;        /* a restart: the reasoning that the client already has, "" for none */
-    const char *field;        /* and the field that it came in, see rein_trace_shown_reasoning; static */
-    const char *open, *close; /* the operator's delimiters of inline reasoning; NULL: none were given */
+    const char *path_prefix;                /* "/v1" unless configured */
+    const char *prefix;                     /* the text that the reasoning shall begin with */
+    const char *shown;                      /* a restart: the reasoning that the client already has, "" for none */
+    const char *field;                      /* and the field that it came in, see rein_trace_shown_reasoning; static */
+    const char *open, *close;               /* the operator's delimiters of inline reasoning; NULL: none were given */
+    const struct config_template *template; /* the operator's; NULL or empty but for the kind `completions` */
     bool verified; /* this upstream, model and prefix passed the check not long ago: no need to repeat it ... */
     unsigned memo; /* ... and this was found out then; a plan that checks sets it */
 
@@ -86,6 +87,7 @@ int backend_plan_instruct(struct backend_plan *plan, const char *reason) REIN_MU
 
 /* The entries of the table. */
 extern const struct backend backend_openai, backend_vllm, backend_sglang, backend_llamacpp, backend_ollama,
-    backend_deepseek, backend_mistral, backend_groq, backend_openrouter, backend_anthropic, backend_gemini;
+    backend_deepseek, backend_mistral, backend_groq, backend_openrouter, backend_anthropic, backend_gemini,
+    backend_completions;
 
 #endif

@@ -13,20 +13,6 @@ enum stage { START, RAW_TEXT, HISTORY_TEXT, PROMPT_TEXT };
 
 /* ---- messages in Ollama's form: texts are strings, reasoning is called thinking ---- */
 
-static json_t *joined(const json_t *parts)
-{
-    json_t *text = json_string(""), *part;
-    size_t i;
-    json_array_foreach(parts, i, part)
-    {
-        json_t *more = json_sprintf("%s%s%s", json_string_value(text), i > 0 ? "\n" : "",
-                                    json_string_value(json_object_get(part, "text")));
-        json_decref(text);
-        text = more;
-    }
-    return text;
-}
-
 static void fit(json_t *message)
 {
     const char *role = json_string_value(json_object_get(message, "role"));
@@ -34,7 +20,7 @@ static void fit(json_t *message)
     if (strcmp(role, "developer") == 0)
         json_object_set_new(message, "role", json_string("system"));
     if (content == NULL || json_is_array(content))
-        json_object_set_new(message, "content", joined(content));
+        json_object_set_new(message, "content", plan_joined(content));
     if (reasoning == NULL)
         reasoning = json_object_get(message, "reasoning");
     if (reasoning != NULL)

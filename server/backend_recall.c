@@ -9,10 +9,19 @@
 #define FIRST_WORDS "My notes say"
 #define QUESTION "Which code stands in your notes? Answer with the code alone."
 
+json_t *recall_messages(void)
+{
+    return json_pack("[{ssss}]", "role", "user", "content", QUESTION);
+}
+
 json_t *recall_body(const struct backend_plan *plan, json_t *assistant)
 {
-    json_t *user = json_pack("{ssss}", "role", "user", "content", QUESTION);
-    return json_pack("{sss[oo]sisb}", "model", plan->request->model, "messages", user, assistant, "max_tokens", 64,
+    json_t *messages = recall_messages();
+    if (json_array_append_new(messages, assistant) < 0) {
+        json_decref(messages);
+        return NULL;
+    }
+    return json_pack("{sssosisb}", "model", plan->request->model, "messages", messages, "max_tokens", RECALL_TOKENS,
                      "stream", 0);
 }
 
@@ -56,4 +65,11 @@ enum recall recall_read(const json_t *body, bool rendered)
     if (reasoning_has(message, code))
         return RECALL_SPLIT;
     return has(content, code) || part_has(content, "text", code) ? RECALL_INLINE : RECALL_LOST;
+}
+
+enum recall recall_read_text(const char *text)
+{
+    if (text == NULL || strstr(text, CODE) == NULL)
+        return RECALL_LOST;
+    return strstr(text, FIRST_WORDS) != NULL ? RECALL_ECHO : RECALL_INLINE;
 }

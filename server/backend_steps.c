@@ -142,6 +142,20 @@ json_t *plan_assistant(const char *content)
     return content == NULL ? NULL : json_pack("{ssss}", "role", "assistant", "content", content);
 }
 
+json_t *plan_joined(const json_t *content)
+{
+    json_t *text = json_string(json_is_string(content) ? json_string_value(content) : ""), *part;
+    size_t i;
+    json_array_foreach(content, i, part)
+    {
+        const char *more = json_string_value(json_object_get(part, "text"));
+        json_t *longer = json_sprintf("%s%s%s", json_string_value(text), i > 0 ? "\n" : "", more != NULL ? more : "");
+        json_decref(text);
+        text = longer;
+    }
+    return text;
+}
+
 json_t *plan_history(const char *field, bool with_tool)
 {
     json_t *turn = json_pack("{ssssss}", "role", "assistant", "content", "Let me see.", field, PLAN_MARK);

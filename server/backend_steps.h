@@ -61,6 +61,9 @@ json_t *plan_messages(const struct backend_plan *plan, json_t *assistant);
 /* {role: assistant, content} */
 json_t *plan_assistant(const char *content);
 
+/* A message's content as one text, parts by lines; "" for none. Returns owned. */
+json_t *plan_joined(const json_t *content);
+
 #define PLAN_MARK "I weigh it with care."
 /* A conversation in which the assistant has reasoned: PLAN_MARK in the field `field`. With a tool's result as its end,
  * since most templates leave reasoning out of turns that are over. */
@@ -71,12 +74,18 @@ json_t *plan_history(const char *field, bool with_tool);
 #define RECALL_WORDS                                                                                                   \
     "My notes say that the code is QUARTZ-5271. Before I answer I write the code down once more, to be sure: it is"
 
+enum { RECALL_TOKENS = 64 };
 enum recall { RECALL_SPLIT, RECALL_INLINE, RECALL_ECHO, RECALL_LOST };
+
+/* The conversation that asks for the code. */
+json_t *recall_messages(void);
 
 /* A body for a chat call: the question for the code, and the assistant's turn (taken). */
 json_t *recall_body(const struct backend_plan *plan, json_t *assistant);
 /* What a chat completion says of it. `rendered`: the place is known from a render, so any words at all will do. */
 enum recall recall_read(const json_t *body, bool rendered);
+/* What a raw completion does (NULL: there is no text): INLINE, ECHO or LOST. */
+enum recall recall_read_text(const char *text);
 
 /* ---- ready ---- */
 

@@ -22,6 +22,11 @@ static void free_upstream(struct config_upstream *u)
     free(u->path_prefix);
     free(u->open);
     free(u->close);
+    free(u->template.begin);
+    free(u->template.system);
+    free(u->template.user);
+    free(u->template.assistant);
+    free(u->template.generate);
     if (u->api_key != NULL)
         explicit_bzero(u->api_key, strlen(u->api_key));
     free(u->api_key);

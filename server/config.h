@@ -18,11 +18,19 @@ struct config_listener {
     bool loopback;
 };
 
+/* How a conversation becomes a prompt, for upstreams that are given the prompt itself. `{content}` stands for a
+ * message's text. */
+struct config_template {
+    char *begin, *system, *user, *assistant; /* before all, and for each role */
+    char *generate;                          /* what the model's own turn begins with; NULL: there is no template */
+};
+
 struct config_upstream {
     char *name, *kind, *url, *path_prefix; /* url without trailing slash; path_prefix "/v1" by default */
     char *api_key;                         /* from api_key_env or api_key_file; NULL if none. Never logged */
     char *open, *close;                    /* delimiters of inline reasoning, NULL: those of all known families */
     bool opened;                           /* the template opens the reasoning: inline text begins with it */
+    struct config_template template;
 };
 
 struct config_route {

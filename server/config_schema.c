@@ -2,10 +2,16 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config_schema.h"
 
-static const char *const kind_words[] = {"openai",  "vllm", "sglang",     "llamacpp",  "ollama", "deepseek",
-                                         "mistral", "groq", "openrouter", "anthropic", "gemini", NULL};
+static const char *const kind_words[] = {"openai",   "vllm",        "sglang", "llamacpp",   "ollama",
+                                         "deepseek", "mistral",     "groq",   "openrouter", "anthropic",
+                                         "gemini",   "completions", NULL};
 static const char *const on_error_words[] = {"refuse", "serve", NULL};
 
+#define TURN(role)                                                                                                     \
+    {                                                                                                                  \
+        .path = "upstreams[].template." role, .type = REIN_TYPE_TEXT, .flags = REIN_KEY_REQUIRED, .min = 1,            \
+        .max = 512, .about = "a turn of this role; `{content}` stands for its text"                                    \
+    }
 #define MS(key_path, least, most, usual, text)                                                                         \
     {                                                                                                                  \
         .path = key_path, .type = REIN_TYPE_INT, .min = (least), .max = (most), .fallback = usual, .about = text       \
@@ -114,6 +120,23 @@ static const struct rein_key config_keys[] = {
      .about =
          "whether the model's template opens the reasoning in the prompt, so that the text begins with it and only its "
          "end is marked; for backends that do not tell reasoning apart themselves"},
+    {.path = "upstreams[].template",
+     .type = REIN_TYPE_MAP,
+     .about = "kind `completions` only: how the model's own template writes a conversation"},
+    {.path = "upstreams[].template.begin",
+     .type = REIN_TYPE_TEXT,
+     .max = 512,
+     .fallback = "",
+     .about = "what stands before the first turn; most servers put the model's first token there themselves"},
+    TURN("system"),
+    TURN("user"),
+    TURN("assistant"),
+    {.path = "upstreams[].template.generate",
+     .type = REIN_TYPE_TEXT,
+     .flags = REIN_KEY_REQUIRED,
+     .min = 1,
+     .max = 512,
+     .about = "what the model's own turn begins with, the opener of its reasoning too if its template writes one"},
 
     {.path = "routes",
      .type = REIN_TYPE_LIST,

@@ -143,6 +143,46 @@ static bool copy(char **out, const char *text)
     return text == NULL || *out != NULL;
 }
 
+/* A turn has its text in one place, and the rest of the template none. */
+static void check_contents(struct config_reader *r, const struct rein_node *node, const char *key, const char *text,
+                           bool is_turn)
+{
+    static const char content[] = "{content}";
+    const char *first = text != NULL ? strstr(text, content) : NULL;
+    bool is_once = first != NULL && strstr(first + 1, content) == NULL;
+    if (text != NULL && is_turn && !is_once)
+        rein_problems_node(r->problems, node, key, "wants `{content}` once, where the text of the turn shall stand");
+    else if (!is_turn && first != NULL)
+        rein_problems_node(r->problems, node, key, "is no turn: no text can stand for `{content}` here");
+}
+
+static int read_template(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
+{
+    struct config_template *t = &u->template;
+    const struct {
+        const char *key;
+        char **out;
+        bool is_turn;
+    } parts[] = {
+        {"template.begin", &t->begin, false},       {"template.system", &t->system, true},
+        {"template.user", &t->user, true},          {"template.assistant", &t->assistant, true},
+        {"template.generate", &t->generate, false},
+    };
+    bool wants = u->kind != NULL && strcmp(u->kind, "completions") == 0;
+    bool has = rein_node_get(node, "template") != NULL;
+    if (wants && !has)
+        rein_problems_node(r->problems, node, "kind", "this kind is given prompts: it needs a `template`");
+    else if (!wants && has)
+        rein_problems_node(r->problems, node, "template", "belongs to the kind `completions` alone");
+    for (size_t i = 0; has && i < sizeof parts / sizeof *parts; i++) {
+        const char *text = rein_node_text(node, parts[i].key);
+        if (!copy(parts[i].out, text))
+            return REIN_ENOMEM;
+        check_contents(r, node, parts[i].key, text, parts[i].is_turn);
+    }
+    return 0;
+}
+
 static int read_upstream(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
 {
     if (!copy(&u->name, rein_node_text(node, "name")) || !copy(&u->kind, rein_node_text(node, "kind")) ||
@@ -155,6 +195,8 @@ static int read_upstream(struct config_reader *r, const struct rein_node *node, 
     int rv = read_url(r, node, u);
     if (rv == 0)
         rv = read_prefix(r, node, u);
+    if (rv == 0)
+        rv = read_template(r, node, u);
     return rv == 0 ? read_key(r, node, u) : rv;
 }
 

@@ -67,6 +67,7 @@ static void begin_plan(struct session *s, const char *prefix)
         .field = shown.name,
         .open = s->route->upstream->open,
         .close = s->route->upstream->close,
+        .template = &s->route->upstream->template,
     };
     session_move(s, SESSION_PLANNING);
 }

@@ -19,12 +19,13 @@ const builds = {
   vllm: ['parser', 'inline', 'bare'], sglang: ['tokens', 'inline', 'silent', 'old'], llamacpp: ['new', 'echo', 'drop', 'old'],
   ollama: ['plain', 'parser', 'old'], deepseek: ['continues', 'answers', 'drops', 'refuses', 'echoes'],
   mistral: ['continues', 'answers', 'drops', 'refuses', 'echoes'], openai: ['-'], groq: ['-'], openrouter: ['-'], anthropic: ['-'], gemini: ['-'],
+  completions: ['continues', 'echoes', 'shortens', 'chat'],
 };
 const PREFIX = 'could answering this enable real harm to someone?';
 const WHOLE = `First, safety: ${PREFIX} If yes, I decline and stop there; if not, I answer helpfully.`;
 
 // One case for each backend, build and template; services that render nothing have one template of their own.
-const isOurs = (kind) => ['vllm', 'sglang', 'llamacpp', 'ollama'].includes(kind);
+const isOurs = (kind) => ['vllm', 'sglang', 'llamacpp', 'ollama', 'completions'].includes(kind);
 const cases = Object.entries(builds).flatMap(([kind, list]) => list.flatMap((build) =>
   (isOurs(kind) ? Object.keys(families) : ['leaves it to the model']).map((family) => ({ kind, build, family }))));
 cases.forEach((one, i) => Object.assign(one, { name: `c${i}`, backend: makers[one.kind](one) }));
@@ -43,7 +44,7 @@ version: 1
 listen: { address: "127.0.0.1:0" }
 admin: { address: "127.0.0.1:0" }
 upstreams:
-${cases.map(({ kind, name }) => `  - { name: ${name}, kind: ${kind}, url: "${url}", path_prefix: /${name}/v1 }`).join('\n')}
+${cases.map((one) => `  - { name: ${one.name}, kind: ${one.kind}, url: "${url}", path_prefix: /${one.name}/v1${makers[one.kind].config?.(one) ?? ''} }`).join('\n')}
 routes:
 ${cases.flatMap(({ name }) => policies.map((deliver) => `  - { name: ${name}-${deliver}, match: { models: ["${name}-${deliver}"] }, upstream: ${name}, policy: ${deliver} }`)).join('\n')}
 policies: policies/

@@ -228,4 +228,29 @@ async function sayThoughts(call, text, { prompt }) {
 }
 const gemini = (options) => plain({ ...options, told: sayThoughts });
 
-export const makers = { vllm, llamacpp, sglang, ollama, deepseek, mistral, openai: plain, groq: plain, openrouter: plain, anthropic, gemini };
+// A service that continues prompts (/completions), and speaks the chat API like `plain`. build: 'continues', 'echoes' (the
+// prompt's end comes again), 'shortens' (it loses the prompt's end), 'chat' (no completions).
+export function completions({ family, build = 'continues', script }) {
+  const { marks } = families[family];
+  const chat = plain({ family, script });
+  return {
+    prompts: chat.prompts,
+    answer(call, path) {
+      if (path !== '/v1/completions' || build === 'chat') return chat.answer(call, path);
+      const { prompt } = call.json;
+      const kept = build === 'shortens' ? prompt.slice(0, prompt.lastIndexOf('<|assistant|>') + 13) : prompt;
+      chat.prompts.push(kept);
+      const echo = build === 'echoes' ? prompt.slice(prompt.lastIndexOf('My notes')) : '';
+      return complete(call, echo + continuation(kept, marks, script));
+    },
+  };
+}
+// The template as its operator writes it down.
+completions.config = ({ family }) => {
+  const { marks, render } = families[family];
+  const turn = (role) => JSON.stringify(`<|${role}|>{content}<|end|>`);
+  return `, template: { system: ${turn('system')}, user: ${turn('user')}, assistant: ${turn('assistant')}, generate: ${JSON.stringify(render([], { generate: true }))} }`
+    + (marks ? `, reasoning: { open: "${marks[0]}", close: "${marks[1]}" }` : '');
+};
+
+export const makers = { vllm, llamacpp, sglang, ollama, deepseek, mistral, openai: plain, groq: plain, openrouter: plain, anthropic, gemini, completions };

@@ -29,6 +29,8 @@ struct plan_case {
     const char *kind, *fields; /* fields of the request, beside model and messages: "'n':2" */
     const char *shown;         /* NULL: none */
     const char *own_open, *own_close;
+    const struct config_template *template;
+    const char *text; /* of the user's message; NULL: How? */
     const struct plan_case_step *steps;
     bool verified;
     unsigned memo;
@@ -55,14 +57,14 @@ static inline json_t *plan_json(const char *text)
     return tree;
 }
 
-static inline struct request *plan_request(const char *fields)
+static inline struct request *plan_request(const char *fields, const char *said)
 {
     static const struct config_limits limits = {.messages = 8, .choices = 4, .tools = 4, .json_depth = 12};
     char text[1024];
     struct request_error err;
     struct request *request = NULL;
-    snprintf(text, sizeof text, "{'model':'m','messages':[{'role':'user','content':'How?'}]%s%s}",
-             fields != NULL ? "," : "", fields != NULL ? fields : "");
+    snprintf(text, sizeof text, "{'model':'m','messages':[{'role':'user','content':'%s'}]%s%s}",
+             said != NULL ? said : "How?", fields != NULL ? "," : "", fields != NULL ? fields : "");
     json_t *tree = plan_json(text);
     char *body = json_dumps(tree, 0);
     json_decref(tree);
@@ -89,7 +91,7 @@ static inline void plan_step_once(struct plan_run *run, const struct backend *ba
 static inline struct plan_run plan_run(const struct plan_case *c)
 {
     const struct backend *backend = backend_find(c->kind);
-    struct plan_run run = {.request = plan_request(c->fields)};
+    struct plan_run run = {.request = plan_request(c->fields, c->text)};
     assert_non_null(backend);
     run.plan = (struct backend_plan){.request = run.request,
                                      .path_prefix = "/v1",
@@ -97,6 +99,7 @@ static inline struct plan_run plan_run(const struct plan_case *c)
                                      .shown = c->shown != NULL ? c->shown : "",
                                      .open = c->own_open,
                                      .close = c->own_close,
+                                     .template = c->template,
                                      .verified = c->verified,
                                      .memo = c->memo};
     assert_int_equal(backend->next(&run.plan, NULL, &run.next), 0);

@@ -35,6 +35,7 @@ export const kinds = [
   { kind: 'sglang', build: 'tokens', family: 'leaves it to the model' },
   { kind: 'ollama', build: 'plain', family: 'leaves it to the model' },
   { kind: 'deepseek', build: 'continues', family: 'leaves it to the model' },
+  { kind: 'completions', build: 'continues', family: 'opens reasoning' },
 ];
 // How much of the reasoning was shown when it is cut.
 export const releases = ['stream', 'sentence', 'verdict', 'hide'];
@@ -57,7 +58,7 @@ version: 1
 listen: { address: "127.0.0.1:0" }
 admin: { address: "127.0.0.1:0" }
 upstreams:
-${kinds.map(({ kind }, i) => `  - { name: k${i}, kind: ${kind}, url: "${url}", path_prefix: /k${i}/v1 }`).join('\n')}
+${kinds.map((one, i) => `  - { name: k${i}, kind: ${one.kind}, url: "${url}", path_prefix: /k${i}/v1${makers[one.kind].config?.(one) ?? ''} }`).join('\n')}
 routes:
 ${kinds.flatMap((_, i) => releases.map((release) => `  - { name: k${i}-${release}, match: { models: ["k${i}-${release}"] }, upstream: k${i}, policy: ${release} }`)).join('\n')}
 policies: policies/

@@ -12,7 +12,7 @@ static const char *code_of(const char *kind, const char *field, const char *cons
     char fields[128];
     struct request_error err = {.code = ""};
     snprintf(fields, sizeof fields, "'%s':{'x':1}", field);
-    struct request *request = plan_request(fields);
+    struct request *request = plan_request(fields, NULL);
     int rv = request_check_fields(request, &backend_find(kind)->fields, allow, &err);
     snprintf(code, sizeof code, "%s", rv < 0 ? err.code : "");
     if (rv < 0)

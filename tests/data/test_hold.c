@@ -19,13 +19,9 @@
 
 enum { PIECE = 5, HELD_MAX = 4096, SKIPPED = 77, P99_MAX = 24 };
 
-static const char yaml[] =
-    "version: 1\nname: hold\nreasoning: { show: stream, release: stream }\nrules:\n"
-    "  - { id: private-key, channels: [reasoning, answer, tool], regex: '-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----', "
-    "action: refuse }\n"
-    "  - { id: card-number, channels: [reasoning, answer, tool], builtin: card_number, action: redact }\n";
+static const char head[] = "version: 1\nname: hold\nreasoning: { show: stream, release: stream }\n";
 
-/* The same with patterns, so that sentences are waited for. */
+/* With patterns, so that sentences are waited for. */
 static const char sentence_yaml[] = "version: 1\nname: hold\nreasoning: { show: stream, release: sentence }\n"
                                     "patterns: { weak_vacillation: { action: record } }\n";
 
@@ -130,17 +126,39 @@ static void run_file(const char *folder, const char *name, struct rein_policy *p
     rein_engine_free(engine);
 }
 
+static size_t read_config(const char *path, char *out, size_t room)
+{
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t len = fread(out, 1, room - 1, file);
+    out[len] = '\0';
+    fclose(file);
+    return len;
+}
+
+/* The shipped policy's rules, and nothing else of it. */
+static struct rein_policy *policy_of_default_rules(void)
+{
+    static char text[1 << 16];
+    char yaml[4096];
+    read_config(REIN_SOURCE_DIR "/config/policies/default.yaml", text, sizeof(text));
+    const char *rules = strstr(text, "\nrules:\n");
+    assert_non_null(rules);
+    const char *end = strstr(rules + 1, "\n\n");
+    assert_non_null(end);
+    snprintf(yaml, sizeof(yaml), "%s%.*s\n", head, (int)(end - rules), rules);
+    return kit_policy(yaml);
+}
+
 static struct rein_policy *policy_with_lexicon(const char *text)
 {
     static char lexicon[1 << 20];
-    FILE *file = fopen(REIN_SOURCE_DIR "/config/lexicons/english.yaml", "r");
-    assert_non_null(file);
-    struct rein_source source = {"english.yaml", lexicon, fread(lexicon, 1, sizeof(lexicon), file)};
+    size_t len = read_config(REIN_SOURCE_DIR "/config/lexicons/english.yaml", lexicon, sizeof(lexicon));
+    struct rein_source source = {"english.yaml", lexicon, len};
     struct rein_source policy_source = {"policy.yaml", text, strlen(text)};
     struct rein_library library = {.lexicons = &source, .lexicons_len = 1};
     struct rein_problems *problems = NULL;
     struct rein_policy *policy = NULL;
-    fclose(file);
     assert_int_equal(rein_problems_new(&problems), 0);
     assert_int_equal(rein_policy_load(&policy, &policy_source, &library, problems), 0);
     rein_problems_free(problems);
@@ -166,7 +184,7 @@ static void little_waits(void **state)
 {
     (void)state;
     static struct held held[CHANNELS];
-    struct rein_policy *policy = kit_policy(yaml);
+    struct rein_policy *policy = policy_of_default_rules();
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
         run_file(getenv("REIN_DATA"), files[i], policy, held);
     for (size_t channel = 0; channel < CHANNELS; channel++) {

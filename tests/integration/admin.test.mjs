@@ -94,6 +94,7 @@ describe('the admin API', { timeout: 60000 }, () => {
     assert.match(text, /\nrein_requests_total\{route="default",verdict="redact",ending="complete"\} 1\n/);
     assert.match(text, /\nrein_model_requests_total\{model="m-2",verdict="refuse"\} 1\n/);
     assert.match(text, /\nrein_bytes_released_unjudged_total 0\n/);
+    assert.match(text, /\nrein_held_bytes_count 5\n/);
     assert.match(text, /\nrein_open_requests 0\n/);
     assert.match(text, /\nrein_store_dropped_total 0\n/);
   });

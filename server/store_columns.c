@@ -25,7 +25,7 @@ const struct column store_columns[] = {
     {"key", COLUMN_TEXT, AT(record.key)},
     {"tenant", COLUMN_TEXT, AT(record.tenant)},
     {"dialect", COLUMN_TEXT, AT(record.dialect)},
-    {"template", COLUMN_TEXT, AT(template_name)},
+    {"template", COLUMN_TEXT, AT(first.template_name)},
     {"delivery", COLUMN_TEXT, AT(delivery)},
     {"streamed", COLUMN_BOOL, AT(record.streamed)},
     {"status", COLUMN_U32, AT(record.status)},
@@ -61,6 +61,12 @@ const struct column store_columns[] = {
     FLOW("answer", REIN_ANSWER),
     FLOW("tool", REIN_TOOL),
     FLOW("other", REIN_OTHER),
+    {"attempt_reason", COLUMN_TEXT, AT(first.reason)},
+    {"attempt_started_us", COLUMN_UNKNOWN, AT(first.started_us)},
+    {"attempt_first_byte_us", COLUMN_UNKNOWN, AT(first.first_byte_us)},
+    {"attempt_ended_us", COLUMN_UNKNOWN, AT(first.ended_us)},
+    {"attempt_status", COLUMN_U32, AT(first.status)},
+    {"attempt_outcome", COLUMN_TEXT, AT(first.outcome)},
 };
 const size_t store_columns_len = sizeof store_columns / sizeof *store_columns;
 

@@ -197,9 +197,10 @@ int store_job_new(struct store_job **out, const struct store_record *record)
     memset(job, 0, sizeof *job);
     p = (struct packer){(char *)job, sizeof *job};
     pack(&p, job, record);
+    job->first = (struct store_attempt){.started_us = -1, .first_byte_us = -1, .ended_us = -1};
     if (job->record.attempts_len > 0) {
-        job->template_name = job->record.attempts[0].template_name;
-        job->delivery = rein_delivery_name(job->record.attempts[0].delivery);
+        job->first = job->record.attempts[0];
+        job->delivery = rein_delivery_name(job->first.delivery);
     }
     set_words(job);
     atomic_init(&job->refs, 1);

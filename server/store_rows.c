@@ -343,7 +343,7 @@ int store_rows_write(struct store_rows *rows, const struct store_job *job)
     int64_t seq = sqlite3_last_insert_rowid(rows->sqlite);
     if (rc == SQLITE_OK && sqlite3_changes(rows->sqlite) == 0)
         rc = change_decision(rows, job, &seq);
-    for (size_t i = 0; i < job->record.attempts_len && rc == SQLITE_OK; i++)
+    for (size_t i = 1; i < job->record.attempts_len && rc == SQLITE_OK; i++)
         rc = add_attempt(rows, seq, i, &job->record.attempts[i]);
     for (size_t i = 0; i < job->decision.findings_len && rc == SQLITE_OK; i++)
         rc = add_finding(rows, seq, i, job);

@@ -103,7 +103,7 @@ static void later_replaces(void **state)
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), 1);
     assert_int_equal(kit_number(kit, "SELECT seq FROM decisions"), seq);
     assert_string_equal(kit_text(kit, "SELECT ending || ' ' || verdict FROM decisions"), "refused refuse");
-    assert_int_equal(kit_number(kit, "SELECT count(*) FROM attempts"), 1);
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM v_attempts"), 1);
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM findings"), 1);
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM texts"), 1);
     finish(kit, store);

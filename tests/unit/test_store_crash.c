@@ -120,12 +120,13 @@ static size_t check(const char *path, const char *text)
     sqlite3_stmt *stmt;
     size_t lines = 0;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db,
-                                        "SELECT final, attempts = (SELECT count(*) FROM attempts WHERE decision = seq),"
-                                        " findings = (SELECT count(*) FROM findings WHERE decision = seq)"
-                                        " FROM decisions WHERE id = ?1",
-                                        -1, &stmt, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db,
+                           "SELECT final, attempts = (SELECT count(*) FROM v_attempts WHERE decision_id = id),"
+                           " findings = (SELECT count(*) FROM findings WHERE decision = seq)"
+                           " FROM decisions WHERE id = ?1",
+                           -1, &stmt, NULL),
+        SQLITE_OK);
     for (; strchr(text, '\n') != NULL; text = strchr(text, '\n') + 1, lines++) {
         sqlite3_bind_text(stmt, 1, text, 36, SQLITE_STATIC);
         assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);

@@ -46,10 +46,27 @@ static size_t utf8_length(const unsigned char *text, size_t len)
     return 0;
 }
 
+/* How many bytes from the front are plain: ASCII without NUL. Nearly every text is that, so eight are looked at at
+ * once: a byte of 0 borrows, and then has its highest bit set like one that is no ASCII. */
+static size_t plain_length(const char *text, size_t len)
+{
+    static const uint64_t ones = UINT64_MAX / 255, highs = UINT64_MAX / 255 * 128;
+    size_t n = 0;
+    for (uint64_t word; len - n >= sizeof word; n += sizeof word) {
+        memcpy(&word, text + n, sizeof word);
+        if (((word | (word - ones)) & highs) != 0)
+            break;
+    }
+    while (n < len && (signed char)text[n] > 0)
+        n++;
+    return n;
+}
+
 /* Copies text with a ceiling; never cuts a character in two; what is no UTF-8 becomes '?'. Returns the length. */
 static size_t copy_clean(char *out, const char *text, size_t len, size_t max)
 {
-    size_t from = 0, to = 0;
+    size_t from = plain_length(text, len < max ? len : max), to = from;
+    memcpy(out, text, from);
     while (from < len) {
         size_t n = utf8_length((const unsigned char *)text + from, len - from);
         if (to + (n > 0 ? n : 1) > max)

@@ -150,6 +150,15 @@ static void text_is_clean(void **state)
     assert_string_equal(kit_text(kit, "SELECT model FROM decisions"), "a?\?(???\xe2\x82\xac");
     assert_int_equal(kit_number(kit, "SELECT length(CAST(route AS BLOB)) FROM decisions"), 255);
     assert_string_equal(kit_text(kit, "SELECT evidence FROM v_findings WHERE n = 0"), "nul ? in it");
+    for (int at = 0; at < 24; at++) { /* wherever it is */
+        char name[] = "abcdefghijklmnopqrstuvwx", expected[] = "abcdefghijklmnopqrstuvwx";
+        name[at] = '\x80';
+        expected[at] = '?';
+        kit_record(&r);
+        r.record.model = name;
+        assert_int_equal(kit_put(kit, store, &r.record), 0);
+        assert_string_equal(kit_text(kit, "SELECT model FROM decisions ORDER BY seq DESC LIMIT 1"), expected);
+    }
     finish(kit, store);
 }
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,12 +98,63 @@ static void shipped_are_numbered(void **state)
     assert_int_equal(number(*state, "SELECT count(*) FROM v_daily"), 0);
 }
 
+static void run(sqlite3 *db, const char *sql)
+{
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* A decision of which all is 0 but its number. */
+static void add_decision(sqlite3 *db, int seq)
+{
+    char sql[1024];
+    int len = snprintf(sql, sizeof sql, "INSERT INTO decisions VALUES (%d, %d", seq, seq);
+    for (int i = number(db, "SELECT count(*) FROM pragma_table_info('decisions')"); i > 2; i--)
+        len += snprintf(sql + len, sizeof sql - (size_t)len, ", 0");
+    snprintf(sql + len, sizeof sql - (size_t)len, ")");
+    run(db, sql);
+}
+
+static void read_attempts(sqlite3 *db, char out[512])
+{
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT group_concat(line, ';') FROM (SELECT decision_id || ' ' || n || ' ' ||"
+                                        " quote(template) || delivery || quote(reason) || started_us ||"
+                                        " quote(first_byte_us) || ended_us || status || outcome AS line"
+                                        " FROM v_attempts ORDER BY decision_id, n)",
+                                        -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    snprintf(out, 512, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+}
+
+/* 0003 moves first attempts; the view shows the same as before. */
+static void attempts_survive_their_move(void **state)
+{
+    char before[512], after[512];
+    assert_int_equal(store_migrate(*state, migrations, 2), 0);
+    for (int seq = 7; seq <= 9; seq++)
+        add_decision(*state, seq);
+    run(*state, "UPDATE decisions SET attempts = 9 - seq, template = 't' || seq, delivery = 'prefill'");
+    run(*state, "INSERT INTO attempts VALUES (7, 0, 't7', 'prefill', 'verified', 1, 2, 3, 200, 'steered'),"
+                " (7, 1, NULL, 'off', NULL, 4, NULL, 6, 0, 'broke'),"
+                " (8, 0, 't8', 'prefill', 'tools', 7, 8, 9, 500, 'whole')");
+    read_attempts(*state, before);
+    assert_non_null(strstr(before, "8 0 't8'prefill'tools'789500whole"));
+    assert_int_equal(store_migrate(*state, migrations, migrations_len), 0);
+    read_attempts(*state, after);
+    assert_string_equal(before, after);
+    assert_int_equal(number(*state, "SELECT count(*) FROM attempts"), 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(applied_once_in_order), TEST(changed_is_refused),    TEST(newer_is_refused),
-        TEST(foreign_is_refused),    TEST(broken_leaves_nothing), TEST(shipped_are_numbered),
+        TEST(applied_once_in_order),       TEST(changed_is_refused),    TEST(newer_is_refused),
+        TEST(foreign_is_refused),          TEST(broken_leaves_nothing), TEST(shipped_are_numbered),
+        TEST(attempts_survive_their_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,8 @@ const cases = [
   // The prompt is not risky, so the first call has no prefix; the restart goes on from what was shown all the same.
   { kind: 'vllm', build: 'parser', family: 'opens reasoning', policy: 'calm' },
   { kind: 'vllm', build: 'inline', family: 'leaves it to the model', policy: 'calm' },
+  { kind: 'vllm', build: 'inline', family: 'opens reasoning', policy: 'calm', opened: true },
+  { kind: 'vllm', build: 'parser', family: 'rewrites a continued turn', policy: 'calm' },
   { kind: 'llamacpp', build: 'new', family: 'writes [THINK]', policy: 'calm' },
   { kind: 'llamacpp', build: 'old', family: 'opens reasoning', policy: 'calm' },
   { kind: 'sglang', build: 'tokens', family: 'leaves it to the model', policy: 'calm' },
@@ -66,7 +68,7 @@ version: 1
 listen: { address: "127.0.0.1:0" }
 admin: { address: "127.0.0.1:0" }
 upstreams:
-${cases.map(({ kind, name }) => `  - { name: ${name}, kind: ${kind}, url: "${url}", path_prefix: /${name}/v1 }`).join('\n')}
+${cases.map(({ kind, name, opened }) => `  - { name: ${name}, kind: ${kind}, url: "${url}", path_prefix: /${name}/v1${opened ? ', reasoning: { opened: true }' : ''} }`).join('\n')}
 routes:
 ${cases.map(({ name, policy: its = 'default' }) => `  - { name: ${name}, match: { models: [${name}] }, upstream: ${name}, policy: ${its} }`).join('\n')}
 policies: policies/
@@ -88,7 +90,7 @@ function read(text) {
   const seen = gather(text);
   const fields = events(text).flatMap((event) => Object.keys(event.choices?.[0]?.delta ?? {})).filter((name) => name.startsWith('reasoning'));
   assert.ok(new Set(fields).size <= 1, `reasoning comes in one field: ${text}`);
-  const inline = /^(?:<think>|\[THINK\])([^]*?)(?:<\/think>|\[\/THINK\])([^]*)$/.exec(seen.content);
+  const inline = /^(?:<think>|\[THINK\])?([^]*?)(?:<\/think>|\[\/THINK\])([^]*)$/.exec(seen.content);
   return inline && !seen.reasoning ? { ...seen, reasoning: inline[1], content: inline[2] } : seen;
 }
 

@@ -1,7 +1,7 @@
 // Memory does not grow with the number of streams that were served, however they ended.
 // SPDX-License-Identifier: Apache-2.0
 //
-// 4,000 streams; REIN_LONG=1: 100,000. What is measured is the process's own memory (RssAnon), once its caches are full and
+// 6,000 streams; REIN_LONG=1: 100,000. What is measured is the process's own memory (RssAnon), once its caches are full and
 // again at the end. In a sanitized build freed memory is kept back, so nothing is measured.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -11,8 +11,8 @@ import { chat, send } from '../lib/client.mjs';
 import { binary, startRein } from '../lib/rein.mjs';
 import { delta, startUpstream, stream } from '../lib/upstream.mjs';
 
-const STREAMS = process.env.REIN_LONG ? 100000 : 4000;
-const FILLS = 320; // streams with so many findings that the database's page cache (16 MiB) is full after them
+const STREAMS = process.env.REIN_LONG ? 100000 : 6000;
+const FILLS = 100; // streams with so many findings that the database's page cache (2 MiB) is full after them
 const AT_ONCE = 32;
 const GROWTH_MAX = process.env.REIN_LONG ? 8 : 64; // bytes for each stream
 

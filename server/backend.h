@@ -70,6 +70,8 @@ struct backend {
     /* The next step of a prefill plan. NULL if the kind can not prefill. `reply` is NULL on the first call. REIN_ENOMEM
      * is the only error. */
     int (*next)(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out);
+    /* Makes a chat call one whose reasoning can be ended with these words while it runs. NULL: the kind can not. */
+    int (*arm)(struct backend_plan *plan, const char *words);
 };
 
 /* NULL if there is no such kind. */

@@ -166,6 +166,16 @@ static int next(struct backend_plan *plan, const struct backend_reply *reply, en
     return steps[plan->stage](plan, reply, out);
 }
 
+/* The sampler writes the words and the closer as soon as /chat/completions/control asks for it. Builds that do not know
+ * of it leave these fields alone, and do not say yes then. */
+static int arm(struct backend_plan *plan, const char *words)
+{
+    return json_object_set_new(plan->body, "reasoning_control", json_true()) < 0 ||
+                   json_object_set_new(plan->body, "reasoning_budget_message", json_sprintf("\n\n%s", words)) < 0
+               ? REIN_ENOMEM
+               : 0;
+}
+
 static const struct field rows[] = {
     {"cache_prompt", FIELD_PASS, NULL},
     {"chat_format", FIELD_DENY, "changes how the reasoning is told from the answer"},
@@ -192,4 +202,5 @@ const struct backend backend_llamacpp = {
     .can_prefill = true,
     .fields = {rows, sizeof rows / sizeof *rows},
     .next = next,
+    .arm = arm,
 };

@@ -31,6 +31,7 @@ struct config_upstream {
     char *open, *close;                    /* delimiters of inline reasoning, NULL: those of all known families */
     bool opened;                           /* the template opens the reasoning: inline text begins with it */
     struct config_template template;
+    bool in_flight; /* a steered response is corrected while it runs, where that can be */
 };
 
 struct config_route {

@@ -120,6 +120,12 @@ static const struct rein_key config_keys[] = {
      .about =
          "whether the model's template opens the reasoning in the prompt, so that the text begins with it and only its "
          "end is marked; for backends that do not tell reasoning apart themselves"},
+    {.path = "upstreams[].in_flight",
+     .type = REIN_TYPE_BOOL,
+     .fallback = "false",
+     .about =
+         "kind `llamacpp` only: correct a steered stream while it runs, by the server's control of reasoning; where "
+         "that fails it is restarted as ever. See PREFILL.md for what is lost by it"},
     {.path = "upstreams[].template",
      .type = REIN_TYPE_MAP,
      .about = "kind `completions` only: how the model's own template writes a conversation"},

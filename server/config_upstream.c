@@ -192,6 +192,9 @@ static int read_upstream(struct config_reader *r, const struct rein_node *node, 
     if ((u->open == NULL) != (u->close == NULL))
         rein_problems_node(r->problems, node, "reasoning", "open and close go together");
     u->opened = rein_node_get(node, "reasoning") != NULL && rein_node_bool(node, "reasoning.opened");
+    u->in_flight = rein_node_bool(node, "in_flight");
+    if (u->in_flight && u->kind != NULL && strcmp(u->kind, "llamacpp") != 0)
+        rein_problems_node(r->problems, node, "in_flight", "only the kind `llamacpp` can be corrected while it runs");
     int rv = read_url(r, node, u);
     if (rv == 0)
         rv = read_prefix(r, node, u);

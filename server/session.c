@@ -51,6 +51,7 @@ static void destroy(void *ctx)
     struct session *s = ctx;
     link_out(s);
     backend_plan_fini(&s->plan);
+    session_control_drop(s);
     gathered_clear(&s->answer);
     gathered_clear(&s->body);
     raw_free(s->raw);
@@ -319,9 +320,12 @@ void session_act(struct session *s, const struct rein_update *update)
         }
     }
     size_t held = update->held;
-    if (update->asks & REIN_ASK_STOP)
-        session_cancel_call(s, update->asks & REIN_ASK_RESTART ? "steered" : "stopped");
-    s->restart_due = s->restart_due || (update->asks & REIN_ASK_RESTART) != 0;
+    bool restarts = (update->asks & REIN_ASK_RESTART) != 0;
+    if (restarts && session_control_start(s))
+        restarts = false;
+    else if (update->asks & REIN_ASK_STOP)
+        session_cancel_call(s, restarts ? "steered" : "stopped");
+    s->restart_due = s->restart_due || restarts;
     s->end_due = s->end_due || (update->asks & REIN_ASK_END) != 0;
     if (update->asks & REIN_ASK_COMMIT)
         commit(s);
@@ -339,6 +343,7 @@ void session_on_drain(struct responder *responder)
 void session_on_closed(struct responder *responder, bool gone)
 {
     struct session *s = (struct session *)responder;
+    session_control_drop(s);
     if (gone || !s->lingering)
         session_cancel_call(s, "client_left");
     if (gone && !session_is_over(s)) {
@@ -356,6 +361,7 @@ void session_on_closed(struct responder *responder, bool gone)
 static void tick(struct session *s, uint64_t now)
 {
     uint64_t silent_ms = now - s->last_write_ms;
+    session_control_tick(s, now);
     if (s->lingering && s->call != NULL && silent_ms >= LINGER_MS) {
         session_cancel_call(s, "whole");
         session_maybe_free(s);

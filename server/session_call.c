@@ -14,7 +14,7 @@ struct store_attempt *session_attempt(struct session *s)
     return s->attempts_len > 0 ? &s->attempts[s->attempts_len - 1] : NULL;
 }
 
-static void open_attempt(struct session *s)
+void session_open_attempt(struct session *s)
 {
     struct store_attempt *attempt = &s->attempts[s->attempts_len++];
     *attempt = (struct store_attempt){
@@ -41,6 +41,7 @@ void session_close_attempt(struct session *s, const char *outcome)
 
 void session_cancel_call(struct session *s, const char *outcome)
 {
+    session_control_drop(s);
     if (s->call == NULL)
         return;
     upstream_cancel(s->call);
@@ -236,6 +237,10 @@ static void on_data(void *ctx, const char *data, size_t len)
     struct rein_update update = {0};
     if (s->lingering)
         return;
+    if (s->controlling) {
+        session_control_feed(s, data, len);
+        return;
+    }
     if (s->state != SESSION_ANSWERING) {
         /* What is over the limit is not needed: an error's type stands at its beginning, a plan's reply is refused. */
         size_t limit = s->plan_call ? s->config->limits.upstream_body_bytes : SESSION_ERROR_BODY_MAX;
@@ -243,6 +248,8 @@ static void on_data(void *ctx, const char *data, size_t len)
             s->call_unexpected = true;
         return;
     }
+    if (s->control != NULL)
+        control_note(s->control, data, len);
     int rv = s->plan.read_raw != NULL ? feed_raw(s, data, len, &update) : rein_trace_feed(s->trace, data, len, &update);
     if (rv < 0)
         session_fail_internal(s, rv);
@@ -299,6 +306,10 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
         end_plan_call(s, end);
         return;
     }
+    if (s->controlling) {
+        session_control_end(s);
+        return;
+    }
     session_close_attempt(s, words->outcome);
     if (s->state == SESSION_ANSWERING) {
         end_answer(s, end == UPSTREAM_WHOLE, words->message);
@@ -311,9 +322,9 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
 
 /* ---- making a call ---- */
 
-static int call(struct session *s, const char *method, const char *path, struct rein_source body)
+static int start_call(struct session *s, struct upstream_call **out, const char *method, const char *path,
+                      struct rein_source body, const char *accept, const struct upstream_handler *handler)
 {
-    static const struct upstream_handler handler = {on_head, on_data, on_end};
     const struct config_upstream *upstream = s->route->upstream;
     struct upstream_header headers[6];
     size_t n = 0;
@@ -324,8 +335,7 @@ static int call(struct session *s, const char *method, const char *path, struct 
     if (upstream->api_key != NULL && asprintf(&authorization, "Bearer %s", upstream->api_key) < 0)
         goto out;
     headers[n++] = (struct upstream_header){"content-type", "application/json"};
-    headers[n++] = (struct upstream_header){"accept", s->request->stream && !s->plan_call ? "text/event-stream"
-                                                                                          : "application/json"};
+    headers[n++] = (struct upstream_header){"accept", accept};
     headers[n++] = (struct upstream_header){"x-request-id", s->request_id};
     if (authorization != NULL)
         headers[n++] = (struct upstream_header){"authorization", authorization};
@@ -342,15 +352,29 @@ static int call(struct session *s, const char *method, const char *path, struct 
         .body_max = s->config->limits.upstream_body_bytes,
     };
     gathered_clear(&s->body);
-    s->call_status = 0;
-    s->call_unexpected = false;
-    rv = upstream_start(&s->call, s->env->pool, &request, &handler, s);
+    rv = upstream_start(out, s->env->pool, &request, handler, s);
     if (authorization != NULL)
         explicit_bzero(authorization, strlen(authorization));
     free(authorization);
 out:
     free(url);
     return rv;
+}
+
+static int call(struct session *s, const char *method, const char *path, struct rein_source body)
+{
+    static const struct upstream_handler handler = {on_head, on_data, on_end};
+    const char *accept = s->request->stream && !s->plan_call ? "text/event-stream" : "application/json";
+    s->call_status = 0;
+    s->call_unexpected = false;
+    return start_call(s, &s->call, method, path, body, accept, &handler);
+}
+
+int session_send(struct session *s, struct upstream_call **out, const char *path, const char *text,
+                 const struct upstream_handler *handler)
+{
+    struct rein_source body = {.text = text, .len = strlen(text)};
+    return start_call(s, out, "POST", path, body, "application/json", handler);
 }
 
 /* Takes `text`. NULL: out of memory. */
@@ -374,7 +398,8 @@ static void shed(struct session *s)
 void session_call(struct session *s)
 {
     s->plan_call = false;
-    open_attempt(s);
+    session_control_arm(s);
+    session_open_attempt(s);
     session_move(s, SESSION_CALLING);
     int rv = call_with(s, s->plan.path,
                        s->plan.body != NULL ? json_dumps(s->plan.body, JSON_COMPACT)

@@ -4,6 +4,7 @@
 #define SERVER_SESSION_INTERNAL_H
 
 #include "backend.h"
+#include "control.h"
 #include "gathered.h"
 #include "reply.h"
 #include "request.h"
@@ -64,6 +65,10 @@ struct session {
     bool lingering;                 /* the answer is complete, only the end of the transfer is still to come */
     struct store_attempt *attempts; /* owned */
     size_t attempts_len, attempts_max;
+    struct control *control;            /* owned; NULL: the response can not be corrected while it runs */
+    struct upstream_call *control_call; /* that asks for it */
+    bool controlling;                   /* what comes is dropped until it was corrected */
+    uint64_t control_since_ms;
     uint64_t discarded_us; /* time spent in attempts that were steered away */
 
     /* what the trace asked for */
@@ -106,12 +111,30 @@ void session_call_for_plan(struct session *s);
 /* An attempt that can not be made: an error at first, after a steer the policy's fallback. */
 void session_lose_attempt(struct session *s, unsigned status, const char *code, const char *message,
                           const char *ending);
+/* Begins the attempt's row, of the plan that is ready. */
+void session_open_attempt(struct session *s);
+/* Sends a call of ours beside: POST, a JSON text, from the upstream's root. */
+int session_send(struct session *s, struct upstream_call **out, const char *path, const char *text,
+                 const struct upstream_handler *handler) REIN_MUST_USE;
 /* The latest attempt; NULL if there was none. */
 struct store_attempt *session_attempt(struct session *s);
 /* Cancels what runs, if anything does, and says in the attempt's row what became of it. */
 void session_cancel_call(struct session *s, const char *outcome);
 /* What became of the running attempt, if one is. */
 void session_close_attempt(struct session *s, const char *outcome);
+
+/* ---- session_control.c: corrected while it runs ---- */
+/* Is the call that is to be made the kind of call that can be? */
+bool session_may_control(const struct session *s);
+/* Prepares the call for it, if it may be. */
+void session_control_arm(struct session *s);
+void session_control_drop(struct session *s);
+/* Asks for it. False: it can not be, the response is to be stopped. */
+bool session_control_start(struct session *s);
+/* Bytes of the response meanwhile; its end. */
+void session_control_feed(struct session *s, const char *data, size_t len);
+void session_control_end(struct session *s);
+void session_control_tick(struct session *s, uint64_t now);
 
 /* ---- session_row.c ---- */
 /* The headers that every answer of a session carries; good until the next call. */

@@ -128,7 +128,7 @@ static bool may_continue(const struct session *s)
 static void go_plain(struct session *s, const char *why)
 {
     int rv = 0;
-    if (request_is_as_sent(s->request))
+    if (request_is_as_sent(s->request) && !session_may_control(s))
         backend_plan_as_sent(&s->plan, why);
     else
         rv = backend_plan_plain(&s->plan, why);

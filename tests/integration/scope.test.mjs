@@ -81,19 +81,22 @@ const dialects = {
 
 const routes = [...kinds.map((kind) => ({ model: kind, kind })), { model: 'any-model', kind: 'openai' }, { model: 'what-no-route-names', kind: 'openai' }];
 // Raw ways, whose events Rein makes itself: what a model says behind a prefix that was put into its prompt.
-const raw = [{ kind: 'vllm', build: 'parser', family: 'rewrites a continued turn' }, { kind: 'llamacpp', build: 'old' }, { kind: 'ollama', build: 'plain' }, { kind: 'ollama', build: 'parser' }]
+const raw = [{ kind: 'vllm', build: 'parser', family: 'rewrites a continued turn' }, { kind: 'llamacpp', build: 'old' }, { kind: 'ollama', build: 'plain' }, { kind: 'ollama', build: 'parser' }, { kind: 'completions', build: 'continues' }]
   .flatMap((way) => ['reasoning', 'answer'].map((channel) => ({ ...way, channel, model: `raw-${way.kind}-${way.build}-${channel}` })));
 for (const way of raw)
   way.backend = makers[way.kind]({ family: way.family ?? 'opens reasoning', build: way.build, script: { reasoning: ' I look at it.', answer: 'Here you are.', [way.channel]: ` ${WHOLE}.` } });
+
+// What a kind wants in the config beside its name.
+const moreOf = ({ kind, family = 'opens reasoning' }) => makers[kind].config?.({ family }) ?? '';
 
 const config = (url) => `
 version: 1
 listen: { address: "127.0.0.1:0" }
 admin: { address: "127.0.0.1:0" }
 upstreams:
-${kinds.map((kind) => `  - { name: ${kind}, kind: ${kind}, url: "${url}", path_prefix: /plain/v1 }`).join('\n')}
+${kinds.map((kind) => `  - { name: ${kind}, kind: ${kind}, url: "${url}", path_prefix: /plain/v1${moreOf({ kind })} }`).join('\n')}
   - { name: opened, kind: openai, url: "${url}", path_prefix: /plain/v1, reasoning: { opened: true } }
-${raw.map(({ model, kind }) => `  - { name: ${model}, kind: ${kind}, url: "${url}", path_prefix: /${model}/v1 }`).join('\n')}
+${raw.map((way) => `  - { name: ${way.model}, kind: ${way.kind}, url: "${url}", path_prefix: /${way.model}/v1${moreOf(way)} }`).join('\n')}
 routes:
 ${kinds.map((kind) => `  - { name: ${kind}, match: { models: [${kind}] }, upstream: ${kind}, policy: plain }`).join('\n')}
   - { name: opened, match: { models: [opened] }, upstream: opened, policy: plain }

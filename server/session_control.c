@@ -92,6 +92,7 @@ bool session_control_start(struct session *s)
     if (rv < 0)
         return false;
     session_close_attempt(s, "steered");
+    session_note_steer(s);
     s->controlling = true;
     s->control_since_ms = loop_now_ms(s->env->loop);
     return true;
@@ -145,6 +146,7 @@ void session_control_end(struct session *s)
 
 void session_control_tick(struct session *s, uint64_t now)
 {
-    if (s->controlling && now - s->control_since_ms > s->policy->steer.max_added_ms)
+    /* Half of the time that there is: a restart needs some too. */
+    if (s->controlling && now - s->control_since_ms > s->policy->steer.max_added_ms / 2)
         give_up(s, "no end in time");
 }

@@ -69,7 +69,7 @@ struct session {
     struct upstream_call *control_call; /* that asks for it */
     bool controlling;                   /* what comes is dropped until it was corrected */
     uint64_t control_since_ms;
-    uint64_t discarded_us; /* time spent in attempts that were steered away */
+    int64_t steered_us; /* when the first restart was called for, 0: none was */
 
     /* what the trace asked for */
     bool committing, commit_again, restart_due, end_due;
@@ -101,6 +101,8 @@ void session_fail_internal(struct session *s, int rv);
 /* The first attempt, once the prompt was judged; or the next one, after a steer. */
 void session_plan(struct session *s);
 void session_restart(struct session *s);
+/* The present attempt is to be set right; from the first such moment on time is short. */
+void session_note_steer(struct session *s);
 /* The plan goes on with the reply to its last call, NULL: it begins. */
 void session_take_step(struct session *s, const struct backend_reply *reply);
 

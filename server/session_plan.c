@@ -149,12 +149,24 @@ void session_plan(struct session *s)
         go_plain(s, why_not);
 }
 
+/* What a client has read meanwhile is no loss: time counts from when the first attempt went wrong. */
+static bool may_restart(struct session *s)
+{
+    int64_t now = session_elapsed_us(s), most = (int64_t)s->policy->steer.max_added_ms * 1000;
+    session_note_steer(s);
+    return most > 0 && now - s->steered_us <= most && s->attempts_len < s->attempts_max;
+}
+
+void session_note_steer(struct session *s)
+{
+    if (s->steered_us == 0)
+        s->steered_us = session_elapsed_us(s);
+}
+
 void session_restart(struct session *s)
 {
-    struct store_attempt *last = session_attempt(s);
-    last->outcome = "steered";
-    s->discarded_us += (uint64_t)(last->ended_us - last->started_us);
-    if (s->discarded_us > (uint64_t)s->policy->steer.max_added_ms * 1000 || s->attempts_len == s->attempts_max) {
+    session_attempt(s)->outcome = "steered";
+    if (!may_restart(s)) {
         session_lose_attempt(s, 502, "steer_failed", "The answer could not be set right in time.", "upstream_error");
         return;
     }

@@ -171,4 +171,13 @@ refusal: { message: "Not this.", finish_reason: stop }
       assert.equal(upstream.calls.length, 1);
       assert.equal(gather(answer.text).content, 'Not this.');
     }));
+
+  test('has its time from where the first attempt went wrong, however long that had gone well', () =>
+    withRein(steer.replace('max_added_ms: 5000', 'max_added_ms: 300'), async (rein, upstream) => {
+      const slow = (call) => new Promise((resolve) => { setTimeout(() => resolve(says({ reasoning: ['wrong turn'] })(call)), 400); });
+      upstream.serve = slow;
+      const answer = await rein.ask({ body: chat('hello', { stream: true }) });
+      assert.equal(upstream.calls.length, 2, 'the first took longer than that; the second, too');
+      assert.equal(gather(answer.text).content, 'Not this.');
+    }));
 });

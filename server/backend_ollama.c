@@ -85,33 +85,15 @@ static int start(struct backend_plan *plan, const struct backend_reply *reply, e
 
 static int on_raw_text(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    struct delimiters own;
-    unsigned family;
-    const char *prompt = prompt_of(reply);
-    if (prompt == NULL)
-        return plan_aside(plan, "no_render", reply, out);
-    switch (prompt_end(prompt, strlen(prompt), plan_own(plan, &own), &family)) {
-    case PROMPT_CLOSED:
-        return plan_aside(plan, "reasoning_closed", reply, out);
-    case PROMPT_OPEN:
-        plan->memo = family;
-        plan->checked = true;
+    bool leaves_it;
+    if (plan_learn_end(plan, prompt_of(reply), reply, &leaves_it, out))
         return ask_prompt(plan, out);
-    default:
-        return render(plan, HISTORY_TEXT, history(), out);
-    }
+    return leaves_it ? render(plan, HISTORY_TEXT, history(), out) : 0;
 }
 
 static int on_history_text(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    struct delimiters own;
-    unsigned family;
-    const char *prompt = prompt_of(reply);
-    if (prompt == NULL || !prompt_opener_of(prompt, PLAN_MARK, plan_own(plan, &own), &family))
-        return plan_aside(plan, "no_reasoning_template", reply, out);
-    plan->memo = family;
-    plan->checked = true;
-    return ask_prompt(plan, out);
+    return plan_learn_history(plan, prompt_of(reply), reply, out) ? ask_prompt(plan, out) : 0;
 }
 
 static bool read_line(const json_t *event, struct raw_piece *out)

@@ -75,6 +75,49 @@ int plan_aside(struct backend_plan *plan, const char *reason, const struct backe
     return 0;
 }
 
+static bool learn(struct backend_plan *plan, unsigned memo)
+{
+    plan->memo = memo;
+    plan->checked = true;
+    return true;
+}
+
+static bool learn_nothing(struct backend_plan *plan, const char *reason, const struct backend_reply *reply,
+                          enum backend_next *out)
+{
+    (void)plan_aside(plan, reason, reply, out);
+    return false;
+}
+
+bool plan_learn_end(struct backend_plan *plan, const char *prompt, const struct backend_reply *reply, bool *leaves_it,
+                    enum backend_next *out)
+{
+    struct delimiters own;
+    unsigned family;
+    *leaves_it = false;
+    if (prompt == NULL)
+        return learn_nothing(plan, "no_render", reply, out);
+    switch (prompt_end(prompt, strlen(prompt), plan_own(plan, &own), &family)) {
+    case PROMPT_CLOSED:
+        return learn_nothing(plan, "reasoning_closed", reply, out);
+    case PROMPT_OPEN:
+        return learn(plan, family | MEMO_OPEN);
+    default:
+        *leaves_it = true;
+        return false;
+    }
+}
+
+bool plan_learn_history(struct backend_plan *plan, const char *prompt, const struct backend_reply *reply,
+                        enum backend_next *out)
+{
+    struct delimiters own;
+    unsigned family;
+    if (prompt == NULL || !prompt_opener_of(prompt, PLAN_MARK, plan_own(plan, &own), &family))
+        return learn_nothing(plan, "no_reasoning_template", reply, out);
+    return learn(plan, family);
+}
+
 const char *plan_obstacle(const struct backend_plan *plan, bool is_raw)
 {
     const struct request *request = plan->request;

@@ -41,6 +41,15 @@ void plan_put_path(struct backend_plan *plan, const char *path);
 int plan_aside(struct backend_plan *plan, const char *reason, const struct backend_reply *reply,
                enum backend_next *out);
 
+/* How a template opens the reasoning, from two renders of conversations of ours (`prompt`, NULL: there is none). True:
+ * learnt, the memo says it, and the way is worth remembering. False: *out is set, ASIDE; or, of the first, *leaves_it:
+ * the template leaves the opening to the model, and the second is to be asked for. */
+bool plan_learn_end(struct backend_plan *plan, const char *prompt, const struct backend_reply *reply, bool *leaves_it,
+                    enum backend_next *out);
+/* The second: plan_history. */
+bool plan_learn_history(struct backend_plan *plan, const char *prompt, const struct backend_reply *reply,
+                        enum backend_next *out);
+
 /* Why this request can not be prefilled here; NULL: it can. */
 const char *plan_obstacle(const struct backend_plan *plan, bool is_raw);
 

@@ -115,10 +115,8 @@ static int start(struct backend_plan *plan, const struct backend_reply *reply, e
 /* ---- how the template opens the reasoning ---- */
 
 /* The delimiters are known: from here on there is a way. */
-static int ask_chat(struct backend_plan *plan, unsigned memo, enum backend_next *out)
+static int ask_chat(struct backend_plan *plan, enum backend_next *out)
 {
-    plan->memo = memo;
-    plan->checked = true;
     char *words = plan_words(plan, NULL);
     if (words == NULL)
         return REIN_ENOMEM;
@@ -136,19 +134,10 @@ static int on_plain_tokens(struct backend_plan *plan, const struct backend_reply
 
 static int on_plain_text(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    struct delimiters own;
-    unsigned family;
-    const char *prompt = text_of(reply);
-    if (prompt == NULL)
-        return plan_aside(plan, "no_render", reply, out);
-    switch (prompt_end(prompt, strlen(prompt), plan_own(plan, &own), &family)) {
-    case PROMPT_CLOSED:
-        return plan_aside(plan, "reasoning_closed", reply, out);
-    case PROMPT_OPEN:
-        return ask_chat(plan, family | MEMO_OPEN, out);
-    default:
-        return tokenize(plan, HISTORY_TOKENS, plan_history("reasoning", true), true, out);
-    }
+    bool leaves_it;
+    if (plan_learn_end(plan, text_of(reply), reply, &leaves_it, out))
+        return ask_chat(plan, out);
+    return leaves_it ? tokenize(plan, HISTORY_TOKENS, plan_history("reasoning", true), true, out) : 0;
 }
 
 static int on_history_tokens(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out)
@@ -159,12 +148,7 @@ static int on_history_tokens(struct backend_plan *plan, const struct backend_rep
 
 static int on_history_text(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    struct delimiters own;
-    unsigned family;
-    const char *prompt = text_of(reply);
-    if (prompt == NULL || !prompt_opener_of(prompt, PLAN_MARK, plan_own(plan, &own), &family))
-        return plan_aside(plan, "no_reasoning_template", reply, out);
-    return ask_chat(plan, family, out);
+    return plan_learn_history(plan, text_of(reply), reply, out) ? ask_chat(plan, out) : 0;
 }
 
 /* ---- the chat way ---- */

@@ -18,7 +18,7 @@
  * turns from reading to writing, so a pool costs nearly its size in memory for as long as a stream lasts. Heads over
  * FRONT_HEAD_MAX get our own 431; libmicrohttpd's, for what does not fit the pool at all, is not JSON and may be lost
  * to a reset. */
-enum { POOL_SIZE = 12 * 1024, PASSES_MAX = 4 };
+enum { POOL_SIZE = 12 * 1024, PASSES_MAX = 4, SHARD_FILL = 32 };
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
@@ -309,6 +309,20 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         log_warn("http", "a connection can not be watched"); /* its first request tries again, and fails if it must */
 }
 
+/* Running a daemon costs a system call or three, whatever there is to do, so connections share one; but after any resume
+ * it walks all that are suspended, so not too many of them. */
+static unsigned pick_shard(const struct front *front)
+{
+    unsigned least = 0;
+    for (unsigned i = 0; i < FRONT_SHARDS; i++) {
+        if (front->shards[i].connections < SHARD_FILL)
+            return i;
+        if (front->shards[i].connections < front->shards[least].connections)
+            least = i;
+    }
+    return least;
+}
+
 int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key)
 {
     struct front *front = ctx;
@@ -320,7 +334,7 @@ int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len,
     conn->front = front;
     conn->fd = fd;
     conn->key = *key;
-    conn->shard = front->next_shard++ % FRONT_SHARDS;
+    conn->shard = pick_shard(front);
     const void *ip = address->sa_family == AF_INET
                          ? (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr
                          : (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;

@@ -88,7 +88,6 @@ struct front {
     struct listener *listener;
     struct shard shards[FRONT_SHARDS];
     uint64_t due; /* a bit for each shard that libmicrohttpd has to run */
-    unsigned next_shard;
     struct conn *adopted; /* while MHD_add_connection runs */
     struct peers *peers;  /* NULL: they are somebody else's */
     size_t body_max, write_low, write_high;

@@ -115,7 +115,9 @@ describe('SIGHUP', { timeout: 60000 }, () => {
     const rein = await startRein({ upstream: upstream.url });
     const version = async () => {
       const answer = await rein.ask({ body: chat('hello') });
-      return { policy: answer.headers['x-rein-policy'], said: answer.json.choices[0].message.content };
+      const { policy, policy_version: hash } = await rein.row(answer.headers['x-rein-decision']);
+      assert.equal(answer.headers['x-rein-policy'], `${policy}@${hash.slice(0, 12)}`);
+      return { policy: hash, said: answer.json.choices[0].message.content };
     };
     const first = await version();
     assert.equal(first.said, 'fine weather');

@@ -28,7 +28,10 @@ describe('a cut at any place', { timeout: 400000 }, () => {
   test(`${COUNT} streams`, async () => {
     const rows = new Map();
     await playAll(world, COUNT, async (story) => {
-      const answer = await ask(story);
+      const wants = story.id % 3 === 0;
+      const answer = await ask(story, wants ? { stream_options: { include_usage: true } } : {});
+      // Usage is what the last attempt's backend said; one that was stopped said nothing.
+      assert.equal(gather(answer.text).usage, wants && story.failures < story.attempts.length ? 1 : 0, answer.text);
       if (story.id % 10 === 0) rows.set(story, answer.headers['x-rein-decision']);
       return answer.text;
     });
@@ -106,6 +109,25 @@ describe('a cut at any place', { timeout: 400000 }, () => {
       assert.deepEqual([row.ending, row.attempts.map((attempt) => attempt.outcome)], ['client_left', ['steered', 'client_left']], JSON.stringify(row));
       hook = undefined;
     });
+  });
+
+  test('clients that leave anywhere', async () => {
+    world.forget();
+    const run = async (first) => {
+      for (let id = first; id < 5160; id += 8) {
+        const story = storyOf(id), answer = await send(world.rein.port, { body: bodyOf(story) });
+        let isOver = false;
+        answer.body.then(() => { isOver = true; });
+        for (const enough = (id * 131) % 4000; answer.text.length < enough && !isOver;) await Promise.race([answer.body, new Promise((wake) => { answer.waiting.push(wake); })]);
+        answer.leave();
+        const row = await world.rein.row(answer.headers['x-rein-decision']);
+        assert.ok(['client_left', 'complete', 'refused'].includes(row.ending), JSON.stringify(row));
+        // What did come is the beginning of what would have come.
+        const whole = answer.text.slice(0, answer.text.lastIndexOf('\n\n') + 2);
+        assert.ok(expected(story).reasoning.startsWith(gather(whole).reasoning), `story ${id}: ${whole}`);
+      }
+    };
+    await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map((n) => run(5000 + n)));
   });
 
   // With several choices a restart would take back what is well: the one that went astray ends as the fallback says.

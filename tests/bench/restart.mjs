@@ -20,7 +20,7 @@ import { startDemo, startRein, stopAll } from './targets.mjs';
 
 const BAR_MS = 5;
 const WARM_UP = 10;
-const TRIES = 3;
+const TRIES = 5;
 const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '200' }, 'first-ms': { type: 'string', multiple: true, default: ['0', '20'] } },
 });
@@ -126,7 +126,7 @@ async function measure(firstMs) {
   }
 }
 
-// A machine that is busy with other things disturbs a tail more than a restart does: what holds once in three times holds.
+// A machine that is busy with other things disturbs a tail more than a restart does: what holds once in five times holds.
 async function holds(firstMs) {
   for (let i = 0; i < TRIES; i++) {
     const { gap, first, synced } = await measure(firstMs);

@@ -309,8 +309,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         log_warn("http", "a connection can not be watched"); /* its first request tries again, and fails if it must */
 }
 
-/* Running a daemon costs a system call or three, whatever there is to do, so connections share one; but after any resume
- * it walks all that are suspended, so not too many of them. */
+/* Running a daemon costs a system call or three, whatever there is to do, so connections share one; but after any
+ * resume it walks all that are suspended, so not too many of them. */
 static unsigned pick_shard(const struct front *front)
 {
     unsigned least = 0;

@@ -87,7 +87,7 @@ struct front {
     struct front_handler handler;
     struct listener *listener;
     struct shard shards[FRONT_SHARDS];
-    uint64_t due; /* a bit for each shard that libmicrohttpd has to run */
+    uint64_t due;         /* a bit for each shard that libmicrohttpd has to run */
     struct conn *adopted; /* while MHD_add_connection runs */
     struct peers *peers;  /* NULL: they are somebody else's */
     size_t body_max, write_low, write_high;

@@ -109,13 +109,15 @@ void trace_drop_lanes(struct rein_trace *t)
 static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum rein_action action)
 {
     struct span instead = action == REIN_REDACT ? bytes_span(&t->said) : SPAN("");
+    struct gate_event *event = gate_last(&t->gate); /* NULL: what stopped the trace took the event away */
     int rv = 0;
-    if (piece->place.is_key)
-        gate_last(&t->gate)->flags |= GATE_DROP;
+    if (piece->place.is_key && event != NULL)
+        event->flags |= GATE_DROP;
     else
         rv = gate_add_patch(&t->gate, (struct range){piece->at, piece->len}, instead);
     bytes_clear(&t->said);
-    return rv == 0 && action > REIN_REDACT ? trace_stop(t, piece->place.choice, action) : rv;
+    bool is_over = trace_is_stopped(t) || t->gate.choices[piece->place.choice].closed;
+    return rv == 0 && action > REIN_REDACT && !is_over ? trace_stop(t, piece->place.choice, action) : rv;
 }
 
 /* A string that no lane has: it is judged on its own, and edited or its event dropped. */
@@ -187,12 +189,13 @@ static int take_streamed(struct rein_trace *t, const struct piece *piece, struct
     return feed_lane(t, &lane->lane, piece, payload);
 }
 
-/* Stand-alone strings first: what they say of an event decides whether its texts are looked at. */
+/* Stand-alone strings first: what they say of an event decides whether its texts are looked at. Each of them is judged,
+ * also behind one that stopped the trace: the event may still go out. */
 static int take_pieces(struct rein_trace *t, const struct delta *d, struct span payload)
 {
     int rv = 0;
     for (size_t i = 0; i < d->pieces_len && rv == 0; i++)
-        if (d->pieces[i].place.whole && !trace_is_stopped(t))
+        if (d->pieces[i].place.whole)
             rv = take_whole(t, &d->pieces[i], payload);
     for (size_t i = 0; i < d->pieces_len && rv == 0; i++)
         if (!d->pieces[i].place.whole)

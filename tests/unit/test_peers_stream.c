@@ -56,6 +56,40 @@ static void peer_14_no_frame_goes_out_unscanned(void **state)
     }
 }
 
+/* The action of one is no reason to let the others of its event pass. */
+static void peer_14_each_string_of_an_event_is_judged(void **state)
+{
+    (void)state;
+    static const char *const events[] = {
+        EVENT("{\"index\":0,\"delta\":{\"a\":\"" SECRET "\",\"b\":\"" SECRET "\",\"content\":\"x\"}}"),
+        EVENT("{\"index\":0,\"delta\":{\"content\":\"x\",\"a\":\"" SECRET "\"},\"b\":[\"" SECRET "\"]}"),
+        EVENT("{\"index\":0,\"delta\":{\"a\":\"" SECRET "\",\"" SECRET "\":1}}"),
+        EVENT("{\"index\":0,\"delta\":{\"" SECRET "\":1,\"b\":\"" SECRET "\"}}"),
+    };
+    const char *corrective = "version: 1\nname: corrective\nkind: corrective\ntext: Again.\n";
+    struct rein_policy *cuts = kit_policy(POLICY("cut_response"));
+    struct rein_policy *steers = kit_policy_with(POLICY("steer"), &corrective, 1);
+    struct rein_policy *policies[] = {redacts, refuses, cuts, steers};
+    for (size_t i = 0; i < 4 * sizeof(events) / sizeof(events[0]); i++) {
+        for (unsigned choices = 1; choices <= 2; choices++) {
+            char stream[2048];
+            struct kit_seen seen;
+            const char *event = events[i / 4];
+            snprintf(stream, sizeof stream, "%s%s%s%s%s", CONTENT("so"), event, event, FINISH("stop"), DONE);
+            struct kit_run run = run_of(policies[i % 4], stream);
+            run.choices = choices;
+            kit_run(&run, &seen);
+            check_no_secret(&seen);
+            assert_int_equal(seen.unreadable, 0);
+            if (!(seen.asks & REIN_ASK_RESTART))
+                assert_int_equal(seen.choices[0].finishes, 1);
+            kit_seen_fini(&seen);
+        }
+    }
+    rein_policy_unref(cuts);
+    rein_policy_unref(steers);
+}
+
 /* A pair that is cut between two events may be put together again; everything else stays as it was. */
 static void peer_15_characters_and_escape_pairs_cut_anywhere(void **state)
 {
@@ -259,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peer_14_no_frame_goes_out_unscanned),
+        cmocka_unit_test(peer_14_each_string_of_an_event_is_judged),
         cmocka_unit_test(peer_15_characters_and_escape_pairs_cut_anywhere),
         cmocka_unit_test(peer_17_a_think_tag_cut_anywhere_and_no_rescans),
         cmocka_unit_test(peer_22_a_hostile_pattern_costs_no_more_than_its_neighbours),

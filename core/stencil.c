@@ -93,9 +93,10 @@ const struct delta *stencils_find(struct stencils *s, struct span payload)
 /* ---- learning -----------------------------------------------------------------------------------------------------
  */
 
+/* Whether a key is text depends on what it says, so keys stay as they are. */
 static bool is_hole(const struct piece *piece)
 {
-    return !piece->place.whole || piece->place.source == DELTA_NOISE;
+    return !piece->place.is_key && (!piece->place.whole || piece->place.source == DELTA_NOISE);
 }
 
 /* Collects the holes in the order of the payload. */

@@ -134,6 +134,40 @@ static void peer_15_characters_and_escape_pairs_cut_anywhere(void **state)
     rein_policy_unref(policy);
 }
 
+/* Bytes that are no UTF-8 stay, and what stands beside them is found: raw, and in folded text. */
+static void peer_15_invalid_bytes_hide_nothing(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {
+        CONTENT("x \xFF" SECRET "\xC3 y"),       CONTENT("x \xED\xA0\x80" SECRET "\xF5 y"),
+        CONTENT("x \xE2\x82" SECRET " y"),       CONTENT("x \xE2") CONTENT("\x82" SECRET "\xF0") CONTENT("\x9F y"),
+        REASONING("x \xC0\xAF" SECRET "\x80 y"),
+    };
+    struct rein_policy *folded =
+        kit_policy("version: 1\nname: p\nreasoning: { show: stream, release: stream }\n"
+                   "rules:\n  - { id: s, literal: " SECRET ", match: folded, action: redact }\n");
+    struct rein_policy *policies[] = {redacts, folded};
+    for (size_t i = 0; i < 2 * sizeof(streams) / sizeof(streams[0]); i++) {
+        char stream[2048];
+        snprintf(stream, sizeof(stream), "%s%s", streams[i / 2], FINISH("stop") DONE);
+        for (size_t chunk = 0; chunk < 3; chunk++) {
+            struct kit_seen seen;
+            struct kit_run run = run_of(policies[i % 2], stream);
+            run.chunk = chunk;
+            kit_run(&run, &seen);
+            check_no_secret(&seen);
+            assert_true(kit_has(&seen, "[redacted]"));
+            assert_true(kit_has(&seen, "x "));
+            assert_true(kit_has(&seen, " y"));
+            assert_int_equal(seen.decision.findings_len, 1);
+            assert_int_equal(seen.decision.garbage_events, 0);
+            assert_int_equal(seen.decision.bytes_unjudged, 0);
+            kit_seen_fini(&seen);
+        }
+    }
+    rein_policy_unref(folded);
+}
+
 /* The processor's time for a stream, the least of three: what else the machine does only adds to it. */
 static double seconds_for(struct rein_policy *policy, const char *stream)
 {
@@ -295,6 +329,7 @@ int main(void)
         cmocka_unit_test(peer_14_no_frame_goes_out_unscanned),
         cmocka_unit_test(peer_14_each_string_of_an_event_is_judged),
         cmocka_unit_test(peer_15_characters_and_escape_pairs_cut_anywhere),
+        cmocka_unit_test(peer_15_invalid_bytes_hide_nothing),
         cmocka_unit_test(peer_17_a_think_tag_cut_anywhere_and_no_rescans),
         cmocka_unit_test(peer_22_a_hostile_pattern_costs_no_more_than_its_neighbours),
         cmocka_unit_test(peer_24_limits_are_bytes_of_text_not_chunks),

@@ -33,23 +33,23 @@ struct tag {
     struct span text;
     enum role role;
     enum family family;
-    bool has_suffix; /* letters and ">" follow, as in "<think:opensource>" */
 };
 
 /* clang-format off */
-#define TAG(text, role, family) {{(text), sizeof(text) - 1}, (role), (family), false}
-#define TAG_WITH_SUFFIX(text, role, family) {{(text), sizeof(text) - 1}, (role), (family), true}
+#define TAG(text, role, family) {{(text), sizeof(text) - 1}, (role), (family)}
 /* clang-format on */
 
 /* Written with the bytes of U+25C1 and U+25B7, white triangles that point left and right. */
 #define LEFT "\xE2\x97\x81"
 #define RIGHT "\xE2\x96\xB7"
 
+/* A tag is no text and goes out unjudged, so each is here to its last byte: a model could write anything into a part
+ * that is left open. */
 static const struct tag known_tags[] = {
     TAG("<think>", OPEN, THINK),
     TAG("</think>", CLOSE, THINK),
-    TAG_WITH_SUFFIX("<think:", OPEN, THINK),
-    TAG_WITH_SUFFIX("</think:", CLOSE, THINK),
+    TAG("<think:opensource>", OPEN, THINK),
+    TAG("</think:opensource>", CLOSE, THINK),
     TAG(LEFT "think" RIGHT, OPEN, KIMI),
     TAG(LEFT "/think" RIGHT, CLOSE, KIMI),
     TAG("<|open|>think<|sep|>", OPEN, KIMI_K3),
@@ -95,7 +95,6 @@ static const struct tag known_tags[] = {
 };
 
 enum {
-    SUFFIX_MAX = 16,
     BLANKS_MAX = SPLITTER_TAIL_MAX - SPLITTER_TAG_MAX - 1,
     ROUNDS_MAX = 6, /* a text that opens and closes more often than this only plays with tags */
 };
@@ -166,24 +165,6 @@ static bool counts(const struct splitter *s, const struct tag *tag)
 /* ---- finding a tag ------------------------------------------------------------------------------------------------
  */
 
-static bool is_suffix_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '.';
-}
-
-static struct found match_suffix(const struct tag *tag, struct span text)
-{
-    size_t i = tag->text.len;
-    while (i < text.len && i < tag->text.len + SUFFIX_MAX && is_suffix_letter(text.data[i]))
-        i++;
-    if (i == text.len)
-        return (struct found){.result = TOO_SHORT};
-    if (text.data[i] != '>')
-        return (struct found){.result = NOTHING};
-    return (struct found){FOUND, i + 1, tag->role, tag->family};
-}
-
 static struct found match_tag(const struct tag *tag, struct span text)
 {
     size_t len = text.len < tag->text.len ? text.len : tag->text.len;
@@ -191,7 +172,7 @@ static struct found match_tag(const struct tag *tag, struct span text)
         return (struct found){.result = NOTHING};
     if (len < tag->text.len)
         return (struct found){.result = TOO_SHORT};
-    return tag->has_suffix ? match_suffix(tag, text) : (struct found){FOUND, len, tag->role, tag->family};
+    return (struct found){FOUND, len, tag->role, tag->family};
 }
 
 /* The tag among `tags` that begins at the text's first byte. No tag is the beginning of another one. */
@@ -212,7 +193,7 @@ static struct found find_tag(const struct splitter *s, struct span text)
 {
     if (s->open.len == 0 && s->close.len == 0)
         return match_any(s, known_tags, sizeof(known_tags) / sizeof(known_tags[0]), text);
-    struct tag pair[] = {{s->open, OPEN, CUSTOM, false}, {s->close, CLOSE, CUSTOM, false}};
+    struct tag pair[] = {{s->open, OPEN, CUSTOM}, {s->close, CLOSE, CUSTOM}};
     for (int i = 0; i < 2; i++)
         if (pair[i].text.len > SPLITTER_TAG_MAX)
             pair[i].text.len = 0;

@@ -30,10 +30,9 @@ const stages = [
   ['the call is planned and sent', 'session_plan'],
   ['the response is parsed', 'http1_read'],
   ['the answer is judged', 'rein_trace_finish'],
-  ['the answer is judged (streams)', 'rein_trace_feed'],
-  ['  its sentences are found', 'sentencer_feed'],
-  ['  its rules are matched', 'matcher_scan'],
-  ['  its signals are looked for', 'signals_scan'],
+  ['the stream is judged', 'rein_trace_feed'],
+  ['of that: its sentences are found', 'sentencer_feed'],
+  ['of that: its signals are looked for', 'signals_scan'],
   ['the row is handed over', 'session_put'],
 ];
 

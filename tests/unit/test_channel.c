@@ -134,7 +134,7 @@ static void test_every_family(void **state)
          "T(Here's my thought process:)R(why\n)T(Here's my response:)A(so)"},
         {"<think>\nwhy\n</think>\n<answer>\nso\n</answer>",
          "T(<think>)R(\nwhy\n)T(</think>)A(\n)T(<answer>)A(\nso\n)T(</answer>)"},
-        {"<think:open>why</think:open>so", "T(<think:open>)R(why)T(</think:open>)A(so)"},
+        {"<think:opensource>why</think:opensource>so", "T(<think:opensource>)R(why)T(</think:opensource>)A(so)"},
         {"<think>why</think>\n\n<response>\nso</response>\n",
          "T(<think>)R(why)T(</think>)A(\n\n)T(<response>)A(\nso)T(</response>)A(\n)"},
         {"<|START_THINKING|>why<|END_THINKING|><|START_RESPONSE|>so<|END_RESPONSE|>",
@@ -197,7 +197,7 @@ static void test_edges(void **state)
         {"<think>a</thi", "T(<think>)R(a</thi)"},
         {"<thi", "A(<thi)"},
         {"\n<thi", "A(\n<thi)"},
-        {"<think:abcdefghijklmnopqrst>a", "A(<think:abcdefghijklmnopqrst>a)"},
+        {"<think:anything>a</think:anything>", "A(<think:anything>a</think:anything>)"}, /* to be judged */
         {"<think:a b>c", "A(<think:a b>c)"},
         {"Here is my thought. Here is my response: no", "A(Here is my thought. Here is my response: no)"},
         {"<answer>no reasoning</answer>", "A(<answer>no reasoning</answer>)"},
@@ -233,7 +233,7 @@ static void test_random_texts(void **state)
     (void)state;
     static const char *const words[] = {"<think>",
                                         "</think>",
-                                        "<think:x>",
+                                        "<think:opensource>",
                                         "[THINK]",
                                         "[/THINK]",
                                         "<",

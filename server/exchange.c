@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * libmicrohttpd sends the head of a streamed answer and asks for the first bytes of the body; there it is suspended,
- * and from then on the body's chunks are written straight to the connection's descriptor: one send per stream and loop
- * turn. At the end it is resumed, told that the body is over, writes the last chunk and goes on with keep-alive.
- * Suspending and resuming for each event would cost a walk over all suspended connections each time. */
+ * and from then on the body's chunks are written straight to the connection's descriptor: at once if the source says
+ * that this is all for now, else one send per stream and loop turn. At the end it is resumed, told that the body is
+ * over, writes the last chunk and goes on with keep-alive. Suspending and resuming for each event would cost a walk
+ * over all suspended connections each time. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -319,6 +320,14 @@ int exchange_write(struct exchange *x, const char *data, size_t len)
     if (x->state == X_DIRECT && x->conn->wait != CONN_WRITING)
         queue_flush(x);
     return 0;
+}
+
+/* Only where all goes as it should: whatever else there is to do, the pump's flush does. */
+void exchange_flush(struct exchange *x)
+{
+    bool is_plain = x->state == X_DIRECT && !x->ending && !x->aborted && !x->too_high && x->todo != &x->front->left;
+    if (x->in_flush && is_plain && chunk_flush(&x->out, &x->front->blocks, x->conn->fd, false) == CHUNK_ALL)
+        take_off_flush(x);
 }
 
 size_t exchange_pending(const struct exchange *x)

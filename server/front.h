@@ -82,9 +82,11 @@ int exchange_reply(struct exchange *x, unsigned status, const struct front_heade
 bool exchange_can_stream(const struct exchange *x);
 /* Begins a streamed answer (HTTP/1.1, chunked). REIN_ESTATE if the client can't take one. */
 int exchange_begin(struct exchange *x, unsigned status, const struct front_header *headers) REIN_MUST_USE;
-/* Sends bytes of a streamed answer; copies them. One send for all that came in a loop turn. REIN_ELIMIT when more than
- * write_high + 1 MiB would wait: pause the source long before that. */
+/* Sends bytes of a streamed answer; copies them. One send for all that came until exchange_flush, or else in a loop
+ * turn. REIN_ELIMIT when more than write_high + 1 MiB would wait: pause the source long before that. */
 int exchange_write(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
+/* That is all for now: what was written goes out at once, as far as the client takes it. */
+void exchange_flush(struct exchange *x);
 /* Bytes that wait for the client. From write_high on the caller should pause its source; on_drain says when to go on.
  */
 size_t exchange_pending(const struct exchange *x);

@@ -1,4 +1,4 @@
-/* See loop.h: a libuv loop whose turn is timers, then the pump, then waiting for events.
+/* See loop.h: a libuv loop whose turn is timers, then the pump, then perhaps a rest, then waiting for events.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The pump hangs on a prepare handle: libuv computes how long to block after the prepare callbacks, so timers and idle
@@ -9,7 +9,9 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "coalesce.h"
 #include "log.h"
 
 struct task {
@@ -28,6 +30,7 @@ struct loop {
     uv_idle_t idle;
     uv_async_t wake;
     enum loop_phase phase;
+    struct coalesce turn;
     struct task steps[LOOP_STEPS_MAX];
     size_t steps_len;
     struct task_list deferred, running; /* two lists that change places: what runs may defer again */
@@ -83,6 +86,21 @@ enum loop_phase loop_phase(const struct loop *loop)
     return loop->phase;
 }
 
+static void rest(uint64_t us)
+{
+    struct timespec length = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+    nanosleep(&length, NULL);
+}
+
+/* All that came is on its way. Where work is left, there is no rest. */
+static void end_turn(struct loop *loop)
+{
+    uint64_t rest_us = loop->turn.reads > 0 ? coalesce_rest_us(&loop->turn, uv_hrtime() / 1000) : 0;
+    loop->turn = (struct coalesce){0};
+    if (rest_us > 0 && !uv_is_active((uv_handle_t *)&loop->idle))
+        rest(rest_us);
+}
+
 static void on_prepare(uv_prepare_t *handle)
 {
     struct loop *loop = handle->data;
@@ -94,6 +112,7 @@ static void on_prepare(uv_prepare_t *handle)
     run_all(&loop->running);
     if (loop->deferred.len > 0)
         loop_kick(loop);
+    end_turn(loop);
 }
 
 /* The turn that was asked for has come. */
@@ -226,6 +245,11 @@ int loop_post(struct loop *loop, loop_fn fn, void *ctx)
     if (rv == 0)
         uv_async_send(&loop->wake);
     return rv;
+}
+
+void loop_note_read(struct loop *loop, size_t bytes)
+{
+    coalesce_note(&loop->turn, bytes, loop->turn.reads == 0 ? uv_hrtime() / 1000 : 0);
 }
 
 uint64_t loop_now_ms(struct loop *loop)

@@ -104,7 +104,9 @@ static int emit(struct session *s, const char *data, size_t len)
     if (rv < 0)
         return rv;
     note_write(s);
-    return exchange_write(s->x, data, len);
+    rv = exchange_write(s->x, data, len);
+    exchange_flush(s->x); /* an upstream's read gives one piece: better sent while it is in the cache */
+    return rv;
 }
 
 /* The last thing a client gets: the whole answer, or the end of its stream. */

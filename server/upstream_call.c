@@ -256,6 +256,7 @@ static void read_some(struct upstream_call *call)
             on_close(call);
         if (got <= 0)
             return;
+        loop_note_read(pool->loop, (size_t)got);
         bool is_first = !http1_has_begun(&call->reader);
         touch(call);
         if (!feed(call, pool->buffer, (size_t)got))

@@ -1,0 +1,34 @@
+/* When a busy loop lets events gather: the counterpart of interrupt coalescing in network drivers.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A stream that has something costs a turn two system calls, whatever they carry. A loop that is always ready finds one
+ * or two events in each of many streams; after a little rest it finds more of them for the same calls. So a turn in
+ * which many streams had little each is followed by a rest of half its own length: what the rest adds to a delay is
+ * small beside the turn that made it, and what it saves is more than it takes (docs/IO.md). Loops with little to do, or
+ * with much in each read, never rest.
+ *
+ * Thread: one at a time. */
+#ifndef SERVER_COALESCE_H
+#define SERVER_COALESCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    COALESCE_READS = 32,   /* of a turn: fewer are none that gathering would help */
+    COALESCE_BYTES = 2048, /* in a read, on average: where there is more, the calls are small change already */
+    COALESCE_MAX_US = 3000,
+};
+
+/* What a turn has read so far. Zero it before each turn. */
+struct coalesce {
+    uint64_t began_us; /* monotonic: the first read */
+    size_t reads, bytes;
+};
+
+void coalesce_note(struct coalesce *turn, size_t bytes, uint64_t now_us);
+
+/* How long to rest now that the turn's work is done, in microseconds; 0: not at all. */
+uint64_t coalesce_rest_us(const struct coalesce *turn, uint64_t now_us);
+
+#endif

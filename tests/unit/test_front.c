@@ -63,6 +63,37 @@ static void test_streamed_answers_and_keep_alive(void **state)
     run(prepare(), ask_stream);
 }
 
+/* On the loop's thread: what was written before is out when exchange_flush returns, and is not sent a second time. */
+static void write_and_flush(void *ctx)
+{
+    struct fixture *f = ctx;
+    assert_int_equal(exchange_write(f->held, "second", 6), 0);
+    assert_int_equal(exchange_pending(f->held), 6);
+    exchange_flush(f->held);
+    assert_int_equal(exchange_pending(f->held), 0);
+    exchange_flush(f->held);
+    assert_int_equal(exchange_write(f->held, "third", 5), 0);
+    exchange_end(f->held);
+    exchange_flush(f->held); /* ends are the pump's business */
+    assert_int_equal(exchange_pending(f->held), 5);
+}
+
+static void ask_flushed(struct fixture *f)
+{
+    int fd = wire_connect(f->port);
+    wire_say(fd, "GET /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    wire_read_until(fd, answer, sizeof answer, "first\r\n");
+    post(f, write_and_flush);
+    wire_read_all(fd, answer, sizeof answer);
+    assert_string_equal(answer, "6\r\nsecond\r\n5\r\nthird\r\n0\r\n\r\n");
+}
+
+static void test_what_is_flushed_goes_out_at_once(void **state)
+{
+    (void)state;
+    run(prepare(), ask_flushed);
+}
+
 static void ask_http10(struct fixture *f)
 {
     has(ask(f, "GET /can HTTP/1.0\r\n\r\n"), "\r\n\r\nno");
@@ -283,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_answers_and_keep_alive),
         cmocka_unit_test(test_streamed_answers_and_keep_alive),
+        cmocka_unit_test(test_what_is_flushed_goes_out_at_once),
         cmocka_unit_test(test_http10_is_not_streamed_to),
         cmocka_unit_test(test_slow_clients_push_back),
         cmocka_unit_test(test_m1_resume_is_acted_on),

@@ -12,38 +12,12 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 
 #include "delta.h"
 #include "dialect.h"
 #include "frame.h"
+#include "recordings.h"
 #include "tracekit.h"
-
-enum { RECORDINGS_MAX = 1000, SKIPPED = 77 };
-
-static char *paths[RECORDINGS_MAX];
-static size_t paths_len;
-
-static int note_path(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)ftw;
-    size_t len = strlen(path);
-    if (type == FTW_F && len > 4 && strcmp(path + len - 4, ".sse") == 0 && paths_len < RECORDINGS_MAX)
-        paths[paths_len++] = strdup(path);
-    return 0;
-}
-
-static void read_file(const char *path, struct bytes *out)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    char room[65536];
-    size_t len;
-    while ((len = fread(room, 1, sizeof(room), file)) > 0)
-        assert_int_equal(bytes_append(out, room, len), 0);
-    fclose(file);
-}
 
 /* Does the event only repeat finish reasons? */
 static bool only_repeats(struct delta_reader *reader, struct span payload, unsigned *finished)
@@ -119,44 +93,36 @@ static void pass(struct rein_policy *policy, const char *path, struct span recor
     bytes_fini(&expected);
 }
 
+struct passing {
+    struct rein_policy *policy;
+    size_t chats;
+};
+
+static void pass_all(const struct recording *recording, void *ctx)
+{
+    static const size_t chunks[] = {0, 1, 7, 1000};
+    struct passing *passing = ctx;
+    for (size_t k = 0; recording->is_chat && k < 4; k++)
+        pass(passing->policy, recording->path, recording->bytes, chunks[k], k == 0);
+    passing->chats += recording->is_chat;
+}
+
 static void test_passthrough(void **state)
 {
     (void)state;
-    struct rein_policy *policy = kit_policy(
-        "version: 1\nname: none\nreasoning: { show: stream, release: stream }\nlimits: { stream_bytes: 4194304 }\n"
-        "rules:\n  - { id: never, literal: qzxj-never-said-7731, match: raw, action: redact }\n");
-    static const size_t chunks[] = {0, 1, 7, 1000};
-    size_t chats = 0;
-    for (size_t i = 0; i < paths_len; i++) {
-        struct bytes recording;
-        bytes_init(&recording, 1 << 26);
-        read_file(paths[i], &recording);
-        struct span all = bytes_span(&recording);
-        bool is_chat = memmem(all.data, all.len, "chat.completion.chunk", 21) != NULL;
-        for (size_t k = 0; is_chat && k < 4; k++)
-            pass(policy, paths[i], all, chunks[k], k == 0);
-        chats += is_chat;
-        bytes_fini(&recording);
-    }
-    print_message("%zu chats\n", chats);
-    assert_true(chats > 0);
-    rein_policy_unref(policy);
+    struct passing passing = {
+        kit_policy("version: 1\nname: none\nreasoning: { show: stream, release: stream }\n"
+                   "limits: { stream_bytes: 4194304 }\n"
+                   "rules:\n  - { id: never, literal: qzxj-never-said-7731, match: raw, action: redact }\n"),
+        0,
+    };
+    recordings_each(pass_all, &passing);
+    print_message("%zu chats\n", passing.chats);
+    assert_true(passing.chats > 0);
+    rein_policy_unref(passing.policy);
 }
 
 int main(void)
 {
-    const char *data = getenv("REIN_DATA");
-    if (data == NULL) {
-        puts("skipped: REIN_DATA names no folder of recordings");
-        return SKIPPED;
-    }
-    char folder[4096];
-    snprintf(folder, sizeof(folder), "%s/wire", data);
-    if (nftw(folder, note_path, 16, FTW_PHYS) != 0)
-        return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_passthrough)};
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    for (size_t i = 0; i < paths_len; i++)
-        free(paths[i]);
-    return failed;
+    return recordings_main(test_passthrough);
 }

@@ -11,39 +11,15 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 
 #include "channel.h"
 #include "delta.h"
 #include "describe.h"
 #include "dialect.h"
 #include "frame.h"
+#include "recordings.h"
 
-enum { RECORDINGS_MAX = 1000, SKIPPED = 77, LIMIT = 1 << 20 };
-
-static char *paths[RECORDINGS_MAX];
-static size_t paths_len;
-
-static int note_path(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)ftw;
-    size_t len = strlen(path);
-    if (type == FTW_F && len > 4 && strcmp(path + len - 4, ".sse") == 0 && paths_len < RECORDINGS_MAX)
-        paths[paths_len++] = strdup(path);
-    return 0;
-}
-
-static void read_file(const char *path, struct bytes *out)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    char room[65536];
-    size_t len;
-    while ((len = fread(room, 1, sizeof(room), file)) > 0)
-        assert_int_equal(bytes_append(out, room, len), 0);
-    fclose(file);
-}
+enum { LIMIT = 1 << 20 };
 
 /* A number that stands for bytes: FNV-1a. */
 static void mix(uint64_t *sum, const void *data, size_t len)
@@ -116,53 +92,42 @@ static struct outcome replay(struct span recording, size_t chunk)
     return o;
 }
 
+struct totals {
+    size_t chats, events;
+};
+
+static void replay_all(const struct recording *recording, void *ctx)
+{
+    static const size_t chunks[] = {1, 7, 1000};
+    struct totals *totals = ctx;
+    struct outcome whole = replay(recording->bytes, LIMIT);
+    assert_int_equal(whole.bytes, recording->bytes.len);
+    for (size_t k = 0; k < 3; k++) {
+        struct outcome cut = replay(recording->bytes, chunks[k]);
+        assert_int_equal(cut.frames, whole.frames);
+        assert_int_equal(cut.sum, whole.sum);
+    }
+    if (!recording->is_chat)
+        return;
+    if (whole.unread > 0 || whole.texts == 0)
+        print_message("%s: %zu events, %zu unread, %zu texts\n", recording->path, whole.events, whole.unread,
+                      whole.texts);
+    assert_int_equal(whole.unread, 0);
+    assert_true(whole.texts > 0);
+    totals->chats++;
+    totals->events += whole.events;
+}
+
 static void test_recordings(void **state)
 {
     (void)state;
-    size_t chats = 0, events = 0;
-    for (size_t i = 0; i < paths_len; i++) {
-        struct bytes recording;
-        bytes_init(&recording, 1 << 26);
-        read_file(paths[i], &recording);
-        struct span all = bytes_span(&recording);
-        struct outcome whole = replay(all, LIMIT);
-        assert_int_equal(whole.bytes, all.len);
-        static const size_t chunks[] = {1, 7, 1000};
-        for (size_t k = 0; k < 3; k++) {
-            struct outcome cut = replay(all, chunks[k]);
-            assert_int_equal(cut.frames, whole.frames);
-            assert_int_equal(cut.sum, whole.sum);
-        }
-        bool is_chat = memmem(all.data, all.len, "chat.completion.chunk", 21) != NULL;
-        chats += is_chat;
-        if (is_chat) {
-            if (whole.unread > 0 || whole.texts == 0)
-                print_message("%s: %zu events, %zu unread, %zu texts\n", paths[i], whole.events, whole.unread,
-                              whole.texts);
-            assert_int_equal(whole.unread, 0);
-            assert_true(whole.texts > 0);
-            events += whole.events;
-        }
-        bytes_fini(&recording);
-    }
-    print_message("%zu recordings, of which %zu chats with %zu events\n", paths_len, chats, events);
-    assert_true(chats > 0);
+    struct totals totals = {0};
+    size_t len = recordings_each(replay_all, &totals);
+    print_message("%zu recordings, of which %zu chats with %zu events\n", len, totals.chats, totals.events);
+    assert_true(totals.chats > 0);
 }
 
 int main(void)
 {
-    const char *data = getenv("REIN_DATA");
-    if (data == NULL) {
-        puts("skipped: REIN_DATA names no folder of recordings");
-        return SKIPPED;
-    }
-    char folder[4096];
-    snprintf(folder, sizeof(folder), "%s/wire", data);
-    if (nftw(folder, note_path, 16, FTW_PHYS) != 0)
-        return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_recordings)};
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    for (size_t i = 0; i < paths_len; i++)
-        free(paths[i]);
-    return failed;
+    return recordings_main(test_recordings);
 }

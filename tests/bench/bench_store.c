@@ -1,22 +1,31 @@
 /* How many decisions a second go through store_put until their callback, and what one costs in CPU.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     bench_store FILE [RECORDS] [WINDOW]
+ *     bench_store FILE [RECORDS] [WINDOW] [WORK_US]
  *
- * WINDOW records are under way at any time, each put again when its callback comes, as that many requests at once would
- * do. Ends with one line of figures. */
+ * WINDOW records are under way at any time, each put again when its callback comes, as that many clients would do that
+ * wait for their answers. Before each the loop is busy for WORK_US, as it is with a request: then records come one by
+ * one, not all at once. Ends with one line of figures; the store's threads are what the process used beside the loop.
+ */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "loop.h"
 #include "store.h"
 
+struct client {
+    struct bench *bench;
+    struct client *next; /* that waits for the loop */
+    double put_at;
+};
+
 struct bench {
     struct loop *loop;
     struct store *store;
-    size_t left, under_way;
+    struct client *clients, *waiting, **end;
+    double work, *delays; /* seconds; of each record, put to callback */
+    size_t left, under_way, delays_len;
     int failed;
 };
 
@@ -32,21 +41,30 @@ static double now(clockid_t clock)
     return seconds(t);
 }
 
-static void put(struct bench *b);
+static void wait_for_loop(struct client *c)
+{
+    c->next = NULL;
+    *c->bench->end = c;
+    c->bench->end = &c->next;
+    loop_kick(c->bench->loop);
+}
 
 static void on_done(void *ctx, int rv)
 {
-    struct bench *b = ctx;
+    struct client *c = ctx;
+    struct bench *b = c->bench;
+    b->delays[b->delays_len++] = now(CLOCK_MONOTONIC) - c->put_at;
     b->under_way--;
     b->failed += rv != 0;
     if (b->left > 0)
-        put(b);
+        wait_for_loop(c);
     else if (b->under_way == 0)
         loop_stop(b->loop);
 }
 
-static void put(struct bench *b)
+static void put(struct client *c)
 {
+    struct bench *b = c->bench;
     static const struct store_attempt attempt = {.template_name = "checklist",
                                                  .delivery = REIN_DELIVER_INSTRUCT,
                                                  .reason = "unverified",
@@ -89,45 +107,78 @@ static void put(struct bench *b)
     store_id_new(&record.id);
     b->left--;
     b->under_way++;
-    if (store_put(b->store, &record, b->loop, on_done, b) != 0) {
+    c->put_at = now(CLOCK_MONOTONIC);
+    if (store_put(b->store, &record, b->loop, on_done, c) != 0) {
         b->under_way--;
         b->failed++;
     }
 }
 
-static void begin(void *ctx)
+/* One client a turn: what others posted is looked at in between, as between two sockets that are ready. */
+static void serve(void *ctx)
 {
     struct bench *b = ctx;
-    size_t window = b->under_way;
-    b->under_way = 0;
-    for (size_t i = 0; i < window && b->left > 0; i++)
-        put(b);
+    struct client *c = b->waiting;
+    if (c == NULL)
+        return;
+    b->waiting = c->next;
+    if (b->waiting == NULL)
+        b->end = &b->waiting;
+    else
+        loop_kick(b->loop);
+    double until = now(CLOCK_THREAD_CPUTIME_ID) + b->work;
+    while (b->work > 0 && now(CLOCK_THREAD_CPUTIME_ID) < until)
+        continue;
+    if (b->left > 0)
+        put(c);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void report(struct bench *b, size_t window, double wall, double cpu, double loop_cpu)
+{
+    struct store_stats stats;
+    double n = (double)b->delays_len;
+    store_stats(b->store, &stats);
+    qsort(b->delays, b->delays_len, sizeof *b->delays, compare);
+    printf("%.0f records, window %zu: %.0f rows/s, us CPU a row: %.1f store %.1f loop, %.1f rows a commit, ms to the "
+           "callback: %.2f p50 %.2f p99 %.2f max, %d failed\n",
+           n, window, n / wall, (cpu - loop_cpu) / n * 1e6, loop_cpu / n * 1e6,
+           (double)stats.written / (double)stats.commits, b->delays[b->delays_len / 2] * 1e3,
+           b->delays[b->delays_len * 99 / 100] * 1e3, b->delays[b->delays_len - 1] * 1e3, b->failed);
 }
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.left = argc > 2 ? strtoul(argv[2], NULL, 10) : 100000};
-    struct store_stats stats;
-    b.under_way = argc > 3 ? strtoul(argv[3], NULL, 10) : 64;
-    size_t records = b.left, window = b.under_way;
-    if (argc < 2 || records == 0 || window == 0) {
-        fprintf(stderr, "usage: bench_store FILE [RECORDS] [WINDOW]\n");
+    size_t records = argc > 2 ? strtoul(argv[2], NULL, 10) : 100000;
+    size_t window = argc > 3 ? strtoul(argv[3], NULL, 10) : 64;
+    struct bench b = {.left = records, .work = argc > 4 ? strtod(argv[4], NULL) / 1e6 : 0};
+    if (argc < 2 || records == 0 || window == 0 || window > records) {
+        fprintf(stderr, "usage: bench_store FILE [RECORDS] [WINDOW] [WORK_US]\n");
         return 2;
     }
-    if (loop_new(&b.loop) != 0 || store_open(&b.store, &(struct store_options){.path = argv[1]}) != 0 ||
-        loop_post(b.loop, begin, &b) != 0)
+    b.end = &b.waiting;
+    b.clients = calloc(window, sizeof *b.clients);
+    b.delays = calloc(records, sizeof *b.delays);
+    if (b.clients == NULL || b.delays == NULL || loop_new(&b.loop) != 0 || loop_add_pump(b.loop, serve, &b) != 0 ||
+        store_open(&b.store, &(struct store_options){.path = argv[1]}) != 0)
         return 1;
-    double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    for (size_t i = 0; i < window; i++) {
+        b.clients[i].bench = &b;
+        wait_for_loop(&b.clients[i]);
+    }
+    double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID), loop = now(CLOCK_THREAD_CPUTIME_ID);
     loop_run(b.loop);
     wall = now(CLOCK_MONOTONIC) - wall;
     cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    store_stats(b.store, &stats);
-    printf(
-        "%zu records, window %zu: %.0f rows/s, %.1f us CPU a row, %.1f rows a commit, %.2f ms to durable, %d failed\n",
-        records, window, (double)records / wall, cpu / (double)records * 1e6,
-        (double)stats.written / (double)stats.commits, (double)stats.latency_sum_us / (double)stats.written / 1e3,
-        b.failed);
+    report(&b, window, wall, cpu, now(CLOCK_THREAD_CPUTIME_ID) - loop);
     store_close(b.store);
     loop_free(b.loop);
+    free(b.delays);
+    free(b.clients);
     return b.failed != 0;
 }

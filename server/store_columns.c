@@ -25,6 +25,7 @@ const struct column store_columns[] = {
     {"key", COLUMN_TEXT, AT(record.key)},
     {"tenant", COLUMN_TEXT, AT(record.tenant)},
     {"dialect", COLUMN_TEXT, AT(record.dialect)},
+    {"policy", COLUMN_SIGNED, AT(policy)},
     {"template", COLUMN_TEXT, AT(first.template_name)},
     {"delivery", COLUMN_TEXT, AT(delivery)},
     {"streamed", COLUMN_BOOL, AT(record.streamed)},

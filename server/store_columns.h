@@ -22,7 +22,7 @@ struct column {
     size_t offset; /* of the value in a struct store_job */
 };
 
-/* In the order of the INSERT's parameters, which come after seq and policy. */
+/* All of them but seq, in the order of the table. */
 extern const struct column store_columns[];
 extern const size_t store_columns_len;
 

@@ -244,17 +244,14 @@ static int set_sync(struct store_db *db, const struct store_job *first)
     return rv;
 }
 
-int store_db_write(struct store_db *db, const struct store_job *first)
+int store_db_write(struct store_db *db, struct store_job *first)
 {
     int synced = set_sync(db, first);
     if (synced != 0)
         return synced;
     if (step(db->begin) != SQLITE_OK)
         return fail(db, "cannot begin");
-    int rv = 0;
-    for (const struct store_job *job = first; job != NULL && rv == 0; job = job->next)
-        if (store_rows_write(db->rows, job) != SQLITE_OK)
-            rv = fail(db, "cannot write a decision");
+    int rv = store_rows_write(db->rows, first) == SQLITE_OK ? 0 : fail(db, "cannot write a decision");
     if (rv == 0 && step(db->commit) != SQLITE_OK)
         rv = fail(db, "cannot commit");
     if (rv != 0)

@@ -17,7 +17,7 @@ void store_db_close(struct store_db *db); /* NULL is fine */
 
 /* Writes a chain of jobs (by `next`) in one transaction; when this returns 0 it outlives this process, and, if a
  * finding of the chain changed a response, a power failure too. On an error nothing of the chain is written. */
-int store_db_write(struct store_db *db, const struct store_job *first) REIN_MUST_USE;
+int store_db_write(struct store_db *db, struct store_job *first) REIN_MUST_USE;
 /* Commits a small fact, to see whether writing works. */
 int store_db_probe(struct store_db *db) REIN_MUST_USE;
 /* Moves the write-ahead log into the database if it has grown. */

@@ -7,14 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store_columns.h"
+#include "store_decisions.h"
 
 enum statement {
     ADD_POLICY,
     FIND_POLICY,
-    ADD_DECISION,
-    CHANGE_DECISION,
-    FIND_DECISION,
     DROP_ATTEMPTS,
     DROP_FINDINGS,
     DROP_TEXTS,
@@ -27,7 +24,6 @@ enum statement {
 static const char *const texts[STATEMENTS] = {
     [ADD_POLICY] = "INSERT OR IGNORE INTO policies (version, name) VALUES (?1, ?2)",
     [FIND_POLICY] = "SELECT number FROM policies WHERE version = ?1",
-    [FIND_DECISION] = "SELECT seq FROM decisions WHERE id = ?1",
     [DROP_ATTEMPTS] = "DELETE FROM attempts WHERE decision = ?1",
     [DROP_FINDINGS] = "DELETE FROM findings WHERE decision = ?1",
     [DROP_TEXTS] = "DELETE FROM texts WHERE decision = ?1",
@@ -38,6 +34,7 @@ static const char *const texts[STATEMENTS] = {
 
 struct store_rows {
     sqlite3 *sqlite;
+    struct store_decisions *decisions;
     sqlite3_stmt *statements[STATEMENTS];
     char policy_version[STORE_NAME_MAX + 1]; /* of the last decision, and its number; 0: none */
     int64_t policy;
@@ -45,68 +42,9 @@ struct store_rows {
 
 /* ---- statements ---- */
 
-/* INSERT … (seq, policy, <columns>) VALUES (?1, ?2, …) */
-static char *add_sql(void)
-{
-    char *sql = NULL;
-    size_t len;
-    FILE *f = open_memstream(&sql, &len);
-    if (f == NULL)
-        return NULL;
-    fprintf(f, "INSERT OR IGNORE INTO decisions (seq, policy");
-    for (size_t i = 0; i < store_columns_len; i++)
-        fprintf(f, ", %s", store_columns[i].name);
-    fprintf(f, ") VALUES (?1, ?2");
-    for (size_t i = 0; i < store_columns_len; i++)
-        fprintf(f, ", ?%zu", i + 3);
-    fprintf(f, ")");
-    return fclose(f) == 0 ? sql : (free(sql), NULL);
-}
-
-/* What a request is known by: the same in all its rows, so that a later one leaves the indexes over these alone. */
-static bool is_fixed(const char *column)
-{
-    static const char *const fixed[] = {"id",       "request_id", "started_at_us", "route",   "model",
-                                        "upstream", "key",        "tenant",        "dialect", "streamed"};
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        if (strcmp(fixed[i], column) == 0)
-            return true;
-    return false;
-}
-
-/* UPDATE … SET <columns that may change> WHERE seq = ?1; parameters as those of the INSERT */
-static char *change_sql(void)
-{
-    char *sql = NULL;
-    size_t len;
-    const char *between = "";
-    FILE *f = open_memstream(&sql, &len);
-    if (f == NULL)
-        return NULL;
-    fprintf(f, "UPDATE decisions SET ");
-    for (size_t i = 0; i < store_columns_len; i++) {
-        if (is_fixed(store_columns[i].name))
-            continue;
-        fprintf(f, "%s%s = ?%zu", between, store_columns[i].name, i + 3);
-        between = ", ";
-    }
-    fprintf(f, " WHERE seq = ?1");
-    return fclose(f) == 0 ? sql : (free(sql), NULL);
-}
-
 static int prepare(struct store_rows *rows, enum statement which, const char *sql)
 {
-    if (sql == NULL)
-        return SQLITE_NOMEM;
     return sqlite3_prepare_v3(rows->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &rows->statements[which], NULL);
-}
-
-/* Takes the SQL. */
-static int prepare_decision(struct store_rows *rows, enum statement which, char *sql)
-{
-    int rc = prepare(rows, which, sql);
-    free(sql);
-    return rc;
 }
 
 int store_rows_new(struct store_rows **out, sqlite3 *sqlite)
@@ -115,12 +53,9 @@ int store_rows_new(struct store_rows **out, sqlite3 *sqlite)
     if (rows == NULL)
         return SQLITE_NOMEM;
     rows->sqlite = sqlite;
-    int rc = prepare_decision(rows, ADD_DECISION, add_sql());
-    if (rc == SQLITE_OK)
-        rc = prepare_decision(rows, CHANGE_DECISION, change_sql());
+    int rc = store_decisions_new(&rows->decisions, sqlite);
     for (int i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
-        if (texts[i] != NULL)
-            rc = prepare(rows, (enum statement)i, texts[i]);
+        rc = prepare(rows, (enum statement)i, texts[i]);
     if (rc != SQLITE_OK) {
         store_rows_free(rows);
         return rc;
@@ -135,6 +70,7 @@ void store_rows_free(struct store_rows *rows)
         return;
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(rows->statements[i]);
+    store_decisions_free(rows->decisions);
     free(rows);
 }
 
@@ -171,7 +107,7 @@ static void bind_known(sqlite3_stmt *stmt, int i, int64_t value)
         sqlite3_bind_int64(stmt, i, value);
 }
 
-/* ---- the decision ---- */
+/* ---- policies ---- */
 
 static int find_policy(struct store_rows *rows, const struct store_record *record)
 {
@@ -189,48 +125,17 @@ static int find_policy(struct store_rows *rows, const struct store_record *recor
     return rc;
 }
 
-static void bind_column(sqlite3_stmt *stmt, int i, const struct column *column, const struct store_job *job)
+static int find_policies(struct store_rows *rows, struct store_job *first)
 {
-    const void *at = (const char *)job + column->offset;
-    switch (column->type) {
-    case COLUMN_TEXT:
-        bind_text(stmt, i, *(const char *const *)at);
-        break;
-    case COLUMN_ID:
-        bind_text(stmt, i, ((const struct store_id *)at)->text);
-        break;
-    case COLUMN_BOOL:
-        sqlite3_bind_int(stmt, i, *(const bool *)at);
-        break;
-    case COLUMN_U32:
-        sqlite3_bind_int64(stmt, i, *(const uint32_t *)at);
-        break;
-    case COLUMN_SIZE:
-        sqlite3_bind_int64(stmt, i, (int64_t)(*(const uint64_t *)at & INT64_MAX));
-        break;
-    case COLUMN_SIGNED:
-        sqlite3_bind_int64(stmt, i, *(const int64_t *)at);
-        break;
-    case COLUMN_UNKNOWN:
-        bind_known(stmt, i, *(const int64_t *)at);
-        break;
-    case COLUMN_REAL:
-        sqlite3_bind_double(stmt, i, *(const double *)at);
-        break;
+    int rc = SQLITE_OK;
+    for (struct store_job *job = first; job != NULL && rc == SQLITE_OK; job = job->next) {
+        rc = find_policy(rows, &job->record);
+        job->policy = rows->policy;
     }
+    return rc;
 }
 
-static int put_decision(struct store_rows *rows, enum statement which, int64_t seq, const struct store_job *job)
-{
-    sqlite3_stmt *stmt = rows->statements[which];
-    sqlite3_bind_null(stmt, 1); /* a new row: SQLite numbers it */
-    if (seq != 0)
-        sqlite3_bind_int64(stmt, 1, seq);
-    sqlite3_bind_int64(stmt, 2, rows->policy);
-    for (size_t i = 0; i < store_columns_len; i++)
-        bind_column(stmt, (int)i + 3, &store_columns[i], job);
-    return step(stmt);
-}
+/* ---- what belongs to a decision ---- */
 
 static int drop(struct store_rows *rows, enum statement which, int64_t seq)
 {
@@ -238,23 +143,14 @@ static int drop(struct store_rows *rows, enum statement which, int64_t seq)
     return step(rows->statements[which]);
 }
 
-/* The id is there already: the row keeps its number and what the request is known by; all the rest is replaced. */
-static int change_decision(struct store_rows *rows, const struct store_job *job, int64_t *seq)
+static int drop_parts(void *ctx, const struct store_job *job)
 {
-    sqlite3_stmt *find = rows->statements[FIND_DECISION];
-    bind_text(find, 1, job->record.id.text);
-    *seq = 0;
-    int rc = step_number(find, seq);
+    struct store_rows *rows = ctx;
+    int rc = drop(rows, DROP_ATTEMPTS, job->seq);
     if (rc == SQLITE_OK)
-        rc = drop(rows, DROP_ATTEMPTS, *seq);
-    if (rc == SQLITE_OK)
-        rc = drop(rows, DROP_FINDINGS, *seq);
-    if (rc == SQLITE_OK)
-        rc = drop(rows, DROP_TEXTS, *seq);
-    return rc == SQLITE_OK ? put_decision(rows, CHANGE_DECISION, *seq, job) : rc;
+        rc = drop(rows, DROP_FINDINGS, job->seq);
+    return rc == SQLITE_OK ? drop(rows, DROP_TEXTS, job->seq) : rc;
 }
-
-/* ---- what belongs to it ---- */
 
 static int add_attempt(struct store_rows *rows, int64_t seq, size_t n, const struct store_attempt *a)
 {
@@ -335,17 +231,36 @@ static int add_finding(struct store_rows *rows, int64_t seq, size_t n, const str
     return rc == SQLITE_OK && f->evidence_len > 0 ? add_text(rows, seq, n, f) : rc;
 }
 
-int store_rows_write(struct store_rows *rows, const struct store_job *job)
+/* A later record of the same request, written with this one, has taken its place. */
+static bool is_replaced(const struct store_job *job, size_t after)
 {
-    int rc = find_policy(rows, &job->record);
-    if (rc == SQLITE_OK)
-        rc = put_decision(rows, ADD_DECISION, 0, job);
-    int64_t seq = sqlite3_last_insert_rowid(rows->sqlite);
-    if (rc == SQLITE_OK && sqlite3_changes(rows->sqlite) == 0)
-        rc = change_decision(rows, job, &seq);
-    for (size_t i = 1; i < job->record.attempts_len && rc == SQLITE_OK; i++)
-        rc = add_attempt(rows, seq, i, &job->record.attempts[i]);
-    for (size_t i = 0; i < job->decision.findings_len && rc == SQLITE_OK; i++)
-        rc = add_finding(rows, seq, i, job);
+    for (const struct store_job *later = job->next; after > 0; after--, later = later->next)
+        if (later->seq == job->seq)
+            return true;
+    return false;
+}
+
+static int add_parts(struct store_rows *rows, const struct store_job *job, size_t after)
+{
+    size_t attempts = job->record.attempts_len, findings = job->decision.findings_len;
+    int rc = SQLITE_OK;
+    if ((attempts < 2 && findings == 0) || is_replaced(job, after))
+        return rc;
+    for (size_t i = 1; i < attempts && rc == SQLITE_OK; i++)
+        rc = add_attempt(rows, job->seq, i, &job->record.attempts[i]);
+    for (size_t i = 0; i < findings && rc == SQLITE_OK; i++)
+        rc = add_finding(rows, job->seq, i, job);
+    return rc;
+}
+
+int store_rows_write(struct store_rows *rows, struct store_job *first)
+{
+    int rc = find_policies(rows, first);
+    while (first != NULL && rc == SQLITE_OK) {
+        size_t written;
+        rc = store_decisions_write(rows->decisions, first, &written, drop_parts, rows);
+        for (; written > 0 && rc == SQLITE_OK; written--, first = first->next)
+            rc = add_parts(rows, first, written - 1);
+    }
     return rc;
 }

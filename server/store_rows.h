@@ -1,4 +1,4 @@
-/* The rows of one decision: prepared statements that insert or replace it.
+/* The rows of decisions in all tables: prepared statements that insert or replace them.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Inside a transaction of the caller's. Results are SQLite's; sqlite3_errmsg() of the connection has the message. */
@@ -13,8 +13,9 @@ struct store_rows;
 /* Borrows the connection until store_rows_free. */
 int store_rows_new(struct store_rows **out, struct sqlite3 *sqlite) REIN_MUST_USE;
 void store_rows_free(struct store_rows *rows); /* NULL is fine */
-/* A first record of an id inserts, a later one replaces it with its attempts, findings and texts. */
-int store_rows_write(struct store_rows *rows, const struct store_job *job) REIN_MUST_USE;
+/* Writes a chain, in order. A first record of an id inserts, a later one replaces it with its attempts, findings and
+ * texts. */
+int store_rows_write(struct store_rows *rows, struct store_job *first) REIN_MUST_USE;
 /* The transaction was rolled back: what was remembered of it is not in the database. */
 void store_rows_forget(struct store_rows *rows);
 

@@ -1,4 +1,4 @@
-/* Spans, sets and growing buffers of bytes.
+/* Spans and growing buffers of bytes.
  * SPDX-License-Identifier: Apache-2.0
  *
  *      data            start        end              cap
@@ -26,21 +26,6 @@ struct span {
 static inline bool span_is(struct span s, struct span other)
 {
     return s.len == other.len && memcmp(s.data, other.data, s.len) == 0;
-}
-
-struct byte_set {
-    bool has[256];
-};
-
-/* How many bytes at the beginning are not in the set. */
-static inline size_t byte_set_skip(const struct byte_set *set, struct span text)
-{
-    const unsigned char *start = (const unsigned char *)text.data, *end = start + text.len, *at = start;
-    while (end - at >= 4 && !(set->has[at[0]] | set->has[at[1]] | set->has[at[2]] | set->has[at[3]]))
-        at += 4;
-    while (at < end && !set->has[*at])
-        at++;
-    return (size_t)(at - start);
 }
 
 struct bytes {

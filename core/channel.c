@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "byte_set.h"
+
 enum state {
     START,           /* nothing but blanks so far */
     REASONING_BEGUN, /* reasoning, nothing but blanks so far */
@@ -200,7 +202,8 @@ static struct found find_tag(const struct splitter *s, struct span text)
     return match_any(s, pair, 2, text);
 }
 
-static const struct byte_set known_beginnings = {{['<'] = true, ['['] = true, ['H'] = true, [0xE2] = true}};
+#define BEGINS_KNOWN_TAG(c) ((c) == '<' || (c) == '[' || (c) == 'H' || (c) == 0xE2)
+static const struct byte_set known_beginnings = BYTE_SET(BEGINS_KNOWN_TAG);
 
 static bool may_begin_tag(const struct splitter *s, char c)
 {

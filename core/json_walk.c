@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "byte_set.h"
+
 void walk_init(struct json_walk *walk, struct span text, unsigned depth_max)
 {
     *walk =
@@ -105,38 +107,13 @@ static size_t escape_len(const char *at, const char *end)
     return is_hex(at[2]) && is_hex(at[3]) && is_hex(at[4]) && is_hex(at[5]) ? 6 : 0;
 }
 
-static inline bool is_special(char c)
-{
-    return c == '"' || c == '\\' || (unsigned char)c < 0x20;
-}
-
-/* Marks the bytes of a block that are a quote, a backslash or a control character, with their highest bits. The lowest
- * mark is right; above it there may be wrong ones, from borrowing. */
-static inline uint64_t mark_special(uint64_t block)
-{
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t quote = block ^ (ones * '"'), backslash = block ^ (ones * '\\');
-    uint64_t low = (block - ones * 0x20) & ~block;
-    return (low | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & tops;
-}
+#define IS_SPECIAL(c) ((c) == '"' || (c) == '\\' || (c) < 0x20)
+static const struct byte_set specials = BYTE_SET(IS_SPECIAL);
 
 /* The first special byte, or `end`. */
 static inline const char *find_special(const char *at, const char *end)
 {
-    for (uint64_t block; end - at >= (ptrdiff_t)sizeof(block); at += sizeof(block)) {
-        memcpy(&block, at, sizeof(block));
-        uint64_t marks = mark_special(block);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        if (marks != 0)
-            return at + (__builtin_ctzll(marks) >> 3);
-#else
-        if (marks != 0)
-            break;
-#endif
-    }
-    while (at < end && !is_special(*at))
-        at++;
-    return at;
+    return at + byte_set_skip(&specials, (struct span){at, (size_t)(end - at)});
 }
 
 const char *walk_string_end(const char *at, const char *end)

@@ -23,7 +23,7 @@ static void set_pair(uint64_t *pairs, bool word, unsigned a, unsigned b)
 static void set_single(struct plan *plan, bool word, unsigned a)
 {
     plan->singles[word][a >> 6] |= UINT64_C(1) << (a & 63);
-    plan->begins.has[a] = true;
+    byte_set_add(&plan->begins, (unsigned char)a);
 }
 
 /* Raw letters that fold to the same ASCII one survive alike. */

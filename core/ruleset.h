@@ -4,6 +4,7 @@
 #define CORE_RULESET_H
 
 #include "builtin.h"
+#include "byte_set.h"
 #include "dfa.h"
 #include "matcher.h"
 

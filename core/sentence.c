@@ -11,6 +11,8 @@
 
 #include <ctype.h>
 
+#include "byte_set.h"
+
 enum state {
     TEXT,
     STOPPED,        /* after . ! ? and perhaps closing quotes */
@@ -23,26 +25,15 @@ enum state {
 enum { SOFT_MAX = SENTENCE_MAX - 96, INVALID = 0xFFFD, WORD_MAX = sizeof(((struct sentencer *)0)->word) };
 
 /* Bytes that may end a sentence, and those of characters beyond ASCII. */
-static const struct byte_set ends = {{['.'] = true, ['!'] = true, ['?'] = true, ['\n'] = true, [0x80 ... 0xFF] = true}};
+#define IS_END(c) ((c) == '.' || (c) == '!' || (c) == '?' || (c) == '\n' || (c) >= 0x80)
+static const struct byte_set ends = BYTE_SET(IS_END);
 
 /* Plain bytes behind which a word begins. */
-static const struct byte_set word_breaks = {{
-    [' '] = true,
-    ['\t'] = true,
-    ['\r'] = true,
-    ['\v'] = true,
-    ['\f'] = true,
-    ['('] = true,
-    ['"'] = true,
-    ['\''] = true,
-    ['['] = true,
-    ['{'] = true,
-    ['*'] = true,
-    ['_'] = true,
-    ['#'] = true,
-    ['>'] = true,
-    ['\0'] = true,
-}};
+static const bool word_breaks[256] = {
+    [' '] = true, ['\t'] = true, ['\r'] = true, ['\v'] = true, ['\f'] = true,
+    ['('] = true, ['"'] = true,  ['\''] = true, ['['] = true,  ['{'] = true,
+    ['*'] = true, ['_'] = true,  ['#'] = true,  ['>'] = true,  ['\0'] = true,
+};
 
 void sentencer_init(struct sentencer *s, uint64_t offset)
 {
@@ -231,7 +222,7 @@ static void note_word(struct sentencer *s, uint32_t c)
         if (!s->blank)
             s->first_word = false;
         s->word_len = 0;
-    } else if (c < 0x80 && word_breaks.has[c]) {
+    } else if (c < 0x80 && word_breaks[c]) {
         s->word_len = 0;
     } else {
         if (s->word_len < WORD_MAX)
@@ -337,7 +328,7 @@ static bool take_byte(struct sentencer *s, char byte, bool *used, uint64_t *end)
 static void note_words(struct sentencer *s, struct span run)
 {
     size_t begin = run.len;
-    while (begin > 0 && !word_breaks.has[(unsigned char)run.data[begin - 1]])
+    while (begin > 0 && !word_breaks[(unsigned char)run.data[begin - 1]])
         begin--;
     for (size_t i = 0; i < begin && s->first_word; i++)
         s->first_word = !is_blank((unsigned char)run.data[i]);

@@ -10,6 +10,7 @@
 #include "sentence.h"
 
 #include <ctype.h>
+#include <string.h>
 
 #include "byte_set.h"
 
@@ -28,16 +29,110 @@ enum { SOFT_MAX = SENTENCE_MAX - 96, INVALID = 0xFFFD, WORD_MAX = sizeof(((struc
 #define IS_END(c) ((c) == '.' || (c) == '!' || (c) == '?' || (c) == '\n' || (c) >= 0x80)
 static const struct byte_set ends = BYTE_SET(IS_END);
 
-/* Plain bytes behind which a word begins. */
-static const bool word_breaks[256] = {
-    [' '] = true, ['\t'] = true, ['\r'] = true, ['\v'] = true, ['\f'] = true,
-    ['('] = true, ['"'] = true,  ['\''] = true, ['['] = true,  ['{'] = true,
-    ['*'] = true, ['_'] = true,  ['#'] = true,  ['>'] = true,  ['\0'] = true,
+/* What a character may do; none to several of these. */
+enum kind {
+    BREAKS_LINE = 1 << 0,
+    BLANK = 1 << 1,
+    STOP = 1 << 2,
+    WIDE_STOP = 1 << 3, /* of scripts that put no space after it, or that means nothing else */
+    CLOSER = 1 << 4,
+    BEGINS = 1 << 5, /* a sentence may begin with it */
+    DIGIT = 1 << 6,
+    BREAKS_WORD = 1 << 7, /* a word begins behind it */
 };
+
+static const uint8_t plain_kinds[0x80] = {
+    ['\0'] = BREAKS_WORD,
+    ['\t'] = BLANK | BREAKS_WORD,
+    ['\n'] = BREAKS_LINE,
+    ['\v' ... '\r'] = BLANK | BREAKS_WORD,
+    [' '] = BLANK | BREAKS_WORD,
+    ['!'] = STOP,
+    ['.'] = STOP,
+    ['?'] = STOP,
+    ['"'] = CLOSER | BEGINS | BREAKS_WORD,
+    ['\''] = CLOSER | BEGINS | BREAKS_WORD,
+    ['*'] = CLOSER | BEGINS | BREAKS_WORD,
+    ['_'] = CLOSER | BEGINS | BREAKS_WORD,
+    [')'] = CLOSER,
+    [']'] = CLOSER,
+    ['}'] = CLOSER,
+    ['('] = BEGINS | BREAKS_WORD,
+    ['['] = BEGINS | BREAKS_WORD,
+    ['{'] = BEGINS | BREAKS_WORD,
+    ['#'] = BEGINS | BREAKS_WORD,
+    ['>'] = BEGINS | BREAKS_WORD,
+    ['<'] = BEGINS,
+    ['-'] = BEGINS,
+    ['`'] = BEGINS,
+    ['$'] = BEGINS,
+    ['+'] = BEGINS,
+    ['\\'] = BEGINS,
+    ['A' ... 'Z'] = BEGINS,
+    ['0' ... '9'] = BEGINS | DIGIT,
+};
+
+static unsigned wide_kind(uint32_t c)
+{
+    switch (c) {
+    case INVALID:
+        return 0;
+    case 0x2028:
+    case 0x2029:
+        return BREAKS_LINE | BEGINS;
+    case 0xA0:
+    case 0x3000:
+        return BLANK | BEGINS;
+    case 0x2026:
+        return STOP | BEGINS;
+    case 0x061F:
+    case 0x06D4:
+    case 0x0964:
+    case 0x1362:
+    case 0x3002:
+    case 0xFF01:
+    case 0xFF1F:
+    case 0xFF61:
+        return WIDE_STOP | BEGINS;
+    case 0xBB:
+    case 0x2019:
+    case 0x201D:
+    case 0x300D:
+    case 0x300F:
+    case 0x3011:
+    case 0xFF09:
+        return CLOSER;
+    default:
+        return BEGINS;
+    }
+}
+
+/* A character of the text. */
+struct glyph {
+    uint32_t c;
+    unsigned kind;
+    size_t size; /* in bytes */
+};
+
+static struct glyph glyph_of(uint32_t c, size_t size)
+{
+    return (struct glyph){c, c < 0x80 ? plain_kinds[c] : wide_kind(c), size};
+}
+
+static char lower(unsigned char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
 
 void sentencer_init(struct sentencer *s, uint64_t offset)
 {
     *s = (struct sentencer){.offset = offset, .blank = true, .line_blank = true, .first_word = true};
+}
+
+static void forget_word(struct sentencer *s)
+{
+    memset(s->word, 0, sizeof s->word);
+    s->word_len = 0;
 }
 
 /* The present sentence ends here; what the line and the code fence were stays. */
@@ -47,61 +142,8 @@ static void end_sentence(struct sentencer *s, uint64_t *end)
     s->len = 0;
     s->state = TEXT;
     s->blank = s->first_word = true;
-    s->word_len = 0;
+    forget_word(s);
     *end = s->offset;
-}
-
-static bool is_line_break(uint32_t c)
-{
-    return c == '\n' || c == 0x2028 || c == 0x2029;
-}
-
-static bool is_blank(uint32_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f' || c == 0xA0 || c == 0x3000;
-}
-
-static bool is_stop(uint32_t c)
-{
-    return c == '.' || c == '!' || c == '?' || c == 0x2026;
-}
-
-/* Stops of scripts that put no space after them, or whose stop means nothing else. */
-static bool is_wide_stop(uint32_t c)
-{
-    return c >= 0x80 && (c == 0x3002 || c == 0xFF01 || c == 0xFF1F || c == 0xFF61 || c == 0x0964 || c == 0x061F ||
-                         c == 0x06D4 || c == 0x1362);
-}
-
-static bool is_closer(uint32_t c)
-{
-    switch (c) {
-    case '"':
-    case '\'':
-    case ')':
-    case ']':
-    case '}':
-    case '*':
-    case '_':
-    case 0xBB:
-    case 0x2019:
-    case 0x201D:
-    case 0x300D:
-    case 0x300F:
-    case 0x3011:
-    case 0xFF09:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* May a sentence begin with this? */
-static bool can_begin(uint32_t c)
-{
-    if (c >= 0x80)
-        return !is_closer(c) && c != INVALID;
-    return isupper((int)c) || isdigit((int)c) || (c != 0 && strchr("\"'([{*_#<>-`$+\\", (int)c) != NULL);
 }
 
 /* Words by their first letter, padded with zeros so that each is compared at once. */
@@ -112,13 +154,11 @@ struct word_lists {
 
 static bool word_is_in(const struct sentencer *s, const struct word_lists *lists)
 {
-    char word[WORD_MAX] = {0};
     unsigned letter = (unsigned char)s->word[0] - 'a';
-    if (s->word_len == 0 || s->word_len > WORD_MAX || letter >= LETTERS)
+    if (s->word_len > WORD_MAX || letter >= LETTERS)
         return false;
-    memcpy(word, s->word, s->word_len);
     for (size_t i = 0; i < LETTER_WORDS_MAX; i++)
-        if (memcmp(lists->words[letter][i], word, WORD_MAX) == 0)
+        if (memcmp(lists->words[letter][i], s->word, WORD_MAX) == 0)
             return true;
     return false;
 }
@@ -199,89 +239,86 @@ static void stop(struct sentencer *s, uint32_t c)
 }
 
 /* The state after a character that ends nothing by itself. */
-static void note_mark(struct sentencer *s, uint32_t c)
+static void note_mark(struct sentencer *s, struct glyph g)
 {
     bool stopped = s->state != TEXT;
     if (s->in_code)
         s->state = TEXT;
-    else if (is_wide_stop(c))
+    else if (g.kind & WIDE_STOP)
         s->state = WIDE;
-    else if (is_stop(c))
-        stop(s, c);
-    else if (is_closer(c) && stopped && s->state != SPACED && s->state != SPACED_NUMBER)
+    else if (g.kind & STOP)
+        stop(s, g.c);
+    else if (g.kind & CLOSER && stopped && s->state != SPACED && s->state != SPACED_NUMBER)
         ;
-    else if (is_blank(c))
+    else if (g.kind & BLANK)
         s->state = s->state == STOPPED ? SPACED : s->state == STOPPED_NUMBER ? SPACED_NUMBER : s->state;
     else
         s->state = TEXT;
 }
 
-static void note_word(struct sentencer *s, uint32_t c)
+static void note_word(struct sentencer *s, struct glyph g)
 {
-    if (is_blank(c)) {
-        if (!s->blank)
-            s->first_word = false;
-        s->word_len = 0;
-    } else if (c < 0x80 && word_breaks[c]) {
-        s->word_len = 0;
-    } else {
-        if (s->word_len < WORD_MAX)
-            s->word[s->word_len] = c < 0x80 ? (char)tolower((int)c) : '?';
-        s->word_len += s->word_len < UINT8_MAX;
+    if (g.kind & (BLANK | BREAKS_WORD)) {
+        s->first_word = s->first_word && (s->blank || !(g.kind & BLANK));
+        forget_word(s);
+        return;
     }
+    if (s->word_len < WORD_MAX)
+        s->word[s->word_len] = g.c < 0x80 ? lower((unsigned char)g.c) : '?';
+    s->word_len += s->word_len < UINT8_MAX;
 }
 
 /* Three backticks at the beginning of a line open or close a code block. */
-static void note_fence(struct sentencer *s, uint32_t c)
+static void note_fence(struct sentencer *s, struct glyph g)
 {
-    if (c == '`' && (s->line_blank || s->ticks > 0)) {
+    if (g.c == '`' && (s->line_blank || s->ticks > 0)) {
         if (++s->ticks == 3)
             s->in_code = !s->in_code;
-    } else if (!is_blank(c) || s->ticks > 0) {
+    } else if (!(g.kind & BLANK) || s->ticks > 0) {
         s->ticks = 0;
     }
-    s->line_blank = s->line_blank && is_blank(c);
+    s->line_blank = s->line_blank && g.kind & BLANK;
 }
 
 /* Does the present sentence end before this character? */
-static bool ends_before(const struct sentencer *s, uint32_t c, size_t size)
+static bool ends_before(const struct sentencer *s, struct glyph g)
 {
-    if (s->len + size > SENTENCE_MAX)
+    if (s->len + g.size > SENTENCE_MAX)
         return true;
     switch (s->state) {
     case SPACED:
-        return can_begin(c);
+        return g.kind & BEGINS;
     case SPACED_NUMBER:
-        return can_begin(c) && !(c < 0x80 && isdigit((int)c));
+        return (g.kind & (BEGINS | DIGIT)) == BEGINS;
     case WIDE:
-        return !is_wide_stop(c) && !is_stop(c) && !is_closer(c) && !is_blank(c) && !is_line_break(c);
+        return !(g.kind & (WIDE_STOP | STOP | CLOSER | BLANK | BREAKS_LINE));
     default:
         return false;
     }
 }
 
-/* Takes one character of `size` bytes. True if a sentence ended before or after it. */
-static bool take(struct sentencer *s, uint32_t c, size_t size, uint64_t *end)
+/* Takes one character. True if a sentence ended before or after it. */
+static bool take(struct sentencer *s, struct glyph g, uint64_t *end)
 {
-    bool ended = ends_before(s, c, size);
+    bool ended = ends_before(s, g);
     if (ended)
         end_sentence(s, end);
-    s->len += (uint32_t)size;
-    if (is_line_break(c)) {
+    s->len += (uint32_t)g.size;
+    if (g.kind & BREAKS_LINE) {
         s->line_blank = true;
         s->ticks = 0;
-        s->word_len = 0;
+        forget_word(s);
         if (!s->blank) {
             end_sentence(s, end);
             return true;
         }
         return ended;
     }
-    note_mark(s, c);
-    note_fence(s, c);
-    note_word(s, c);
-    s->blank = s->blank && is_blank(c);
-    if (s->len >= SOFT_MAX && is_blank(c) && !ended) {
+    note_mark(s, g);
+    note_fence(s, g);
+    note_word(s, g);
+    s->blank = s->blank && g.kind & BLANK;
+    if (s->len >= SOFT_MAX && g.kind & BLANK && !ended) {
         end_sentence(s, end);
         return true;
     }
@@ -302,40 +339,49 @@ static uint32_t decode(const char *glyph, size_t size)
     return c;
 }
 
-/* Takes one byte that is not plain ASCII, or any byte after an unfinished character. *used is false if the byte has to
- * be looked at again. */
-static bool take_byte(struct sentencer *s, char byte, bool *used, uint64_t *end)
+/* Reads one byte. True if that makes a character, or shows that what came before it is none: then *used is false, and
+ * the byte has to be read again. */
+static bool read_glyph(struct sentencer *s, char byte, bool *used, struct glyph *out)
 {
     unsigned char b = (unsigned char)byte;
-    *used = true;
-    if (s->glyph_len > 0 && (b & 0xC0) != 0x80) {
-        size_t broken = s->glyph_len;
+    *used = s->glyph_len == 0 || (b & 0xC0) == 0x80;
+    if (!*used) {
+        *out = glyph_of(INVALID, s->glyph_len);
         s->glyph_len = 0;
-        *used = false;
-        return take(s, INVALID, broken, end);
+        return true;
     }
-    if (s->glyph_len == 0 && sequence_size(b) < 2)
-        return take(s, b < 0x80 ? b : INVALID, 1, end);
+    if (s->glyph_len == 0 && sequence_size(b) < 2) {
+        *out = glyph_of(b < 0x80 ? b : INVALID, 1);
+        return true;
+    }
     s->glyph[s->glyph_len++] = byte;
     size_t size = sequence_size((unsigned char)s->glyph[0]);
     if (s->glyph_len < size)
         return false;
     s->glyph_len = 0;
-    return take(s, decode(s->glyph, size), size, end);
+    *out = glyph_of(decode(s->glyph, size), size);
+    return true;
+}
+
+static bool is_plain(unsigned char c, unsigned kind)
+{
+    return plain_kinds[c] & kind;
 }
 
 /* What a run of plain bytes makes of the present word. */
 static void note_words(struct sentencer *s, struct span run)
 {
     size_t begin = run.len;
-    while (begin > 0 && !word_breaks[(unsigned char)run.data[begin - 1]])
+    while (begin > 0 && !is_plain((unsigned char)run.data[begin - 1], BREAKS_WORD))
         begin--;
     for (size_t i = 0; i < begin && s->first_word; i++)
-        s->first_word = !is_blank((unsigned char)run.data[i]);
-    size_t len = begin > 0 ? 0 : s->word_len, more = run.len - begin;
-    for (size_t i = 0; i < more && len + i < WORD_MAX; i++)
-        s->word[len + i] = (char)tolower((unsigned char)run.data[begin + i]);
-    s->word_len = (uint8_t)(len + more < UINT8_MAX ? len + more : UINT8_MAX);
+        s->first_word = !is_plain((unsigned char)run.data[i], BLANK);
+    if (begin > 0)
+        forget_word(s);
+    size_t len = s->word_len, more = run.len - begin;
+    for (size_t i = begin; i < run.len && len < WORD_MAX; i++)
+        s->word[len++] = lower((unsigned char)run.data[i]);
+    s->word_len = (uint8_t)(s->word_len + more < UINT8_MAX ? s->word_len + more : UINT8_MAX);
 }
 
 /* In the middle of a sentence, by far the most common case, ASCII that is no stop and no line break matters only to the
@@ -360,11 +406,11 @@ size_t sentencer_feed(struct sentencer *s, struct span text, uint64_t *end)
         i += take_plain(s, (struct span){text.data + i, text.len - i});
         if (i == text.len)
             break;
-        bool used;
-        bool ended = take_byte(s, text.data[i], &used, end);
+        struct glyph glyph;
+        bool used, is_whole = read_glyph(s, text.data[i], &used, &glyph);
         i += used;
-        if (ended)
-            return i;
+        if (is_whole && take(s, glyph, end))
+            break;
     }
     return i;
 }

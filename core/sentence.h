@@ -27,7 +27,7 @@ struct sentencer {
     uint8_t ticks;   /* backticks at the beginning of the line */
     uint8_t glyph_len, word_len;
     char glyph[4]; /* the first bytes of an unfinished character */
-    char word[8];  /* the present word in lower case, to know abbreviations by; word_len counts past it */
+    char word[8];  /* the present word in lower case, to know abbreviations by; zeros behind it, word_len counts on */
 };
 
 void sentencer_init(struct sentencer *s, uint64_t offset);

@@ -1,5 +1,6 @@
 /* The plain form of a sentence that lexicons are written for: lower case, single spaces, straight quotes.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "byte_block.h"
 #include "signal.h"
 #include "unicode.h"
 
@@ -50,13 +51,44 @@ static size_t fold_byte(struct span rest, char *out, size_t *len)
     return mark != NULL ? size : 1;
 }
 
+/* Are all of them characters that fold to one of their own? A blank does if it is a plain one and none follows. */
+static bool is_ordinary(byte_block bytes, byte_block next)
+{
+    byte_block marks = (byte_block)(bytes == '*') | (byte_block)(bytes == '`') | (byte_block)(bytes >= 0x80);
+    byte_block breaks = (byte_block)(bytes - '\t' <= '\r' - '\t');
+    byte_block doubled = (byte_block)(bytes == ' ') & (byte_block)(next == ' ');
+    return byte_block_first(marks | breaks | doubled) == BYTE_BLOCK;
+}
+
+static byte_block to_lower(byte_block bytes)
+{
+    return bytes | ((byte_block)(bytes - 'A' <= 'Z' - 'A') & UPPER);
+}
+
+/* Folds a block if that is as simple as it mostly is. */
+static bool fold_block(struct span rest, char *out, size_t len)
+{
+    if (rest.len <= BYTE_BLOCK || (rest.data[0] == ' ' && (len == 0 || out[len - 1] == ' ')))
+        return false;
+    byte_block bytes = byte_block_load(rest.data);
+    if (!is_ordinary(bytes, byte_block_load(rest.data + 1)))
+        return false;
+    byte_block_store(out + len, to_lower(bytes));
+    return true;
+}
+
 /* Squeezes white space, takes out emphasis marks, makes quotes and dashes plain, lowers ASCII. In place is fine. */
 static size_t squeeze(struct span text, char *out, size_t cap)
 {
     size_t len = 0;
     for (size_t i = 0; i < text.len && len < cap;) {
-        /* So many have room, whatever becomes of them. */
-        size_t stop = text.len - i < cap - len ? text.len : i + (cap - len);
+        if (cap - len >= BYTE_BLOCK && fold_block((struct span){text.data + i, text.len - i}, out, len)) {
+            i += BYTE_BLOCK;
+            len += BYTE_BLOCK;
+            continue;
+        }
+        size_t most = cap - len < BYTE_BLOCK ? cap - len : BYTE_BLOCK;
+        size_t stop = text.len - i < most ? text.len : i + most;
         while (i < stop) {
             unsigned char c = (unsigned char)text.data[i];
             if (kinds[c] <= UPPER) {

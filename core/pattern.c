@@ -117,13 +117,11 @@ static int gather(struct pattern_tracker *p, struct rein_engine *engine, enum re
 int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
                      struct span sentence, uint64_t offset)
 {
-    if ((channel != REIN_REASONING && channel != REIN_ANSWER) || is_blank(sentence))
+    bool reasoning = channel == REIN_REASONING, decided = channel == REIN_ANSWER && p->answer.stance != STANCE_OPEN;
+    if ((!reasoning && channel != REIN_ANSWER) || decided || is_blank(sentence))
         return 0;
-    bool reasoning = channel == REIN_REASONING;
     struct sentence_facts facts = {.offset = offset, .len = (uint32_t)sentence.len};
     facts.number = reasoning ? p->reasoning.sentences : p->answer.sentences;
-    if (!reasoning && p->answer.stance != STANCE_OPEN)
-        return 0;
     int rv = reasoning && is_recited(p, sentence) ? 0 : gather(p, engine, channel, sentence, &facts);
     if (rv != 0)
         return rv;

@@ -42,8 +42,7 @@ static int init_parts(struct rein_trace *t)
     bytes_init(&t->scratch, limit + 8);
     bytes_init(&t->said, 8 * limit + 65536);
     bytes_init(&t->last, SIZE_MAX / 2);
-    bytes_init(&t->out, SIZE_MAX / 2);         /* bounded by what the gate holds */
-    bytes_init(&t->prompt_text, SIZE_MAX / 2); /* bounded by the caller's request */
+    bytes_init(&t->out, SIZE_MAX / 2); /* bounded by what the gate holds */
     t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
     t->pattern_active = any_pattern(t->policy);
     int rv = trace_know_choices(t, t->choices_expected);
@@ -90,7 +89,6 @@ void rein_trace_free(struct rein_trace *t)
     bytes_fini(&t->said);
     bytes_fini(&t->out);
     bytes_fini(&t->last);
-    bytes_fini(&t->prompt_text);
     heap_free(t->model);
     heap_free(t->fallback_id);
     heap_free(t->prefix);
@@ -182,18 +180,11 @@ int rein_trace_prompt(struct rein_trace *t, const char *role, const char *text, 
     return rv;
 }
 
-struct rein_source rein_trace_prompt_text(const struct rein_trace *t)
-{
-    struct span text = bytes_span(&t->prompt_text);
-    return (struct rein_source){"prompt", text.data, text.len};
-}
-
 int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
 {
     if (t->phase != TRACE_PROMPT)
         return REIN_ESTATE;
     t->phase = TRACE_IDLE;
-    bytes_fini(&t->prompt_text); /* may be long, and is not asked for any more */
     int rv = 0;
     if (findings_verdict(&t->findings) == REIN_REFUSE)
         rv = trace_refuse_prompt(t);

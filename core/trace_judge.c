@@ -310,15 +310,15 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
     return 0;
 }
 
-/* Writes `text` without the span of the match, escaped for JSON unless it is a prompt's, up to the match's end. */
+/* Writes `text` up to the match's end without the span of the match, escaped for JSON. */
 static int write_redacted(struct bytes *out, struct span text, const struct match *m, const char *replacement,
-                          size_t *at, bool escape)
+                          size_t *at)
 {
     struct span before = {text.data + *at, m->start > *at ? (size_t)m->start - *at : 0};
     struct span instead = {replacement, m->end > *at ? strlen(replacement) : 0};
-    int rv = escape ? delta_encode(out, before) : bytes_append_span(out, before);
+    int rv = delta_encode(out, before);
     if (rv == 0)
-        rv = escape ? delta_encode(out, instead) : bytes_append_span(out, instead);
+        rv = delta_encode(out, instead);
     *at = m->end > *at ? (size_t)m->end : *at;
     return rv;
 }
@@ -329,70 +329,61 @@ static int by_start(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Finds all matches of a text that stands alone. Redactions go to `out`; *worst is the strongest other action. */
-static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span text, struct bytes *out,
-                       enum rein_action *worst, bool *redacted)
+/* Finds all matches of a text that stands alone. *worst is the strongest action; redactions go to t->said. */
+static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span text, enum rein_action *worst)
 {
-    bool is_prompt = f.channel == REIN_PROMPT;
     size_t at = 0;
-    bytes_clear(out);
+    bool redacted = false;
+    bytes_clear(&t->said);
     t->matches.len = 0;
+    *worst = REIN_ALLOW;
     int rv = matcher_scan(t->policy->ruleset, f.channel, text, &t->matches);
     if (rv == 0 && t->matches.len > 1)
         qsort(t->matches.items, t->matches.len, sizeof *t->matches.items, by_start);
     for (size_t i = 0; i < t->matches.len && rv == 0; i++) {
         const struct match *m = &t->matches.items[i];
         const struct policy_rule *rule = &t->policy->rules[m->rule];
-        struct rein_finding found = f;
-        found.id = rule->id;
-        found.shadow = rule->shadow;
-        found.action = rule->action;
-        if (rule->action > REIN_REDACT)
-            found.action = is_prompt ? REIN_REFUSE : resolve(t, rule->action, f.channel);
-        found.offset = m->start;
-        found.len = m->end - m->start;
-        rv = add_finding(t, &found, NULL, (struct span){text.data + m->start, (size_t)(m->end - m->start)});
-        if (rv != 0 || found.shadow)
+        f.id = rule->id;
+        f.shadow = rule->shadow;
+        f.action = rule->action > REIN_REDACT ? resolve(t, rule->action, f.channel) : rule->action;
+        f.offset = m->start;
+        f.len = m->end - m->start;
+        rv = add_finding(t, &f, NULL, (struct span){text.data + m->start, (size_t)(m->end - m->start)});
+        if (rv != 0 || f.shadow)
             continue;
-        *worst = found.action > *worst ? found.action : *worst;
-        if (found.action == REIN_REDACT) {
-            *redacted = true;
-            rv = write_redacted(out, text, m, rule->replacement, &at, !is_prompt);
+        *worst = f.action > *worst ? f.action : *worst;
+        if (f.action == REIN_REDACT) {
+            redacted = true;
+            rv = write_redacted(&t->said, text, m, rule->replacement, &at);
         }
     }
     t->matches.len = 0;
-    struct span rest = {text.data + at, text.len - at};
-    if (rv == 0 && *redacted)
-        rv = is_prompt ? bytes_append_span(out, rest) : delta_encode(out, rest);
-    return rv;
+    return rv == 0 && redacted ? delta_encode(&t->said, (struct span){text.data + at, text.len - at}) : rv;
 }
 
 int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, enum rein_action *action)
 {
     struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = REIN_OTHER, .choice = choice};
-    bool redacted = false;
-    *action = REIN_ALLOW;
-    t->decision.flow[REIN_OTHER].received += text.len;
-    t->decision.flow[REIN_OTHER].scanned += text.len;
-    int rv = judge_alone(t, f, text, &t->said, action, &redacted);
+    struct rein_flow *flow = &t->decision.flow[REIN_OTHER];
+    flow->received += text.len;
+    flow->scanned += text.len;
+    int rv = judge_alone(t, f, text, action);
     if (rv != 0)
         return rv;
     t->needs_commit |= *action > REIN_RECORD;
     t->whole_matched |= *action > REIN_RECORD;
-    t->decision.flow[REIN_OTHER].released += *action > REIN_RECORD ? 0 : text.len;
+    flow->released += *action > REIN_RECORD ? 0 : text.len;
     return 0;
 }
 
+/* A prompt is refused or goes upstream as it is: no rule can redact it. */
 int trace_judge_prompt(struct rein_trace *t, struct span text)
 {
     struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = REIN_PROMPT};
-    enum rein_action worst = REIN_ALLOW;
-    bool redacted = false;
-    t->decision.flow[REIN_PROMPT].received += text.len;
-    t->decision.flow[REIN_PROMPT].scanned += text.len;
-    int rv = judge_alone(t, f, text, &t->prompt_text, &worst, &redacted);
-    if (rv == 0 && !redacted)
-        rv = bytes_append_span(&t->prompt_text, text);
-    t->decision.flow[REIN_PROMPT].released += bytes_len(&t->prompt_text);
-    return rv;
+    struct rein_flow *flow = &t->decision.flow[REIN_PROMPT];
+    enum rein_action worst;
+    flow->received += text.len;
+    flow->scanned += text.len;
+    flow->released += text.len;
+    return judge_alone(t, f, text, &worst);
 }

@@ -75,7 +75,6 @@ struct rein_trace {
     bool scores_due;     /* the trackers know more than the decision says */
 
     struct prompt_risk risk;
-    struct bytes prompt_text;
 
     uint32_t attempt; /* of the present one, 0 first */
     uint32_t attempts;

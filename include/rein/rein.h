@@ -302,9 +302,6 @@ REIN_API void rein_trace_free(struct rein_trace *trace);
 /* Judges one message of the prompt. `role` is the request's ("system", "user", "assistant", "tool", ...). */
 REIN_API REIN_MUST_USE int rein_trace_prompt(struct rein_trace *trace, const char *role, const char *text, size_t len);
 
-/* The message judged last, as it shall go upstream: what rules redact is replaced. Good until the trace's next step. */
-REIN_API struct rein_source rein_trace_prompt_text(const struct rein_trace *trace);
-
 /* The prompt is whole. If a rule refuses it: asks COMMIT | STOP; after rein_trace_committed() the `out` is a refusal in
  * the client's dialect (a caller that answers with an error object instead ignores it). */
 REIN_API REIN_MUST_USE int rein_trace_prompt_end(struct rein_trace *trace, struct rein_update *update);

@@ -13,29 +13,6 @@ const double pattern_default_threshold[REIN_PATTERNS] = {
     [REIN_HARMFUL_ADDITIONS] = 0.6,         [REIN_INCONSISTENCY_COMPLIES] = 0.5, [REIN_INCONSISTENCY_REFUSES] = 0.5,
 };
 
-int pattern_tracker_new(struct pattern_tracker **out, const struct signals *signals,
-                        const struct pattern_settings *settings)
-{
-    struct pattern_tracker *p = heap_new(1, sizeof *p);
-    if (p == NULL)
-        return REIN_ENOMEM;
-    p->signals = signals;
-    p->settings = *settings;
-    struct prompt_risk none = {0};
-    pattern_tracker_reset(p, &none, SPAN(""));
-    *out = p;
-    return 0;
-}
-
-void pattern_tracker_free(struct pattern_tracker *p)
-{
-    if (p == NULL)
-        return;
-    heap_free(p->reasoning.talk);
-    heap_free(p->due);
-    heap_free(p);
-}
-
 /* Of the letters and digits of a sentence alone, so that marks, spaces and case make no difference. 0: none. */
 static uint64_t hash_words(struct span text)
 {
@@ -50,9 +27,14 @@ static uint64_t hash_words(struct span text)
     return hash;
 }
 
-static void remember_prefix(struct pattern_tracker *p, struct span prefix)
+static int remember_prefix(struct pattern_tracker *p, struct span prefix)
 {
     struct sentencer s;
+    if (prefix.len == 0)
+        return 0;
+    p->prefix = heap_new(PREFIX_SENTENCES_MAX, sizeof *p->prefix);
+    if (p->prefix == NULL)
+        return REIN_ENOMEM;
     sentencer_init(&s, 0);
     uint64_t start = 0;
     for (size_t at = 0; start < prefix.len && p->prefix_len < PREFIX_SENTENCES_MAX;) {
@@ -63,6 +45,7 @@ static void remember_prefix(struct pattern_tracker *p, struct span prefix)
             p->prefix[p->prefix_len++] = hash;
         start = end;
     }
+    return 0;
 }
 
 static bool is_recited(const struct pattern_tracker *p, struct span sentence)
@@ -76,12 +59,31 @@ static bool is_recited(const struct pattern_tracker *p, struct span sentence)
     return false;
 }
 
-void pattern_tracker_reset(struct pattern_tracker *p, const struct prompt_risk *risk, struct span prefix)
+int pattern_tracker_new(struct pattern_tracker **out, const struct signals *signals,
+                        const struct pattern_settings *settings, const struct prompt_risk *risk, struct span prefix)
 {
+    struct pattern_tracker *p = heap_new(1, sizeof *p);
+    if (p == NULL)
+        return REIN_ENOMEM;
+    p->signals = signals;
+    p->settings = *settings;
+    p->risk = *risk;
+    int rv = remember_prefix(p, prefix);
+    if (rv == 0)
+        *out = p;
+    else
+        heap_free(p);
+    return rv;
+}
+
+void pattern_tracker_free(struct pattern_tracker *p)
+{
+    if (p == NULL)
+        return;
+    heap_free(p->prefix);
     heap_free(p->reasoning.talk);
     heap_free(p->due);
-    *p = (struct pattern_tracker){.signals = p->signals, .settings = p->settings, .risk = *risk};
-    remember_prefix(p, prefix);
+    heap_free(p);
 }
 
 static bool is_blank(struct span text)

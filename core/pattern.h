@@ -45,12 +45,12 @@ struct pattern_finding {
 };
 
 struct pattern_tracker; /* about 2 KiB */
+/* For one attempt. `prefix`: what it says is no signal (sentences of it that the model recites are passed over).
+ * Borrows `signals`. */
 int pattern_tracker_new(struct pattern_tracker **out, const struct signals *signals,
-                        const struct pattern_settings *settings) REIN_MUST_USE;
+                        const struct pattern_settings *settings, const struct prompt_risk *risk,
+                        struct span prefix) REIN_MUST_USE;
 void pattern_tracker_free(struct pattern_tracker *p);
-/* A new attempt. `prefix`: what it says is no signal (sentences of it that the model recites are passed over). Borrowed
- * as long as the attempt. */
-void pattern_tracker_reset(struct pattern_tracker *p, const struct prompt_risk *risk, struct span prefix);
 
 /* One whole sentence. */
 int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,

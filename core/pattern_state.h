@@ -59,7 +59,7 @@ struct pattern_tracker {
     const struct signals *signals;
     struct pattern_settings settings;
     struct prompt_risk risk;
-    uint64_t prefix[PREFIX_SENTENCES_MAX]; /* hashes of the prefix's sentences */
+    uint64_t *prefix; /* hashes of the prefix's sentences; room for PREFIX_SENTENCES_MAX, if there is one; owned */
     size_t prefix_len;
     struct reasoning_state reasoning;
     struct answer_state answer;

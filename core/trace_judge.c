@@ -211,12 +211,9 @@ static int make_tracker(struct rein_trace *t, const struct text *text)
     if (*tracker != NULL)
         return 0;
     t->scores_due = true;
-    int rv = pattern_tracker_new(tracker, t->policy->signals, &t->policy->pattern_settings);
-    if (rv == 0) {
-        const char *prefix = t->prefix != NULL ? t->prefix : "";
-        pattern_tracker_reset(*tracker, &t->risk, (struct span){prefix, strlen(prefix)});
-    }
-    return rv;
+    const char *prefix = t->prefix != NULL ? t->prefix : "";
+    return pattern_tracker_new(tracker, t->policy->signals, &t->policy->pattern_settings, &t->risk,
+                               (struct span){prefix, strlen(prefix)});
 }
 
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)

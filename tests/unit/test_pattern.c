@@ -74,8 +74,8 @@ static unsigned find(const char *prompt, const char *prefix, const char *reasoni
     unsigned found = 0;
     assert_int_equal(
         prompt_risk_add(&risk, fx.policy->signals, fx.engine, "user", (struct span){prompt, strlen(prompt)}), 0);
-    assert_int_equal(pattern_tracker_new(&p, fx.policy->signals, &settings), 0);
-    pattern_tracker_reset(p, &risk, (struct span){prefix, strlen(prefix)});
+    assert_int_equal(
+        pattern_tracker_new(&p, fx.policy->signals, &settings, &risk, (struct span){prefix, strlen(prefix)}), 0);
     feed(p, REIN_REASONING, reasoning);
     feed(p, REIN_ANSWER, answer);
     while (pattern_take(p, &finding)) {

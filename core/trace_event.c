@@ -120,42 +120,42 @@ static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum re
     return rv == 0 && action > REIN_REDACT && !is_over ? trace_stop(t, piece->place.choice, action) : rv;
 }
 
+/* What a piece says: its own bytes where nothing is escaped, else decoded in t->scratch. */
+static int decode(struct rein_trace *t, uint16_t *half, const struct piece *piece, struct span payload,
+                  struct span *text)
+{
+    struct span raw = {payload.data + piece->at, piece->len};
+    *text = raw;
+    if (*half == 0 && memchr(raw.data, '\\', raw.len) == NULL)
+        return 0;
+    bytes_clear(&t->scratch);
+    int rv = bytes_reserve(&t->scratch, raw.len + 3);
+    if (rv != 0)
+        return rv;
+    *text = (struct span){t->scratch.data, delta_decode(raw, half, t->scratch.data)};
+    return 0;
+}
+
 /* A string that no lane has: it is judged on its own, and edited or its event dropped. */
 static int take_whole(struct rein_trace *t, const struct piece *piece, struct span payload)
 {
     if (piece->len == 0 || (piece->seen && !t->whole_matched))
         return 0;
     uint16_t half = 0;
-    struct span raw = {payload.data + piece->at, piece->len};
-    bytes_clear(&t->scratch);
-    int rv = bytes_reserve(&t->scratch, raw.len + 3);
-    if (rv != 0)
-        return rv;
-    t->scratch.end = t->scratch.start + delta_decode(raw, &half, t->scratch.data + t->scratch.start);
+    struct span text;
     enum rein_action action;
-    rv = trace_judge_whole(t, piece->place.choice, bytes_span(&t->scratch), &action);
-    return rv == 0 && action > REIN_RECORD ? act_on_whole(t, piece, action) : rv;
-}
-
-/* Decodes a piece of the lane into t->scratch. */
-static int decode(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload,
-                  struct span *text)
-{
-    struct span raw = {payload.data + piece->at, piece->len};
-    bytes_clear(&t->scratch);
-    int rv = bytes_reserve(&t->scratch, raw.len + 3);
+    int rv = decode(t, &half, piece, payload, &text);
     if (rv != 0)
         return rv;
-    text->data = t->scratch.data + t->scratch.start;
-    text->len = delta_decode(raw, &lane->half, t->scratch.data + t->scratch.start);
-    return 0;
+    rv = trace_judge_whole(t, piece->place.choice, text, &action);
+    return rv == 0 && action > REIN_RECORD ? act_on_whole(t, piece, action) : rv;
 }
 
 static int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload)
 {
     struct gate_piece p = {.lane = lane, .raw = {piece->at, piece->len}, .half_in = lane->half};
     struct span text;
-    int rv = decode(t, lane, piece, payload, &text);
+    int rv = decode(t, &lane->half, piece, payload, &text);
     if (rv != 0)
         return rv;
     p.start = lane->received;
@@ -168,7 +168,7 @@ static int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece
 static int feed_joined(struct rein_trace *t, struct gate_piece *joined, const struct piece *piece, struct span payload)
 {
     struct span text;
-    int rv = decode(t, joined->lane, piece, payload, &text);
+    int rv = decode(t, &joined->lane->half, piece, payload, &text);
     if (rv != 0)
         return rv;
     joined->end += text.len;

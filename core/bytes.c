@@ -14,9 +14,14 @@ void bytes_init(struct bytes *b, size_t limit)
     *b = (struct bytes){.limit = limit};
 }
 
+void bytes_init_in(struct bytes *b, void *room, size_t len, size_t limit)
+{
+    *b = (struct bytes){.data = room, .cap = len < limit ? len : limit, .limit = limit, .room = room};
+}
+
 void bytes_fini(struct bytes *b)
 {
-    heap_free(b->data);
+    heap_free_outgrown(b->data, b->room);
     *b = (struct bytes){0};
 }
 
@@ -47,7 +52,7 @@ int bytes_reserve(struct bytes *b, size_t len)
     compact(b);
     if (cap <= b->cap)
         return 0;
-    char *data = heap_resize(b->data, cap);
+    char *data = heap_outgrow(b->data, b->room, b->end, cap);
     if (data == NULL)
         return REIN_ENOMEM;
     b->data = data;
@@ -58,4 +63,14 @@ int bytes_reserve(struct bytes *b, size_t len)
 void bytes_clear(struct bytes *b)
 {
     b->start = b->end = 0;
+}
+
+void bytes_swap(struct bytes *a, struct bytes *b)
+{
+    assert(a->room == NULL && b->room == NULL);
+    struct bytes was = *a;
+    *a = *b;
+    a->limit = was.limit;
+    was.limit = b->limit;
+    *b = was;
 }

@@ -5,7 +5,8 @@
  *       |  consumed     |  content   |  room           |        <= limit
  *
  * A buffer never grows past the limit it was given. Content is consumed at the front and appended at the end; the
- * consumed part is reclaimed when room is wanted, so pointers into a buffer are good until the next append. */
+ * consumed part is reclaimed when room is wanted, so pointers into a buffer are good until the next append. It may
+ * begin in room that somebody else has for it, and then takes a block of its own only for more than fits there. */
 #ifndef CORE_BYTES_H
 #define CORE_BYTES_H
 
@@ -31,10 +32,13 @@ static inline bool span_is(struct span s, struct span other)
 struct bytes {
     char *data;
     size_t start, end, cap, limit;
+    char *room; /* where it began, NULL: nowhere; borrowed */
 };
 
 /* Allocates nothing yet. */
 void bytes_init(struct bytes *b, size_t limit);
+/* Begins in `room` of `len` bytes, which is borrowed as long as the buffer and must not move. */
+void bytes_init_in(struct bytes *b, void *room, size_t len, size_t limit);
 void bytes_fini(struct bytes *b);
 
 static inline size_t bytes_len(const struct bytes *b)
@@ -75,5 +79,7 @@ static inline void bytes_consume(struct bytes *b, size_t len)
         b->start = b->end = 0;
 }
 void bytes_clear(struct bytes *b);
+/* Exchanges the contents; limits stay. Neither may have begun in somebody's room. */
+void bytes_swap(struct bytes *a, struct bytes *b);
 
 #endif

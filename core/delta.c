@@ -11,8 +11,6 @@
 #include "stencil.h"
 #include "vocabulary.h"
 
-enum { FIRST_PIECES = 8, FIRST_CHOICES = 2 };
-
 struct delta_reader {
     const struct dialect *dialect;
     struct delta_fill fill;
@@ -25,6 +23,10 @@ int delta_reader_new(struct delta_reader **out, const struct dialect *dialect)
     if (r == NULL)
         return REIN_ENOMEM;
     r->dialect = dialect;
+    r->fill.delta.pieces = r->fill.first_pieces;
+    r->fill.delta.pieces_cap = DELTA_FIRST_PIECES;
+    r->fill.delta.choices = r->fill.first_choices;
+    r->fill.delta.choices_cap = DELTA_FIRST_CHOICES;
     *out = r;
     return 0;
 }
@@ -33,26 +35,24 @@ void delta_reader_free(struct delta_reader *r)
 {
     if (r == NULL)
         return;
-    heap_free(r->fill.delta.pieces);
-    heap_free(r->fill.delta.choices);
+    heap_free_outgrown(r->fill.delta.pieces, r->fill.first_pieces);
+    heap_free_outgrown(r->fill.delta.choices, r->fill.first_choices);
     heap_free(r->fill.spare);
     stencils_fini(&r->stencils);
     heap_free(r);
 }
 
-/* Makes the array hold at least `len` pieces. */
-static int grow(struct piece **pieces, size_t *cap, size_t len)
+/* Makes room for twice as many pieces. */
+static int more_pieces(struct delta_fill *fill)
 {
-    if (len <= *cap)
-        return 0;
-    size_t room = *cap > 0 ? *cap : FIRST_PIECES;
-    while (room < len)
-        room *= 2;
-    struct piece *more = heap_resize(*pieces, room * sizeof(*more));
+    struct delta *d = &fill->delta;
+    size_t cap = d->pieces_cap * 2;
+    struct piece *more =
+        heap_outgrow(d->pieces, fill->first_pieces, d->pieces_len * sizeof(*more), cap * sizeof(*more));
     if (more == NULL)
         return REIN_ENOMEM;
-    *pieces = more;
-    *cap = room;
+    d->pieces = more;
+    d->pieces_cap = cap;
     return 0;
 }
 
@@ -61,7 +61,7 @@ int delta_add(struct delta_fill *fill, struct place place, struct range inside)
     struct delta *d = &fill->delta;
     if (d->pieces_len == fill->pieces_max)
         return REIN_EFORMAT;
-    int rv = grow(&d->pieces, &d->pieces_cap, d->pieces_len + 1);
+    int rv = d->pieces_len == d->pieces_cap ? more_pieces(fill) : 0;
     if (rv == 0)
         d->pieces[d->pieces_len++] = (struct piece){.place = place, .at = inside.at, .len = inside.len};
     return rv;
@@ -74,8 +74,9 @@ struct delta_choice *delta_add_choice(struct delta_fill *fill, int *rv)
     if (d->choices_len == DELTA_CHOICES_MAX)
         return NULL;
     if (d->choices_len == d->choices_cap) {
-        size_t cap = d->choices_cap > 0 ? d->choices_cap * 2 : FIRST_CHOICES;
-        struct delta_choice *more = heap_resize(d->choices, cap * sizeof(*more));
+        size_t cap = d->choices_cap * 2;
+        struct delta_choice *more =
+            heap_outgrow(d->choices, fill->first_choices, d->choices_len * sizeof(*more), cap * sizeof(*more));
         *rv = REIN_ENOMEM;
         if (more == NULL)
             return NULL;
@@ -168,9 +169,13 @@ int delta_sort(struct delta_fill *fill, size_t first)
     struct piece *pieces = len > 0 ? fill->delta.pieces + first : NULL;
     if (is_sorted(pieces, len))
         return 0;
-    int rv = grow(&fill->spare, &fill->spare_cap, len);
-    if (rv != 0)
-        return rv;
+    if (len > fill->spare_cap) {
+        struct piece *spare = heap_resize(fill->spare, fill->delta.pieces_cap * sizeof(*spare));
+        if (spare == NULL)
+            return REIN_ENOMEM;
+        fill->spare = spare;
+        fill->spare_cap = fill->delta.pieces_cap;
+    }
     size_t filled = 0;
     for (unsigned channel = 0; channel < REIN_CHANNELS; channel++)
         for (size_t i = 0; i < len; i++)

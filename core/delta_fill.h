@@ -5,13 +5,18 @@
 
 #include "delta.h"
 
+enum { DELTA_FIRST_PIECES = 8, DELTA_FIRST_CHOICES = 2 };
+
+/* Stays where it was made. */
 struct delta_fill {
     struct json_walk walk;
-    struct delta delta;
+    struct delta delta; /* its arrays begin in the room below */
     bool body;
     size_t pieces_max;
     struct piece *spare; /* room to sort in, as large as delta.pieces; NULL until it is needed */
     size_t spare_cap;
+    struct piece first_pieces[DELTA_FIRST_PIECES];
+    struct delta_choice first_choices[DELTA_FIRST_CHOICES];
 };
 
 /* Adds a piece. REIN_EFORMAT when there are too many, REIN_ENOMEM. */

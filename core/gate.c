@@ -9,11 +9,17 @@
 
 void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit)
 {
-    *g = (struct gate){.policy = policy, .flow = flow, .join_from = limit / 8};
+    struct gate_room *room = &g->room;
+    memset(g, 0, offsetof(struct gate, room));
+    g->policy = policy;
+    g->flow = flow;
+    g->join_from = limit / 8;
     bytes_init(&g->raw, limit);
-    bytes_init(&g->events, limit);
-    bytes_init(&g->pieces, limit);
-    bytes_init(&g->parts, limit);
+    bytes_init(&g->body, limit);
+    bytes_init_in(&g->events, &room->event, sizeof room->event, limit);
+    bytes_init_in(&g->pieces, room->pieces, sizeof room->pieces, limit);
+    bytes_init_in(&g->parts, &room->part, sizeof room->part, limit);
+    bytes_init_in(&g->id, room->id, sizeof room->id, limit);
     bytes_init(&g->scratch, 4 * limit);
     bytes_init(&g->splices, limit);
     bytes_init(&g->shown, limit);
@@ -43,6 +49,7 @@ void gate_reset(struct gate *g)
     for (size_t i = 0; i < event_count(g); i++)
         free_patches(event_at(g, i));
     bytes_clear(&g->raw);
+    bytes_clear(&g->body); /* its bytes are still there for who is reading them */
     bytes_clear(&g->events);
     bytes_clear(&g->pieces);
     bytes_clear(&g->parts);
@@ -54,13 +61,14 @@ void gate_fini(struct gate *g)
 {
     gate_reset(g);
     bytes_fini(&g->raw);
+    bytes_fini(&g->body);
     bytes_fini(&g->events);
     bytes_fini(&g->pieces);
     bytes_fini(&g->parts);
     bytes_fini(&g->scratch);
     bytes_fini(&g->splices);
     bytes_fini(&g->shown);
-    heap_free(g->id);
+    bytes_fini(&g->id);
 }
 
 void gate_leave(struct gate *g)
@@ -107,18 +115,23 @@ static struct range payload_range(const struct frame *frame, unsigned flags)
  */
 static int keep_id(struct gate *g, const struct frame *frame, const struct delta *d)
 {
-    if (g->id != NULL || d == NULL || d->id.len == 0)
+    if (bytes_len(&g->id) > 0 || d == NULL)
         return 0;
-    g->id = heap_copy(frame->payload.data + d->id.at, d->id.len);
-    g->id_len = d->id.len;
-    return g->id != NULL ? 0 : REIN_ENOMEM;
+    return bytes_append(&g->id, frame->payload.data + d->id.at, d->id.len);
+}
+
+void gate_take_body(struct gate *g, struct bytes *body)
+{
+    bytes_clear(&g->body);
+    bytes_swap(&g->body, body);
 }
 
 struct gate_event *gate_push(struct gate *g, const struct frame *frame, const struct delta *d, unsigned flags, int *rv)
 {
     struct gate_event e = {.raw_len = (uint32_t)frame->raw.len, .flags = flags};
     struct span joined = frame->kind == FRAME_MULTI ? frame->payload : SPAN("");
-    e.stored_len = (uint32_t)(frame->raw.len + joined.len);
+    struct span raw = flags & GATE_BARE ? SPAN("") : frame->raw;
+    e.stored_len = (uint32_t)(raw.len + joined.len);
     e.payload = payload_range(frame, flags);
     if (d != NULL) {
         e.parts = (uint32_t)d->choices_len;
@@ -135,7 +148,7 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
     if (*rv == 0)
         *rv = bytes_append(&g->events, (const char *)&e, sizeof e);
     if (*rv == 0)
-        *rv = bytes_append_span(&g->raw, frame->raw);
+        *rv = bytes_append_span(&g->raw, raw);
     if (*rv == 0)
         *rv = bytes_append_span(&g->raw, joined);
     if (*rv != 0)
@@ -272,6 +285,8 @@ static void pop(struct gate *g)
     for (uint32_t i = 0; i < e->pieces; i++)
         lane_released(pieces[i].lane, pieces[i].end);
     free_patches(e);
+    if (e->flags & GATE_BARE)
+        bytes_clear(&g->body);
     bytes_consume(&g->pieces, e->pieces * sizeof(struct gate_piece));
     bytes_consume(&g->parts, e->parts * sizeof(struct gate_part));
     bytes_consume(&g->raw, e->stored_len);

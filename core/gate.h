@@ -27,7 +27,7 @@ enum gate_flags {
     GATE_TERMINAL = 2,      /* the end of the stream: passes only once gate.may_end */
     GATE_DROP = 4,          /* never goes out */
     GATE_USAGE = 8,         /* carries something that is no text: not dropped when its texts are empty */
-    GATE_BARE = 16,         /* the payload is the event (a body), no framing around it */
+    GATE_BARE = 16,         /* the payload is the event, no framing around it: a body that the gate was given */
     GATE_REWRITE = 32,      /* what stands outside the payload must not go out */
     GATE_UNTERMINATED = 64, /* the blank line at the end is missing: clients would lose the event */
 };
@@ -73,16 +73,25 @@ struct gate_choice {
     bool role_sent, finished, closed, said; /* said: a content of our own went out or waits to */
 };
 
+/* Where a gate keeps what seldom is more: one event that waits, and the id. */
+struct gate_room {
+    struct gate_event event;
+    struct gate_piece pieces[2];
+    struct gate_part part;
+    char id[48];
+};
+
+/* Stays where it was made. */
 struct gate {
     const struct rein_policy *policy; /* borrowed */
     struct rein_flow *flow;           /* the decision's, by channel; borrowed */
     struct bytes raw, events, pieces, parts;
+    struct bytes body;             /* of the bare event, in the place of `raw` */
     size_t join_from;              /* bytes that wait before events are joined */
     size_t pushed;                 /* events up to the one that is being judged, 0: none; those behind it are said */
     struct bytes scratch, splices; /* of rendering */
     struct gate_choice choices[DELTA_CHOICES_MAX];
-    char *id; /* the first response id that went out, with its quotes; owned */
-    size_t id_len;
+    struct bytes id;           /* the first response id that went out, with its quotes */
     bool rewrites_id;          /* a later attempt: its events get the first id */
     const char *finish_reason; /* of closed choices in a body, NULL: null; borrowed */
     bool may_end;              /* terminal events may pass */
@@ -91,12 +100,17 @@ struct gate {
     struct bytes shown;
     size_t shown_lead; /* bytes of `shown` that are no text of the model */
     bool shown_lost;   /* there was more than it may keep */
+    struct gate_room room;
 };
 
 void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit);
 void gate_fini(struct gate *g);
 /* Forgets all that waits (a new attempt); what went out is remembered. */
 void gate_reset(struct gate *g);
+
+/* Takes the content of `body`, which stays where it is in memory, to be queued as the one bare event; `body` gets an
+ * empty buffer. */
+void gate_take_body(struct gate *g, struct bytes *body);
 
 /* Queues an event of the upstream; `d` NULL: it has no JSON (a comment, the terminal event). Returns it (good until the
  * next push) or NULL with *rv set. */
@@ -129,12 +143,13 @@ void gate_cut(struct gate *g);
  * any more. Call before the texts are stopped. */
 void gate_close(struct gate *g, uint16_t choice);
 
-/* Appends to `out` what may go. */
+/* Appends to `out` what may go. An `out` that is empty may get another block of memory: it must have begun in no room.
+ */
 int gate_release(struct gate *g, struct bytes *out) REIN_MUST_USE;
 
 static inline size_t gate_held(const struct gate *g)
 {
-    return bytes_len(&g->raw);
+    return bytes_len(&g->raw) + bytes_len(&g->body);
 }
 
 #endif

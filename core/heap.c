@@ -42,6 +42,16 @@ void *heap_resize(void *block, size_t size)
     return heap.realloc(heap.ctx, block, size > 0 ? size : 1);
 }
 
+void *heap_outgrow(void *block, void *room, size_t used, size_t size)
+{
+    if (block != room)
+        return heap_resize(block, size);
+    block = heap_resize(NULL, size);
+    if (block != NULL && used > 0)
+        memcpy(block, room, used);
+    return block;
+}
+
 char *heap_copy(const char *text, size_t len)
 {
     char *copy = heap_new(len + 1, 1);
@@ -54,4 +64,10 @@ void heap_free(void *block)
 {
     if (block != NULL)
         heap.free(heap.ctx, block);
+}
+
+void heap_free_outgrown(void *block, const void *room)
+{
+    if (block != room)
+        heap_free(block);
 }

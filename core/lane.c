@@ -21,7 +21,7 @@ void lane_init_split(struct lane *lane, struct place place, struct text *reasoni
 {
     *lane = (struct lane){.place = place, .splits = true, .reasoning = reasoning, .answer = answer};
     splitter_init(&lane->splitter, open, close, opened);
-    bytes_init(&lane->runs, RUNS_MAX_BYTES);
+    bytes_init_in(&lane->runs, lane->first_runs, sizeof lane->first_runs, RUNS_MAX_BYTES);
 }
 
 void lane_fini(struct lane *lane)

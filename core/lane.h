@@ -27,6 +27,7 @@ struct run {
     uint64_t text_end; /* offset in the text */
 };
 
+/* Stays where it was made. */
 struct lane {
     struct place place;
     bool splits;
@@ -39,6 +40,7 @@ struct lane {
     uint64_t decided;                /* source bytes that the splitter has given to a text */
     struct bytes runs;               /* struct run, oldest first; only of lanes that split */
     uint64_t runs_start;             /* source offset where the first run begins */
+    struct run first_runs[2];        /* where `runs` begins */
 };
 
 void lane_init(struct lane *lane, struct place place, struct text *text);

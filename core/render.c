@@ -267,7 +267,7 @@ static int edit_choice(struct gate *g, const struct gate_part *part, struct rest
 
 static int edit_id(struct gate *g, const struct gate_event *e)
 {
-    return e->id.len > 0 && g->rewrites_id ? add_text_splice(g, e->id, (struct span){g->id, g->id_len}) : 0;
+    return e->id.len > 0 && g->rewrites_id ? add_text_splice(g, e->id, bytes_span(&g->id)) : 0;
 }
 
 static int by_place(const void *a, const void *b)
@@ -316,9 +316,18 @@ static int write_edited(struct gate *g, const struct gate_event *e, struct span 
     return rv == 0 ? bytes_append(out, stored.data + behind, e->raw_len - behind) : rv;
 }
 
+/* A body changes hands; the bytes of other events are copied. */
+static int write_untouched(struct gate *g, const struct gate_event *e, struct span stored, struct bytes *out)
+{
+    if (!(e->flags & GATE_BARE) || bytes_len(out) > 0)
+        return bytes_append(out, stored.data, e->raw_len);
+    bytes_swap(out, &g->body);
+    return 0;
+}
+
 int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *pieces, struct bytes *out)
 {
-    struct span stored = {bytes_span(&g->raw).data, e->stored_len};
+    struct span stored = bytes_span(e->flags & GATE_BARE ? &g->body : &g->raw);
     struct span payload = {stored.data + e->payload.at, e->payload.len};
     struct rest rest = {.has_more = (e->flags & GATE_USAGE) != 0};
     bytes_clear(&g->scratch);
@@ -341,6 +350,6 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
     if (bytes_len(&g->splices) > 0 || (e->flags & GATE_REWRITE))
         rv = write_edited(g, e, stored, payload, out);
     else
-        rv = bytes_append(out, stored.data, e->raw_len);
+        rv = write_untouched(g, e, stored, out);
     return rv == 0 && (e->flags & GATE_UNTERMINATED) ? bytes_append_span(out, SPAN("\n\n")) : rv;
 }

@@ -11,17 +11,27 @@
 
 enum { SLICE = 16384 }; /* bytes of a read that are taken at once */
 
-static int copy_options(struct rein_trace *t, const struct rein_trace_options *o)
+/* A trace with its options, and nothing else yet. */
+static struct rein_trace *make(const struct rein_trace_options *o)
 {
     const char *model = o->model != NULL ? o->model : "", *id = o->id != NULL ? o->id : "chatcmpl-rein";
+    size_t model_size = strlen(model) + 1, id_size = strlen(id) + 1, choices_size = o->choices * sizeof(struct choice);
+    struct rein_trace *t = heap_resize(NULL, sizeof *t + choices_size + model_size + id_size);
+    if (t == NULL)
+        return NULL;
+    memset(t, 0, offsetof(struct rein_trace, gate));
+    memset(t->asked_for, 0, choices_size);
     t->engine = o->engine;
     t->streamed = o->streamed;
     t->strip_usage = o->strip_usage;
-    t->choices_expected = o->choices;
     t->created_s = o->created_s;
-    t->model = heap_copy(model, strlen(model));
-    t->fallback_id = heap_copy(id, strlen(id));
-    return t->model != NULL && t->fallback_id != NULL ? 0 : REIN_ENOMEM;
+    t->choices_expected = o->choices;
+    t->choices_len = o->choices;
+    t->choices = t->asked_for;
+    char *strings = (char *)(t->asked_for + o->choices);
+    t->model = memcpy(strings, model, model_size);
+    t->fallback_id = memcpy(strings + model_size, id, id_size);
+    return t;
 }
 
 static bool any_pattern(const struct rein_policy *policy)
@@ -45,9 +55,7 @@ static int init_parts(struct rein_trace *t)
     bytes_init(&t->out, SIZE_MAX / 2); /* bounded by what the gate holds */
     t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
     t->pattern_active = any_pattern(t->policy);
-    int rv = trace_know_choices(t, t->choices_expected);
-    if (rv == 0)
-        rv = delta_reader_new(&t->reader, t->dialect);
+    int rv = delta_reader_new(&t->reader, t->dialect);
     return rv == 0 ? engine_prepare(t->engine, t->policy->signals) : rv;
 }
 
@@ -56,14 +64,12 @@ int rein_trace_new(struct rein_trace **out, const struct rein_trace_options *opt
     const struct dialect *dialect = dialect_find(options->dialect);
     if (dialect == NULL || options->choices < 1 || options->choices > DELTA_CHOICES_MAX)
         return REIN_EINVAL;
-    struct rein_trace *t = heap_new(1, sizeof *t);
+    struct rein_trace *t = make(options);
     if (t == NULL)
         return REIN_ENOMEM;
     t->policy = rein_policy_ref(options->policy);
     t->dialect = dialect;
-    int rv = copy_options(t, options);
-    if (rv == 0)
-        rv = init_parts(t);
+    int rv = init_parts(t);
     if (rv != 0) {
         rein_trace_free(t);
         return rv;
@@ -78,8 +84,7 @@ void rein_trace_free(struct rein_trace *t)
         return;
     gate_fini(&t->gate);
     trace_drop_lanes(t);
-    heap_free(t->lanes);
-    heap_free(t->choices);
+    heap_free_outgrown(t->choices, t->asked_for);
     framer_fini(&t->framer);
     delta_reader_free(t->reader);
     findings_fini(&t->findings);
@@ -89,8 +94,6 @@ void rein_trace_free(struct rein_trace *t)
     bytes_fini(&t->said);
     bytes_fini(&t->out);
     bytes_fini(&t->last);
-    heap_free(t->model);
-    heap_free(t->fallback_id);
     heap_free(t->prefix);
     heap_free(t->open);
     heap_free(t->close);
@@ -104,9 +107,9 @@ static size_t count_held(struct rein_trace *t)
     uint64_t held[REIN_CHANNELS] = {0}, all = 0;
     if (gate_held(&t->gate) == 0)
         return 0;
-    for (size_t i = 0; i < t->lanes_len; i++)
+    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < 2; k++) {
-            const struct text *text = &t->lanes[i]->texts[k];
+            const struct text *text = &lane->texts[k];
             uint64_t end = text->received < text->limit ? text->received : text->limit;
             held[text->channel] += end > text->released ? end - text->released : 0;
         }
@@ -270,7 +273,8 @@ int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
         return REIN_ESTATE;
     if (t->phase == TRACE_STEERED)
         forget_attempt(t);
-    int rv = replace_copy(&t->prefix, attempt->prefix);
+    bool has_prefix = attempt->prefix != NULL && *attempt->prefix != '\0';
+    int rv = replace_copy(&t->prefix, has_prefix ? attempt->prefix : NULL);
     if (rv == 0)
         rv = replace_copy(&t->open, attempt->open);
     if (rv == 0)
@@ -292,9 +296,9 @@ struct rein_source rein_trace_shown_reasoning(const struct rein_trace *t)
 {
     struct span shown = bytes_span(&t->gate.shown);
     const char *field = "";
-    for (size_t i = 0; i < t->lanes_len; i++)
-        if (&t->lanes[i]->texts[0] == t->gate.recorded || &t->lanes[i]->texts[1] == t->gate.recorded)
-            field = t->dialect->field((enum delta_source)t->lanes[i]->lane.place.source);
+    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        if (&lane->texts[0] == t->gate.recorded || &lane->texts[1] == t->gate.recorded)
+            field = t->dialect->field((enum delta_source)lane->lane.place.source);
     return (struct rein_source){field, shown.data, shown.len};
 }
 
@@ -348,7 +352,7 @@ int rein_trace_feed(struct rein_trace *t, const char *data, size_t len, struct r
 
 static int finish_whole(struct rein_trace *t)
 {
-    int rv = t->streamed ? take_frames(t, true) : trace_take_body(t, bytes_span(&t->in));
+    int rv = t->streamed ? take_frames(t, true) : trace_take_body(t);
     if (rv == REIN_EFORMAT)
         return trace_fail(t, REIN_UPSTREAM_BROKE, "The upstream's response could not be read.");
     return rv == 0 && !trace_is_stopped(t) ? trace_complete(t, NULL, 0) : rv;

@@ -11,10 +11,10 @@ static struct dialect_voice voice_of(const struct rein_trace *t)
 static struct dialect_voice known_voice(struct rein_trace *t, char id[128])
 {
     struct dialect_voice voice = voice_of(t);
-    const struct gate *g = &t->gate;
-    if (g->id != NULL && g->id_len >= 2 && g->id_len - 2 < 128 && memchr(g->id, '\\', g->id_len) == NULL) {
-        memcpy(id, g->id + 1, g->id_len - 2);
-        id[g->id_len - 2] = '\0';
+    struct span known = bytes_span(&t->gate.id);
+    if (known.len >= 2 && known.len - 2 < 128 && memchr(known.data, '\\', known.len) == NULL) {
+        memcpy(id, known.data + 1, known.len - 2);
+        id[known.len - 2] = '\0';
         voice.id = id;
     }
     return voice;
@@ -31,8 +31,7 @@ static int queue_said(struct rein_trace *t, int rv, unsigned flags)
 
 static void stop_lanes(struct rein_trace *t, uint16_t choice, bool all)
 {
-    for (size_t i = 0; i < t->lanes_len; i++) {
-        struct channel_lane *lane = t->lanes[i];
+    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next) {
         if (!all && lane->lane.place.choice != choice)
             continue;
         lane->lane.has_stopped = true;
@@ -48,8 +47,7 @@ static bool has_shown(const struct rein_trace *t, bool reasoning_too)
         return false; /* a body goes out at its end, or not at all */
     if (reasoning_too && bytes_len(&t->gate.shown) > 0)
         return true;
-    for (size_t i = 0; i < t->lanes_len; i++) {
-        const struct channel_lane *lane = t->lanes[i];
+    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < 2; k++) {
             const struct text *text = &lane->texts[k];
             uint64_t shown = text->cleared < text->limit ? text->cleared : text->limit;
@@ -57,7 +55,6 @@ static bool has_shown(const struct rein_trace *t, bool reasoning_too)
             if (counts && shown > text->blank && text->received > 0)
                 return true;
         }
-    }
     return false;
 }
 

@@ -7,12 +7,10 @@
 
 static struct channel_lane *find_lane(const struct rein_trace *t, const struct place *place)
 {
-    for (size_t i = 0; i < t->lanes_len; i++) {
-        const struct place *p = &t->lanes[i]->lane.place;
-        if (delta_is_same_text(p, place))
-            return t->lanes[i];
-    }
-    return NULL;
+    struct channel_lane *lane = t->lanes;
+    while (lane != NULL && !delta_is_same_text(&lane->lane.place, place))
+        lane = lane->next;
+    return lane;
 }
 
 static uint8_t next_slot(uint8_t *count)
@@ -54,19 +52,19 @@ static void init_lane(struct rein_trace *t, struct channel_lane *lane, struct pl
     init_text(t, &lane->texts[1], REIN_REASONING, place.choice);
 }
 
-/* Makes room for one more. */
-static int more_lanes(struct rein_trace *t)
+/* Adds a lane, zeroed. */
+static int add_lane(struct rein_trace *t, struct channel_lane **out)
 {
-    if (t->lanes_len < t->lanes_cap)
-        return 0;
-    if (t->lanes_cap == LANES_MAX)
+    if (t->lanes_len == LANES_MAX)
         return REIN_ELIMIT;
-    size_t cap = t->lanes_cap > 0 ? t->lanes_cap * 2 : LANES_FIRST;
-    struct channel_lane **lanes = heap_resize(t->lanes, cap * sizeof(*lanes));
-    if (lanes == NULL)
+    struct channel_lane *lane = t->lanes == NULL ? &t->first_lane : heap_resize(NULL, sizeof *lane);
+    if (lane == NULL)
         return REIN_ENOMEM;
-    t->lanes = lanes;
-    t->lanes_cap = cap;
+    memset(lane, 0, sizeof *lane);
+    *(t->lanes == NULL ? &t->lanes : &t->last_lane->next) = lane;
+    t->last_lane = lane;
+    t->lanes_len++;
+    *out = lane;
     return 0;
 }
 
@@ -75,27 +73,25 @@ static int lane_for(struct rein_trace *t, const struct place *place, struct chan
     *out = find_lane(t, place);
     if (*out != NULL)
         return 0;
-    int rv = more_lanes(t);
+    int rv = add_lane(t, out);
     if (rv != 0)
         return rv;
-    struct channel_lane *lane = heap_new(1, sizeof *lane);
-    if (lane == NULL)
-        return REIN_ENOMEM;
-    t->lanes[t->lanes_len++] = lane;
     t->choices[place->choice].is_seen = true;
-    *out = lane;
-    init_lane(t, lane, *place);
+    init_lane(t, *out, *place);
     return 0;
 }
 
 void trace_drop_lanes(struct rein_trace *t)
 {
-    for (size_t i = 0; i < t->lanes_len; i++) {
-        lane_fini(&t->lanes[i]->lane);
-        text_fini(&t->lanes[i]->texts[0]);
-        text_fini(&t->lanes[i]->texts[1]);
-        heap_free(t->lanes[i]);
+    for (struct channel_lane *lane = t->lanes, *next; lane != NULL; lane = next) {
+        next = lane->next;
+        lane_fini(&lane->lane);
+        text_fini(&lane->texts[0]);
+        text_fini(&lane->texts[1]);
+        if (lane != &t->first_lane)
+            heap_free(lane);
     }
+    t->lanes = t->last_lane = NULL;
     t->lanes_len = 0;
     t->scores_due = true;
     for (size_t i = 0; i < t->choices_len; i++) {
@@ -203,11 +199,13 @@ static int take_pieces(struct rein_trace *t, const struct delta *d, struct span 
     return rv;
 }
 
-int trace_know_choices(struct rein_trace *t, size_t len)
+/* Makes `choices` hold at least `len`; pointers into it are good until then. */
+static int know_choices(struct rein_trace *t, size_t len)
 {
     if (len <= t->choices_len)
         return 0;
-    struct choice *choices = heap_resize(t->choices, len * sizeof(*choices));
+    size_t known = t->choices_len * sizeof(struct choice);
+    struct choice *choices = heap_outgrow(t->choices, t->asked_for, known, len * sizeof(*choices));
     if (choices == NULL)
         return REIN_ENOMEM;
     memset(choices + t->choices_len, 0, (len - t->choices_len) * sizeof(*choices));
@@ -221,7 +219,7 @@ static int know_choices_of(struct rein_trace *t, const struct delta *d)
 {
     int rv = 0;
     for (size_t i = 0; i < d->choices_len && rv == 0; i++)
-        rv = trace_know_choices(t, d->choices[i].index + 1u);
+        rv = know_choices(t, d->choices[i].index + 1u);
     return rv;
 }
 
@@ -309,8 +307,10 @@ int trace_take_frame(struct rein_trace *t, const struct frame *frame)
     return t->dialect->is_terminal(frame->payload) ? trace_complete(t, frame, flags) : take_json(t, frame, flags);
 }
 
-int trace_take_body(struct rein_trace *t, struct span body)
+int trace_take_body(struct rein_trace *t)
 {
+    gate_take_body(&t->gate, &t->in);
+    struct span body = bytes_span(&t->gate.body);
     struct frame frame = {.kind = FRAME_DATA, .raw = body, .payload = body};
     return take_json(t, &frame, GATE_BARE | GATE_TERMINAL);
 }
@@ -327,12 +327,13 @@ int trace_end_texts(struct rein_trace *t)
 {
     gate_leave(&t->gate);
     int rv = 0;
-    for (size_t i = 0; i < t->lanes_len && rv == 0 && !trace_is_stopped(t); i++)
-        rv = end_lane(t, t->lanes[i]);
+    struct channel_lane *lane;
+    for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
+        rv = end_lane(t, lane);
     for (uint16_t c = 0; c < t->choices_len && rv == 0 && !trace_is_stopped(t); c++)
         if (t->choices[c].is_seen && !t->gate.choices[c].closed)
             rv = trace_end_reasoning(t, c);
-    for (size_t i = 0; i < t->lanes_len && rv == 0 && !trace_is_stopped(t); i++)
-        rv = trace_judge_end(t, &t->lanes[i]->texts[0]);
+    for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
+        rv = trace_judge_end(t, &lane->texts[0]);
     return rv;
 }

@@ -45,10 +45,10 @@ static void clear_up_to(const struct rein_trace *t, struct text *text, uint64_t 
 
 static void clear_choice(struct rein_trace *t, uint16_t choice)
 {
-    for (size_t i = 0; i < t->lanes_len; i++)
+    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < 2; k++)
-            if (t->lanes[i]->lane.place.choice == choice && (k == 0 || t->lanes[i]->has_reasoning_text))
-                clear_up_to(t, &t->lanes[i]->texts[k], UINT64_MAX);
+            if (lane->lane.place.choice == choice && (k == 0 || lane->has_reasoning_text))
+                clear_up_to(t, &lane->texts[k], UINT64_MAX);
 }
 
 /* What an action means here: steering may be impossible, and only reasoning can be cut alone. */
@@ -292,8 +292,8 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
     if (choice->reasoning_over)
         return 0;
     int rv = 0;
-    for (size_t i = 0; i < t->lanes_len && rv == 0; i++) {
-        struct text *text = reasoning_text(t->lanes[i]);
+    for (struct channel_lane *lane = t->lanes; lane != NULL && rv == 0; lane = lane->next) {
+        struct text *text = reasoning_text(lane);
         if (text == NULL || text->choice != index)
             continue;
         rv = end_text(t, text);

@@ -27,8 +27,7 @@
 
 enum {
     LANES_MAX = 256, /* fields that carry text, of all choices and tools */
-    LANES_FIRST = 4,
-    SLOTS_MAX = 4, /* names under which a choice may send the same channel */
+    SLOTS_MAX = 4,   /* names under which a choice may send the same channel */
 };
 
 enum trace_phase {
@@ -49,20 +48,23 @@ struct choice {
     unsigned found;                              /* set of patterns found in this attempt */
 };
 
-/* A field and its text or texts, in one block whose address stays. */
+/* A field and its text or texts; its address stays. */
 struct channel_lane {
     struct lane lane;
     struct text texts[2]; /* [0]: answer or only text; [1]: inline reasoning */
     bool has_reasoning_text;
+    struct channel_lane *next;
 };
 
+/* One block, so that most responses need few others: the first lane lies inside, the choices that were asked for and
+ * the strings of the options behind it. */
 struct rein_trace {
     struct rein_policy *policy; /* a reference */
     struct rein_engine *engine; /* borrowed */
     const struct dialect *dialect;
     bool streamed, strip_usage;
     unsigned choices_expected;
-    char *model, *fallback_id;
+    const char *model, *fallback_id;
     int64_t created_s;
 
     enum trace_phase phase;
@@ -88,10 +90,9 @@ struct rein_trace {
     struct bytes in;
     struct framer framer;
     struct delta_reader *reader;
-    struct gate gate;
-    struct channel_lane **lanes; /* owned, and what they point to */
-    size_t lanes_len, lanes_cap;
-    struct choice *choices; /* those asked for, and those that came without; owned */
+    struct channel_lane *lanes, *last_lane; /* in the order in which they came; owned but for the first */
+    size_t lanes_len;
+    struct choice *choices; /* those asked for, or with those that came without, then owned */
     size_t choices_len;
     bool saw_error;
     bool whole_matched; /* a stand-alone string was acted on: those that come again are looked at again */
@@ -101,18 +102,21 @@ struct rein_trace {
     struct match_list matches;
     struct bytes scratch, said, out;
     struct bytes last; /* what a commit that is under way will let pass: of an end, or before a restart */
+
+    /* What lies here is cleared where it is begun with, all before it when the trace is made. */
+    struct gate gate;
+    struct channel_lane first_lane;
+    struct choice asked_for[];
 };
 
 /* ---- trace_event.c ---- */
 /* Judges one frame and queues it. */
 int trace_take_frame(struct rein_trace *t, const struct frame *frame) REIN_MUST_USE;
-/* Judges a whole body. */
-int trace_take_body(struct rein_trace *t, struct span body) REIN_MUST_USE;
+/* Judges the whole body that came in. */
+int trace_take_body(struct rein_trace *t) REIN_MUST_USE;
 /* No text will come any more in this attempt: decides all that is open. */
 int trace_end_texts(struct rein_trace *t) REIN_MUST_USE;
 void trace_drop_lanes(struct rein_trace *t);
-/* Makes `choices` hold at least `len`; pointers into it are good until then. */
-int trace_know_choices(struct rein_trace *t, size_t len) REIN_MUST_USE;
 
 /* ---- trace_judge.c ---- */
 /* Bytes that were given to a text. A lane_sink. */

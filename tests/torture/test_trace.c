@@ -35,6 +35,21 @@ static const char stream[] =
     "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
     "data: [DONE]\n\n";
 
+static const char body[] =
+    "{\"id\":\"x\",\"note\":\"" SECRET "\",\"choices\":["
+    "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"<think>so zxvio\\u006cet42 </think>yes " SECRET
+    "\","
+    "\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"f\",\"arguments\":\"{" SECRET
+    "\"}}]},\"finish_reason\":\"stop\"},"
+    "{\"index\":3,\"message\":{\"content\":\"more than was asked for\"},\"logprobs\":{\"a\":1}}]}";
+
+/* What the upstream sends. */
+struct answer {
+    const char *text;
+    size_t len;
+    bool streamed;
+};
+
 static unsigned long made, fail_at;
 
 static void *failing_realloc(void *ctx, void *block, size_t size)
@@ -61,18 +76,18 @@ static int take(struct rein_trace *trace, struct bytes *out, int rv, struct rein
     return rv;
 }
 
-static int feed(struct rein_trace *trace, struct bytes *out)
+static int feed(struct rein_trace *trace, const struct answer *answer, struct bytes *out)
 {
     struct rein_update u;
     int rv = 0;
-    for (size_t at = 0; at + 1 < sizeof(stream) && rv == 0; at += 31) {
-        size_t left = sizeof(stream) - 1 - at;
-        rv = take(trace, out, rein_trace_feed(trace, stream + at, left < 31 ? left : 31, &u), &u);
+    for (size_t at = 0; at < answer->len && rv == 0; at += 31) {
+        size_t left = answer->len - at;
+        rv = take(trace, out, rein_trace_feed(trace, answer->text + at, left < 31 ? left : 31, &u), &u);
     }
     return rv == 0 ? take(trace, out, rein_trace_finish(trace, true, NULL, &u), &u) : rv;
 }
 
-static int respond(struct rein_trace *trace, struct bytes *out)
+static int respond(struct rein_trace *trace, const struct answer *answer, struct bytes *out)
 {
     static const char prompt[] = "say " SECRET;
     struct rein_attempt attempt = {.delivery = REIN_DELIVER_INSTRUCT, .prefix = "First, is this safe?"};
@@ -82,28 +97,31 @@ static int respond(struct rein_trace *trace, struct bytes *out)
         rv = take(trace, out, rein_trace_prompt_end(trace, &u), &u);
     if (rv == 0)
         rv = rein_trace_attempt(trace, &attempt);
-    return rv == 0 ? feed(trace, out) : rv;
+    return rv == 0 ? feed(trace, answer, out) : rv;
 }
 
-static int run(struct rein_policy *policy, struct bytes *out)
+static int run(struct rein_policy *policy, const struct answer *answer, struct bytes *out)
 {
     struct rein_engine *engine = NULL;
     struct rein_trace *trace = NULL;
     int rv = rein_engine_new(&engine);
-    struct rein_trace_options options = {
-        .policy = policy, .engine = engine, .dialect = REIN_OPENAI_CHAT, .streamed = true, .choices = 2, .model = "m"};
+    struct rein_trace_options options = {.policy = policy,
+                                         .engine = engine,
+                                         .dialect = REIN_OPENAI_CHAT,
+                                         .streamed = answer->streamed,
+                                         .choices = 2,
+                                         .model = "m"};
     if (rv == 0)
         rv = rein_trace_new(&trace, &options);
     if (rv == 0)
-        rv = respond(trace, out);
+        rv = respond(trace, answer, out);
     rein_trace_free(trace);
     rein_engine_free(engine);
     return rv;
 }
 
-static void each_allocation_fails_in_turn(void **state)
+static void fail_each_in_turn(const struct answer *answer)
 {
-    (void)state;
     static char room[1 << 16];
     const struct rein_heap heap = {NULL, failing_realloc, just_free};
     struct rein_policy *policy = kit_policy(yaml);
@@ -114,7 +132,7 @@ static void each_allocation_fails_in_turn(void **state)
         struct bytes out = {.data = room, .cap = sizeof(room), .limit = sizeof(room)};
         made = 0;
         fail_at = k;
-        rv = run(policy, &out);
+        rv = run(policy, answer, &out);
         assert_true(rv == 0 || rv == REIN_ENOMEM);
         assert_null(memmem(out.data, out.end, SECRET, sizeof(SECRET) - 1));
         assert_null(memmem(out.data, out.end, "stop12", 6));
@@ -127,8 +145,20 @@ static void each_allocation_fails_in_turn(void **state)
     rein_policy_unref(policy);
 }
 
+static void of_a_stream(void **state)
+{
+    (void)state;
+    fail_each_in_turn(&(struct answer){stream, sizeof(stream) - 1, true});
+}
+
+static void of_a_body(void **state)
+{
+    (void)state;
+    fail_each_in_turn(&(struct answer){body, sizeof(body) - 1, false});
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_in_turn)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(of_a_stream), cmocka_unit_test(of_a_body)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

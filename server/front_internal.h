@@ -88,10 +88,13 @@ struct front {
     struct listener *listener;
     struct shard shards[FRONT_SHARDS];
     uint64_t due;         /* a bit for each shard that libmicrohttpd has to run */
+    uint64_t due_next;    /* in the next turn, not before */
+    bool has_completed;   /* an exchange, since this was last set to false */
     struct conn *adopted; /* while MHD_add_connection runs */
     struct peers *peers;  /* NULL: they are somebody else's */
     size_t body_max, write_low, write_high;
     uint64_t client_idle_ms;
+    unsigned idle_s; /* libmicrohttpd's own deadline */
     uv_timer_t tick;
     struct chunk_store blocks;
     LIST_HEAD(, conn) conns;

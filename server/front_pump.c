@@ -61,6 +61,8 @@ static void pump(void *ctx)
     if (front->stopped)
         return;
     front->pumping = true;
+    front->due |= front->due_next;
+    front->due_next = 0;
     for (int round = 0; round < ROUNDS_MAX && (round == 0 || has_work(front)); round++) {
         tell_left(front);
         exchange_flush_all(front);
@@ -69,7 +71,7 @@ static void pump(void *ctx)
         tell_over(front);
     }
     front->pumping = false;
-    if (has_work(front))
+    if (has_work(front) || front->due_next)
         loop_kick(front->loop);
     if (front->closing)
         stop(front);

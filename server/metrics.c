@@ -32,6 +32,70 @@ const struct histogram_spec histogram_specs[HISTOGRAM_COUNT] = {
                          {50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 500000, 1000000, 5000000}},
 };
 
+/* ---- labels ---- */
+
+enum { UNKNOWN = LABELS_MAX };
+
+/* The number of a name, or UNKNOWN; *slot is where it is or would be. */
+static unsigned find(struct label_table *table, const char *name, unsigned *slot)
+{
+    unsigned hash = 2166136261u, number; /* FNV-1a */
+    for (const char *c = name; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    for (*slot = hash % LABEL_SLOTS;; *slot = (*slot + 1) % LABEL_SLOTS) {
+        number = atomic_load_explicit(&table->slots[*slot], memory_order_acquire);
+        if (number == 0)
+            return UNKNOWN;
+        if (strcmp(table->names[number - 1], name) == 0)
+            return number - 1;
+    }
+}
+
+static void put(struct label_table *table, unsigned slot, char *name)
+{
+    unsigned i = atomic_load(&table->len);
+    table->names[i] = name;
+    atomic_store_explicit(&table->len, i + 1, memory_order_release);
+    atomic_store_explicit(&table->slots[slot], (unsigned char)(i + 1), memory_order_release);
+}
+
+static unsigned add(struct label_table *table, unsigned max, const char *name)
+{
+    unsigned slot, i = find(table, name, &slot); /* another thread may have added it just now */
+    if (i != UNKNOWN)
+        return i;
+    i = atomic_load(&table->len);
+    char *copy = i < max ? strndup(name, LABEL_NAME_MAX) : NULL;
+    if (copy == NULL)
+        return 0;
+    put(table, slot, copy);
+    return i;
+}
+
+unsigned metrics_label(struct metrics *m, enum label label, const char *name)
+{
+    struct label_table *table = &m->labels[label];
+    char cut[LABEL_NAME_MAX + 1];
+    if (name == NULL)
+        return 0;
+    if (strlen(name) > LABEL_NAME_MAX) { /* as it is kept, so that it is found again */
+        memcpy(cut, name, LABEL_NAME_MAX);
+        cut[LABEL_NAME_MAX] = '\0';
+        name = cut;
+    }
+    unsigned slot, i = find(table, name, &slot);
+    if (i != UNKNOWN)
+        return i;
+    if (atomic_load_explicit(&table->len, memory_order_acquire) == label_max[label])
+        return 0;
+    pthread_mutex_lock(&m->lock);
+    i = add(table, label_max[label], name);
+    pthread_mutex_unlock(&m->lock);
+    return i;
+}
+
+/* ---- all of them ---- */
+
 int metrics_new(struct metrics **out, unsigned workers)
 {
     struct metrics *m = calloc(1, sizeof *m);
@@ -46,8 +110,9 @@ int metrics_new(struct metrics **out, unsigned workers)
     m->started_at = time(NULL);
     pthread_mutex_init(&m->lock, NULL);
     for (int i = 0; i < LABEL_COUNT; i++) {
-        m->labels[i].names[0] = (char *)"other";
-        atomic_init(&m->labels[i].len, 1);
+        unsigned slot;
+        (void)find(&m->labels[i], "other", &slot);
+        put(&m->labels[i], slot, (char *)"other");
     }
     *out = m;
     return 0;
@@ -68,53 +133,6 @@ void metrics_free(struct metrics *m)
 struct metrics_worker *metrics_worker(struct metrics *m, unsigned i)
 {
     return &m->workers[i];
-}
-
-/* ---- labels ---- */
-
-static unsigned find(struct label_table *table, const char *name)
-{
-    unsigned len = atomic_load_explicit(&table->len, memory_order_acquire);
-    for (unsigned i = 0; i < len; i++)
-        if (strcmp(table->names[i], name) == 0)
-            return i;
-    return len;
-}
-
-static unsigned add(struct label_table *table, unsigned max, const char *name)
-{
-    unsigned i = find(table, name); /* another thread may have added it just now */
-    if (i < atomic_load(&table->len))
-        return i;
-    char *copy = i < max ? strndup(name, LABEL_NAME_MAX) : NULL;
-    if (copy == NULL)
-        return 0;
-    table->names[i] = copy;
-    atomic_store_explicit(&table->len, i + 1, memory_order_release);
-    return i;
-}
-
-unsigned metrics_label(struct metrics *m, enum label label, const char *name)
-{
-    struct label_table *table = &m->labels[label];
-    char cut[LABEL_NAME_MAX + 1];
-    if (name == NULL)
-        return 0;
-    if (strlen(name) > LABEL_NAME_MAX) { /* as it is kept, so that it is found again */
-        memcpy(cut, name, LABEL_NAME_MAX);
-        cut[LABEL_NAME_MAX] = '\0';
-        name = cut;
-    }
-    unsigned len = atomic_load_explicit(&table->len, memory_order_acquire);
-    unsigned i = find(table, name);
-    if (i < len)
-        return i;
-    if (len == label_max[label])
-        return 0;
-    pthread_mutex_lock(&m->lock);
-    i = add(table, label_max[label], name);
-    pthread_mutex_unlock(&m->lock);
-    return i;
 }
 
 /* ---- workers ---- */

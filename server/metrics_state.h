@@ -3,6 +3,7 @@
 #ifndef SERVER_METRICS_STATE_H
 #define SERVER_METRICS_STATE_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -10,11 +11,16 @@
 
 enum { LABEL_NAME_MAX = 128 };
 
-/* Grows under the lock, up to its ceiling; read without: a name is there before `len` counts it. */
+enum { LABEL_SLOTS = 256 };
+
+/* Grows under the lock, up to its ceiling; read without: a name is there before `len` counts it and a slot leads to it.
+ * A name's slot is the first free one from its hash on. */
 struct label_table {
     char *names[LABELS_MAX];
     _Atomic unsigned len;
+    _Atomic unsigned char slots[LABEL_SLOTS]; /* a name's number + 1; 0: free */
 };
+static_assert(LABELS_MAX < 255 && LABELS_MAX * 2 < LABEL_SLOTS, "numbers fit, and slots stay free");
 
 struct histogram_spec {
     const char *name, *help;

@@ -27,11 +27,20 @@ void backend_plan_fini(struct backend_plan *plan)
     plan->kept = plan->call.body = plan->body = NULL;
 }
 
+/* Where chats are; a prefix beyond all reason is cut. */
+static void set_chat_path(struct backend_plan *plan)
+{
+    static const char chat[] = "/chat/completions";
+    size_t len = strnlen(plan->path_prefix, sizeof plan->path - sizeof chat);
+    memcpy(plan->path, plan->path_prefix, len);
+    memcpy(plan->path + len, chat, sizeof chat);
+}
+
 void backend_plan_as_sent(struct backend_plan *plan, const char *reason)
 {
     json_decref(plan->body);
     plan->body = NULL;
-    snprintf(plan->path, sizeof plan->path, "%s/chat/completions", plan->path_prefix);
+    set_chat_path(plan);
     plan->attempt = (struct rein_attempt){.delivery = REIN_DELIVER_OFF, .prefix = ""};
     plan->read_raw = NULL;
     plan->reason = reason;

@@ -27,9 +27,9 @@ static void free_upstream(struct config_upstream *u)
     free(u->template.user);
     free(u->template.assistant);
     free(u->template.generate);
-    if (u->api_key != NULL)
-        explicit_bzero(u->api_key, strlen(u->api_key));
-    free(u->api_key);
+    if (u->authorization != NULL)
+        explicit_bzero(u->authorization, strlen(u->authorization));
+    free(u->authorization);
 }
 
 static void free_route(struct config_route *route)
@@ -37,6 +37,7 @@ static void free_route(struct config_route *route)
     for (size_t i = 0; i < route->models_len; i++)
         free(route->models[i]);
     free(route->models);
+    free(route->policy_tag);
     free(route->name);
 }
 

@@ -27,9 +27,9 @@ struct config_template {
 
 struct config_upstream {
     char *name, *kind, *url, *path_prefix; /* url without trailing slash; path_prefix "/v1" by default */
-    char *api_key;                         /* from api_key_env or api_key_file; NULL if none. Never logged */
-    char *open, *close;                    /* delimiters of inline reasoning, NULL: those of all known families */
-    bool opened;                           /* the template opens the reasoning: inline text begins with it */
+    char *authorization; /* "Bearer " and the key of api_key_env or api_key_file; NULL: none. Never logged */
+    char *open, *close;  /* delimiters of inline reasoning, NULL: those of all known families */
+    bool opened;         /* the template opens the reasoning: inline text begins with it */
     struct config_template template;
     bool in_flight; /* a steered response is corrected while it runs, where that can be */
 };
@@ -40,6 +40,7 @@ struct config_route {
     size_t models_len;
     const struct config_upstream *upstream;
     struct rein_policy *policy;
+    char *policy_tag; /* the policy's name and the beginning of its version, as answers carry it */
 };
 
 /* All in bytes, counts or milliseconds; 0 means the default was taken, never "unlimited". */

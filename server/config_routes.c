@@ -1,11 +1,15 @@
 /* The config's routes: which request goes where, under which policy.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config_read.h"
 
-enum { NEAR_MAX = 64 };
+enum {
+    NEAR_MAX = 64,
+    VERSION_SHOWN = 12, /* how much of a policy's version is enough for a header; the decision has all of it */
+};
 
 /* ---- references ---- */
 
@@ -67,6 +71,15 @@ static int read_models(const struct rein_node *node, struct config_route *route)
     return 0;
 }
 
+static int tag_policy(struct config_route *route)
+{
+    const struct rein_policy_settings *policy = rein_policy_settings(route->policy);
+    int len = asprintf(&route->policy_tag, "%s@%.*s", policy->name, VERSION_SHOWN, policy->version);
+    if (len < 0)
+        route->policy_tag = NULL;
+    return len < 0 ? REIN_ENOMEM : 0;
+}
+
 static int read_route(struct config_reader *r, const struct rein_node *node, struct config_route *route)
 {
     const char *name = rein_node_text(node, "name");
@@ -78,7 +91,8 @@ static int read_route(struct config_reader *r, const struct rein_node *node, str
         return REIN_ENOMEM;
     find_upstream(r, node, route);
     find_policy(r, node, route);
-    return read_models(node, route);
+    int rv = route->policy != NULL ? tag_policy(route) : 0;
+    return rv == 0 ? read_models(node, route) : rv;
 }
 
 int config_read_routes(struct config_reader *r)

@@ -1,6 +1,7 @@
 /* The config's upstreams: their roots, and their keys from where secrets are kept.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,8 +79,9 @@ static int take_secret(struct config_reader *r, const struct rein_node *node, co
         rein_problems_node(r->problems, node, key, "the key that it holds is empty");
         return 0;
     }
-    u->api_key = strdup(secret);
-    return u->api_key != NULL ? 0 : REIN_ENOMEM;
+    if (asprintf(&u->authorization, "Bearer %s", secret) < 0)
+        u->authorization = NULL;
+    return u->authorization != NULL ? 0 : REIN_ENOMEM;
 }
 
 static int read_secret_file(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)

@@ -17,11 +17,12 @@
 /* Beyond write_high: the answer to a source that goes on although it should pause. */
 enum { WRITE_SLACK = 1024 * 1024 };
 
-struct exchange *exchange_new(struct conn *conn)
+struct exchange *exchange_new(struct conn *conn, size_t head_size)
 {
-    struct exchange *x = calloc(1, sizeof *x);
+    struct exchange *x = malloc(sizeof *x + head_size);
     if (!x)
         return NULL;
+    memset(x, 0, sizeof *x);
     x->front = conn->front;
     x->conn = conn;
     x->head_ms = loop_now_ms(conn->front->loop);
@@ -56,7 +57,6 @@ void exchange_finish(struct exchange *x)
         x->front->handler.on_closed(x->front->handler.ctx, x, x->gone);
     chunk_drop(&x->out, &x->front->blocks);
     free(x->body);
-    free(x->strings);
     free(x);
 }
 
@@ -266,7 +266,7 @@ const struct front_header *exchange_queries(const struct exchange *x)
 const char *exchange_header(const struct exchange *x, const char *name)
 {
     for (const struct front_header *h = x->headers; h->name; h++)
-        if (strcasecmp(h->name, name) == 0)
+        if (front_is_name(h->name, name))
             return h->value;
     return NULL;
 }

@@ -32,9 +32,19 @@ static int add_headers(struct front *front, struct MHD_Response *response, const
     return 0;
 }
 
-static struct MHD_Response *whole_response(const char *body, size_t len)
+/* Takes the body. */
+static struct MHD_Response *whole_response(char *body, size_t len)
 {
-    return MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = body ? MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE) : NULL;
+    if (!response)
+        free(body);
+    return response;
+}
+
+static char *copy_of(const char *body, size_t len)
+{
+    char *copy = malloc(len + 1);
+    return copy ? memcpy(copy, body, len) : NULL;
 }
 
 /* Takes the response; frees it on errors. */
@@ -56,14 +66,20 @@ static int answer_with(struct exchange *x, unsigned status, struct MHD_Response 
     return 0;
 }
 
+int exchange_give(struct exchange *x, unsigned status, const struct front_header *headers, char *body, size_t len)
+{
+    bool is_too_late = x->state == X_CUT || x->state == X_OVER;
+    if (x->state == X_READING || x->state == X_WAITING)
+        return answer_with(x, status, whole_response(body, len), headers, X_REPLYING);
+    free(body);
+    return is_too_late ? 0 : REIN_ESTATE;
+}
+
 int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,
                    size_t len)
 {
-    if (x->state == X_CUT || x->state == X_OVER)
-        return 0;
-    if (x->state != X_READING && x->state != X_WAITING)
-        return REIN_ESTATE;
-    return answer_with(x, status, whole_response(body, len), headers, X_REPLYING);
+    char *copy = copy_of(body, len);
+    return copy ? exchange_give(x, status, headers, copy, len) : REIN_ENOMEM;
 }
 
 /* libmicrohttpd wants the next bytes of a streamed body. The first time this means that the head is out. */
@@ -119,12 +135,17 @@ static enum MHD_Result refuse(struct exchange *x, const struct front_problem *pr
                  "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"%s\"}}",
                  problem->message, problem->code);
     static const struct front_header json[] = {{"Content-Type", "application/json"}, {NULL, NULL}};
-    if (answer_with(x, problem->status, whole_response(body, (size_t)len), json, X_REPLYING) < 0)
+    if (answer_with(x, problem->status, whole_response(copy_of(body, (size_t)len), (size_t)len), json, X_REPLYING) < 0)
         return MHD_NO;
     return queue_answer(x);
 }
 
 /* ---- a request's head -------------------------------------------------------------------------------------------- */
+
+static struct conn *conn_of(struct MHD_Connection *mhd)
+{
+    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
 
 struct copier {
     char *at; /* NULL while counting */
@@ -155,28 +176,42 @@ static enum MHD_Result copy_field(void *cls, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-/* Copies what is asked of a request later: libmicrohttpd's own strings end with its part, before on_closed. */
-static int copy_head(struct exchange *x, const char *method, const char *path)
+static void copy_fields(struct copier *c, struct MHD_Connection *mhd, enum MHD_ValueKind kind)
 {
-    struct MHD_Connection *mhd = x->conn->mhd;
+    MHD_get_connection_values(mhd, kind, copy_field, c);
+    if (c->next)
+        *c->next++ = (struct front_header){NULL, NULL};
+    c->fields++;
+}
+
+/* Copies what is asked of a request later: libmicrohttpd's own strings end with its part, before on_closed. A head that
+ * is too large is left out. NULL: out of memory. */
+static struct exchange *copy_head(struct MHD_Connection *mhd, const char *method, const char *path)
+{
+    static const struct front_header none[] = {{NULL, NULL}};
     struct copier c = {0};
     copy_text(&c, method);
     copy_text(&c, path);
-    MHD_get_connection_values(mhd, MHD_HEADER_KIND, copy_field, &c);
-    MHD_get_connection_values(mhd, MHD_GET_ARGUMENT_KIND, copy_field, &c);
-    if (c.bytes > FRONT_HEAD_MAX)
-        return REIN_ELIMIT;
-    x->strings = calloc(1, (c.fields + 2) * sizeof(struct front_header) + c.bytes);
-    if (!x->strings)
-        return REIN_ENOMEM;
-    x->headers = (struct front_header *)(void *)x->strings;
-    c = (struct copier){x->strings + (c.fields + 2) * sizeof(struct front_header), x->headers, 0, 0};
+    copy_fields(&c, mhd, MHD_HEADER_KIND);
+    copy_fields(&c, mhd, MHD_GET_ARGUMENT_KIND);
+    size_t fields_size = c.fields * sizeof(struct front_header);
+    bool is_too_large = c.bytes > FRONT_HEAD_MAX;
+    struct exchange *x = exchange_new(conn_of(mhd), is_too_large ? 0 : fields_size + c.bytes);
+    if (!x)
+        return NULL;
+    x->method = x->path = "";
+    x->headers = x->queries = none;
+    x->head_too_large = is_too_large;
+    if (is_too_large)
+        return x;
+    c = (struct copier){(char *)x->head + fields_size, x->head, 0, 0};
+    x->headers = c.next;
     x->method = copy_text(&c, method);
     x->path = copy_text(&c, path);
-    MHD_get_connection_values(mhd, MHD_HEADER_KIND, copy_field, &c);
-    x->queries = ++c.next;
-    MHD_get_connection_values(mhd, MHD_GET_ARGUMENT_KIND, copy_field, &c);
-    return 0;
+    copy_fields(&c, mhd, MHD_HEADER_KIND);
+    x->queries = c.next;
+    copy_fields(&c, mhd, MHD_GET_ARGUMENT_KIND);
+    return x;
 }
 
 static enum MHD_Result check_head(struct exchange *x)
@@ -193,24 +228,16 @@ static enum MHD_Result check_head(struct exchange *x)
     return x->state == X_REPLYING ? queue_answer(x) : MHD_NO;
 }
 
-static struct conn *conn_of(struct MHD_Connection *mhd)
-{
-    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-}
-
 static enum MHD_Result begin_request(struct MHD_Connection *mhd, const char *path, const char *method,
                                      const char *version, void **context)
 {
-    struct exchange *x = exchange_new(conn_of(mhd));
+    struct exchange *x = copy_head(mhd, method, path);
     *context = x;
     if (!x)
         return MHD_NO;
     x->is_http10 = strcmp(version, "HTTP/1.1") != 0;
     conn_wait(x->conn, CONN_READING);
-    int rv = copy_head(x, method, path);
-    if (rv == REIN_ELIMIT)
-        return refuse(x, &front_head_too_large);
-    return rv < 0 ? MHD_NO : check_head(x);
+    return x->head_too_large ? refuse(x, &front_head_too_large) : check_head(x);
 }
 
 /* The whole request is there: libmicrohttpd waits, and the client is watched, until there is an answer. */

@@ -78,6 +78,9 @@ void *exchange_user(const struct exchange *x);
  * value is left out. */
 int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,
                    size_t len) REIN_MUST_USE;
+/* The same, but takes `body` (free()), also when it fails. */
+int exchange_give(struct exchange *x, unsigned status, const struct front_header *headers, char *body,
+                  size_t len) REIN_MUST_USE;
 /* Can this client be sent a streamed answer? Not with HTTP/1.0, where an end and a truncation look alike. */
 bool exchange_can_stream(const struct exchange *x);
 /* Begins a streamed answer (HTTP/1.1, chunked). REIN_ESTATE if the client can't take one. */

@@ -11,6 +11,7 @@
 #define SERVER_FRONT_INTERNAL_H
 
 #include <arpa/inet.h>
+#include <strings.h>
 #include <sys/queue.h>
 
 #include "chunks.h"
@@ -56,6 +57,7 @@ struct exchange {
     bool ending;              /* exchange_end was called */
     bool is_http10, too_high; /* above write_high since the last on_drain */
     bool too_large;           /* the body; it is read and dropped */
+    bool head_too_large;
     bool in_flush;
     TAILQ_ENTRY(exchange) flushes;
     struct exchange_queue *todo; /* the list it is on, or NULL */
@@ -69,8 +71,8 @@ struct exchange {
     size_t body_len, body_cap;
     const char *method, *path;
     char peer[INET6_ADDRSTRLEN];
-    struct front_header *headers, *queries; /* end with a NULL name; in `strings` with all they point to */
-    char *strings;
+    const struct front_header *headers, *queries; /* end with a NULL name; in `head` with all they point to */
+    struct front_header head[];
 };
 TAILQ_HEAD(exchange_queue, exchange);
 
@@ -133,6 +135,11 @@ struct front_problem {
     const char *code, *message;
 };
 extern const struct front_problem front_head_too_large, front_body_too_large;
+/* Are both the same header's name? Nearly always the first letter already tells. */
+static inline bool front_is_name(const char *a, const char *b)
+{
+    return ((a[0] ^ b[0]) & ~0x20) == 0 && strcasecmp(a, b) == 0;
+}
 /* Checks what frames and encodes the body. */
 bool front_head_is_fine(const struct exchange *x, struct front_problem *problem);
 /* Takes bytes of the body. Negative: the connection has to be closed. */
@@ -141,7 +148,8 @@ int front_take_body(struct exchange *x, const char *data, size_t len) REIN_MUST_
 size_t front_unescape(char *text);
 
 /* ---- exchange.c ---- */
-struct exchange *exchange_new(struct conn *conn);
+/* With room for the copy of a head. */
+struct exchange *exchange_new(struct conn *conn, size_t head_size);
 /* Tells the handler, if it is owed, and frees. */
 void exchange_finish(struct exchange *x);
 /* Puts the exchange on a list (and off the one it was on). */

@@ -21,7 +21,7 @@ static size_t count_header(const struct exchange *x, const char *name)
 {
     size_t count = 0;
     for (const struct front_header *h = x->headers; h->name; h++)
-        count += strcasecmp(h->name, name) == 0;
+        count += front_is_name(h->name, name);
     return count;
 }
 

@@ -129,6 +129,11 @@ static void keep(char *to, size_t size, const char *value)
     to[len] = '\0';
 }
 
+static bool is_name(const struct http1_reader *r, const char *name)
+{
+    return strlen(name) == r->name_len && strcasecmp(r->name, name) == 0;
+}
+
 /* A header line is whole. Values that did not fit are marked by value_len beyond what was kept. */
 static enum http1_event on_field(struct http1_reader *r)
 {
@@ -140,25 +145,23 @@ static enum http1_event on_field(struct http1_reader *r)
     if (r->name_len >= HTTP1_NAME_KEPT)
         return HTTP1_MORE; /* none that we know is that long */
     r->name[r->name_len] = '\0';
-    bool frames = strcasecmp(r->name, "Content-Length") == 0 || strcasecmp(r->name, "Transfer-Encoding") == 0 ||
-                  strcasecmp(r->name, "Content-Encoding") == 0 || strcasecmp(r->name, "Connection") == 0;
+    bool frames = is_name(r, "Content-Length") || is_name(r, "Transfer-Encoding") || is_name(r, "Content-Encoding") ||
+                  is_name(r, "Connection");
     if (frames && is_cut)
         return fail(r, "a header line that frames the body is too long");
-    if (strcasecmp(r->name, "Content-Length") == 0)
+    if (is_name(r, "Content-Length"))
         return on_length(r);
-    if (strcasecmp(r->name, "Transfer-Encoding") == 0)
+    if (is_name(r, "Transfer-Encoding"))
         return on_coding(r);
-    if (strcasecmp(r->name, "Content-Encoding") == 0 && r->value[0] && strcasecmp(r->value, "identity") != 0)
+    if (is_name(r, "Content-Encoding") && r->value[0] && strcasecmp(r->value, "identity") != 0)
         return fail(r, "an encoded body");
-    if (strcasecmp(r->name, "Connection") == 0) {
+    if (is_name(r, "Connection")) {
         r->has_close = r->has_close || has_token(r->value, "close");
         r->has_keep_alive = r->has_keep_alive || has_token(r->value, "keep-alive");
-    } else if (strcasecmp(r->name, "Content-Type") == 0) {
+    } else if (is_name(r, "Content-Type")) {
         keep(r->content_type, sizeof r->content_type, r->value);
-    } else if (strcasecmp(r->name, "Retry-After") == 0) {
+    } else if (is_name(r, "Retry-After")) {
         keep(r->retry_after, sizeof r->retry_after, r->value);
-    } else if (strcasecmp(r->name, "X-Request-Id") == 0 || strcasecmp(r->name, "Request-Id") == 0) {
-        keep(r->request_id, sizeof r->request_id, r->value);
     }
     return HTTP1_MORE;
 }

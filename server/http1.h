@@ -40,7 +40,7 @@ struct http1_reader {
     enum http1_body body;
     uint64_t length; /* of a body with a length */
     bool keep_alive; /* the connection may be used again once the response is whole */
-    char content_type[HTTP1_VALUE_KEPT], retry_after[64], request_id[128];
+    char content_type[HTTP1_VALUE_KEPT], retry_after[64];
     const char *problem; /* static */
 
     /* The reader's own. */

@@ -103,27 +103,23 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
 static int ask(struct models *m, const struct config_upstream *upstream)
 {
     static const struct upstream_handler handler = {on_head, on_data, on_end};
-    char *url = NULL, *authorization = NULL;
-    if (asprintf(&url, "%s%s/models", upstream->url, upstream->path_prefix) < 0)
+    char *path;
+    if (asprintf(&path, "%s/models", upstream->path_prefix) < 0)
         return REIN_ENOMEM;
-    if (upstream->api_key != NULL && asprintf(&authorization, "Bearer %s", upstream->api_key) < 0) {
-        free(url);
-        return REIN_ENOMEM;
-    }
     struct upstream_header headers[] = {
-        {"accept", "application/json"}, {authorization != NULL ? "authorization" : NULL, authorization}, {NULL, NULL}};
+        {"accept", "application/json"},
+        {upstream->authorization != NULL ? "authorization" : NULL, upstream->authorization},
+        {NULL, NULL}};
     struct upstream_request request = {.method = "GET",
-                                       .url = url,
+                                       .url = upstream->url,
+                                       .path = path,
                                        .headers = headers,
                                        .connect_ms = ANSWER_MS,
                                        .first_byte_ms = ANSWER_MS,
                                        .idle_ms = ANSWER_MS,
                                        .body_max = LIST_BYTES_MAX};
     int rv = upstream_start(&m->call, m->worker->pool, &request, &handler, m);
-    if (authorization != NULL)
-        explicit_bzero(authorization, strlen(authorization));
-    free(authorization);
-    free(url);
+    free(path);
     return rv;
 }
 

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "reply.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 char *reply_error_text(const struct reply_error *error)
@@ -17,32 +16,31 @@ char *reply_error_text(const struct reply_error *error)
     return text;
 }
 
-void reply_text(struct exchange *x, unsigned status, const char *json, size_t len, const struct front_header *headers)
+void reply_text(struct exchange *x, unsigned status, char *json, size_t len, const struct front_header *headers)
 {
-    struct front_header all[REPLY_HEADERS_MAX + 2] = {{"content-type", "application/json"}};
-    for (size_t i = 0; headers != NULL && headers[i].name != NULL && i < REPLY_HEADERS_MAX; i++)
-        all[i + 1] = headers[i];
-    if (exchange_reply(x, status, all, json, len) < 0)
+    struct front_header all[REPLY_HEADERS_MAX + 2];
+    size_t n = 0;
+    all[n++] = (struct front_header){"content-type", "application/json"};
+    while (headers != NULL && headers->name != NULL && n <= REPLY_HEADERS_MAX)
+        all[n++] = *headers++;
+    all[n] = (struct front_header){NULL, NULL};
+    if (json == NULL || exchange_give(x, status, all, json, len) < 0)
         exchange_abort(x);
+}
+
+static void reply_string(struct exchange *x, unsigned status, char *json, const struct front_header *headers)
+{
+    reply_text(x, status, json, json != NULL ? strlen(json) : 0, headers);
 }
 
 void reply_error(struct exchange *x, const struct reply_error *error, const struct front_header *headers)
 {
-    char *text = reply_error_text(error);
-    if (text == NULL)
-        exchange_abort(x);
-    else
-        reply_text(x, error->status, text, strlen(text), headers);
-    free(text);
+    reply_string(x, error->status, reply_error_text(error), headers);
 }
 
 void reply_json(struct exchange *x, unsigned status, json_t *tree, const struct front_header *headers)
 {
     char *text = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
     json_decref(tree);
-    if (text == NULL)
-        exchange_abort(x);
-    else
-        reply_text(x, status, text, strlen(text), headers);
-    free(text);
+    reply_string(x, status, text, headers);
 }

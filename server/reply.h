@@ -36,7 +36,7 @@ void reply_error(struct exchange *x, const struct reply_error *error, const stru
 /* Answers with a JSON document; takes `tree`, NULL of which counts as out of memory. */
 void reply_json(struct exchange *x, unsigned status, json_t *tree, const struct front_header *headers);
 
-/* Answers with JSON text. */
-void reply_text(struct exchange *x, unsigned status, const char *json, size_t len, const struct front_header *headers);
+/* Answers with JSON text; takes it (free()), NULL of which counts as out of memory. */
+void reply_text(struct exchange *x, unsigned status, char *json, size_t len, const struct front_header *headers);
 
 #endif

@@ -60,7 +60,8 @@ static void destroy(void *ctx)
     config_unref(s->config);
     free(s->retry_after);
     free(s->shown);
-    free(s->attempts);
+    if (s->attempts != s->few)
+        free(s->attempts);
     free(s);
 }
 
@@ -92,7 +93,9 @@ int session_begin(struct session *s)
     s->status = 200;
     metrics_add(s->env->meter, METRIC_OPEN_STREAMS, 1);
     s->last_write_ms = loop_now_ms(s->env->loop);
-    return exchange_begin(s->x, 200, session_headers(s, true));
+    struct front_header headers[SESSION_HEADERS_MAX];
+    session_headers(s, true, headers);
+    return exchange_begin(s->x, 200, headers);
 }
 
 /* Bytes for the client: written at once if it gets a stream, gathered if it gets one body. */
@@ -109,14 +112,24 @@ static int emit(struct session *s, const char *data, size_t len)
     return rv;
 }
 
+/* The gathered answer goes to the client with its memory. */
+static void reply_whole(struct session *s)
+{
+    struct front_header headers[SESSION_HEADERS_MAX];
+    char *text = s->answer.data != NULL ? s->answer.data : calloc(1, 1);
+    size_t len = s->answer.len;
+    s->answer = (struct gathered){0};
+    session_headers(s, false, headers);
+    reply_text(s->x, s->status, text, len, headers);
+}
+
 /* The last thing a client gets: the whole answer, or the end of its stream. */
 static void say_goodbye(struct session *s)
 {
-    const char *data = s->answer.data != NULL ? s->answer.data : "";
     note_write(s);
     if (!s->begun)
-        reply_text(s->x, s->status, data, s->answer.len, session_headers(s, false));
-    else if (s->answer.len > 0 && exchange_write(s->x, data, s->answer.len) < 0)
+        reply_whole(s);
+    else if (s->answer.len > 0 && exchange_write(s->x, s->answer.data, s->answer.len) < 0)
         exchange_abort(s->x);
     else
         exchange_end(s->x);

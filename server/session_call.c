@@ -1,6 +1,5 @@
 /* The upstream's side of a session: its calls, and what comes back. Which calls is session_plan.c.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,8 +159,8 @@ static bool is_expected(const struct session *s, const char *type)
 
 static int begin_raw(struct session *s)
 {
-    char id[64];
-    snprintf(id, sizeof id, "chatcmpl-%s", s->id.text);
+    char id[SESSION_ANSWER_ID_MAX];
+    session_answer_id(s, id);
     struct raw_options options = {.streamed = s->request->stream,
                                   .read = s->plan.read_raw,
                                   .close = s->plan.raw_close,
@@ -201,9 +200,9 @@ static void on_head(void *ctx, const struct upstream_response *response)
     s->call_status = response->status;
     if (s->plan_call)
         return;
-    if (s->upstream_first_byte_us < 0)
-        s->upstream_first_byte_us = session_elapsed_us(s);
     session_attempt(s)->first_byte_us = session_elapsed_us(s);
+    if (s->upstream_first_byte_us < 0)
+        s->upstream_first_byte_us = session_attempt(s)->first_byte_us;
     session_attempt(s)->status = response->status;
     free(s->retry_after);
     s->retry_after = response->status >= 400 && response->retry_after != NULL ? strdup(response->retry_after) : NULL;
@@ -326,23 +325,18 @@ static int start_call(struct session *s, struct upstream_call **out, const char 
                       struct rein_source body, const char *accept, const struct upstream_handler *handler)
 {
     const struct config_upstream *upstream = s->route->upstream;
-    struct upstream_header headers[6];
+    struct upstream_header headers[5];
     size_t n = 0;
-    char *url = NULL, *authorization = NULL;
-    int rv = REIN_ENOMEM;
-    if (asprintf(&url, "%s%s", upstream->url, path) < 0)
-        return rv;
-    if (upstream->api_key != NULL && asprintf(&authorization, "Bearer %s", upstream->api_key) < 0)
-        goto out;
     headers[n++] = (struct upstream_header){"content-type", "application/json"};
     headers[n++] = (struct upstream_header){"accept", accept};
     headers[n++] = (struct upstream_header){"x-request-id", s->request_id};
-    if (authorization != NULL)
-        headers[n++] = (struct upstream_header){"authorization", authorization};
+    if (upstream->authorization != NULL)
+        headers[n++] = (struct upstream_header){"authorization", upstream->authorization};
     headers[n] = (struct upstream_header){NULL, NULL};
     struct upstream_request request = {
         .method = method,
-        .url = url,
+        .url = upstream->url,
+        .path = path,
         .headers = headers,
         .body = body.text,
         .body_len = body.len,
@@ -352,13 +346,7 @@ static int start_call(struct session *s, struct upstream_call **out, const char 
         .body_max = s->config->limits.upstream_body_bytes,
     };
     gathered_clear(&s->body);
-    rv = upstream_start(out, s->env->pool, &request, handler, s);
-    if (authorization != NULL)
-        explicit_bzero(authorization, strlen(authorization));
-    free(authorization);
-out:
-    free(url);
-    return rv;
+    return upstream_start(out, s->env->pool, &request, handler, s);
 }
 
 static int call(struct session *s, const char *method, const char *path, struct rein_source body)
@@ -387,6 +375,15 @@ static int call_with(struct session *s, const char *path, char *text)
     return rv;
 }
 
+static int send_plan(struct session *s)
+{
+    if (s->plan.body != NULL)
+        return call_with(s, s->plan.path, json_dumps(s->plan.body, JSON_COMPACT));
+    if (s->request->stream) /* may have to ask for its usage */
+        return call_with(s, s->plan.path, request_sent_text(s->request, exchange_body(s->x)));
+    return call(s, "POST", s->plan.path, exchange_body(s->x));
+}
+
 /* What only the call's beginning needed: thousands of open streams would keep it for nothing. */
 static void shed(struct session *s)
 {
@@ -401,10 +398,7 @@ void session_call(struct session *s)
     session_control_arm(s);
     session_open_attempt(s);
     session_move(s, SESSION_CALLING);
-    int rv = call_with(s, s->plan.path,
-                       s->plan.body != NULL ? json_dumps(s->plan.body, JSON_COMPACT)
-                                            : request_sent_text(s->request, exchange_body(s->x)));
-    if (rv < 0) {
+    if (send_plan(s) < 0) {
         session_close_attempt(s, "no_connect");
         session_lose_attempt(s, 502, "upstream_unreachable", "The upstream can not be called.", "upstream_error");
         return;

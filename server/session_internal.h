@@ -19,7 +19,13 @@ enum session_state {
     SESSION_CLOSED,
 };
 
-enum { SESSION_ATTEMPTS_MAX = 16, SESSION_REQUEST_ID_MAX = 128, SESSION_ERROR_BODY_MAX = 65536 };
+enum {
+    SESSION_ATTEMPTS_MAX = 16,
+    SESSION_ATTEMPTS_FEW = 2, /* have room in the session itself */
+    SESSION_REQUEST_ID_MAX = 128,
+    SESSION_ANSWER_ID_MAX = 64,
+    SESSION_ERROR_BODY_MAX = 65536,
+};
 
 struct session {
     struct responder responder; /* first: the exchange's user */
@@ -36,10 +42,10 @@ struct session {
     struct rein_trace *trace;
 
     struct store_id id;
-    char request_id[SESSION_REQUEST_ID_MAX + 1];
-    char key[65];
-    int64_t started_at_us; /* Unix time */
-    uint64_t started_us;   /* the monotonic clock, like all offsets below */
+    const char *request_id; /* the client's or `id`; good until closed */
+    const char *key;        /* the name, "" for none; the config's */
+    int64_t started_at_us;  /* Unix time */
+    uint64_t started_us;    /* the monotonic clock, like all offsets below */
     int64_t upstream_first_byte_us, client_first_byte_us;
     uint64_t last_write_ms;
 
@@ -48,8 +54,6 @@ struct session {
     bool begun;      /* a streamed head is out */
     bool prompt_refused;
     struct gathered answer; /* an unstreamed answer; or the error that ends a stream */
-    struct front_header headers[8];
-    char policy_header[96];
 
     /* the upstream side */
     struct upstream_call *call;
@@ -62,8 +66,9 @@ struct session {
     struct raw *raw;      /* of a raw route */
     struct gathered body; /* an error's or a plan's reply */
     bool paused;
-    bool lingering;                 /* the answer is complete, only the end of the transfer is still to come */
-    struct store_attempt *attempts; /* owned */
+    bool lingering; /* the answer is complete, only the end of the transfer is still to come */
+    struct store_attempt few[SESSION_ATTEMPTS_FEW];
+    struct store_attempt *attempts; /* `few`, or owned where there may be more */
     size_t attempts_len, attempts_max;
     struct control *control;            /* owned; NULL: the response can not be corrected while it runs */
     struct upstream_call *control_call; /* that asks for it */
@@ -139,8 +144,11 @@ void session_control_end(struct session *s);
 void session_control_tick(struct session *s, uint64_t now);
 
 /* ---- session_row.c ---- */
-/* The headers that every answer of a session carries; good until the next call. */
-const struct front_header *session_headers(struct session *s, bool streamed);
+/* The headers that every answer of a session carries; good as long as the session is open. */
+enum { SESSION_HEADERS_MAX = 8 };
+void session_headers(struct session *s, bool streamed, struct front_header out[SESSION_HEADERS_MAX]);
+/* The id that an answer of ours has in its body. */
+void session_answer_id(const struct session *s, char out[SESSION_ANSWER_ID_MAX]);
 /* The word for how it ended; static. */
 const char *session_ending(struct session *s);
 /* Puts the row as it stands. `done` may be NULL. */

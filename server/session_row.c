@@ -1,11 +1,10 @@
 /* What a session tells of itself: the headers of its answer and its row in the store.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
+#include <string.h>
 
 #include "session_internal.h"
 
 enum {
-    VERSION_SHOWN = 12,  /* how much of a policy's version is enough for a header; the decision has all of it */
     ROW_LATE_US = 10000, /* a row's times may fall short by that, */
     ROW_LATE_PART = 10,  /* or by that part of the duration */
 };
@@ -24,27 +23,29 @@ static const char *verdict_header(struct session *s, bool streamed)
     return streamed && decision->verdict == REIN_ALLOW ? "pending" : rein_action_name(decision->verdict);
 }
 
-const struct front_header *session_headers(struct session *s, bool streamed)
+void session_headers(struct session *s, bool streamed, struct front_header out[SESSION_HEADERS_MAX])
 {
-    size_t n = 0;
     const char *verdict = verdict_header(s, streamed);
     if (streamed) {
-        s->headers[n++] = (struct front_header){"content-type", "text/event-stream; charset=utf-8"};
-        s->headers[n++] = (struct front_header){"cache-control", "no-cache"};
+        *out++ = (struct front_header){"content-type", "text/event-stream; charset=utf-8"};
+        *out++ = (struct front_header){"cache-control", "no-cache"};
     }
-    s->headers[n++] = (struct front_header){"x-request-id", s->request_id};
-    s->headers[n++] = (struct front_header){"x-rein-decision", s->id.text};
-    if (s->policy != NULL) {
-        snprintf(s->policy_header, sizeof s->policy_header, "%s@%.*s", s->policy->name, VERSION_SHOWN,
-                 s->policy->version);
-        s->headers[n++] = (struct front_header){"x-rein-policy", s->policy_header};
-    }
+    *out++ = (struct front_header){"x-request-id", s->request_id};
+    *out++ = (struct front_header){"x-rein-decision", s->id.text};
+    if (s->route != NULL)
+        *out++ = (struct front_header){"x-rein-policy", s->route->policy_tag};
     if (verdict != NULL)
-        s->headers[n++] = (struct front_header){"x-rein-verdict", verdict};
+        *out++ = (struct front_header){"x-rein-verdict", verdict};
     if (!streamed && s->status >= 400 && s->retry_after != NULL)
-        s->headers[n++] = (struct front_header){"retry-after", s->retry_after};
-    s->headers[n] = (struct front_header){NULL, NULL};
-    return s->headers;
+        *out++ = (struct front_header){"retry-after", s->retry_after};
+    *out = (struct front_header){NULL, NULL};
+}
+
+void session_answer_id(const struct session *s, char out[SESSION_ANSWER_ID_MAX])
+{
+    static const char prefix[] = "chatcmpl-";
+    memcpy(out, prefix, sizeof prefix - 1);
+    memcpy(out + sizeof prefix - 1, s->id.text, sizeof s->id.text);
 }
 
 const char *session_ending(struct session *s)

@@ -1,6 +1,5 @@
 /* The beginning of a session: the request is read and checked, a trace made, the prompt judged.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,9 +21,8 @@ static void take_request_id(struct session *s)
     static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
     const char *theirs = exchange_header(s->x, "x-request-id");
     size_t len = theirs != NULL ? strlen(theirs) : 0;
-    if (len == 0 || len > SESSION_REQUEST_ID_MAX || strspn(theirs, fit) != len)
-        theirs = s->id.text;
-    snprintf(s->request_id, sizeof s->request_id, "%s", theirs);
+    bool is_fit = len > 0 && len <= SESSION_REQUEST_ID_MAX && strspn(theirs, fit) == len;
+    s->request_id = is_fit ? theirs : s->id.text;
 }
 
 static struct session *session_new(struct session_env *env, struct exchange *x, struct config *config, const char *key)
@@ -42,7 +40,7 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
     s->started_us = uv_hrtime() / 1000;
     s->upstream_first_byte_us = s->client_first_byte_us = -1;
     store_id_new(&s->id);
-    snprintf(s->key, sizeof s->key, "%s", key != NULL ? key : "");
+    s->key = key != NULL ? key : "";
     take_request_id(s);
     link_in(s);
     exchange_set_user(x, &s->responder);
@@ -86,8 +84,8 @@ static int read_request(struct session *s)
 
 static int new_trace(struct session *s)
 {
-    char id[64];
-    snprintf(id, sizeof id, "chatcmpl-%s", s->id.text);
+    char id[SESSION_ANSWER_ID_MAX];
+    session_answer_id(s, id);
     struct rein_trace_options options = {
         .policy = s->route->policy,
         .engine = s->env->engine,
@@ -106,7 +104,7 @@ static int new_attempts(struct session *s)
 {
     unsigned most = s->policy->steer.max_attempts;
     s->attempts_max = most < 1 ? 1 : most < SESSION_ATTEMPTS_MAX ? most : SESSION_ATTEMPTS_MAX;
-    s->attempts = calloc(s->attempts_max, sizeof *s->attempts);
+    s->attempts = s->attempts_max <= SESSION_ATTEMPTS_FEW ? s->few : calloc(s->attempts_max, sizeof *s->attempts);
     return s->attempts != NULL ? 0 : REIN_ENOMEM;
 }
 

@@ -23,14 +23,15 @@ struct upstream_header {
 };
 
 struct upstream_request {
-    const char *method; /* "POST", "GET" */
-    const char *url;
+    const char *method;                    /* "POST", "GET" */
+    const char *url;                       /* whole; or only scheme, host and port, if there is a `path` */
     const struct upstream_header *headers; /* ends with a NULL name; Host, Content-Length, Accept-Encoding: identity are
                                               added. Copied by upstream_start, like all of this */
     const char *body;
     size_t body_len;
     unsigned connect_ms, first_byte_ms, idle_ms;
-    size_t body_max; /* of a response that is no event stream (text/event-stream, application/x-ndjson); 0: no limit */
+    size_t body_max;  /* of a response that is no event stream (text/event-stream, application/x-ndjson); 0: no limit */
+    const char *path; /* NULL: the URL has its own */
 };
 
 enum upstream_end {
@@ -46,7 +47,6 @@ struct upstream_response {
     unsigned status;
     const char *content_type; /* "" if absent */
     const char *retry_after;  /* NULL if absent */
-    const char *request_id;   /* NULL if absent */
 };
 
 struct upstream_handler {

@@ -164,8 +164,7 @@ static bool is_event_stream(const char *content_type)
 static bool hand_on_head(struct upstream_call *call)
 {
     struct http1_reader *r = &call->reader;
-    struct upstream_response response = {r->status, r->content_type, r->retry_after[0] ? r->retry_after : NULL,
-                                         r->request_id[0] ? r->request_id : NULL};
+    struct upstream_response response = {r->status, r->content_type, r->retry_after[0] ? r->retry_after : NULL};
     call->is_stream = is_event_stream(r->content_type);
     if (!call->is_stream && call->body_max > 0 && r->body == HTTP1_LENGTH && r->length > call->body_max) {
         finish(call, UPSTREAM_TOO_LARGE, "the response is too large");
@@ -361,16 +360,28 @@ struct url {
     size_t host_len, origin_len;
 };
 
-static int parse_url(struct url *out, const char *text)
+static bool is_host_byte(char c)
 {
-    static const char hosts[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= ':') || c == '.' || c == '-' ||
+           c == '_' || c == '[' || c == ']';
+}
+
+static int parse_url(struct url *out, const struct upstream_request *request)
+{
+    const char *text = request->url;
     out->is_tls = strncmp(text, "https://", 8) == 0;
     if (!out->is_tls && strncmp(text, "http://", 7) != 0)
         return REIN_EINVAL;
     out->host = text + (out->is_tls ? 8 : 7);
-    out->host_len = strspn(out->host, hosts);
+    out->host_len = 0;
+    while (is_host_byte(out->host[out->host_len]))
+        out->host_len++;
     out->path = out->host + out->host_len;
     out->origin_len = (size_t)(out->path - text);
+    if (request->path && *out->path)
+        return REIN_EINVAL;
+    if (request->path)
+        out->path = request->path;
     if (out->host_len == 0 || out->origin_len >= ORIGIN_MAX || (*out->path && *out->path != '/'))
         return REIN_EINVAL;
     for (const char *p = out->path; *p; p++)
@@ -408,6 +419,18 @@ static char *put_text(char *at, const char *text)
     return put(at, text, strlen(text));
 }
 
+static char *put_number(char *at, size_t number)
+{
+    char digits[20];
+    size_t n = 0;
+    do
+        digits[n++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (n > 0)
+        *at++ = digits[--n];
+    return at;
+}
+
 /* Copies the request: what there is to send, and to send again. */
 static int write_request(struct upstream_call *call, const struct upstream_request *request, const struct url *url)
 {
@@ -427,7 +450,7 @@ static int write_request(struct upstream_call *call, const struct upstream_reque
         at = put_text(put_text(put_text(put_text(at, h->name), ": "), h->value), "\r\n");
     }
     if (request->body_len > 0 || strcmp(request->method, "POST") == 0)
-        at += snprintf(at, 48, "Content-Length: %zu\r\n", request->body_len);
+        at = put_text(put_number(put_text(at, "Content-Length: "), request->body_len), "\r\n");
     at = put_text(at, "\r\n");
     if (request->body_len > 0)
         at = put(at, request->body, request->body_len);
@@ -463,7 +486,7 @@ int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const
                    const struct upstream_handler *handler, void *ctx)
 {
     struct url url;
-    if (parse_url(&url, request->url) < 0)
+    if (parse_url(&url, request) < 0)
         return REIN_EINVAL;
     struct upstream_call *call = calloc(1, sizeof *call);
     if (!call)

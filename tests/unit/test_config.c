@@ -91,7 +91,7 @@ static void test_defaults(void **state)
     assert_string_equal(c->upstreams[0].kind, "openai");
     assert_string_equal(c->upstreams[0].url, "http://127.0.0.1:9000");
     assert_string_equal(c->upstreams[0].path_prefix, "/v1");
-    assert_null(c->upstreams[0].api_key);
+    assert_null(c->upstreams[0].authorization);
     assert_null(c->upstreams[0].open);
     assert_int_equal(c->policies_len, 2);
     assert_string_equal(rein_policy_settings(c->routes[0].policy)->name, "default");
@@ -134,9 +134,9 @@ static void test_values(void **state)
     assert_true(c->listen.loopback);
     assert_true(c->admin.loopback);
     assert_true(c->workers >= 1);
-    assert_string_equal(c->upstreams[0].api_key, "sk-from-file");
+    assert_string_equal(c->upstreams[0].authorization, "Bearer sk-from-file");
     assert_string_equal(c->upstreams[0].path_prefix, "");
-    assert_string_equal(c->upstreams[1].api_key, "sk-from-environment");
+    assert_string_equal(c->upstreams[1].authorization, "Bearer sk-from-environment");
     assert_string_equal(c->upstreams[1].path_prefix, "/api/v2");
     assert_string_equal(c->upstreams[1].open, "<r>");
     assert_string_equal(c->upstreams[1].close, "</r>");

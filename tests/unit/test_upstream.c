@@ -85,7 +85,7 @@ static void start(struct fixture *f, void (*serve)(void *, int, int))
     if (serve)
         wire_peer_start(&f->peer, serve, f);
     snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/v1/x?y=1", f->peer.port);
-    f->request = (struct upstream_request){"POST", f->url, NULL, "{}", 2, 2000, 2000, 2000, 0};
+    f->request = (struct upstream_request){"POST", f->url, NULL, "{}", 2, 2000, 2000, 2000, 0, NULL};
 }
 
 static void call(struct fixture *f)
@@ -181,6 +181,30 @@ static void test_request_on_the_wire(void **state)
              "Content-Type: application/json\r\nAuthorization: Bearer k\r\nContent-Length: 2\r\n\r\n{}",
              f.peer.port);
     expect(&f, UPSTREAM_WHOLE, 200, expected);
+    finish(&f);
+}
+
+static void test_path_beside_the_url(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char root[64], expected[512];
+    start(&f, serve_echo);
+    snprintf(root, sizeof root, "http://127.0.0.1:%u", f.peer.port);
+    f.request.url = root;
+    f.request.path = "/v2/z";
+    call(&f);
+    snprintf(expected, sizeof expected,
+             "POST /v2/z HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAccept-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}",
+             f.peer.port);
+    expect(&f, UPSTREAM_WHOLE, 200, expected);
+    f.request.path = "v2";
+    assert_int_equal(upstream_start(&f.call, f.pool, &f.request, &handler, &f), REIN_EINVAL);
+    f.request.path = "/a b";
+    assert_int_equal(upstream_start(&f.call, f.pool, &f.request, &handler, &f), REIN_EINVAL);
+    f.request.path = "/v2/z";
+    f.request.url = f.url; /* has a path already */
+    assert_int_equal(upstream_start(&f.call, f.pool, &f.request, &handler, &f), REIN_EINVAL);
     finish(&f);
 }
 
@@ -548,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connections_are_kept),
         cmocka_unit_test(test_request_on_the_wire),
+        cmocka_unit_test(test_path_beside_the_url),
         cmocka_unit_test(test_bad_requests_are_refused),
         cmocka_unit_test(test_body_to_the_close),
         cmocka_unit_test(test_stale_connection_is_tried_once_more),

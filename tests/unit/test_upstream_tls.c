@@ -159,7 +159,7 @@ static void call(struct fixture *f, const char *path)
     static const struct upstream_handler handler = {on_head, on_data, on_end};
     unsigned port = MHD_get_daemon_info(f->peer, MHD_DAEMON_INFO_BIND_PORT)->port;
     snprintf(f->url, sizeof f->url, "https://127.0.0.1:%u%s", port, path);
-    struct upstream_request request = {"POST", f->url, NULL, "{}", 2, 4000, 4000, 4000, 0};
+    struct upstream_request request = {"POST", f->url, NULL, "{}", 2, 4000, 4000, 4000, 0, NULL};
     f->body_len = f->status = 0;
     assert_int_equal(upstream_start(&f->call, f->pool, &request, &handler, f), 0);
     loop_run(f->loop);

@@ -29,9 +29,9 @@ struct edit {
 struct text {
     enum rein_channel channel;
     uint16_t choice;
-    uint8_t slot; /* the choice's how-manieth text of this channel: the same text may come under several names */
-    bool has_sentences;
-    bool is_over; /* nothing can continue what is here: the hold is lifted */
+    uint8_t slot;       /* the choice's how-manieth text of this channel: the same text may come under several names */
+    bool has_sentences; /* somebody looks at them */
+    bool is_over;       /* nothing can continue what is here: the hold is lifted */
     struct bytes window;
     uint64_t origin;  /* what an earlier attempt has shown of it; findings add it to their offsets */
     struct span lead; /* goes out before the first byte, if that does; no part of the text. Borrowed */

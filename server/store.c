@@ -6,7 +6,7 @@
  *                                          +-> kept -> tried again before newer records, twice a second
  *
  * The queue's lock is all that loops and writer share; it is held to move a pointer. Between transactions the writer
- * checkpoints and purges in small steps. */
+ * purges in small steps, and ends what the thread of checkpoints began. */
 #include "store.h"
 
 #include <assert.h>

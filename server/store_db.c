@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Opening: the lock file, the file itself (0600), SQLite, migrations, what a crash left, statements. A write is BEGIN,
- * the rows of each job, COMMIT, which syncs the write-ahead log; the log goes into the database later, between writes,
- * so that no callback waits for it. */
+ * the rows of each job, COMMIT, which syncs the write-ahead log; the log goes into the database later, beside the
+ * writes (store_checkpoint.h), but for the last step. */
 #include "store_db.h"
 
 #include <errno.h>
@@ -18,15 +18,16 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "store_checkpoint.h"
 #include "store_migrate.h"
 #include "store_rows.h"
 #include "store_wal.h"
 
 enum {
     BUSY_MS = 2000,        /* another program may hold the database that long */
-    WAL_PAGES = 2000,      /* checkpoint from here on, about 8 MiB */
-    WAL_PAGES_MAX = 16000, /* wait for readers to let go from here on, about 64 MiB */
-    WAL_BYTES_KEPT = 16 << 20,
+    WAL_PAGES = 8000,      /* a round of checkpoints whenever so many came, about 32 MiB */
+    WAL_PAGES_MAX = 32000, /* wait for a round, and for readers to let go, from here on, about 128 MiB */
+    WAL_BYTES_KEPT = 48 << 20,
     PURGE_BATCH = 500,
 };
 
@@ -36,7 +37,9 @@ struct store_db {
     sqlite3 *sqlite;
     struct store_rows *rows;
     sqlite3_stmt *begin, *commit, *rollback;
-    int wal_pages;
+    struct store_checkpoint *checkpoint;
+    bool is_checkpointing;        /* a round was begun; what it left is to do */
+    int wal_pages, checkpoint_at; /* the log's length, and at which the next round begins */
     unsigned keep_days, keep_text_days;
 };
 
@@ -118,6 +121,8 @@ static int on_wal(void *ctx, sqlite3 *sqlite, const char *name, int pages)
     struct store_db *db = ctx;
     (void)sqlite;
     (void)name;
+    if (pages < db->wal_pages) /* it began anew */
+        db->checkpoint_at = WAL_PAGES;
     db->wal_pages = pages;
     return SQLITE_OK;
 }
@@ -178,7 +183,8 @@ static int open_all(struct store_db *db, const char *path)
         rv = prepare(db, &db->rollback, "ROLLBACK");
     if (rv == 0 && (rv = store_rows_new(&db->rows, db->sqlite)) != 0)
         rv = fail(db, "cannot prepare statements");
-    return rv;
+    db->checkpoint_at = WAL_PAGES;
+    return rv == 0 ? store_checkpoint_open(&db->checkpoint, path) : rv;
 }
 
 int store_db_open(struct store_db **out, const struct store_options *options)
@@ -203,6 +209,7 @@ void store_db_close(struct store_db *db)
 {
     if (db == NULL)
         return;
+    store_checkpoint_close(db->checkpoint);
     store_rows_free(db->rows);
     sqlite3_finalize(db->begin);
     sqlite3_finalize(db->commit);
@@ -267,16 +274,30 @@ int store_db_probe(struct store_db *db)
     return exec(db, sql);
 }
 
-void store_db_checkpoint(struct store_db *db)
+/* What was committed during a round is little. Nothing is added to the log now: if no reader is in it, the next commit
+ * begins it anew. */
+static void finish_checkpoint(struct store_db *db)
 {
-    if (db->wal_pages < WAL_PAGES)
-        return;
     int mode = db->wal_pages < WAL_PAGES_MAX ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
     int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, mode, NULL, NULL);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
         fail(db, "cannot checkpoint");
-    /* After a failure, try again only when the log has grown: the next commit tells its length. */
-    db->wal_pages = 0;
+    db->is_checkpointing = false;
+    db->checkpoint_at =
+        db->wal_pages + WAL_PAGES; /* unless it begins anew: after a failure, or where a reader is in it */
+}
+
+void store_db_checkpoint(struct store_db *db)
+{
+    if (db->is_checkpointing) {
+        if (db->wal_pages >= WAL_PAGES_MAX)
+            store_checkpoint_wait(db->checkpoint);
+        if (!store_checkpoint_is_under_way(db->checkpoint))
+            finish_checkpoint(db);
+    } else if (db->wal_pages >= db->checkpoint_at) {
+        store_checkpoint_begin(db->checkpoint);
+        db->is_checkpointing = true;
+    }
 }
 
 /* ---- purging ---- */

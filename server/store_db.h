@@ -20,7 +20,7 @@ void store_db_close(struct store_db *db); /* NULL is fine */
 int store_db_write(struct store_db *db, struct store_job *first) REIN_MUST_USE;
 /* Commits a small fact, to see whether writing works. */
 int store_db_probe(struct store_db *db) REIN_MUST_USE;
-/* Moves the write-ahead log into the database if it has grown. */
+/* Between writes: sees to it that the write-ahead log goes into the database when it has grown, and begins anew. */
 void store_db_checkpoint(struct store_db *db);
 /* Purges a small batch of what is older than it may be; *purged decisions went. Returns 1 if there may be more, 0 if
  * not, negative on an error. */

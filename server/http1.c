@@ -58,7 +58,8 @@ static enum http1_event fail(struct http1_reader *r, const char *problem)
 
 static bool is_token(unsigned char c)
 {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c && strchr("!#$%&'*+-.^_`|~", c));
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' ||
+           (c && strchr("!#$%&'*+.^_`|~", c));
 }
 
 /* Visible characters, blanks, and bytes beyond ASCII. */
@@ -296,6 +297,20 @@ static enum http1_event header_byte(struct http1_reader *r, unsigned char c)
     }
 }
 
+/* Most of a head are values: their bytes are taken at once, up to one that ends or spoils them. */
+static size_t take_value(struct http1_reader *r, const char *in, size_t len)
+{
+    size_t room = HTTP1_HEAD_MAX - r->head_len, kept = HTTP1_VALUE_KEPT - r->value_len, n = 0;
+    len = len < room ? len : room;
+    while (n < len && is_text((unsigned char)in[n]))
+        n++;
+    kept = kept < n ? kept : n;
+    memcpy(r->value + r->value_len, in, kept);
+    r->value_len = (uint16_t)(r->value_len + kept);
+    r->head_len += (uint32_t)n;
+    return n;
+}
+
 static enum http1_event head_byte(struct http1_reader *r, unsigned char c)
 {
     if (++r->head_len > HTTP1_HEAD_MAX)
@@ -422,6 +437,8 @@ size_t http1_read(struct http1_reader *r, const char *in, size_t len, enum http1
             *event = HTTP1_DATA;
             return at + *data_len;
         }
+        if (r->state == VALUE && (at += take_value(r, in + at, len - at)) == len)
+            break;
         unsigned char c = (unsigned char)in[at++];
         *event = r->state <= HEAD_LF ? head_byte(r, c) : chunk_byte(r, c);
         if (*event == HTTP1_MORE && r->state == DONE)

@@ -58,7 +58,7 @@ static void begin_plan(struct session *s, const char *prefix)
         shown = rein_trace_shown_reasoning(s->trace);
     backend_plan_fini(&s->plan);
     free(s->shown);
-    s->shown = strndup(shown.text != NULL ? shown.text : "", shown.len);
+    s->shown = shown.len > 0 ? strndup(shown.text, shown.len) : NULL;
     s->plan = (struct backend_plan){
         .request = s->request,
         .path_prefix = s->route->upstream->path_prefix,

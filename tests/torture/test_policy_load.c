@@ -9,29 +9,8 @@
 
 #include <cmocka.h>
 
+#include "failing_heap.h"
 #include "rein/doc.h"
-
-/* Fails the allocation of number `fail_at`, counted from 1; counts blocks that are alive. */
-struct failing {
-    size_t allocations, fail_at;
-    long alive;
-};
-
-static void *failing_realloc(void *ctx, void *block, size_t size)
-{
-    struct failing *f = ctx;
-    if (++f->allocations == f->fail_at)
-        return NULL;
-    f->alive += block == NULL;
-    return realloc(block, size);
-}
-
-static void failing_free(void *ctx, void *block)
-{
-    struct failing *f = ctx;
-    f->alive--;
-    free(block);
-}
 
 static struct rein_source source(const char *name, const char *text)
 {
@@ -69,17 +48,16 @@ static const char lexicon[] = "version: 1\n"
                               "  - { id: a, class: names_harm, phrases: [this is illegal], match: [this is illegal] }\n"
                               "  - { id: b, class: prompt_harm, category: weapons, regex: 'bombs?', match: [bomb] }\n";
 
-static int load(const char *text, struct failing *failing)
+static int load(const char *text, struct failing_heap *failing)
 {
     struct rein_source templates[] = {
         source("opening.yaml", "version: 1\nname: opening\nkind: prefix\ntext: I look first.\n"),
         source("corrective.yaml", "version: 1\nname: corrective\nkind: corrective\ntext: Wait.\n")};
     struct rein_source lexicons[] = {source("words.yaml", lexicon)}, policy = source("policy.yaml", text);
     struct rein_library library = {templates, 2, lexicons, 1};
-    struct rein_heap heap = {failing, failing_realloc, failing_free};
     struct rein_problems *problems = NULL;
     struct rein_policy *loaded = NULL;
-    rein_heap_set(&heap);
+    failing_heap_use(failing);
     int rv = rein_problems_new(&problems);
     if (rv == 0)
         rv = rein_policy_load(&loaded, &policy, &library, problems);
@@ -92,16 +70,16 @@ static int load(const char *text, struct failing *failing)
 
 static void fail_each(const char *text, int wanted)
 {
-    struct failing whole = {0};
+    struct failing_heap whole = {0};
     assert_int_equal(load(text, &whole), wanted);
-    assert_int_equal(whole.alive, 0);
-    assert_true(whole.allocations > 8);
-    for (size_t k = 1; k <= whole.allocations; k++) {
-        struct failing failing = {.fail_at = k};
+    assert_int_equal(whole.blocks, 0);
+    assert_true(whole.calls > 8);
+    for (size_t k = 1; k <= whole.calls; k++) {
+        struct failing_heap failing = {.fails_at = k};
         int rv = load(text, &failing);
-        if (rv != REIN_ENOMEM || failing.alive != 0)
-            fail_msg("allocation %zu of %zu failed: result %d (%s), %ld blocks left", k, whole.allocations, rv,
-                     rein_strerror(rv), failing.alive);
+        if (rv != REIN_ENOMEM || failing.blocks != 0)
+            fail_msg("allocation %zu of %zu failed: result %d (%s), %ld blocks left", k, whole.calls, rv,
+                     rein_strerror(rv), failing.blocks);
     }
 }
 
@@ -123,11 +101,10 @@ static void test_wrong_policy(void **state)
     fail_each(wrong_policy, REIN_EPOLICY);
 }
 
-static int print_schema(int (*print)(const struct rein_schema *, char **), struct failing *failing)
+static int print_schema(int (*print)(const struct rein_schema *, char **), struct failing_heap *failing)
 {
-    struct rein_heap heap = {failing, failing_realloc, failing_free};
     char *text = NULL;
-    rein_heap_set(&heap);
+    failing_heap_use(failing);
     int rv = print(rein_schema_policy(), &text);
     if (rv == 0)
         rein_text_free(text);
@@ -140,12 +117,12 @@ static void test_schemas(void **state)
     (void)state;
     int (*const prints[])(const struct rein_schema *, char **) = {rein_schema_json, rein_schema_reference};
     for (size_t i = 0; i < 2; i++) {
-        struct failing whole = {0};
+        struct failing_heap whole = {0};
         assert_int_equal(print_schema(prints[i], &whole), 0);
-        for (size_t k = 1; k <= whole.allocations; k++) {
-            struct failing failing = {.fail_at = k};
+        for (size_t k = 1; k <= whole.calls; k++) {
+            struct failing_heap failing = {.fails_at = k};
             assert_int_equal(print_schema(prints[i], &failing), REIN_ENOMEM);
-            assert_int_equal(failing.alive, 0);
+            assert_int_equal(failing.blocks, 0);
         }
     }
 }

@@ -7,26 +7,8 @@
 
 #include <cmocka.h>
 
+#include "failing_heap.h"
 #include "matching.h"
-
-struct failing {
-    size_t calls, fails_at, blocks;
-};
-
-static void *failing_realloc(void *ctx, void *block, size_t size)
-{
-    struct failing *f = ctx;
-    if (++f->calls == f->fails_at)
-        return NULL;
-    f->blocks += block == NULL;
-    return realloc(block, size);
-}
-
-static void failing_free(void *ctx, void *block)
-{
-    ((struct failing *)ctx)->blocks--;
-    free(block);
-}
 
 static int add_rules(struct ruleset *rules)
 {
@@ -73,15 +55,15 @@ static int run(size_t *found_len)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    struct failing f = {0};
-    struct rein_heap heap = {&f, failing_realloc, failing_free};
-    rein_heap_set(&heap);
+    struct failing_heap f = {0};
+    failing_heap_use(&f);
     size_t wanted = 0, found;
     int rv = run(&wanted);
-    size_t calls = f.calls, leaked = f.blocks;
+    size_t calls = f.calls;
+    long leaked = f.blocks;
     size_t wrong = 0;
     for (size_t k = 1; k <= calls; k++) {
-        f = (struct failing){.fails_at = k};
+        f = (struct failing_heap){.fails_at = k};
         int failed = run(&found);
         wrong += failed != REIN_ENOMEM || f.blocks != 0;
     }

@@ -108,17 +108,19 @@ static size_t escape_len(const char *at, const char *end)
 }
 
 #define IS_SPECIAL(c) ((c) == '"' || (c) == '\\' || (c) < 0x20)
+#define IS_SPECIAL_OR_WIDE(c) (IS_SPECIAL(c) || (c) >= 0x80)
 static const struct byte_set specials = BYTE_SET(IS_SPECIAL);
+static const struct byte_set specials_and_wide = BYTE_SET(IS_SPECIAL_OR_WIDE);
 
-/* The first special byte, or `end`. */
-static inline const char *find_special(const char *at, const char *end)
+/* The first byte of a set, or `end`. */
+static inline const char *find_any(const struct byte_set *set, const char *at, const char *end)
 {
-    return at + byte_set_skip(&specials, (struct span){at, (size_t)(end - at)});
+    return at + byte_set_skip(set, (struct span){at, (size_t)(end - at)});
 }
 
 const char *walk_string_end(const char *at, const char *end)
 {
-    while ((at = find_special(at, end)) < end) {
+    while ((at = find_any(&specials, at, end)) < end) {
         if (*at == '"')
             return at;
         size_t len = *at == '\\' ? escape_len(at, end) : 0;
@@ -136,6 +138,20 @@ int walk_string(struct json_walk *walk, struct range *inside)
     const char *from = walk->at + 1;
     const char *quote = walk_string_end(from, walk->end);
     if (quote == NULL)
+        return REIN_EFORMAT;
+    *inside = (struct range){(uint32_t)(from - walk->start), (uint32_t)(quote - from)};
+    walk->at = quote + 1;
+    return 0;
+}
+
+int walk_text(struct json_walk *walk, struct range *inside, bool *plain)
+{
+    if (walk_peek(walk) != '"')
+        return REIN_EFORMAT;
+    const char *from = walk->at + 1;
+    const char *quote = find_any(&specials_and_wide, from, walk->end);
+    *plain = quote < walk->end && *quote == '"';
+    if (!*plain && (quote = walk_string_end(quote, walk->end)) == NULL)
         return REIN_EFORMAT;
     *inside = (struct range){(uint32_t)(from - walk->start), (uint32_t)(quote - from)};
     walk->at = quote + 1;

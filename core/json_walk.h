@@ -66,6 +66,8 @@ struct range walk_member(struct json_walk *walk, const struct json_list *list);
 struct range walk_member_before(struct json_walk *walk, const struct json_list *list);
 
 int walk_string(struct json_walk *walk, struct range *inside) REIN_MUST_USE;
+/* The same; *plain: it is ASCII and has no escape, so its text is what stands there. */
+int walk_text(struct json_walk *walk, struct range *inside, bool *plain) REIN_MUST_USE;
 
 /* A number; *value is -1 unless it is a whole number from 0 to 10^15. */
 int walk_number(struct json_walk *walk, int64_t *value) REIN_MUST_USE;

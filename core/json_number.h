@@ -1,0 +1,20 @@
+/* Numbers of JSON: which of them a program can hold. They are checked as text, for strtod reads by the locale.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_JSON_NUMBER_H
+#define CORE_JSON_NUMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bytes.h"
+
+/* Has this number, of valid JSON, a fraction or an exponent? */
+bool number_is_real(struct span number);
+
+/* One that is not real: false if it is out of the range of 64 bits. */
+bool number_integer(struct span number, int64_t *value);
+
+/* One that is real: would it be read as a double that is not infinite? What is too small is read as 0. */
+bool number_is_finite(struct span number);
+
+#endif

@@ -1,0 +1,116 @@
+/* JSON documents: a whole text read into one flat array, for programs that judge a request before they pass it on.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Strict RFC 8259, and one reading only: valid UTF-8, no key twice in an object, no \u0000 and no half of a surrogate
+ * pair, integers within 64 bits, other numbers within the range of a double, nothing behind the value. What passes here
+ * passes in jansson with JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, with the same values, and the other way round; but
+ * for a NUL byte behind a number or a word, which jansson overlooks.
+ *
+ *     text  {"a":[1,"b"],"c":null}
+ *     nodes  OBJECT  KEY a  ARRAY  INTEGER  STRING b  KEY c  NULL       a value stands right behind its key
+ *
+ * Memory: 16 bytes for each key and value, which is at most 8 for each byte of text, or 16 with the room to grow; and
+ * once the text's length if any string has an escape. One block, or two.
+ *
+ * Nodes are good as long as their document, and the document as long as the text, which it borrows. All functions take
+ * NULL for a node: nothing is there. Thread: a document belongs to one thread at a time. */
+#ifndef REIN_JSON_H
+#define REIN_JSON_H
+
+#include <string.h>
+
+#include "rein/rein.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { REIN_JSON_BYTES_MAX = 1 << 28, REIN_JSON_DEPTH_MAX = 1024 };
+
+enum rein_json_kind {
+    REIN_JSON_NULL,
+    REIN_JSON_FALSE,
+    REIN_JSON_TRUE,
+    REIN_JSON_INTEGER,
+    REIN_JSON_REAL, /* a number with a fraction or an exponent */
+    REIN_JSON_STRING,
+    REIN_JSON_ARRAY,
+    REIN_JSON_OBJECT,
+    REIN_JSON_KEY,
+    REIN_JSON_DROPPED, /* a key that was taken out: it is passed over */
+};
+
+/* Read-only outside the core. */
+struct rein_json_node {
+    const char *text; /* strings and keys: decoded, UTF-8 without NUL; others: as they stand. Not NUL-terminated */
+    uint32_t len;
+    uint32_t kind : 4;
+    uint32_t span : 28; /* nodes of the value, itself counted; 1 for a key */
+};
+
+enum rein_json_fault { REIN_JSON_MALFORMED, REIN_JSON_KEY_TWICE, REIN_JSON_TOO_DEEP };
+
+/* What is wrong with a text, and where: counted from 1, columns in characters. */
+struct rein_json_problem {
+    enum rein_json_fault fault;
+    unsigned line, column;
+};
+
+struct rein_json;
+
+/* Reads a text; objects and arrays may be nested `depth_max` deep, at most REIN_JSON_DEPTH_MAX. REIN_EFORMAT (with
+ * `problem` filled), REIN_ELIMIT (longer than REIN_JSON_BYTES_MAX), REIN_ENOMEM; *out is untouched then. Returns owned;
+ * borrows the text as long as the document lives. */
+REIN_API REIN_MUST_USE int rein_json_read(struct rein_json **out, const char *text, size_t len, unsigned depth_max,
+                                          struct rein_json_problem *problem);
+REIN_API void rein_json_free(struct rein_json *json); /* NULL is fine */
+
+/* The value that is the document. */
+REIN_API const struct rein_json_node *rein_json_root(const struct rein_json *json);
+
+static inline bool rein_json_is(const struct rein_json_node *node, enum rein_json_kind kind)
+{
+    return node != NULL && node->kind == kind;
+}
+
+/* A string or a key with just this text. */
+static inline bool rein_json_says(const struct rein_json_node *node, const char *text)
+{
+    size_t len = strlen(text);
+    return node != NULL && node->len == len && (node->kind == REIN_JSON_STRING || node->kind == REIN_JSON_KEY) &&
+           memcmp(node->text, text, len) == 0;
+}
+
+/* The first key of an object or value of an array, and the one after `at`; NULL: none. */
+REIN_API const struct rein_json_node *rein_json_first(const struct rein_json_node *list);
+REIN_API const struct rein_json_node *rein_json_next(const struct rein_json_node *list,
+                                                     const struct rein_json_node *at);
+/* How many keys or values that gives, each counted anew. */
+REIN_API size_t rein_json_count(const struct rein_json_node *list);
+
+static inline const struct rein_json_node *rein_json_value(const struct rein_json_node *key)
+{
+    return key + 1;
+}
+
+/* The value of a key; NULL if there is none, or no object. */
+REIN_API const struct rein_json_node *rein_json_find(const struct rein_json_node *object, const char *key, size_t len);
+static inline const struct rein_json_node *rein_json_get(const struct rein_json_node *object, const char *key)
+{
+    return rein_json_find(object, key, strlen(key));
+}
+
+/* False if it is no integer. */
+REIN_API bool rein_json_integer(const struct rein_json_node *node, int64_t *value);
+
+/* Where the text has a member, from its key's quote to its value's end, no comma. */
+struct rein_json_place {
+    uint32_t at, len;
+};
+/* Takes a member out: from now on it is passed over. Says where it stands in the text, which stays as it is. */
+REIN_API struct rein_json_place rein_json_drop(struct rein_json *json, const struct rein_json_node *key);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -33,7 +33,7 @@ extern const struct field_table fields_common;
 /* Fields of one message. */
 extern const struct field_table fields_message;
 
-/* The row of a name; NULL if the table has none. */
-const struct field *field_find(const struct field_table *table, const char *name);
+/* The row of a name, which holds no NUL; NULL if the table has none. */
+const struct field *field_find(const struct field_table *table, const char *name, size_t len);
 
 #endif

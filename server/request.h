@@ -1,8 +1,13 @@
 /* A client's chat request: read, checked, judged, and made into what an upstream gets.
  * SPDX-License-Identifier: Apache-2.0
  *
- * What was judged is what is sent: an upstream's body is built from the parsed tree, or it is the client's own bytes
- * where they say the same. They can be read in one way only: strict JSON, no key twice, every key known.
+ *     request_parse -> request_check_fields -> request_judge          of the document (rein/json.h), no tree is made
+ *         -> request_sent_text                                        most go on as they came
+ *         -> request_load -> request_upstream_body                    the others are built anew
+ *     request_shed                                                    the call has begun; request_load is there again
+ *
+ * What was judged is what is sent: an upstream's body is the client's own bytes, or is built from these bytes without
+ * the members that were taken out. They can be read in one way only: strict JSON, no key twice, every key known.
  *
  * Thread: one at a time. */
 #ifndef SERVER_REQUEST_H
@@ -14,6 +19,7 @@
 
 #include "config.h"
 #include "fields.h"
+#include "rein/json.h"
 #include "rein/rein.h"
 
 /* What is wrong with a request: an HTTP 400 in the words of the OpenAI API. */
@@ -24,26 +30,31 @@ struct request_error {
 };
 
 struct request {
-    json_t *body; /* as the client sent it, checked; owned; NULL: shed */
-    char *model;  /* owned */
-    bool changed; /* something was taken out of `body` that the client's bytes still have */
+    struct rein_source sent; /* the client's bytes; borrowed */
+    struct rein_json *json;  /* the same, as a document, without what was taken out; owned; NULL: shed */
+    json_t *body;            /* the same, as a tree; owned; NULL: not loaded */
+    struct rein_json_place *cuts;
+    size_t cuts_len; /* members that were taken out, in no order */
     bool stream;
     bool wants_usage; /* of a stream: the client asked for the usage event */
+    bool has_options; /* stream_options are there */
     bool has_tools;
     bool has_format; /* response_format asks for JSON */
     unsigned choices;
+    char model[];
 };
 
-/* Reads and checks what holds for every upstream. REIN_EFORMAT (with `err` filled) or REIN_ENOMEM. Returns owned. */
+/* Reads and checks what holds for every upstream. REIN_EFORMAT (with `err` filled) or REIN_ENOMEM. Returns owned;
+ * borrows the body's text as long as the request lives. */
 int request_parse(struct request **out, struct rein_source body, const struct config_limits *limits,
                   struct request_error *err) REIN_MUST_USE;
 void request_free(struct request *request);
 
-/* A stream may last for minutes and needs the tree only to begin: forgets it, or reads it anew from the same bytes,
- * with the same tables. Errors as above; they can only be REIN_ENOMEM where the bytes were accepted before. */
+/* Makes the tree from which bodies are built, if it is not there. REIN_ENOMEM, or REIN_EFORMAT if the text should read
+ * another way now than when it was judged. */
+int request_load(struct request *request) REIN_MUST_USE;
+/* A stream may last for minutes and needs document and tree only to begin: forgets them. */
 void request_shed(struct request *request);
-int request_reload(struct request *request, struct rein_source body, const struct config_limits *limits,
-                   const struct field_table *kind, const char *const *allow) REIN_MUST_USE;
 
 /* Applies the table of the upstream's kind (NULL: none of its own), then the common one: refuses or drops fields.
  * `allow`: fields that pass though the tables refuse them (NULL-terminated; NULL: none). REIN_EFORMAT with `err`
@@ -59,10 +70,11 @@ int request_judge(const struct request *request, struct rein_trace *trace) REIN_
 /* May the client's bytes go on as they came? Not where something was taken out, or is to be changed. */
 bool request_is_as_sent(const struct request *request);
 /* Then this is the upstream's body: those bytes, of which a stream is asked for its usage. Owned; NULL: no memory. */
-char *request_sent_text(const struct request *request, struct rein_source sent);
+char *request_sent_text(const struct request *request);
 
-/* The fields for one upstream call, in an object of its own; their values are the request's, so a field is replaced,
- * never changed in place. A stream asks for its usage, always. Returns owned, NULL when out of memory. */
+/* The fields for one upstream call, of a loaded request, in an object of its own; their values are the request's, so a
+ * field is replaced, never changed in place. A stream asks for its usage, always. Returns owned, NULL when out of
+ * memory. */
 json_t *request_upstream_body(const struct request *request) REIN_MUST_USE;
 
 #endif

@@ -380,8 +380,8 @@ static int send_plan(struct session *s)
     if (s->plan.body != NULL)
         return call_with(s, s->plan.path, json_dumps(s->plan.body, JSON_COMPACT));
     if (s->request->stream) /* may have to ask for its usage */
-        return call_with(s, s->plan.path, request_sent_text(s->request, exchange_body(s->x)));
-    return call(s, "POST", s->plan.path, exchange_body(s->x));
+        return call_with(s, s->plan.path, request_sent_text(s->request));
+    return call(s, "POST", s->plan.path, s->request->sent);
 }
 
 /* What only the call's beginning needed: thousands of open streams would keep it for nothing. */

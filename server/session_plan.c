@@ -108,7 +108,10 @@ static void prefill(struct session *s)
 /* A correction takes the strongest way even where the policy wants no prefix: `off` is about the first attempt. */
 static void deliver(struct session *s)
 {
-    if (s->policy->prefix.deliver == REIN_DELIVER_INSTRUCT)
+    int rv = request_load(s->request);
+    if (rv < 0)
+        session_fail_internal(s, rv);
+    else if (s->policy->prefix.deliver == REIN_DELIVER_INSTRUCT)
         ask_in_words(s);
     else
         prefill(s);
@@ -127,10 +130,11 @@ static bool may_continue(const struct session *s)
 
 static void go_plain(struct session *s, const char *why)
 {
-    int rv = 0;
-    if (request_is_as_sent(s->request) && !session_may_control(s))
+    bool is_as_sent = request_is_as_sent(s->request) && !session_may_control(s);
+    int rv = is_as_sent ? 0 : request_load(s->request);
+    if (is_as_sent)
         backend_plan_as_sent(&s->plan, why);
-    else
+    else if (rv == 0)
         rv = backend_plan_plain(&s->plan, why);
     s->plan.attempt.may_continue = may_continue(s);
     if (rv < 0)
@@ -168,12 +172,6 @@ void session_restart(struct session *s)
     session_attempt(s)->outcome = "steered";
     if (!may_restart(s)) {
         session_lose_attempt(s, 502, "steer_failed", "The answer could not be set right in time.", "upstream_error");
-        return;
-    }
-    int rv = request_reload(s->request, exchange_body(s->x), &s->config->limits,
-                            s->backend != NULL ? &s->backend->fields : NULL, s->policy->allow_fields);
-    if (rv < 0) {
-        session_fail_internal(s, rv);
         return;
     }
     begin_plan(s, s->policy->steer.corrective);

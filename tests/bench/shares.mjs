@@ -24,8 +24,8 @@ const { values: options } = parseArgs({
 // What is shown, in the order of a request's way: the function whose inclusive figure it is.
 const stages = [
   ['libmicrohttpd', 'MHD_run'],
-  ['the request is read: jansson', 'json_loadb'],
-  ['the request is read and checked, jansson included', 'read_request'],
+  ['the request is read', 'rein_json_read'],
+  ['the request is read and checked', 'read_request'],
   ['the prompt is judged', 'request_judge'],
   ['the call is planned and sent', 'session_plan'],
   ['the response is parsed', 'http1_read'],

@@ -57,6 +57,7 @@ static inline json_t *plan_json(const char *text)
     return tree;
 }
 
+/* Loaded. Its text is the request's until plan_drop_request. */
 static inline struct request *plan_request(const char *fields, const char *said)
 {
     static const struct config_limits limits = {.messages = 8, .choices = 4, .tools = 4, .json_depth = 12};
@@ -70,8 +71,15 @@ static inline struct request *plan_request(const char *fields, const char *said)
     json_decref(tree);
     if (request_parse(&request, (struct rein_source){"", body, strlen(body)}, &limits, &err) != 0)
         fail_msg("%s: %s", err.message, text);
-    free(body);
+    assert_int_equal(request_load(request), 0);
     return request;
+}
+
+static inline void plan_drop_request(struct request *request)
+{
+    char *body = (char *)request->sent.text;
+    request_free(request);
+    free(body);
 }
 
 static inline void plan_step_once(struct plan_run *run, const struct backend *backend,
@@ -116,7 +124,7 @@ static inline struct plan_run plan_run(const struct plan_case *c)
 static inline void plan_end(struct plan_run *run)
 {
     backend_plan_fini(&run->plan);
-    request_free(run->request);
+    plan_drop_request(run->request);
 }
 
 /* The plan steps aside, for this reason; `checked`: it is to be remembered. */

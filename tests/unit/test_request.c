@@ -17,7 +17,7 @@ static const struct config_limits limits = {.messages = 4, .choices = 2, .tools 
 /* What the policy lets pass besides. */
 static const char *const allowed[] = {"vendor_knob", "min_p_override", NULL};
 
-/* What reading the text gives: "" if it is accepted, else "code param". */
+/* What reading the text gives: "" if it is accepted, else "code param". *out is loaded, and borrows the text. */
 static const char *verdict(const char *text, struct request **out)
 {
     static char said[256];
@@ -29,10 +29,21 @@ static const char *verdict(const char *text, struct request **out)
     snprintf(said, sizeof said, "%s%s%s", rv < 0 ? err.code : "", rv < 0 && *err.param ? " " : "",
              rv < 0 ? err.param : "");
     if (rv == 0 && out != NULL)
-        *out = r;
+        rv = request_load(*out = r);
     else
         request_free(r);
+    assert_true(rv == 0 || rv == REIN_EFORMAT);
     return said;
+}
+
+/* Single quotes stand for double ones. */
+static void quote(char *out, size_t cap, const char *text)
+{
+    assert_true(strlen(text) < cap);
+    for (size_t i = 0; i == 0 || text[i - 1] != '\0'; i++)
+        out[i] = text[i];
+    for (char *at = out; (at = strchr(at, '\'')) != NULL;)
+        *at = '"';
 }
 
 /* A request with more fields than it needs; single quotes stand for double ones. */
@@ -41,8 +52,7 @@ static const char *with(const char *fields)
     static char text[4096];
     snprintf(text, sizeof text, "{'model':'m','messages':[{'role':'user','content':'hello'}]%s%s}", *fields ? "," : "",
              fields);
-    for (char *at = text; (at = strchr(at, '\'')) != NULL;)
-        *at = '"';
+    quote(text, sizeof text, text);
     return text;
 }
 
@@ -182,7 +192,7 @@ static void test_a_stream_asks_for_its_usage(void **state)
 /* Whatever was sent, the tree says the same as the text that goes on. */
 static void check_sent_text(const struct request *r, const char *sent)
 {
-    char *text = request_sent_text(r, (struct rein_source){.text = sent, .len = strlen(sent)});
+    char *text = request_sent_text(r);
     json_t *reread = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *built = request_upstream_body(r);
     if (!json_equal(reread, built))
         fail_msg("%s became %s", sent, text);
@@ -222,6 +232,68 @@ static void test_knows_what_may_go_as_it_came(void **state)
     assert_string_equal(
         verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"name\":null}]}", &r), "");
     assert_false(request_is_as_sent(r));
+    request_free(r);
+}
+
+/* What is taken out leaves JSON, wherever it stood and whatever stands around it; what remains is as it was. After the
+ * call has begun it is so again. */
+static void test_what_is_taken_out_is_gone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *built;
+    } cases[] = {
+        {"{'n':null,'model':'m','messages':[{'role':'user','content':'a'}]}",
+         "{'model':'m','messages':[{'role':'user','content':'a'}]}"},
+        {"{'model':'m','messages':[{'role':'user','content':'a'}],'n':null,'stop':null}",
+         "{'model':'m','messages':[{'role':'user','content':'a'}]}"},
+        {" { 'user' : null , 'seed' : null ,\n 'model' : 'm\\n' , 'n' : null , 'messages' : "
+         "[ { 'name' : null , 'role':'user' , 'content':'a,' , 'tool_calls' : null } ] , 'stop' : null } ",
+         "{'model':'m\\n','messages':[{'role':'user','content':'a,'}]}"},
+        {"{'model':'m','messages':[{'role':'user','content':'a','\\u0061nnotations':['\\n\\u0041,]',{'b':null}]},"
+         "{'annotations':'\\'','content':'b','role':'user'}],'\\u006e':null}",
+         "{'model':'m','messages':[{'role':'user','content':'a'},{'content':'b','role':'user'}]}"},
+        {"{'model':'m','stream':true,'stream_options':{'include_obfuscation':true,'include_usage':null},"
+         "'messages':[{'role':'user','content':'a'}]}",
+         "{'model':'m','stream':true,'stream_options':{'include_usage':true},"
+         "'messages':[{'role':'user','content':'a'}]}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512], wanted[512];
+        struct request *r;
+        quote(text, sizeof text, cases[i].text);
+        quote(wanted, sizeof wanted, cases[i].built);
+        assert_string_equal(verdict(text, &r), "");
+        for (int round = 0; round < 2; round++) {
+            json_t *body = request_upstream_body(r);
+            char *built = json_dumps(body, JSON_COMPACT);
+            assert_string_equal(built, wanted);
+            free(built);
+            json_decref(body);
+            request_shed(r);
+            assert_int_equal(request_load(r), 0);
+        }
+        assert_false(request_is_as_sent(r));
+        request_free(r);
+    }
+}
+
+/* A kind's own table takes out what holds something that was taken out before. */
+static void test_a_cut_inside_a_cut(void **state)
+{
+    (void)state;
+    static const struct field rows[] = {{"stream_options", FIELD_DROP, NULL}};
+    static const struct field_table table = {rows, 1};
+    const char *text = with("'stream':true,'stream_options':{'include_usage':null,'include_obfuscation':null},'n':1");
+    struct request_error err;
+    struct request *r;
+    assert_int_equal(request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err), 0);
+    assert_int_equal(request_check_fields(r, &table, NULL, &err), 0);
+    assert_int_equal(request_load(r), 0);
+    char *built = json_dumps(r->body, JSON_COMPACT);
+    assert_string_equal(built, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],"
+                               "\"stream\":true,\"n\":1}");
+    free(built);
     request_free(r);
 }
 
@@ -297,6 +369,8 @@ int main(void)
         cmocka_unit_test(test_depth_counts_structure_only),
         cmocka_unit_test(test_a_stream_asks_for_its_usage),
         cmocka_unit_test(test_knows_what_may_go_as_it_came),
+        cmocka_unit_test(test_what_is_taken_out_is_gone),
+        cmocka_unit_test(test_a_cut_inside_a_cut),
         cmocka_unit_test(test_instruct),
         cmocka_unit_test(test_tables_are_sorted),
     };

@@ -363,12 +363,24 @@ static size_t decide(struct splitter *s, struct span window, bool final, struct 
     return done;
 }
 
-struct part splitter_plain(const struct splitter *s, struct span text)
+/* No tag begins the text, whatever follows it. */
+static bool begins_no_tag(const struct splitter *s, struct span text)
 {
-    bool is_inside = s->tail_len == 0 && (s->state == REASONING || s->state == ANSWER);
-    if (!is_inside || text.len == 0 || may_begin_tag(s, text.data[0]))
+    return !may_begin_tag(s, text.data[0]) || find_tag(s, text).result == NOTHING;
+}
+
+struct part splitter_plain(struct splitter *s, struct span text)
+{
+    bool is_inside = s->state == REASONING || s->state == ANSWER;
+    size_t len = 0;
+    if (s->tail_len > 0 || (!is_inside && count_blanks(text) > 0))
         return (struct part){text_kind(s), 0};
-    return (struct part){text_kind(s), text_run(s, text)};
+    for (struct span rest = text; len < text.len && begins_no_tag(s, rest);) {
+        leave_beginning(s);
+        len += text_run(s, rest);
+        rest = (struct span){text.data + len, text.len - len};
+    }
+    return (struct part){text_kind(s), len};
 }
 
 size_t splitter_feed(struct splitter *s, struct span text, struct part *parts, size_t max)

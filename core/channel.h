@@ -58,9 +58,10 @@ struct splitter {
  * empty or longer than SPLITTER_TAG_MAX is never found. `opened`: the text starts inside reasoning. */
 void splitter_init(struct splitter *s, const char *open, const char *close, bool opened);
 
-/* The usual case, in the middle of a channel: what the text begins with up to the next byte that a tag may begin with,
- * however long that is. It need not be fed. Its `len` is 0 if the text has to be fed. */
-struct part splitter_plain(const struct splitter *s, struct span text);
+/* The usual case: takes what the text begins with up to the next tag, or what may become one, however long that is. It
+ * is not to be fed. The part's `len` is 0 if the text has to be fed, because it begins with such, or with blanks that
+ * may belong to what follows, or because some of what was fed is undecided. */
+struct part splitter_plain(struct splitter *s, struct span text);
 
 /* Feeds at most SPLITTER_SLICE_MAX bytes of decoded text. Writes at most `max` parts (at least SPLITTER_PARTS_MAX) and
  * returns how many; the lengths of all parts of all calls add up to the bytes decided so far. */

@@ -108,9 +108,10 @@ static double split(struct span all)
     double start = now_ns();
     for (size_t at = 0; at + 5 <= all.len; at += 5, fed++) {
         struct span piece = {all.data + at, 5};
-        parts[0] = splitter_plain(&s, piece);
-        size_t n = parts[0].len == piece.len ? 1 : splitter_feed(&s, piece, parts, SPLITTER_PARTS_MAX);
-        sum += n > 0 ? parts[n - 1].len : 0;
+        size_t plain = splitter_plain(&s, piece).len;
+        struct span rest = {piece.data + plain, piece.len - plain};
+        size_t n = rest.len > 0 ? splitter_feed(&s, rest, parts, SPLITTER_PARTS_MAX) : 0;
+        sum += plain + (n > 0 ? parts[n - 1].len : 0);
     }
     double ns = (now_ns() - start) / (double)fed;
     return sum > 0 ? ns : 0;

@@ -31,19 +31,23 @@ static char *run(struct span text, unsigned which, unsigned seed)
     if (kinds == NULL)
         abort();
     splitter_init(&s, pairs[which >> 1 & 3][0], pairs[which >> 1 & 3][1], which & 1);
+    const bool as_lanes = seed % 2 == 0;
     for (size_t at = 0; at < text.len;) {
-        struct part plain = splitter_plain(&s, (struct span){text.data + at, text.len - at});
-        if (seed == 0 && plain.len > 0) {
+        size_t len = text.len - at;
+        if (seed != 0) {
+            seed = seed * 1103515245u + 12345u;
+            size_t piece = 1 + (seed >> 16) % 11;
+            len = piece < len ? piece : len;
+        }
+        struct part plain = {.len = 0};
+        if (as_lanes)
+            plain = splitter_plain(&s, (struct span){text.data + at, len});
+        if (plain.len > 0) {
             add(kinds, &done, text.len, &plain, 1);
             at += plain.len;
             continue;
         }
-        size_t len = SPLITTER_SLICE_MAX;
-        if (seed != 0) {
-            seed = seed * 1103515245u + 12345u;
-            len = 1 + (seed >> 16) % 11;
-        }
-        len = len < text.len - at ? len : text.len - at;
+        len = len < SPLITTER_SLICE_MAX ? len : SPLITTER_SLICE_MAX;
         add(kinds, &done, text.len, parts,
             splitter_feed(&s, (struct span){text.data + at, len}, parts, SPLITTER_PARTS_MAX));
         at += len;

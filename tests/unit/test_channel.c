@@ -53,28 +53,35 @@ static void write_out(struct split *split, struct span input)
     split->text[to] = '\0';
 }
 
-/* Feeds the input; `seed` 0: as lanes do, what is plain at once, else in random ones up to `longest`. */
+/* The next piece: `seed` 0: all that is left, else at random up to `longest`. */
+static struct span next_piece(struct span rest, unsigned *seed, size_t longest)
+{
+    if (*seed == 0)
+        return rest;
+    *seed = *seed * 1103515245u + 12345u;
+    size_t len = 1 + (*seed >> 16) % longest;
+    return (struct span){rest.data, len < rest.len ? len : rest.len};
+}
+
+/* Gives the input to the splitter in pieces; of every other seed as lanes do: what is plain at once. */
 static void run(const struct setup *setup, struct span input, unsigned seed, size_t longest, struct split *split)
 {
+    const bool as_lanes = seed % 2 == 0;
     struct splitter s;
     struct part parts[SPLITTER_PARTS_MAX];
     memset(split, 0, sizeof(*split));
     splitter_init(&s, setup->open, setup->close, setup->opened);
     for (size_t at = 0; at < input.len;) {
-        struct part plain = splitter_plain(&s, (struct span){input.data + at, input.len - at});
-        if (seed == 0 && plain.len > 0) {
+        struct span piece = next_piece((struct span){input.data + at, input.len - at}, &seed, longest);
+        struct part plain = as_lanes ? splitter_plain(&s, piece) : (struct part){.len = 0};
+        if (plain.len > 0) {
             note(split, &plain, 1);
             at += plain.len;
             continue;
         }
-        size_t len = SPLITTER_SLICE_MAX;
-        if (seed != 0) {
-            seed = seed * 1103515245u + 12345u;
-            len = 1 + (seed >> 16) % longest;
-        }
-        len = len < input.len - at ? len : input.len - at;
-        note(split, parts, splitter_feed(&s, (struct span){input.data + at, len}, parts, SPLITTER_PARTS_MAX));
-        at += len;
+        piece.len = piece.len < SPLITTER_SLICE_MAX ? piece.len : SPLITTER_SLICE_MAX;
+        note(split, parts, splitter_feed(&s, piece, parts, SPLITTER_PARTS_MAX));
+        at += piece.len;
         assert_int_equal(split->len + splitter_undecided(&s), at);
         if (splitter_undecided(&s) > split->held_max)
             split->held_max = splitter_undecided(&s);

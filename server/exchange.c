@@ -299,6 +299,15 @@ void *exchange_user(const struct exchange *x)
     return x->user;
 }
 
+/* ---- front.h: a whole answer ------------------------------------------------------------------------------------- */
+
+int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,
+                   size_t len)
+{
+    char *copy = malloc(len + 1);
+    return copy ? exchange_give(x, status, headers, memcpy(copy, body, len), len) : REIN_ENOMEM;
+}
+
 /* ---- front.h: a streamed answer ---------------------------------------------------------------------------------- */
 
 bool exchange_can_stream(const struct exchange *x)

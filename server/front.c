@@ -41,12 +41,6 @@ static struct MHD_Response *whole_response(char *body, size_t len)
     return response;
 }
 
-static char *copy_of(const char *body, size_t len)
-{
-    char *copy = malloc(len + 1);
-    return copy ? memcpy(copy, body, len) : NULL;
-}
-
 /* Takes the response; frees it on errors. */
 static int answer_with(struct exchange *x, unsigned status, struct MHD_Response *response,
                        const struct front_header *headers, enum exchange_state next)
@@ -73,13 +67,6 @@ int exchange_give(struct exchange *x, unsigned status, const struct front_header
         return answer_with(x, status, whole_response(body, len), headers, X_REPLYING);
     free(body);
     return is_too_late ? 0 : REIN_ESTATE;
-}
-
-int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,
-                   size_t len)
-{
-    char *copy = copy_of(body, len);
-    return copy ? exchange_give(x, status, headers, copy, len) : REIN_ENOMEM;
 }
 
 /* libmicrohttpd wants the next bytes of a streamed body. The first time this means that the head is out. */
@@ -135,7 +122,7 @@ static enum MHD_Result refuse(struct exchange *x, const struct front_problem *pr
                  "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"%s\"}}",
                  problem->message, problem->code);
     static const struct front_header json[] = {{"Content-Type", "application/json"}, {NULL, NULL}};
-    if (answer_with(x, problem->status, whole_response(copy_of(body, (size_t)len), (size_t)len), json, X_REPLYING) < 0)
+    if (exchange_reply(x, problem->status, json, body, (size_t)len) < 0)
         return MHD_NO;
     return queue_answer(x);
 }

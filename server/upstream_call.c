@@ -14,7 +14,7 @@
 
 #include "upstream_internal.h"
 
-enum { READS_A_TURN = 16, ORIGIN_MAX = 300 };
+enum { READS_A_TURN = 16 };
 
 static void go_on_later(struct upstream_call *call)
 {
@@ -142,7 +142,7 @@ static void on_timer(uv_timer_t *timer)
         arm(call);
         return;
     }
-    char message[ORIGIN_MAX + 64];
+    char message[UPSTREAM_ORIGIN_MAX + 64];
     const char *what = !call->conn ? "no connection" : http1_has_begun(&call->reader) ? "silence" : "no answer";
     snprintf(message, sizeof message, "%s: %s for %u ms", call->origin->key, what, limit);
     finish(call, call->conn ? UPSTREAM_TIMEOUT : UPSTREAM_NO_CONNECT, message);
@@ -354,113 +354,9 @@ void upstream_resume(struct upstream_call *call)
 
 /* ---- start ------------------------------------------------------------------------------------------------------- */
 
-struct url {
-    bool is_tls;
-    const char *host, *path; /* host with its port, as Host wants it */
-    size_t host_len, origin_len;
-};
-
-static bool is_host_byte(char c)
+static int connect_call(struct upstream_call *call, const struct upstream_url *url, const char *text)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= ':') || c == '.' || c == '-' ||
-           c == '_' || c == '[' || c == ']';
-}
-
-static int parse_url(struct url *out, const struct upstream_request *request)
-{
-    const char *text = request->url;
-    out->is_tls = strncmp(text, "https://", 8) == 0;
-    if (!out->is_tls && strncmp(text, "http://", 7) != 0)
-        return REIN_EINVAL;
-    out->host = text + (out->is_tls ? 8 : 7);
-    out->host_len = 0;
-    while (is_host_byte(out->host[out->host_len]))
-        out->host_len++;
-    out->path = out->host + out->host_len;
-    out->origin_len = (size_t)(out->path - text);
-    if (request->path && *out->path)
-        return REIN_EINVAL;
-    if (request->path)
-        out->path = request->path;
-    if (out->host_len == 0 || out->origin_len >= ORIGIN_MAX || (*out->path && *out->path != '/'))
-        return REIN_EINVAL;
-    for (const char *p = out->path; *p; p++)
-        if (*p <= ' ' || *p == 0x7f || *p == '#')
-            return REIN_EINVAL;
-    if (!*out->path)
-        out->path = "/";
-    return 0;
-}
-
-static bool is_header(const struct upstream_header *header)
-{
-    if (!*header->name || strpbrk(header->name, " \t\r\n:\x7f"))
-        return false;
-    return !strpbrk(header->value, "\r\n");
-}
-
-/* Room for the head, with what is added to it. */
-static size_t head_size(const struct upstream_request *request, const struct url *url)
-{
-    size_t size = strlen(request->method) + strlen(url->path) + url->host_len + 128;
-    for (const struct upstream_header *h = request->headers; h && h->name; h++)
-        size += strlen(h->name) + strlen(h->value) + 4;
-    return size;
-}
-
-static char *put(char *at, const char *text, size_t len)
-{
-    memcpy(at, text, len);
-    return at + len;
-}
-
-static char *put_text(char *at, const char *text)
-{
-    return put(at, text, strlen(text));
-}
-
-static char *put_number(char *at, size_t number)
-{
-    char digits[20];
-    size_t n = 0;
-    do
-        digits[n++] = (char)('0' + number % 10);
-    while ((number /= 10) > 0);
-    while (n > 0)
-        *at++ = digits[--n];
-    return at;
-}
-
-/* Copies the request: what there is to send, and to send again. */
-static int write_request(struct upstream_call *call, const struct upstream_request *request, const struct url *url)
-{
-    char *out = malloc(head_size(request, url) + request->body_len), *at = out;
-    if (!out)
-        return REIN_ENOMEM;
-    call->out = out;
-    at = put_text(at, request->method);
-    at = put_text(at, " ");
-    at = put_text(at, url->path);
-    at = put_text(at, " HTTP/1.1\r\nHost: ");
-    at = put(at, url->host, url->host_len);
-    at = put_text(at, "\r\nAccept-Encoding: identity\r\n");
-    for (const struct upstream_header *h = request->headers; h && h->name; h++) {
-        if (!is_header(h))
-            return REIN_EINVAL;
-        at = put_text(put_text(put_text(put_text(at, h->name), ": "), h->value), "\r\n");
-    }
-    if (request->body_len > 0 || strcmp(request->method, "POST") == 0)
-        at = put_text(put_number(put_text(at, "Content-Length: "), request->body_len), "\r\n");
-    at = put_text(at, "\r\n");
-    if (request->body_len > 0)
-        at = put(at, request->body, request->body_len);
-    call->out_len = (size_t)(at - out);
-    return 0;
-}
-
-static int connect_call(struct upstream_call *call, const struct url *url, const char *text)
-{
-    char key[ORIGIN_MAX];
+    char key[UPSTREAM_ORIGIN_MAX];
     memcpy(key, text, url->origin_len);
     key[url->origin_len] = '\0';
     call->origin = origin_get(call->pool, key, url->is_tls);
@@ -485,8 +381,8 @@ static int connect_call(struct upstream_call *call, const struct url *url, const
 int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const struct upstream_request *request,
                    const struct upstream_handler *handler, void *ctx)
 {
-    struct url url;
-    if (parse_url(&url, request) < 0)
+    struct upstream_url url;
+    if (url_parse(&url, request) < 0)
         return REIN_EINVAL;
     struct upstream_call *call = calloc(1, sizeof *call);
     if (!call)
@@ -502,7 +398,7 @@ int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const
     uv_timer_init(loop_uv(pool->loop), &call->timer);
     call->timer.data = call;
     pool->handles++;
-    int rv = write_request(call, request, &url);
+    int rv = request_write(&call->out, &call->out_len, request, &url);
     if (rv == 0)
         rv = connect_call(call, &url, request->url);
     if (rv < 0) {

@@ -1,5 +1,5 @@
-/* The upstream side's own structures: upstream.c (libcurl), upstream_pool.c (kept connections), upstream_call.c
- * (calls). SPDX-License-Identifier: Apache-2.0
+/* The upstream side's own structures: upstream.c (libcurl), upstream_pool.c (kept connections),
+ * upstream_request.c (what is sent), upstream_call.c (calls). SPDX-License-Identifier: Apache-2.0
  *
  * A call borrows a kept connection, or dials: libcurl resolves, connects, and for https verifies and encrypts. A plain
  * connection's descriptor is then ours alone and libcurl's handle goes; an encrypted one keeps its handle, through
@@ -13,7 +13,13 @@
 #include "http1.h"
 #include "upstream.h"
 
-enum { UPSTREAM_READ = 64 * 1024, UPSTREAM_ORIGINS_MAX = 64, UPSTREAM_IDLE_MAX = 512, UPSTREAM_DIALERS = 16 };
+enum {
+    UPSTREAM_READ = 64 * 1024,
+    UPSTREAM_ORIGIN_MAX = 300,
+    UPSTREAM_ORIGINS_MAX = 64,
+    UPSTREAM_IDLE_MAX = 512,
+    UPSTREAM_DIALERS = 16
+};
 
 struct dial;
 struct dialer; /* one of libcurl's multi handles; many, for libcurl walks all connections of one to find one */
@@ -108,6 +114,19 @@ struct upstream_conn *conn_take(struct upstream_pool *pool, struct upstream_orig
 void conn_keep(struct upstream_conn *conn);
 /* A handle of libuv's was closed. */
 void pool_handle_closed(struct upstream_pool *pool);
+
+/* ---- upstream_request.c ---- */
+/* Where a request goes; leads into its strings. */
+struct upstream_url {
+    bool is_tls;
+    const char *host, *path; /* host with its port, as Host wants it */
+    size_t host_len, origin_len;
+};
+/* REIN_EINVAL: no URL that can be called. */
+int url_parse(struct upstream_url *out, const struct upstream_request *request) REIN_MUST_USE;
+/* What there is to send, and to send again. *out is owned, also after REIN_EINVAL: a header that can't be sent. */
+int request_write(char **out, size_t *len, const struct upstream_request *request,
+                  const struct upstream_url *url) REIN_MUST_USE;
 
 /* ---- upstream_call.c ---- */
 void call_connected(struct upstream_call *call, struct upstream_conn *conn);

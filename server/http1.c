@@ -297,16 +297,33 @@ static enum http1_event header_byte(struct http1_reader *r, unsigned char c)
     }
 }
 
-/* Most of a head are values: their bytes are taken at once, up to one that ends or spoils them. */
-static size_t take_value(struct http1_reader *r, const char *in, size_t len)
+/* Most of a head are names and values: their bytes are taken at once, up to one that ends or spoils them. */
+static size_t fit_length(const struct http1_reader *r, const char *in, size_t len)
 {
-    size_t room = HTTP1_HEAD_MAX - r->head_len, kept = HTTP1_VALUE_KEPT - r->value_len, n = 0;
-    len = len < room ? len : room;
-    while (n < len && is_text((unsigned char)in[n]))
-        n++;
-    kept = kept < n ? kept : n;
-    memcpy(r->value + r->value_len, in, kept);
-    r->value_len = (uint16_t)(r->value_len + kept);
+    size_t n = 0;
+    if (r->state == VALUE)
+        while (n < len && is_text((unsigned char)in[n]))
+            n++;
+    else
+        while (n < len && is_token((unsigned char)in[n]))
+            n++;
+    return n;
+}
+
+static size_t keep_some(char *to, size_t used, size_t cap, const char *from, size_t len)
+{
+    size_t kept = len < cap - used ? len : cap - used;
+    memcpy(to + used, from, kept);
+    return used + kept;
+}
+
+static size_t take_run(struct http1_reader *r, const char *in, size_t len)
+{
+    size_t room = HTTP1_HEAD_MAX - r->head_len, n = fit_length(r, in, len < room ? len : room);
+    if (r->state == VALUE)
+        r->value_len = (uint16_t)keep_some(r->value, r->value_len, sizeof r->value, in, n);
+    else
+        r->name_len = (uint8_t)keep_some(r->name, r->name_len, sizeof r->name, in, n);
     r->head_len += (uint32_t)n;
     return n;
 }
@@ -437,7 +454,7 @@ size_t http1_read(struct http1_reader *r, const char *in, size_t len, enum http1
             *event = HTTP1_DATA;
             return at + *data_len;
         }
-        if (r->state == VALUE && (at += take_value(r, in + at, len - at)) == len)
+        if ((r->state == VALUE || r->state == NAME) && (at += take_run(r, in + at, len - at)) == len)
             break;
         unsigned char c = (unsigned char)in[at++];
         *event = r->state <= HEAD_LF ? head_byte(r, c) : chunk_byte(r, c);

@@ -194,7 +194,8 @@ static void tell(struct store *store)
     store->untold = left;
 }
 
-/* Notes the outcome of each job of a list for those who wait for it. */
+/* Notes the outcome of each job of a list for those who wait for it. They are told when the writer has let go of the
+ * jobs: so it is their loop that frees them, whose memory they are of. */
 static void settle(struct store *store, const struct job_list *list, int rv)
 {
     struct store_job **end = &store->untold;
@@ -213,8 +214,6 @@ static void settle(struct store *store, const struct job_list *list, int rv)
         *end = job;
         end = &job->notice;
     }
-    if (!store->leaving)
-        tell(store);
 }
 
 static void drop_all(struct job_list *list)

@@ -7,6 +7,7 @@
 
 enum column_type {
     COLUMN_TEXT,    /* const char *, NULL is NULL */
+    COLUMN_WORD,    /* likewise, and what it points to stays: one of a few constants */
     COLUMN_ID,      /* struct store_id */
     COLUMN_BOOL,    /* bool */
     COLUMN_U32,     /* 32 bits, unsigned */

@@ -21,7 +21,7 @@ enum {
 
 /* What a parameter is bound to. */
 struct value {
-    enum { UNBOUND, NOTHING, NUMBER, REAL, TEXT } kind;
+    enum { UNBOUND, NOTHING, NUMBER, REAL, WORD, TEXT } kind;
     union {
         int64_t number;
         double real;
@@ -44,11 +44,12 @@ struct store_decisions {
 /* ---- statements ---- */
 
 /* INSERT … (seq, <columns>) VALUES (NULL, ?1, ?2, …), … SQLite numbers the rows. All columns of the table in its own
- * order, so that SQLite need not copy them. */
+ * order, so that SQLite need not copy them; OR FAIL, so that it keeps no journal for undoing one statement alone: who
+ * has begun the transaction undoes all of it. */
 static void print_add(FILE *f, size_t rows)
 {
     size_t parameter = 1;
-    fprintf(f, "INSERT INTO decisions (seq");
+    fprintf(f, "INSERT OR FAIL INTO decisions (seq");
     for (size_t i = 0; i < store_columns_len; i++)
         fprintf(f, ", %s", store_columns[i].name);
     fprintf(f, ") VALUES ");
@@ -153,6 +154,8 @@ static struct value value_of(const struct column *column, const struct store_job
     switch (column->type) {
     case COLUMN_TEXT:
         return text_value(*(const char *const *)at);
+    case COLUMN_WORD:
+        return (struct value){*(const char *const *)at != NULL ? WORD : NOTHING, .text = *(const char *const *)at};
     case COLUMN_ID:
         return text_value(((const struct store_id *)at)->text);
     case COLUMN_BOOL:
@@ -176,10 +179,10 @@ static struct value value_of(const struct column *column, const struct store_job
 /* A text is another one each time, and stays where it is until the statement was stepped. */
 static void bind_value(sqlite3_stmt *stmt, int i, struct value *bound, const struct value *value)
 {
-    if (value->kind == TEXT)
-        sqlite3_bind_text(stmt, i, value->text, -1, SQLITE_STATIC);
-    else if (value->kind == bound->kind && value->number == bound->number)
+    if (value->kind == bound->kind && value->number == bound->number && value->kind != TEXT)
         return;
+    if (value->kind >= WORD)
+        sqlite3_bind_text(stmt, i, value->text, -1, SQLITE_STATIC);
     else if (value->kind == NUMBER)
         sqlite3_bind_int64(stmt, i, value->number);
     else if (value->kind == REAL)

@@ -31,11 +31,11 @@ struct store_job {
 
     struct store_record record; /* leads into this block, `decision` to the member below or NULL */
     struct rein_decision decision;
-    struct store_attempt first; /* attempt; its row is the decision's own */
-    const char *delivery;       /* of the first attempt */
-    size_t findings_len;        /* how many there were, also those above the ceiling */
-    const char *verdict, *action, *shadow, *reasoning;
-    bool acted; /* a finding changed the response */
+    struct store_attempt first;                        /* attempt; its row is the decision's own */
+    const char *delivery;                              /* of the first attempt, a constant */
+    size_t findings_len;                               /* how many there were, also those above the ceiling */
+    const char *verdict, *action, *shadow, *reasoning; /* constants */
+    bool acted;                                        /* a finding changed the response */
 };
 
 /* Returns owned (one reference). REIN_ENOMEM. */

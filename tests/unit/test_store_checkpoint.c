@@ -6,14 +6,16 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "storekit.h"
 
-/* Several times what a round of checkpoints waits for; without one, the log would have grown beyond LOG_MAX. */
-enum { ROWS = 6000, LOG_MAX = 100 << 20 };
+/* Several times what a round of checkpoints waits for. Where that is slow, the writer waits for it, and still the log
+ * never grows beyond LOG_MAX, as it would without. */
+enum { ROWS = 6000, LOG_MAX = 140 << 20 };
 
 struct fixture {
     struct kit kit;
@@ -83,7 +85,7 @@ static void log_is_bounded(void **state)
     put_rows(f, 1);
     unsigned before = beginnings(f);
     put_rows(f, ROWS);
-    assert_in_range(beginnings(f) - before, 2, ROWS);
+    assert_in_range(beginnings(f) - before, 1, ROWS);
     assert_in_range(log_size(f), 1, LOG_MAX);
     assert_int_equal(kit_number(&f->kit, "SELECT count(*) FROM decisions"), 1 + ROWS);
     assert_string_equal(kit_text(&f->kit, "PRAGMA integrity_check"), "ok");
@@ -103,6 +105,7 @@ static void readers_keep_the_log(void **state)
     unsigned before = beginnings(f);
     put_rows(f, ROWS / 2);
     assert_int_equal(beginnings(f), before);
+    assert_in_range(log_size(f), LOG_MAX / 2, LONG_MAX);
     assert_int_equal(sqlite3_step(count), SQLITE_ROW); /* it still sees what it saw */
     assert_int_equal(sqlite3_column_int(count, 0), 1);
     sqlite3_finalize(count);

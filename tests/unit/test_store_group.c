@@ -47,6 +47,7 @@ static sqlite3 *hold(struct fixture *f)
 {
     sqlite3 *db;
     assert_int_equal(sqlite3_open(f->kit.path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000); /* the writer may be purging just now */
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     return db;
 }

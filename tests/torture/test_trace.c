@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "bytes.h"
+#include "failing_heap.h"
 #include "rein/rein.h"
 #include "tracekit.h"
 
@@ -49,20 +50,6 @@ struct answer {
     size_t len;
     bool streamed;
 };
-
-static unsigned long made, fail_at;
-
-static void *failing_realloc(void *ctx, void *block, size_t size)
-{
-    (void)ctx;
-    return ++made == fail_at ? NULL : realloc(block, size);
-}
-
-static void just_free(void *ctx, void *block)
-{
-    (void)ctx;
-    free(block);
-}
 
 /* Commits as often as that is asked for. */
 static int take(struct rein_trace *trace, struct bytes *out, int rv, struct rein_update *u)
@@ -123,17 +110,17 @@ static int run(struct rein_policy *policy, const struct answer *answer, struct b
 static void fail_each_in_turn(const struct answer *answer)
 {
     static char room[1 << 16];
-    const struct rein_heap heap = {NULL, failing_realloc, just_free};
+    struct failing_heap heap;
     struct rein_policy *policy = kit_policy(yaml);
     int rv = REIN_ENOMEM;
     unsigned long failed = 0;
-    rein_heap_set(&heap);
-    for (unsigned long k = 1; rv != 0; k++) {
+    failing_heap_use(&heap);
+    for (size_t k = 1; rv != 0; k++) {
         struct bytes out = {.data = room, .cap = sizeof(room), .limit = sizeof(room)};
-        made = 0;
-        fail_at = k;
+        heap = (struct failing_heap){.fails_at = k};
         rv = run(policy, answer, &out);
         assert_true(rv == 0 || rv == REIN_ENOMEM);
+        assert_int_equal(heap.blocks, 0);
         assert_null(memmem(out.data, out.end, SECRET, sizeof(SECRET) - 1));
         assert_null(memmem(out.data, out.end, "stop12", 6));
         failed += rv != 0;

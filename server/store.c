@@ -22,7 +22,7 @@
 
 enum {
     GATHER_US = 1000,             /* how long the next group may take to gather */
-    GATHER_LEN = 8,               /* in such a group a commit's own cost is small change */
+    GATHER_LEN = 12,              /* in such a group a commit's own cost is small change */
     RETRY_US = 500 * 1000,        /* between two tries of a store that fails */
     POST_RETRY_US = 10 * 1000,    /* a loop could not be told for want of memory */
     PURGE_IDLE_US = 60 * 1000000, /* nothing was left to purge */

@@ -132,6 +132,20 @@ static int decode(struct rein_trace *t, uint16_t *half, const struct piece *piec
     return 0;
 }
 
+/* The response's id is said again in what Rein says itself; not one that a rule acts on. */
+static int hide_id(struct rein_trace *t, struct span raw)
+{
+    struct bytes *id = &t->gate.id;
+    struct span known = bytes_span(id);
+    if (known.len != raw.len + 2 || memcmp(known.data + 1, raw.data, raw.len) != 0)
+        return 0;
+    bytes_clear(id);
+    int rv = bytes_append_span(id, SPAN("\""));
+    if (rv == 0)
+        rv = delta_encode(id, (struct span){t->fallback_id, strlen(t->fallback_id)});
+    return rv == 0 ? bytes_append_span(id, SPAN("\"")) : rv;
+}
+
 /* A string that no lane has: it is judged on its own, and edited or its event dropped. */
 static int take_whole(struct rein_trace *t, const struct piece *piece, struct span payload)
 {
@@ -144,7 +158,10 @@ static int take_whole(struct rein_trace *t, const struct piece *piece, struct sp
     if (rv != 0)
         return rv;
     rv = trace_judge_whole(t, piece->place.choice, text, &action);
-    return rv == 0 && action > REIN_RECORD ? act_on_whole(t, piece, action) : rv;
+    if (rv != 0 || action <= REIN_RECORD)
+        return rv;
+    rv = hide_id(t, (struct span){payload.data + piece->at, piece->len});
+    return rv == 0 ? act_on_whole(t, piece, action) : rv;
 }
 
 static int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload)

@@ -126,6 +126,31 @@ static void a_refused_body_is_judged_to_its_end(void **state)
     assert_int_equal(rein_trace_decision(f->trace)->ending, REIN_REFUSED);
 }
 
+/* What Rein says itself carries the response's id, but none that a rule acts on. */
+static void an_id_that_a_rule_acts_on_is_not_said_again(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"id\":\"x-stop12\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hm.\"}}]}",
+        "{\"id\":\"zxviolet\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"stop34\"}}]}",
+        "{\"id\":\"zxvi\\u006flet\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"stop34\"}}]}",
+        "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"stop34\"}}],\"id\":\"zxviolet\"}",
+        "{\"id\":\"fine\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"stop34\"}}]}",
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct fixture *f = *state;
+        struct rein_update u;
+        respond(f, bodies[i], 64, &u);
+        assert_int_equal(rein_trace_committed(f->trace, &u), 0);
+        assert_int_equal(rein_trace_decision(f->trace)->ending, REIN_REFUSED);
+        assert_null(memmem(u.out, u.out_len, "stop12", 6));
+        assert_null(memmem(u.out, u.out_len, "violet", 6));
+        assert_null(memmem(u.out, u.out_len, "u006flet", 8));
+        assert_int_equal(memmem(u.out, u.out_len, "\"fine\"", 6) != NULL, i == 4);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +158,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_edited_body_keeps_all_else, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_escaped_is_judged_like_what_is_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refused_body_is_judged_to_its_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_id_that_a_rule_acts_on_is_not_said_again, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +18,11 @@
 
 #include "log.h"
 #include "store_db.h"
+#include "store_thread.h"
 
 enum {
     GATHER_US = 1000,             /* how long the next group may take to gather */
-    GATHER_LEN = 12,              /* in such a group a commit's own cost is small change */
+    GATHER_LEN = 6,               /* in such a group a commit's own cost is small change */
     RETRY_US = 500 * 1000,        /* between two tries of a store that fails */
     POST_RETRY_US = 10 * 1000,    /* a loop could not be told for want of memory */
     PURGE_IDLE_US = 60 * 1000000, /* nothing was left to purge */
@@ -384,7 +384,6 @@ static void *writer(void *ctx)
 {
     struct store *store = ctx;
     struct job_list batch;
-    pthread_setname_np(pthread_self(), "rein-store");
     bool open = true;
     while (open) {
         open = wait_batch(store, &batch);
@@ -408,23 +407,17 @@ static void *writer(void *ctx)
 static int start_thread(struct store *store)
 {
     pthread_condattr_t attr;
-    sigset_t all, before;
     pthread_mutex_init(&store->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&store->wake, &attr);
     pthread_condattr_destroy(&attr);
-    /* Signals are the main thread's. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&store->thread, NULL, writer, store);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0)
+    int rv = store_thread_start(&store->thread, "rein-store", writer, store);
+    if (rv == 0)
         return 0;
-    log_error("store", "cannot start the writer: %s", strerror(rc));
     pthread_cond_destroy(&store->wake);
     pthread_mutex_destroy(&store->lock);
-    return REIN_EIO;
+    return rv;
 }
 
 int store_open(struct store **out, const struct store_options *options)

@@ -5,12 +5,11 @@
 #include "store_checkpoint.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "log.h"
+#include "store_thread.h"
 
 enum { PASSES = 2 };
 
@@ -56,7 +55,6 @@ static void run_round(struct store_checkpoint *c)
 static void *checkpointer(void *ctx)
 {
     struct store_checkpoint *c = ctx;
-    pthread_setname_np(pthread_self(), "rein-checkpoint");
     pthread_mutex_lock(&c->lock);
     for (;;) {
         while (!c->under_way && !c->closing)
@@ -86,21 +84,6 @@ static int open_sqlite(struct store_checkpoint *c, const char *path)
     return 0;
 }
 
-static int start_thread(struct store_checkpoint *c)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&c->thread, NULL, checkpointer, c);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0) {
-        log_error("store", "cannot start the thread of checkpoints: %s", strerror(rc));
-        return REIN_EIO;
-    }
-    c->has_thread = true;
-    return 0;
-}
-
 int store_checkpoint_open(struct store_checkpoint **out, const char *path)
 {
     struct store_checkpoint *c = calloc(1, sizeof *c);
@@ -110,7 +93,8 @@ int store_checkpoint_open(struct store_checkpoint **out, const char *path)
     pthread_cond_init(&c->changed, NULL);
     int rv = open_sqlite(c, path);
     if (rv == 0)
-        rv = start_thread(c);
+        rv = store_thread_start(&c->thread, "rein-checkpoint", checkpointer, c);
+    c->has_thread = rv == 0;
     if (rv != 0) {
         store_checkpoint_close(c);
         return rv;

@@ -11,6 +11,7 @@
 #ifndef SERVER_COALESCE_H
 #define SERVER_COALESCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,15 +21,16 @@ enum {
     COALESCE_MAX_US = 3000,
 };
 
-/* What a turn has read so far. Zero it before each turn. */
+/* What a turn has read so far. Zero it before the first. */
 struct coalesce {
     uint64_t began_us; /* monotonic: the first read */
     size_t reads, bytes;
+    bool is_behind; /* the turn before had many small reads as well */
 };
 
 void coalesce_note(struct coalesce *turn, size_t bytes, uint64_t now_us);
 
-/* How long to rest now that the turn's work is done, in microseconds; 0: not at all. */
-uint64_t coalesce_rest_us(const struct coalesce *turn, uint64_t now_us);
+/* The turn's work is done, and the next one begins: how long to rest before it, in microseconds; 0: not at all. */
+uint64_t coalesce_end(struct coalesce *turn, uint64_t now_us);
 
 #endif

@@ -95,8 +95,7 @@ static void rest(uint64_t us)
 /* All that came is on its way. Where work is left, there is no rest. */
 static void end_turn(struct loop *loop)
 {
-    uint64_t rest_us = loop->turn.reads > 0 ? coalesce_rest_us(&loop->turn, uv_hrtime() / 1000) : 0;
-    loop->turn = (struct coalesce){0};
+    uint64_t rest_us = coalesce_end(&loop->turn, loop->turn.reads > 0 ? uv_hrtime() / 1000 : 0);
     if (rest_us > 0 && !uv_is_active((uv_handle_t *)&loop->idle))
         rest(rest_us);
 }

@@ -10,12 +10,32 @@
 #include "coalesce.h"
 #include "loop.h"
 
+static uint64_t end_turn(struct coalesce *turn, size_t reads, size_t bytes_each, uint64_t length_us)
+{
+    for (size_t i = 0; i < reads; i++)
+        coalesce_note(turn, bytes_each, 1000 + i);
+    return coalesce_end(turn, 1000 + length_us);
+}
+
+/* Behind another such turn. */
 static uint64_t rest_after(size_t reads, size_t bytes_each, uint64_t length_us)
 {
     struct coalesce turn = {0};
-    for (size_t i = 0; i < reads; i++)
-        coalesce_note(&turn, bytes_each, 1000 + i);
-    return coalesce_rest_us(&turn, 1000 + length_us);
+    assert_int_equal(end_turn(&turn, reads, bytes_each, length_us), 0);
+    return end_turn(&turn, reads, bytes_each, length_us);
+}
+
+static void one_long_turn_is_a_hiccup(void **state)
+{
+    (void)state;
+    struct coalesce turn = {0};
+    assert_int_equal(end_turn(&turn, 512, 300, 4000), 0);
+    assert_int_equal(end_turn(&turn, 4, 300, 40), 0);
+    assert_int_equal(end_turn(&turn, 512, 300, 4000), 0);
+    assert_int_equal(end_turn(&turn, 512, 300, 4000), 2000);
+    assert_int_equal(end_turn(&turn, 512, 300, 4000), 2000); /* as long as it goes on */
+    assert_int_equal(end_turn(&turn, 512, COALESCE_BYTES, 4000), 0);
+    assert_int_equal(end_turn(&turn, 512, 300, 4000), 0);
 }
 
 static void many_small_reads_are_followed_by_half_their_length(void **state)
@@ -50,7 +70,7 @@ static void big_reads_want_no_rest(void **state)
 
 /* ---- in a loop ---- */
 
-enum { WORK_US = 4000, TURNS = 3 };
+enum { WORK_US = 4000, TURNS = 4 };
 
 struct busy {
     struct loop *loop;
@@ -70,7 +90,7 @@ static void work(uv_timer_t *timer)
 {
     struct busy *busy = timer->data;
     uint64_t began_us = now_us();
-    if (busy->turns > 0 && began_us - busy->left_us < busy->between_us)
+    if (busy->turns > 1 && began_us - busy->left_us < busy->between_us)
         busy->between_us = began_us - busy->left_us;
     for (size_t i = 0; i < busy->reads; i++)
         loop_note_read(busy->loop, 300);
@@ -117,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_small_reads_are_followed_by_half_their_length),
         cmocka_unit_test(a_rest_has_an_end),
+        cmocka_unit_test(one_long_turn_is_a_hiccup),
         cmocka_unit_test(few_reads_want_no_rest),
         cmocka_unit_test(big_reads_want_no_rest),
         cmocka_unit_test(a_loop_rests_after_a_turn_of_many_small_reads),

@@ -202,6 +202,27 @@ int kit_put(struct kit *kit, struct store *store, const struct store_record *rec
     return wait.rv;
 }
 
+/* ---- a test's state ---- */
+
+int kit_set_up(void **state)
+{
+    struct kit_fixture *f = malloc(sizeof *f);
+    kit_start(&f->kit);
+    f->store = kit_open(&f->kit, 0);
+    *state = f;
+    return 0;
+}
+
+int kit_tear_down(void **state)
+{
+    struct kit_fixture *f = *state;
+    kit_stop_loop(&f->kit);
+    store_close(f->store);
+    kit_free(&f->kit);
+    free(f);
+    return 0;
+}
+
 /* ---- looking ---- */
 
 const char *kit_text(struct kit *kit, const char *sql)

@@ -20,6 +20,14 @@ void kit_free(struct kit *kit); /* removes the folder */
 
 struct store *kit_open(struct kit *kit, size_t queue_max);
 
+/* A kit and its open store, as a test's state. */
+struct kit_fixture {
+    struct kit kit;
+    struct store *store;
+};
+int kit_set_up(void **state);
+int kit_tear_down(void **state);
+
 /* A record with every field set, and what it leads into. */
 struct kit_record {
     struct store_record record;

@@ -17,32 +17,8 @@
  * never grows beyond LOG_MAX, as it would without. */
 enum { ROWS = 6000, LOG_MAX = 140 << 20 };
 
-struct fixture {
-    struct kit kit;
-    struct store *store;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = malloc(sizeof *f);
-    kit_start(&f->kit);
-    f->store = kit_open(&f->kit, 0);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    kit_stop_loop(&f->kit);
-    store_close(f->store);
-    kit_free(&f->kit);
-    free(f);
-    return 0;
-}
-
 /* One client after the other: a commit a row. */
-static void put_rows(struct fixture *f, int rows)
+static void put_rows(struct kit_fixture *f, int rows)
 {
     struct kit_record r;
     for (int i = 0; i < rows; i++) {
@@ -51,7 +27,7 @@ static void put_rows(struct fixture *f, int rows)
     }
 }
 
-static FILE *open_log(struct fixture *f)
+static FILE *open_log(struct kit_fixture *f)
 {
     char name[128];
     snprintf(name, sizeof name, "%s-wal", f->kit.path);
@@ -61,7 +37,7 @@ static FILE *open_log(struct fixture *f)
 }
 
 /* How often the log began anew: its head says so. */
-static unsigned beginnings(struct fixture *f)
+static unsigned beginnings(struct kit_fixture *f)
 {
     unsigned char head[16];
     FILE *file = open_log(f);
@@ -70,7 +46,7 @@ static unsigned beginnings(struct fixture *f)
     return (unsigned)head[12] << 24 | (unsigned)head[13] << 16 | (unsigned)head[14] << 8 | head[15];
 }
 
-static long log_size(struct fixture *f)
+static long log_size(struct kit_fixture *f)
 {
     FILE *file = open_log(f);
     assert_int_equal(fseek(file, 0, SEEK_END), 0);
@@ -81,7 +57,7 @@ static long log_size(struct fixture *f)
 
 static void log_is_bounded(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_fixture *f = *state;
     put_rows(f, 1);
     unsigned before = beginnings(f);
     put_rows(f, ROWS);
@@ -93,7 +69,7 @@ static void log_is_bounded(void **state)
 
 static void readers_keep_the_log(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_fixture *f = *state;
     sqlite3 *db;
     sqlite3_stmt *count;
     put_rows(f, 1);
@@ -117,7 +93,7 @@ static void readers_keep_the_log(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, kit_set_up, kit_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(log_is_bounded),
         TEST(readers_keep_the_log),

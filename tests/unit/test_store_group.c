@@ -13,37 +13,13 @@
 
 #include "storekit.h"
 
-struct fixture {
-    struct kit kit;
-    struct store *store;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = malloc(sizeof *f);
-    kit_start(&f->kit);
-    f->store = kit_open(&f->kit, 0);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    kit_stop_loop(&f->kit);
-    store_close(f->store);
-    kit_free(&f->kit);
-    free(f);
-    return 0;
-}
-
-static int64_t number(struct fixture *f, const char *sql)
+static int64_t number(struct kit_fixture *f, const char *sql)
 {
     return kit_number(&f->kit, sql);
 }
 
 /* What is put while the database is held is written in one group, but for what the writer had taken by then. */
-static sqlite3 *hold(struct fixture *f)
+static sqlite3 *hold(struct kit_fixture *f)
 {
     sqlite3 *db;
     assert_int_equal(sqlite3_open(f->kit.path, &db), SQLITE_OK);
@@ -53,7 +29,7 @@ static sqlite3 *hold(struct fixture *f)
 }
 
 /* And waits until all of it is written: `last` comes behind it. */
-static int let_go(struct fixture *f, sqlite3 *db, const struct store_record *last)
+static int let_go(struct kit_fixture *f, sqlite3 *db, const struct store_record *last)
 {
     assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
@@ -100,7 +76,7 @@ static void rows_are_their_records(void **state)
         " WHERE started_at_us % 4 = 0)",
         "SELECT count(*) FROM decisions WHERE seq <> started_at_us", /* numbered in the order they came */
     };
-    struct fixture *f = *state;
+    struct kit_fixture *f = *state;
     struct kit_record r;
     char name[16];
     int64_t n = 0;
@@ -122,7 +98,7 @@ static void rows_are_their_records(void **state)
 static void the_last_of_a_request_stays(void **state)
 {
     enum { REQUESTS = 3, RECORDS = 40 };
-    struct fixture *f = *state;
+    struct kit_fixture *f = *state;
     struct store_id ids[REQUESTS];
     struct kit_record r;
     int64_t latest[REQUESTS] = {0};
@@ -165,7 +141,7 @@ static void count_failure(void *ctx, int rv)
 /* A value that the schema does not take: that record alone is not written, and whoever put it is told. */
 static void a_bad_one_harms_no_other(void **state)
 {
-    struct fixture *f = *state;
+    struct kit_fixture *f = *state;
     struct kit_record r;
     char name[16];
     int failures = 0;
@@ -186,7 +162,7 @@ static void a_bad_one_harms_no_other(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, kit_set_up, kit_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(rows_are_their_records),
         TEST(the_last_of_a_request_stays),

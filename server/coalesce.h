@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A stream that has something costs a turn two system calls, whatever they carry. A loop that is always ready finds one
- * or two events in each of many streams; after a little rest it finds more of them for the same calls. So a turn in
- * which many streams had little each is followed by a rest of half its own length: what the rest adds to a delay is
- * small beside the turn that made it, and what it saves is more than it takes (docs/IO.md). Loops with little to do, or
- * with much in each read, never rest.
+ * or two events in each of many streams; after a little rest it finds more of them for the same calls. So where turn
+ * after turn many streams have little each, a turn is followed by a rest of half its own length: what the rest adds to
+ * a delay is small beside the turn that made it, and what it saves is more than it takes (docs/IO.md). A loop with
+ * little to do, with a single long turn behind it, or with much in each read never rests.
  *
  * Thread: one at a time. */
 #ifndef SERVER_COALESCE_H

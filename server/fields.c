@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "fields.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TEMPLATE "changes how the prompt is rendered, and with it where the reasoning begins"
@@ -125,27 +126,25 @@ static const struct field message[] = {
 const struct field_table fields_common = {common, sizeof common / sizeof *common};
 const struct field_table fields_message = {message, sizeof message / sizeof *message};
 
-/* As strcmp, of a name that does not end with NUL. Most steps of a bisection are decided by the first letter. */
-static inline int compare(const char *name, size_t len, const char *row)
+struct name {
+    const char *text;
+    size_t len;
+};
+
+/* As strcmp, of a name that does not end with NUL. Most steps of the search are decided by the first letter. */
+static int by_name(const void *key, const void *row)
 {
-    if (len > 0 && *name != *row)
-        return (unsigned char)*name - (unsigned char)*row;
-    int order = strncmp(name, row, len);
-    return order != 0 ? order : row[len] == '\0' ? 0 : -1;
+    const struct name *name = key;
+    const char *other = ((const struct field *)row)->name;
+    if (name->len > 0 && *name->text != *other)
+        return (unsigned char)*name->text - (unsigned char)*other;
+    int order = strncmp(name->text, other, name->len);
+    return order != 0 ? order : other[name->len] == '\0' ? 0 : -1;
 }
 
 const struct field *field_find(const struct field_table *table, const char *name, size_t len)
 {
-    size_t from = 0, to = table->len;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        int order = compare(name, len, table->rows[middle].name);
-        if (order == 0)
-            return &table->rows[middle];
-        if (order < 0)
-            to = middle;
-        else
-            from = middle + 1;
-    }
-    return NULL;
+    if (table->len == 0)
+        return NULL;
+    return bsearch(&(struct name){name, len}, table->rows, table->len, sizeof *table->rows, by_name);
 }

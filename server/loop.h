@@ -43,8 +43,8 @@ int loop_defer(struct loop *loop, loop_fn fn, void *ctx) REIN_MUST_USE;
  * when LOOP_POSTS_MAX already wait. What is posted after the last turn is dropped by loop_free. */
 int loop_post(struct loop *loop, loop_fn fn, void *ctx) REIN_MUST_USE;
 
-/* A stream's descriptor was read. A turn of many such reads with little in each is followed by a rest (coalesce.h), in
- * which nothing else runs either; at most COALESCE_MAX_US. The loop's thread. */
+/* A stream's descriptor was read. Turn after turn of many such reads with little in each is followed by rests
+ * (coalesce.h), in which nothing else runs either; at most COALESCE_MAX_US. The loop's thread. */
 void loop_note_read(struct loop *loop, size_t bytes);
 
 /* Monotonic, as of the beginning of this turn's callbacks. */

@@ -420,9 +420,9 @@ static void serve_until_end(void *ctx, int fd, int number)
 
 static void cancel_now(struct fixture *f)
 {
+    f->ended_ms = wire_now_ms(); /* before: the peer may see the end while upstream_cancel returns */
     upstream_cancel(f->call);
     f->call = NULL;
-    f->ended_ms = wire_now_ms();
     loop_stop(f->loop);
 }
 

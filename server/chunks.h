@@ -5,7 +5,8 @@
  *            start               framed       body             end   cap
  *
  * All that was added since the last flush becomes one chunk and goes out with one send. A writer that has nothing to
- * send owns no memory: blocks are lent by a store that all writers of a loop share.
+ * send owns no memory: blocks are lent by a store that all writers of a loop share. A writer whose client is gone takes
+ * and frames nothing more; chunk_add then succeeds and does nothing.
  *
  * Thread: the owner's. */
 #ifndef SERVER_CHUNKS_H
@@ -29,7 +30,11 @@ void chunk_store_fini(struct chunk_store *store);
 struct chunk_writer {
     char *data;
     size_t start, framed, body, end, cap;
+    bool is_gone; /* a flush said CHUNK_GONE: for good */
 };
+
+/* Its positions are in order. Every function asserts it on entry and exit. */
+bool chunk_is_sound(const struct chunk_writer *w);
 
 /* Copies bytes. REIN_ELIMIT (and nothing added) if more than `max` bytes would wait. */
 int chunk_add(struct chunk_writer *w, struct chunk_store *store, const char *data, size_t len,
@@ -37,7 +42,8 @@ int chunk_add(struct chunk_writer *w, struct chunk_store *store, const char *dat
 /* Bytes that wait, framing included. */
 size_t chunk_pending(const struct chunk_writer *w);
 enum chunk_sent { CHUNK_ALL, CHUNK_SOME, CHUNK_NONE, CHUNK_GONE };
-/* Sends what the socket takes without blocking. CHUNK_SOME: there was progress; wait until it is writable.
+/* Sends what the socket takes without blocking. CHUNK_SOME: there was progress; wait until it is writable. CHUNK_GONE:
+ * the socket takes nothing more, or memory ran out; what waited is dropped, and each later call says so again.
  * `more_follows`: someone writes to the socket right after this, so the last bytes may wait for it. */
 enum chunk_sent chunk_flush(struct chunk_writer *w, struct chunk_store *store, int fd, bool more_follows);
 /* Forgets what waits. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -137,6 +138,168 @@ static void test_any_patience(void **state)
     finish(&f);
 }
 
+/* ---- a scripted socket and heap ---------------------------------------------------------------------------------- */
+
+/* Each step does one thing. The flushes name what `send` does (with the script on, no real socket is touched); LACK is
+ * a `send` that takes a byte, after which no memory is to be had. */
+enum step { ADD_FEW, ADD_MANY, FLUSH_ALL, FLUSH_SOME, FLUSH_NONE, FLUSH_RESET, FLUSH_LACK, STEPS };
+
+static struct {
+    bool is_on, lacks_memory;
+    enum step step;
+    size_t sends, len;
+    char wire[1 << 17];
+} script;
+
+ssize_t __real_send(int fd, const void *data, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags);
+void *__real_realloc(void *block, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
+{
+    if (!script.is_on)
+        return __real_send(fd, data, len, flags);
+    script.sends++;
+    if (script.step == FLUSH_NONE || script.step == FLUSH_RESET) {
+        errno = script.step == FLUSH_RESET ? ECONNRESET : script.sends & 1 ? EAGAIN : EINTR;
+        return -1;
+    }
+    size_t taken = script.step == FLUSH_ALL ? len : script.step == FLUSH_LACK ? 1 : (len + 1) / 2;
+    assert_true(script.len + taken <= sizeof script.wire);
+    memcpy(script.wire + script.len, data, taken);
+    script.len += taken;
+    return (ssize_t)taken;
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    return script.is_on && script.lacks_memory ? NULL : __real_realloc(block, size);
+}
+
+/* The bytes of chunks that may be cut off anywhere; also the framing's own bytes are checked as far as they are there.
+ */
+static size_t dechunk_cut(const char *wire, size_t len, char *out)
+{
+    size_t at = 0, got = 0;
+    while (at < len) {
+        const char *end = memchr(wire + at, '\n', len - at);
+        if (!end)
+            return got;
+        size_t size = strtoul(wire + at, NULL, 16);
+        assert_true(size > 0 && end[-1] == '\r');
+        at = (size_t)(end - wire) + 1;
+        size_t there = size < len - at ? size : len - at;
+        memcpy(out + got, wire + at, there);
+        got += there;
+        at += there;
+        for (const char *tail = "\r\n"; there == size && at < len && *tail; tail++)
+            assert_int_equal(wire[at++], *tail);
+    }
+    return got;
+}
+
+struct trial {
+    struct chunk_writer writer;
+    size_t added;
+    bool gone;
+};
+
+/* What is added is the alphabet, over and over, so that a byte's place shows. */
+static void trial_add(struct trial *t, struct chunk_store *store, size_t len)
+{
+    static char text[4096];
+    if (!text[0])
+        for (size_t i = 0; i < sizeof text; i++)
+            text[i] = (char)('a' + i % 26);
+    int rv = chunk_add(&t->writer, store, text + t->added % 26, len, MAX);
+    assert_true(rv == 0 || (rv == REIN_ENOMEM && script.lacks_memory));
+    t->added += rv == 0 && !t->gone ? len : 0;
+}
+
+static void trial_step(struct trial *t, struct chunk_store *store, enum step step)
+{
+    size_t sends = script.sends;
+    script.step = step;
+    script.lacks_memory = step == FLUSH_LACK;
+    if (step == ADD_FEW || step == ADD_MANY) {
+        trial_add(t, store, step == ADD_FEW ? 40 : 4060);
+    } else {
+        enum chunk_sent sent = chunk_flush(&t->writer, store, -1, false);
+        if (t->gone)
+            assert_int_equal(sent, CHUNK_GONE);
+        t->gone = sent == CHUNK_GONE;
+    }
+    assert_true(chunk_is_sound(&t->writer));
+    if (t->writer.is_gone) {
+        assert_true(t->gone);
+        assert_null(t->writer.data);
+        assert_int_equal(chunk_pending(&t->writer), 0);
+    }
+    if (t->gone && step < FLUSH_ALL)
+        assert_int_equal(script.sends, sends);
+}
+
+/* What has reached the wire is the beginning of what was added; all of it if the client stayed. */
+static void trial_check(struct trial *t, struct chunk_store *store)
+{
+    static char out[sizeof script.wire];
+    trial_step(t, store, FLUSH_ALL);
+    size_t got = dechunk_cut(script.wire, script.len, out);
+    if (!t->gone)
+        assert_int_equal(got, t->added);
+    assert_true(got <= t->added);
+    for (size_t i = 0; i < got; i++)
+        if (out[i] != (char)('a' + i % 26))
+            fail_msg("byte %zu is '%c', not '%c'", i, out[i], (char)('a' + i % 26));
+    chunk_drop(&t->writer, store);
+}
+
+static void trial_begin(struct trial *t)
+{
+    *t = (struct trial){0};
+    script.is_on = true;
+    script.len = script.sends = 0;
+}
+
+/* All orders of six steps. A writer that framed and could not send used to frame again with stale positions. */
+static void test_state_every_outcome_in_every_order(void **state)
+{
+    (void)state;
+    static struct chunk_store store;
+    struct trial t;
+    size_t orders = 1;
+    for (int i = 0; i < 6; i++)
+        orders *= STEPS;
+    for (size_t order = 0; order < orders; order++) {
+        trial_begin(&t);
+        for (size_t rest = order, i = 0; i < 6; i++, rest /= STEPS)
+            trial_step(&t, &store, (enum step)(rest % STEPS));
+        trial_check(&t, &store);
+    }
+    script.is_on = false;
+    chunk_store_fini(&store);
+}
+
+static void test_state_long_random_orders(void **state)
+{
+    (void)state;
+    static struct chunk_store store;
+    struct trial t;
+    uint32_t random = 11;
+    for (int round = 0; round < 20000; round++) {
+        trial_begin(&t);
+        for (int i = 0; i < 24; i++) {
+            random = random * 1664525 + 1013904223;
+            unsigned dice = random >> 24;
+            trial_step(&t, &store, dice < 3 ? FLUSH_RESET : dice < 5 ? FLUSH_LACK : (enum step)(dice % FLUSH_RESET));
+        }
+        trial_check(&t, &store);
+    }
+    script.is_on = false;
+    chunk_store_fini(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +307,8 @@ int main(void)
         cmocka_unit_test(test_ceiling),
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_any_patience),
+        cmocka_unit_test(test_state_every_outcome_in_every_order),
+        cmocka_unit_test(test_state_long_random_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

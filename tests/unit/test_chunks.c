@@ -263,7 +263,7 @@ static void trial_begin(struct trial *t)
 }
 
 /* All orders of six steps. A writer that framed and could not send used to frame again with stale positions. */
-static void test_state_every_outcome_in_every_order(void **state)
+static void test_found_s0_every_outcome_in_every_order(void **state)
 {
     (void)state;
     static struct chunk_store store;
@@ -281,7 +281,7 @@ static void test_state_every_outcome_in_every_order(void **state)
     chunk_store_fini(&store);
 }
 
-static void test_state_long_random_orders(void **state)
+static void test_found_s0_long_random_orders(void **state)
 {
     (void)state;
     static struct chunk_store store;
@@ -307,8 +307,8 @@ int main(void)
         cmocka_unit_test(test_ceiling),
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_any_patience),
-        cmocka_unit_test(test_state_every_outcome_in_every_order),
-        cmocka_unit_test(test_state_long_random_orders),
+        cmocka_unit_test(test_found_s0_every_outcome_in_every_order),
+        cmocka_unit_test(test_found_s0_long_random_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,8 @@ void exchange_finish(struct exchange *x)
     take_off_flush(x);
     if (x->seen)
         x->front->handler.on_closed(x->front->handler.ctx, x, x->gone);
+    if (x->grant.owner)
+        x->grant.release(x->grant.owner);
     chunk_drop(&x->out, &x->front->blocks);
     free(x->body);
     free(x);
@@ -297,6 +299,17 @@ void exchange_set_user(struct exchange *x, void *user)
 void *exchange_user(const struct exchange *x)
 {
     return x->user;
+}
+
+void exchange_grant(struct exchange *x, const struct front_grant *grant)
+{
+    assert(x->state == X_READING && !x->grant.owner);
+    x->grant = *grant;
+}
+
+const struct front_grant *exchange_granted(const struct exchange *x)
+{
+    return &x->grant;
 }
 
 /* ---- front.h: a whole answer ------------------------------------------------------------------------------------- */

@@ -73,6 +73,17 @@ const char *exchange_peer(const struct exchange *x);                     /* nume
 void exchange_set_user(struct exchange *x, void *user);
 void *exchange_user(const struct exchange *x);
 
+/* What a request was granted at its head: who its caller is, and what it is served with. Decided in on_head, and the
+ * same until the exchange is freed, whatever changes meanwhile. */
+struct front_grant {
+    const char *caller;           /* the name of its key, "" for none; good as long as `owner` */
+    void *owner;                  /* NULL: the request needs no grant */
+    void (*release)(void *owner); /* called once, after on_closed */
+};
+/* Takes the grant. In on_head, once. */
+void exchange_grant(struct exchange *x, const struct front_grant *grant);
+const struct front_grant *exchange_granted(const struct exchange *x);
+
 /* ---- the response ---- */
 /* The whole answer at once; copies everything. `headers` ends with a NULL name, or is NULL; a header with an empty
  * value is left out. */

@@ -66,6 +66,7 @@ struct exchange {
     unsigned status;
     struct chunk_writer out;
     void *user;
+    struct front_grant grant;
     uint64_t head_ms; /* when the head was there */
     char *body;
     size_t body_len, body_cap;

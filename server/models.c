@@ -143,7 +143,7 @@ static void on_closed(struct responder *responder, bool gone)
     models_free(m);
 }
 
-void models_start(struct worker *worker, struct exchange *x)
+void models_start(struct worker *worker, struct exchange *x, struct config *config)
 {
     struct models *m = calloc(1, sizeof *m);
     json_t *found = json_object();
@@ -154,7 +154,7 @@ void models_start(struct worker *worker, struct exchange *x)
         return;
     }
     *m = (struct models){
-        .responder = {NULL, on_closed}, .worker = worker, .x = x, .config = config_ref(worker->config), .found = found};
+        .responder = {NULL, on_closed}, .worker = worker, .x = x, .config = config_ref(config), .found = found};
     exchange_set_user(x, &m->responder);
     ask_next(m);
 }

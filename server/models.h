@@ -8,7 +8,8 @@
 #include "front.h"
 #include "worker.h"
 
-/* Takes over the exchange: asks each upstream once, one after the other, within bounds, and answers. */
-void models_start(struct worker *worker, struct exchange *x);
+/* Takes over the exchange: asks each of the config's upstreams once, one after the other, within bounds, and answers.
+ */
+void models_start(struct worker *worker, struct exchange *x, struct config *config);
 
 #endif

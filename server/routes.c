@@ -19,15 +19,24 @@ struct path {
     void (*serve)(struct worker *worker, struct exchange *x);
 };
 
-/* ---- keys ---- */
+/* ---- who the caller is ---- */
 
-/* The name of the client's key, "" where none is needed; NULL: it may not come in. */
-static const char *key_of(const struct worker *worker, const struct exchange *x)
+static void release_config(void *owner)
 {
-    const char *bearer = exchange_bearer(x);
-    if (worker->config->keys == NULL)
-        return "";
-    return bearer != NULL ? keys_find(worker->config->keys, bearer) : NULL;
+    config_unref(owner);
+}
+
+/* Decides, at a request's head and for as long as it lasts, who its caller is and which config it is served with: keys
+ * that are taken away meanwhile, or a config that comes, are for the requests after it. False: it may not come in. */
+static bool grant_access(const struct worker *worker, struct exchange *x)
+{
+    struct config *config = worker->config;
+    const char *caller = "", *bearer = exchange_bearer(x);
+    if (config->keys != NULL)
+        caller = bearer != NULL ? keys_find(config->keys, bearer) : NULL;
+    if (caller != NULL)
+        exchange_grant(x, &(struct front_grant){caller, config_ref(config), release_config});
+    return caller != NULL;
 }
 
 /* ---- health ---- */
@@ -52,19 +61,25 @@ static void serve_ready(struct worker *worker, struct exchange *x)
 
 /* ---- the API ---- */
 
+static void serve_models(struct worker *worker, struct exchange *x)
+{
+    models_start(worker, x, exchange_granted(x)->owner);
+}
+
 static void serve_chat(struct worker *worker, struct exchange *x)
 {
-    session_start(&worker->sessions, x, worker->config, key_of(worker, x));
+    const struct front_grant *grant = exchange_granted(x);
+    session_start(&worker->sessions, x, grant->owner, grant->caller);
 }
 
 static void serve_guard(struct worker *worker, struct exchange *x)
 {
-    guard_start(worker, x, key_of(worker, x));
+    guard_start(worker, x, exchange_granted(x)->caller);
 }
 
 static const struct path paths[] = {
     {"/v1/chat/completions", "POST", false, true, serve_chat},
-    {"/v1/models", "GET", false, false, models_start},
+    {"/v1/models", "GET", false, false, serve_models},
     {GUARD_PATH, "GET", false, false, serve_guard},
     {"/healthz", "GET", true, false, serve_health},
     {"/readyz", "GET", true, false, serve_ready},
@@ -108,7 +123,7 @@ static bool on_head(void *ctx, struct exchange *x)
     const struct path *path = find(exchange_path(x));
     if (path == NULL)
         return refuse(x, 404, "not_found", "There is nothing at this path.", NULL);
-    if (!path->is_open && key_of(worker, x) == NULL) {
+    if (!path->is_open && !grant_access(worker, x)) {
         struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
         return refuse(x, 401, "invalid_api_key", "This server needs a key, and this is none of its keys.", challenge);
     }

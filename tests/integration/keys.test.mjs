@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -82,4 +83,44 @@ describe('keys', { timeout: 60000 }, () => {
     assert.equal((await ask(`Bearer ${bob}`)).status, 401);
     assert.equal((await ask(`Bearer ${alice}`)).status, 200);
   });
+
+  // What a request was granted at its head holds to its end, also if its key goes meanwhile; the next one is refused.
+  for (const [what, request, isRight] of [
+    ['a question for a decision', (id) => ({ method: 'GET', path: `/v1/guard/decisions/${id}`, body: 'x' }), (answer, id) => JSON.parse(answer.body).id === id],
+    ['a chat', () => ({ method: 'POST', path: '/v1/chat/completions', body: JSON.stringify(chat('slowly')) }), (answer) => /fine/.test(answer.body)],
+    ['a stream', () => ({ method: 'POST', path: '/v1/chat/completions', body: JSON.stringify(chat('slowly', { stream: true })) }), (answer) => /\[DONE\]/.test(answer.body)],
+    ['the models', () => ({ method: 'GET', path: '/v1/models', body: 'x' }), (answer) => Array.isArray(JSON.parse(answer.body).data)],
+  ]) {
+    test(`FOUND S2: ${what}: the key of its head holds, though it is revoked before the last byte`, async () => {
+      const name = `guest-${what.replaceAll(' ', '-')}`, key = await make(name);
+      const reload = async () => {
+        const seen = rein.log.match(/config reloaded/g)?.length ?? 0;
+        rein.child.kill('SIGHUP');
+        await rein.said(new RegExp(`(config reloaded[^]*){${seen + 1}}`));
+      };
+      await reload();
+      const id = (await ask(`Bearer ${key}`)).headers['x-rein-decision'];
+      await rein.row(id);
+      const { method, path: where, body } = request(id);
+      const socket = net.connect(rein.port, '127.0.0.1');
+      let text = '';
+      const closed = new Promise((resolve) => { socket.on('close', resolve); socket.on('error', () => {}); });
+      const continued = new Promise((resolve) => socket.on('data', (more) => { text += more; resolve(); }));
+      socket.write(`${method} ${where} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\n`
+        + `Connection: close\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+      await continued; // the head was judged, its body is waited for
+      assert.match(text, /^HTTP\/1\.1 100 /);
+      const run = launch(['key', 'revoke', path.join(folder, 'keys.yaml'), name], { cwd: folder });
+      assert.deepEqual(await run.exited, { code: 0, signal: null }, run.log);
+      await reload();
+      assert.equal((await ask(`Bearer ${key}`)).status, 401);
+      socket.write(body);
+      await closed;
+      const [, head, rest] = /^HTTP\/1\.1 100 [^]*?\r\n\r\n([^]*?)\r\n\r\n([^]*)$/.exec(text);
+      assert.match(head, /^HTTP\/1\.1 200 /, text);
+      assert.ok(isRight({ body: rest }, id), text);
+      const mine = /x-rein-decision: *(\S+)/i.exec(head)?.[1];
+      if (mine) assert.equal((await rein.row(mine)).key, name);
+    });
+  }
 });

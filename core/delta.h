@@ -73,7 +73,7 @@ struct piece {
 enum {
     DELTA_PIECES_MAX = 512,          /* more strings than this in one event, and it is garbage */
     DELTA_BODY_PIECES_MAX = 1 << 18, /* in a whole body, where logprobs may spell out a long answer */
-    DELTA_CHOICES_MAX = 32,
+    DELTA_CHOICES_MAX = REIN_CHOICES_MAX,
     DELTA_TOOLS_MAX = 128,
     DELTA_DEPTH_MAX = 64,
 };

@@ -168,6 +168,8 @@ static json_t *schema_of(const struct rein_key *row)
     set(&schema, "description", json_string(row->about));
     if (row->fallback != NULL)
         set(&schema, "default", default_of(row));
+    if ((row->flags & REIN_KEY_RESTART) != 0)
+        set(&schema, "x-restart", json_true());
     return schema;
 }
 

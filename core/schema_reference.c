@@ -12,7 +12,8 @@ enum { PAGE_MAX = 1 << 20, LINE_MAX_LEN = 2000 };
 
 struct page {
     struct bytes text;
-    int rv; /* the first failure; nothing is written after it */
+    bool says_changes; /* some key takes a restart: each key says how it is changed */
+    int rv;            /* the first failure; nothing is written after it */
 };
 
 __attribute__((format(printf, 2, 3))) static void put(struct page *page, const char *format, ...)
@@ -40,6 +41,8 @@ static void put_range(struct page *page, const struct rein_key *row)
         put(page, "%" PRId64, row->min);
     else
         put(page, "%" PRId64 " to %" PRId64, row->min, row->max);
+    if (row->unit != NULL)
+        put(page, " %s", row->unit);
 }
 
 static void put_type(struct page *page, const struct rein_key *row)
@@ -70,6 +73,20 @@ static void put_type(struct page *page, const struct rein_key *row)
     }
 }
 
+/* Nothing of its own: what stands in it has values, or it is not there at all. */
+static bool is_section_row(const struct rein_key *row)
+{
+    return row->type == REIN_TYPE_MAP || row->type == REIN_TYPE_LIST || row->instead != NULL ||
+           (row->flags & REIN_KEY_LATER) != 0;
+}
+
+static bool has_restarts(const struct rein_key *row)
+{
+    while (row->path != NULL && (row->flags & REIN_KEY_RESTART) == 0)
+        row++;
+    return row->path != NULL;
+}
+
 static void put_row(struct page *page, const struct rein_key *row)
 {
     put(page, "| `%s` | ", row->path);
@@ -79,12 +96,17 @@ static void put_row(struct page *page, const struct rein_key *row)
         put(page, "required");
     else if (row->fallback != NULL)
         put(page, "`%s`", row->fallback[0] != '\0' ? row->fallback : "\"\"");
+    if (page->says_changes)
+        put(page, " | %s", is_section_row(row) ? "" : (row->flags & REIN_KEY_RESTART) != 0 ? "restart" : "reload");
     put(page, " | %s%s |\n", (row->flags & REIN_KEY_LATER) != 0 ? "(not built yet) " : "", row->about);
 }
 
 static void put_head(struct page *page)
 {
-    put(page, "| key | value | default | meaning |\n|---|---|---|---|\n");
+    if (page->says_changes)
+        put(page, "| key | value | default | changes by | meaning |\n|---|---|---|---|---|\n");
+    else
+        put(page, "| key | value | default | meaning |\n|---|---|---|---|\n");
 }
 
 static bool is_section(const struct rein_key *row)
@@ -116,6 +138,10 @@ static void put_page(struct page *page, const struct rein_schema *schema)
     put(page, "# %s: every key\n\n%s\n\n", schema->title, schema->about);
     put(page, "Files are YAML without aliases, anchors and tags (JSON is accepted, being YAML), one document each, "
               "no key twice. `rein check` names every error with its file, line, column and key.\n\n");
+    if (page->says_changes)
+        put(page, "The running program reads the file again when it is told to reload. A key that changes by `reload` "
+                  "then has its new value. A file that changes a key which takes a `restart` is refused whole, and "
+                  "all old values stay.\n\n");
     put_head(page);
     for (const struct rein_key *row = root + 1; row->path != NULL; row++)
         if (schema_is_child(row, root) && !is_section(row))
@@ -127,7 +153,7 @@ static void put_page(struct page *page, const struct rein_schema *schema)
 
 int rein_schema_reference(const struct rein_schema *schema, char **out)
 {
-    struct page page = {.rv = 0};
+    struct page page = {.says_changes = has_restarts(schema->keys)};
     bytes_init(&page.text, PAGE_MAX);
     put_page(&page, schema);
     if (page.rv == 0) {

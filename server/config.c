@@ -59,6 +59,9 @@ static void free_config(struct config *config)
     keys_free(config->keys);
     keys_free(config->tokens);
     free(config->store.path);
+    for (char **value = config->fixed; value != NULL && *value != NULL; value++)
+        free(*value);
+    free(config->fixed);
     free(config);
 }
 
@@ -85,36 +88,11 @@ int config_read_path(struct config_reader *r, const struct rein_node *node, cons
     return *out != NULL ? 0 : REIN_ENOMEM;
 }
 
-static void read_limits(struct config_reader *r)
-{
-    struct config_limits *limits = &r->config->limits;
-    limits->body_bytes = (size_t)rein_node_int(r->root, "limits.body_bytes");
-    limits->messages = (size_t)rein_node_int(r->root, "limits.messages");
-    limits->choices = (size_t)rein_node_int(r->root, "limits.choices");
-    limits->tools = (size_t)rein_node_int(r->root, "limits.tools");
-    limits->connections = (size_t)rein_node_int(r->root, "limits.connections");
-    limits->connections_per_address = (size_t)rein_node_int(r->root, "limits.connections_per_address");
-    limits->json_depth = (size_t)rein_node_int(r->root, "limits.json_depth");
-    limits->upstream_body_bytes = (size_t)rein_node_int(r->root, "limits.upstream_body_bytes");
-}
-
-static void read_timeouts(struct config_reader *r)
-{
-    struct config_timeouts *timeouts = &r->config->timeouts;
-    timeouts->connect_ms = (unsigned)rein_node_int(r->root, "timeouts.connect_ms");
-    timeouts->first_byte_ms = (unsigned)rein_node_int(r->root, "timeouts.first_byte_ms");
-    timeouts->idle_ms = (unsigned)rein_node_int(r->root, "timeouts.idle_ms");
-    timeouts->client_idle_ms = (unsigned)rein_node_int(r->root, "timeouts.client_idle_ms");
-    timeouts->drain_ms = (unsigned)rein_node_int(r->root, "timeouts.drain_ms");
-    timeouts->keep_alive_ms = (unsigned)rein_node_int(r->root, "timeouts.keep_alive_ms");
-}
-
 static int read_store(struct config_reader *r)
 {
     static const char scheme[] = "sqlite:";
     const char *url = rein_node_text(r->root, "store.url");
     r->config->store.on_error = (enum config_store_on_error)rein_node_word(r->root, "store.on_error");
-    r->config->store.keep_days = (unsigned)rein_node_int(r->root, "store.keep_days");
     if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || url[sizeof(scheme) - 1] == '\0') {
         rein_problems_node(r->problems, r->root, "store.url", "expects sqlite: and a file, such as sqlite:rein.db");
         return 0;
@@ -135,8 +113,7 @@ static void read_workers(struct config_reader *r)
 static int read_parts(struct config_reader *r)
 {
     read_workers(r);
-    read_limits(r);
-    read_timeouts(r);
+    config_read_settings(r);
     int rv = read_store(r);
     if (rv == 0)
         rv = config_read_listeners(r);
@@ -144,7 +121,9 @@ static int read_parts(struct config_reader *r)
         rv = config_read_upstreams(r);
     if (rv == 0)
         rv = config_read_policies(r);
-    return rv == 0 ? config_read_routes(r) : rv;
+    if (rv == 0)
+        rv = config_read_routes(r);
+    return rv == 0 ? config_read_fixed(r) : rv;
 }
 
 static int read_text(struct config_reader *r, const char *text, size_t len)

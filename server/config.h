@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config_settings.h"
 #include "rein/rein.h"
 
 struct config_listener {
@@ -43,12 +44,12 @@ struct config_route {
     char *policy_tag; /* the policy's name and the beginning of its version, as answers carry it */
 };
 
-/* All in bytes, counts or milliseconds; 0 means the default was taken, never "unlimited". */
+/* The tables of config_settings.h as fields. */
 struct config_limits {
-    size_t body_bytes, messages, choices, tools, connections, connections_per_address, json_depth, upstream_body_bytes;
+    CONFIG_LIMITS(CONFIG_SIZE)
 };
 struct config_timeouts {
-    unsigned connect_ms, first_byte_ms, idle_ms, client_idle_ms, drain_ms, keep_alive_ms;
+    CONFIG_TIMEOUTS(CONFIG_UNSIGNED)
 };
 
 enum config_store_on_error { CONFIG_STORE_REFUSE, CONFIG_STORE_SERVE };
@@ -72,14 +73,17 @@ struct config {
     struct {
         char *path; /* of the SQLite file */
         enum config_store_on_error on_error;
-        unsigned keep_days;
+        CONFIG_STORE_SETTINGS(CONFIG_UNSIGNED)
     } store;
+    char **fixed; /* what the file says of each key that takes a restart, in the schema's order; ends with NULL */
 };
 
 /* Reads the file and all policies, templates, lexicons and keys it refers to. On REIN_EPOLICY all errors are in
  * `problems`. Returns owned (one reference). Main thread. */
 int config_load(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
-/* The same, and what `previous` (NULL: none) has compiled already is taken over where it has not changed. */
+/* The same for a program that runs with `previous` (NULL: none). What that has compiled already is taken over where it
+ * has not changed. A file is refused, too, if it changes a key that takes a restart, or if it would let in on an open
+ * socket who could not come in before: not the file's addresses count for that, but those that were opened. */
 int config_reload(struct config **out, const char *path, const struct config *previous,
                   struct rein_problems *problems) REIN_MUST_USE;
 /* As config_load, but files and variables that hold secrets need not be there. */

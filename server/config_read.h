@@ -18,6 +18,8 @@ struct config_reader {
     bool with_secrets;             /* files and variables that hold secrets have to be there */
 };
 
+void config_read_settings(struct config_reader *r);               /* config_settings.c */
+int config_read_fixed(struct config_reader *r) REIN_MUST_USE;     /* config_settings.c; after all others */
 int config_read_listeners(struct config_reader *r) REIN_MUST_USE; /* config_listen.c */
 int config_read_upstreams(struct config_reader *r) REIN_MUST_USE; /* config_upstream.c */
 int config_read_policies(struct config_reader *r) REIN_MUST_USE;  /* config_policies.c */

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config_schema.h"
 
+#include "config_settings.h"
+
 static const char *const kind_words[] = {"openai",   "vllm",        "sglang", "llamacpp",   "ollama",
                                          "deepseek", "mistral",     "groq",   "openrouter", "anthropic",
                                          "gemini",   "completions", NULL};
@@ -12,15 +14,6 @@ static const char *const on_error_words[] = {"refuse", "serve", NULL};
         .path = "upstreams[].template." role, .type = REIN_TYPE_TEXT, .flags = REIN_KEY_REQUIRED, .min = 1,            \
         .max = 512, .about = "a turn of this role; `{content}` stands for its text"                                    \
     }
-#define MS(key_path, least, most, usual, text)                                                                         \
-    {                                                                                                                  \
-        .path = key_path, .type = REIN_TYPE_INT, .min = (least), .max = (most), .fallback = usual, .about = text       \
-    }
-#define COUNT(key_path, most, usual, text)                                                                             \
-    {                                                                                                                  \
-        .path = key_path, .type = REIN_TYPE_INT, .min = 1, .max = (most), .fallback = usual, .about = text             \
-    }
-
 static const struct rein_key config_keys[] = {
     {.path = "", .type = REIN_TYPE_MAP, .about = "Where to listen, where to forward to, and under which policy."},
     {.path = "version",
@@ -33,6 +26,7 @@ static const struct rein_key config_keys[] = {
     {.path = "listen", .type = REIN_TYPE_MAP, .about = "where clients connect"},
     {.path = "listen.address",
      .type = REIN_TYPE_TEXT,
+     .flags = REIN_KEY_RESTART,
      .min = 1,
      .max = 64,
      .fallback = "127.0.0.1:8080",
@@ -47,6 +41,7 @@ static const struct rein_key config_keys[] = {
     {.path = "admin", .type = REIN_TYPE_MAP, .about = "where operators connect: admin API and metrics"},
     {.path = "admin.address",
      .type = REIN_TYPE_TEXT,
+     .flags = REIN_KEY_RESTART,
      .min = 1,
      .max = 64,
      .fallback = "127.0.0.1:8081",
@@ -60,7 +55,8 @@ static const struct rein_key config_keys[] = {
 
     {.path = "workers",
      .type = REIN_TYPE_INT,
-     .max = 256,
+     .flags = REIN_KEY_RESTART,
+     .max = CONFIG_WORKERS_MAX,
      .fallback = "1",
      .about = "threads that serve; 0: one per core"},
 
@@ -68,7 +64,7 @@ static const struct rein_key config_keys[] = {
      .type = REIN_TYPE_LIST,
      .flags = REIN_KEY_REQUIRED,
      .min = 1,
-     .max = 256,
+     .max = CONFIG_UPSTREAMS_MAX,
      .about = "the model backends"},
     {.path = "upstreams[]", .type = REIN_TYPE_MAP, .about = "one backend"},
     {.path = "upstreams[].name",
@@ -148,7 +144,7 @@ static const struct rein_key config_keys[] = {
      .type = REIN_TYPE_LIST,
      .flags = REIN_KEY_REQUIRED,
      .min = 1,
-     .max = 1024,
+     .max = CONFIG_ROUTES_MAX,
      .about = "which request goes where, under which policy; the first that matches is taken"},
     {.path = "routes[]", .type = REIN_TYPE_MAP, .about = "one route"},
     {.path = "routes[].name",
@@ -189,36 +185,15 @@ static const struct rein_key config_keys[] = {
      .about = "the folder of lexicons"},
 
     {.path = "limits", .type = REIN_TYPE_MAP, .about = "ceilings on what clients and backends may send"},
-    {.path = "limits.body_bytes",
-     .type = REIN_TYPE_INT,
-     .min = 1024,
-     .max = 256 << 20,
-     .fallback = "4194304",
-     .about = "a request's body"},
-    COUNT("limits.messages", 100000, "2048", "messages of a request"),
-    COUNT("limits.choices", 128, "8", "choices (`n`) of a request"),
-    COUNT("limits.tools", 4096, "256", "tools of a request"),
-    COUNT("limits.connections", 1000000, "16384", "connections, of all workers together"),
-    COUNT("limits.connections_per_address", 1000000, "1024", "connections of one client address, to all workers"),
-    COUNT("limits.json_depth", 512, "64", "nesting of a request's JSON"),
-    {.path = "limits.upstream_body_bytes",
-     .type = REIN_TYPE_INT,
-     .min = 1024,
-     .max = 1 << 30,
-     .fallback = "16777216",
-     .about = "an unstreamed body of a backend"},
+    CONFIG_LIMITS(CONFIG_ROW)
 
-    {.path = "timeouts", .type = REIN_TYPE_MAP, .about = "deadlines, in ms"},
-    MS("timeouts.connect_ms", 1, 600000, "5000", "to connect to a backend"),
-    MS("timeouts.first_byte_ms", 1, 3600000, "120000", "from the request to a backend's first byte"),
-    MS("timeouts.idle_ms", 1, 3600000, "60000", "between two bytes of a backend"),
-    MS("timeouts.client_idle_ms", 1, 3600000, "60000", "for a client that neither sends nor reads"),
-    MS("timeouts.drain_ms", 0, 3600000, "30000", "for running responses when the server is told to stop"),
-    MS("timeouts.keep_alive_ms", 1, 3600000, "15000", "after which a silent stream gets a comment"),
+        {.path = "timeouts", .type = REIN_TYPE_MAP, .about = "deadlines"},
+    CONFIG_TIMEOUTS(CONFIG_ROW)
 
-    {.path = "store", .type = REIN_TYPE_MAP, .about = "where decisions are kept"},
+        {.path = "store", .type = REIN_TYPE_MAP, .about = "where decisions are kept"},
     {.path = "store.url",
      .type = REIN_TYPE_TEXT,
+     .flags = REIN_KEY_RESTART,
      .min = 1,
      .max = 4096,
      .fallback = "sqlite:rein.db",
@@ -228,12 +203,7 @@ static const struct rein_key config_keys[] = {
      .words = on_error_words,
      .fallback = "refuse",
      .about = "what becomes of requests while decisions cannot be written: they are refused, or served all the same"},
-    {.path = "store.keep_days",
-     .type = REIN_TYPE_INT,
-     .max = 36500,
-     .fallback = "30",
-     .about = "after how many days decisions go; 0: never"},
-    {.path = NULL},
+    CONFIG_STORE_SETTINGS(CONFIG_ROW){.path = NULL},
 };
 
 const struct rein_schema *config_schema(void)

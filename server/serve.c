@@ -49,22 +49,13 @@ static int load(struct config **out, const char *path, const struct config *prev
     return rv;
 }
 
-static bool is_same_listener(const struct config_listener *a, const struct config_listener *b)
-{
-    return strcmp(a->host, b->host) == 0 && a->port == b->port;
-}
-
 static void reload(struct service *service)
 {
     struct config *config;
     if (load(&config, service->path, service->config) < 0) {
-        log_error("serve", "the config was not reloaded: it has errors; the last good one stays");
+        log_error("serve", "the config was not reloaded: the last good one stays as it is");
         return;
     }
-    if (!is_same_listener(&config->listen, &service->config->listen) ||
-        !is_same_listener(&config->admin, &service->config->admin) || config->workers != service->config->workers ||
-        strcmp(config->store.path, service->config->store.path) != 0)
-        log_warn("serve", "listen, admin, workers and store.url change with a restart only");
     for (size_t i = 0; i < service->workers_len; i++)
         worker_reload(service->workers[i], config);
     admin_reload(service->admin, config);

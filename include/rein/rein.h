@@ -282,12 +282,14 @@ struct rein_update {
     size_t held_text; /* bytes of text received and not yet released, all channels */
 };
 
+enum { REIN_CHOICES_MAX = 32 }; /* choices (`n`) of a response that a trace can follow */
+
 struct rein_trace_options {
     struct rein_policy *policy; /* the trace takes its own reference */
     struct rein_engine *engine; /* borrowed as long as the trace */
     enum rein_dialect dialect;
     bool streamed;     /* events; false: one JSON body */
-    unsigned choices;  /* `n` of the request, at least 1 */
+    unsigned choices;  /* `n` of the request, 1 to REIN_CHOICES_MAX */
     bool strip_usage;  /* the client did not ask for usage, we did: take the usage event out */
     const char *model; /* for events that Rein says itself; borrowed during the call */
     const char *id;    /* likewise: the response id if the upstream never gave one */

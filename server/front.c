@@ -323,8 +323,9 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     LIST_INSERT_HEAD(&front->conns, conn, all);
     front->shards[conn->shard].connections++;
     conn_wait(conn, CONN_READING);
-    if (conn_watch(conn) < 0)
-        log_warn("http", "a connection can not be watched"); /* its first request tries again, and fails if it must */
+    static struct log_limit limit;
+    if (conn_watch(conn) < 0) /* its first request tries again, and fails if it must */
+        log_limited(&limit, LOG_WARN, "http", "a connection can not be watched");
 }
 
 /* Running a daemon costs a system call or three, whatever there is to do, so connections share one; but after any

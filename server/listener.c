@@ -101,7 +101,8 @@ static void accept_some(struct listener *listener, int max)
         if (fd >= 0)
             take_one(listener, fd, (const struct sockaddr *)&address, len);
         else if (errno == EMFILE || errno == ENFILE) {
-            log_error("http", "no descriptors left to accept connections with");
+            static struct log_limit limit;
+            log_limited(&limit, LOG_ERROR, "http", "no descriptors left to accept connections with");
             uv_poll_stop(&listener->poll); /* until the next tick: it would call back without end */
             return;
         } else if (errno != ECONNABORTED && errno != EINTR)

@@ -90,13 +90,15 @@ static void on_data(void *ctx, const char *data, size_t len)
 
 static void on_end(void *ctx, enum upstream_end end, const char *message)
 {
+    static struct log_limit limit;
     struct models *m = ctx;
     const struct config_upstream *upstream = &m->config->upstreams[m->next - 1];
     m->call = NULL;
     if (end == UPSTREAM_WHOLE && m->status == 200)
         add_offered(m, upstream);
     else
-        log_warn("models", "upstream %s gives no list: %s", upstream->name, message != NULL ? message : "");
+        log_limited(&limit, LOG_WARN, "models", "upstream %s gives no list: %s", upstream->name,
+                    message != NULL ? message : "");
     ask_next(m);
 }
 

@@ -135,12 +135,19 @@ static void say_goodbye(struct session *s)
         exchange_end(s->x);
 }
 
+static void log_lost_row(const struct session *s, int rv)
+{
+    static struct log_limit limit;
+    log_limited(&limit, LOG_ERROR, "session", "the last row of request %s was not stored: %s", s->id.text,
+                rein_strerror(rv));
+}
+
 static void on_last_row(void *ctx, int rv)
 {
     struct session *s = ctx;
     s->puts--;
     if (rv < 0)
-        log_error("session", "the last row of request %s was not stored: %s", s->id.text, rein_strerror(rv));
+        log_lost_row(s, rv);
     if (s->state == SESSION_CLOSED)
         session_maybe_free(s);
     else
@@ -241,7 +248,8 @@ void session_fail(struct session *s, unsigned status, const char *code, const ch
 
 void session_fail_internal(struct session *s, int rv)
 {
-    log_error("session", "request %s: %s", s->id.text, rein_strerror(rv));
+    static struct log_limit limit;
+    log_limited(&limit, LOG_ERROR, "session", "request %s: %s", s->id.text, rein_strerror(rv));
     session_fail(s, 500, "internal_error", "The request could not be handled.", "failed");
 }
 
@@ -368,8 +376,9 @@ void session_on_closed(struct responder *responder, bool gone)
     session_move(s, SESSION_CLOSED);
     session_meter_end(s, gone);
     s->x = NULL;
-    if (!session_row_stands(s) && session_put(s, true, NULL) < 0)
-        log_warn("session", "the last row of request %s was not stored", s->id.text);
+    int rv = session_row_stands(s) ? 0 : session_put(s, true, NULL);
+    if (rv < 0)
+        log_lost_row(s, rv);
     session_maybe_free(s);
 }
 

@@ -98,7 +98,9 @@ static void answer_error_status(struct session *s)
     unsigned status = s->call_status;
     session_meter_error(s, status < 500 ? UPSTREAM_ERROR_4XX : UPSTREAM_ERROR_5XX);
     if (status < 400 || status > 599) {
-        log_warn("session", "request %s: the upstream answered with status %u", s->id.text, status);
+        static struct log_limit limit;
+        log_limited(&limit, LOG_WARN, "session", "request %s: the upstream answered with status %u", s->id.text,
+                    status);
         session_lose_attempt(s, 502, "upstream_bad_status", "The upstream answered with an unexpected status.",
                              "upstream_error");
         return;
@@ -298,7 +300,8 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
         return;
     }
     if (end != UPSTREAM_WHOLE) {
-        log_warn("upstream", "request %s: %s", s->id.text, message);
+        static struct log_limit limits[UPSTREAM_TOO_LARGE + 1]; /* one flood hides no failure of another kind */
+        log_limited(&limits[end], LOG_WARN, "upstream", "request %s: %s", s->id.text, message);
         session_meter_error(s, words->error);
     }
     if (s->plan_call) {

@@ -38,7 +38,8 @@ void session_control_drop(struct session *s)
 /* The backend goes on, uncorrected: it is stopped, and asked anew. */
 static void give_up(struct session *s, const char *why)
 {
-    log_info("session", "request %s: not corrected while it ran (%s), restarted", s->id.text, why);
+    static struct log_limit limit;
+    log_limited(&limit, LOG_INFO, "session", "request %s: not corrected while it ran (%s), restarted", s->id.text, why);
     session_cancel_call(s, "steered");
     session_restart(s);
 }

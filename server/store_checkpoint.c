@@ -24,7 +24,9 @@ struct store_checkpoint {
 
 static int fail(struct store_checkpoint *c, const char *what)
 {
-    log_error("store", "%s: %s (%d)", what, sqlite3_errmsg(c->sqlite), sqlite3_extended_errcode(c->sqlite));
+    static struct log_limit limit;
+    log_limited(&limit, LOG_ERROR, "store", "%s: %s (%d)", what, sqlite3_errmsg(c->sqlite),
+                sqlite3_extended_errcode(c->sqlite));
     return REIN_EIO;
 }
 

@@ -28,7 +28,8 @@ static int fail(const struct store_reader *reader)
     int rc = sqlite3_extended_errcode(reader->sqlite);
     if ((rc & 0xff) == SQLITE_INTERRUPT)
         return REIN_ELIMIT;
-    log_error("store", "cannot read: %s (%d)", sqlite3_errmsg(reader->sqlite), rc);
+    static struct log_limit limit;
+    log_limited(&limit, LOG_ERROR, "store", "cannot read: %s (%d)", sqlite3_errmsg(reader->sqlite), rc);
     return (rc & 0xff) == SQLITE_NOMEM ? REIN_ENOMEM : REIN_EIO;
 }
 

@@ -44,13 +44,14 @@ static void collect(struct dialer *dialer);
 
 static void act(struct dialer *dialer, curl_socket_t fd, int events)
 {
+    static struct log_limit limit;
     int running = 0; /* libcurl wants a place for it */
     struct loop *loop = dialer->pool->loop;
     enum loop_phase back = loop_enter(loop, LOOP_CONNECT);
     CURLMcode code = curl_multi_socket_action(dialer->multi, fd, events, &running);
     loop_leave(loop, back);
     if (code != CURLM_OK)
-        log_error("upstream", "libcurl: %s", curl_multi_strerror(code));
+        log_limited(&limit, LOG_ERROR, "upstream", "libcurl: %s", curl_multi_strerror(code));
     collect(dialer);
 }
 

@@ -43,11 +43,13 @@ struct store_db {
     unsigned keep_days, keep_text_days;
 };
 
-/* Foreign codes become ours; the one place that logs them. */
-static int fail(struct store_db *db, const char *what)
+/* Foreign codes become ours; the one place that logs them. `rc` may be one that the connection does not know of. */
+static int fail_with(struct store_db *db, const char *what, int rc)
 {
-    int rc = sqlite3_extended_errcode(db->sqlite);
-    log_error("store", "%s: %s (%d)", what, sqlite3_errmsg(db->sqlite), rc);
+    static struct log_limit limit;
+    bool is_known = sqlite3_errcode(db->sqlite) == rc || sqlite3_extended_errcode(db->sqlite) == rc;
+    log_limited(&limit, LOG_ERROR, "store", "%s: %s (%d)", what,
+                is_known ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(rc), rc);
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
         return REIN_ENOMEM;
@@ -59,6 +61,11 @@ static int fail(struct store_db *db, const char *what)
     default:
         return REIN_EIO;
     }
+}
+
+static int fail(struct store_db *db, const char *what)
+{
+    return fail_with(db, what, sqlite3_extended_errcode(db->sqlite));
 }
 
 static int exec(struct store_db *db, const char *sql)
@@ -181,8 +188,9 @@ static int open_all(struct store_db *db, const char *path)
         rv = prepare(db, &db->commit, "COMMIT");
     if (rv == 0)
         rv = prepare(db, &db->rollback, "ROLLBACK");
-    if (rv == 0 && (rv = store_rows_new(&db->rows, db->sqlite)) != 0)
-        rv = fail(db, "cannot prepare statements");
+    int rc = rv == 0 ? store_rows_new(&db->rows, db->sqlite) : SQLITE_OK;
+    if (rc != SQLITE_OK)
+        rv = fail_with(db, "cannot prepare statements", rc);
     db->checkpoint_at = WAL_PAGES;
     return rv == 0 ? store_checkpoint_open(&db->checkpoint, path) : rv;
 }
@@ -258,7 +266,8 @@ int store_db_write(struct store_db *db, struct store_job *first)
         return synced;
     if (step(db->begin) != SQLITE_OK)
         return fail(db, "cannot begin");
-    int rv = store_rows_write(db->rows, first) == SQLITE_OK ? 0 : fail(db, "cannot write a decision");
+    int rc = store_rows_write(db->rows, first);
+    int rv = rc == SQLITE_OK ? 0 : fail_with(db, "cannot write a decision", rc);
     if (rv == 0 && step(db->commit) != SQLITE_OK)
         rv = fail(db, "cannot commit");
     if (rv != 0)

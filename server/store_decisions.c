@@ -176,29 +176,34 @@ static struct value value_of(const struct column *column, const struct store_job
     return (struct value){NOTHING, .number = 0};
 }
 
-/* A text is another one each time, and stays where it is until the statement was stepped. */
-static void bind_value(sqlite3_stmt *stmt, int i, struct value *bound, const struct value *value)
+/* A text is another one each time, and stays where it is until the statement was stepped. What could not be bound is
+ * not remembered: the next row binds it anew. */
+static int bind_value(sqlite3_stmt *stmt, int i, struct value *bound, const struct value *value)
 {
+    int rc;
     if (value->kind == bound->kind && value->number == bound->number && value->kind != TEXT)
-        return;
+        return SQLITE_OK;
     if (value->kind >= WORD)
-        sqlite3_bind_text(stmt, i, value->text, -1, SQLITE_STATIC);
+        rc = sqlite3_bind_text(stmt, i, value->text, -1, SQLITE_STATIC);
     else if (value->kind == NUMBER)
-        sqlite3_bind_int64(stmt, i, value->number);
+        rc = sqlite3_bind_int64(stmt, i, value->number);
     else if (value->kind == REAL)
-        sqlite3_bind_double(stmt, i, value->real);
+        rc = sqlite3_bind_double(stmt, i, value->real);
     else
-        sqlite3_bind_null(stmt, i);
-    *bound = *value;
+        rc = sqlite3_bind_null(stmt, i);
+    *bound = rc == SQLITE_OK ? *value : (struct value){UNBOUND, .number = 0};
+    return rc;
 }
 
-static void bind_row(struct statement *s, size_t row, const struct store_job *job)
+static int bind_row(struct statement *s, size_t row, const struct store_job *job)
 {
     size_t at = row * store_columns_len;
-    for (size_t i = 0; i < store_columns_len; i++, at++) {
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < store_columns_len && rc == SQLITE_OK; i++, at++) {
         struct value value = value_of(&store_columns[i], job);
-        bind_value(s->stmt, (int)at + 1, &s->bound[at], &value);
+        rc = bind_value(s->stmt, (int)at + 1, &s->bound[at], &value);
     }
+    return rc;
 }
 
 /* ---- writing ---- */
@@ -221,12 +226,14 @@ static int find(struct store_decisions *d, struct store_job *job)
 
 static int change(struct store_decisions *d, const struct store_job *job)
 {
-    bind_row(&d->change, 0, job);
-    sqlite3_bind_int64(d->change.stmt, (int)store_columns_len + 1, job->seq);
-    return step(d->change.stmt);
+    int rc = bind_row(&d->change, 0, job);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(d->change.stmt, (int)store_columns_len + 1, job->seq);
+    return rc == SQLITE_OK ? step(d->change.stmt) : rc;
 }
 
-/* Of `rows` jobs some had a row already. Those that are new have it by now, numbered in their order from `next` on. */
+/* Of `rows` jobs some had a row already. Those that are new have it by now, numbered in their order from `next` on; 0:
+ * none is new. */
 static int replace(struct store_decisions *d, struct store_job *job, size_t rows, int64_t next, store_replaces replaces,
                    void *ctx)
 {
@@ -251,13 +258,16 @@ static int write_rows(struct store_decisions *d, struct store_job *first, size_t
 {
     size_t rows = (size_t)1 << size;
     struct store_job *job = first;
-    for (size_t row = 0; row < rows; row++, job = job->next)
-        bind_row(&d->add[size], row, job);
-    int rc = step(d->add[size].stmt);
+    int rc = SQLITE_OK;
+    for (size_t row = 0; row < rows && rc == SQLITE_OK; row++, job = job->next)
+        rc = bind_row(&d->add[size], row, job);
+    if (rc == SQLITE_OK)
+        rc = step(d->add[size].stmt);
     if (rc != SQLITE_OK)
         return rc;
+    /* Where nothing was added, the last number is that of another insert, perhaps into another table. */
     int added = sqlite3_changes(d->sqlite);
-    int64_t next = sqlite3_last_insert_rowid(d->sqlite) - added + 1;
+    int64_t next = added > 0 ? sqlite3_last_insert_rowid(d->sqlite) - added + 1 : 0;
     if ((size_t)added < rows)
         return replace(d, first, rows, next, replaces, ctx);
     for (job = first; rows > 0; rows--, job = job->next)

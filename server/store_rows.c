@@ -121,6 +121,8 @@ static int find_policy(struct store_rows *rows, const struct store_record *recor
     bind_text(find, 1, record->policy_version);
     if (rc == SQLITE_OK)
         rc = step_number(find, &rows->policy);
+    if (rc == SQLITE_OK && rows->policy == 0)
+        rc = SQLITE_CORRUPT; /* it was inserted, or was there: no row may have a policy's number of 0 */
     snprintf(rows->policy_version, sizeof rows->policy_version, "%s", record->policy_version);
     return rc;
 }

@@ -160,6 +160,50 @@ static void a_bad_one_harms_no_other(void **state)
     assert_true(store_is_healthy(f->store));
 }
 
+/* The record that replaces a row of number n comes with a new policy, whose own number is n - 1. */
+static void test_found_m9_a_policys_number_is_no_rows(void **state)
+{
+    enum { ROWS = 5 };
+    struct kit_fixture *f = *state;
+    struct store_id ids[ROWS];
+    struct kit_record r;
+    char name[16], version[16];
+    for (int i = 0; i < ROWS; i++) {
+        numbered(&r, i + 1, name);
+        r.record.policy_version = "first";
+        ids[i] = r.record.id;
+        assert_int_equal(kit_put(&f->kit, f->store, &r.record), 0);
+    }
+    for (int i = 0; i < ROWS; i++) { /* policies 2, 3, … meet rows 3, 4, … on their way */
+        for (int row = 0; row < ROWS; row++) {
+            numbered(&r, i * ROWS + row + 100, name);
+            snprintf(version, sizeof version, "p%d-%d", i, row);
+            r.record.policy_version = version;
+            r.record.id = ids[row];
+            assert_int_equal(kit_put(&f->kit, f->store, &r.record), 0);
+            char sql[128];
+            snprintf(sql, sizeof sql, "SELECT status FROM decisions WHERE id = '%s'", ids[row].text);
+            assert_int_equal(number(f, sql), i * ROWS + row + 100);
+        }
+    }
+    for (int row = 2; row < ROWS; row++) { /* each row meets the number before its own */
+        char sql[160];
+        snprintf(sql, sizeof sql, "DELETE FROM policies WHERE number >= %d", row);
+        sqlite3 *db;
+        assert_int_equal(sqlite3_open(f->kit.path, &db), SQLITE_OK);
+        sqlite3_busy_timeout(db, 10000);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+        numbered(&r, 200 + row, name);
+        snprintf(version, sizeof version, "q%d", row);
+        r.record.policy_version = version;
+        r.record.id = ids[row];
+        assert_int_equal(kit_put(&f->kit, f->store, &r.record), 0);
+        snprintf(sql, sizeof sql, "SELECT status FROM decisions WHERE id = '%s'", ids[row].text);
+        assert_int_equal(number(f, sql), 200 + row);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, kit_set_up, kit_tear_down)
@@ -167,6 +211,7 @@ int main(void)
         TEST(rows_are_their_records),
         TEST(the_last_of_a_request_stays),
         TEST(a_bad_one_harms_no_other),
+        TEST(test_found_m9_a_policys_number_is_no_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

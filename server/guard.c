@@ -12,7 +12,6 @@
 struct lookup {
     struct query query; /* first */
     struct responder responder;
-    struct worker *worker;
     struct exchange *x; /* NULL: the client has left */
     struct store_id id;
     char *key;
@@ -58,7 +57,6 @@ static void lookup_free(struct lookup *l)
 static void on_done(struct query *query, int rv)
 {
     struct lookup *l = (struct lookup *)(void *)query;
-    struct worker *worker = l->worker;
     if (rv != 0)
         l->rv = rv;
     if (l->x != NULL) {
@@ -66,7 +64,6 @@ static void on_done(struct query *query, int rv)
         answer(l);
     }
     lookup_free(l);
-    worker_query_done(worker);
 }
 
 static void on_closed(struct responder *responder, bool gone)
@@ -91,7 +88,6 @@ void guard_start(struct worker *worker, struct exchange *x, const char *key)
     }
     l->query = (struct query){.run = run, .done = on_done};
     l->responder.on_closed = on_closed;
-    l->worker = worker;
     l->x = x;
     strcpy(l->id.text, id);
     exchange_set_user(x, &l->responder);

@@ -240,9 +240,9 @@ int loop_post(struct loop *loop, loop_fn fn, void *ctx)
 {
     pthread_mutex_lock(&loop->lock);
     int rv = loop->posts.len == LOOP_POSTS_MAX ? REIN_ELIMIT : push(&loop->posts, fn, ctx);
-    pthread_mutex_unlock(&loop->lock);
-    if (rv == 0)
+    if (rv == 0) /* with the lock: what was posted may end the loop, and it cannot run before the lock is given up */
         uv_async_send(&loop->wake);
+    pthread_mutex_unlock(&loop->lock);
     return rv;
 }
 

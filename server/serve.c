@@ -147,18 +147,36 @@ static int start(struct service *service)
     return start_workers(service);
 }
 
-static void finish(struct service *service)
+/* The store still has a thread of its own that may touch all of this: nothing is freed, the process ends as it is. */
+static _Noreturn void leave_store(void)
 {
+    log_flush(LOG_FLUSH_ALL);
+    log_error("serve", "the store did not end in time: leaving with decisions that are not written");
+    _exit(CLI_FAILED);
+}
+
+static int finish(struct service *service)
+{
+    bool is_late = false;
+    for (size_t i = 0; i < service->workers_len; i++)
+        is_late = worker_join(service->workers[i]) != 0 || is_late;
+    if (is_late)
+        leave_store();
     for (size_t i = 0; i < service->workers_len; i++)
         worker_free(service->workers[i]);
     free(service->workers);
     peers_free(service->peers);
     admin_stop(service->admin);
+    int written = store_finish(service->store, STORE_FINISH_MS);
+    if (written == REIN_ELIMIT)
+        leave_store();
     store_close(service->store);
     metrics_free(service->metrics);
     loop_free(service->loop);
     config_unref(service->config);
+    log_flush(LOG_FLUSH_ALL);
     log_info("serve", "stopped");
+    return written == 0 ? CLI_OK : CLI_FAILED;
 }
 
 static int run(int argc, char **argv)
@@ -181,8 +199,7 @@ static int run(int argc, char **argv)
     log_info("serve", "listening on http://%s:%u", service.config->listen.host,
              (unsigned)worker_port(service.workers[0]));
     loop_run(service.loop);
-    finish(&service);
-    return CLI_OK;
+    return finish(&service);
 }
 
 const struct cli_command cli_serve = {

@@ -24,6 +24,7 @@ enum {
     GATHER_US = 1000,             /* how long the next group may take to gather */
     GATHER_LEN = 6,               /* in such a group a commit's own cost is small change */
     RETRY_US = 500 * 1000,        /* between two tries of a store that fails */
+    LAST_RETRY_US = 100 * 1000,   /* likewise, at the end */
     POST_RETRY_US = 10 * 1000,    /* a loop could not be told for want of memory */
     PURGE_IDLE_US = 60 * 1000000, /* nothing was left to purge */
     PURGE_MORE_US = 50 * 1000,    /* there is more: leave room for writes in between */
@@ -38,9 +39,10 @@ struct store {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct job_list queue; /* with `lock`, like closing and wanted */
+    struct job_list queue; /* with `lock`, like all up to queue_max */
     size_t wanted;         /* the writer sleeps until so many are queued */
-    bool closing;
+    bool closing, ended;   /* nothing is put any more; the writer has written its last */
+    int64_t give_up_at_us; /* set with closing: until then a failing store is tried again */
     size_t queue_max;
 
     struct store_db *db; /* from here on the writer's */
@@ -104,6 +106,7 @@ int store_put(struct store *store, const struct store_record *record, struct loo
     job->ctx = ctx;
     job->queued_at_us = now_us();
     pthread_mutex_lock(&store->lock);
+    assert(!store->closing);
     bool full = store->queue.len >= store->queue_max;
     if (!full) {
         list_append(&store->queue, job);
@@ -329,8 +332,8 @@ static void write_batch(struct store *store, struct job_list *batch, bool last_c
 
 static void purge(struct store *store)
 {
-    uint64_t purged;
-    int rv = store_db_purge(store->db, &purged);
+    uint64_t purged = 0;
+    int rv = store_is_healthy(store) ? store_db_purge(store->db, &purged) : 0;
     count(&store->purged, purged);
     store->purge_at_us = now_us() + (rv > 0 ? PURGE_MORE_US : PURGE_IDLE_US);
 }
@@ -380,25 +383,36 @@ static bool wait_batch(struct store *store, struct job_list *batch)
     return !closing;
 }
 
+/* What is left at the end is tried again for a while: a busy database, a disk that is full for a moment. */
+static void write_last(struct store *store, struct job_list *batch)
+{
+    store->leaving = true;
+    write_batch(store, batch, true);
+    while (store->kept.len > 0 && now_us() < store->give_up_at_us) {
+        struct timespec pause = {0, LAST_RETRY_US * 1000};
+        nanosleep(&pause, NULL);
+        write_batch(store, &(struct job_list){.first = NULL}, true);
+    }
+}
+
 static void *writer(void *ctx)
 {
     struct store *store = ctx;
     struct job_list batch;
-    bool open = true;
-    while (open) {
-        open = wait_batch(store, &batch);
-        store->leaving = !open;
-        write_batch(store, &batch, !open);
-        if (store->untold != NULL && open)
+    while (wait_batch(store, &batch)) {
+        write_batch(store, &batch, false);
+        if (store->untold != NULL)
             tell(store);
-        if (open && store_is_healthy(store)) {
+        if (store_is_healthy(store))
             store_db_checkpoint(store->db);
-            if (now_us() >= store->purge_at_us)
-                purge(store);
-        } else if (store->purge_at_us <= now_us()) {
-            store->purge_at_us = now_us() + PURGE_IDLE_US;
-        }
+        if (now_us() >= store->purge_at_us)
+            purge(store);
     }
+    write_last(store, &batch);
+    pthread_mutex_lock(&store->lock);
+    store->ended = true;
+    pthread_cond_broadcast(&store->wake);
+    pthread_mutex_unlock(&store->lock);
     return NULL;
 }
 
@@ -440,17 +454,41 @@ int store_open(struct store **out, const struct store_options *options)
     return 0;
 }
 
+/* Nothing is put any more; the writer ends. What fails is tried again until `give_up_at_us`. */
+static void begin_end(struct store *store, int64_t give_up_at_us)
+{
+    pthread_mutex_lock(&store->lock);
+    if (!store->closing)
+        store->give_up_at_us = give_up_at_us;
+    store->closing = true;
+    pthread_cond_broadcast(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+}
+
+int store_finish(struct store *store, unsigned wait_ms)
+{
+    int64_t now = now_us(), until_us = now + (int64_t)wait_ms * 1000;
+    int64_t tries_us = wait_ms < STORE_LAST_TRIES_MS ? wait_ms : STORE_LAST_TRIES_MS;
+    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+    begin_end(store, now + tries_us * 1000);
+    pthread_mutex_lock(&store->lock);
+    while (!store->ended && now_us() < until_us)
+        pthread_cond_timedwait(&store->wake, &store->lock, &until);
+    bool ended = store->ended;
+    pthread_mutex_unlock(&store->lock);
+    if (!ended)
+        return REIN_ELIMIT;
+    return store->kept.len > 0 ? REIN_EIO : 0;
+}
+
 void store_close(struct store *store)
 {
     if (store == NULL)
         return;
-    pthread_mutex_lock(&store->lock);
-    store->closing = true;
-    pthread_mutex_unlock(&store->lock);
-    pthread_cond_signal(&store->wake);
+    begin_end(store, 0);
     pthread_join(store->thread, NULL);
     if (store->kept.len > 0)
-        log_error("store", "%zu decisions could not be written", store->kept.len);
+        log_error("store", "%zu decisions could not be written and are lost", store->kept.len);
     drop_all(&store->kept);
     drop_notices(store->untold);
     store_db_close(store->db);

@@ -66,14 +66,21 @@ enum { STORE_QUEUE_MAX = 8192 };
  * may have a store open (FILE-lock is locked). REIN_EFORMAT: not a database of this version; REIN_ESTATE: another
  * process has it; REIN_EIO. All are logged. Blocks; main thread. */
 int store_open(struct store **out, const struct store_options *options) REIN_MUST_USE;
-/* Writes what is queued, then closes. Blocks; main thread, after the loops have stopped running and before they are
- * freed. Callbacks that are still due are not called. NULL is fine. */
+/* The last writes: of what is queued, and for up to STORE_LAST_TRIES_MS of what could not be written so far. From now
+ * on nothing can be put and nobody is told any more. Waits at most `wait_ms`. 0: all is written; REIN_EIO: some
+ * decisions are lost, logged how many; REIN_ELIMIT: the disk still holds the writer up, and store_close would wait for
+ * it. Main thread, after the loops have stopped running and before they are freed. */
+int store_finish(struct store *store, unsigned wait_ms) REIN_MUST_USE;
+enum { STORE_FINISH_MS = 15000, STORE_LAST_TRIES_MS = 5000 };
+/* Closes; without store_finish before it what is queued is written first, with one try. Blocks. Thread as above. NULL
+ * is fine. */
 void store_close(struct store *store);
 
 /* Called on `loop`'s thread once the record is durable (rv 0) or was not written (rv < 0). */
 typedef void (*store_done)(void *ctx, int rv);
 /* Any loop's thread. Either an error and no callback (REIN_ELIMIT: the queue is full, REIN_ENOMEM), or 0 and `done`
- * exactly once later, never before this returns. `done` NULL: not waited for (`loop` may then be NULL).
+ * exactly once later, never before this returns and never after store_finish began. `done` NULL: not waited for (`loop`
+ * may then be NULL).
  *
  * After rv REIN_EIO the store is not healthy; it keeps the record (as many as the queue holds, the oldest go first) and
  * writes it when writing works again, so that an outage that ends loses no row. */

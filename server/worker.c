@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "worker.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "log.h"
@@ -40,29 +41,43 @@ static int start_front(struct worker *w, const struct worker_options *options)
 
 /* ---- the end ---- */
 
-void worker_query_done(struct worker *w)
-{
-    if (w->pool_closed && query_pool_busy(w->queries) == 0)
-        loop_stop(w->loop);
-}
-
 static void on_pool_closed(void *ctx)
 {
     struct worker *w = ctx;
     w->pool_closed = true;
-    worker_query_done(w);
 }
 
 static void on_front_closed(void *ctx)
 {
     struct worker *w = ctx;
-    uv_close((uv_handle_t *)&w->tick, NULL);
     upstream_pool_close(w->pool, on_pool_closed, w);
+}
+
+/* Sessions and queries are told of on this loop: while one is left, the loop has to be there. */
+static bool is_done(const struct worker *w)
+{
+    return w->pool_closed && w->sessions.count == 0 && query_pool_busy(w->queries) == 0;
+}
+
+static void stop_if_done(struct worker *w, uint64_t now)
+{
+    if (is_done(w) || now >= w->leave_at_ms) {
+        uv_close((uv_handle_t *)&w->tick, NULL);
+        loop_stop(w->loop);
+    } else if (!w->waits_for_store && w->pool_closed && w->sessions.count > 0) {
+        w->waits_for_store = true;
+        log_warn("worker", "waiting for the store to write the decisions of %zu requests, at most %d s",
+                 w->sessions.count, WORKER_STORE_WAIT_MS / 1000);
+    }
 }
 
 static void drain_step(struct worker *w)
 {
     uint64_t now = loop_now_ms(w->loop);
+    if (w->closing) {
+        stop_if_done(w, now);
+        return;
+    }
     bool idle = w->sessions.count == 0 && front_connections(w->front) == 0;
     if (!w->cut && now >= w->cut_at_ms) {
         w->cut = true;
@@ -70,8 +85,9 @@ static void drain_step(struct worker *w)
             log_warn("worker", "cutting %zu streams at the end of the drain time", w->sessions.count);
         session_cut_all(&w->sessions);
     }
-    if (!w->closing && (idle || now >= w->close_at_ms)) {
+    if (idle || now >= w->close_at_ms) {
         w->closing = true;
+        w->leave_at_ms = now + WORKER_STORE_WAIT_MS;
         front_close(w->front, on_front_closed, w);
     }
 }
@@ -79,6 +95,7 @@ static void drain_step(struct worker *w)
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
+    log_flush(log_now_ms());
     session_tick_all(&w->sessions);
     if (w->draining)
         drain_step(w);
@@ -180,9 +197,15 @@ void worker_drain(struct worker *worker)
         log_error("worker", "out of memory: the drain does not begin");
 }
 
-void worker_free(struct worker *worker)
+int worker_join(struct worker *worker)
 {
     uv_thread_join(&worker->thread);
+    return is_done(worker) ? 0 : REIN_ELIMIT;
+}
+
+void worker_free(struct worker *worker)
+{
+    assert(worker->sessions.count == 0); /* the store would tell a loop that is gone */
     rein_engine_free(worker->sessions.engine);
     verified_clear(&worker->sessions.verified);
     query_pool_free(worker->queries);

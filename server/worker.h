@@ -25,8 +25,9 @@ struct worker {
     struct session_env sessions;
     bool draining;
 
-    uint64_t cut_at_ms, close_at_ms; /* of the drain, loop_now_ms */
+    uint64_t cut_at_ms, close_at_ms, leave_at_ms; /* of the drain, loop_now_ms */
     bool cut, closing, pool_closed;
+    bool waits_for_store; /* and has said so */
     uv_timer_t tick;
     uv_thread_t thread;
     loop_fn on_done;
@@ -52,12 +53,13 @@ int worker_start(struct worker **out, const struct worker_options *options) REIN
 uint16_t worker_port(const struct worker *worker);
 /* New requests get the new config; takes a reference of its own. Any thread. */
 void worker_reload(struct worker *worker, struct config *config);
-/* Stops accepting, lets streams finish within the config's drain time, then cuts them; then on_done. Any thread. */
+/* Stops accepting, lets streams finish within the config's drain time, then cuts them, waits until the store has
+ * answered for all of them, at most WORKER_STORE_WAIT_MS, then on_done. Any thread. */
 void worker_drain(struct worker *worker);
-/* Waits for the thread and frees the worker. Main thread, after on_done. */
-void worker_free(struct worker *worker);
-
-/* A query of the worker's is over: its end may have waited for it. The worker's thread. */
-void worker_query_done(struct worker *worker);
+enum { WORKER_STORE_WAIT_MS = 15000 };
+/* Waits for the thread. REIN_ELIMIT: the time was over and the store still has to answer; then nothing of worker and
+ * store may be freed, the process can only end. Main thread, after on_done. */
+int worker_join(struct worker *worker) REIN_MUST_USE;
+void worker_free(struct worker *worker); /* main thread, after worker_join returned 0 */
 
 #endif

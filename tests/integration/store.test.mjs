@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { chat } from '../lib/client.mjs';
 import { plainPolicy, startRein } from '../lib/rein.mjs';
@@ -71,3 +74,75 @@ describe('a full disk', { timeout: 60000 }, () => {
       assert.equal((await rein.row(refused.headers['x-rein-decision'])).verdict, 'refuse');
     }));
 });
+
+// A server whose disk holds up every sync while `stall` is a file.
+async function startStalling(folder, upstream, more = {}) {
+  const stall = path.join(folder, 'stall');
+  const rein = await startRein({
+    folder, upstream, policy: prompts, ...more,
+    env: {
+      LD_PRELOAD: process.env.REIN_STALLED_SYNC, REIN_TEST_STALL: stall,
+      ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0`,
+    },
+  });
+  return { rein, begin: () => fs.writeFileSync(stall, ''), end: () => fs.rmSync(stall, { force: true }) };
+}
+
+const prompts = plainPolicy.replace('rules:', 'rules:\n  - { id: secret, channels: [prompt], literal: "open sesame", action: refuse }');
+
+async function rowsAfter(folder, upstream) {
+  const rein = await startRein({ folder, upstream });
+  const rows = await rein.rows();
+  await rein.clean();
+  return new Map(rows.map((row) => [row.request_id, row]));
+}
+
+describe('a disk that is slow while the server ends', { timeout: 120000, skip: !process.env.REIN_STALLED_SYNC }, () => {
+  test('FOUND M1: workers stay until the store has answered, and no row is lost', async () => {
+    const upstream = await startUpstream(says({ answer: ['fine'] }));
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rein-store-'));
+    const { rein, begin, end } = await startStalling(folder, upstream.url, { workers: 2 });
+    begin();
+    const ids = Array.from({ length: 8 }, (_, i) => `late-${i}`);
+    const asked = ids.map((id) => rein.ask({ body: chat('open sesame'), headers: { 'x-request-id': id } }).catch(() => {}));
+    await inHand(rein, 8);
+    rein.child.kill('SIGTERM');
+    await rein.said(/waiting for the store to write the decisions of \d+ requests/);
+    end();
+    assert.deepEqual(await rein.exited, { code: 0, signal: null }, rein.log);
+    assert.doesNotMatch(rein.log, /Sanitizer|runtime error/);
+    await Promise.all(asked);
+    const rows = await rowsAfter(folder, upstream.url);
+    for (const id of ids) assert.ok(rows.has(id), `${id} is lost\n${rein.log}`);
+    await upstream.stop();
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  test('FOUND M1: a disk that does not come back does not keep the process for ever', async () => {
+    const upstream = await startUpstream(says({ answer: ['fine'] }));
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rein-store-'));
+    const { rein, begin, end } = await startStalling(folder, upstream.url);
+    begin();
+    const asked = rein.ask({ body: chat('open sesame') }).catch(() => {});
+    await inHand(rein, 1);
+    rein.child.kill('SIGTERM');
+    const { code } = await rein.exited;
+    end();
+    assert.equal(code, 1, rein.log);
+    assert.match(rein.log, /leaving with decisions that are not written/);
+    assert.doesNotMatch(rein.log, /Sanitizer|runtime error/);
+    await asked;
+    await upstream.stop();
+    fs.rmSync(folder, { recursive: true });
+  });
+});
+
+// Until so many requests wait for their decision.
+async function inHand(rein, count) {
+  for (let i = 0; i < 400; i++) {
+    const found = /\nrein_open_requests (\d+)\n/.exec((await rein.admin('/metrics')).text);
+    if (Number(found?.[1]) === count) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  assert.fail(`${count} requests are not in hand\n${rein.log}`);
+}

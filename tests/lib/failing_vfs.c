@@ -3,12 +3,16 @@
 #include "failing_vfs.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
 static sqlite3_vfs vfs, *real;
 static atomic_int write_code, sync_code, writes;
+static pthread_mutex_t stall_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t stall_changed = PTHREAD_COND_INITIALIZER;
+static bool stalls; /* with the lock */
 
 /* Our head, then the real file. */
 struct file {
@@ -28,6 +32,14 @@ void failing_vfs_set_write(int code)
 void failing_vfs_set_sync(int code)
 {
     sync_code = code;
+}
+
+void failing_vfs_set_stall(bool on)
+{
+    pthread_mutex_lock(&stall_lock);
+    stalls = on;
+    pthread_cond_broadcast(&stall_changed);
+    pthread_mutex_unlock(&stall_lock);
 }
 
 int failing_vfs_writes(void)
@@ -71,6 +83,10 @@ static int write_or_fail(sqlite3_file *f, const void *p, int n, sqlite3_int64 at
 static int sync_or_fail(sqlite3_file *f, int flags)
 {
     f = real_file(f);
+    pthread_mutex_lock(&stall_lock);
+    while (stalls)
+        pthread_cond_wait(&stall_changed, &stall_lock);
+    pthread_mutex_unlock(&stall_lock);
     return sync_code != SQLITE_OK ? sync_code : f->pMethods->xSync(f, flags);
 }
 

@@ -225,9 +225,40 @@ static void test_a_quiet_loop_sleeps(void **state)
     loop_free(f.loop);
 }
 
+static void *run_loop(void *ctx)
+{
+    loop_run(((struct fixture *)ctx)->loop);
+    return NULL;
+}
+
+static void *post_stop(void *ctx)
+{
+    struct fixture *f = ctx;
+    assert_int_equal(loop_post(f->loop, stop, f), 0);
+    return NULL;
+}
+
+/* What is posted ends the loop, which is freed while the one who posted may still be on his way out. */
+static void test_found_m1_a_post_may_end_the_loop(void **state)
+{
+    enum { ROUNDS = 500 };
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct fixture f;
+        pthread_t runner, poster;
+        start(&f);
+        assert_int_equal(pthread_create(&runner, NULL, run_loop, &f), 0);
+        assert_int_equal(pthread_create(&poster, NULL, post_stop, &f), 0);
+        pthread_join(runner, NULL);
+        loop_free(f.loop);
+        pthread_join(poster, NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found_m1_a_post_may_end_the_loop),
         cmocka_unit_test(test_steps_run_in_order_each_turn),
         cmocka_unit_test(test_steps_have_a_ceiling),
         cmocka_unit_test(test_deferred_work),

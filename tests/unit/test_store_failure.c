@@ -172,12 +172,86 @@ static void cannot_open(void **state)
     kit_stop_loop(kit);
 }
 
+/* ---- the end ---- */
+
+static void test_found_m1_a_slow_disk_gets_its_time(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 0);
+    struct kit_record r;
+    kit_record(&r); /* it changed its response: its commit is synced */
+    failing_vfs_set_stall(true);
+    assert_int_equal(store_put(store, &r.record, NULL, NULL, NULL), 0);
+    kit_stop_loop(kit);
+    assert_int_equal(store_finish(store, 50), REIN_ELIMIT);
+    failing_vfs_set_stall(false);
+    assert_int_equal(store_finish(store, 60000), 0);
+    store_close(store);
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), 1);
+}
+
+/* The disk works again once the end has begun and has met its failure. */
+static void *mend_disk(void *ctx)
+{
+    struct timespec pause = {0, 1000000};
+    int64_t give_up = kit_now_us() + 10 * 1000000;
+    int before = *(int *)ctx;
+    while (failing_vfs_writes() == before && kit_now_us() < give_up)
+        nanosleep(&pause, NULL);
+    failing_vfs_set_write(SQLITE_OK);
+    return NULL;
+}
+
+static void test_found_m1_the_end_tries_again(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 0);
+    struct kit_record r;
+    pthread_t mender;
+    failing_vfs_set_write(SQLITE_FULL);
+    kit_record(&r);
+    assert_int_equal(kit_put(kit, store, &r.record), REIN_EIO);
+    int writes = failing_vfs_writes();
+    assert_int_equal(pthread_create(&mender, NULL, mend_disk, &writes), 0);
+    kit_stop_loop(kit);
+    assert_int_equal(store_finish(store, 60000), 0);
+    pthread_join(mender, NULL);
+    store_close(store);
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), 1);
+}
+
+static void test_found_m1_what_is_lost_is_told(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 0);
+    struct kit_record r;
+    failing_vfs_set_write(SQLITE_FULL);
+    kit_record(&r);
+    assert_int_equal(kit_put(kit, store, &r.record), REIN_EIO);
+    kit_stop_loop(kit);
+    int rv;
+    while ((rv = store_finish(store, 200)) == REIN_ELIMIT)
+        continue; /* its last try takes as long as it takes */
+    assert_int_equal(rv, REIN_EIO);
+    failing_vfs_set_write(SQLITE_OK);
+    store_close(store);
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(disk_full),   TEST(write_error),           TEST(sync_error), TEST(recovers_alone), TEST(kept_is_bounded),
-        TEST(cannot_open), TEST(a_commit_is_one_write),
+        TEST(disk_full),
+        TEST(write_error),
+        TEST(sync_error),
+        TEST(recovers_alone),
+        TEST(kept_is_bounded),
+        TEST(cannot_open),
+        TEST(a_commit_is_one_write),
+        TEST(test_found_m1_a_slow_disk_gets_its_time),
+        TEST(test_found_m1_the_end_tries_again),
+        TEST(test_found_m1_what_is_lost_is_told),
     };
     failing_vfs_install();
     return cmocka_run_group_tests(tests, NULL, NULL);

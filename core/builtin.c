@@ -9,28 +9,129 @@ static bool is_digit(char c)
 
 /* ---- checks ------------------------------------------------------------------------------------------------------ */
 
-/* The digits from the right, every second one doubled, add up to a multiple of ten (ISO/IEC 7812). */
-static bool has_luhn_digit(struct span match)
+static bool is_letter(char c)
 {
-    unsigned sum = 0, digits = 0;
-    for (size_t i = match.len; i > 0; i--) {
-        if (!is_digit(match.data[i - 1]))
-            continue;
-        unsigned value = (unsigned)(match.data[i - 1] - '0');
-        if (digits++ % 2 == 1)
-            value = value > 4 ? value * 2 - 9 : value * 2;
-        sum += value;
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static enum builtin_verdict yes_if(bool is_real)
+{
+    return is_real ? BUILTIN_YES : BUILTIN_NO;
+}
+
+/* The digits from the right, every second one doubled, add up to a multiple of ten (ISO/IEC 7812). */
+static bool has_luhn_digit(const char *digits, size_t len)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < len; i++) {
+        unsigned value = (unsigned)(digits[len - 1 - i] - '0');
+        sum += i % 2 == 0 ? value : value > 4 ? value * 2 - 9 : value * 2;
     }
     return sum % 10 == 0;
 }
 
+/* First four digits, and the lengths that these issuers give out: sets of 1 << length. A number that is written as
+ * cards are, in groups, may have any of them. One that is bare has to have the usual one, because other numbers of
+ * these lengths are many: a Visa card of 19 digits is rarer than a 64-bit id that begins with 4. Visa cards of 13
+ * digits are obsolete, and 13 digits are what the bar code of every product has. */
+enum { L14 = 1 << 14, L15 = 1 << 15, L16 = 1 << 16, L18 = 1 << 18, L19 = 1 << 19 };
+static const struct issuer {
+    unsigned first, last, bare, grouped;
+} issuers[] = {
+    {2200, 2204, L16, L16 | L19},       /* Mir */
+    {2221, 2720, L16, L16},             /* Mastercard */
+    {3000, 3059, L14, L14 | L16 | L19}, /* Diners Club, also the three below */
+    {3095, 3095, L14, L14 | L16 | L19},
+    {3400, 3499, L15, L15},       /* American Express */
+    {3528, 3589, L16, L16 | L19}, /* JCB */
+    {3600, 3699, L14, L14 | L16 | L19},
+    {3700, 3799, L15, L15}, /* American Express */
+    {3800, 3999, L14, L14 | L16 | L19},
+    {4000, 4999, L16, L16 | L19},       /* Visa */
+    {5000, 5099, 0, L16 | L19},         /* Maestro, RuPay; those given out most also bare, below */
+    {5018, 5018, L16 | L18 | L19, L16}, /* Maestro, and so on */
+    {5020, 5020, L16 | L18 | L19, L16},
+    {5038, 5038, L16 | L18 | L19, L16},
+    {5100, 5599, L16, L16}, /* Mastercard */
+    {5600, 5899, 0, L16 | L19},
+    {5893, 5893, L16 | L18 | L19, L16},
+    {6000, 6999, 0, L16 | L19},
+    {6011, 6011, L16, L16},       /* Discover */
+    {6200, 6299, L16 | L19, L16}, /* UnionPay */
+    {6304, 6304, L16 | L18 | L19, L16},
+    {6440, 6599, L16, L16}, /* Discover, RuPay */
+    {6759, 6759, L16 | L18 | L19, L16},
+    {6761, 6763, L16 | L18 | L19, L16},
+};
+
+static bool has_issuer(const char *digits, size_t len, bool is_bare)
+{
+    unsigned first = 0;
+    for (size_t i = 0; i < 4; i++)
+        first = first * 10 + (unsigned)(digits[i] - '0');
+    for (size_t i = 0; i < sizeof(issuers) / sizeof(*issuers); i++)
+        if (first >= issuers[i].first && first <= issuers[i].last &&
+            (is_bare ? issuers[i].bare : issuers[i].grouped) >> len & 1)
+            return true;
+    return false;
+}
+
+static char byte_before(struct surroundings around, unsigned n)
+{
+    return (char)(around.before >> (8 * (n - 1)) & 0xFF);
+}
+
+static bool are_digits_before(struct surroundings around, unsigned from, unsigned to)
+{
+    for (unsigned n = from; n <= to; n++)
+        if (!is_digit(byte_before(around, n)))
+            return false;
+    return true;
+}
+
+/* The digits are a fraction (0.4111, .4111), not a word's end ("no.4111"). */
+static bool is_fraction(struct surroundings around)
+{
+    char before = byte_before(around, 2);
+    return byte_before(around, 1) == '.' && !is_letter(before) && before != '.' && (unsigned char)before < 0x80;
+}
+
+/* Part of something longer that is written in groups of four: two groups went before (digits of pi, years, the row of a
+ * table), or what an account number begins with (DE12). */
+static bool is_in_row(struct surroundings around)
+{
+    char gap = byte_before(around, 1);
+    if ((gap != ' ' && gap != '-') || around.follows || !are_digits_before(around, 2, 3))
+        return false;
+    if (is_letter(byte_before(around, 4)) && is_letter(byte_before(around, 5)))
+        return !is_letter(byte_before(around, 6)) && !is_digit(byte_before(around, 6));
+    return are_digits_before(around, 4, 5) && byte_before(around, 6) == gap && are_digits_before(around, 7, 8);
+}
+
+static enum builtin_verdict check_card(struct span match, struct surroundings around)
+{
+    char digits[24];
+    size_t len = 0, bare = 0;
+    while (bare < match.len && is_digit(match.data[bare]))
+        bare++;
+    if (bare >= 14 && bare < match.len)
+        return BUILTIN_OTHER; /* a fraction follows */
+    for (size_t i = 0; i < match.len && len < sizeof(digits); i++)
+        if (is_digit(match.data[i]))
+            digits[len++] = match.data[i];
+    bool is_bare = bare == match.len;
+    return yes_if(has_issuer(digits, len, is_bare) && has_luhn_digit(digits, len) && !is_fraction(around) &&
+                  (is_bare || !is_in_row(around)));
+}
+
 /* Area 000, 666 and 9xx, group 00 and serial 0000 were never given out. */
-static bool is_ssn(struct span match)
+static enum builtin_verdict check_ssn(struct span match, struct surroundings around)
 {
     const char *s = match.data;
+    (void)around;
     if (match.len != 11 || memcmp(s, "000", 3) == 0 || memcmp(s, "666", 3) == 0)
-        return false;
-    return memcmp(s + 4, "00", 2) != 0 && memcmp(s + 7, "0000", 4) != 0;
+        return BUILTIN_NO;
+    return yes_if(memcmp(s + 4, "00", 2) != 0 && memcmp(s + 7, "0000", 4) != 0);
 }
 
 /* Country and length of its account numbers. */
@@ -50,9 +151,10 @@ static unsigned iban_length(const char *country)
 }
 
 /* The first four characters moved to the end and letters read as 10 to 35, the number is 1 modulo 97. */
-static bool is_iban(struct span match)
+static enum builtin_verdict check_iban(struct span match, struct surroundings around)
 {
     char compact[64];
+    (void)around;
     size_t len = 0;
     for (size_t i = 0; i < match.len && len < sizeof(compact); i++)
         if (match.data[i] != ' ')
@@ -61,14 +163,28 @@ static bool is_iban(struct span match)
         compact[i] = compact[i] >= 'a' && compact[i] <= 'z' ? (char)(compact[i] - 'a' + 'A') : compact[i];
     unsigned wanted = len >= 15 ? iban_length(compact) : 0;
     if (len < 15 || len > 34 || (wanted != 0 && wanted != len))
-        return false;
+        return BUILTIN_NO;
     unsigned rest = 0;
     for (size_t i = 0; i < len; i++) {
         char c = compact[(i + 4) % len];
         rest = is_digit(c) ? rest * 10 + (unsigned)(c - '0') : rest * 100 + (unsigned)(c - 'A' + 10);
         rest %= 97;
     }
-    return rest == 1;
+    return yes_if(rest == 1);
+}
+
+/* An address, or what only looks like one: where to log in and what to copy from there (git@host:path), or the user
+ * that stands in a URL. The login of a service that is one for all is nobody's address. */
+static enum builtin_verdict check_email(struct span match, struct surroundings around)
+{
+    const char *at = memchr(match.data, '@', match.len);
+    (void)around;
+    size_t name = at != NULL ? (size_t)(at - match.data) : 0, host = match.len - name;
+    if (host <= 1 || memchr(at, ':', host) != NULL)
+        return BUILTIN_OTHER;
+    bool is_service =
+        (name == 3 && memcmp(match.data, "git", 3) == 0) || (name == 2 && memcmp(match.data, "hg", 2) == 0);
+    return is_service ? BUILTIN_OTHER : BUILTIN_YES;
 }
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
@@ -79,11 +195,30 @@ static bool is_iban(struct span match)
 #define BASE64 "[A-Za-z0-9+/=]"
 #define KEY_NAME "[A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 
+/* What stands between the groups of a card number: blanks, dashes and dots of all kinds, up to two. */
+#define GAP                                                                                                            \
+    "[ .\\x{A0}\\x{AD}\\x{2000}-\\x{200D}\\x{2010}-\\x{2015}\\x{202F}\\x{205F}\\x{2060}\\x{2212}\\x{3000}-]{1,2}"
+#define CARD_BEGIN "(?:2[2-7]\\d\\d|3[04-9]\\d\\d|[456]\\d{3})"
+#define CARD_BARE "\\d{10,12}|\\d{14,15}"
+#define CARD_FOURS GAP "\\d{4}" GAP "\\d{4}" GAP "(?:\\d{2,3}|\\d{4}(?:" GAP "\\d{3})?)"
+#define CARD_SIXES GAP "\\d{6}" GAP "\\d{4,5}|\\d\\d" GAP "\\d{13}"
+
+/* The user and password of a URL; a command that logs in somewhere; and what follows a host to copy from. Their length
+ * is bounded by that of the match. */
+#define USERINFO "[A-Za-z][A-Za-z0-9+.-]*://[^\\s/?#@,;<>\"'()]+@"
+#define OPTION " -[^\\s@]*(?: [^\\s@-][^\\s@]*)?"
+#define LOGIN "(?:ssh|scp|sftp|mosh|ssh-copy-id)(?:" OPTION ")* [A-Za-z0-9_][A-Za-z0-9._-]*@"
+#define HOST_PATH ":(?::[A-Za-z0-9_]|[~/]|[A-Za-z0-9_.-][A-Za-z0-9_.~-]*(?:/|\\.[A-Za-z]{1,5}\\b))"
+
 static const struct builtin builtins[] = {
-    {"card_number", "\\b[2-6](?:[ -]?\\d){12,18}\\b", has_luhn_digit, 0},
-    {"ssn", "\\b[0-8]\\d\\d(?:-\\d\\d-| \\d\\d )\\d{4}\\b", is_ssn, 0},
-    {"iban", "\\b[A-Z]{2}\\d\\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\\b", is_iban, 0},
-    {"email", "\\b[A-Za-z0-9_][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\\.)+[A-Za-z]{2,24}\\b", NULL, 254},
+    {"card_number", "\\b" CARD_BEGIN "(?:(?:" CARD_BARE "|" CARD_FOURS "|" CARD_SIXES ")\\b|\\d{10,15}\\.\\d)",
+     check_card, 0},
+    {"ssn", "\\b[0-8]\\d\\d(?:-\\d\\d-| \\d\\d )\\d{4}\\b", check_ssn, 0},
+    {"iban", "\\b[A-Z]{2}\\d\\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\\b", check_iban, 0},
+    {"email",
+     "\\b(?:[A-Za-z0-9_][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\\.)+[A-Za-z]{2,24}(?:\\b|" HOST_PATH ")|" USERINFO "|" LOGIN
+     ")",
+     check_email, 254},
     {"jwt", "\\beyJ[A-Za-z0-9_-]{6,}\\.eyJ[A-Za-z0-9_-]{6,}\\.[A-Za-z0-9_-]{10,}", NULL, 4096},
     /* The first line alone is a match; header lines, body and last line belong to it as far as they are there. */
     {"private_key",

@@ -3,10 +3,23 @@
 #ifndef CORE_BUILTIN_H
 #define CORE_BUILTIN_H
 
+#include <stdint.h>
+
 #include "bytes.h"
 
-/* Is this match real? Asked for every end that a match may have; the longest real one counts. */
-typedef bool (*builtin_check)(struct span match);
+/* What a shape turned out to be. What is OTHER takes its bytes as a match does, so that none begins inside, but nobody
+ * hears of it: a floating-point number, whose digits alone would be a card's; the user in a URL. */
+enum builtin_verdict { BUILTIN_NO, BUILTIN_YES, BUILTIN_OTHER };
+
+/* What stands before a shape. */
+struct surroundings {
+    uint64_t before; /* the eight bytes before it, the last one lowest; 0 where the text began later. Upper case may
+                        have been folded */
+    bool follows;    /* a match of the same rule ended there, or one byte before */
+};
+
+/* Asked for every end that a match may have; the longest that is not NO counts. */
+typedef enum builtin_verdict (*builtin_check)(struct span match, struct surroundings around);
 
 struct builtin {
     const char *name;

@@ -19,6 +19,7 @@ struct lane {
     uint64_t at;     /* offset of the next character */
     uint64_t before; /* end of the character before it, of those that fold to something */
     enum dfa_context context;
+    uint64_t tail; /* the last eight bytes that were no gap */
 };
 
 /* One block, with all that depends on the number of rules. */
@@ -141,12 +142,13 @@ static int begin_rules(struct feed *f, struct lane *lane, const struct step *ste
 /* Takes a lane over one byte of the character [lane->at, end). */
 static int lane_step(struct feed *f, struct lane *lane, unsigned char byte, uint64_t end, bool inside, int next)
 {
-    struct step step = {byte, lane->at, end, lane->before, inside, f->text, f->base};
+    struct step step = {byte, lane->at, end, lane->before, inside, f->text, f->base, lane->tail};
     int rv = lane->actives > 0 ? each_active(f, lane, &step, track_step) : 0;
     if (rv == 0)
         rv = begin_rules(f, lane, &step, next);
     lane->context = dfa_is_word(byte) ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
     lane->before = end;
+    lane->tail = lane->tail << 8 | byte;
     return rv;
 }
 
@@ -235,7 +237,11 @@ static void skip(struct matcher *m, const unsigned char *p, const unsigned char 
         return;
     word = dfa_is_word(p[-1]);
     m->fed += (uint64_t)(p - began);
+    uint64_t tail = any->tail;
+    for (const unsigned char *at = p - began > 8 ? p - 8 : began; at < p; at++)
+        tail = tail << 8 | *at;
     for (size_t i = 0; i < LANES; i++) {
+        m->lanes[i].tail = tail;
         m->lanes[i].at = m->lanes[i].before = m->fed;
         m->lanes[i].context = word ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
     }

@@ -217,7 +217,7 @@ static int settle(struct at *at)
     struct run_pool *pool = at->pool;
     while (at->track->head != 0 && pool->runs[at->track->head].status == RUN_CLOSED) {
         uint32_t run = at->track->head;
-        int rv = emit(at, pool->runs[run].start, pool->runs[run].best);
+        int rv = pool->runs[run].is_other ? 0 : emit(at, pool->runs[run].start, pool->runs[run].best);
         if (rv != 0)
             return rv;
         unlink_run(at, run);
@@ -228,18 +228,18 @@ static int settle(struct at *at)
 
 /* ---- acceptance -------------------------------------------------------------------------------------------------- */
 
-/* Is text[start, end) a match in the eyes of the rule's check? */
-static bool is_real(const struct at *at, uint64_t start, uint64_t end)
+/* What is text[start, end) in the eyes of the rule's check? */
+static enum builtin_verdict judge_match(const struct at *at, uint64_t start, uint64_t end, struct surroundings around)
 {
     if (at->rule->check == NULL)
-        return true;
+        return BUILTIN_YES;
     const struct step *step = at->step;
     assert(start >= step->base && end - step->base <= step->text.len);
     struct span match = {step->text.data + (start - step->base), (size_t)(end - start)};
     char folded[CHECKED_MAX];
     if (at->rule->folded)
         match = (struct span){folded, fold_text(match, folded, NULL, sizeof(folded))};
-    return at->rule->check(match);
+    return at->rule->check(match, around);
 }
 
 static bool fits(const struct at *at, uint64_t start, uint64_t end)
@@ -247,9 +247,19 @@ static bool fits(const struct at *at, uint64_t start, uint64_t end)
     return end - start <= at->rule->limit;
 }
 
-static void accept(struct at *at, uint32_t run, uint64_t end)
+/* Of the match of an open run that ends here: too long is none. */
+static enum builtin_verdict judge_run(const struct at *at, uint32_t run, uint64_t end)
 {
+    const struct run *r = &at->pool->runs[run];
+    return fits(at, r->start, end) ? judge_match(at, r->start, end, r->around) : BUILTIN_NO;
+}
+
+/* It is the run's longest up to here, and takes its bytes from all later runs. */
+static void accept(struct at *at, uint32_t run, uint64_t end, enum builtin_verdict verdict)
+{
+    assert(verdict != BUILTIN_NO);
     at->pool->runs[run].best = end;
+    at->pool->runs[run].is_other = verdict == BUILTIN_OTHER;
     at->track->taken = end;
     drop_after(at, run);
 }
@@ -258,16 +268,20 @@ static void accept(struct at *at, uint32_t run, uint64_t end)
 static void accept_earliest(struct at *at, enum dfa_flag flag, uint64_t end)
 {
     const struct run *runs = at->pool->runs;
+    enum builtin_verdict verdict = BUILTIN_NO;
     uint32_t found = 0;
     for (uint32_t i = 0; i < at->track->groups_len; i++) {
         const struct group *group = &at->track->groups[i];
         bool first = (at->rule->dfa.states[group->state].flags & flag) && group->root != 0 &&
                      (found == 0 || runs[group->root].start < runs[found].start);
-        if (first && fits(at, runs[group->root].start, end) && is_real(at, runs[group->root].start, end))
+        enum builtin_verdict said = first ? judge_run(at, group->root, end) : BUILTIN_NO;
+        if (said != BUILTIN_NO) {
             found = group->root;
+            verdict = said;
+        }
     }
     if (found != 0) {
-        accept(at, found, end);
+        accept(at, found, end, verdict);
         sweep_groups(at);
     }
 }
@@ -435,9 +449,10 @@ int track_idle(struct run_pool *pool, struct track *track, const struct rule *ru
         struct group *group = &track->groups[i];
         uint64_t start = pool->runs[group->root].start;
         bool ends = rule->dfa.states[dfa_next(&rule->dfa, group->state, NO_WORD)].flags & DFA_BEFORE;
-        if (pool->runs[group->root].status == RUN_OPEN && ends && !fits(&at, start, step->end) &&
-            is_real(&at, start, step->before))
-            accept(&at, group->root, step->before);
+        bool is_last = pool->runs[group->root].status == RUN_OPEN && ends && !fits(&at, start, step->end);
+        enum builtin_verdict verdict = is_last ? judge_run(&at, group->root, step->before) : BUILTIN_NO;
+        if (verdict != BUILTIN_NO)
+            accept(&at, group->root, step->before, verdict);
     }
     sweep_groups(&at);
     for (uint32_t i = 0; i < track->groups_len; i++)
@@ -454,9 +469,12 @@ int track_begin(struct run_pool *pool, struct track *track, const struct rule *r
     unsigned flags = rule->dfa.states[state].flags;
     if (step->start < track->taken)
         return 0;
-    bool match = (flags & DFA_MATCH) && fits(&at, step->start, step->end) && is_real(&at, step->start, step->end);
+    struct surroundings around = {step->tail, track->taken > 0 && step->start - track->taken <= 1};
+    enum builtin_verdict verdict = (flags & DFA_MATCH) && fits(&at, step->start, step->end)
+                                       ? judge_match(&at, step->start, step->end, around)
+                                       : BUILTIN_NO;
     bool live = (flags & DFA_LIVE) && fits(&at, step->start, step->end + missing_bytes(&at, state));
-    if (!match && !live)
+    if (verdict == BUILTIN_NO && !live)
         return 0;
     int rv = reserve_run(pool);
     if (rv == 0)
@@ -464,8 +482,9 @@ int track_begin(struct run_pool *pool, struct track *track, const struct rule *r
     if (rv != 0)
         return rv;
     uint32_t run = append_run(&at, step->start);
-    if (match)
-        accept(&at, run, step->end);
+    pool->runs[run].around = around;
+    if (verdict != BUILTIN_NO)
+        accept(&at, run, step->end, verdict);
     if (live)
         join_group(&at, run, state);
     else

@@ -21,6 +21,8 @@ struct run {
     uint32_t prev, next;     /* in the track's order */
     uint32_t child, sibling; /* in the group's heap */
     uint8_t status;          /* enum run_status */
+    bool is_other;           /* what ends at `best` is no match but takes its bytes (builtin.h) */
+    struct surroundings around;
 };
 
 struct group {
@@ -51,6 +53,7 @@ struct step {
     bool inside;         /* folded bytes of the same character follow */
     struct span text;    /* the window for checks, beginning at `base` */
     uint64_t base;
+    uint64_t tail; /* the eight bytes before this one, as the lane sees them */
 };
 
 void run_pool_fini(struct run_pool *pool);

@@ -146,6 +146,43 @@ static void knows_other_builtins(void **state)
 }
 
 /* What is held after each byte of a text: the longest suffix that may still become a match. */
+/* A place to log in, or to copy from, is no address of anybody. */
+static void test_found_h6_logins_are_no_addresses(void **state)
+{
+    static const char *const none[] = {
+        "git clone git@code.example.org:team/tool.git",
+        "scp a.txt deploy@host.example.com:/var/www/",
+        "scp a.txt deploy@host.example.com:a.txt ",
+        "rsync -av x/ deploy@host.example.com::module",
+        "copy it to deploy@host.example.com:~",
+        "ssh deploy@host.example.com",
+        "ssh -p 2222 -i ~/.ssh/id deploy@host.example.com",
+        "ssh://git@code.example.org/team/tool",
+        "https://jane:secret@host.example.com/path",
+        "postgres://jane:secret@db.example.com:5432/x",
+        "git+ssh://git@code.example.org",
+        "git@code.example.org",
+    };
+    static const struct {
+        const char *text, *wanted;
+    } some[] = {
+        {"jane@example.com", "0:0-16"},
+        {"jane@example.com: hello", "0:0-16"},
+        {"jane@example.com:hunter2", "0:0-16"},
+        {"mailto:jane@example.com", "0:7-23"},
+        {"(jane@example.com)", "0:1-17"},
+        {"see https://example.com/ or jane@example.com.", "0:28-44"},
+        {"ssh is old; ask jane@example.com", "0:16-32"},
+        {"git@code.example.org:team/tool.git jane@example.com", "0:35-51"},
+        {"git.jane@example.com", "0:0-20"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        expect_builtin("email", none[i], "");
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        expect_builtin("email", some[i].text, some[i].wanted);
+}
+
 static void expect_held(const char *regex, const char *text, const char *held)
 {
     struct ruleset *rules = rule_of((struct rule_spec){.regex = regex, .max_bytes = 64});
@@ -292,6 +329,7 @@ int main(void)
         cmocka_unit_test(finds_literals_folded),
         cmocka_unit_test(knows_card_numbers),
         cmocka_unit_test(knows_other_builtins),
+        cmocka_unit_test(test_found_h6_logins_are_no_addresses),
         cmocka_unit_test(holds_no_more_than_needed),
         cmocka_unit_test(defect_22_nested_repetition_costs_nothing_more),
         cmocka_unit_test(ignorable_characters_end_a_hold),

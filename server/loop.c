@@ -33,8 +33,8 @@ struct loop {
     struct coalesce turn;
     struct task steps[LOOP_STEPS_MAX];
     size_t steps_len;
-    struct task_list deferred, running; /* two lists that change places: what runs may defer again */
-    pthread_mutex_t lock;               /* guards posts */
+    STAILQ_HEAD(, loop_task) deferred;
+    pthread_mutex_t lock; /* guards posts */
     struct task_list posts;
     struct task_list taken; /* the loop's thread: posts that run now */
 };
@@ -65,6 +65,18 @@ static void run_all(struct task_list *list)
     for (size_t i = 0; i < list->len; i++)
         list->items[i].fn(list->items[i].ctx);
     list->len = 0;
+}
+
+/* What runs may defer again, and itself: that waits for the next turn. */
+static void run_deferred(struct loop *loop)
+{
+    STAILQ_HEAD(, loop_task) now = STAILQ_HEAD_INITIALIZER(now);
+    STAILQ_CONCAT(&now, &loop->deferred);
+    struct loop_task *task;
+    while ((task = STAILQ_FIRST(&now))) {
+        STAILQ_REMOVE_HEAD(&now, deferred);
+        task->fn(task->ctx);
+    }
 }
 
 enum loop_phase loop_enter(struct loop *loop, enum loop_phase phase)
@@ -107,9 +119,8 @@ static void on_prepare(uv_prepare_t *handle)
     for (size_t i = 0; i < loop->steps_len; i++)
         loop->steps[i].fn(loop->steps[i].ctx);
     loop_leave(loop, back);
-    swap(&loop->deferred, &loop->running);
-    run_all(&loop->running);
-    if (loop->deferred.len > 0)
+    run_deferred(loop);
+    if (!STAILQ_EMPTY(&loop->deferred))
         loop_kick(loop);
     end_turn(loop);
 }
@@ -149,6 +160,7 @@ int loop_new(struct loop **out)
         free(loop);
         return REIN_ENOMEM;
     }
+    STAILQ_INIT(&loop->deferred);
     pthread_mutex_init(&loop->lock, NULL);
     if (start_handles(loop) < 0) {
         log_error("loop", "cannot make the loop's own handles");
@@ -174,14 +186,12 @@ void loop_free(struct loop *loop)
     close_handle((uv_handle_t *)&loop->idle);
     close_handle((uv_handle_t *)&loop->wake);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
-    run_all(&loop->deferred);
+    run_deferred(loop);
     int rv = uv_loop_close(&loop->uv);
     if (rv < 0)
         log_error("loop", "handles were still open: %s", uv_strerror(rv));
     assert(rv == 0);
     pthread_mutex_destroy(&loop->lock);
-    free(loop->deferred.items);
-    free(loop->running.items);
     free(loop->posts.items);
     free(loop->taken.items);
     free(loop);
@@ -228,12 +238,10 @@ void loop_remove_pump(struct loop *loop, loop_fn step, void *ctx)
     }
 }
 
-int loop_defer(struct loop *loop, loop_fn fn, void *ctx)
+void loop_defer(struct loop *loop, struct loop_task *task)
 {
-    int rv = push(&loop->deferred, fn, ctx);
-    if (rv == 0)
-        loop_kick(loop);
-    return rv;
+    STAILQ_INSERT_TAIL(&loop->deferred, task, deferred);
+    loop_kick(loop);
 }
 
 int loop_post(struct loop *loop, loop_fn fn, void *ctx)

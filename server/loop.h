@@ -7,6 +7,7 @@
 #define SERVER_LOOP_H
 
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "rein/rein.h"
@@ -37,8 +38,14 @@ void loop_kick(struct loop *loop);
 int loop_add_pump(struct loop *loop, loop_fn step, void *ctx) REIN_MUST_USE;
 /* Takes a step away again; from loop_defer'd functions or libuv's callbacks, not from a step. */
 void loop_remove_pump(struct loop *loop, loop_fn step, void *ctx);
-/* Runs `fn` once at the end of this turn (deferred frees). The loop's thread. */
-int loop_defer(struct loop *loop, loop_fn fn, void *ctx) REIN_MUST_USE;
+/* Runs `fn` once at the end of this turn (deferred frees). It can't fail: the task is the caller's memory, borrowed
+ * until `fn` is called, and waits for one turn at a time. The loop's thread. */
+struct loop_task {
+    loop_fn fn;
+    void *ctx;
+    STAILQ_ENTRY(loop_task) deferred;
+};
+void loop_defer(struct loop *loop, struct loop_task *task);
 /* Runs `fn` on the loop's thread, soon. Any thread. Never blocks; posts of one thread keep their order. REIN_ELIMIT
  * when LOOP_POSTS_MAX already wait. What is posted after the last turn is dropped by loop_free. */
 int loop_post(struct loop *loop, loop_fn fn, void *ctx) REIN_MUST_USE;

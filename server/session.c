@@ -72,8 +72,8 @@ void session_maybe_free(struct session *s)
     if (s->state != SESSION_CLOSED || s->puts > 0 || s->call != NULL)
         return;
     s->puts = SIZE_MAX; /* once */
-    if (loop_defer(s->env->loop, destroy, s) < 0)
-        destroy(s);
+    s->death = (struct loop_task){.fn = destroy, .ctx = s};
+    loop_defer(s->env->loop, &s->death);
 }
 
 /* ---- the client's side ---- */

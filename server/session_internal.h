@@ -82,6 +82,7 @@ struct session {
     bool row_final;     /* the last row says how it ended */
     int64_t row_us;     /* and how long it took until then */
     size_t puts;        /* callbacks of the store that are still to come */
+    struct loop_task death;
 };
 
 /* ---- session.c ---- */

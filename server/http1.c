@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "http1.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -44,9 +45,20 @@ void http1_init(struct http1_reader *r, bool to_head_request)
     r->is_head_request = to_head_request;
 }
 
+/* Nothing is beyond its ceiling by more than the byte that showed it; a body goes on as long as something is left. */
+static bool http1_is_sound(const struct http1_reader *r)
+{
+    bool has_left = r->state != FIXED && r->state != CHUNK_DATA;
+    return r->state <= BAD && (r->state == BAD) == (r->problem != NULL) && (has_left || r->left > 0) &&
+           r->name_len <= HTTP1_NAME_KEPT && r->value_len <= HTTP1_VALUE_KEPT && r->interim <= HTTP1_INTERIM_MAX &&
+           r->head_len <= HTTP1_HEAD_MAX + 1 && r->headers <= HTTP1_HEADERS_MAX + 1 &&
+           (r->state <= HEAD_LF || r->state == BAD || (r->status >= 200 && r->head_len > 0));
+}
+
+/* Not asked of the state: the end of a connection is no byte of a response. */
 bool http1_has_begun(const struct http1_reader *r)
 {
-    return r->state != VERSION || r->matched > 0 || r->interim > 0;
+    return r->head_len > 0;
 }
 
 static enum http1_event fail(struct http1_reader *r, const char *problem)
@@ -446,13 +458,15 @@ size_t http1_read(struct http1_reader *r, const char *in, size_t len, enum http1
                   size_t *data_len)
 {
     size_t at = 0;
+    assert(http1_is_sound(r));
     *event = r->state == DONE ? HTTP1_END : r->state == BAD ? HTTP1_BAD : HTTP1_MORE;
     while (*event == HTTP1_MORE && at < len) {
         if (r->state == FIXED || r->state == TO_CLOSE || r->state == CHUNK_DATA) {
             *data = in + at;
             *data_len = take_data(r, len - at);
             *event = HTTP1_DATA;
-            return at + *data_len;
+            at += *data_len;
+            break;
         }
         if ((r->state == VALUE || r->state == NAME) && (at += take_run(r, in + at, len - at)) == len)
             break;
@@ -461,6 +475,7 @@ size_t http1_read(struct http1_reader *r, const char *in, size_t len, enum http1
         if (*event == HTTP1_MORE && r->state == DONE)
             *event = HTTP1_END;
     }
+    assert(http1_is_sound(r) && at <= len);
     return at;
 }
 

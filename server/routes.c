@@ -6,6 +6,7 @@
 
 #include "guard.h"
 #include "keys.h"
+#include "media_type.h"
 #include "models.h"
 #include "reply.h"
 #include "session.h"
@@ -110,12 +111,6 @@ static bool refuse(struct exchange *x, unsigned status, const char *code, const 
     return false;
 }
 
-static bool has_json(const struct exchange *x)
-{
-    const char *type = exchange_header(x, "content-type");
-    return type != NULL && strncasecmp(type, "application/json", 16) == 0 && strchr("; \t", type[16]) != NULL;
-}
-
 /* Sizes and encodings were checked by the front. */
 static bool on_head(void *ctx, struct exchange *x)
 {
@@ -131,7 +126,7 @@ static bool on_head(void *ctx, struct exchange *x)
         struct front_header allow[] = {{"allow", path->method}, {NULL, NULL}};
         return refuse(x, 405, "method_not_allowed", "This path does not answer this method.", allow);
     }
-    if (path->has_body && !has_json(x))
+    if (path->has_body && !media_type_is(exchange_header(x, "content-type"), "application/json"))
         return refuse(x, 415, "unsupported_media_type", "The content type must be application/json.", NULL);
     return true;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "media_type.h"
 #include "session_internal.h"
 
 /* ---- attempts ---- */
@@ -146,17 +147,11 @@ static const struct end_words *words_of(enum upstream_end end)
 
 /* ---- the upstream's callbacks ---- */
 
-static bool is_type(const char *have, const char *want)
-{
-    size_t len = strlen(want);
-    return strncasecmp(have, want, len) == 0 && (have[len] == '\0' || have[len] == ';' || have[len] == ' ');
-}
-
 /* A raw route may send an event a line. */
 static bool is_expected(const struct session *s, const char *type)
 {
-    return is_type(type, s->request->stream ? "text/event-stream" : "application/json") ||
-           (s->request->stream && s->plan.read_raw != NULL && is_type(type, "application/x-ndjson"));
+    return media_type_is(type, s->request->stream ? "text/event-stream" : "application/json") ||
+           (s->request->stream && s->plan.read_raw != NULL && media_type_is(type, "application/x-ndjson"));
 }
 
 static int begin_raw(struct session *s)

@@ -4,17 +4,29 @@
  *     start -> kept connection -> send -> read head -> read body -> whole (the connection is kept)
  *          `-> dial ----------'
  *
- * A kept connection may have been closed by the peer while our request was on its way. So when one fails before any
- * byte of a response came, the request is sent once more on a new connection. */
+ * The peer may close a kept connection, or reset it, at any moment: while our request is on its way, or just after it
+ * has read it. So when one ends before any byte of a response came, the request is sent once more, on a new connection:
+ * other kept ones may be as stale. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "media_type.h"
 #include "upstream_internal.h"
 
 enum { READS_A_TURN = 16 };
+
+/* It waits, dials or has a connection, and never two of these; what was sent is a part of the request, and the request
+ * is there until the first byte of a response came. */
+static bool upstream_call_is_sound(const struct upstream_call *call)
+{
+    return call->origin->users > 0 && !(call->conn && call->dial) && (!call->conn || call->conn->call == call) &&
+           call->out_sent <= call->out_len && (call->out || http1_has_begun(&call->reader)) &&
+           !(call->is_reused && call->is_retried) && (!call->in_due || call->pool->due_len > 0) &&
+           (call->body_len == 0 || http1_has_begun(&call->reader));
+}
 
 static void go_on_later(struct upstream_call *call)
 {
@@ -92,27 +104,6 @@ static bool survived(struct upstream_call *call)
     return false;
 }
 
-static void restart(struct upstream_call *call)
-{
-    call->is_reused = false;
-    call->is_retried = true;
-    call->is_broken = false;
-    call->out_sent = 0;
-    http1_init(&call->reader, call->reader.is_head_request);
-    if (call->conn)
-        conn_close(call->conn);
-    if (dial_start(call) < 0)
-        finish(call, UPSTREAM_NO_CONNECT, "out of memory");
-}
-
-static void broke(struct upstream_call *call, const char *message)
-{
-    if (call->is_reused && !call->is_retried && !http1_has_begun(&call->reader))
-        restart(call);
-    else
-        finish(call, UPSTREAM_BROKE, message);
-}
-
 /* ---- deadlines --------------------------------------------------------------------------------------------------- */
 
 static unsigned limit_of(const struct upstream_call *call)
@@ -128,7 +119,8 @@ static void on_timer(uv_timer_t *timer);
 static void arm(struct upstream_call *call)
 {
     uint64_t spent = loop_now_ms(call->pool->loop) - call->since_ms, limit = limit_of(call);
-    if (limit > 0)
+    bool stands_still = call->is_paused && call->conn;
+    if (limit > 0 && !stands_still)
         uv_timer_start(&call->timer, on_timer, limit > spent ? limit - spent : 1, 0);
     else
         uv_timer_stop(&call->timer);
@@ -153,12 +145,43 @@ static void touch(struct upstream_call *call)
     call->since_ms = loop_now_ms(call->pool->loop);
 }
 
+/* ---- once more --------------------------------------------------------------------------------------------------- */
+
+static int call_dial(struct upstream_call *call)
+{
+    int rv = dial_start(call);
+    touch(call);
+    arm(call);
+    return rv;
+}
+
+static void call_retry(struct upstream_call *call)
+{
+    call->is_reused = false;
+    call->is_retried = true;
+    call->is_broken = false;
+    call->out_sent = 0;
+    http1_init(&call->reader, call->reader.is_head_request);
+    conn_close(call->conn);
+    if (call_dial(call) < 0)
+        finish(call, UPSTREAM_NO_CONNECT, "out of memory");
+}
+
+/* The connection has ended before the response did. */
+static void broke(struct upstream_call *call, const char *message)
+{
+    assert(upstream_call_is_sound(call));
+    if (call->is_reused && !http1_has_begun(&call->reader))
+        call_retry(call);
+    else
+        finish(call, UPSTREAM_BROKE, message);
+}
+
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static bool is_event_stream(const char *content_type)
 {
-    return strncmp(content_type, "text/event-stream", 17) == 0 ||
-           strncmp(content_type, "application/x-ndjson", 20) == 0;
+    return media_type_is(content_type, "text/event-stream") || media_type_is(content_type, "application/x-ndjson");
 }
 
 static bool hand_on_head(struct upstream_call *call)
@@ -205,6 +228,7 @@ static bool feed(struct upstream_call *call, char *in, size_t len)
     size_t at = 0, run_len = 0, data_len;
     const char *data;
     enum http1_event event = HTTP1_MORE;
+    assert(upstream_call_is_sound(call));
     do {
         at += http1_read(&call->reader, in + at, len - at, &event, &data, &data_len);
         if (event == HTTP1_DATA) {
@@ -270,16 +294,27 @@ static void read_some(struct upstream_call *call)
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
+/* What the loop shall tell of: bytes to read, and room to write while there is something to write. Of a paused call
+ * nothing. */
+static void call_watch(struct upstream_call *call)
+{
+    if (call->is_paused)
+        conn_pause(call->conn);
+    else
+        conn_poll(call->conn, !call->is_broken && call->out && call->out_sent < call->out_len);
+}
+
 /* False: it failed; the reason may still be readable. */
 static bool write_some(struct upstream_call *call)
 {
     while (call->out && call->out_sent < call->out_len) {
         ssize_t sent = conn_send(call->conn, call->out + call->out_sent, call->out_len - call->out_sent);
         if (sent == -EAGAIN) {
-            conn_poll(call->conn, true);
+            call_watch(call);
             return true;
         }
-        if (sent < 0)
+        call->is_broken = sent < 0;
+        if (call->is_broken)
             return false;
         call->out_sent += (size_t)sent;
         touch(call);
@@ -289,11 +324,9 @@ static bool write_some(struct upstream_call *call)
 
 void call_on_event(struct upstream_call *call, bool readable, bool writable)
 {
-    if (writable) {
-        bool sent = write_some(call);
-        if (!sent || call->out_sent == call->out_len)
-            conn_poll(call->conn, false); /* what is left is to read an answer, or the end */
-    }
+    assert(upstream_call_is_sound(call));
+    if (writable && (!write_some(call) || call->out_sent == call->out_len))
+        call_watch(call); /* what is left is to read an answer, or the end */
     if (readable)
         read_some(call);
 }
@@ -304,16 +337,15 @@ static void begin(struct upstream_call *call, struct upstream_conn *conn)
     conn->call = call;
     touch(call);
     arm(call);
-    if (!write_some(call)) {
-        call->is_broken = true;
+    if (!write_some(call))
         go_on_later(call);
-    }
+    assert(upstream_call_is_sound(call));
 }
 
 void call_connected(struct upstream_call *call, struct upstream_conn *conn)
 {
-    conn_poll(conn, false);
     begin(call, conn);
+    call_watch(call);
 }
 
 void call_not_connected(struct upstream_call *call, const char *message)
@@ -325,7 +357,8 @@ void call_continue(struct upstream_call *call)
 {
     if (!call->conn || call->is_paused)
         return;
-    if (call->is_broken && call->is_reused)
+    assert(upstream_call_is_sound(call));
+    if (call->is_broken && call->is_reused && !http1_has_begun(&call->reader))
         broke(call, "the connection to the upstream failed");
     else
         read_some(call);
@@ -333,11 +366,12 @@ void call_continue(struct upstream_call *call)
 
 void upstream_pause(struct upstream_call *call)
 {
-    if (call->is_over || call->is_paused || !call->conn)
+    if (call->is_over || call->is_paused)
         return;
     call->is_paused = true;
-    conn_pause(call->conn);
-    uv_timer_stop(&call->timer);
+    if (call->conn)
+        call_watch(call);
+    arm(call);
 }
 
 void upstream_resume(struct upstream_call *call)
@@ -345,7 +379,9 @@ void upstream_resume(struct upstream_call *call)
     if (call->is_over || !call->is_paused)
         return;
     call->is_paused = false;
-    conn_poll(call->conn, call->out && call->out_sent < call->out_len);
+    if (!call->conn)
+        return; /* it has not stood still: it dials */
+    call_watch(call);
     touch(call);
     arm(call);
     if (call->conn->tls)
@@ -364,18 +400,14 @@ static int connect_call(struct upstream_call *call, const struct upstream_url *u
         return REIN_ELIMIT;
     struct upstream_conn *conn = conn_take(call->pool, call->origin);
     call->is_reused = conn != NULL;
+    int rv = 0;
     if (conn)
         begin(call, conn);
-    else {
-        int rv = dial_start(call);
-        if (rv < 0) {
-            origin_put(call->origin);
-            return rv;
-        }
-        touch(call);
-        arm(call);
-    }
-    return 0;
+    else
+        rv = call_dial(call);
+    if (rv < 0)
+        origin_put(call->origin);
+    return rv;
 }
 
 int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const struct upstream_request *request,

@@ -15,6 +15,20 @@
 
 enum { TICK_MS = 1000 };
 
+/* An origin in use has a key; what is kept for it are users of it. */
+static bool origin_is_sound(const struct upstream_origin *origin)
+{
+    return origin->key && origin->users > 0 && origin->idle_len <= origin->users &&
+           TAILQ_EMPTY(&origin->idle) == (origin->idle_len == 0);
+}
+
+/* Open; and either a call's, and then that call's own, or kept. */
+static bool conn_is_sound(const struct upstream_conn *conn)
+{
+    return conn->fd >= 0 && origin_is_sound(conn->origin) &&
+           (conn->call ? conn->call->conn == conn : conn->origin->idle_len > 0);
+}
+
 /* ---- origins ----------------------------------------------------------------------------------------------------- */
 
 struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, bool is_tls)
@@ -52,6 +66,7 @@ void origin_put(struct upstream_origin *origin)
 static void on_conn_event(uv_poll_t *poll, int status, int events)
 {
     struct upstream_conn *conn = poll->data;
+    assert(conn_is_sound(conn));
     if (!conn->call) {
         conn_close(conn);
         return;
@@ -124,6 +139,7 @@ static void on_conn_closed(uv_handle_t *handle)
 
 void conn_close(struct upstream_conn *conn)
 {
+    assert(conn_is_sound(conn));
     if (conn->call)
         conn->call->conn = NULL;
     else
@@ -151,6 +167,7 @@ struct upstream_conn *conn_take(struct upstream_pool *pool, struct upstream_orig
 void conn_keep(struct upstream_conn *conn)
 {
     struct upstream_pool *pool = conn->pool;
+    assert(conn_is_sound(conn) && conn->call);
     conn->call->conn = NULL;
     conn->call = NULL;
     conn->idle_since_ms = loop_now_ms(pool->loop);

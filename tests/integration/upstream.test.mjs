@@ -123,6 +123,24 @@ describe('an upstream that fails', { timeout: 90000 }, () => {
     assert.equal(upstream.calls.at(-1).headers['accept-encoding'], 'identity');
   });
 
+  test('FOUND R4: the type of an answer is read in any case and with any parameters', async () => {
+    for (const type of ['Text/Event-Stream', 'TEXT/EVENT-STREAM; Charset=UTF-8', 'text/event-stream ;x=y']) {
+      // Beyond the ceiling of an unstreamed body, so the other place that looks at the type is asked too.
+      const answer = await ask(async (call) => {
+        await call.begin({ 'content-type': type });
+        for (let i = 0; i < 44; i++) await call.event(delta({ role: 'assistant', content: 'x'.repeat(32 << 10) }));
+        await call.chunk(stream({ answer: ['end'] }));
+        await call.end();
+      }, true);
+      assert.equal(answer.status, 200, type);
+      assert.equal(gather(answer.text).content.length, (44 * 32 << 10) + 3, type);
+    }
+    const answer = await ask((call) => call.reply(200, completion({ answer: 'said' }), { 'content-type': 'Application/JSON;charset=utf-8' }));
+    assert.equal(answer.json.choices[0].message.content, 'said');
+    const asked = await rein.ask({ body: chat('hello'), headers: { 'content-type': 'APPLICATION/json ; charset=utf-8' } });
+    assert.equal(asked.status, 200);
+  });
+
   test('a JSON answer to a stream request does not reach the client as one', async () => {
     const answer = await ask((call) => call.reply(200, completion({ answer: 'x' })), true);
     assert.equal(answer.status, 502);

@@ -2,8 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * libcurl only ever sees handles that connect and nothing else (CONNECT_ONLY), through the socket interface of several
- * multi handles. Its callbacks only record: a socket to poll, a time to come back. Completed connections are collected
- * after each call into it, so nothing of ours ever runs inside libcurl. */
+ * multi handles. Its callbacks only record: a socket to poll, a time to come back, a dial whose socket can't be polled.
+ * Completed and failed connections are collected after each call into it, so nothing of ours ever runs inside libcurl.
+ * The callbacks never tell libcurl of a failure: it would give up the whole multi handle, all other dials with it, and
+ * keep sockets that nobody takes away any more. */
 #include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -21,6 +23,7 @@ struct dialer {
     struct upstream_pool *pool;
     CURLM *multi;
     uv_timer_t timer;
+    TAILQ_HEAD(, dial) failed; /* their sockets can't be polled; to be ended by collect */
     bool is_due, closing;
 };
 
@@ -37,8 +40,16 @@ struct dial {
     CURL *easy;
     struct upstream_call *call; /* NULL once connected */
     curl_socket_t kept;         /* not for libcurl to close */
+    bool has_failed;
+    TAILQ_ENTRY(dial) failures;
     char error[CURL_ERROR_SIZE];
 };
+
+/* A call dials, and waits for that and nothing else. */
+static bool dial_is_sound(const struct dial *dial)
+{
+    return dial->easy && dial->call && dial->call->dial == dial && !dial->call->conn && dial->kept == CURL_SOCKET_BAD;
+}
 
 static void collect(struct dialer *dialer);
 
@@ -89,11 +100,30 @@ static struct watch *watch_new(struct dialer *dialer, curl_socket_t fd)
     return watch;
 }
 
+/* Of libcurl's own handles, which only close connections, there is no dial. */
+static void dial_fail(CURL *easy)
+{
+    struct dial *dial = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&dial);
+    if (!dial || dial->has_failed || !dial->call)
+        return;
+    dial->has_failed = true;
+    TAILQ_INSERT_TAIL(&dial->dialer->failed, dial, failures);
+    dial->dialer->is_due = true; /* what runs now collects it; if that is not act(), the pump does */
+    loop_kick(dial->dialer->pool->loop);
+}
+
+static void dial_unfail(struct dial *dial)
+{
+    if (dial->has_failed)
+        TAILQ_REMOVE(&dial->dialer->failed, dial, failures);
+    dial->has_failed = false;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 {
     struct dialer *dialer = ctx;
     struct watch *watch = socket_ctx;
-    (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (watch)
             uv_close((uv_handle_t *)&watch->poll, on_watch_closed); /* stops at once */
@@ -101,15 +131,15 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
         return 0;
     }
     if (dialer->closing)
-        return -1;
+        return 0;
     if (!watch) {
         watch = watch_new(dialer, fd);
-        if (!watch)
-            return -1;
-        curl_multi_assign(dialer->multi, fd, watch);
+        if (watch)
+            curl_multi_assign(dialer->multi, fd, watch);
     }
     int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    uv_poll_start(&watch->poll, events, on_watch_event);
+    if (!watch || uv_poll_start(&watch->poll, events, on_watch_event) < 0)
+        dial_fail(easy);
     return 0;
 }
 
@@ -124,7 +154,7 @@ static int on_timeout(CURLM *multi, long timeout_ms, void *ctx)
 {
     struct dialer *dialer = ctx;
     (void)multi;
-    dialer->is_due = timeout_ms == 0;
+    dialer->is_due = timeout_ms == 0 || !TAILQ_EMPTY(&dialer->failed);
     if (timeout_ms > 0)
         uv_timer_start(&dialer->timer, on_time, (uint64_t)timeout_ms, 0);
     else
@@ -161,6 +191,7 @@ int dialers_start(struct upstream_pool *pool)
     for (int i = 0; i < UPSTREAM_DIALERS; i++) {
         struct dialer *dialer = &pool->dialers[i];
         dialer->pool = pool;
+        TAILQ_INIT(&dialer->failed);
         uv_timer_init(loop_uv(pool->loop), &dialer->timer);
         dialer->timer.data = dialer;
         pool->handles++;
@@ -241,6 +272,7 @@ int dial_start(struct upstream_call *call)
 
 void dial_free(struct dial *dial)
 {
+    dial_unfail(dial);
     /* Closes the connection too: libcurl can't find it again without its handle. */
     curl_multi_remove_handle(dial->dialer->multi, dial->easy);
     curl_easy_cleanup(dial->easy);
@@ -250,6 +282,8 @@ void dial_free(struct dial *dial)
 static void connected(struct dial *dial)
 {
     struct upstream_call *call = dial->call;
+    assert(dial_is_sound(dial));
+    dial_unfail(dial); /* of two addresses that were tried at once the other one */
     curl_socket_t fd = CURL_SOCKET_BAD;
     dial->call = NULL;
     call->dial = NULL;
@@ -274,6 +308,7 @@ static void not_connected(struct dial *dial, CURLcode code)
 {
     char message[CURL_ERROR_SIZE + 64];
     struct upstream_call *call = dial->call;
+    assert(dial_is_sound(dial));
     snprintf(message, sizeof message, "%s: %s", call->origin->key,
              dial->error[0] ? dial->error : curl_easy_strerror(code));
     call->dial = NULL;
@@ -295,6 +330,9 @@ static void collect(struct dialer *dialer)
         else
             not_connected(dial, code);
     }
+    struct dial *dial;
+    while ((dial = TAILQ_FIRST(&dialer->failed)))
+        not_connected(dial, CURLE_OUT_OF_MEMORY);
 }
 
 /* ---- encrypted bytes --------------------------------------------------------------------------------------------- */

@@ -1,0 +1,149 @@
+/* Calls to upstreams when memory is short: each allocation of ours fails in turn, and each call ends once, as it says.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Only what Rein's own objects ask for can fail: the linker leads them here, libcurl and libuv have their own way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "loop.h"
+#include "upstream.h"
+#include "wirekit.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+char *__wrap_strdup(const char *text);
+
+static _Thread_local bool is_armed; /* of the loop's thread alone, and while it makes a call */
+static size_t asked, fails_at;
+
+static bool fails(void)
+{
+    return is_armed && ++asked == fails_at;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : __real_strdup(text);
+}
+
+struct fixture {
+    struct loop *loop;
+    struct upstream_pool *pool;
+    struct upstream_call *call;
+    size_t ends;
+    enum upstream_end end;
+};
+
+static void on_head(void *ctx, const struct upstream_response *response)
+{
+    (void)ctx, (void)response;
+}
+
+static void on_data(void *ctx, const char *data, size_t len)
+{
+    (void)ctx, (void)data, (void)len;
+}
+
+static void on_end(void *ctx, enum upstream_end end, const char *message)
+{
+    struct fixture *f = ctx;
+    (void)message;
+    f->ends++;
+    f->end = end;
+    loop_stop(f->loop);
+}
+
+/* Ends each connection after one answer: the second call is made on a stale one, and then dials as well. */
+static void serve_once(void *ctx, int fd, int number)
+{
+    char request[4096];
+    (void)ctx, (void)number;
+    wire_read_until(fd, request, sizeof request, "{}");
+    wire_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    shutdown(fd, SHUT_WR);
+    recv(fd, request, sizeof request, 0);
+}
+
+/* False: it could not be started. */
+static bool call(struct fixture *f, const char *url)
+{
+    static const struct upstream_handler handler = {on_head, on_data, on_end};
+    struct upstream_request request = {"POST", url, NULL, "{}", 2, 5000, 5000, 5000, 0, NULL};
+    f->ends = 0;
+    is_armed = true;
+    int rv = upstream_start(&f->call, f->pool, &request, &handler, f);
+    if (rv == 0)
+        loop_run(f->loop);
+    is_armed = false;
+    assert_int_equal(f->ends, rv == 0 ? 1 : 0);
+    return rv == 0 && f->end == UPSTREAM_WHOLE;
+}
+
+static void stop_loop(void *ctx)
+{
+    loop_stop(((struct fixture *)ctx)->loop);
+}
+
+static size_t make_calls(const char *url, size_t at)
+{
+    struct fixture f = {0};
+    size_t good = 0;
+    assert_int_equal(loop_new(&f.loop), 0);
+    assert_int_equal(upstream_pool_new(&f.pool, f.loop, 60000), 0);
+    asked = 0;
+    fails_at = at;
+    for (int i = 0; i < 3; i++)
+        good += call(&f, url);
+    fails_at = 0;
+    for (int i = 0; i < 2; i++) /* the pool has not suffered */
+        assert_true(call(&f, url));
+    upstream_pool_close(f.pool, stop_loop, &f);
+    loop_run(f.loop);
+    loop_free(f.loop);
+    return good;
+}
+
+static void test_found_m6_each_allocation_of_a_call_fails(void **state)
+{
+    (void)state;
+    struct wire_peer peer;
+    char url[64];
+    wire_peer_start(&peer, serve_once, NULL);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", peer.port);
+    assert_int_equal(make_calls(url, 0), 3);
+    size_t all = asked;
+    assert_in_range(all, 8, 200); /* call, request, origin, dial, watch, connection: of each call most of them */
+    for (size_t at = 1; at <= all; at++)
+        assert_in_range(make_calls(url, at), 2, 3); /* only the call that it hit has failed */
+    wire_peer_stop(&peer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found_m6_each_allocation_of_a_call_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -16,6 +16,7 @@ const REQUESTS = process.env.REIN_LONG ? 3000 : 250;
 //   after   ends it once the next request was read whole
 function startEnding() {
   const upstream = { how: 'fin', when: 'before', answered: 0, unanswered: 0 };
+  const sockets = new Set();
   const close = (socket) => (upstream.how === 'rst' ? socket.resetAndDestroy() : socket.end());
   const answer = (socket, request) => {
     const body = request.stream ? stream({ answer: ['kept'] }) : JSON.stringify(completion({ answer: 'kept' }));
@@ -29,6 +30,8 @@ function startEnding() {
   };
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     let data = '', requests = 0;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
     socket.on('end', () => socket.end());
     socket.on('data', (more) => {
@@ -42,7 +45,10 @@ function startEnding() {
       close(socket);
     });
   });
-  upstream.stop = () => new Promise((resolve) => server.close(resolve));
+  upstream.stop = () => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => server.close(resolve));
+  };
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => {
     upstream.url = `http://127.0.0.1:${server.address().port}`;
     resolve(upstream);

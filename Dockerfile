@@ -1,18 +1,21 @@
 # The service in an image: built in one stage, run by an unprivileged user in another.
 # SPDX-License-Identifier: Apache-2.0
 #
-#   docker build -t rein . && docker run --network host -v rein-data:/var/lib/rein rein
+#   docker build -t rein .
+#   docker run --name rein -p 8080:8080 -v rein-data:/var/lib/rein -e REIN_UPSTREAM_URL=http://HOST:8000 rein
+#   docker exec rein cat /var/lib/rein/keys.yaml.secret      the key for clients, made at the first start
 #
-# The configuration is the sample of config/, in /etc/rein: mount your own over it, with a store below /var/lib/rein.
+# The configuration is config/container.yaml, as /etc/rein/rein.yaml: mount your own over it.
 #
 # tests/house/fresh.sh runs these steps in an empty Debian tree; it knows the instructions used here and no others.
+# tests/integration/container.test.mjs runs what the image starts, and its health check.
 FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY script script
 RUN script/bootstrap build
 COPY . .
-RUN cmake --preset release -DREIN_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr && ninja -C build/release rein && DESTDIR=/out cmake --install build/release
-RUN sed -i 's,sqlite:rein.db,sqlite:/var/lib/rein/rein.db,' /out/etc/rein/rein.yaml
+RUN cmake --preset release -DREIN_TESTS=OFF && ninja -C build/release rein
+RUN DESTDIR=/out cmake --install build/release --prefix /usr && cp config/container.yaml /out/etc/rein/rein.yaml
 
 FROM debian:bookworm-slim
 COPY script/bootstrap /usr/share/rein/script/bootstrap
@@ -22,6 +25,7 @@ COPY --from=build /out/ /
 USER rein
 WORKDIR /var/lib/rein
 EXPOSE 8080 8081
-HEALTHCHECK --interval=10s --timeout=2s CMD curl -fsS -o /dev/null http://127.0.0.1:8080/healthz
+# Asked at the container's own address: what listens on loopback alone cannot be reached from outside.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD curl -fsS -o /dev/null "http://$(hostname -I | cut -d' ' -f1):8080/healthz"
 ENTRYPOINT ["/usr/bin/rein"]
-CMD ["serve", "-c", "/etc/rein/rein.yaml"]
+CMD ["serve", "-c", "/etc/rein/rein.yaml", "--first-keys"]

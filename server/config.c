@@ -62,6 +62,7 @@ static void free_config(struct config *config)
     for (char **value = config->fixed; value != NULL && *value != NULL; value++)
         free(*value);
     free(config->fixed);
+    free(config->store.wanted);
     free(config);
 }
 
@@ -88,19 +89,6 @@ int config_read_path(struct config_reader *r, const struct rein_node *node, cons
     return *out != NULL ? 0 : REIN_ENOMEM;
 }
 
-static int read_store(struct config_reader *r)
-{
-    static const char scheme[] = "sqlite:";
-    const char *url = rein_node_text(r->root, "store.url");
-    r->config->store.on_error = (enum config_store_on_error)rein_node_word(r->root, "store.on_error");
-    if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || url[sizeof(scheme) - 1] == '\0') {
-        rein_problems_node(r->problems, r->root, "store.url", "expects sqlite: and a file, such as sqlite:rein.db");
-        return 0;
-    }
-    r->config->store.path = files_beside(r->path, url + sizeof(scheme) - 1);
-    return r->config->store.path != NULL ? 0 : REIN_ENOMEM;
-}
-
 static void read_workers(struct config_reader *r)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -114,7 +102,7 @@ static int read_parts(struct config_reader *r)
 {
     read_workers(r);
     config_read_settings(r);
-    int rv = read_store(r);
+    int rv = config_read_store(r);
     if (rv == 0)
         rv = config_read_listeners(r);
     if (rv == 0)
@@ -178,6 +166,12 @@ int config_reload(struct config **out, const char *path, const struct config *pr
 {
     return load(out,
                 (struct config_reader){.path = path, .problems = problems, .previous = previous, .with_secrets = true});
+}
+
+int config_load_with_first_keys(struct config **out, const char *path, struct rein_problems *problems)
+{
+    return load(
+        out, (struct config_reader){.path = path, .problems = problems, .with_secrets = true, .with_first_keys = true});
 }
 
 int config_load_without_secrets(struct config **out, const char *path, struct rein_problems *problems)

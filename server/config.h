@@ -71,7 +71,8 @@ struct config {
     struct config_limits limits;
     struct config_timeouts timeouts;
     struct {
-        char *path; /* of the SQLite file */
+        char *path;   /* of the SQLite file */
+        char *wanted; /* NULL, or the path that the file names: an older file is used in its place (config_store.c) */
         enum config_store_on_error on_error;
         CONFIG_STORE_SETTINGS(CONFIG_UNSIGNED)
     } store;
@@ -86,6 +87,8 @@ int config_load(struct config **out, const char *path, struct rein_problems *pro
  * socket who could not come in before: not the file's addresses count for that, but those that were opened. */
 int config_reload(struct config **out, const char *path, const struct config *previous,
                   struct rein_problems *problems) REIN_MUST_USE;
+/* As config_load, but keys files that are not there are made, with one key each; the log says where its text is. */
+int config_load_with_first_keys(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
 /* As config_load, but files and variables that hold secrets need not be there. */
 int config_load_without_secrets(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
 struct config *config_ref(struct config *config); /* any thread */

@@ -1,13 +1,21 @@
 /* The config's listeners: numeric addresses, and who may come in.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config_read.h"
 #include "keys.h"
+#include "log.h"
 
 enum { HOST_MAX = INET6_ADDRSTRLEN };
+
+/* What a key that is made at the first start is called. */
+struct first_key {
+    const char *name, *prefix, *what;
+};
 
 /* Splits "127.0.0.1:8080" or "[::1]:8080". */
 static bool split(const char *text, char host[HOST_MAX], uint16_t *port)
@@ -56,10 +64,30 @@ static int read_address(struct config_reader *r, const char *key, struct config_
     return listener->host != NULL ? 0 : REIN_ENOMEM;
 }
 
+/* Makes a keys file that is not there yet, and says where its key is to be found. */
+static int make_first_key(struct config_reader *r, const char *key, const char *path, const struct first_key *first)
+{
+    char *secret = NULL;
+    bool made;
+    if (asprintf(&secret, "%s.secret", path) < 0)
+        return REIN_ENOMEM;
+    int rv = keys_make_first(path, first->name, first->prefix, secret, &made);
+    if (rv == 0 && made)
+        log_info("config", "%s was not there and was made. %s is in %s: take it from there, then delete that file",
+                 path, first->what, secret);
+    else if (rv == REIN_EINVAL)
+        rein_problems_node(r->problems, r->root, key, "a first key cannot be made: %s", strerror(errno));
+    free(secret);
+    return rv == REIN_ENOMEM ? rv : 0;
+}
+
 /* Loads a keys file if the config names one. */
-static int read_keys(struct config_reader *r, const char *key, char **path, struct keys **keys)
+static int read_keys(struct config_reader *r, const char *key, const struct first_key *first, char **path,
+                     struct keys **keys)
 {
     int rv = config_read_path(r, r->root, key, path);
+    if (rv == 0 && *path != NULL && r->with_secrets && r->with_first_keys)
+        rv = make_first_key(r, key, *path, first);
     if (rv != 0 || *path == NULL || !r->with_secrets)
         return rv;
     rv = keys_load(keys, *path, r->problems);
@@ -87,14 +115,16 @@ static void check_twins(struct config_reader *r)
 
 int config_read_listeners(struct config_reader *r)
 {
+    static const struct first_key client = {"first", "rein-", "A key for clients"};
+    static const struct first_key operator= {"admin", "rein-admin-", "The admin token"};
     struct config *c = r->config;
     int rv = read_address(r, "listen.address", &c->listen);
     if (rv == 0)
         rv = read_address(r, "admin.address", &c->admin);
     if (rv == 0)
-        rv = read_keys(r, "listen.keys_file", &c->keys_file, &c->keys);
+        rv = read_keys(r, "listen.keys_file", &client, &c->keys_file, &c->keys);
     if (rv == 0)
-        rv = read_keys(r, "admin.token_file", &c->token_file, &c->tokens);
+        rv = read_keys(r, "admin.token_file", &operator, & c->token_file, &c->tokens);
     if (rv != 0)
         return rv;
     check_open(r, &c->listen, c->keys_file, "listen.address", "listen.keys_file");

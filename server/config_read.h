@@ -16,10 +16,12 @@ struct config_reader {
     const struct config *previous; /* NULL: none */
     bool policies_failed;          /* some policy has errors: one that is not there may be that one */
     bool with_secrets;             /* files and variables that hold secrets have to be there */
+    bool with_first_keys;          /* with_secrets, and keys files that are not there are made */
 };
 
 void config_read_settings(struct config_reader *r);               /* config_settings.c */
 int config_read_fixed(struct config_reader *r) REIN_MUST_USE;     /* config_settings.c; after all others */
+int config_read_store(struct config_reader *r) REIN_MUST_USE;     /* config_store.c */
 int config_read_listeners(struct config_reader *r) REIN_MUST_USE; /* config_listen.c */
 int config_read_upstreams(struct config_reader *r) REIN_MUST_USE; /* config_upstream.c */
 int config_read_policies(struct config_reader *r) REIN_MUST_USE;  /* config_policies.c */

@@ -35,15 +35,37 @@ static const char *why_no_root(const char *url, size_t *len)
     return NULL;
 }
 
+/* The root: what url_env names, else url. NULL if neither says it, which has then been told. *key: where it stands. */
+static const char *find_url(struct config_reader *r, const struct rein_node *node, const char **key)
+{
+    const char *variable = rein_node_text(node, "url_env");
+    const char *url = variable != NULL ? getenv(variable) : NULL;
+    *key = "url_env";
+    if (url != NULL && *url != '\0')
+        return url;
+    *key = "url";
+    url = rein_node_text(node, "url");
+    if (rein_node_get(node, "url") == NULL && variable == NULL)
+        rein_problems_node(r->problems, node, "url",
+                           "is missing: it is the root of the backend, such as "
+                           "http://127.0.0.1:8000");
+    else if (rein_node_get(node, "url") == NULL && r->with_secrets)
+        rein_problems_node(r->problems, node, "url_env",
+                           "the environment has no variable `%.64s`: set it to the root of the backend, such as "
+                           "http://127.0.0.1:8000",
+                           variable);
+    return url;
+}
+
 static int read_url(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
 {
-    const char *url = rein_node_text(node, "url");
+    const char *key, *url = find_url(r, node, &key);
     size_t len = 0;
     if (url == NULL)
         return 0;
     const char *why = why_no_root(url, &len);
     if (why != NULL)
-        rein_problems_node(r->problems, node, "url", "%s", why);
+        rein_problems_node(r->problems, node, key, "%s", why);
     u->url = strndup(url, len);
     return u->url != NULL ? 0 : REIN_ENOMEM;
 }

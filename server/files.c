@@ -209,3 +209,16 @@ int files_replace(const char *path, const char *text, size_t len)
     free(temporary);
     return rv == 0 ? sync_folder(path) : rv;
 }
+
+int files_make_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path) /* the working directory, or the root */
+        return 0;
+    char *folder = strndup(path, (size_t)(slash - path));
+    if (folder == NULL)
+        return -ENOMEM;
+    int rv = mkdir(folder, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+    free(folder);
+    return rv;
+}

@@ -37,4 +37,7 @@ char *files_join(const char *folder, const char *name) REIN_MUST_USE;
 /* Puts the text in the file's place at once, durably, with mode 0600: a reader sees the old or the new text. */
 int files_replace(const char *path, const char *text, size_t len) REIN_MUST_USE;
 
+/* Makes the folder that the file is in, mode 0700, if only that one is missing; one that is there is left alone. */
+int files_make_folder_of(const char *path) REIN_MUST_USE;
+
 #endif

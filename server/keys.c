@@ -263,3 +263,35 @@ int keys_reset(const char *path, const char *name, const char *prefix, char text
     close(lock);
     return rv;
 }
+
+static int write_secret(const char *path, const char *text)
+{
+    char line[KEYS_TEXT_MAX + 1];
+    int len = snprintf(line, sizeof(line), "%s\n", text);
+    int rv = files_replace(path, line, (size_t)len);
+    sodium_memzero(line, sizeof(line));
+    errno = rv != 0 ? -rv : 0;
+    return rv == 0 ? 0 : REIN_EINVAL;
+}
+
+int keys_make_first(const char *path, const char *name, const char *prefix, const char *secret, bool *made)
+{
+    struct keys keys = {0};
+    char text[KEYS_TEXT_MAX];
+    int lock = lock_folder(path);
+    if (lock < 0)
+        return REIN_EINVAL;
+    *made = access(path, F_OK) != 0 && errno == ENOENT;
+    int rv = *made ? append(&keys, name, prefix, text) : 0;
+    /* The keys file comes last: a key whose text is nowhere would lock everyone out. */
+    if (rv == 0 && *made)
+        rv = write_secret(secret, text);
+    if (rv == 0 && *made)
+        rv = write_file(&keys, path);
+    int error = errno;
+    sodium_memzero(text, sizeof(text));
+    free(keys.entries);
+    close(lock);
+    errno = error;
+    return rv;
+}

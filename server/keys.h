@@ -35,4 +35,10 @@ int keys_revoke(const char *path, const char *name, struct rein_problems *proble
 /* Like keys_add, in place of all that the file held. */
 int keys_reset(const char *path, const char *name, const char *prefix, char text[KEYS_TEXT_MAX]) REIN_MUST_USE;
 
+/* The first start: if there is no keys file at `path`, makes one with one key, whose text goes into a new file
+ * `secret`, mode 0600, and nowhere else. *made says whether it did. If it fails there is no keys file, so that it can
+ * be tried again. REIN_EINVAL: a file cannot be written, errno says why. */
+int keys_make_first(const char *path, const char *name, const char *prefix, const char *secret,
+                    bool *made) REIN_MUST_USE;
+
 #endif

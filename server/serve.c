@@ -10,6 +10,7 @@
 #include "admin.h"
 #include "cli.h"
 #include "config.h"
+#include "files.h"
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
@@ -29,17 +30,20 @@ struct service {
     struct peers *peers; /* of all workers */
     size_t workers_len, workers_running;
     uv_signal_t signals[SIGNALS];
+    bool with_first_keys; /* keys files that are not there are made at the start */
     bool stopping;
 };
 
 /* ---- config ---- */
 
-static int load(struct config **out, const char *path, const struct config *previous)
+static int load(struct config **out, const struct service *service)
 {
+    const char *path = service->path;
     struct rein_problems *problems;
     if (rein_problems_new(&problems) < 0)
         return REIN_ENOMEM;
-    int rv = config_reload(out, path, previous, problems);
+    int rv = service->config == NULL && service->with_first_keys ? config_load_with_first_keys(out, path, problems)
+                                                                 : config_reload(out, path, service->config, problems);
     if (rv < 0) {
         cli_print_problems(problems);
         if (rein_problems_count(problems) == 0)
@@ -52,7 +56,7 @@ static int load(struct config **out, const char *path, const struct config *prev
 static void reload(struct service *service)
 {
     struct config *config;
-    if (load(&config, service->path, service->config) < 0) {
+    if (load(&config, service) < 0) {
         log_error("serve", "the config was not reloaded: the last good one stays as it is");
         return;
     }
@@ -122,13 +126,31 @@ static int start_workers(struct service *service)
     return 0;
 }
 
+/* Opens the store, in a folder that is made if it is missing. */
+static int open_store(struct service *service)
+{
+    const char *path = service->config->store.path, *wanted = service->config->store.wanted;
+    struct store_options options = {
+        .path = path, .keep_days = service->config->store.keep_days, .queue_max = QUEUE_MAX};
+    if (wanted != NULL)
+        log_warn(
+            "serve",
+            "the store is %s, because %s is not there. To move it: stop Rein, then move the file, and those that have "
+            "its name with -wal or -shm behind it, to where the config says",
+            path, wanted);
+    int rv = files_make_folder_of(path);
+    if (rv != 0) {
+        log_error("serve", "the folder of the store %s cannot be made: %s", path, strerror(-rv));
+        return rv == -ENOMEM ? REIN_ENOMEM : REIN_EIO;
+    }
+    return store_open(&service->store, &options);
+}
+
 static int start(struct service *service)
 {
     static const int signums[SIGNALS] = {SIGHUP, SIGTERM, SIGINT};
-    struct store_options options = {
-        .path = service->config->store.path, .keep_days = service->config->store.keep_days, .queue_max = QUEUE_MAX};
     const struct config_limits *limits = &service->config->limits;
-    int rv = store_open(&service->store, &options);
+    int rv = open_store(service);
     if (rv == 0)
         rv = peers_new(&service->peers, limits->connections, limits->connections_per_address);
     if (rv == 0)
@@ -185,12 +207,14 @@ static int run(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
             service.path = argv[++i];
+        else if (strcmp(argv[i], "--first-keys") == 0)
+            service.with_first_keys = true;
         else
             return cli_usage(&cli_serve, "unexpected argument '%s'", argv[i]);
     }
     if (service.path == NULL)
         return cli_usage(&cli_serve, "the config is missing");
-    if (load(&service.config, service.path, NULL) < 0)
+    if (load(&service.config, &service) < 0)
         return CLI_CONFIG;
     if (start(&service) < 0)
         return CLI_FAILED;
@@ -205,11 +229,14 @@ static int run(int argc, char **argv)
 const struct cli_command cli_serve = {
     .name = "serve",
     .summary = "run the service",
-    .help = "usage: rein serve -c FILE\n\n"
-            "Runs the service with the config FILE until it is told to stop.\n\n"
-            "  -c FILE   the server's config (see config/rein.yaml)\n\n"
-            "SIGHUP reads the config and all it refers to again; with errors the running one stays.\n"
-            "SIGTERM and SIGINT drain: no new requests, running ones may finish within timeouts.drain; a second one\n"
-            "ends at once.\n",
+    .help =
+        "usage: rein serve -c FILE [--first-keys]\n\n"
+        "Runs the service with the config FILE until it is told to stop.\n\n"
+        "  -c FILE        the server's config (see config/rein.yaml)\n"
+        "  --first-keys   make listen.keys_file and admin.token_file if the config names them and they are not there;\n"
+        "                 the key itself is in a file beside it, with .secret behind its name, mode 0600\n\n"
+        "SIGHUP reads the config and all it refers to again; with errors the running one stays.\n"
+        "SIGTERM and SIGINT drain: no new requests, running ones may finish within timeouts.drain_ms; a second\n"
+        "one ends at once.\n",
     .run = run,
 };

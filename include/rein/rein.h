@@ -51,7 +51,7 @@ enum rein_error {
 /* A static text for an error code. */
 REIN_API const char *rein_strerror(int rv);
 
-/* The library's version, such as "0.1.0". */
+/* The library's version, such as "0.1.1". */
 REIN_API const char *rein_version(void);
 
 /* ---- heap -------------------------------------------------------------------------------------------------------- */

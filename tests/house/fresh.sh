@@ -13,9 +13,9 @@ cd "$(dirname "$0")/../.."
 source=$PWD
 
 can_run() {
-  [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null && command -v unshare >/dev/null && unshare -m true
+  [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null && command -v unshare >/dev/null && command -v ip >/dev/null && unshare -m true
 }
-can_run 2>/dev/null || { echo "fresh: not run: wants root, debootstrap and unshare" && exit 77; }
+can_run 2>/dev/null || { echo "fresh: not run: wants root, debootstrap, unshare and ip" && exit 77; }
 
 # Mounts are made in a namespace of our own, so nothing is left when this ends, however it ends.
 if [ -z "${FRESH_INNER:-}" ]; then FRESH_INNER=1 exec unshare -m --propagation private "$0" "$@"; fi
@@ -94,7 +94,7 @@ step_COPY() { # [--from=STAGE] SOURCE TARGET
 step_RUN() { inside "$tree" sh -c "cd $dir && $*"; }
 step_USER() { user=$1; }
 step_EXPOSE() { :; }
-step_HEALTHCHECK() { health=${*#*CMD }; health=${health##*CMD }; }
+step_HEALTHCHECK() { health=${*#*CMD }; }
 words() { echo "$*" | tr -d '[],"'; }
 step_ENTRYPOINT() { entry=$(words "$*"); }
 step_CMD() { command=$(words "$*"); }
@@ -108,13 +108,18 @@ fresh_image() {
     case $instruction in '' | '#'*) continue ;; esac
     echo "fresh: $instruction $rest ($SECONDS s)"
     # shellcheck disable=SC2086
-    if [ "$instruction" = RUN ]; then step_RUN "$rest"; else step_"$instruction" $rest; fi
+    case $instruction in
+    RUN | HEALTHCHECK) step_"$instruction" "$rest" ;;
+    *) step_"$instruction" $rest ;;
+    esac
   done <Dockerfile
-  # In a network of its own, so that the ports are free; ended by its process id.
+  # In a network of its own, so that the ports are free, with an address that is not loopback; ended by its process id.
   export tree dir user entry command health work
   unshare -n bash -eu -c '
-    ip link set lo up 2>/dev/null || true
-    chroot --userspec="$user" "$tree" sh -c "cd $dir && exec env -i PATH=/usr/bin:/bin $entry $command" >"$work/run.log" 2>&1 &
+    ip link set lo up && ip link add eth0 type veth peer name host0
+    ip addr add 192.0.2.1/24 dev eth0 && ip link set eth0 up && ip link set host0 up
+    chroot --userspec="$user" "$tree" sh -c "cd $dir && exec env -i PATH=/usr/bin:/bin \
+      REIN_UPSTREAM_URL=http://127.0.0.1:9000 $entry $command" >"$work/run.log" 2>&1 &
     pid=$!
     healthy=no
     for try in $(seq 100); do

@@ -228,6 +228,136 @@ static void test_checking_needs_no_secrets(void **state)
     rein_problems_free(problems);
 }
 
+/* ---- where decisions are kept ---- */
+
+static void same_file(const struct fixture *f, const char *path, const char *name)
+{
+    char wanted[200];
+    snprintf(wanted, sizeof(wanted), "%s/%s", f->folder, name);
+    assert_string_equal(path, wanted);
+}
+
+static void test_found_s12_an_older_store_goes_on_being_used(void **state)
+{
+    struct fixture *f = *state;
+    char why[300], text[500];
+    snprintf(text, sizeof(text), "%sstore: { url: 'sqlite:data/rein.db' }\n", minimal);
+    struct config *c = load(f, text, why); /* neither file is there */
+    same_file(f, c->store.path, "data/rein.db");
+    assert_null(c->store.wanted);
+    config_unref(c);
+
+    write_file(f, "rein.db", "older");
+    c = load(f, text, why);
+    same_file(f, c->store.path, "rein.db");
+    same_file(f, c->store.wanted, "data/rein.db");
+    assert_int_equal(files_make_folder_of(c->store.wanted), 0);
+    assert_int_equal(files_make_folder_of(c->store.wanted), 0);
+    config_unref(c);
+
+    write_file(f, "data/rein.db", "newer"); /* what the config names is there: nothing else is looked at */
+    c = load(f, text, why);
+    same_file(f, c->store.path, "data/rein.db");
+    assert_null(c->store.wanted);
+    config_unref(c);
+}
+
+static void test_found_s12_only_a_file_of_that_name_is_an_older_store(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const urls[] = {"data/other.db", "data/policies", "data/", "other.db"};
+    char why[300], text[500];
+    write_file(f, "rein.db", "of another server");
+    for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+        snprintf(text, sizeof(text), "%sstore: { url: 'sqlite:%s' }\n", minimal, urls[i]);
+        struct config *c = load(f, text, why);
+        same_file(f, c->store.path, urls[i]);
+        assert_null(c->store.wanted);
+        config_unref(c);
+    }
+}
+
+/* ---- images: a backend by the environment, keys at the first start ---- */
+
+static void test_found_u7_the_environment_names_the_backend(void **state)
+{
+    struct fixture *f = *state;
+    static const char both[] = "version: 1\n"
+                               "upstreams: [{ name: a, url: 'http://fallback:1', url_env: REIN_TEST_URL }]\n"
+                               "routes: [{ name: all, upstream: a }]\n";
+    static const char alone[] = "version: 1\n"
+                                "upstreams: [{ name: a, url_env: REIN_TEST_URL }]\n"
+                                "routes: [{ name: all, upstream: a }]\n";
+    static const char neither[] = "version: 1\nupstreams: [{ name: a }]\nroutes: [{ name: all, upstream: a }]\n";
+    char why[300];
+    const char *values[] = {NULL, "", "http://model:8000/"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(values[i] != NULL ? setenv("REIN_TEST_URL", values[i], 1) : unsetenv("REIN_TEST_URL"), 0);
+        struct config *c = load(f, both, why);
+        assert_string_equal(c->upstreams[0].url, i < 2 ? "http://fallback:1" : "http://model:8000");
+        config_unref(c);
+        c = load(f, alone, why);
+        assert_int_equal(c != NULL, i == 2);
+        if (c == NULL)
+            assert_string_equal(why, "upstreams[0].url_env: the environment has no variable `REIN_TEST_URL`: set it to "
+                                     "the root of the backend, such as http://127.0.0.1:8000");
+        config_unref(c);
+    }
+    assert_int_equal(setenv("REIN_TEST_URL", "model:8000", 1), 0);
+    assert_null(load(f, both, why));
+    assert_string_equal(why, "upstreams[0].url_env: must begin with http:// or https://");
+    assert_null(load(f, neither, why));
+    assert_string_equal(why, "upstreams[0].url: is missing: it is the root of the backend, such as "
+                             "http://127.0.0.1:8000");
+    unsetenv("REIN_TEST_URL");
+}
+
+static struct config *load_first(struct fixture *f)
+{
+    struct rein_problems *problems;
+    struct config *c = NULL;
+    assert_int_equal(rein_problems_new(&problems), 0);
+    assert_int_equal(config_load_with_first_keys(&c, f->path, problems), 0);
+    rein_problems_free(problems);
+    return c;
+}
+
+static void test_found_u7_the_first_start_makes_keys(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const secrets[] = {"keys.yaml.secret", "token.yaml.secret"};
+    char text[500], why[300];
+    snprintf(text, sizeof(text),
+             "%slisten: { address: '0.0.0.0:0', keys_file: keys.yaml }\n"
+             "admin: { address: '0.0.0.0:0', token_file: token.yaml }\n",
+             minimal);
+    assert_null(load(f, text, why)); /* nothing is made unless it was asked for */
+    struct config *c = load_first(f);
+    const struct keys *const keys[] = {c->keys, c->tokens};
+    for (size_t i = 0; i < 2; i++) {
+        char *path = files_join(f->folder, secrets[i]), *secret;
+        struct stat st;
+        size_t len;
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+        assert_int_equal(files_read(&secret, &len, path, 200), 0);
+        secret[strcspn(secret, "\n")] = '\0';
+        assert_string_equal(keys_find(keys[i], secret), i == 0 ? "first" : "admin");
+        free(secret);
+        assert_int_equal(unlink(path), 0);
+        free(path);
+    }
+    config_unref(c);
+    c = load_first(f); /* what is there stays, and no secret is written again */
+    assert_int_equal(keys_count(c->keys), 1);
+    for (size_t i = 0; i < 2; i++) {
+        char *path = files_join(f->folder, secrets[i]);
+        assert_int_not_equal(access(path, F_OK), 0);
+        free(path);
+    }
+    config_unref(c);
+}
+
 static void test_two_policies_of_one_name(void **state)
 {
     struct fixture *f = *state;
@@ -439,6 +569,10 @@ int main(void)
         TEST(test_off_loopback_with_keys),
         TEST(test_secrets_that_no_header_can_carry),
         TEST(test_checking_needs_no_secrets),
+        TEST(test_found_s12_an_older_store_goes_on_being_used),
+        TEST(test_found_s12_only_a_file_of_that_name_is_an_older_store),
+        TEST(test_found_u7_the_environment_names_the_backend),
+        TEST(test_found_u7_the_first_start_makes_keys),
         TEST(test_two_policies_of_one_name),
         TEST(test_references_are_counted),
         TEST(test_found_s3_a_setting_takes_its_range_and_no_more),

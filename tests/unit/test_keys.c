@@ -85,6 +85,36 @@ static void test_life_of_a_key(void **state)
     assert_int_equal(rein_problems_count(f->problems), 0);
 }
 
+/* If any part fails there is no keys file: the next start tries again, and nobody is locked out. */
+static void test_found_u7_a_first_key_is_whole_or_not_there(void **state)
+{
+    struct fixture *f = *state;
+    char secret[160], nowhere[160], *text;
+    bool made;
+    size_t len;
+    struct keys *keys;
+    snprintf(secret, sizeof(secret), "%s/secret", f->folder);
+    snprintf(nowhere, sizeof(nowhere), "%s/none/secret", f->folder);
+    assert_int_equal(keys_make_first(f->path, "first", "rein-", nowhere, &made), REIN_EINVAL);
+    assert_int_equal(errno, ENOENT);
+    assert_int_not_equal(access(f->path, F_OK), 0);
+
+    assert_int_equal(keys_make_first(f->path, "first", "rein-", secret, &made), 0);
+    assert_true(made);
+    assert_int_equal(keys_load(&keys, f->path, f->problems), 0);
+    assert_int_equal(files_read(&text, &len, secret, 200), 0);
+    assert_int_equal(text[len - 1], '\n');
+    text[len - 1] = '\0';
+    assert_string_equal(keys_find(keys, text), "first");
+    keys_free(keys);
+    free(text);
+
+    assert_int_equal(unlink(secret), 0);
+    assert_int_equal(keys_make_first(f->path, "first", "rein-", secret, &made), 0);
+    assert_false(made);
+    assert_int_not_equal(access(secret, F_OK), 0);
+}
+
 static void test_the_file_holds_no_key(void **state)
 {
     struct fixture *f = *state;
@@ -169,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_life_of_a_key),
+        TEST(test_found_u7_a_first_key_is_whole_or_not_there),
         TEST(test_the_file_holds_no_key),
         TEST(test_a_new_token_voids_the_old),
         TEST(test_a_broken_file_stays_as_it_is),

@@ -36,7 +36,8 @@ struct loop {
     STAILQ_HEAD(, loop_task) deferred;
     pthread_mutex_t lock; /* guards posts */
     struct task_list posts;
-    struct task_list taken; /* the loop's thread: posts that run now */
+    struct loop_order *first, **last; /* with the lock: orders that were given; a list by `next` */
+    struct task_list taken;           /* the loop's thread: posts that run now */
 };
 
 static int push(struct task_list *list, loop_fn fn, void *ctx)
@@ -131,13 +132,29 @@ static void on_idle(uv_idle_t *handle)
     uv_idle_stop(handle);
 }
 
+/* Runs one that was taken off the list; returns the next. It may be given again while it runs. */
+static struct loop_order *run_order(struct loop *loop, struct loop_order *order)
+{
+    pthread_mutex_lock(&loop->lock);
+    struct loop_order *next = order->next;
+    order->is_given = false;
+    pthread_mutex_unlock(&loop->lock);
+    order->fn(order->ctx);
+    return next;
+}
+
 static void on_wake(uv_async_t *handle)
 {
     struct loop *loop = handle->data;
     pthread_mutex_lock(&loop->lock);
     swap(&loop->posts, &loop->taken);
+    struct loop_order *order = loop->first;
+    loop->first = NULL;
+    loop->last = &loop->first;
     pthread_mutex_unlock(&loop->lock);
     run_all(&loop->taken);
+    while (order)
+        order = run_order(loop, order);
 }
 
 static int start_handles(struct loop *loop)
@@ -162,6 +179,7 @@ int loop_new(struct loop **out)
     }
     STAILQ_INIT(&loop->deferred);
     pthread_mutex_init(&loop->lock, NULL);
+    loop->last = &loop->first;
     if (start_handles(loop) < 0) {
         log_error("loop", "cannot make the loop's own handles");
         loop_free(loop);
@@ -252,6 +270,20 @@ int loop_post(struct loop *loop, loop_fn fn, void *ctx)
         uv_async_send(&loop->wake);
     pthread_mutex_unlock(&loop->lock);
     return rv;
+}
+
+void loop_give(struct loop *loop, struct loop_order *order)
+{
+    assert(order->fn);
+    pthread_mutex_lock(&loop->lock);
+    if (!order->is_given) {
+        order->is_given = true;
+        order->next = NULL;
+        *loop->last = order;
+        loop->last = &order->next;
+    }
+    uv_async_send(&loop->wake); /* with the lock, as in loop_post */
+    pthread_mutex_unlock(&loop->lock);
 }
 
 void loop_note_read(struct loop *loop, size_t bytes)

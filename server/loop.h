@@ -6,6 +6,7 @@
 #ifndef SERVER_LOOP_H
 #define SERVER_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <uv.h>
@@ -49,6 +50,18 @@ void loop_defer(struct loop *loop, struct loop_task *task);
 /* Runs `fn` on the loop's thread, soon. Any thread. Never blocks; posts of one thread keep their order. REIN_ELIMIT
  * when LOOP_POSTS_MAX already wait. What is posted after the last turn is dropped by loop_free. */
 int loop_post(struct loop *loop, loop_fn fn, void *ctx) REIN_MUST_USE;
+
+/* A post that cannot fail, for what must not get lost: its memory is the caller's, zeroed before the first use, good
+ * until it has run for the last time. Given again before it has run it runs once. They run after the posts, in the
+ * order in which they were given. */
+struct loop_order {
+    loop_fn fn;
+    void *ctx;
+    bool is_given;
+    struct loop_order *next;
+};
+/* Any thread. */
+void loop_give(struct loop *loop, struct loop_order *order);
 
 /* A stream's descriptor was read. Turn after turn of many such reads with little in each is followed by rests
  * (coalesce.h), in which nothing else runs either; at most COALESCE_MAX_US. The loop's thread. */

@@ -183,6 +183,53 @@ static void test_posts_have_a_ceiling(void **state)
     loop_free(f.loop);
 }
 
+/* ---- orders --------------------------------------------------------------------------------------------------------
+ */
+
+static struct loop_order order_a, order_b;
+
+static void take_a(void *ctx)
+{
+    struct fixture *f = ctx;
+    note(f, 'a');
+    if (--f->left > 0)
+        loop_give(f->loop, &order_a);
+    else
+        loop_give(f->loop, &order_b);
+}
+
+static void take_b(void *ctx)
+{
+    note(ctx, 'b');
+    stop(ctx);
+}
+
+/* What is given with all posts taken up, and given twice, still runs, and once each time. */
+static void test_found_m9_an_order_cannot_get_lost(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f)->left = 3;
+    order_a = (struct loop_order){.fn = take_a, .ctx = &f};
+    order_b = (struct loop_order){.fn = take_b, .ctx = &f};
+    for (int i = 0; i < LOOP_POSTS_MAX; i++)
+        assert_int_equal(loop_post(f.loop, step_b, &f), 0);
+    assert_int_equal(loop_post(f.loop, step_b, &f), REIN_ELIMIT);
+    memset(f.order, 0, sizeof f.order);
+    for (int i = 0; i < 5; i++)
+        loop_give(f.loop, &order_a);
+    loop_run(f.loop);
+    assert_int_equal(strspn(f.order, "b"), sizeof f.order - 1); /* the posts, as many as there is room to note */
+    memset(f.order, 0, sizeof f.order);
+    f.left = 3;
+    for (int i = 0; i < 5; i++)
+        loop_give(f.loop, &order_a);
+    loop_run(f.loop);
+    assert_string_equal(f.order, "aaab");
+    assert_false(order_a.is_given || order_b.is_given);
+    loop_free(f.loop);
+}
+
 /* ---- phases, timers ------------------------------------------------------------------------------------------------
  */
 
@@ -267,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_found_m7_deferred_work_cannot_fail),
         cmocka_unit_test(test_posts_of_a_thread_keep_their_order),
         cmocka_unit_test(test_posts_have_a_ceiling),
+        cmocka_unit_test(test_found_m9_an_order_cannot_get_lost),
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_a_quiet_loop_sleeps),
     };

@@ -26,6 +26,7 @@ struct exchange *exchange_new(struct conn *conn, size_t head_size)
     x->front = conn->front;
     x->conn = conn;
     x->head_ms = loop_now_ms(conn->front->loop);
+    x->body_max = conn->front->body_max;
     memcpy(x->peer, conn->peer, sizeof x->peer);
     conn->x = x;
     conn->has_served = true;

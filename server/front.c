@@ -323,6 +323,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     LIST_INSERT_HEAD(&front->conns, conn, all);
     front->shards[conn->shard].connections++;
     conn_wait(conn, CONN_READING);
+    if (front->idle_s != front->daemon_idle_s)
+        MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, front->idle_s);
     static struct log_limit limit;
     if (conn_watch(conn) < 0) /* its first request tries again, and fails if it must */
         log_limited(&limit, LOG_WARN, "http", "a connection can not be watched");
@@ -463,10 +465,21 @@ static int start_shard(struct front *front, unsigned index, const struct front_o
     return 0;
 }
 
+/* Exchanges that are under way take it up when they are completed. */
+void front_set_idle(struct front *front, uint64_t client_idle_ms)
+{
+    struct conn *conn;
+    front->idle_s = (unsigned)((client_idle_ms + 999) / 1000 + 1); /* ours comes first where both apply */
+    for (conn = LIST_FIRST(&front->conns); conn; conn = LIST_NEXT(conn, all))
+        if (!conn->x)
+            MHD_set_connection_option(conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT, front->idle_s);
+}
+
 int shards_start(struct front *front, const struct front_options *options)
 {
     MHD_set_panic_func(on_panic, NULL);
-    front->idle_s = (options->client_idle_ms + 999) / 1000 + 1; /* ours comes first where both apply */
+    front_set_idle(front, options->client_idle_ms);
+    front->daemon_idle_s = front->idle_s;
     for (unsigned i = 0; i < FRONT_SHARDS; i++) {
         int rv = start_shard(front, i, options);
         if (rv < 0) {

@@ -54,6 +54,8 @@ int front_start(struct front **out, struct loop *loop, const struct front_option
                 const struct front_handler *handler) REIN_MUST_USE;
 uint16_t front_port(const struct front *front);
 size_t front_connections(const struct front *front);
+/* Other limits from now on; a request whose head was read keeps its body_max. */
+void front_limit(struct front *front, size_t body_max, unsigned client_idle_ms);
 /* Stops accepting; idle keep-alive connections are closed, running exchanges go on. */
 void front_drain(struct front *front);
 /* Closes everything that is left (clients see a truncation) and frees the front; `done` is called once from the loop.

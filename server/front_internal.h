@@ -69,7 +69,7 @@ struct exchange {
     struct front_grant grant;
     uint64_t head_ms; /* when the head was there */
     char *body;
-    size_t body_len, body_cap;
+    size_t body_len, body_cap, body_max; /* as it was when the head was there */
     const char *method, *path;
     char peer[INET6_ADDRSTRLEN];
     const struct front_header *headers, *queries; /* end with a NULL name; in `head` with all they point to */
@@ -97,7 +97,7 @@ struct front {
     struct peers *peers;  /* NULL: they are somebody else's */
     size_t body_max, write_low, write_high;
     uint64_t client_idle_ms;
-    unsigned idle_s; /* libmicrohttpd's own deadline */
+    unsigned idle_s, daemon_idle_s; /* libmicrohttpd's own deadline; that of new connections if they are not told */
     uv_timer_t tick;
     struct chunk_store blocks;
     LIST_HEAD(, conn) conns;
@@ -115,6 +115,8 @@ void front_resume(struct exchange *x);
 /* Takes a connection from the listener (a listener_take). */
 int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key);
 int shards_start(struct front *front, const struct front_options *options) REIN_MUST_USE;
+/* Sets libmicrohttpd's own deadline for clients that neither send nor read. */
+void front_set_idle(struct front *front, uint64_t client_idle_ms);
 /* Runs those that are due. */
 void shards_run(struct front *front);
 /* Closes all connections. None may be suspended. */

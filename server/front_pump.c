@@ -102,6 +102,13 @@ static void on_tick(uv_timer_t *timer)
     tick(timer->data);
 }
 
+static void start_tick(struct front *front)
+{
+    uint64_t tick_ms = front->client_idle_ms / 4;
+    tick_ms = tick_ms < 1 ? 1 : tick_ms > TICK_MS ? TICK_MS : tick_ms;
+    uv_timer_start(&front->tick, on_tick, tick_ms, tick_ms);
+}
+
 static int start(struct front *front, const struct front_options *options)
 {
     struct listener_options listen = {options->host, options->port, options->reuse_port, options->peers};
@@ -115,13 +122,11 @@ static int start(struct front *front, const struct front_options *options)
     uv_timer_init(loop_uv(front->loop), &front->tick);
     front->tick.data = front;
     front->handles++;
-    uint64_t tick_ms = options->client_idle_ms / 4;
-    tick_ms = tick_ms < 1 ? 1 : tick_ms > TICK_MS ? TICK_MS : tick_ms;
     rv = loop_add_pump(front->loop, pump, front);
     if (rv == 0)
         rv = listener_start(&front->listener, front->loop, &listen, front_take, front);
     if (rv == 0)
-        uv_timer_start(&front->tick, on_tick, tick_ms, tick_ms);
+        start_tick(front);
     return rv;
 }
 
@@ -151,6 +156,18 @@ int front_start(struct front **out, struct loop *loop, const struct front_option
     }
     *out = front;
     return 0;
+}
+
+void front_limit(struct front *front, size_t body_max, unsigned client_idle_ms)
+{
+    front->body_max = body_max;
+    if (front->client_idle_ms == client_idle_ms)
+        return;
+    enum loop_phase back = loop_enter(front->loop, LOOP_HTTP);
+    front_set_idle(front, client_idle_ms);
+    loop_leave(front->loop, back);
+    front->client_idle_ms = client_idle_ms;
+    start_tick(front);
 }
 
 uint16_t front_port(const struct front *front)

@@ -36,7 +36,7 @@ static bool has_clear_framing(const struct exchange *x)
 static bool is_too_large(const struct exchange *x)
 {
     const char *length = exchange_header(x, "Content-Length");
-    return length && strtoull(length, NULL, 10) > x->front->body_max;
+    return length && strtoull(length, NULL, 10) > x->body_max;
 }
 
 static bool is_encoded(const struct exchange *x)
@@ -102,7 +102,7 @@ static bool is_fast_enough(const struct exchange *x, size_t received)
  * another body_max, and answered then. */
 int front_take_body(struct exchange *x, const char *data, size_t len)
 {
-    size_t max = x->front->body_max;
+    size_t max = x->body_max;
     if (is_fast_enough(x, x->body_len + len))
         conn_wait(x->conn, CONN_READING); /* from now on; who is too slow keeps the old time and expires */
     if (!x->too_large && len > max - x->body_len) {

@@ -62,6 +62,13 @@ void peers_free(struct peers *peers)
     free(peers);
 }
 
+void peers_limit(struct peers *peers, size_t of_one)
+{
+    pthread_mutex_lock(&peers->lock);
+    peers->of_one = of_one;
+    pthread_mutex_unlock(&peers->lock);
+}
+
 static size_t home_of(const struct peers *peers, const struct peer_key *key)
 {
     uint64_t a, b;

@@ -30,6 +30,8 @@ enum peers_verdict {
 
 /* `all`: connections at once; `of_one`: of one address, 0: no limit of its own. Returns owned. */
 int peers_new(struct peers **out, size_t all, size_t of_one) REIN_MUST_USE;
+/* Another limit of one address from now on; connections that are there stay. Any thread. */
+void peers_limit(struct peers *peers, size_t of_one);
 void peers_free(struct peers *peers); /* NULL is fine */
 /* Counts the connection if it is welcome. */
 enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key) REIN_MUST_USE;

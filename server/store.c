@@ -43,6 +43,8 @@ struct store {
     size_t wanted;         /* the writer sleeps until so many are queued */
     bool closing, ended;   /* nothing is put any more; the writer has written its last */
     int64_t give_up_at_us; /* set with closing: until then a failing store is tried again */
+    bool keeps_anew;       /* keep_days has changed, and the writer does not know it yet */
+    unsigned keep_days;
     size_t queue_max;
 
     struct store_db *db; /* from here on the writer's */
@@ -353,7 +355,7 @@ static void sleep_until(struct store *store, size_t wanted, int64_t due)
 {
     struct timespec until = {due / 1000000, due % 1000000 * 1000};
     store->wanted = wanted;
-    while (store->queue.len < wanted && !store->closing && now_us() < due)
+    while (store->queue.len < wanted && !store->closing && !store->keeps_anew && now_us() < due)
         pthread_cond_timedwait(&store->wake, &store->lock, &until);
     store->wanted = 0;
 }
@@ -367,6 +369,16 @@ static void gather(struct store *store)
         sleep_until(store, wanted < GATHER_LEN ? wanted : GATHER_LEN, now_us() + GATHER_US);
 }
 
+/* With the lock, by the writer. */
+static void take_keep_days(struct store *store)
+{
+    if (!store->keeps_anew)
+        return;
+    store->keeps_anew = false;
+    store_db_keep(store->db, store->keep_days);
+    store->purge_at_us = now_us();
+}
+
 /* Waits until something is queued or due. Takes all that is queued; false when the store is closing. */
 static bool wait_batch(struct store *store, struct job_list *batch)
 {
@@ -374,6 +386,7 @@ static bool wait_batch(struct store *store, struct job_list *batch)
     pthread_mutex_lock(&store->lock);
     gather(store);
     sleep_until(store, 1, due);
+    take_keep_days(store);
     *batch = store->queue;
     store->group_len = batch->len;
     list_clear(&store->queue);
@@ -414,6 +427,15 @@ static void *writer(void *ctx)
     pthread_cond_broadcast(&store->wake);
     pthread_mutex_unlock(&store->lock);
     return NULL;
+}
+
+void store_keep(struct store *store, unsigned days)
+{
+    pthread_mutex_lock(&store->lock);
+    store->keeps_anew = true;
+    store->keep_days = days;
+    pthread_cond_broadcast(&store->wake);
+    pthread_mutex_unlock(&store->lock);
 }
 
 /* ---- open and close ---- */

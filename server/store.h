@@ -86,6 +86,8 @@ typedef void (*store_done)(void *ctx, int rv);
  * writes it when writing works again, so that an outage that ends loses no row. */
 int store_put(struct store *store, const struct store_record *record, struct loop *loop, store_done done,
               void *ctx) REIN_MUST_USE;
+/* Decisions older than so many days go, from now on; 0: none. Any thread. */
+void store_keep(struct store *store, unsigned days);
 /* False from a failed write until the next that succeeds; the store tries by itself, twice a second. Any thread. */
 bool store_is_healthy(struct store *store);
 

@@ -323,6 +323,11 @@ static int purge(struct store_db *db, const char *sql, unsigned keep_days)
     return rv != 0 ? rv : sqlite3_changes(db->sqlite);
 }
 
+void store_db_keep(struct store_db *db, unsigned days)
+{
+    db->keep_days = days;
+}
+
 #define OLDEST "(SELECT seq FROM decisions WHERE started_at_us < ?1 ORDER BY started_at_us LIMIT ?2)"
 
 static int purge_decisions(struct store_db *db)

@@ -22,6 +22,8 @@ int store_db_write(struct store_db *db, struct store_job *first) REIN_MUST_USE;
 int store_db_probe(struct store_db *db) REIN_MUST_USE;
 /* Between writes: sees to it that the write-ahead log goes into the database when it has grown, and begins anew. */
 void store_db_checkpoint(struct store_db *db);
+/* How many days decisions are kept from now on, 0: for ever. */
+void store_db_keep(struct store_db *db, unsigned days);
 /* Purges a small batch of what is older than it may be; *purged decisions went. Returns 1 if there may be more, 0 if
  * not, negative on an error. */
 int store_db_purge(struct store_db *db, uint64_t *purged) REIN_MUST_USE;

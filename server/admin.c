@@ -173,6 +173,7 @@ static void free_all(struct admin *admin)
     if (admin->loop != NULL)
         loop_free(admin->loop);
     config_unref(admin->config);
+    config_unref(atomic_load(&admin->next));
     free(admin);
 }
 
@@ -180,10 +181,7 @@ void admin_stop(struct admin *admin)
 {
     if (admin == NULL)
         return;
-    if (loop_post(admin->loop, stop, admin) != 0) {
-        log_error("admin", "the admin listener could not be stopped");
-        return;
-    }
+    loop_give(admin->loop, &admin->stops);
     uv_thread_join(&admin->thread);
     free_all(admin);
 }
@@ -194,6 +192,18 @@ static void run(void *ctx)
 {
     struct admin *admin = ctx;
     loop_run(admin->loop);
+}
+
+static void take_config(void *ctx)
+{
+    struct admin *admin = ctx;
+    struct config *next = atomic_exchange(&admin->next, NULL);
+    if (next == NULL)
+        return;
+    config_unref(admin->config);
+    admin->config = next;
+    if (admin->taken.fn != NULL)
+        loop_give(admin->owner, &admin->taken);
 }
 
 static int start_front(struct admin *admin)
@@ -230,6 +240,10 @@ int admin_start(struct admin **out, const struct admin_options *options)
     if (admin == NULL)
         return REIN_ENOMEM;
     admin->config = config_ref(options->config);
+    admin->reloads = (struct loop_order){.fn = take_config, .ctx = admin};
+    admin->taken = (struct loop_order){.fn = options->on_reloaded, .ctx = options->ctx};
+    admin->owner = options->owner;
+    admin->stops = (struct loop_order){.fn = stop, .ctx = admin};
     admin->store = options->store;
     admin->metrics = options->metrics;
     const struct query_options queries = {admin->config->store.path, QUERY_MS, READERS, WAITING_MAX};
@@ -259,30 +273,8 @@ void admin_drain(struct admin *admin)
     atomic_store(&admin->draining, true);
 }
 
-struct reload {
-    struct admin *admin;
-    struct config *config;
-};
-
-static void take_config(void *ctx)
-{
-    struct reload *reload = ctx;
-    config_unref(reload->admin->config);
-    reload->admin->config = reload->config;
-    free(reload);
-}
-
 void admin_reload(struct admin *admin, struct config *config)
 {
-    struct reload *reload = malloc(sizeof *reload);
-    if (reload == NULL) {
-        log_error("admin", "not reloaded: %s", rein_strerror(REIN_ENOMEM));
-        return;
-    }
-    *reload = (struct reload){admin, config_ref(config)};
-    if (loop_post(admin->loop, take_config, reload) != 0) {
-        log_error("admin", "not reloaded: too much waits already");
-        config_unref(config);
-        free(reload);
-    }
+    config_unref(atomic_exchange(&admin->next, config_ref(config))); /* one that was not taken yet never will be */
+    loop_give(admin->loop, &admin->reloads);
 }

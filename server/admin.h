@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "loop.h"
 #include "metrics.h"
 #include "store.h"
 
@@ -18,12 +19,15 @@ struct admin_options {
     struct config *config; /* admin takes its own reference: listener, tokens, the store's path and on_error */
     struct store *store;   /* these outlive it */
     struct metrics *metrics;
+    struct loop *owner;  /* where on_reloaded runs, once the config of the last admin_reload counts */
+    loop_fn on_reloaded; /* NULL: nobody waits for it */
+    void *ctx;
 };
 
 /* Starts listening and the thread. Errors are logged. Main thread. Returns owned. */
 int admin_start(struct admin **out, const struct admin_options *options) REIN_MUST_USE;
 uint16_t admin_port(const struct admin *admin);
-/* New tokens count from now on; takes a reference of its own. Any thread. */
+/* New tokens count from now on; takes a reference of its own. Cannot fail. Any thread. */
 void admin_reload(struct admin *admin, struct config *config);
 /* /readyz says no from now on. Any thread. */
 void admin_drain(struct admin *admin);

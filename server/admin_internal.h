@@ -22,6 +22,10 @@ struct admin {
     bool front_closed;
     uint16_t port;
     uv_thread_t thread;
+    struct loop *owner;
+    struct loop_order reloads, stops; /* for this loop */
+    struct loop_order taken;          /* for the owner's */
+    _Atomic(struct config *) next;    /* for `reloads`; NULL: none */
 };
 
 /* ---- admin.c ---- */

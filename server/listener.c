@@ -134,7 +134,8 @@ static int parse_address(const struct listener_options *options, struct sockaddr
     return REIN_EINVAL;
 }
 
-static int open_socket(struct listener *listener, const struct listener_options *options)
+/* A socket that listens; negative: logged. *port becomes what the system chose. */
+static int open_socket(const struct listener_options *options, uint16_t *port)
 {
     struct sockaddr_storage address;
     socklen_t len;
@@ -143,16 +144,28 @@ static int open_socket(struct listener *listener, const struct listener_options 
         log_error("http", "cannot listen: %s is no numeric address", options->host);
         return REIN_EINVAL;
     }
-    listener->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener->fd < 0 || setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        (options->reuse_port && setsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
-        bind(listener->fd, (const struct sockaddr *)&address, len) < 0 || listen(listener->fd, BACKLOG) < 0 ||
-        getsockname(listener->fd, (struct sockaddr *)&address, &len) < 0) {
-        log_error("http", "cannot listen on %s port %u: %s", options->host, options->port, strerror(errno));
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
+        bind(fd, (const struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+        log_error("http", "cannot listen on %s port %u: %s%s", options->host, options->port, strerror(errno),
+                  errno == EADDRINUSE ? "; stop who listens there, or take another port" : "");
+        if (fd >= 0)
+            close(fd);
         return REIN_ESTATE;
     }
-    listener->port = address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)(void *)&address)->sin_port)
-                                                  : ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
+    *port = address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)(void *)&address)->sin_port)
+                                         : ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
+    return fd;
+}
+
+int listener_check(const char *host, uint16_t port)
+{
+    int fd = open_socket(&(struct listener_options){.host = host, .port = port}, &port);
+    if (fd < 0)
+        return fd;
+    close(fd);
     return 0;
 }
 
@@ -176,7 +189,8 @@ int listener_start(struct listener **out, struct loop *loop, const struct listen
     listener->ctx = ctx;
     for (size_t i = 0; i < LINGER_MAX; i++)
         listener->lingering[i].fd = -1;
-    int rv = open_socket(listener, options);
+    listener->fd = open_socket(options, &listener->port);
+    int rv = listener->fd < 0 ? listener->fd : 0;
     if (rv == 0 && uv_poll_init(loop_uv(loop), &listener->poll, listener->fd) < 0)
         rv = REIN_ENOMEM;
     if (rv < 0) {

@@ -28,6 +28,10 @@ struct listener_options {
 typedef int (*listener_take)(void *ctx, int fd, const struct sockaddr *address, socklen_t len,
                              const struct peer_key *key);
 
+/* Can the address be listened on? Beforehand, because listeners that share a port (`reuse_port`) would also share it
+ * with a stranger's. What is wrong is logged; nothing stays open. */
+int listener_check(const char *host, uint16_t port) REIN_MUST_USE;
+
 /* Returns owned. What is wrong is logged once. */
 int listener_start(struct listener **out, struct loop *loop, const struct listener_options *options, listener_take take,
                    void *ctx) REIN_MUST_USE;

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * The main thread runs a loop of its own for signals and the admin listener; it is where workers report their end. */
+#include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "cli.h"
 #include "config.h"
 #include "files.h"
+#include "listener.h"
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
@@ -19,9 +21,23 @@
 
 enum { QUEUE_MAX = 16384, SIGNALS = 3 };
 
+/* Reading the config again takes seconds when a lexicon has changed: a thread does it, so that a signal to stop need
+ * not wait for it. Then every worker and the admin listener take it, which cannot fail, and say so. */
+struct reload {
+    uv_thread_t thread;
+    struct config *config; /* what was read; NULL: it is refused, and `problems` says why */
+    struct rein_problems *problems;
+    int rv;
+    struct loop_order was_read;
+    bool is_running; /* from the signal until all have taken it */
+    bool is_reading; /* the thread is there */
+    bool is_wanted;  /* there was another signal meanwhile */
+    size_t waiting;  /* who has not taken it yet */
+};
+
 struct service {
     const char *path;
-    struct config *config;
+    struct config *config; /* what runs. Its listeners are those that are open */
     struct store *store;
     struct metrics *metrics;
     struct admin *admin;
@@ -29,58 +45,174 @@ struct service {
     struct worker **workers;
     struct peers *peers; /* of all workers */
     size_t workers_len, workers_running;
+    struct reload reload;
     uv_signal_t signals[SIGNALS];
+    size_t signals_len;
     bool with_first_keys; /* keys files that are not there are made at the start */
     bool stopping;
 };
 
+static bool service_is_sound(const struct service *service)
+{
+    const struct reload *r = &service->reload;
+    return service->config != NULL && service->workers_running <= service->workers_len &&
+           service->workers_len <= service->config->workers && (!r->is_reading || (r->is_running && r->waiting == 0)) &&
+           (!r->is_wanted || r->is_running) && r->waiting <= service->workers_len + 1;
+}
+
 /* ---- config ---- */
 
-static int load(struct config **out, const struct service *service)
+/* As lines of the log: a running program's messages have a time and a level. */
+static void log_problems(const struct rein_problems *problems)
 {
-    const char *path = service->path;
+    for (size_t i = 0; i < rein_problems_count(problems); i++) {
+        const struct rein_problem *p = rein_problems_at(problems, i);
+        const char *key = p->key != NULL ? p->key : "", *colon = *key != '\0' ? ": " : "";
+        if (p->line > 0)
+            log_error("config", "%s:%u:%u: %s%s%s", p->file, p->line, p->column, key, colon, p->message);
+        else
+            log_error("config", "%s: %s%s%s", p->file, key, colon, p->message);
+    }
+}
+
+static int service_load(struct service *service)
+{
     struct rein_problems *problems;
     if (rein_problems_new(&problems) < 0)
         return REIN_ENOMEM;
-    int rv = service->config == NULL && service->with_first_keys ? config_load_with_first_keys(out, path, problems)
-                                                                 : config_reload(out, path, service->config, problems);
+    int rv = (service->with_first_keys ? config_load_with_first_keys : config_load)(&service->config, service->path,
+                                                                                    problems);
     if (rv < 0) {
         cli_print_problems(problems);
         if (rein_problems_count(problems) == 0)
-            log_error("serve", "%s: %s", path, rein_strerror(rv));
+            log_error("serve", "%s: %s", service->path, rein_strerror(rv));
     }
     rein_problems_free(problems);
     return rv;
 }
 
-static void reload(struct service *service)
+/* ---- reload ---- */
+
+static void reload_begin(struct service *service);
+
+/* The reload's own thread. What runs is immutable, and stays what it is until this is over. */
+static void reload_read(void *ctx)
 {
-    struct config *config;
-    if (load(&config, service) < 0) {
-        log_error("serve", "the config was not reloaded: the last good one stays as it is");
+    struct service *service = ctx;
+    struct reload *r = &service->reload;
+    r->rv = rein_problems_new(&r->problems);
+    if (r->rv == 0)
+        r->rv = config_reload(&r->config, service->path, service->config, r->problems);
+    loop_give(service->loop, &r->was_read);
+}
+
+static void reload_end(struct service *service)
+{
+    struct reload *r = &service->reload;
+    bool is_wanted = r->is_wanted;
+    r->is_running = r->is_wanted = false;
+    if (is_wanted && !service->stopping)
+        reload_begin(service);
+}
+
+static void log_changes(const struct config *before, const struct config *now)
+{
+    for (const struct config_setting *setting = config_settings(); setting->key != NULL; setting++) {
+        uint64_t old = config_setting_value(before, setting), new = config_setting_value(now, setting);
+        if (old != new)
+            log_info("serve", "%s is %llu now, it was %llu", setting->key, (unsigned long long)new,
+                     (unsigned long long)old);
+    }
+    if (before->keys != NULL && now->keys == NULL)
+        log_warn("serve", "listen.keys_file is gone: everyone on this machine may send requests now");
+    if (before->tokens != NULL && now->tokens == NULL)
+        log_warn("serve", "admin.token_file is gone: everyone on this machine may read decisions now");
+}
+
+/* Nothing here can fail: either all have the new config, or the file was refused before. */
+static void reload_apply(struct service *service)
+{
+    struct reload *r = &service->reload;
+    struct config *before = service->config;
+    service->config = r->config;
+    r->config = NULL;
+    log_changes(before, service->config);
+    peers_limit(service->peers, service->config->limits.connections_per_address);
+    store_keep(service->store, service->config->store.keep_days);
+    r->waiting = service->workers_len + 1;
+    for (size_t i = 0; i < service->workers_len; i++)
+        worker_reload(service->workers[i], service->config);
+    admin_reload(service->admin, service->config);
+    config_unref(before);
+}
+
+static void on_was_read(void *ctx)
+{
+    struct service *service = ctx;
+    struct reload *r = &service->reload;
+    assert(service_is_sound(service) && r->is_reading);
+    uv_thread_join(&r->thread);
+    r->is_reading = false;
+    if (r->rv < 0) {
+        if (r->problems != NULL)
+            log_problems(r->problems);
+        log_error("serve", "the config was not reloaded (%s): all stays as it was",
+                  r->rv == REIN_EPOLICY ? "the file is refused" : rein_strerror(r->rv));
+    }
+    rein_problems_free(r->problems);
+    r->problems = NULL;
+    if (r->rv == 0 && !service->stopping)
+        reload_apply(service);
+    else
+        reload_end(service);
+    assert(service_is_sound(service));
+}
+
+static void on_taken(void *ctx)
+{
+    struct service *service = ctx;
+    assert(service_is_sound(service) && service->reload.waiting > 0);
+    if (--service->reload.waiting > 0)
+        return;
+    log_info("serve", "config reloaded");
+    reload_end(service);
+}
+
+static void reload_begin(struct service *service)
+{
+    struct reload *r = &service->reload;
+    if (r->is_running) {
+        r->is_wanted = true;
         return;
     }
-    for (size_t i = 0; i < service->workers_len; i++)
-        worker_reload(service->workers[i], config);
-    admin_reload(service->admin, config);
-    config_unref(service->config);
-    service->config = config;
-    log_info("serve", "config reloaded");
+    config_unref(r->config); /* one that came too late */
+    r->config = NULL;
+    r->was_read = (struct loop_order){.fn = on_was_read, .ctx = service};
+    int rc = uv_thread_create(&r->thread, reload_read, service);
+    if (rc != 0) {
+        log_error("serve", "the config was not reloaded: no thread to read it with: %s", uv_strerror(rc));
+        return;
+    }
+    r->is_running = r->is_reading = true;
 }
 
 /* ---- the end ---- */
 
+static void close_signals(struct service *service)
+{
+    for (size_t i = 0; i < service->signals_len; i++)
+        uv_close((uv_handle_t *)&service->signals[i], NULL);
+    service->signals_len = 0;
+}
+
 static void on_worker_done(void *ctx)
 {
     struct service *service = ctx;
-    if (--service->workers_running > 0)
-        return;
-    for (size_t i = 0; i < SIGNALS; i++)
-        uv_close((uv_handle_t *)&service->signals[i], NULL);
-    loop_stop(service->loop);
+    if (--service->workers_running == 0)
+        loop_stop(service->loop);
 }
 
-static void stop(struct service *service)
+static void service_stop(struct service *service)
 {
     if (service->stopping)
         _exit(CLI_FAILED); /* asked twice: what is stored is stored, nothing else is waited for */
@@ -94,13 +226,23 @@ static void stop(struct service *service)
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct service *service = handle->data;
+    assert(service_is_sound(service));
     if (signum != SIGHUP)
-        stop(service);
+        service_stop(service);
     else if (!service->stopping)
-        reload(service);
+        reload_begin(service);
+    assert(service_is_sound(service));
 }
 
 /* ---- the beginning ---- */
+
+static void watch_signal(struct service *service, int signum)
+{
+    uv_signal_t *handle = &service->signals[service->signals_len++];
+    uv_signal_init(loop_uv(service->loop), handle);
+    handle->data = service;
+    uv_signal_start(handle, on_signal, signum);
+}
 
 static int start_workers(struct service *service)
 {
@@ -111,6 +253,7 @@ static int start_workers(struct service *service)
                                      .peers = service->peers,
                                      .owner = service->loop,
                                      .on_done = on_worker_done,
+                                     .on_reloaded = on_taken,
                                      .ctx = service};
     service->workers = calloc(service->config->workers, sizeof *service->workers);
     if (service->workers == NULL)
@@ -146,27 +289,38 @@ static int open_store(struct service *service)
     return store_open(&service->store, &options);
 }
 
-static int start(struct service *service)
+static int start_admin(struct service *service)
 {
-    static const int signums[SIGNALS] = {SIGHUP, SIGTERM, SIGINT};
-    const struct config_limits *limits = &service->config->limits;
-    int rv = open_store(service);
+    const struct admin_options options = {.config = service->config,
+                                          .store = service->store,
+                                          .metrics = service->metrics,
+                                          .owner = service->loop,
+                                          .on_reloaded = on_taken,
+                                          .ctx = service};
+    return admin_start(&service->admin, &options);
+}
+
+static int service_start(struct service *service)
+{
+    const struct config *config = service->config;
+    int rv = listener_check(config->listen.host, config->listen.port);
     if (rv == 0)
-        rv = peers_new(&service->peers, limits->connections, limits->connections_per_address);
+        rv = listener_check(config->admin.host, config->admin.port);
     if (rv == 0)
-        rv = metrics_new(&service->metrics, service->config->workers);
+        rv = open_store(service);
     if (rv == 0)
-        rv = loop_new(&service->loop);
+        rv = peers_new(&service->peers, config->limits.connections, config->limits.connections_per_address);
     if (rv == 0)
-        rv = admin_start(&service->admin, &(struct admin_options){service->config, service->store, service->metrics});
+        rv = metrics_new(&service->metrics, config->workers);
+    if (rv == 0)
+        rv = start_admin(service);
+    if (rv == 0)
+        rv = start_workers(service);
     if (rv < 0)
         return rv;
-    for (size_t i = 0; i < SIGNALS; i++) {
-        uv_signal_init(loop_uv(service->loop), &service->signals[i]);
-        service->signals[i].data = service;
-        uv_signal_start(&service->signals[i], on_signal, signums[i]);
-    }
-    return start_workers(service);
+    watch_signal(service, SIGTERM);
+    watch_signal(service, SIGINT);
+    return 0;
 }
 
 /* The store still has a thread of its own that may touch all of this: nothing is freed, the process ends as it is. */
@@ -177,7 +331,7 @@ static _Noreturn void leave_store(void)
     _exit(CLI_FAILED);
 }
 
-static int finish(struct service *service)
+static int service_finish(struct service *service)
 {
     bool is_late = false;
     for (size_t i = 0; i < service->workers_len; i++)
@@ -194,11 +348,38 @@ static int finish(struct service *service)
         leave_store();
     store_close(service->store);
     metrics_free(service->metrics);
-    loop_free(service->loop);
-    config_unref(service->config);
     log_flush(LOG_FLUSH_ALL);
     log_info("serve", "stopped");
-    return written == 0 ? CLI_OK : CLI_FAILED;
+    int status = written == 0 ? CLI_OK : CLI_FAILED;
+    if (service->reload.is_reading)
+        _exit(status); /* what is being read is of no more use, and may take seconds */
+    config_unref(service->reload.config);
+    loop_free(service->loop);
+    config_unref(service->config);
+    return status;
+}
+
+/* From here on SIGHUP is no end, even if it comes before there is a config: it is then read again. SIGTERM ends at once
+ * until there is something to drain. */
+static int serve(struct service *service)
+{
+    if (loop_new(&service->loop) < 0)
+        return CLI_FAILED;
+    watch_signal(service, SIGHUP);
+    if (service_load(service) < 0) {
+        close_signals(service);
+        loop_free(service->loop);
+        return CLI_CONFIG;
+    }
+    if (service_start(service) < 0)
+        _exit(CLI_FAILED); /* threads may run: the process ends, nothing is worth taking apart */
+    log_info("serve", "admin listening on http://%s:%u", service->config->admin.host,
+             (unsigned)admin_port(service->admin));
+    log_info("serve", "listening on http://%s:%u", service->config->listen.host,
+             (unsigned)worker_port(service->workers[0]));
+    loop_run(service->loop);
+    close_signals(service);
+    return service_finish(service);
 }
 
 static int run(int argc, char **argv)
@@ -214,16 +395,7 @@ static int run(int argc, char **argv)
     }
     if (service.path == NULL)
         return cli_usage(&cli_serve, "the config is missing");
-    if (load(&service.config, &service) < 0)
-        return CLI_CONFIG;
-    if (start(&service) < 0)
-        return CLI_FAILED;
-    log_info("serve", "admin listening on http://%s:%u", service.config->admin.host,
-             (unsigned)admin_port(service.admin));
-    log_info("serve", "listening on http://%s:%u", service.config->listen.host,
-             (unsigned)worker_port(service.workers[0]));
-    loop_run(service.loop);
-    return finish(&service);
+    return serve(&service);
 }
 
 const struct cli_command cli_serve = {

@@ -12,13 +12,21 @@ enum {
     WRITE_LOW = 16 * 1024,
     WRITE_HIGH = 64 * 1024,
     UPSTREAM_KEEP_ALIVE_MS = 4000, /* below the five seconds after which common backends close */
-    TICK_MS = 250,
+    TICK_MAX_MS = 250,
+    TICK_MIN_MS = 10,
     DRAIN_TICK_MS = 10,
     CLOSE_GRACE_MS = 2000, /* for the last bytes of what was cut */
     QUERY_MS = 2000,
     QUERY_READERS = 1,
     QUERIES_WAITING = 64,
 };
+
+/* The end comes in steps: drain, cut, close, then the pool. */
+static bool worker_is_sound(const struct worker *w)
+{
+    return w->config != NULL && (w->draining || (!w->cut && !w->closing)) && (w->closing || !w->pool_closed) &&
+           (!w->draining || w->cut_at_ms <= w->close_at_ms);
+}
 
 static int start_front(struct worker *w, const struct worker_options *options)
 {
@@ -45,6 +53,7 @@ static void on_pool_closed(void *ctx)
 {
     struct worker *w = ctx;
     w->pool_closed = true;
+    assert(worker_is_sound(w));
 }
 
 static void on_front_closed(void *ctx)
@@ -73,6 +82,7 @@ static void stop_if_done(struct worker *w, uint64_t now)
 
 static void drain_step(struct worker *w)
 {
+    assert(worker_is_sound(w) && w->draining);
     uint64_t now = loop_now_ms(w->loop);
     if (w->closing) {
         stop_if_done(w, now);
@@ -101,6 +111,33 @@ static void on_tick(uv_timer_t *timer)
         drain_step(w);
 }
 
+/* Often enough that a silent stream gets its comment about when the config says so. */
+static void start_tick(struct worker *w)
+{
+    unsigned tick_ms = w->config->timeouts.keep_alive_ms / 4;
+    tick_ms = tick_ms < TICK_MIN_MS ? TICK_MIN_MS : tick_ms > TICK_MAX_MS ? TICK_MAX_MS : tick_ms;
+    uv_timer_start(&w->tick, on_tick, tick_ms, tick_ms);
+}
+
+/* All that a worker enforces itself follows the config of new requests; the rest each request takes from its own. */
+static void take_config(void *ctx)
+{
+    struct worker *w = ctx;
+    struct config *next = atomic_exchange(&w->next, NULL);
+    assert(worker_is_sound(w));
+    if (next == NULL)
+        return;
+    verified_clear(&w->sessions.verified);
+    config_unref(w->config);
+    w->config = next;
+    if (!w->closing)
+        front_limit(w->front, next->limits.body_bytes, next->timeouts.client_idle_ms);
+    if (!w->draining)
+        start_tick(w);
+    loop_give(w->owner, &w->taken);
+    assert(worker_is_sound(w));
+}
+
 static void begin_drain(void *ctx)
 {
     struct worker *w = ctx;
@@ -117,8 +154,7 @@ static void run(void *ctx)
 {
     struct worker *w = ctx;
     loop_run(w->loop);
-    if (loop_post(w->owner, w->on_done, w->ctx) < 0)
-        log_error("worker", "the end of a worker could not be told");
+    loop_give(w->owner, &w->done);
 }
 
 /* ---- from outside ---- */
@@ -130,8 +166,10 @@ int worker_start(struct worker **out, const struct worker_options *options)
         return REIN_ENOMEM;
     w->config = config_ref(options->config);
     w->owner = options->owner;
-    w->on_done = options->on_done;
-    w->ctx = options->ctx;
+    w->done = (struct loop_order){.fn = options->on_done, .ctx = options->ctx};
+    w->taken = (struct loop_order){.fn = options->on_reloaded, .ctx = options->ctx};
+    w->reloads = (struct loop_order){.fn = take_config, .ctx = w};
+    w->drains = (struct loop_order){.fn = begin_drain, .ctx = w};
     int rv = loop_new(&w->loop);
     if (rv == 0)
         rv = upstream_pool_new(&w->pool, w->loop, UPSTREAM_KEEP_ALIVE_MS);
@@ -152,7 +190,7 @@ int worker_start(struct worker **out, const struct worker_options *options)
     w->sessions.write_high = WRITE_HIGH;
     uv_timer_init(loop_uv(w->loop), &w->tick);
     w->tick.data = w;
-    uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
+    start_tick(w);
     if (uv_thread_create(&w->thread, run, w) != 0)
         return REIN_ENOMEM;
     *out = w;
@@ -164,37 +202,15 @@ uint16_t worker_port(const struct worker *worker)
     return front_port(worker->front);
 }
 
-struct reload {
-    struct worker *worker;
-    struct config *config;
-};
-
-static void swap_config(void *ctx)
-{
-    struct reload *reload = ctx;
-    verified_clear(&reload->worker->sessions.verified);
-    config_unref(reload->worker->config);
-    reload->worker->config = reload->config;
-    free(reload);
-}
-
 void worker_reload(struct worker *worker, struct config *config)
 {
-    struct reload *reload = malloc(sizeof *reload);
-    if (reload != NULL) {
-        *reload = (struct reload){worker, config_ref(config)};
-        if (loop_post(worker->loop, swap_config, reload) == 0)
-            return;
-        config_unref(config);
-        free(reload);
-    }
-    log_error("worker", "out of memory: the old config stays");
+    config_unref(atomic_exchange(&worker->next, config_ref(config))); /* one that was not taken yet never will be */
+    loop_give(worker->loop, &worker->reloads);
 }
 
 void worker_drain(struct worker *worker)
 {
-    if (loop_post(worker->loop, begin_drain, worker) < 0)
-        log_error("worker", "out of memory: the drain does not begin");
+    loop_give(worker->loop, &worker->drains);
 }
 
 int worker_join(struct worker *worker)
@@ -210,6 +226,7 @@ void worker_free(struct worker *worker)
     verified_clear(&worker->sessions.verified);
     query_pool_free(worker->queries);
     config_unref(worker->config);
+    config_unref(atomic_load(&worker->next));
     loop_free(worker->loop);
     free(worker);
 }

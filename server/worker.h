@@ -5,6 +5,7 @@
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,9 +31,10 @@ struct worker {
     bool waits_for_store; /* and has said so */
     uv_timer_t tick;
     uv_thread_t thread;
-    loop_fn on_done;
-    void *ctx;
     struct loop *owner;
+    struct loop_order reloads, drains; /* for this worker's loop */
+    struct loop_order taken, done;     /* for the owner's */
+    _Atomic(struct config *) next;     /* for `reloads`; NULL: none */
 };
 
 struct worker_options {
@@ -45,16 +47,17 @@ struct worker_options {
     struct peers *peers; /* of all workers; outlives them */
     struct loop *owner;  /* where on_done runs, once, when the worker's thread is about to end */
     loop_fn on_done;
+    loop_fn on_reloaded; /* likewise, once the config of the last worker_reload counts */
     void *ctx;
 };
 
 /* Starts listening and the thread. Errors are logged. Main thread. Returns owned. */
 int worker_start(struct worker **out, const struct worker_options *options) REIN_MUST_USE;
 uint16_t worker_port(const struct worker *worker);
-/* New requests get the new config; takes a reference of its own. Any thread. */
+/* New requests get the new config; takes a reference of its own. Cannot fail. Any thread. */
 void worker_reload(struct worker *worker, struct config *config);
 /* Stops accepting, lets streams finish within the config's drain time, then cuts them, waits until the store has
- * answered for all of them, at most WORKER_STORE_WAIT_MS, then on_done. Any thread. */
+ * answered for all of them, at most WORKER_STORE_WAIT_MS, then on_done. Cannot fail. Any thread. */
 void worker_drain(struct worker *worker);
 enum { WORKER_STORE_WAIT_MS = 15000 };
 /* Waits for the thread. REIN_ELIMIT: the time was over and the store still has to answer; then nothing of worker and

@@ -42,7 +42,9 @@ static int set_up(void **state)
     f->config = (struct config){.refs = 1000, /* ours: never freed */
                                 .admin = {.host = (char *)"127.0.0.1", .loopback = true},
                                 .store = {.path = f->kit.path}};
-    assert_int_equal(admin_start(&f->admin, &(struct admin_options){&f->config, f->store, f->metrics}), 0);
+    assert_int_equal(
+        admin_start(&f->admin, &(struct admin_options){.config = &f->config, .store = f->store, .metrics = f->metrics}),
+        0);
     snprintf(f->tokens_path, sizeof f->tokens_path, "%s/token.yaml", f->kit.dir);
     *state = f;
     return 0;

@@ -5,6 +5,7 @@
  * which the pump (front_pump.c) runs. What libmicrohttpd calls back with is only recorded (but for on_head, whose reply
  * must be queued in the very first call of a request: later, libmicrohttpd would already have asked for the body). */
 #include <assert.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,21 +14,24 @@
 
 #include "front_internal.h"
 #include "log.h"
+#include "tcp.h"
 
-/* The pool of a connection holds its request's head and libmicrohttpd's buffers. It clears half of the pool when it
- * turns from reading to writing, so a pool costs nearly its size in memory for as long as a stream lasts. Heads over
- * FRONT_HEAD_MAX get our own 431; libmicrohttpd's, for what does not fit the pool at all, is not JSON and may be lost
- * to a reset. */
-enum { POOL_SIZE = 12 * 1024, PASSES_MAX = 4, SHARD_FILL = 32 };
+/* The pool of a connection holds its request's head, a record for each header, and libmicrohttpd's buffers. It clears
+ * half of the pool when it turns from reading to writing, so that half costs memory for as long as a stream lasts.
+ * Heads over FRONT_HEAD_MAX, and those that do not fit the pool, get our own 431. */
+enum { POOL_SIZE = 48 * 1024, PASSES_MAX = 4, SHARD_FILL = 32, FIELD_COST = 72 };
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-static int add_headers(struct front *front, struct MHD_Response *response, const struct front_header *headers)
+/* A request whose body came in chunks is the last of its connection: libmicrohttpd reads their lines with more patience
+ * than others do, and where two disagree on a body's end, what follows would be a request to one of them alone. */
+static int add_headers(const struct exchange *x, struct MHD_Response *response, const struct front_header *headers)
 {
+    bool is_last = x->front->draining || x->is_chunked;
     for (; headers && headers->name; headers++)
         if (headers->value[0] && MHD_add_response_header(response, headers->name, headers->value) != MHD_YES)
             return REIN_EINVAL;
-    if (front->draining && MHD_add_response_header(response, "Connection", "close") != MHD_YES)
+    if (is_last && MHD_add_response_header(response, "Connection", "close") != MHD_YES)
         return REIN_ENOMEM;
     return 0;
 }
@@ -47,7 +51,7 @@ static int answer_with(struct exchange *x, unsigned status, struct MHD_Response 
 {
     if (!response)
         return REIN_ENOMEM;
-    int rv = add_headers(x->front, response, headers);
+    int rv = add_headers(x, response, headers);
     if (rv < 0) {
         MHD_destroy_response(response);
         return rv;
@@ -113,18 +117,36 @@ static enum MHD_Result queue_answer(struct exchange *x)
     return result;
 }
 
-/* Refuses a request in its first call: no body will be read, "100 Continue" is not sent. */
+/* Queues the answer in a request's first call: no body will be read, "100 Continue" is not sent, and libmicrohttpd
+ * closes the connection afterwards. */
+static enum MHD_Result queue_early(struct exchange *x)
+{
+    x->conn->is_answered = true;
+    return queue_answer(x);
+}
+
 static enum MHD_Result refuse(struct exchange *x, const struct front_problem *problem)
 {
-    char body[256];
-    int len =
-        snprintf(body, sizeof body,
-                 "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"%s\"}}",
-                 problem->message, problem->code);
-    static const struct front_header json[] = {{"Content-Type", "application/json"}, {NULL, NULL}};
-    if (exchange_reply(x, problem->status, json, body, (size_t)len) < 0)
+    char body[FRONT_ANSWER_MAX];
+    size_t len = front_problem_text(problem, body);
+    const struct front_header headers[] = {
+        {"Content-Type", "application/json"}, {"Retry-After", problem->comes_again ? "1" : ""}, {NULL, NULL}};
+    if (exchange_reply(x, problem->status, headers, body, len) < 0)
         return MHD_NO;
-    return queue_answer(x);
+    return queue_early(x);
+}
+
+void conn_answer(struct conn *conn, const struct front_problem *problem)
+{
+    char body[FRONT_ANSWER_MAX], answer[2 * FRONT_ANSWER_MAX];
+    size_t body_len = front_problem_text(problem, body);
+    int len = snprintf(answer, sizeof answer,
+                       "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s"
+                       "Connection: close\r\n\r\n%s",
+                       problem->status, MHD_get_reason_phrase_for(problem->status), body_len,
+                       problem->comes_again ? "Retry-After: 1\r\n" : "", body);
+    conn->is_answered = send(conn->fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == len;
+    shutdown(conn->fd, SHUT_WR);
 }
 
 /* ---- a request's head -------------------------------------------------------------------------------------------- */
@@ -132,73 +154,6 @@ static enum MHD_Result refuse(struct exchange *x, const struct front_problem *pr
 static struct conn *conn_of(struct MHD_Connection *mhd)
 {
     return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-}
-
-struct copier {
-    char *at; /* NULL while counting */
-    struct front_header *next;
-    size_t bytes, fields;
-};
-
-static const char *copy_text(struct copier *c, const char *text)
-{
-    size_t size = strlen(text ? text : "") + 1;
-    c->bytes += size;
-    if (!c->at)
-        return NULL;
-    char *copy = memcpy(c->at, text ? text : "", size);
-    c->at += size;
-    return copy;
-}
-
-static enum MHD_Result copy_field(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    struct copier *c = cls;
-    (void)kind;
-    const char *name_copy = copy_text(c, name);
-    const char *value_copy = copy_text(c, value);
-    c->fields++;
-    if (c->next)
-        *c->next++ = (struct front_header){name_copy, value_copy};
-    return MHD_YES;
-}
-
-static void copy_fields(struct copier *c, struct MHD_Connection *mhd, enum MHD_ValueKind kind)
-{
-    MHD_get_connection_values(mhd, kind, copy_field, c);
-    if (c->next)
-        *c->next++ = (struct front_header){NULL, NULL};
-    c->fields++;
-}
-
-/* Copies what is asked of a request later: libmicrohttpd's own strings end with its part, before on_closed. A head that
- * is too large is left out. NULL: out of memory. */
-static struct exchange *copy_head(struct MHD_Connection *mhd, const char *method, const char *path)
-{
-    static const struct front_header none[] = {{NULL, NULL}};
-    struct copier c = {0};
-    copy_text(&c, method);
-    copy_text(&c, path);
-    copy_fields(&c, mhd, MHD_HEADER_KIND);
-    copy_fields(&c, mhd, MHD_GET_ARGUMENT_KIND);
-    size_t fields_size = c.fields * sizeof(struct front_header);
-    bool is_too_large = c.bytes > FRONT_HEAD_MAX;
-    struct exchange *x = exchange_new(conn_of(mhd), is_too_large ? 0 : fields_size + c.bytes);
-    if (!x)
-        return NULL;
-    x->method = x->path = "";
-    x->headers = x->queries = none;
-    x->head_too_large = is_too_large;
-    if (is_too_large)
-        return x;
-    c = (struct copier){(char *)x->head + fields_size, x->head, 0, 0};
-    x->headers = c.next;
-    x->method = copy_text(&c, method);
-    x->path = copy_text(&c, path);
-    copy_fields(&c, mhd, MHD_HEADER_KIND);
-    x->queries = c.next;
-    copy_fields(&c, mhd, MHD_GET_ARGUMENT_KIND);
-    return x;
 }
 
 static enum MHD_Result check_head(struct exchange *x)
@@ -212,28 +167,31 @@ static enum MHD_Result check_head(struct exchange *x)
     x->seen = true;
     if (handler->on_head(handler->ctx, x))
         return MHD_YES;
-    return x->state == X_REPLYING ? queue_answer(x) : MHD_NO;
+    return x->state == X_REPLYING ? queue_early(x) : MHD_NO;
 }
 
 static enum MHD_Result begin_request(struct MHD_Connection *mhd, const char *path, const char *method,
                                      const char *version, void **context)
 {
-    struct exchange *x = copy_head(mhd, method, path);
+    struct conn *conn = conn_of(mhd);
+    bool is_odd = front_head_is_odd(conn, method, path, version);
+    struct exchange *x = front_copy_head(conn, method, path, !is_odd);
     *context = x;
     if (!x)
         return MHD_NO;
-    x->is_http10 = strcmp(version, "HTTP/1.1") != 0;
-    conn_wait(x->conn, CONN_READING);
-    return x->head_too_large ? refuse(x, &front_head_too_large) : check_head(x);
+    conn_wait(conn, CONN_READING);
+    x->is_http10 = strcmp(version, "HTTP/1.0") == 0;
+    if (is_odd)
+        return refuse(x, &front_malformed);
+    if (!x->is_http10 && strcmp(version, "HTTP/1.1") != 0)
+        return refuse(x, &front_version_unknown);
+    x->is_chunked = exchange_header(x, "Transfer-Encoding") != NULL;
+    return x->method[0] ? check_head(x) : refuse(x, &front_head_too_large);
 }
 
 /* The whole request is there: libmicrohttpd waits, and the client is watched, until there is an answer. */
 static enum MHD_Result suspend_whole(struct exchange *x)
 {
-    if (x->too_large) {
-        x->body_len = 0;
-        return refuse(x, &front_body_too_large);
-    }
     conn_wait(x->conn, CONN_NOT_WAITED_FOR);
     if (conn_watch(x->conn) < 0)
         return MHD_NO;
@@ -272,6 +230,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, 
     *context = NULL;
     struct conn *conn = x->conn;
     x->front->has_completed = true;
+    conn->version_place = NULL;
     MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, x->front->idle_s);
     conn->x = NULL;
     x->conn = NULL;
@@ -298,6 +257,9 @@ static void conn_closed(struct conn *conn)
 {
     struct front *front = conn->front;
     assert(!conn->x);
+    int fd = conn->is_answered && !front->stopped ? fcntl(conn->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd >= 0)
+        listener_linger(front->listener, fd); /* libmicrohttpd closes its own */
     conn_wait(conn, CONN_NOT_WAITED_FOR);
     LIST_REMOVE(conn, all);
     front->shards[conn->shard].connections--;
@@ -320,7 +282,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     front->adopted = NULL;
     *context = conn;
     conn->mhd = mhd;
-    LIST_INSERT_HEAD(&front->conns, conn, all);
+    LIST_INSERT_HEAD(&front->shards[conn->shard].conns, conn, all);
     front->shards[conn->shard].connections++;
     conn_wait(conn, CONN_READING);
     if (front->idle_s != front->daemon_idle_s)
@@ -360,13 +322,14 @@ int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len,
                          ? (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr
                          : (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
     inet_ntop(address->sa_family, ip, conn->peer, sizeof conn->peer);
+    unsigned shard = conn->shard;
     front->adopted = conn;
     enum loop_phase back = loop_enter(front->loop, LOOP_HTTP);
-    (void)MHD_add_connection(front->shards[conn->shard].daemon, fd, address, len); /* closes fd when it fails */
+    (void)MHD_add_connection(front->shards[shard].daemon, fd, address, len); /* closes fd when it fails */
     loop_leave(front->loop, back);
-    front_mark_due(front, conn->shard);
+    front_mark_due(front, shard);
     if (!front->adopted)
-        return 0; /* what became of it, on_connection was told */
+        return 0; /* what became of it, on_connection was told; it may be freed already */
     front->adopted = NULL;
     free(conn);
     return REIN_ENOMEM;
@@ -419,11 +382,51 @@ static void on_shard_event(uv_poll_t *poll, int status, int events)
 
 /* ---- start and close --------------------------------------------------------------------------------------------- */
 
+/* libmicrohttpd is about to answer a request that it can't read, with a page of its own: whose request? One whose head
+ * is whole is known by that. One whose head does not fit the pool is the one that has sent most of one. Else it is
+ * known if there is only one that has begun. */
+static struct conn *conn_in_error(struct shard *shard, unsigned status)
+{
+    struct conn *largest = NULL, *only = NULL;
+    uint64_t most = 0;
+    size_t begun = 0;
+    for (struct conn *conn = LIST_FIRST(&shard->conns); conn; conn = LIST_NEXT(conn, all)) {
+        if (conn->is_answered || (conn->x && (conn->x->state != X_READING || !conn->x->is_chunked)))
+            continue;
+        if (!conn->x && MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE))
+            return conn;
+        uint64_t received = tcp_read_bytes(conn->fd), size = received > conn->taken ? received - conn->taken : 0;
+        if (!conn->x && size == 0)
+            continue;
+        only = conn;
+        begun++;
+        size += FIELD_COST * (size_t)MHD_get_connection_values(conn->mhd, MHD_HEADER_KIND, NULL, NULL);
+        if (!conn->x && size > most) {
+            most = size;
+            largest = conn;
+        }
+    }
+    bool is_full = status == front_head_too_large.status || status == MHD_HTTP_URI_TOO_LONG;
+    return is_full && most > POOL_SIZE / 4 ? largest : begun == 1 ? only : NULL;
+}
+
 static void on_message(void *cls, const char *format, va_list args)
 {
-    (void)cls, (void)args;
+    static const char refused[] = "Error processing request";
     /* The arguments may be a client's bytes. */
     log_debug("http", "libmicrohttpd: %.100s", format);
+    if (strncmp(format, refused, sizeof refused - 1) != 0)
+        return;
+    unsigned status = va_arg(args, unsigned);
+    struct conn *conn = conn_in_error(cls, status);
+    if (!conn)
+        return;
+    if (conn->x)
+        conn->x->aborted = true;
+    conn_answer(conn, status == MHD_HTTP_CONTENT_TOO_LARGE            ? &front_body_too_large
+                      : status == MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED ? &front_version_unknown
+                      : status == MHD_HTTP_BAD_REQUEST                ? &front_malformed
+                                                                      : &front_head_too_large);
 }
 
 static void on_panic(void *cls, const char *file, unsigned line, const char *reason)
@@ -446,11 +449,12 @@ static int start_shard(struct front *front, unsigned index, const struct front_o
     shard->front = front;
     shard->index = index;
     shard->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_access, front, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, front, MHD_OPTION_NOTIFY_CONNECTION, on_connection, front,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, front->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        flags, 0, NULL, NULL, on_access, front, MHD_OPTION_EXTERNAL_LOGGER, on_message, shard,
+        MHD_OPTION_URI_LOG_CALLBACK, front_see_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, front,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, front, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, front->idle_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (!shard->daemon)
         return REIN_ENOMEM;
     int fd = MHD_get_daemon_info(shard->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
@@ -470,9 +474,10 @@ void front_set_idle(struct front *front, uint64_t client_idle_ms)
 {
     struct conn *conn;
     front->idle_s = (unsigned)((client_idle_ms + 999) / 1000 + 1); /* ours comes first where both apply */
-    for (conn = LIST_FIRST(&front->conns); conn; conn = LIST_NEXT(conn, all))
-        if (!conn->x)
-            MHD_set_connection_option(conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT, front->idle_s);
+    for (unsigned i = 0; i < FRONT_SHARDS; i++)
+        for (conn = LIST_FIRST(&front->shards[i].conns); conn; conn = LIST_NEXT(conn, all))
+            if (!conn->x)
+                MHD_set_connection_option(conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT, front->idle_s);
 }
 
 int shards_start(struct front *front, const struct front_options *options)

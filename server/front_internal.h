@@ -1,5 +1,6 @@
-/* The front's own structures, for front*.c and exchange.c alone: front.c has libmicrohttpd, front_pump.c the order of a
- * turn, front_request.c what is checked of requests, exchange.c what answers do. SPDX-License-Identifier: Apache-2.0
+/* The front's own structures, for front*.c and exchange.c alone: front.c has libmicrohttpd, front_head.c reads
+ * heads, front_pump.c has the order of a turn, front_request.c what is checked of requests, exchange.c what answers do.
+ * SPDX-License-Identifier: Apache-2.0
  *
  * An exchange's way; everything but CUT and OVER may also lead to CUT:
  *
@@ -35,11 +36,15 @@ struct conn {
     unsigned shard;
     int fd; /* libmicrohttpd's; ours to write to while x is DIRECT */
     bool has_poll, is_watched, has_hung_up, has_served;
-    uv_poll_t poll; /* for UV_DISCONNECT, and UV_WRITABLE when the client is slow */
+    bool is_answered;          /* before its request was whole: it lingers once libmicrohttpd is done with it */
+    bool is_odd;               /* the line of the request that comes is not as it should be */
+    const char *version_place; /* where its version has to stand; compared, never followed */
+    uint64_t taken;            /* bytes of all requests but the one that comes */
+    uv_poll_t poll;            /* for UV_DISCONNECT, and UV_WRITABLE when the client is slow */
     enum conn_wait wait;
     uint64_t since_ms; /* of the wait */
     TAILQ_ENTRY(conn) waits;
-    LIST_ENTRY(conn) all;
+    LIST_ENTRY(conn) all; /* of its shard */
     struct peer_key key;
     char peer[INET6_ADDRSTRLEN];
 };
@@ -56,8 +61,7 @@ struct exchange {
     bool gone, aborted;       /* the client left; we gave up */
     bool ending;              /* exchange_end was called */
     bool is_http10, too_high; /* above write_high since the last on_drain */
-    bool too_large;           /* the body; it is read and dropped */
-    bool head_too_large;
+    bool is_chunked;          /* the request */
     bool in_flush;
     TAILQ_ENTRY(exchange) flushes;
     struct exchange_queue *todo; /* the list it is on, or NULL */
@@ -83,6 +87,7 @@ struct shard {
     uv_poll_t poll; /* of its epoll descriptor */
     unsigned index;
     size_t connections;
+    LIST_HEAD(, conn) conns;
 };
 
 struct front {
@@ -100,7 +105,6 @@ struct front {
     unsigned idle_s, daemon_idle_s; /* libmicrohttpd's own deadline; that of new connections if they are not told */
     uv_timer_t tick;
     struct chunk_store blocks;
-    LIST_HEAD(, conn) conns;
     struct conn_queue reading, writing; /* by since_ms, oldest first */
     struct exchange_queue flush, whole, left, over;
     bool pumping, draining, closing, stopped;
@@ -122,6 +126,20 @@ void shards_run(struct front *front);
 /* Closes all connections. None may be suspended. */
 void shards_stop(struct front *front);
 
+/* Answers a connection whose request is not whole, past libmicrohttpd, which is then to close it: nothing else is sent
+ * on it. Anywhere. */
+struct front_problem;
+void conn_answer(struct conn *conn, const struct front_problem *problem);
+
+/* ---- front_head.c ---- */
+/* libmicrohttpd's first word of a request: its target as it came. Returns NULL: the request has no exchange yet. */
+void *front_see_target(void *cls, const char *target, struct MHD_Connection *mhd);
+/* Could another reader take the bytes of this head for something else? */
+bool front_head_is_odd(struct conn *conn, const char *method, const char *path, const char *version);
+/* Copies what is asked of a request later: libmicrohttpd's own strings end with its part, before on_closed. A head that
+ * is not `kept`, or is too large, is left out (the method is then empty). NULL: out of memory. */
+struct exchange *front_copy_head(struct conn *conn, const char *method, const char *path, bool kept);
+
 /* ---- front_pump.c ---- */
 /* The pump shall run once more before the loop blocks, unless it is still to come in this turn anyway. */
 void front_wake(struct front *front);
@@ -131,13 +149,20 @@ void front_mark_due(struct front *front, unsigned shard);
 void front_handle_closed(struct front *front);
 
 /* ---- front_request.c ---- */
-enum { FRONT_HEAD_MAX = 8 * 1024 };
+/* Names and values of a request's head, together. */
+enum { FRONT_HEAD_MAX = 36 * 1024 };
 /* Why a request is refused before the handler sees it. Static strings. */
 struct front_problem {
     unsigned status;
-    const char *code, *message;
+    const char *code, *message, *type; /* type: NULL is "invalid_request_error" */
+    bool comes_again;                  /* it may be tried again in a moment */
 };
-extern const struct front_problem front_head_too_large, front_body_too_large;
+extern const struct front_problem front_head_too_large, front_body_too_large, front_malformed, front_version_unknown;
+enum { FRONT_ANSWER_MAX = 512 };
+/* The problem as an error object; the length. */
+size_t front_problem_text(const struct front_problem *problem, char text[FRONT_ANSWER_MAX]);
+/* Is it a header's name, all of it? */
+bool front_is_token(const char *name);
 /* Are both the same header's name? Nearly always the first letter already tells. */
 static inline bool front_is_name(const char *a, const char *b)
 {

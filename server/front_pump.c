@@ -93,8 +93,9 @@ static void tick(struct front *front)
     for (unsigned i = 0; i < FRONT_SHARDS; i++)
         if (front->shards[i].connections > 0)
             front_mark_due(front, i); /* for libmicrohttpd's own timeouts, which nobody else waits for */
-    for (conn = front->draining ? LIST_FIRST(&front->conns) : NULL; conn; conn = LIST_NEXT(conn, all))
-        close_idle(conn);
+    for (unsigned i = 0; front->draining && i < FRONT_SHARDS; i++)
+        for (conn = LIST_FIRST(&front->shards[i].conns); conn; conn = LIST_NEXT(conn, all))
+            close_idle(conn);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -142,7 +143,8 @@ int front_start(struct front **out, struct loop *loop, const struct front_option
     front->client_idle_ms = options->client_idle_ms;
     front->write_high = options->write_high ? options->write_high : WRITE_HIGH;
     front->write_low = options->write_low ? options->write_low : WRITE_LOW;
-    LIST_INIT(&front->conns);
+    for (unsigned i = 0; i < FRONT_SHARDS; i++)
+        LIST_INIT(&front->shards[i].conns);
     TAILQ_INIT(&front->reading);
     TAILQ_INIT(&front->writing);
     TAILQ_INIT(&front->flush);
@@ -214,9 +216,10 @@ static void on_tick_closed(uv_handle_t *handle)
 static void stop(struct front *front)
 {
     struct conn *conn;
-    for (conn = LIST_FIRST(&front->conns); conn; conn = LIST_NEXT(conn, all))
-        if (conn->x)
-            exchange_put(conn->x, &front->left);
+    for (unsigned i = 0; i < FRONT_SHARDS; i++)
+        for (conn = LIST_FIRST(&front->shards[i].conns); conn; conn = LIST_NEXT(conn, all))
+            if (conn->x)
+                exchange_put(conn->x, &front->left);
     tell_left(front);
     front->stopped = true;
     shards_stop(front);

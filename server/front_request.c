@@ -11,11 +11,37 @@
 enum { SLOWEST_BODY = 4 };
 enum { FIRST_BODY = 1024, FIRST_BODY_MAX = 64 * 1024 };
 
-const struct front_problem front_head_too_large = {431, "head_too_large", "The request head is too large."};
-const struct front_problem front_body_too_large = {413, "body_too_large", "The request body is too large."};
-static const struct front_problem bad_framing = {400, "bad_framing", "The length of the request body is ambiguous."};
-static const struct front_problem encoded = {415, "encoded_body", "Encoded request bodies are not accepted."};
-static const struct front_problem unknown_expectation = {417, "unknown_expectation", "The expectation can't be met."};
+#define PROBLEM(status_, code_, message_)                                                                              \
+    {                                                                                                                  \
+        .status = (status_), .code = (code_), .message = (message_)                                                    \
+    }
+const struct front_problem front_head_too_large = PROBLEM(431, "head_too_large", "The request head is too large.");
+const struct front_problem front_malformed = PROBLEM(400, "malformed_request", "The request is not well formed HTTP.");
+const struct front_problem front_version_unknown =
+    PROBLEM(505, "http_version", "This server speaks HTTP/1.0 and HTTP/1.1.");
+const struct front_problem front_body_too_large = PROBLEM(413, "body_too_large", "The request body is too large.");
+static const struct front_problem bad_framing =
+    PROBLEM(400, "bad_framing", "The length of the request body is ambiguous.");
+static const struct front_problem bad_host = PROBLEM(400, "bad_host", "A request names one host, once.");
+static const struct front_problem encoded = PROBLEM(415, "encoded_body", "Encoded request bodies are not accepted.");
+static const struct front_problem unknown_expectation =
+    PROBLEM(417, "unknown_expectation", "The expectation can't be met.");
+
+size_t front_problem_text(const struct front_problem *problem, char text[FRONT_ANSWER_MAX])
+{
+    return (size_t)snprintf(text, FRONT_ANSWER_MAX,
+                            "{\"error\":{\"message\":\"%s\",\"type\":\"%s\",\"param\":null,\"code\":\"%s\"}}",
+                            problem->message, problem->type ? problem->type : "invalid_request_error", problem->code);
+}
+
+bool front_is_token(const char *name)
+{
+    const char *at = name;
+    while ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') ||
+           (*at && strchr("-_!#$%&'*+.^`|~", *at)))
+        at++;
+    return at > name && *at == '\0';
+}
 
 static size_t count_header(const struct exchange *x, const char *name)
 {
@@ -30,6 +56,9 @@ static bool has_clear_framing(const struct exchange *x)
 {
     size_t lengths = count_header(x, "Content-Length"), codings = count_header(x, "Transfer-Encoding");
     const char *coding = exchange_header(x, "Transfer-Encoding");
+    const char *length = exchange_header(x, "Content-Length");
+    if (length && (!length[0] || length[strspn(length, "0123456789")]))
+        return false;
     return lengths + codings <= 1 && (!coding || (strcasecmp(coding, "chunked") == 0 && !x->is_http10));
 }
 
@@ -55,6 +84,8 @@ bool front_head_is_fine(const struct exchange *x, struct front_problem *problem)
 {
     if (!has_clear_framing(x))
         *problem = bad_framing;
+    else if (count_header(x, "Host") > 1)
+        *problem = bad_host;
     else if (is_encoded(x))
         *problem = encoded;
     else if (is_too_large(x))
@@ -98,23 +129,17 @@ static bool is_fast_enough(const struct exchange *x, size_t received)
     return spent_ms <= idle_ms || received >= (spent_ms - idle_ms) * SLOWEST_BODY;
 }
 
-/* A body without a length turns out too large on the way, where no answer can be queued: it is read to its end, within
- * another body_max, and answered then. */
+/* A body without a length turns out too large on the way. libmicrohttpd can't queue an answer there. */
 int front_take_body(struct exchange *x, const char *data, size_t len)
 {
-    size_t max = x->body_max;
+    x->conn->taken += len;
     if (is_fast_enough(x, x->body_len + len))
         conn_wait(x->conn, CONN_READING); /* from now on; who is too slow keeps the old time and expires */
-    if (!x->too_large && len > max - x->body_len) {
-        x->too_large = true;
-        free(x->body);
-        x->body = NULL;
-        x->body_cap = 0;
-    }
-    if (!x->too_large)
+    if (len <= x->body_max - x->body_len)
         return append(x, data, len);
-    x->body_len += len;
-    return x->body_len - max <= max ? 0 : REIN_ELIMIT;
+    x->aborted = true;
+    conn_answer(x->conn, &front_body_too_large);
+    return REIN_ELIMIT;
 }
 
 /* %00 stays as it is: decoded, it would cut the string short. */

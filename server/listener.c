@@ -15,16 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "linger.h"
 #include "log.h"
 
-enum { ACCEPTS_A_TURN = 64, ACCEPTS_AT_STOP = 4096, BACKLOG = 4096, LINGER_MAX = 64, LINGER_MS = 1000 };
-
-/* A refused connection is kept a little while: closing it with unread bytes in it would reset it, and the answer could
- * be lost. */
-struct lingering {
-    int fd;
-    uint64_t until_ms;
-};
+enum { ACCEPTS_A_TURN = 64, ACCEPTS_AT_STOP = 4096, BACKLOG = 4096 };
 
 struct listener {
     struct loop *loop;
@@ -35,8 +29,7 @@ struct listener {
     size_t connections;
     listener_take take;
     void *ctx;
-    struct lingering lingering[LINGER_MAX];
-    size_t linger_at; /* the oldest */
+    struct lingers *lingers; /* refused, or answered early */
     bool poll_closed, unwanted;
 };
 
@@ -45,30 +38,17 @@ static const char house_full[] = "{\"error\":{\"message\":\"The server has no ro
 static const char too_many[] = "{\"error\":{\"message\":\"There are too many connections from this address.\","
                                "\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"too_many_connections\"}}";
 
-static void close_lingering(struct lingering *l)
-{
-    if (l->fd >= 0)
-        close(l->fd);
-    l->fd = -1;
-}
-
 static void refuse(struct listener *listener, int fd, const char *status, const char *body)
 {
-    char answer[512], unread[4096];
+    char answer[512];
     int len = snprintf(answer, sizeof answer,
                        "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nRetry-After: 1\r\n"
                        "Connection: close\r\n\r\n%s",
                        status, strlen(body), body);
-    if (send(fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 || shutdown(fd, SHUT_WR) < 0) {
+    if (send(fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         close(fd);
-        return;
-    }
-    while (recv(fd, unread, sizeof unread, MSG_DONTWAIT) == (ssize_t)sizeof unread)
-        continue;
-    struct lingering *l = &listener->lingering[listener->linger_at];
-    listener->linger_at = (listener->linger_at + 1) % LINGER_MAX;
-    close_lingering(l);
-    *l = (struct lingering){fd, loop_now_ms(listener->loop) + LINGER_MS};
+    else
+        lingers_take(listener->lingers, fd);
 }
 
 static void take_one(struct listener *listener, int fd, const struct sockaddr *address, socklen_t len)
@@ -171,6 +151,7 @@ int listener_check(const char *host, uint16_t port)
 
 static void free_now(struct listener *listener)
 {
+    lingers_free(listener->lingers);
     if (listener->fd >= 0)
         close(listener->fd);
     free(listener);
@@ -187,10 +168,11 @@ int listener_start(struct listener **out, struct loop *loop, const struct listen
     listener->peers = options->peers;
     listener->take = take;
     listener->ctx = ctx;
-    for (size_t i = 0; i < LINGER_MAX; i++)
-        listener->lingering[i].fd = -1;
-    listener->fd = open_socket(options, &listener->port);
-    int rv = listener->fd < 0 ? listener->fd : 0;
+    int rv = lingers_new(&listener->lingers, loop);
+    if (rv == 0) {
+        listener->fd = open_socket(options, &listener->port);
+        rv = listener->fd < 0 ? listener->fd : 0;
+    }
     if (rv == 0 && uv_poll_init(loop_uv(loop), &listener->poll, listener->fd) < 0)
         rv = REIN_ENOMEM;
     if (rv < 0) {
@@ -220,12 +202,14 @@ size_t listener_connections(const struct listener *listener)
     return listener->connections;
 }
 
+void listener_linger(struct listener *listener, int fd)
+{
+    lingers_take(listener->lingers, fd);
+}
+
 void listener_tick(struct listener *listener)
 {
-    uint64_t now = loop_now_ms(listener->loop);
-    for (size_t i = 0; i < LINGER_MAX; i++)
-        if (listener->lingering[i].fd >= 0 && listener->lingering[i].until_ms <= now)
-            close_lingering(&listener->lingering[i]);
+    lingers_tick(listener->lingers);
     if (listener->fd >= 0 && !uv_is_active((uv_handle_t *)&listener->poll))
         uv_poll_start(&listener->poll, UV_READABLE, on_readable);
 }
@@ -251,8 +235,8 @@ void listener_stop(struct listener *listener)
 void listener_free(struct listener *listener)
 {
     assert(listener->fd < 0 && listener->connections == 0);
-    for (size_t i = 0; i < LINGER_MAX; i++)
-        close_lingering(&listener->lingering[i]);
+    lingers_free(listener->lingers);
+    listener->lingers = NULL;
     listener->unwanted = true;
     if (listener->poll_closed)
         free_now(listener);

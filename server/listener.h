@@ -40,6 +40,8 @@ uint16_t listener_port(const struct listener *listener);
 void listener_leave(struct listener *listener, const struct peer_key *key);
 /* Connections taken and not over. */
 size_t listener_connections(const struct listener *listener);
+/* Takes the descriptor of a connection that was answered before its request was whole (linger.h). */
+void listener_linger(struct listener *listener, int fd);
 /* Closes refused connections whose answer has had its time; to be called about every second. */
 void listener_tick(struct listener *listener);
 /* Takes what already waits in the queue, then closes the socket. */

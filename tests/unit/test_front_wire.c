@@ -1,0 +1,540 @@
+/* The front on the wire: heads that two readers could take for different requests, heads that are too large, answers
+ * that come before the request is whole, and what libmicrohttpd can't do.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "frontkit.h"
+#include "linger.h"
+#include "wirekit.h"
+
+/* ---- two readers --------------------------------------------------------------------------------------------------
+ */
+
+/* What follows each of them: served as a request of its own, it would be answered "yes". */
+#define NEXT "GET /can HTTP/1.1\r\nHost: x\r\n\r\n"
+#define LINE "POST /echo HTTP/1.1\r\nHost: x\r\n"
+#define BODY "\r\n0\r\n\r\n"
+
+struct wire_case {
+    const char *bytes;
+    size_t len;
+};
+#define BYTES(text)                                                                                                    \
+    {                                                                                                                  \
+        text, sizeof(text) - 1                                                                                         \
+    }
+
+static const struct wire_case ambiguous[] = {
+    /* a blank before the colon */
+    BYTES(LINE "Content-Length: 5\r\nTransfer-Encoding : chunked\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding : chunked\r\n" BODY),
+    BYTES(LINE "Content-Length: 5\r\nTransfer-Encoding\t: chunked\r\n" BODY),
+    BYTES(LINE "Content-Length : 5\r\n" BODY),
+    BYTES(LINE " Transfer-Encoding: chunked\r\n" BODY),
+    BYTES("POST /echo HTTP/1.1\r\n Host: x\r\nHost: y\r\n" BODY),
+    BYTES("POST /echo HTTP/1.1\r\nHost : x\r\n" BODY),
+    /* a line that goes on in the next one */
+    BYTES(LINE "Content-Length: 5\r\nTransfer-Encoding:\r\n chunked\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding:\r\n\tchunked\r\n" BODY),
+    BYTES(LINE "X: y\r\n Transfer-Encoding: chunked\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: chunked\r\n x\r\n" BODY),
+    BYTES(LINE "Content-Length: 5\r\n 0\r\n" BODY),
+    BYTES(LINE "Content-Length:\r\n 5\r\n" BODY),
+    BYTES(LINE "X: y\r\n \r\n" BODY),
+    /* several lengths, or odd ones */
+    BYTES(LINE "Content-Length: 5\r\nContent-Length: 5\r\n" BODY),
+    BYTES(LINE "Content-Length: 5\r\nContent-Length: 0\r\n" BODY),
+    BYTES(LINE "Content-Length: 5\r\ncontent-length: 6\r\n" BODY),
+    BYTES(LINE "Content-Length: 5, 5\r\n" BODY),
+    BYTES(LINE "Content-Length: +5\r\n" BODY),
+    BYTES(LINE "Content-Length: -5\r\n" BODY),
+    BYTES(LINE "Content-Length: 0x5\r\n" BODY),
+    BYTES(LINE "Content-Length: 5 \r\n" BODY),
+    BYTES(LINE "Content-Length: 5;\r\n" BODY),
+    BYTES(LINE "Content-Length: \r\n" BODY),
+    BYTES(LINE "Content-Length: 5a\r\n" BODY),
+    BYTES(LINE "Content-Length: 99999999999999999999\r\n" BODY),
+    /* codings */
+    BYTES(LINE "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: gzip, chunked\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: chunked, chunked\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: chunked,\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: chunked;a=b\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: identity\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: xchunked\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: chunked \r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: \vchunked\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: \"chunked\"\r\n" BODY),
+    BYTES(LINE "Transfer-Encoding: \r\n" BODY),
+    BYTES("POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" BODY),
+    /* ends of lines, and bytes that end lines elsewhere */
+    BYTES(LINE "X: y\nTransfer-Encoding: chunked\r\n" BODY),
+    BYTES(LINE "X: y\rTransfer-Encoding: chunked\r\n" BODY),
+    BYTES("POST /echo HTTP/1.1\nHost: x\nContent-Length: 0\n\n"),
+    BYTES(LINE "Content-Length: 0\r\n\n"),
+    BYTES(LINE "Content-Length: 0\n\r\n"),
+    BYTES(LINE "X: y\r\r\nTransfer-Encoding: chunked\r\n" BODY),
+    BYTES(LINE "X: a\0b\r\nContent-Length: 0\r\n\r\n"),
+    BYTES(LINE "X\0: a\r\nContent-Length: 0\r\n\r\n"),
+    BYTES(LINE "Content-Length\0: 5\r\nContent-Length: 0\r\n\r\n"),
+    BYTES(LINE "Transfer-Encoding: chunked\0\r\n" BODY),
+    BYTES(LINE "Content-Length: 0\r\n\0\r\n\r\n"),
+    /* names */
+    BYTES(LINE "X Y: z\r\n" BODY),
+    BYTES(LINE ": z\r\n" BODY),
+    BYTES(LINE "X\x01: z\r\n" BODY),
+    BYTES(LINE "X(Y): z\r\n" BODY),
+    BYTES(LINE "X\xe4: z\r\n" BODY),
+    BYTES(LINE "no colon\r\n" BODY),
+    BYTES(LINE "Host: y\r\nContent-Length: 0\r\n\r\n"),
+    BYTES("POST /echo HTTP/1.1\r\nContent-Length: 0\r\n\r\n"),
+    /* the first line */
+    BYTES("POST  /echo HTTP/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("POST /echo  HTTP/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("POST\t/echo HTTP/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("POST /ec ho HTTP/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("POST /ec\tho HTTP/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("POST /ec\rho HTTP/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("POST /echo\0x HTTP/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("P\0ST /echo HTTP/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("PO(ST /echo HTTP/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("POST /echo HTTP/1.1 \r\nHost: x\r\n\r\n"),
+    BYTES("POST /echo HTTP/1.1\0\r\nHost: x\r\n\r\n"),
+    BYTES("POST /echo HTTP/1.2\r\nHost: x\r\n\r\n"),
+    BYTES("POST /echo HTTP/2.0\r\nHost: x\r\n\r\n"),
+    BYTES("POST /echo HTTP/0.9\r\nHost: x\r\n\r\n"),
+    BYTES("POST /echo http/1.1\r\nHost: x\r\n\r\n"),
+    BYTES("POST /echo\r\nHost: x\r\n\r\n"),
+    /* chunks */
+    BYTES(LINE "Transfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n"),
+    BYTES(LINE "Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n"),
+    BYTES(LINE "Transfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n"),
+    BYTES(LINE "Transfer-Encoding: chunked\r\n\r\n-1\r\na\r\n0\r\n\r\n"),
+    BYTES(LINE "Transfer-Encoding: chunked\r\n\r\n\r\na\r\n0\r\n\r\n"),
+    BYTES(LINE "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"),
+    BYTES(LINE "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\na\r\n0\r\n\r\n"),
+};
+
+static size_t count(const char *text, const char *part)
+{
+    size_t n = 0;
+    while ((text = strstr(text, part))) {
+        n++;
+        text++;
+    }
+    return n;
+}
+
+static void refused_alone(struct fixture *f, const struct wire_case *c, const char *before)
+{
+    int requests = f->requests;
+    int fd = wire_connect(f->port);
+    wire_say(fd, before);
+    if (*before)
+        wire_read_until(fd, answer, sizeof answer, "hi");
+    wire_send(fd, c->bytes, c->len);
+    wire_say(fd, NEXT);
+    long len = wire_read_all(fd, answer, sizeof answer); /* a reset only where there was no answer */
+    close(fd);
+    bool is_refused = len <= 0 || strncmp(answer, "HTTP/1.1 400 ", 13) == 0 ||
+                      strncmp(answer, "HTTP/1.1 505 ", 13) == 0 || strncmp(answer, "HTTP/1.1 413 ", 13) == 0;
+    if (!is_refused || count(answer, "HTTP/1.1 ") > 1 || strstr(answer, "yes") ||
+        f->requests != requests + (*before != '\0')) {
+        fprintf(stderr, "sent:\n%.*s\nanswered (%ld):\n%s\n", (int)c->len, c->bytes, len, answer);
+        abort();
+    }
+}
+
+static void ask_ambiguous(struct fixture *f)
+{
+    for (size_t i = 0; i < sizeof ambiguous / sizeof ambiguous[0]; i++) {
+        refused_alone(f, &ambiguous[i], "");
+        refused_alone(f, &ambiguous[i], "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
+    }
+    await_connections(f, 0);
+}
+
+static void test_found_s10_what_is_ambiguous_is_refused_and_closed(void **state)
+{
+    (void)state;
+    run(prepare(), ask_ambiguous);
+}
+
+/* What is said in the answer, where there is one of ours. */
+static void ask_folded(struct fixture *f)
+{
+    has(ask(f, LINE "Content-Length: 5\r\nTransfer-Encoding : chunked\r\n" BODY), "\"code\":\"malformed_request\"");
+    has(answer, "Connection: close\r\n");
+    has(ask(f, LINE "Content-Length: 5\r\nTransfer-Encoding:\r\n chunked\r\n" BODY), "\"code\":\"malformed_request\"");
+    has(ask(f, LINE "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n" BODY), "\"code\":\"bad_framing\"");
+    has(ask(f, LINE "Host: y\r\n\r\n"), "\"code\":\"bad_host\"");
+    has(ask(f, "POST /echo HTTP/1.1\r\n\r\n"), "\"code\":\"malformed_request\"");
+    has(ask(f, LINE "Content-Length: x\r\n\r\n"), "\"code\":\"malformed_request\"");
+    same(f->requests, 0);
+}
+
+static void test_found_s10_the_answer_says_why(void **state)
+{
+    (void)state;
+    run(prepare(), ask_folded);
+}
+
+/* What is well formed stays so: no blank, several blanks or a tab behind the colon, an empty value, odd but proper
+ * names, cut anywhere. */
+static void ask_well_formed(struct fixture *f)
+{
+    static const char request[] =
+        "POST /echo?q=a%20b HTTP/1.1\r\nHost:x\r\nX-A:\r\nX-B: \t \r\nx!#$%&'*+.^_`|~-: a, b\r\n"
+        "X-C: \xc3\xa4 \t z\r\nContent-Length:\t 5\r\n\r\nhello";
+    for (size_t cut = 0; cut < sizeof request - 6; cut++) {
+        int fd = wire_connect(f->port);
+        for (int again = 0; again < 2; again++) {
+            wire_send(fd, request, cut);
+            if (cut % 8 == 0)
+                await_connections(f, 1);
+            wire_send(fd, request + cut, sizeof request - 1 - cut);
+            wire_read_until(fd, answer, sizeof answer, "hello");
+            has(answer, "HTTP/1.1 200 ");
+        }
+        close(fd);
+        await_connections(f, 0);
+    }
+}
+
+static void test_found_s10_what_is_well_formed_passes(void **state)
+{
+    (void)state;
+    run(prepare(), ask_well_formed);
+}
+
+/* Chunks may end in ways that readers disagree on, so nothing of the connection is read behind them. */
+static void ask_chunked_and_more(struct fixture *f)
+{
+    static const char *const bodies[] = {"2\r\nhi\r\n0\r\n\r\n", "2\nhi\n0\n\n", "2;\n\r\nhi\r\n0\r\n\r\n",
+                                         "2\r\nhi\r\n0\r\nX: y\r\n\r\n"};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        int fd = wire_connect(f->port);
+        wire_say(fd, LINE "Transfer-Encoding: chunked\r\n\r\n");
+        wire_say(fd, bodies[i]);
+        wire_say(fd, NEXT);
+        wire_read_all(fd, answer, sizeof answer);
+        close(fd);
+        same(count(answer, "HTTP/1.1 "), strstr(answer, "HTTP/1.1 200 ") ? 1 : count(answer, "HTTP/1.1 400 "));
+        same(strstr(answer, "yes") != NULL, false);
+    }
+}
+
+static void test_found_s10_nothing_is_read_behind_chunks(void **state)
+{
+    (void)state;
+    run(prepare(), ask_chunked_and_more);
+}
+
+/* ---- large heads --------------------------------------------------------------------------------------------------
+ */
+
+static char large[2 * 1024 * 1024];
+
+/* A request whose head is `size` bytes. */
+static size_t with_head_of(size_t size, const char *begin)
+{
+    size_t len = (size_t)sprintf(large, "%s", begin);
+    memset(large + len, 'y', size - len);
+    return size + (size_t)sprintf(large + size, "\r\n\r\nhello");
+}
+
+static void ask_with_head_of(struct fixture *f, size_t size, const char *begin)
+{
+    int fd = wire_connect(f->port);
+    wire_send(fd, large, with_head_of(size, begin));
+    wire_read_all(fd, answer, sizeof answer);
+    close(fd);
+}
+
+static const char *const begins[] = {
+    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\nAuthorization: Bearer ",
+    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\nX: ",
+    "POST /echo?q=",
+};
+
+static void ask_large_heads(struct fixture *f)
+{
+    static const size_t fine[] = {8000, 10000, 12000, 20000, 24000, 24576, 33500, 36000};
+    static const size_t too_large[] = {37000, 40000, 48000, 49000, 49152, 49200, 60000, 100000, 1000000, 2000000};
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+        ask_with_head_of(f, fine[i], begins[0]);
+        has(answer, "HTTP/1.1 200 ");
+        has(answer, "\r\n\r\nhello");
+    }
+    int served = f->requests;
+    for (size_t i = 0; i < sizeof too_large / sizeof too_large[0]; i++)
+        for (size_t k = 0; k < sizeof begins / sizeof begins[0]; k++) {
+            ask_with_head_of(f, too_large[i], begins[k]);
+            /* a target without a version behind it may be malformed before it is too large */
+            has(answer, k == 2 && strstr(answer, " 400 ") ? "HTTP/1.1 400 " : "HTTP/1.1 431 ");
+            has(answer, "\r\nContent-Type: application/json\r\n");
+            has(answer, "\"type\":\"invalid_request_error\"");
+        }
+    same(f->requests, served);
+}
+
+static void test_found_r8_a_head_of_36_kb_and_json_beyond(void **state)
+{
+    (void)state;
+    run(prepare(), ask_large_heads);
+}
+
+static void ask_many_fields(struct fixture *f)
+{
+    size_t len = (size_t)sprintf(large, "GET /can HTTP/1.1\r\nHost: x\r\n");
+    for (int i = 0; i < 5000; i++)
+        len += (size_t)sprintf(large + len, "a:%d\r\n", i);
+    sprintf(large + len, "\r\n");
+    has(ask(f, large), "HTTP/1.1 431 ");
+    has(answer, "\"code\":\"head_too_large\"");
+}
+
+static void test_found_r8_many_small_fields(void **state)
+{
+    (void)state;
+    run(prepare(), ask_many_fields);
+}
+
+/* The one whose head is too large is told so, not another that is about to send its own on the same daemon. */
+static void ask_beside_others(struct fixture *f)
+{
+    int others[20];
+    for (int i = 0; i < 20; i++) {
+        others[i] = wire_connect(f->port);
+        if (i % 2 == 0) { /* a kept connection that has had large requests */
+            wire_send(others[i], large,
+                      with_head_of(33000, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX: "));
+            wire_read_until(others[i], answer, sizeof answer, "hello");
+        }
+        if (i % 3 == 0)
+            wire_say(others[i], "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Le");
+    }
+    for (int i = 0; i < 10; i++) {
+        ask_with_head_of(f, 60000, begins[0]);
+        has(answer, "\"code\":\"head_too_large\"");
+        wire_send(others[2 * i], large, 0);
+    }
+    for (int i = 0; i < 20; i++) {
+        wire_say(others[i], i % 3 == 0 ? "ngth: 5\r\n\r\nhello"
+                                       : "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+        wire_read_until(others[i], answer, sizeof answer, "hello");
+        has(answer, "HTTP/1.1 200 ");
+    }
+    /* on kept connections too */
+    for (int i = 0; i < 20; i++) {
+        wire_send(others[i], large, with_head_of(60000, begins[0]));
+        wire_read_all(others[i], answer, sizeof answer);
+        has(answer, "\"code\":\"head_too_large\"");
+        close(others[i]);
+    }
+}
+
+static void test_found_r8_only_who_sent_it_is_told(void **state)
+{
+    (void)state;
+    run(prepare(), ask_beside_others);
+}
+
+/* ---- answers before the request is whole --------------------------------------------------------------------------
+ */
+
+static void send_all_then_read(struct fixture *f, const char *head, size_t body, const char *status)
+{
+    static char block[64 * 1024];
+    int fd = wire_connect(f->port);
+    memset(block, 'b', sizeof block);
+    wire_say(fd, head);
+    for (size_t sent = 0; sent < body; sent += sizeof block)
+        same(wire_send(fd, block, sizeof block), true);
+    same(wire_read_all(fd, answer, sizeof answer) > 0, true);
+    has(answer, status);
+    close(fd);
+}
+
+static void ask_early(struct fixture *f)
+{
+    for (size_t mb = 1; mb <= 8; mb *= 2) {
+        send_all_then_read(f, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n", mb << 20,
+                           "HTTP/1.1 413 ");
+        send_all_then_read(f, "POST /secret HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n", mb << 20,
+                           "HTTP/1.1 401 ");
+        send_all_then_read(f, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nContent-Length: 9\r\n\r\n",
+                           mb << 20, "HTTP/1.1 400 ");
+        send_all_then_read(f, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n800000\r\n",
+                           mb << 20, "HTTP/1.1 413 ");
+    }
+    same(f->requests, 0);
+}
+
+static void test_found_r2_an_early_answer_arrives(void **state)
+{
+    (void)state;
+    run(prepare(), ask_early);
+}
+
+/* Sends without end; what was taken until it was closed. */
+static size_t flood(int fd)
+{
+    static char block[64 * 1024];
+    size_t sent = 0;
+    while (sent < 8 * (size_t)LINGER_BYTES && wire_send(fd, block, sizeof block))
+        sent += sizeof block;
+    return sent;
+}
+
+enum { SOCKET_MOST = 16 * 1024 * 1024 }; /* what two sockets may hold */
+
+static void flood_early(struct fixture *f)
+{
+    int fd = wire_connect(f->port);
+    wire_say(fd, "POST /secret HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n");
+    under(flood(fd), (size_t)LINGER_BYTES + SOCKET_MOST, "bytes that an early answer was followed by");
+    close(fd);
+    /* and it is not waited for without end */
+    fd = wire_connect(f->port);
+    wire_say(fd, "POST /secret HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n");
+    wire_read_all(fd, answer, sizeof answer);
+    has(answer, "HTTP/1.1 401 ");
+    for (uint64_t until = wire_now_ms() + 20000; wire_say(fd, "") && wire_now_ms() < until;) {
+        char byte = 'b';
+        struct timeval wait = {.tv_usec = 100000};
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+        (void)recv(fd, &byte, 1, MSG_PEEK);
+        int error = 0;
+        socklen_t len = sizeof error;
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+        if (error)
+            break;
+        if (until - wire_now_ms() < 20000 - LINGER_IDLE_MS - 2000 && !wire_send(fd, "b", 1))
+            break;
+    }
+    same(wire_send(fd, "b", 1), false);
+    close(fd);
+}
+
+static void test_found_r2_waiting_has_an_end(void **state)
+{
+    (void)state;
+    run(prepare(), flood_early);
+}
+
+/* A refused client may send as much and as fast as it likes: it is dropped after a while, and others are served
+ * meanwhile. */
+static void flood_refused(struct fixture *f)
+{
+    int first = wire_connect(f->port);
+    wire_say(first, "GET /open HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_read_until(first, answer, sizeof answer, "first\r\n");
+    int fd = wire_connect(f->port);
+    under(flood(fd), (size_t)LINGER_BYTES + SOCKET_MOST, "bytes that a refused client could send");
+    close(fd);
+    send_all_then_read(f, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n", 1 << 20,
+                       "HTTP/1.1 429 ");
+    close(first);
+    await_connections(f, 0);
+    has(ask(f, "GET /can HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "\r\n\r\nyes");
+}
+
+static void test_found_m9_a_refused_client_is_drained_within_bounds(void **state)
+{
+    (void)state;
+    struct fixture *f = prepare();
+    f->options.connections_per_address_max = 1;
+    run(f, flood_refused);
+}
+
+/* More than may linger at once: the oldest go, and all is given back. */
+static void refuse_many(struct fixture *f)
+{
+    static int fds[LINGER_MAX + 50];
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+        fds[i] = wire_connect(f->port);
+        wire_say(fds[i], "POST /secret HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n");
+        wire_read_until(fds[i], answer, sizeof answer, "who?");
+        has(answer, "HTTP/1.1 401 ");
+    }
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+        close(fds[i]);
+    has(ask(f, "GET /can HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "\r\n\r\nyes");
+}
+
+static void test_found_r2_many_at_once(void **state)
+{
+    (void)state;
+    run(prepare(), refuse_many);
+}
+
+/* ---- a call that fails in the middle -------------------------------------------------------------------------------
+ */
+
+static _Atomic int epoll_failures;
+
+/* libmicrohttpd's calls come here: it looks the name up in the binary first. */
+__attribute__((visibility("default"))) int epoll_ctl(int set, int op, int fd, struct epoll_event *event)
+{
+    if (op == EPOLL_CTL_ADD && event && (event->events & EPOLLET) && epoll_failures > 0) {
+        epoll_failures--;
+        errno = ENOSPC;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, set, op, fd, event);
+}
+
+static void connect_while_it_fails(struct fixture *f)
+{
+    for (int i = 0; i < 50; i++) {
+        epoll_failures = 1;
+        int fd = wire_connect(f->port);
+        same(wire_read_all(fd, answer, sizeof answer) <= 0, true); /* closed */
+        close(fd);
+        same(epoll_failures, 0);
+        has(ask(f, "GET /can HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "\r\n\r\nyes");
+    }
+    await_connections(f, 0);
+}
+
+/* A connection that was announced and then could not be watched is freed once, and not used after that. */
+static void test_found_s9_a_connection_that_can_not_be_watched(void **state)
+{
+    (void)state;
+    run(prepare(), connect_while_it_fails);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found_s10_what_is_ambiguous_is_refused_and_closed),
+        cmocka_unit_test(test_found_s10_the_answer_says_why),
+        cmocka_unit_test(test_found_s10_what_is_well_formed_passes),
+        cmocka_unit_test(test_found_s10_nothing_is_read_behind_chunks),
+        cmocka_unit_test(test_found_r8_a_head_of_36_kb_and_json_beyond),
+        cmocka_unit_test(test_found_r8_many_small_fields),
+        cmocka_unit_test(test_found_r8_only_who_sent_it_is_told),
+        cmocka_unit_test(test_found_r2_an_early_answer_arrives),
+        cmocka_unit_test(test_found_r2_waiting_has_an_end),
+        cmocka_unit_test(test_found_r2_many_at_once),
+        cmocka_unit_test(test_found_m9_a_refused_client_is_drained_within_bounds),
+        cmocka_unit_test(test_found_s9_a_connection_that_can_not_be_watched),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

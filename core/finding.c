@@ -58,7 +58,7 @@ static int keep_evidence(const struct findings *f, struct rein_finding *item, st
     if (f->policy->settings.log_text == REIN_KEEP_NONE)
         evidence.len = 0;
     if (evidence.len > EVIDENCE_MAX)
-        evidence.len = EVIDENCE_MAX;
+        evidence.len = rein_text_whole(evidence.data, EVIDENCE_MAX);
     char *copy = heap_copy(evidence.data, evidence.len);
     if (copy == NULL)
         return REIN_ENOMEM;

@@ -3,7 +3,9 @@
  *
  * A string without an escape is the text's own bytes. One with escapes is decoded into a second block as long as the
  * text, at the place where it stands in the text: it never gets longer, and so its place is known from either. */
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,10 +132,11 @@ static int decode(struct reader *r, struct span *raw)
 static int check_string(struct reader *r, struct span *raw)
 {
     const char *end = raw->data + raw->len, *bad = find_bad_byte(raw->data, end);
-    if (bad == NULL)
-        bad = find_bad_escape(raw->data, end);
     if (bad != NULL)
-        return stop_at(r, REIN_JSON_MALFORMED, bad);
+        return stop_at(r, REIN_JSON_NO_UTF8, bad);
+    bad = find_bad_escape(raw->data, end);
+    if (bad != NULL)
+        return stop_at(r, is_half(bad + 2) ? REIN_JSON_HALF_PAIR : REIN_JSON_NUL, bad);
     return memchr(raw->data, '\\', raw->len) != NULL ? decode(r, raw) : 0;
 }
 
@@ -189,9 +192,8 @@ static int read_number(struct reader *r)
         return rv;
     struct span number = {from, (size_t)(r->walk.at - from)};
     bool is_real = number_is_real(number);
-    if (is_real ? !number_is_finite(number) : !number_integer(number, &value))
-        return stop_at(r, REIN_JSON_MALFORMED, from);
-    return add(r, is_real ? REIN_JSON_REAL : REIN_JSON_INTEGER, number);
+    bool is_huge = is_real ? !number_is_finite(number) : !number_integer(number, &value);
+    return add(r, is_huge ? REIN_JSON_HUGE : is_real ? REIN_JSON_REAL : REIN_JSON_INTEGER, number);
 }
 
 /* ---- keys that stand twice ---- */
@@ -290,9 +292,61 @@ static int read_value(struct reader *r)
     }
 }
 
+/* A list that has begun and not ended: of a document that was given up, the ones around the fault. */
+static bool is_open(const struct rein_json_node *node)
+{
+    return (node->kind == REIN_JSON_ARRAY || node->kind == REIN_JSON_OBJECT) && node->len == 0;
+}
+
+struct fault_place {
+    char *text;
+    size_t len, cap;
+};
+
+__attribute__((format(printf, 2, 3))) static void place_add(struct fault_place *p, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(p->text + p->len, p->cap - p->len, format, args);
+    va_end(args);
+    p->len += len > 0 ? (size_t)len : 0;
+    if (p->len < p->cap)
+        return;
+    p->len = rein_text_whole(p->text, p->cap - 1);
+    p->text[p->len] = '\0';
+    p->cap = p->len + 1; /* no more */
+}
+
+/* Names the member of an open list that the fault is in. Returns the list that it is, if it is one and open. */
+static size_t place_step(const struct rein_json *json, size_t list, struct fault_place *p)
+{
+    const struct rein_json_node *nodes = json->nodes;
+    bool is_object = nodes[list].kind == REIN_JSON_OBJECT;
+    size_t at = list + 1, index = 0;
+    while (at + is_object < json->nodes_len && !is_open(&nodes[at + is_object])) {
+        at += is_object + nodes[at + is_object].span;
+        index++;
+    }
+    if (!is_object)
+        place_add(p, "[%zu]", index);
+    else if (at < json->nodes_len)
+        place_add(p, "%s%.*s", p->len > 0 ? "." : "", (int)nodes[at].len, nodes[at].text);
+    return at + is_object;
+}
+
+static void name_place(const struct rein_json *json, char *out, size_t cap)
+{
+    struct fault_place p = {out, 0, cap};
+    out[0] = '\0';
+    for (size_t at = 0; at < json->nodes_len && is_open(&json->nodes[at]);)
+        at = place_step(json, at, &p);
+}
+
 static struct rein_json_problem problem_at(const struct reader *r)
 {
-    struct rein_json_problem problem = {r->fault, 1, 1};
+    struct rein_json_problem problem = {r->fault, 1, 1, ""};
+    if (r->fault >= REIN_JSON_NO_UTF8)
+        name_place(r->json, problem.place, sizeof(problem.place));
     for (const char *at = r->walk.start; at < r->walk.at; at++) {
         if (*at == '\n') {
             problem.line++;

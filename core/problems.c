@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "doc.h"
 #include "heap.h"
+#include "unicode.h"
 
 /* A file that is wrong in a thousand places has one problem: it is the wrong file. */
 enum { PROBLEMS_MAX = 1000, MESSAGE_MAX = 600, ARENA_MAX = 4 << 20 };
@@ -88,13 +89,24 @@ static bool has_room(struct rein_problems *problems)
     return true;
 }
 
-/* Documents are quoted here, and a problem may end on a terminal: control characters go. */
+/* Documents are quoted here, and a problem may end on a terminal: control characters go, and so does what a quotation's
+ * end has cut in two. */
 static const char *copy_text(struct arena *arena, const char *text)
 {
-    char *copy = arena_copy(arena, text, strlen(text));
-    for (char *at = copy; at != NULL && *at != '\0'; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            *at = '?';
+    size_t len = strlen(text), out = 0;
+    char *copy = arena_copy(arena, text, len);
+    for (size_t at = 0; copy != NULL && at < len;) {
+        uint32_t codepoint;
+        int size = utf8_next((struct span){text + at, len - at}, &codepoint);
+        if (size > 0)
+            memcpy(copy + out, text + at, (size_t)size);
+        if (size == 1 && (codepoint < 0x20 || codepoint == 0x7f))
+            copy[out] = '?';
+        out += size > 0 ? (size_t)size : 0;
+        at += size > 0 ? (size_t)size : 1;
+    }
+    if (copy != NULL)
+        copy[out] = '\0';
     return copy;
 }
 

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "unicode.h"
 
+#include "rein/rein.h"
+
 #include <utf8proc.h>
 
 #include "confusable.h"
@@ -44,6 +46,17 @@ int utf8_next(struct span text, uint32_t *codepoint)
     }
     *codepoint = value;
     return (int)len;
+}
+
+size_t rein_text_whole(const char *text, size_t len)
+{
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        unsigned char c = (unsigned char)text[len - back];
+        size_t wanted = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+        if ((c & 0xC0) != 0x80)
+            return wanted > back ? len - back : len;
+    }
+    return len;
 }
 
 size_t utf8_encode(uint32_t codepoint, char out[4])

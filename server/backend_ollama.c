@@ -19,7 +19,7 @@ static void fit(json_t *message)
     json_t *content = json_object_get(message, "content"), *reasoning = json_object_get(message, "reasoning_content");
     if (strcmp(role, "developer") == 0)
         json_object_set_new(message, "role", json_string("system"));
-    if (content == NULL || json_is_array(content))
+    if (!json_is_string(content))
         json_object_set_new(message, "content", plan_joined(content));
     if (reasoning == NULL)
         reasoning = json_object_get(message, "reasoning");

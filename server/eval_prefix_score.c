@@ -36,7 +36,8 @@ static int read_error(struct eval_answer *answer, unsigned status, char *why, si
     answer->is_guarded = status == 400 && strcmp(text_at(error, "code"), "content_filter") == 0;
     if (answer->is_guarded)
         return 0;
-    snprintf(why, why_cap, "HTTP %u %.120s", status, text_at(error, "message"));
+    const char *message = text_at(error, "message");
+    snprintf(why, why_cap, "HTTP %u %.*s", status, (int)rein_text_whole(message, strnlen(message, 120)), message);
     return REIN_EFORMAT;
 }
 

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "rein/rein.h"
+
 static _Atomic int threshold = LOG_INFO;
 
 void log_set_level(enum log_level level)
@@ -33,7 +35,7 @@ static void write_line(enum log_level level, const char *area, const char *forma
     int more = vsnprintf(line + len, sizeof line - len - 1, format, args);
     len += more > 0 ? (size_t)more : 0;
     if (len > sizeof line - 2)
-        len = sizeof line - 2;
+        len = rein_text_whole(line, sizeof line - 2);
     /* Control characters in a message must not look like another line. */
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)line[i] < 0x20)

@@ -13,14 +13,21 @@
 
 /* ---- saying what is wrong ---- */
 
+/* What was cut to fit must not end inside a character. */
+static void end_text(char *text, size_t cap, int len)
+{
+    if (len >= (int)cap)
+        text[rein_text_whole(text, cap - 1)] = '\0';
+}
+
 __attribute__((format(printf, 4, 5))) static int reject(struct request_error *err, const char *code, const char *param,
                                                         const char *format, ...)
 {
     va_list args;
     err->code = code;
-    snprintf(err->param, sizeof err->param, "%s", param);
+    end_text(err->param, sizeof err->param, snprintf(err->param, sizeof err->param, "%s", param));
     va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
+    end_text(err->message, sizeof err->message, vsnprintf(err->message, sizeof err->message, format, args));
     va_end(args);
     return REIN_EFORMAT;
 }
@@ -40,8 +47,9 @@ __attribute__((format(printf, 2, 3))) static struct message_name in_message(size
     int len = snprintf(name.text, sizeof name.text, "messages[%zu]", i);
     va_list args;
     va_start(args, format);
-    vsnprintf(name.text + len, sizeof name.text - (size_t)len, format, args);
+    len += vsnprintf(name.text + len, sizeof name.text - (size_t)len, format, args);
     va_end(args);
+    end_text(name.text, sizeof name.text, len);
     return name;
 }
 
@@ -54,6 +62,15 @@ static int reject_field(struct request_error *err, const char *param, const stru
 
 /* ---- JSON as a whole ---- */
 
+/* A string that a program can not hold, or not in one way only. */
+static int reject_string(struct request_error *err, const struct rein_json_problem *problem, const char *what)
+{
+    const char *place = problem->place;
+    return reject(err, "invalid_json", place, "%s%s%s %s, which is not accepted (line %u, column %u).",
+                  *place != '\0' ? "'" : "", *place != '\0' ? place : "The body", *place != '\0' ? "' holds" : " holds",
+                  what, problem->line, problem->column);
+}
+
 static int reject_json(struct request_error *err, const struct rein_json_problem *problem, size_t depth)
 {
     switch (problem->fault) {
@@ -62,6 +79,12 @@ static int reject_json(struct request_error *err, const struct rein_json_problem
     case REIN_JSON_KEY_TWICE:
         return reject(err, "duplicate_key", "", "The body has a key twice in one object (line %u, column %u).",
                       problem->line, problem->column);
+    case REIN_JSON_NO_UTF8:
+        return reject_string(err, problem, "bytes that are no UTF-8");
+    case REIN_JSON_NUL:
+        return reject_string(err, problem, "the character U+0000");
+    case REIN_JSON_HALF_PAIR:
+        return reject_string(err, problem, "half of a surrogate pair");
     default:
         return reject(err, "invalid_json", "", "The body is not valid JSON (line %u, column %u).", problem->line,
                       problem->column);
@@ -97,13 +120,14 @@ static int take_out(struct request *r, const struct rein_json_node *key)
     return 0;
 }
 
-/* Clients write null for "not set"; so it is taken out before anything is checked. */
-static int drop_nulls(struct request *r, const struct rein_json_node *object)
+/* Clients write null for "not set"; so it is taken out before anything is checked, but for a key that upstreams want to
+ * see (`kept`; NULL: none). */
+static int drop_nulls(struct request *r, const struct rein_json_node *object, const char *kept)
 {
     int rv = 0;
     const struct rein_json_node *key = rein_json_first(object);
     for (; key != NULL && rv == 0; key = rein_json_next(object, key))
-        if (rein_json_is(rein_json_value(key), REIN_JSON_NULL))
+        if (rein_json_is(rein_json_value(key), REIN_JSON_NULL) && (kept == NULL || !rein_json_says(key, kept)))
             rv = take_out(r, key);
     return rv;
 }
@@ -142,7 +166,8 @@ static int check_content(const struct rein_json_node *content, const struct rein
 {
     if (rein_json_is(content, REIN_JSON_STRING))
         return 0;
-    if (content == NULL && rein_json_says(role, "assistant"))
+    bool is_absent = content == NULL || rein_json_is(content, REIN_JSON_NULL);
+    if (is_absent && rein_json_says(role, "assistant"))
         return 0;
     const struct rein_json_node *part = rein_json_first(content);
     if (!rein_json_is(content, REIN_JSON_ARRAY) || part == NULL)
@@ -191,7 +216,7 @@ struct key_name {
 static struct key_name name_of(const struct rein_json_node *key)
 {
     struct key_name name;
-    snprintf(name.text, sizeof name.text, "%.*s", (int)key->len, key->text);
+    end_text(name.text, sizeof name.text, snprintf(name.text, sizeof name.text, "%.*s", (int)key->len, key->text));
     return name;
 }
 
@@ -202,7 +227,8 @@ static int check_message(struct request *r, const struct rein_json_node *message
     const struct rein_json_node *refused;
     if (!rein_json_is(message, REIN_JSON_OBJECT))
         return reject_type(err, in_message(i, "%s", "").text, "an object");
-    if (drop_nulls(r, message) < 0 ||
+    const char *kept = rein_json_says(rein_json_get(message, "role"), "assistant") ? "content" : NULL;
+    if (drop_nulls(r, message, kept) < 0 ||
         check_keys(r, message, (struct accepted){.common = &fields_message}, &refused, &row) < 0)
         return REIN_ENOMEM;
     if (refused != NULL)
@@ -256,11 +282,12 @@ static int check_options(struct request *r, const struct rein_json_node *options
     static const struct field_table table = {rows, 2};
     const struct field *row;
     const struct rein_json_node *refused;
-    if (drop_nulls(r, options) < 0 || check_keys(r, options, (struct accepted){.common = &table}, &refused, &row) < 0)
+    if (drop_nulls(r, options, NULL) < 0 ||
+        check_keys(r, options, (struct accepted){.common = &table}, &refused, &row) < 0)
         return REIN_ENOMEM;
     if (refused != NULL) {
         char param[96];
-        snprintf(param, sizeof param, "stream_options.%s", name_of(refused).text);
+        end_text(param, sizeof param, snprintf(param, sizeof param, "stream_options.%s", name_of(refused).text));
         return reject_field(err, param, row);
     }
     const struct rein_json_node *usage = rein_json_get(options, "include_usage");
@@ -389,11 +416,41 @@ static int check_values(const struct request *r, struct request_error *err)
 static int check(struct request *r, const struct config_limits *limits, struct request_error *err)
 {
     int rv;
-    if ((rv = drop_nulls(r, rein_json_root(r->json))) < 0 || (rv = check_stream(r, err)) < 0 ||
+    if ((rv = drop_nulls(r, rein_json_root(r->json), NULL)) < 0 || (rv = check_stream(r, err)) < 0 ||
         (rv = check_choices(r, limits->choices, err)) < 0 || (rv = check_tools(r, limits->tools, err)) < 0 ||
         (rv = check_format(r, err)) < 0 || (rv = check_values(r, err)) < 0)
         return rv;
     return check_messages(r, limits->messages, err);
+}
+
+/* ---- numbers that only pass as they came ---- */
+
+/* Finds the first one at or below `node`; its name is put behind the `len` bytes that `name` has already. */
+static bool find_huge(const struct rein_json_node *node, char name[96], size_t len)
+{
+    bool is_object = rein_json_is(node, REIN_JSON_OBJECT);
+    size_t i = 0;
+    const struct rein_json_node *at = rein_json_first(node);
+    for (; at != NULL; at = rein_json_next(node, at), i++) {
+        const struct rein_json_node *value = is_object ? rein_json_value(at) : at;
+        int more = is_object ? snprintf(name + len, 96 - len, "%s%.*s", len > 0 ? "." : "", (int)at->len, at->text)
+                             : snprintf(name + len, 96 - len, "[%zu]", i);
+        end_text(name, 96, (int)len + more);
+        size_t end = strlen(name);
+        if (rein_json_is(value, REIN_JSON_HUGE) || find_huge(value, name, end))
+            return true;
+        name[len] = '\0';
+    }
+    return false;
+}
+
+int request_explain(const struct request *request, struct request_error *err)
+{
+    char name[96] = "";
+    if (request->json == NULL || !find_huge(rein_json_root(request->json), name, 0))
+        return REIN_EINVAL;
+    return reject(err, "number_too_large", name,
+                  "'%s' is a number beyond 64 bits, and this request has to be changed for its upstream.", name);
 }
 
 /* ---- the whole ---- */

@@ -50,9 +50,12 @@ int request_parse(struct request **out, struct rein_source body, const struct co
                   struct request_error *err) REIN_MUST_USE;
 void request_free(struct request *request);
 
-/* Makes the tree from which bodies are built, if it is not there. REIN_ENOMEM, or REIN_EFORMAT if the text should read
- * another way now than when it was judged. */
+/* Makes the tree from which bodies are built, if it is not there. REIN_ENOMEM, or REIN_EFORMAT if it holds a number
+ * that no tree can hold: it passes only as it came. */
 int request_load(struct request *request) REIN_MUST_USE;
+/* After REIN_EFORMAT of request_load: which number it is. REIN_EFORMAT with `err` filled, or REIN_EINVAL if there is
+ * none or the document is shed. */
+int request_explain(const struct request *request, struct request_error *err) REIN_MUST_USE;
 /* A stream may last for minutes and needs document and tree only to begin: forgets them. */
 void request_shed(struct request *request);
 

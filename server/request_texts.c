@@ -13,28 +13,130 @@ static int judge(struct rein_trace *trace, const char *role, const struct rein_j
     return rein_trace_prompt(trace, role, text->text, text->len);
 }
 
-/* Words of the API itself, which no client chooses freely. */
-static bool is_structural(const struct rein_json_node *key)
+static bool is_number(const struct rein_json_node *node)
 {
-    return rein_json_says(key, "role") || rein_json_says(key, "type");
+    return rein_json_is(node, REIN_JSON_INTEGER) || rein_json_is(node, REIN_JSON_REAL) ||
+           rein_json_is(node, REIN_JSON_HUGE);
 }
 
-/* Every key and string at and below `value`. The request's depth was limited when it was read. */
-static int judge_strings(struct rein_trace *trace, const char *role, const struct rein_json_node *value)
+/* ---- words of the API itself ---- */
+
+/* An object's place: which words its "type" may be there, so that it is no text of the client's, and what stands below.
+ * A list's elements stand at the list's own place. */
+struct place {
+    const char *const *types; /* NULL-terminated; NULL: none */
+    const struct below {
+        const char *key; /* NULL: every key */
+        const struct place *place;
+    } * below; /* `place` NULL ends it; NULL: nothing */
+};
+
+/* JSON Schema: a place of its own behind a few keys; what stands behind others (`default`, `enum`) is text. */
+static const struct place at_schema;
+static const struct place at_schemas = {NULL, (const struct below[]){{NULL, &at_schema}, {"", NULL}}};
+static const struct place at_schema = {
+    (const char *const[]){"string", "object", "array", "number", "integer", "boolean", "null", NULL},
+    (const struct below[]){{"properties", &at_schemas},
+                           {"patternProperties", &at_schemas},
+                           {"$defs", &at_schemas},
+                           {"definitions", &at_schemas},
+                           {"items", &at_schema},
+                           {"prefixItems", &at_schema},
+                           {"additionalProperties", &at_schema},
+                           {"anyOf", &at_schema},
+                           {"oneOf", &at_schema},
+                           {"allOf", &at_schema},
+                           {"not", &at_schema},
+                           {"if", &at_schema},
+                           {"then", &at_schema},
+                           {"else", &at_schema},
+                           {"", NULL}}};
+static const struct place at_function = {NULL, (const struct below[]){{"parameters", &at_schema}, {"", NULL}}};
+static const struct place at_tool = {(const char *const[]){"function", "custom", NULL},
+                                     (const struct below[]){{"function", &at_function}, {"", NULL}}};
+static const struct place at_call = {(const char *const[]){"function", "custom", NULL}, NULL};
+static const struct place at_choice = {(const char *const[]){"function", "custom", "allowed_tools", NULL}, NULL};
+static const struct place at_format = {
+    (const char *const[]){"text", "json_object", "json_schema", NULL},
+    (const struct below[]){
+        {"json_schema", &(const struct place){NULL, (const struct below[]){{"schema", &at_schema}, {"", NULL}}}},
+        {"", NULL}}};
+static const struct place at_prediction = {(const char *const[]){"content", NULL}, NULL};
+static const struct place at_cache = {(const char *const[]){"ephemeral", NULL}, NULL};
+static const struct place at_part = {NULL, (const struct below[]){{"cache_control", &at_cache}, {"", NULL}}};
+static const struct place at_details = {
+    (const char *const[]){"reasoning.text", "reasoning.summary", "reasoning.encrypted", NULL}, NULL};
+static const struct place at_message = {
+    NULL, (const struct below[]){{"tool_calls", &at_call}, {"reasoning_details", &at_details}, {"", NULL}}};
+static const struct place at_root = {NULL, (const struct below[]){{"tools", &at_tool},
+                                                                  {"functions", &at_function},
+                                                                  {"response_format", &at_format},
+                                                                  {"tool_choice", &at_choice},
+                                                                  {"prediction", &at_prediction},
+                                                                  {"", NULL}}};
+
+/* A key with the one word that the API has there. */
+static bool is_known_word(const struct place *place, const struct rein_json_node *key)
+{
+    if (place == NULL || place->types == NULL || !rein_json_says(key, "type"))
+        return false;
+    for (const char *const *word = place->types; *word != NULL; word++)
+        if (rein_json_is(rein_json_value(key), REIN_JSON_STRING) && rein_json_says(rein_json_value(key), *word))
+            return true;
+    return false;
+}
+
+static const struct place *place_below(const struct place *place, const struct rein_json_node *key)
+{
+    if (place == NULL || place->below == NULL)
+        return NULL;
+    for (const struct below *at = place->below; at->place != NULL; at++)
+        if (at->key == NULL || rein_json_says(key, at->key))
+            return at->place;
+    return NULL;
+}
+
+/* Numbers of these fields are read as numbers, and no model sees them. */
+static bool is_numeric_field(const struct rein_json_node *key)
+{
+    static const char *const names[] = {"frequency_penalty",
+                                        "max_completion_tokens",
+                                        "max_tokens",
+                                        "min_p",
+                                        "n",
+                                        "presence_penalty",
+                                        "repeat_penalty",
+                                        "repetition_penalty",
+                                        "seed",
+                                        "temperature",
+                                        "top_k",
+                                        "top_logprobs",
+                                        "top_p"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (rein_json_says(key, names[i]))
+            return true;
+    return false;
+}
+
+/* ---- strings and numbers ---- */
+
+/* Every key, string and number at and below `value`. The request's depth was limited when it was read. */
+static int judge_all(struct rein_trace *trace, const char *role, const struct rein_json_node *value,
+                     const struct place *place)
 {
     int rv = 0;
-    if (rein_json_is(value, REIN_JSON_STRING))
+    if (rein_json_is(value, REIN_JSON_STRING) || is_number(value))
         return judge(trace, role, value);
     bool is_object = rein_json_is(value, REIN_JSON_OBJECT);
     const struct rein_json_node *at = rein_json_first(value);
     for (; at != NULL && rv == 0; at = rein_json_next(value, at)) {
-        const struct rein_json_node *inner = is_object ? rein_json_value(at) : at;
-        if (is_object && is_structural(at) && rein_json_is(inner, REIN_JSON_STRING))
+        if (is_object && is_known_word(place, at))
             continue;
         if (is_object)
             rv = judge(trace, role, at);
         if (rv == 0)
-            rv = judge_strings(trace, role, inner);
+            rv = is_object ? judge_all(trace, role, rein_json_value(at), place_below(place, at))
+                           : judge_all(trace, role, at, place);
     }
     return rv;
 }
@@ -81,19 +183,21 @@ static int judge_beside_text(struct rein_trace *trace, const char *role, const s
     const struct rein_json_node *text = part_text(part), *key = rein_json_first(part);
     int rv = 0;
     for (; key != NULL && rv == 0; key = rein_json_next(part, key))
-        if (rein_json_value(key) != text && !is_structural(key))
-            rv = judge_strings(trace, role, rein_json_value(key));
+        if (rein_json_value(key) != text && !rein_json_says(key, "type")) /* one of two words: request.c */
+            rv = judge_all(trace, role, rein_json_value(key), place_below(&at_part, key));
     return rv;
 }
 
 static int judge_content(struct rein_trace *trace, const char *role, const struct rein_json_node *content)
 {
-    if (content == NULL || rein_json_is(content, REIN_JSON_STRING))
-        return content == NULL ? 0 : judge(trace, role, content);
+    if (rein_json_is(content, REIN_JSON_STRING))
+        return judge(trace, role, content);
+    if (!rein_json_is(content, REIN_JSON_ARRAY))
+        return 0; /* the assistant's, who called a tool: request.c */
     int rv = judge_parts(trace, role, content);
-    const struct rein_json_node *part = rein_json_first(content);
-    for (; part != NULL && rv == 0; part = rein_json_next(content, part))
-        rv = judge_beside_text(trace, role, part);
+    const struct rein_json_node *at = rein_json_first(content);
+    for (; at != NULL && rv == 0; at = rein_json_next(content, at))
+        rv = judge_beside_text(trace, role, at);
     return rv;
 }
 
@@ -115,20 +219,23 @@ static int judge_message(struct rein_trace *trace, const struct rein_json_node *
     int rv = judge_content(trace, role.text, rein_json_get(message, "content"));
     const struct rein_json_node *key = rein_json_first(message);
     for (; key != NULL && rv == 0; key = rein_json_next(message, key))
-        if (!rein_json_says(key, "content") && !is_structural(key))
-            rv = judge_strings(trace, role.text, rein_json_value(key));
+        if (!rein_json_says(key, "content") && !rein_json_says(key, "role"))
+            rv = judge_all(trace, role.text, rein_json_value(key), place_below(&at_message, key));
     return rv;
 }
 
 int request_judge(const struct request *request, struct rein_trace *trace)
 {
-    const struct rein_json_node *root = rein_json_root(request->json), *messages = rein_json_get(root, "messages");
+    const struct rein_json_node *all = rein_json_root(request->json), *messages = rein_json_get(all, "messages");
     const struct rein_json_node *at;
     int rv = 0;
     for (at = rein_json_first(messages); at != NULL && rv == 0; at = rein_json_next(messages, at))
         rv = judge_message(trace, at);
-    for (at = rein_json_first(root); at != NULL && rv == 0; at = rein_json_next(root, at))
-        if (!rein_json_says(at, "messages") && !rein_json_says(at, "model"))
-            rv = judge_strings(trace, "system", rein_json_value(at));
+    for (at = rein_json_first(all); at != NULL && rv == 0; at = rein_json_next(all, at)) {
+        const struct rein_json_node *value = rein_json_value(at);
+        bool is_seen = rein_json_says(at, "messages") || rein_json_says(at, "model");
+        if (!is_seen && !(is_number(value) && is_numeric_field(at)))
+            rv = judge_all(trace, "system", value, place_below(&at_root, at));
+    }
     return rv;
 }

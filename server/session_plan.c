@@ -105,12 +105,31 @@ static void prefill(struct session *s)
         session_take_step(s, NULL);
 }
 
+/* A number that no tree can hold only passes as it came: the client is told which, or the steered attempt is lost. */
+static void fail_to_load(struct session *s, int rv)
+{
+    struct request_error err;
+    if (rv == REIN_EFORMAT && s->steered_us != 0)
+        session_lose_attempt(s, 502, "steer_failed", "The request could not be changed for another attempt.",
+                             "upstream_error");
+    else if (rv == REIN_EFORMAT && request_explain(s->request, &err) == REIN_EFORMAT)
+        session_fail_with(s,
+                          &(struct reply_error){.status = 400,
+                                                .type = "invalid_request_error",
+                                                .code = err.code,
+                                                .param = err.param,
+                                                .message = err.message},
+                          "rejected");
+    else
+        session_fail_internal(s, rv);
+}
+
 /* A correction takes the strongest way even where the policy wants no prefix: `off` is about the first attempt. */
 static void deliver(struct session *s)
 {
     int rv = request_load(s->request);
     if (rv < 0)
-        session_fail_internal(s, rv);
+        fail_to_load(s, rv);
     else if (s->policy->prefix.deliver == REIN_DELIVER_INSTRUCT)
         ask_in_words(s);
     else
@@ -138,7 +157,7 @@ static void go_plain(struct session *s, const char *why)
         rv = backend_plan_plain(&s->plan, why);
     s->plan.attempt.may_continue = may_continue(s);
     if (rv < 0)
-        session_fail_internal(s, rv);
+        fail_to_load(s, rv);
     else
         session_call(s);
 }

@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Strict RFC 8259, and one reading only: valid UTF-8, no key twice in an object, no \u0000 and no half of a surrogate
- * pair, integers within 64 bits, other numbers within the range of a double, nothing behind the value. What passes here
- * passes in jansson with JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, with the same values, and the other way round; but
- * for a NUL byte behind a number or a word, which jansson overlooks.
+ * pair, nothing behind the value. What passes here passes in jansson with JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+ * with the same values, and the other way round; but for a NUL byte behind a number or a word, which jansson overlooks,
+ * and for numbers that neither 64 bits nor a double hold, which it refuses.
  *
  *     text  {"a":[1,"b"],"c":null}
  *     nodes  OBJECT  KEY a  ARRAY  INTEGER  STRING b  KEY c  NULL       a value stands right behind its key
@@ -33,6 +33,7 @@ enum rein_json_kind {
     REIN_JSON_TRUE,
     REIN_JSON_INTEGER,
     REIN_JSON_REAL, /* a number with a fraction or an exponent */
+    REIN_JSON_HUGE, /* an integer beyond 64 bits, or a number beyond a double */
     REIN_JSON_STRING,
     REIN_JSON_ARRAY,
     REIN_JSON_OBJECT,
@@ -48,12 +49,21 @@ struct rein_json_node {
     uint32_t span : 28; /* nodes of the value, itself counted; 1 for a key */
 };
 
-enum rein_json_fault { REIN_JSON_MALFORMED, REIN_JSON_KEY_TWICE, REIN_JSON_TOO_DEEP };
+enum rein_json_fault {
+    REIN_JSON_MALFORMED,
+    REIN_JSON_KEY_TWICE,
+    REIN_JSON_TOO_DEEP,
+    /* of a string, whose place is named: */
+    REIN_JSON_NO_UTF8,
+    REIN_JSON_NUL,       /* \u0000 */
+    REIN_JSON_HALF_PAIR, /* one half of a surrogate pair */
+};
 
 /* What is wrong with a text, and where: counted from 1, columns in characters. */
 struct rein_json_problem {
     enum rein_json_fault fault;
     unsigned line, column;
+    char place[96]; /* of a string's fault: "messages[0].content", of a key's that of its object; as far as it fits */
 };
 
 struct rein_json;

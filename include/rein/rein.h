@@ -51,6 +51,9 @@ enum rein_error {
 /* A static text for an error code. */
 REIN_API const char *rein_strerror(int rv);
 
+/* The length of a text without the beginning of a UTF-8 character that was cut short at its end. */
+REIN_API size_t rein_text_whole(const char *text, size_t len);
+
 /* The library's version, such as "0.1.1". */
 REIN_API const char *rein_version(void);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "doc.h"
 
@@ -247,6 +248,46 @@ static void test_nearest(void **state)
     assert_null(rein_nearest("patterns", names));
 }
 
+static bool is_text(const char *text)
+{
+    json_t *string = json_string(text); /* NULL: no UTF-8 */
+    json_decref(string);
+    return string != NULL;
+}
+
+/* Wherever a text is cut, and whatever a message quotes of a document: no character ends in its middle. */
+static void test_found_s4_what_is_quoted_is_text(void **state)
+{
+    static const char *const letters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    static const char *const keys_of[] = {"count", "colour", "name", "on", "items"};
+    (void)state;
+    for (size_t letter = 0; letter < 3; letter++)
+        for (size_t shift = 0; shift < 4; shift++) {
+            char word[1024] = "";
+            memset(word, 'x', shift);
+            for (size_t i = 0; i < 200; i++) {
+                strcat(word, letters[letter]);
+                for (size_t k = 0; k < sizeof keys_of / sizeof *keys_of; k++) {
+                    char text[2200];
+                    struct fixture f;
+                    snprintf(text, sizeof text, "version: 1\n%s: %s\n%s: 1\n", keys_of[k], word, word);
+                    read_sized(&f, text, strlen(text));
+                    for (size_t p = 0; p < rein_problems_count(f.problems); p++)
+                        assert_true(is_text(rein_problems_at(f.problems, p)->message) &&
+                                    is_text(rein_problems_at(f.problems, p)->key));
+                    rein_doc_free(f.doc);
+                    rein_problems_free(f.problems);
+                }
+            }
+            for (size_t cut = 0; cut <= strlen(word); cut++) {
+                char text[1024];
+                size_t len = rein_text_whole(word, cut);
+                snprintf(text, sizeof text, "%.*s", (int)len, word);
+                assert_true(len <= cut && cut - len <= 3 && is_text(text));
+            }
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_messages_hold_no_control_characters),
         cmocka_unit_test(test_canon_is_about_meaning),
         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_found_s4_what_is_quoted_is_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

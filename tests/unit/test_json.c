@@ -78,10 +78,10 @@ static void test_says_where_a_text_is_wrong(void **state)
         {"{", REIN_JSON_MALFORMED, 1, 2},
         {"[1,\n 2,\n  x]", REIN_JSON_MALFORMED, 3, 3},
         {"[\"\xc3\xa9\xe2\x82\xac\",]", REIN_JSON_MALFORMED, 1, 7},
-        {"[\"ab\xff\"]", REIN_JSON_MALFORMED, 1, 5},
-        {"[\"ab\\ud800\"]", REIN_JSON_MALFORMED, 1, 5},
+        {"[\"ab\xff\"]", REIN_JSON_NO_UTF8, 1, 5},
+        {"[\"ab\\ud800\"]", REIN_JSON_HALF_PAIR, 1, 5},
+        {"[\"ab\\u0000\"]", REIN_JSON_NUL, 1, 5},
         {"[1] 2", REIN_JSON_MALFORMED, 1, 5},
-        {"[99999999999999999999]", REIN_JSON_MALFORMED, 1, 2},
         {"{\"a\":1,\n\"b\":2,\n \"\\u0061\":3}", REIN_JSON_KEY_TWICE, 3, 2},
         {"[[[[[[[[[1]]]]]]]]]", REIN_JSON_TOO_DEEP, 1, 9},
         {"[{\"a\":[[[[[[{", REIN_JSON_TOO_DEEP, 1, 13},
@@ -94,6 +94,58 @@ static void test_says_where_a_text_is_wrong(void **state)
         if (problem.fault != cases[i].fault || problem.line != cases[i].line || problem.column != cases[i].column)
             fail_msg("%s: fault %d at line %u, column %u", cases[i].text, (int)problem.fault, problem.line,
                      problem.column);
+    }
+}
+
+/* Where the string stands that no program can hold, in which part of the document. */
+static void test_found_r9_a_bad_string_is_named(void **state)
+{
+    static const struct {
+        const char *text, *place;
+    } cases[] = {
+        {"\"\\u0000\"", ""},
+        {"{\"a\":\"\\ud800\"}", "a"},
+        {"{\"a\":{},\"b\":[[1],{\"c\":2,\"d\":\"\\udc00\"}]}", "b[1].d"},
+        {"[[1,2],[],[\"x\",[\"y\",\"\xff\"]]]", "[2][1][1]"},
+        {"{\"a\":[1,{\"\\u0000\":1}]}", "a[1]"},
+        {"{\"a\":[{\"b\":1,\"\\u0000\":1}]}", "a[0]"},
+        {"{\"caf\xc3\xa9\":\"\\u0000\"}", "caf\xc3\xa9"},
+        {"{\"a\":1,\"a\":2}", ""},
+        {"[1,", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rein_json *json = NULL;
+        struct rein_json_problem problem;
+        assert_int_equal(rein_json_read(&json, cases[i].text, strlen(cases[i].text), 8, &problem), REIN_EFORMAT);
+        assert_string_equal(problem.place, cases[i].place);
+    }
+    /* As far as it fits, and no character cut in two, whatever the length of what stands before. */
+    for (size_t shift = 0; shift < 4; shift++) {
+        struct rein_json *json = NULL;
+        struct rein_json_problem problem;
+        char text[256] = "{\"";
+        memset(text + 2, 'x', shift);
+        for (size_t n = 0; n < 60; n++)
+            strcat(text, "\xe2\x82\xac");
+        strcat(text, "\":\"\xff\"}");
+        assert_int_equal(rein_json_read(&json, text, strlen(text), 8, &problem), REIN_EFORMAT);
+        size_t len = strlen(problem.place);
+        assert_true(len > sizeof problem.place - 4 && (len - shift) % 3 == 0);
+    }
+}
+
+static void test_found_r9_large_numbers_are_numbers(void **state)
+{
+    static const char *const texts[] = {"9223372036854775808", "-9223372036854775809", "99999999999999999999999999",
+                                        "1e400", "-1.5e999"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct rein_json *json = read_text(texts[i]);
+        int64_t value;
+        assert_true(rein_json_is(rein_json_root(json), REIN_JSON_HUGE));
+        assert_false(rein_json_integer(rein_json_root(json), &value));
+        rein_json_free(json);
     }
 }
 
@@ -171,6 +223,8 @@ int main(void)
         cmocka_unit_test(test_holds_what_the_text_says),
         cmocka_unit_test(test_nothing_is_in_nothing),
         cmocka_unit_test(test_says_where_a_text_is_wrong),
+        cmocka_unit_test(test_found_r9_a_bad_string_is_named),
+        cmocka_unit_test(test_found_r9_large_numbers_are_numbers),
         cmocka_unit_test(test_has_ceilings),
         cmocka_unit_test(test_many_keys),
         cmocka_unit_test(test_members_are_taken_out),

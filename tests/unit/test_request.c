@@ -152,9 +152,115 @@ static void test_refuses_bodies(void **state)
     assert_string_equal(verdict("{}", NULL), "invalid_type model");
     assert_string_equal(verdict("{\"model\":\"\"}", NULL), "invalid_type model");
     assert_string_equal(verdict("{\"model\":\"m\"}", NULL), "invalid_type messages");
-    assert_string_equal(verdict("{\"model\":\"\xff\"}", NULL), "invalid_json");
+    assert_string_equal(verdict("{\"model\":\"\xff\"}", NULL), "invalid_json model");
     assert_string_equal(verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\"}]}", NULL),
-                        "invalid_json");
+                        "invalid_json messages[0].content");
+}
+
+/* Whatever was sent, the tree says the same as the text that goes on. */
+static void check_sent_text(const struct request *r, const char *sent)
+{
+    char *text = request_sent_text(r);
+    json_t *reread = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *built = request_upstream_body(r);
+    if (!json_equal(reread, built))
+        fail_msg("%s became %s", sent, text);
+    if (!r->stream || r->wants_usage)
+        assert_string_equal(text, sent);
+    json_decref(reread);
+    json_decref(built);
+    free(text);
+}
+
+/* A number that nothing here can hold goes on in the client's own bytes; else the field is named. */
+static void test_found_r9_large_numbers_pass_as_they_came(void **state)
+{
+    static const char *const numbers[] = {"9223372036854775808", "18446744073709551615", "1e400"};
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char fields[128];
+        struct request_error err = {.code = "?"};
+        struct request *r;
+        snprintf(fields, sizeof fields, "'tools':[],'stop':['x'],'seed':%s", numbers[i]);
+        assert_string_equal(verdict(with(fields), &r), "");
+        assert_true(request_is_as_sent(r));
+        char *text = request_sent_text(r);
+        assert_string_equal(text, with(fields));
+        free(text);
+        assert_int_equal(request_load(r), REIN_EFORMAT);
+        assert_int_equal(request_explain(r, &err), REIN_EFORMAT);
+        assert_string_equal(err.code, "number_too_large");
+        assert_string_equal(err.param, "seed");
+        request_shed(r);
+        assert_int_equal(request_explain(r, &err), REIN_EINVAL);
+        request_free(r);
+    }
+    assert_string_equal(verdict(with("'n':9223372036854775808"), NULL), "invalid_type n");
+}
+
+/* What an upstream wants to see, though it says nothing. */
+static void test_found_h5_content_null_goes_on(void **state)
+{
+    static const char text[] =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\","
+        "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
+        "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"a\"}]}";
+    struct request *r;
+    (void)state;
+    assert_string_equal(verdict(text, &r), "");
+    assert_true(request_is_as_sent(r));
+    check_sent_text(r, text);
+    request_free(r);
+    char changed[512]; /* and where it is built anew */
+    snprintf(changed, sizeof changed, "{\"n\":null,%s", text + 1);
+    assert_string_equal(verdict(changed, &r), "");
+    assert_false(request_is_as_sent(r));
+    json_t *body = request_upstream_body(r);
+    char *built = json_dumps(body, JSON_COMPACT);
+    assert_string_equal(built, text);
+    free(built);
+    json_decref(body);
+    request_free(r);
+    assert_string_equal(verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":null}]}", NULL),
+                        "invalid_type messages[0].content");
+}
+
+/* Names of every length, of characters of two to four bytes, wherever a name is quoted: it ends with a whole one. */
+static void test_found_s4_no_name_is_cut_inside_a_character(void **state)
+{
+    static const char *const letters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    static const char *const frames[][2] = {{",\"", "\":1}"},
+                                            {",\"stream\":true,\"stream_options\":{\"", "\":1}}"},
+                                            {",\"user\":\"x\",\"metadata\":{\"", "\":\"\\u0000\"}}"}};
+    (void)state;
+    for (size_t letter = 0; letter < 3; letter++)
+        for (size_t shift = 0; shift < 4; shift++)
+            for (size_t count = 1; count < 90; count++)
+                for (size_t frame = 0; frame < 4; frame++) {
+                    char name[512] = "", text[1024];
+                    memset(name, 'x', shift);
+                    for (size_t i = 0; i < count; i++)
+                        strcat(name, letters[letter]);
+                    if (frame < 3)
+                        snprintf(text, sizeof text, "%s%s%s%s",
+                                 "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]",
+                                 frames[frame][0], name, frames[frame][1]);
+                    else
+                        snprintf(text, sizeof text,
+                                 "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"%s\":1}]}",
+                                 name);
+                    struct request_error err = {.code = "?"};
+                    struct request *r = NULL;
+                    int rv = request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err);
+                    if (rv == 0)
+                        rv = request_check_fields(r, NULL, NULL, &err);
+                    request_free(r);
+                    assert_int_equal(rv, REIN_EFORMAT);
+                    json_t *param = json_string(err.param), *message = json_string(err.message);
+                    if (param == NULL || message == NULL) /* no UTF-8 */
+                        fail_msg("%s: %s", err.param, err.message);
+                    json_decref(param);
+                    json_decref(message);
+                }
 }
 
 /* Brackets inside strings are no depth. */
@@ -187,20 +293,6 @@ static void test_a_stream_asks_for_its_usage(void **state)
     free(text);
     backend_plan_fini(&plan);
     request_free(r);
-}
-
-/* Whatever was sent, the tree says the same as the text that goes on. */
-static void check_sent_text(const struct request *r, const char *sent)
-{
-    char *text = request_sent_text(r);
-    json_t *reread = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *built = request_upstream_body(r);
-    if (!json_equal(reread, built))
-        fail_msg("%s became %s", sent, text);
-    if (!r->stream || r->wants_usage)
-        assert_string_equal(text, sent);
-    json_decref(reread);
-    json_decref(built);
-    free(text);
 }
 
 /* The client's bytes go on only if the tree, from which everything was judged, says the same. */
@@ -365,6 +457,9 @@ int main(void)
         cmocka_unit_test(test_accepts),
         cmocka_unit_test(test_refuses_fields),
         cmocka_unit_test(test_refuses_messages),
+        cmocka_unit_test(test_found_r9_large_numbers_pass_as_they_came),
+        cmocka_unit_test(test_found_h5_content_null_goes_on),
+        cmocka_unit_test(test_found_s4_no_name_is_cut_inside_a_character),
         cmocka_unit_test(test_refuses_bodies),
         cmocka_unit_test(test_depth_counts_structure_only),
         cmocka_unit_test(test_a_stream_asks_for_its_usage),

@@ -12,7 +12,9 @@
 #include "request.h"
 
 /* Two words, so that one which is cut in two is seen as well. */
-#define RULE "version: 1\nname: p\nrules:\n  - { id: a, literal: [harm done], channels: [prompt], action: refuse }\n"
+#define RULE                                                                                                           \
+    "version: 1\nname: p\nrules:\n  - { id: a, literal: [harm done, json_object, ephemeral, \"4111111111111111\"], "   \
+    "channels: [prompt], action: refuse }\n"
 
 struct fixture {
     struct rein_policy *policy;
@@ -131,10 +133,65 @@ static void test_strings_of_other_fields(void **state)
         NULL,
     };
     static const char *const clean[] = {
-        FIELDS("'tools':[{'type':'harm done'}]"), /* a word of the API */
         FIELDS("'harm done':null"),
         NULL,
     };
+    check_all(*state, found, true);
+    check_all(*state, clean, false);
+}
+
+/* A word of the API is one where the API has it, and with a value that the API knows. */
+static void test_found_t3_no_word_is_trusted_by_its_key(void **state)
+{
+    static const char *const found[] = {
+        MESSAGE("'content':'a','tool_calls':[{'type':'harm done'}]"),
+        MESSAGE("'content':'a','tool_calls':[{'role':'harm done'}]"),
+        MESSAGE("'content':'a','tool_calls':[{'function':{'type':'harm done'}}]"),
+        MESSAGE("'content':'a','reasoning_details':[{'type':'harm done'}]"),
+        MESSAGE("'content':[{'type':'text','text':'a','cache_control':{'type':'harm done'}}]"),
+        MESSAGE("'content':[{'type':'text','text':'a','cache_control':{'role':'ephemeral'}}]"),
+        MESSAGE("'content':[{'type':'text','text':'a','cache_control':{'x':{'type':'ephemeral'}}}]"),
+        FIELDS("'tools':[{'type':'harm done'}]"),
+        FIELDS("'tools':[{'type':'function','function':{'name':'f','parameters':{'type':'harm done'}}}]"),
+        FIELDS("'tools':[{'type':'function','function':{'parameters':{'properties':{'type':{'type':'harm done'}}}}}]"),
+        FIELDS("'tools':[{'type':'function','function':{'parameters':{'default':{'role':'harm done'}}}}]"),
+        FIELDS("'metadata':{'type':'harm done'}"),
+        FIELDS("'metadata':{'type':'json_object'}"),
+        FIELDS("'metadata':{'role':'harm done'}"),
+        FIELDS("'tool_choice':{'type':'harm done'}"),
+        FIELDS("'tool_choice':{'type':'json_object'}"),
+        FIELDS("'prediction':{'type':'harm done','content':'a'}"),
+        FIELDS("'response_format':{'type':'json_schema','json_schema':{'schema':{'type':'harm done'}}}"),
+        NULL,
+    };
+    static const char *const clean[] = {
+        FIELDS("'response_format':{'type':'json_object'}"),
+        MESSAGE("'content':[{'type':'text','text':'a','cache_control':{'type':'ephemeral'}}]"),
+        FIELDS("'tools':[{'type':'function','function':{'parameters':{'type':'object','properties':{'a':{'type':"
+               "'string'}}}}}]"),
+        NULL,
+    };
+    check_all(*state, found, true);
+    check_all(*state, clean, false);
+}
+
+/* A number is what a model reads of it. Those that no model sees are not judged. */
+static void test_found_t5_numbers_of_requests_are_text(void **state)
+{
+    static const char *const found[] = {
+        MESSAGE("'content':'a','tool_calls':[{'type':'function','function':{'arguments':{'card':4111111111111111}}}]"),
+        MESSAGE("'content':'a','reasoning_details':[[4111111111111111]]"),
+        MESSAGE("'content':[{'type':'refusal','refusal':'a','text':4111111111111111}]"),
+        FIELDS("'metadata':{'x':4111111111111111}"),
+        FIELDS("'metadata':4111111111111111"),
+        FIELDS("'tools':[{'type':'function','function':{'parameters':{'default':4111111111111111}}}]"),
+        FIELDS("'user':4111111111111111"),
+        FIELDS("'metadata':{'seed':4111111111111111}"),
+        FIELDS("'metadata':{'x':4111111111111111.5}"),
+        NULL,
+    };
+    static const char *const clean[] = {FIELDS("'seed':4111111111111111"), FIELDS("'metadata':{'x':411111111111111}"),
+                                        FIELDS("'max_tokens':4111111111111111"), NULL};
     check_all(*state, found, true);
     check_all(*state, clean, false);
 }
@@ -145,6 +202,8 @@ int main(void)
         cmocka_unit_test(test_strings_of_messages),
         cmocka_unit_test(test_strings_of_parts),
         cmocka_unit_test(test_strings_of_other_fields),
+        cmocka_unit_test(test_found_t3_no_word_is_trusted_by_its_key),
+        cmocka_unit_test(test_found_t5_numbers_of_requests_are_text),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -50,7 +50,10 @@ describe('limits', { timeout: 60000 }, () => {
     ['a field that moves the text', { body: chat('x', { chat_template: 'x' }) }, 400, 'field_not_accepted', 'chat_template'],
     ['a prefilled turn', { body: chat('x', { messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: 'Sure' }] }) }, 400, 'field_not_accepted', 'messages[1]'],
     ['an image', { body: chat('x', { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:' } }] }] }) }, 400, 'unsupported_content', 'messages[0].content[0]'],
-    ['text that is no UTF-8', { body: Buffer.from('{"model":"m","messages":[{"role":"user","content":"\xff"}]}', 'latin1') }, 400, 'invalid_json'],
+    ['text that is no UTF-8', { body: Buffer.from('{"model":"m","messages":[{"role":"user","content":"\xff"}]}', 'latin1') }, 400, 'invalid_json', 'messages[0].content'],
+    ['FOUND S4: an unknown field whose quoted name would end inside a character', { body: chat('x', { ['\u00e9'.repeat(41)]: 1 }) }, 400, 'unknown_field', '\u00e9'.repeat(30)],
+    ['FOUND R9: half of a surrogate pair', { body: '{"model":"m","messages":[{"role":"user","content":"x"}],"user":"\\ud800"}' }, 400, 'invalid_json', 'user'],
+    ['FOUND R9: U+0000', { body: chat('x', { metadata: { a: ['b', '\u0000'] } }) }, 400, 'invalid_json', 'metadata.a[1]'],
   ];
   for (const [name, request, status, code, param] of cases) {
     test(name, async () => {

@@ -120,6 +120,23 @@ describe('a request', { timeout: 60000 }, () => {
     assert.equal((await ask({ answer: ['x'] }, { fields: { tools } })).status, 400);
   });
 
+  test('FOUND R9, H5: a number that nothing here holds, and a null that means something, reach the upstream', async () => {
+    const call = '{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}';
+    const messages = `[{"role":"user","content":"a"},{"role":"assistant","content":null,"tool_calls":[${call}]},{"role":"tool","tool_call_id":"1","content":"b"}]`;
+    const body = `{"model":"m","seed":18446744073709551615,"messages":${messages}}`;
+    upstream.serve = says({ answer: ['fine'] });
+    const answer = await rein.ask({ body });
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(upstream.calls.at(-1).text, body);
+    const asked = upstream.calls.length;
+    const changed = await rein.ask({ body: body.replace('{', '{"n":null,') }); // has to be built anew
+    assert.equal(changed.status, 400);
+    assert.equal(changed.json.error.param, 'seed');
+    assert.equal(changed.json.error.code, 'number_too_large');
+    assert.equal(upstream.calls.length, asked);
+    await ask({ answer: ['fine'] });
+  });
+
   test('PEERS 2, 4, 13: a refusal in a stream is said, and no byte of the match is on the wire', async () => {
     const answer = await ask({ answer: [...'It is open sesame, you know.'] }, streamed);
     const seen = gather(answer.text);

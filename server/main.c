@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "json_heap.h"
 
 static const struct cli_command *const commands[] = {
     &cli_serve, &cli_check, &cli_key, &cli_demo_upstream, &cli_eval,
@@ -54,6 +55,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    json_heap_use();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk, not an end */
     if (argc < 2)

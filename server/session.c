@@ -14,6 +14,17 @@ enum { LINGER_MS = 1000 }; /* how long the end of a transfer is waited for once 
 
 /* ---- states ---- */
 
+bool session_is_sound(const struct session *s)
+{
+    bool answers = s->state == SESSION_CALLING || s->state == SESSION_ANSWERING;
+    return s->state <= SESSION_CLOSED && (s->x == NULL) == (s->state == SESSION_CLOSED) &&
+           s->attempts_len <= s->attempts_max && (!s->begun || s->request->stream) &&
+           (!s->lingering || session_is_over(s)) && (!s->paused || s->call != NULL) &&
+           (!answers || (s->trace != NULL && s->attempts_len > 0)) &&
+           (s->call == NULL || s->lingering || answers || s->state == SESSION_PLANNING) &&
+           (!s->controlling || s->control != NULL) && (s->control_call == NULL || s->controlling);
+}
+
 void session_move(struct session *s, enum session_state to)
 {
     static const unsigned allowed[] = {
@@ -145,6 +156,7 @@ static void log_lost_row(const struct session *s, int rv)
 static void on_last_row(void *ctx, int rv)
 {
     struct session *s = ctx;
+    assert(session_is_sound(s) && s->puts > 0);
     s->puts--;
     if (rv < 0)
         log_lost_row(s, rv);
@@ -261,6 +273,7 @@ static void on_committed(void *ctx, int rv)
 {
     struct session *s = ctx;
     struct rein_update update = {0};
+    assert(session_is_sound(s) && s->puts > 0);
     s->puts--;
     s->committing = false;
     if (session_is_over(s)) {
@@ -333,6 +346,7 @@ static void settle(struct session *s)
 
 void session_act(struct session *s, const struct rein_update *update)
 {
+    assert(session_is_sound(s));
     if (session_is_over(s))
         return;
     if (update->out_len > 0 && !is_error_object(s)) {
@@ -366,6 +380,7 @@ void session_on_drain(struct responder *responder)
 void session_on_closed(struct responder *responder, bool gone)
 {
     struct session *s = (struct session *)responder;
+    assert(session_is_sound(s));
     session_control_drop(s);
     if (gone || !s->lingering)
         session_cancel_call(s, "client_left");
@@ -376,25 +391,39 @@ void session_on_closed(struct responder *responder, bool gone)
     session_move(s, SESSION_CLOSED);
     session_meter_end(s, gone);
     s->x = NULL;
+    assert(session_is_sound(s));
     int rv = session_row_stands(s) ? 0 : session_put(s, true, NULL);
     if (rv < 0)
         log_lost_row(s, rv);
     session_maybe_free(s);
 }
 
+/* A comment needs the head of the stream before it. So a stream whose upstream has said nothing for a while begins
+ * before it is known what there will be to say; should there be none, it ends with an error event. */
+static void keep_alive_session(struct session *s, uint64_t now)
+{
+    bool waits = s->state == SESSION_PLANNING || s->state == SESSION_CALLING;
+    if (!s->begun && !(waits && s->request->stream))
+        return;
+    int rv = session_begin(s);
+    s->last_write_ms = now;
+    if (rv < 0)
+        session_fail_internal(s, rv);
+    else if (exchange_write(s->x, keep_alive, sizeof keep_alive - 1) < 0)
+        exchange_abort(s->x);
+}
+
 static void tick(struct session *s, uint64_t now)
 {
+    assert(session_is_sound(s));
     uint64_t silent_ms = now - s->last_write_ms;
     session_control_tick(s, now);
     if (s->lingering && s->call != NULL && silent_ms >= LINGER_MS) {
         session_cancel_call(s, "whole");
         session_maybe_free(s);
     }
-    if (!s->begun || session_is_over(s) || exchange_pending(s->x) > 0 || silent_ms < s->config->timeouts.keep_alive_ms)
-        return;
-    s->last_write_ms = now;
-    if (exchange_write(s->x, keep_alive, sizeof keep_alive - 1) < 0)
-        exchange_abort(s->x);
+    if (!session_is_over(s) && exchange_pending(s->x) == 0 && silent_ms >= s->config->timeouts.keep_alive_ms)
+        keep_alive_session(s, now);
 }
 
 void session_tick_all(struct session_env *env)

@@ -1,5 +1,6 @@
 /* The upstream's side of a session: its calls, and what comes back. Which calls is session_plan.c.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +195,7 @@ static void answer_begins(struct session *s)
 static void on_head(void *ctx, const struct upstream_response *response)
 {
     struct session *s = ctx;
+    assert(session_is_sound(s));
     s->call_status = response->status;
     if (s->plan_call)
         return;
@@ -231,6 +233,7 @@ static void on_data(void *ctx, const char *data, size_t len)
 {
     struct session *s = ctx;
     struct rein_update update = {0};
+    assert(session_is_sound(s));
     if (s->lingering)
         return;
     if (s->controlling) {
@@ -288,6 +291,7 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
 {
     struct session *s = ctx;
     const struct end_words *words = words_of(end);
+    assert(session_is_sound(s));
     s->call = NULL;
     s->paused = false;
     if (s->lingering) {

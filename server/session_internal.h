@@ -86,6 +86,9 @@ struct session {
 };
 
 /* ---- session.c ---- */
+/* What holds of a session whenever it is entered from outside or from its trace: the exchange is there until it is
+ * closed, a call runs only where its answer is waited for, what is paused or corrected is a call that runs. */
+bool session_is_sound(const struct session *s);
 void session_move(struct session *s, enum session_state to);
 static inline bool session_is_over(const struct session *s)
 {

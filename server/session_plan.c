@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "session_internal.h"
+#include "utf8.h"
 
 /* Words would let the model begin anew, and contradict what the client has read. */
 static bool has_shown(const struct session *s)
@@ -51,14 +52,18 @@ void session_take_step(struct session *s, const struct backend_reply *reply)
         step_aside(s);
 }
 
-static void begin_plan(struct session *s, const char *prefix)
+static int begin_plan(struct session *s, const char *prefix)
 {
     struct rein_source shown = {.name = "", .text = ""};
     if (s->state == SESSION_ANSWERING)
         shown = rein_trace_shown_reasoning(s->trace);
+    /* The client may have been shown bytes that are no characters, and no JSON text can hold those. */
+    char *text = shown.len > 0 ? utf8_mend(shown.text, shown.len) : NULL;
+    if (shown.len > 0 && text == NULL)
+        return REIN_ENOMEM; /* without it the model would begin anew, and contradict what was shown */
     backend_plan_fini(&s->plan);
     free(s->shown);
-    s->shown = shown.len > 0 ? strndup(shown.text, shown.len) : NULL;
+    s->shown = text;
     s->plan = (struct backend_plan){
         .request = s->request,
         .path_prefix = s->route->upstream->path_prefix,
@@ -70,6 +75,7 @@ static void begin_plan(struct session *s, const char *prefix)
         .template = &s->route->upstream->template,
     };
     session_move(s, SESSION_PLANNING);
+    return 0;
 }
 
 /* Why there is no prefix; NULL if there is one. */
@@ -165,8 +171,10 @@ static void go_plain(struct session *s, const char *why)
 void session_plan(struct session *s)
 {
     const char *why_not = without_prefix(s);
-    begin_plan(s, s->policy->prefix.text);
-    if (why_not == NULL)
+    int rv = begin_plan(s, s->policy->prefix.text);
+    if (rv < 0)
+        session_fail_internal(s, rv);
+    else if (why_not == NULL)
         deliver(s);
     else
         go_plain(s, why_not);
@@ -193,6 +201,9 @@ void session_restart(struct session *s)
         session_lose_attempt(s, 502, "steer_failed", "The answer could not be set right in time.", "upstream_error");
         return;
     }
-    begin_plan(s, s->policy->steer.corrective);
-    deliver(s);
+    int rv = begin_plan(s, s->policy->steer.corrective);
+    if (rv < 0)
+        session_fail_internal(s, rv);
+    else
+        deliver(s);
 }

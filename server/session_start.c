@@ -39,6 +39,7 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
     s->started_at_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
     s->started_us = uv_hrtime() / 1000;
     s->upstream_first_byte_us = s->client_first_byte_us = -1;
+    s->last_write_ms = loop_now_ms(env->loop);
     store_id_new(&s->id);
     s->key = key != NULL ? key : "";
     take_request_id(s);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 /* Takes room from a block, or counts what will be taken if there is none yet. */
 struct packer {
     char *block;
@@ -20,30 +22,6 @@ static void *take(struct packer *p, size_t size, size_t align)
     void *at = p->block != NULL ? p->block + p->used : NULL;
     p->used += size;
     return at;
-}
-
-/* Length of the valid UTF-8 sequence at text, 0 if there is none within len. */
-static size_t utf8_length(const unsigned char *text, size_t len)
-{
-    static const struct {
-        unsigned char mask, lead, len;
-        unsigned least;
-    } forms[] = {{0x80, 0, 1, 1}, {0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800}, {0xf8, 0xf0, 4, 0x10000}};
-    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
-        if ((text[0] & forms[f].mask) != forms[f].lead)
-            continue;
-        if (forms[f].len > len)
-            return 0;
-        unsigned code = text[0] & (unsigned char)~forms[f].mask;
-        for (size_t i = 1; i < forms[f].len; i++) {
-            if ((text[i] & 0xc0) != 0x80)
-                return 0;
-            code = code << 6 | (text[i] & 0x3f);
-        }
-        bool valid = code >= forms[f].least && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
-        return valid ? forms[f].len : 0;
-    }
-    return 0;
 }
 
 /* How many bytes from the front are plain: ASCII without NUL. Nearly every text is that, so eight are looked at at
@@ -68,7 +46,7 @@ static size_t copy_clean(char *out, const char *text, size_t len, size_t max)
     size_t from = plain_length(text, len < max ? len : max), to = from;
     memcpy(out, text, from);
     while (from < len) {
-        size_t n = utf8_length((const unsigned char *)text + from, len - from);
+        size_t n = utf8_length(text + from, len - from);
         if (to + (n > 0 ? n : 1) > max)
             break;
         if (n > 0)

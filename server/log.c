@@ -21,7 +21,8 @@ void log_set_level(enum log_level level)
     threshold = (int)level;
 }
 
-static void write_line(enum log_level level, const char *area, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void write_line(enum log_level level, const char *area, const char *format,
+                                                             va_list args)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     struct timespec now;
@@ -90,8 +91,8 @@ static void limit_end_period(struct log_limit *limit, uint64_t now_ms)
     limit->since_ms = now_ms;
 }
 
-static void limit_leave_out(struct log_limit *limit, enum log_level level, const char *area, const char *format,
-                            va_list args)
+__attribute__((format(printf, 4, 0))) static void limit_leave_out(struct log_limit *limit, enum log_level level,
+                                                                  const char *area, const char *format, va_list args)
 {
     limit->left_out++;
     limit->level = level;
@@ -104,8 +105,9 @@ static void limit_leave_out(struct log_limit *limit, enum log_level level, const
     limits = limit;
 }
 
-static void limit_write(struct log_limit *limit, uint64_t now_ms, enum log_level level, const char *area,
-                        const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void limit_write(struct log_limit *limit, uint64_t now_ms,
+                                                              enum log_level level, const char *area,
+                                                              const char *format, va_list args)
 {
     if (!is_written(level))
         return;

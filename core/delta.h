@@ -93,11 +93,12 @@ struct delta {
     struct piece *pieces; /* in the order of the payload, but in a choice: reasoning, answer, tool, others; empty
                              strings too */
     size_t pieces_len, pieces_cap;
-    bool has_choices;   /* the key `choices` is there (perhaps empty) */
-    bool has_error;     /* a top-level `error` that is not null */
-    struct range error; /* its member span, also when null */
-    struct range id;    /* the top-level id's value, quotes included */
-    struct range usage; /* member span of a usage that is not null */
+    bool has_choices;      /* the key `choices` is there (perhaps empty) */
+    bool has_error;        /* a top-level `error` that is not null */
+    bool has_choice_error; /* an error where clients look for none: in a choice, or an object that is named so */
+    struct range error;    /* its member span, also when null */
+    struct range id;       /* the top-level id's value, quotes included */
+    struct range usage;    /* member span of a usage that is not null */
     struct range
         prompt_logprobs; /* further vendor members that spell text out: to be taken out when anything is hidden */
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* -1: not said */

@@ -178,7 +178,9 @@ static int read_object_name(struct delta_fill *fill, struct scope *scope, uint8_
     static const struct span words[] = {WORD("chat.completion.chunk"), WORD("chat.completion")};
     struct range value;
     (void)arg;
-    return read_word(fill, scope, words, COUNT(words), &value);
+    int rv = read_word(fill, scope, words, COUNT(words), &value);
+    fill->delta.has_choice_error |= span_is(delta_span(fill, value), SPAN("error"));
+    return rv;
 }
 
 static int read_role(struct delta_fill *fill, struct scope *scope, uint8_t arg)
@@ -201,6 +203,7 @@ static int read_finish(struct delta_fill *fill, struct scope *scope, uint8_t arg
     (void)arg;
     int rv = read_word(fill, scope, words, COUNT(words), &value);
     scope->choice->has_finish = value.len > 0;
+    fill->delta.has_choice_error |= span_is(delta_span(fill, value), SPAN("error"));
     if (value.at > 0)
         scope->choice->finish = (struct range){value.at - 1, value.len + 2};
     return rv;
@@ -439,11 +442,18 @@ static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_m
     return read_object(fill, delta_members, COUNT(delta_members), &delta);
 }
 
+static int read_choice_error(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    fill->delta.has_choice_error |= walk_peek(&fill->walk) != 'n';
+    return read_other(fill, scope, arg);
+}
+
 static const struct member choice_members[] = {
-    MEMBER("index", read_index, 0),       MEMBER("delta", read_delta, false),
-    MEMBER("message", read_delta, true),  MEMBER("finish_reason", read_finish, 0),
-    MEMBER("logprobs", read_spelled, 0),  MEMBER("text", read_text, DELTA_TEXT),
-    MEMBER("token_ids", read_spelled, 0), MEMBER("obfuscation", read_whole, DELTA_NOISE),
+    MEMBER("index", read_index, 0),        MEMBER("delta", read_delta, false),
+    MEMBER("message", read_delta, true),   MEMBER("finish_reason", read_finish, 0),
+    MEMBER("logprobs", read_spelled, 0),   MEMBER("text", read_text, DELTA_TEXT),
+    MEMBER("token_ids", read_spelled, 0),  MEMBER("obfuscation", read_whole, DELTA_NOISE),
+    MEMBER("error", read_choice_error, 0),
 };
 
 /* One choice, the array's nth. */

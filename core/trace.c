@@ -253,7 +253,7 @@ static void forget_attempt(struct rein_trace *t)
     trace_drop_lanes(t);
     framer_reset(&t->framer);
     bytes_clear(&t->in);
-    t->saw_error = false;
+    t->saw_error = t->saw_choice_error = t->saw_choice = false;
     t->gate.rewrites_id = true;
 }
 

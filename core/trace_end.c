@@ -200,11 +200,24 @@ static bool any_finish_seen(const struct rein_trace *t)
     return false;
 }
 
+/* What came in the clothes of an answer is none. A top-level `error` of a stream is told as the upstream told it. */
+static const char *why_no_answer(const struct rein_trace *t)
+{
+    if (t->saw_error)
+        return t->streamed ? NULL : "The upstream answered with an error.";
+    if (t->saw_choice_error)
+        return "The upstream answered with an error.";
+    return t->saw_choice ? NULL : "The upstream ended without an answer.";
+}
+
 int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flags)
 {
     int rv = trace_end_texts(t);
     if (rv != 0 || trace_is_stopped(t))
         return rv;
+    const char *why = why_no_answer(t);
+    if (why != NULL)
+        return trace_fail(t, REIN_UPSTREAM_BROKE, why);
     if (!t->streamed) {
         end_with(t, REIN_COMPLETE);
         return 0;

@@ -243,6 +243,8 @@ static int know_choices_of(struct rein_trace *t, const struct delta *d)
 static void note(struct rein_trace *t, const struct delta *d)
 {
     t->saw_error |= d->has_error;
+    t->saw_choice_error |= d->has_choice_error;
+    t->saw_choice |= d->choices_len > 0;
     for (size_t i = 0; i < d->choices_len; i++) {
         t->choices[d->choices[i].index].is_seen = true;
         t->choices[d->choices[i].index].finish_seen |= d->choices[i].has_finish;

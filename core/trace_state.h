@@ -94,6 +94,7 @@ struct rein_trace {
     size_t lanes_len;
     struct choice *choices; /* those asked for, or with those that came without, then owned */
     size_t choices_len;
+    bool saw_choice_error, saw_choice; /* of the present attempt, like the next */
     bool saw_error;
     bool whole_matched; /* a stand-alone string was acted on: those that come again are looked at again */
 

@@ -14,12 +14,25 @@ static const struct rein_decision *decision_of(struct session *s)
     return s->trace != NULL ? rein_trace_decision(s->trace) : NULL;
 }
 
+bool session_is_unanswered(struct session *s)
+{
+    const struct rein_decision *d = decision_of(s);
+    bool has_failed =
+        s->ending != NULL ? strcmp(s->ending, "upstream_error") == 0 : d != NULL && d->ending == REIN_UPSTREAM_BROKE;
+    uint64_t released = 0;
+    for (size_t i = REIN_REASONING; d != NULL && i <= REIN_TOOL; i++)
+        released += d->flow[i].released;
+    return has_failed && released == 0;
+}
+
 /* At the head of a stream the verdict is not known but for what the prompt alone gave. */
 static const char *verdict_header(struct session *s, bool streamed)
 {
     const struct rein_decision *decision = decision_of(s);
     if (decision == NULL)
         return NULL;
+    if (decision->verdict <= REIN_RECORD && session_is_unanswered(s))
+        return "none";
     return streamed && decision->verdict == REIN_ALLOW ? "pending" : rein_action_name(decision->verdict);
 }
 
@@ -102,6 +115,7 @@ int session_put(struct session *s, bool final, store_done done)
         .attempts = s->attempts,
         .attempts_len = s->attempts_len,
         .decision = decision_of(s),
+        .unanswered = session_is_unanswered(s),
         .keep_text = s->policy != NULL ? s->policy->log_text : REIN_KEEP_NONE,
     };
     int rv = store_put(s->env->store, &record, s->env->loop, done, s);

@@ -52,6 +52,8 @@ struct store_record {
     size_t attempts_len;
     const struct rein_decision *decision; /* NULL: refused before there was a trace */
     enum rein_keep_text keep_text;
+    bool unanswered; /* the upstream failed before anything of an answer could be judged: a verdict of `allow`
+                        or `record` would be about nothing, so it is `none` */
 };
 
 struct store_options {

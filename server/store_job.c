@@ -149,7 +149,8 @@ const char *store_verdict(const struct rein_decision *decision)
 static void set_words(struct store_job *job)
 {
     const struct rein_decision *d = job->record.decision;
-    job->verdict = store_verdict(d);
+    bool is_about_nothing = job->record.unanswered && d != NULL && d->verdict <= REIN_RECORD;
+    job->verdict = store_verdict(is_about_nothing ? NULL : d);
     job->acted = d != NULL && d->verdict > REIN_RECORD;
     job->action = d != NULL ? rein_action_name(d->verdict) : "none";
     job->shadow = rein_action_name(d != NULL ? d->shadow : REIN_ALLOW);

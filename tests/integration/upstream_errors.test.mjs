@@ -1,0 +1,145 @@
+// What a client is told of an upstream that takes its time, answers with an error, or gives the reason in an odd place.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { makers } from '../lib/backends.mjs';
+import { chat, gather, send } from '../lib/client.mjs';
+import { configText, startRein } from '../lib/rein.mjs';
+import { completion, delta, says, startUpstream, stream } from '../lib/upstream.mjs';
+
+describe('an upstream that thinks before it answers', { timeout: 120000 }, () => {
+  let upstream, rein, go;
+  before(async () => {
+    upstream = await startUpstream(says({}));
+    rein = await startRein({ upstream: upstream.url, timeouts: 'keep_alive_ms: 100' });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+  // Answers once the test says so.
+  const later = (answer) => {
+    const wait = new Promise((resolve) => { go = resolve; });
+    upstream.serve = async (call) => { await wait; return answer(call); };
+  };
+  const waitFor = async () => {
+    const answer = await send(rein.port, { body: chat('hello', { stream: true }) });
+    assert.equal(answer.status, 200);
+    assert.match(answer.headers['content-type'], /^text\/event-stream/);
+    await answer.until(': keep-alive\n\n: keep-alive\n\n');
+    go();
+    return { headers: answer.headers, ...(await answer.body) };
+  };
+  const rowOf = (answer) => rein.row(answer.headers['x-rein-decision']);
+
+  test('FOUND R3: a stream is kept alive before the head of the upstream has come', async () => {
+    later(says({ reasoning: ['long.'], answer: ['late'] }));
+    const answer = await waitFor();
+    const seen = gather(answer.text);
+    assert.deepEqual([seen.content, seen.done, seen.errors.length], ['late', 1, 0]);
+    assert.deepEqual([(await rowOf(answer)).ending, (await rowOf(answer)).status], ['complete', 200]);
+  });
+
+  test('FOUND R3: an error that comes after that is an error event', async () => {
+    const ways = [[(call) => call.reply(429, { error: { message: 'busy', type: 'rate_limit_error' } }, { 'retry-after': '7' }), 429],
+      [(call) => call.breakOff(), 0], [(call) => call.reply(200, completion({ answer: 'x' })), 200]];
+    for (const [way, status] of ways) {
+      later(way);
+      const answer = await waitFor();
+      const seen = gather(answer.text);
+      assert.deepEqual([answer.whole, seen.errors.length, seen.content, seen.finish.length], [true, 1, '', 0]);
+      const row = await rowOf(answer);
+      assert.deepEqual([row.ending, row.status, row.attempts[0].status], ['upstream_error', 200, status]);
+    }
+  });
+
+  test('FOUND R3: an answer in one piece keeps its status', async () => {
+    later((call) => call.reply(429, { error: { message: 'busy' } }));
+    const answer = send(rein.port, { body: chat('hello') });
+    await send(rein.port, { body: chat('hello', { stream: true }) }).then((other) => other.until(': keep-alive\n\n: keep-alive\n\n').then(other.leave));
+    go();
+    assert.equal((await answer).status, 429);
+  });
+});
+
+describe('an error inside a 200', { timeout: 120000 }, () => {
+  let upstream, rein;
+  before(async () => {
+    upstream = await startUpstream(says({}));
+    rein = await startRein({ upstream: upstream.url });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+  const error = { code: 502, message: 'the provider failed' };
+  const ask = async (serve, streamed) => {
+    upstream.serve = serve;
+    const answer = await rein.ask({ body: chat('hello', { stream: streamed }) });
+    const row = await rein.row(answer.headers['x-rein-decision']);
+    assert.ok(/^upstream_/.test(row.ending), row.ending);
+    assert.notEqual(row.verdict, 'allow');
+    return answer;
+  };
+
+  test('FOUND R6: in one piece, it is a 502', async () => {
+    const inChoice = completion({ answer: '' });
+    inChoice.choices[0].error = error;
+    for (const body of [{ error }, { error: 'plain' }, { object: 'error', message: 'no', code: 400 }, inChoice, { ...completion({}), choices: [] }, {}]) {
+      const answer = await ask((call) => call.reply(200, body), false);
+      assert.equal(answer.status, 502, JSON.stringify(body));
+      assert.equal(answer.json.error.type, 'upstream_error');
+    }
+  });
+
+  test('FOUND R6: in a stream, it is an error event', async () => {
+    const inChoice = delta({}, 'error');
+    inChoice.choices[0].error = error;
+    for (const event of [{ error }, { object: 'error', message: 'no', code: 400 }, inChoice, { ...delta({}), choices: [] }]) {
+      const answer = await ask(async (call) => {
+        await call.begin();
+        await call.event(event);
+        await call.event('[DONE]');
+        await call.end();
+      }, true);
+      assert.equal(answer.status, 200);
+      assert.equal(gather(answer.text).errors.length, 1, answer.text);
+    }
+  });
+});
+
+// A model that was steered after bytes that are no characters were shown.
+test('FOUND M4: bytes that are no UTF-8 in shown reasoning do not stand in the way of a restart', { timeout: 120000 }, async () => {
+  const policy = `
+version: 1
+name: default
+prefix: { template: none, deliver: off, when: never }
+reasoning: { show: stream, release: stream }
+patterns: {}
+rules: [ { id: wrong, channels: [reasoning], literal: "wrong turn", match: raw, action: steer } ]
+steer: { max_attempts: 2, max_added_ms: 60000, fallback: refuse }
+refusal: { message: "Not this." }
+`;
+  const restarted = makers.llamacpp({ family: 'opens reasoning', build: 'new', script: { reasoning: ' Right.', answer: 'Good.' } });
+  let first;
+  const upstream = await startUpstream(async (call) => {
+    if (call.path !== '/v1/chat/completions' || !first) return restarted.answer(call, call.path);
+    first = false;
+    await call.begin();
+    const bytes = Buffer.from(stream({ reasoning: [' A broken ~ byte. ', 'Then a wrong turn.'] }), 'latin1').map((byte) => (byte === 0x7e ? 0xff : byte));
+    return call.chunk(bytes);
+  });
+  const rein = await startRein({ upstream: upstream.url, policy, config: configText({ upstream: upstream.url }).replace('kind: openai', 'kind: llamacpp') });
+  try {
+    first = true;
+    const answer = await rein.ask({ body: chat('hello', { stream: true }) });
+    const seen = gather(answer.text);
+    assert.deepEqual([seen.content, seen.errors.length], ['Good.', 0], answer.text);
+    assert.ok(restarted.prompts.at(-1).includes(' A broken \ufffd byte.'), restarted.prompts.at(-1));
+    const row = await rein.row(answer.headers['x-rein-decision']);
+    assert.deepEqual([row.ending, row.attempts.map((attempt) => attempt.outcome)], ['complete', ['steered', 'whole']]);
+  } finally {
+    await rein.clean();
+    await upstream.stop();
+  }
+});

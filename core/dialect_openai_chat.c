@@ -442,18 +442,21 @@ static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_m
     return read_object(fill, delta_members, COUNT(delta_members), &delta);
 }
 
-static int read_choice_error(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_error(struct delta_fill *fill, struct scope *scope, uint8_t in_choice)
 {
-    fill->delta.has_choice_error |= walk_peek(&fill->walk) != 'n';
-    return read_other(fill, scope, arg);
+    *(in_choice ? &fill->delta.has_choice_error : &fill->delta.has_error) |= walk_peek(&fill->walk) != 'n';
+    int rv = read_other(fill, scope, 0);
+    if (rv == 0 && !in_choice)
+        fill->delta.error = walk_member(&fill->walk, &scope->list);
+    return rv;
 }
 
 static const struct member choice_members[] = {
-    MEMBER("index", read_index, 0),        MEMBER("delta", read_delta, false),
-    MEMBER("message", read_delta, true),   MEMBER("finish_reason", read_finish, 0),
-    MEMBER("logprobs", read_spelled, 0),   MEMBER("text", read_text, DELTA_TEXT),
-    MEMBER("token_ids", read_spelled, 0),  MEMBER("obfuscation", read_whole, DELTA_NOISE),
-    MEMBER("error", read_choice_error, 0),
+    MEMBER("index", read_index, 0),       MEMBER("delta", read_delta, false),
+    MEMBER("message", read_delta, true),  MEMBER("finish_reason", read_finish, 0),
+    MEMBER("logprobs", read_spelled, 0),  MEMBER("text", read_text, DELTA_TEXT),
+    MEMBER("token_ids", read_spelled, 0), MEMBER("obfuscation", read_whole, DELTA_NOISE),
+    MEMBER("error", read_error, true),
 };
 
 /* One choice, the array's nth. */
@@ -536,21 +539,11 @@ static int read_groq(struct delta_fill *fill, struct scope *scope, uint8_t arg)
     return read_inner(fill, scope, groq_members, COUNT(groq_members));
 }
 
-static int read_error(struct delta_fill *fill, struct scope *scope, uint8_t arg)
-{
-    fill->delta.has_error = walk_peek(&fill->walk) != 'n';
-    int rv = read_other(fill, scope, arg);
-    if (rv == 0)
-        fill->delta.error = walk_member(&fill->walk, &scope->list);
-    return rv;
-}
-
 static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
-    bool is_string = walk_peek(&fill->walk) == '"';
-    uint32_t at = walk_offset(&fill->walk);
+    uint32_t at = walk_peek(&fill->walk) == '"' ? walk_offset(&fill->walk) : UINT32_MAX;
     int rv = read_other(fill, scope, arg);
-    if (rv == 0 && is_string)
+    if (rv == 0 && at != UINT32_MAX)
         fill->delta.id = (struct range){at, walk_offset(&fill->walk) - at};
     return rv;
 }
@@ -573,7 +566,7 @@ static const struct member event_members[] = {
     MEMBER("system_fingerprint", read_other, 0),
     MEMBER("service_tier", read_other, 0),
     MEMBER("usage", read_top_usage, 0),
-    MEMBER("error", read_error, 0),
+    MEMBER("error", read_error, false),
     MEMBER("x_groq", read_groq, 0),
     MEMBER("prompt_logprobs", read_prompt_logprobs, 0),
     MEMBER("obfuscation", read_whole, DELTA_NOISE),

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 
 static const char text[] = "{\"a\":[1,2.5,\"fourteen bytes\",\"thirty bytes, so that it grows\"],\"b\":{\"c\":true}}";
 static size_t asked, fails_at;
+enum { ABORTED = 6 }; /* SIGABRT; the core has a signal.h of its own, which hides the system's from tests */
 
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
@@ -34,7 +34,6 @@ static int signal_of(size_t at)
     pid_t child = fork();
     if (child == 0) {
         dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-        signal(SIGABRT, SIG_DFL);
         asked = 0;
         fails_at = at;
         json_decref(json_loadb(text, sizeof text - 1, 0, NULL));
@@ -56,7 +55,7 @@ static void test_found_m8_an_allocation_that_fails_ends_the_process(void **state
     size_t all = asked;
     assert_in_range(all, 10, 200);
     for (size_t at = 1; at <= all; at++)
-        if (signal_of(at) != SIGABRT)
+        if (signal_of(at) != ABORTED)
             fail_msg("allocation %zu of %zu: %d", at, all, signal_of(at));
     assert_int_equal(signal_of(all + 1), 0);
 }

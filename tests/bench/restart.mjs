@@ -1,7 +1,7 @@
 // Measures what a cut and restart adds for the client, and holds it: at most 5 ms above the upstream's own time to first token.
 // SPDX-License-Identifier: Apache-2.0
 //
-//     node restart.mjs [--rounds 200] [--first-ms 0] [--first-ms 20] ...      with REIN_BUILD, the folder of a build without sanitizers
+//     script/bench restart [--rounds 200] [--first-ms 0] [--first-ms 20] ...
 //
 // The demo upstream says what shows and what is risky in one write, so the last byte that a client got before the gap left
 // Rein when the restart was decided. The gap ends with the first byte of the next attempt. Beside each steered request the

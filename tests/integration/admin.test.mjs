@@ -21,7 +21,7 @@ rules:
 refusal: { message: "Not this.", finish_reason: content_filter, before_first_byte: error }
 `;
 
-describe('the admin API', { timeout: 60000 }, () => {
+describe('the admin API', { timeout: 240000 }, () => {
   let upstream, rein;
   const ids = {};
   const request = async (name, texts, fields = {}) => {
@@ -105,7 +105,7 @@ describe('the admin API', { timeout: 60000 }, () => {
   });
 });
 
-test('the token is asked for, and a reload takes a new one', { timeout: 60000 }, async (t) => {
+test('the token is asked for, and a reload takes a new one', { timeout: 240000 }, async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rein-token-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const make = async () => {

@@ -208,7 +208,7 @@ describe('a prefix', { timeout: 150000 }, () => {
 });
 
 // Each backend is new here, and is asked twice.
-describe('PEERS 18: a prefill that is refused while thinking is on', { timeout: 60000 }, () => {
+describe('PEERS 18: a prefill that is refused while thinking is on', { timeout: 240000 }, () => {
   const refusing = [
     { kind: 'llamacpp', build: 'old', family: 'opens reasoning', wanted: 'prefill: verified', path: '/v1/completions' },
     { kind: 'llamacpp', build: 'old', family: 'closes an empty reasoning', wanted: 'instruct: reasoning_closed', path: '/v1/chat/completions' },

@@ -38,7 +38,7 @@ const SHOWN = ' I look. Now the ';
 const astray = [' I look.', ' Now the astray', ' words come.', ' And more.'];
 const DROPPED = ['astray', 'And more', 'Even more', CORRECTIVE, 'Uncorrected'];
 
-describe('in flight', { timeout: 120000 }, () => {
+describe('in flight', { timeout: 240000 }, () => {
   let upstream, rein, world;
   // What the server does when it is asked to end the reasoning: control(call, stream) answers, stream.go(ways) goes on.
   const begin = (control, more = {}) => {

@@ -66,7 +66,7 @@ describe('cmake --install', { timeout: 240000 }, () => {
   });
 });
 
-describe('the store', { timeout: 120000 }, () => {
+describe('the store', { timeout: 240000 }, () => {
   test('FOUND S12: one that lies beside the config goes on being used when the config names another folder', async (t) => {
     const folder = temporaryFolder(t, 'store');
     const upstream = await startUpstream(says({ answer: ['fine'] }));

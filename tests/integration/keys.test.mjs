@@ -10,7 +10,7 @@ import { chat } from '../lib/client.mjs';
 import { launch, startRein } from '../lib/rein.mjs';
 import { says, startUpstream } from '../lib/upstream.mjs';
 
-describe('keys', { timeout: 60000 }, () => {
+describe('keys', { timeout: 240000 }, () => {
   let upstream, rein, folder, alice, bob;
   const make = async (name) => {
     const run = launch(['key', 'add', path.join(folder, 'keys.yaml'), name], { cwd: folder });

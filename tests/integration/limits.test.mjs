@@ -7,7 +7,7 @@ import { chat } from '../lib/client.mjs';
 import { startRein } from '../lib/rein.mjs';
 import { says, startUpstream } from '../lib/upstream.mjs';
 
-describe('limits', { timeout: 60000 }, () => {
+describe('limits', { timeout: 240000 }, () => {
   let upstream, rein;
   before(async () => {
     upstream = await startUpstream(says({ answer: ['fine'] }));

@@ -173,8 +173,8 @@ refusal: { message: "Not this.", finish_reason: stop }
     }));
 
   test('has its time from where the first attempt went wrong, however long that had gone well', () =>
-    withRein(steer.replace('max_added_ms: 5000', 'max_added_ms: 300'), async (rein, upstream) => {
-      const slow = (call) => new Promise((resolve) => { setTimeout(() => resolve(says({ reasoning: ['wrong turn'] })(call)), 400); });
+    withRein(steer.replace('max_added_ms: 5000', 'max_added_ms: 2000'), async (rein, upstream) => {
+      const slow = (call) => new Promise((resolve) => { setTimeout(() => resolve(says({ reasoning: ['wrong turn'] })(call)), 2200); });
       upstream.serve = slow;
       const answer = await rein.ask({ body: chat('hello', { stream: true }) });
       assert.equal(upstream.calls.length, 2, 'the first took longer than that; the second, too');

@@ -94,7 +94,7 @@ function read(text) {
   return inline && !seen.reasoning ? { ...seen, reasoning: inline[1], content: inline[2] } : seen;
 }
 
-describe('a restart', { timeout: 60000 }, () => {
+describe('a restart', { timeout: 240000 }, () => {
   let upstream, rein, folder;
   before(async () => {
     upstream = await startUpstream((call) => {

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { chat, gather, send } from '../lib/client.mjs';
-import { startRein } from '../lib/rein.mjs';
+import { HANGS_MS, startRein } from '../lib/rein.mjs';
 import { delta, startUpstream, stream } from '../lib/upstream.mjs';
 
 const WORKERS = 3, OPEN = 60, SPREAD = 240;
 
-describe('workers', { timeout: 120000 }, () => {
+describe('workers', { timeout: 240000 }, () => {
   let upstream, rein, hold;
   before(async () => {
     upstream = await startUpstream(async (call) => {
@@ -35,8 +35,8 @@ describe('workers', { timeout: 120000 }, () => {
     for (let i = 0; i < SPREAD; i++) await whole(await begin());
     // A request is counted when its exchange is over, a moment after the client has its last byte.
     let shares = [];
-    for (let i = 0; i < 200 && shares.reduce((a, b) => a + b, 0) < SPREAD; i++) {
-      if (i > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const deadline = Date.now() + HANGS_MS; shares.reduce((a, b) => a + b, 0) < SPREAD && Date.now() < deadline;) {
+      if (shares.length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
       const { text } = await rein.admin('/metrics');
       shares = [...text.matchAll(/^rein_worker_requests_total\{worker="\d+"\} (\d+)$/gm)].map(([, n]) => Number(n));
     }

@@ -31,7 +31,6 @@ struct fixture {
     struct exchange *held; /* what /hold and /open wait with */
     size_t left;           /* of /large, to write */
     _Atomic int requests, closed, gone, drained, turns, connections;
-    _Atomic uint64_t closed_ms;
     char peer[64], query[64];
 };
 

@@ -10,6 +10,7 @@ import { ask } from './client.mjs';
 
 const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const binary = process.env.REIN_BIN ?? path.join(source, 'build/dev/rein');
+export const HANGS_MS = 60000; // nothing takes so long, however busy the machine is
 const START_MS = 120000; // a sanitizer makes compiling the lexicon slow
 
 // What a test that fails leaves behind would keep its process alive.
@@ -104,7 +105,7 @@ export async function startRein(options) {
   rein.admin = (path) => ask(rein.adminPort, { method: 'GET', path });
   // A decision's row once it is final, by the id that the answer's header told; else by request id.
   rein.row = async (id) => {
-    for (let i = 0; i < 200; i++) {
+    for (const deadline = Date.now() + HANGS_MS; Date.now() < deadline;) {
       const found = await rein.admin(`/admin/v1/decisions/${id}`);
       if (found.status === 200 && found.json.final !== false) return found.json;
       await new Promise((resolve) => setTimeout(resolve, 25));
@@ -123,7 +124,7 @@ export async function startRein(options) {
   };
   // Ends it in the proper way, so that sanitizers get to report, and throws what they said.
   rein.clean = async () => {
-    const late = setTimeout(() => rein.child.kill('SIGKILL'), 10000);
+    const late = setTimeout(() => rein.child.kill('SIGKILL'), HANGS_MS);
     await rein.stop('SIGTERM');
     clearTimeout(late);
     if (/ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:/.test(rein.log)) throw new Error(rein.log);

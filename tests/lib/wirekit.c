@@ -21,7 +21,7 @@ static void die(const char *what)
 
 static void set_patience(int fd)
 {
-    struct timeval patience = {.tv_sec = 5};
+    struct timeval patience = {.tv_sec = WIRE_HANGS_MS / 1000};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }

@@ -106,9 +106,9 @@ static void on_http_line(struct response *r, const char *line, size_t len)
 static size_t feed_body(struct response *r, const char *data, size_t len)
 {
     size_t part = len < r->left ? len : (size_t)r->left;
-    if (r->phase == RESPONSE_FIXED)
+    if (r->phase == RESPONSE_FIXED || r->on_line == NULL)
         r->on_part(r->ctx, data, part);
-    for (size_t at = 0, taken; r->phase == RESPONSE_CHUNK && at < part; at += taken) {
+    for (size_t at = 0, taken; r->phase == RESPONSE_CHUNK && r->on_line != NULL && at < part; at += taken) {
         const char *line;
         size_t line_len;
         if (next_line(r, &r->body, data + at, part - at, &taken, &line, &line_len) && line_len > 0)

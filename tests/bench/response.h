@@ -31,7 +31,8 @@ struct response {
     bool chunked, has_length;
     uint64_t left; /* of the chunk or of the body */
     struct line http, body;
-    /* Each line of a streamed body, without its end; the whole body if it has a length, in parts. */
+    /* Each line of a streamed body, without its end; the whole body if it has a length or nobody wants lines, in
+     * parts. */
     void (*on_line)(void *ctx, const char *line, size_t len);
     void (*on_part)(void *ctx, const char *data, size_t len);
     void *ctx;

@@ -1,0 +1,12 @@
+/* Whether the database holds what clients saw.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef LOAD_ROWS_H
+#define LOAD_ROWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* `rows` as in client.h. Prints each fault; returns how many there are. Thread: none but this may use the file. */
+size_t rows_check(const char *path, const uint8_t *rows, size_t len);
+
+#endif

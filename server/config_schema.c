@@ -3,6 +3,7 @@
 #include "config_schema.h"
 
 #include "config_settings.h"
+#include "origin.h"
 
 static const char *const kind_words[] = {"openai",   "vllm",        "sglang", "llamacpp",   "ollama",
                                          "deepseek", "mistral",     "groq",   "openrouter", "anthropic",
@@ -79,7 +80,7 @@ static const struct rein_key config_keys[] = {
     {.path = "upstreams[].url",
      .type = REIN_TYPE_TEXT,
      .min = 1,
-     .max = 2048,
+     .max = ORIGIN_LEN_MAX,
      .about = "the server's root, http:// or https://, without a path; required without `url_env`"},
     {.path = "upstreams[].url_env",
      .type = REIN_TYPE_NAME,

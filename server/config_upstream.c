@@ -7,10 +7,12 @@
 
 #include "config_read.h"
 #include "files.h"
+#include "origin.h"
 
 enum { SECRET_MAX = 8192 };
 
-/* Why a text is no root of a server; NULL if it is one. *len: without trailing slashes. */
+/* Why a text is no root of a server; NULL if it is one. *len: without trailing slashes. The mistakes that are made most
+ * come first, with what to do about them. */
 static const char *why_no_root(const char *url, size_t *len)
 {
     size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
@@ -29,10 +31,8 @@ static const char *why_no_root(const char *url, size_t *len)
         return "is the server's root, without a query";
     if (memchr(host, '/', host_len) != NULL)
         return "is the server's root, without a path: that belongs into path_prefix";
-    for (size_t i = 0; i < host_len; i++)
-        if ((unsigned char)host[i] <= ' ' || strchr("\"$<>\\^`{|}", host[i]) != NULL || (unsigned char)host[i] >= 0x7f)
-            return "holds a character that no URL has";
-    return NULL;
+    struct origin origin;
+    return origin_read(&origin, url);
 }
 
 /* The root: what url_env names, else url. NULL if neither says it, which has then been told. *key: where it stands. */

@@ -134,7 +134,7 @@ static void on_timer(uv_timer_t *timer)
         arm(call);
         return;
     }
-    char message[UPSTREAM_ORIGIN_MAX + 64];
+    char message[ORIGIN_SIZE + 64];
     const char *what = !call->conn ? "no connection" : http1_has_begun(&call->reader) ? "silence" : "no answer";
     snprintf(message, sizeof message, "%s: %s for %u ms", call->origin->key, what, limit);
     finish(call, call->conn ? UPSTREAM_TIMEOUT : UPSTREAM_NO_CONNECT, message);
@@ -392,7 +392,7 @@ void upstream_resume(struct upstream_call *call)
 
 static int connect_call(struct upstream_call *call, const struct upstream_url *url, const char *text)
 {
-    char key[UPSTREAM_ORIGIN_MAX];
+    char key[ORIGIN_SIZE];
     memcpy(key, text, url->origin_len);
     key[url->origin_len] = '\0';
     call->origin = origin_get(call->pool, key, url->is_tls);

@@ -10,13 +10,14 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "config_settings.h"
 #include "http1.h"
+#include "origin.h"
 #include "upstream.h"
 
 enum {
     UPSTREAM_READ = 64 * 1024,
-    UPSTREAM_ORIGIN_MAX = 300,
-    UPSTREAM_ORIGINS_MAX = 64,
+    UPSTREAM_ORIGINS_MAX = 2 * CONFIG_UPSTREAMS_MAX, /* those of a config, and of the one before while its calls run */
     UPSTREAM_IDLE_MAX = 512,
     UPSTREAM_DIALERS = 16
 };

@@ -31,6 +31,21 @@ static bool conn_is_sound(const struct upstream_conn *conn)
 
 /* ---- origins ----------------------------------------------------------------------------------------------------- */
 
+/* Where all slots are taken, one that only keeps connections for later gives them up. */
+static struct upstream_origin *free_a_slot(struct upstream_pool *pool)
+{
+    for (size_t i = 0; i < UPSTREAM_ORIGINS_MAX; i++) {
+        struct upstream_origin *origin = &pool->origins[i];
+        if (origin->users > origin->idle_len)
+            continue;
+        while (!TAILQ_EMPTY(&origin->idle))
+            conn_close(TAILQ_FIRST(&origin->idle));
+        assert(origin->users == 0);
+        return origin;
+    }
+    return NULL;
+}
+
 struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, bool is_tls)
 {
     struct upstream_origin *free_slot = NULL;
@@ -42,7 +57,11 @@ struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, 
         }
         if (!free_slot && origin->users == 0)
             free_slot = origin;
+        if (!origin->key)
+            break; /* slots are taken from the first on: none behind it was ever used */
     }
+    if (!free_slot)
+        free_slot = free_a_slot(pool);
     char *copy = free_slot ? strdup(key) : NULL;
     if (!copy)
         return NULL;

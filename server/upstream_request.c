@@ -3,31 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "origin.h"
 #include "upstream_internal.h"
-
-static bool is_host_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= ':') || c == '.' || c == '-' ||
-           c == '_' || c == '[' || c == ']';
-}
 
 int url_parse(struct upstream_url *out, const struct upstream_request *request)
 {
-    const char *text = request->url;
-    out->is_tls = strncmp(text, "https://", 8) == 0;
-    if (!out->is_tls && strncmp(text, "http://", 7) != 0)
+    struct origin origin;
+    if (origin_read(&origin, request->url) != NULL)
         return REIN_EINVAL;
-    out->host = text + (out->is_tls ? 8 : 7);
-    out->host_len = 0;
-    while (is_host_byte(out->host[out->host_len]))
-        out->host_len++;
-    out->path = out->host + out->host_len;
-    out->origin_len = (size_t)(out->path - text);
+    out->is_tls = origin.is_tls;
+    out->host = origin.host;
+    out->host_len = origin.host_len;
+    out->origin_len = origin.len;
+    out->path = request->url + origin.len;
     if (request->path && *out->path)
         return REIN_EINVAL;
     if (request->path)
         out->path = request->path;
-    if (out->host_len == 0 || out->origin_len >= UPSTREAM_ORIGIN_MAX || (*out->path && *out->path != '/'))
+    if (*out->path && *out->path != '/')
         return REIN_EINVAL;
     for (const char *p = out->path; *p; p++)
         if (*p <= ' ' || *p == 0x7f || *p == '#')

@@ -20,7 +20,8 @@ enum { FOLDERS_DEEP_MAX = 8, SCHEMAS = 6 };
 
 struct check {
     const char *templates, *lexicons; /* folders; NULL: beside the policy's folder */
-    struct rein_problems *problems;
+    bool with_secrets;                /* those that are not there are problems too */
+    struct rein_problems *problems, *absent;
 };
 
 static void list_schemas(const struct rein_schema *schemas[SCHEMAS + 1])
@@ -39,7 +40,7 @@ static void list_schemas(const struct rein_schema *schemas[SCHEMAS + 1])
 static int check_config(struct check *c, const char *path)
 {
     struct config *config;
-    int rv = config_load_without_secrets(&config, path, c->problems);
+    int rv = config_check(&config, path, c->problems, c->absent);
     if (rv != 0)
         return rv;
     printf("%s: config, %zu routes, %zu upstreams, %zu policies\n", path, config->routes_len, config->upstreams_len,
@@ -223,10 +224,18 @@ static int print_schema(const char *name, int (*print)(const struct rein_schema 
 static int check_all(struct check *c, int argc, char **argv)
 {
     int rv = rein_problems_new(&c->problems);
+    if (rv == 0 && c->with_secrets)
+        c->absent = c->problems;
+    else if (rv == 0)
+        rv = rein_problems_new(&c->absent);
     for (int i = 0; i < argc && rv == 0; i++)
         rv = check_path(c, argv[i], 0);
     if (rv == 0)
         rv = rein_problems_result(c->problems);
+    if (c->absent != NULL && c->absent != c->problems) {
+        cli_print_notes(c->absent, "`rein serve` will need it");
+        rein_problems_free(c->absent);
+    }
     if (c->problems != NULL)
         cli_print_problems(c->problems);
     rein_problems_free(c->problems);
@@ -240,6 +249,11 @@ static int run(int argc, char **argv)
     struct check c = {0};
     int at = 1;
     for (; at < argc && argv[at][0] == '-' && argv[at][1] != '\0'; at += 2) {
+        if (strcmp(argv[at], "--secrets") == 0) {
+            c.with_secrets = true;
+            at--;
+            continue;
+        }
         if (strcmp(argv[at], "--") == 0) {
             at++;
             break;
@@ -266,16 +280,19 @@ const struct cli_command cli_check = {
     .name = "check",
     .summary = "check configs, policies, templates and lexicons",
     .help =
-        "usage: rein check [--templates DIR] [--lexicons DIR] PATH...\n"
+        "usage: rein check [--secrets] [--templates DIR] [--lexicons DIR] PATH...\n"
         "       rein check --schema NAME\n"
         "       rein check --reference NAME\n"
         "\n"
         "Checks files, and all documents in folders, without serving. What a file is, its keys say. A policy's "
         "templates\n"
-        "and lexicons are looked for beside its folder. Secrets that a config refers to need not be there. A lexicon's "
-        "own\n"
-        "tests are run.\n"
+        "and lexicons are looked for beside its folder. A lexicon's own tests are run.\n"
         "\n"
+        "A config is refused for what `rein serve` would refuse it for. Files and environment variables with secrets "
+        "may\n"
+        "be missing on the machine that checks: that is noted and no error, unless --secrets is given.\n"
+        "\n"
+        "  --secrets         secrets that are not there are errors\n"
         "  --templates DIR   the templates that policies refer to\n"
         "  --lexicons DIR    the lexicons that policies refer to\n"
         "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, keys or demo\n"

@@ -16,13 +16,27 @@ int cli_usage(const struct cli_command *command, const char *format, ...)
     return CLI_USAGE;
 }
 
+static void print_problem(const struct rein_problem *p)
+{
+    fprintf(stderr, "%s", p->file);
+    if (p->line > 0)
+        fprintf(stderr, ":%u:%u", p->line, p->column);
+    fprintf(stderr, ": %s%s%s", p->key != NULL ? p->key : "", p->key != NULL && *p->key ? ": " : "", p->message);
+}
+
 void cli_print_problems(const struct rein_problems *problems)
 {
     for (size_t i = 0; i < rein_problems_count(problems); i++) {
-        const struct rein_problem *p = rein_problems_at(problems, i);
-        fprintf(stderr, "%s", p->file);
-        if (p->line > 0)
-            fprintf(stderr, ":%u:%u", p->line, p->column);
-        fprintf(stderr, ": %s%s%s\n", p->key != NULL ? p->key : "", p->key != NULL && *p->key ? ": " : "", p->message);
+        print_problem(rein_problems_at(problems, i));
+        fprintf(stderr, "\n");
+    }
+}
+
+void cli_print_notes(const struct rein_problems *problems, const char *why)
+{
+    for (size_t i = 0; i < rein_problems_count(problems); i++) {
+        fprintf(stderr, "note: ");
+        print_problem(rein_problems_at(problems, i));
+        fprintf(stderr, " (%s)\n", why);
     }
 }

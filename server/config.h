@@ -80,7 +80,7 @@ struct config {
 };
 
 /* Reads the file and all policies, templates, lexicons and keys it refers to. On REIN_EPOLICY all errors are in
- * `problems`. Returns owned (one reference). Main thread. */
+ * `problems`. Returns owned (one reference). Any thread, one at a time. */
 int config_load(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
 /* The same for a program that runs with `previous` (NULL: none). What that has compiled already is taken over where it
  * has not changed. A file is refused, too, if it changes a key that takes a restart, or if it would let in on an open
@@ -89,8 +89,11 @@ int config_reload(struct config **out, const char *path, const struct config *pr
                   struct rein_problems *problems) REIN_MUST_USE;
 /* As config_load, but keys files that are not there are made, with one key each; the log says where its text is. */
 int config_load_with_first_keys(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
-/* As config_load, but files and variables that hold secrets need not be there. */
-int config_load_without_secrets(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
+/* As config_load, for who does not serve: files and variables that hold secrets need not be there. Those that are not
+ * are added to `absent`, those that are there are read. With `problems` for both it refuses just what config_load does.
+ */
+int config_check(struct config **out, const char *path, struct rein_problems *problems,
+                 struct rein_problems *absent) REIN_MUST_USE;
 struct config *config_ref(struct config *config); /* any thread */
 void config_unref(struct config *config);         /* any thread; NULL is fine */
 

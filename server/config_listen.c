@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config_read.h"
 #include "keys.h"
@@ -15,6 +16,7 @@ enum { HOST_MAX = INET6_ADDRSTRLEN };
 /* What a key that is made at the first start is called. */
 struct first_key {
     const char *name, *prefix, *what;
+    const char *command; /* what makes it by hand, after "rein key" */
 };
 
 /* Splits "127.0.0.1:8080" or "[::1]:8080". */
@@ -35,7 +37,8 @@ static bool split(const char *text, char host[HOST_MAX], uint16_t *port)
     return true;
 }
 
-static bool is_address(const char *host, bool is_bracketed, bool *loopback)
+/* Is the host a numeric address? It is then spelled as the system spells it. */
+static bool is_address(char host[HOST_MAX], bool is_bracketed, bool *loopback)
 {
     struct in_addr four;
     struct in6_addr six;
@@ -46,7 +49,7 @@ static bool is_address(const char *host, bool is_bracketed, bool *loopback)
     if (!is_bracketed || inet_pton(AF_INET6, host, &six) != 1)
         return false;
     *loopback = IN6_IS_ADDR_LOOPBACK(&six);
-    return true;
+    return inet_ntop(AF_INET6, &six, host, HOST_MAX) != NULL;
 }
 
 static int read_address(struct config_reader *r, const char *key, struct config_listener *listener)
@@ -81,15 +84,31 @@ static int make_first_key(struct config_reader *r, const char *key, const char *
     return rv == REIN_ENOMEM ? rv : 0;
 }
 
+/* What to do about a keys file: it is named as the config names it. */
+static void say_unreadable(struct config_reader *r, const char *key, int error, const char *command)
+{
+    const char *name = rein_node_text(r->root, key);
+    if (error == ENOENT)
+        rein_problems_node(r->absent, r->root, key, "the file `%.200s` is not there: make it with `rein key %s`", name,
+                           command);
+    else
+        rein_problems_node(error == EACCES ? r->absent : r->problems, r->root, key,
+                           "the file `%.200s` cannot be read: %s", name, strerror(error));
+}
+
 /* Loads a keys file if the config names one. */
 static int read_keys(struct config_reader *r, const char *key, const struct first_key *first, char **path,
                      struct keys **keys)
 {
     int rv = config_read_path(r, r->root, key, path);
-    if (rv == 0 && *path != NULL && r->with_secrets && r->with_first_keys)
+    if (rv == 0 && *path != NULL && r->with_first_keys)
         rv = make_first_key(r, key, *path, first);
-    if (rv != 0 || *path == NULL || !r->with_secrets)
+    if (rv != 0 || *path == NULL)
         return rv;
+    if (access(*path, R_OK) != 0) {
+        say_unreadable(r, key, errno, first->command);
+        return 0;
+    }
     rv = keys_load(keys, *path, r->problems);
     if (rv == 0 && keys_count(*keys) == 0)
         rein_problems_node(r->problems, r->root, key, "the file holds no keys: nobody could come in");
@@ -106,17 +125,26 @@ static void check_open(struct config_reader *r, const struct config_listener *li
                            missing);
 }
 
+/* Can one port not be opened on both? The IPv6 address for all takes the IPv4 ones along. */
+static bool is_overlap(const char *a, const char *b)
+{
+    bool is_both_four = strchr(a, ':') == NULL && strchr(b, ':') == NULL;
+    return strcmp(a, b) == 0 || strcmp(a, "::") == 0 || strcmp(b, "::") == 0 ||
+           (is_both_four && (strcmp(a, "0.0.0.0") == 0 || strcmp(b, "0.0.0.0") == 0));
+}
+
 static void check_twins(struct config_reader *r)
 {
     const struct config_listener *a = &r->config->listen, *b = &r->config->admin;
-    if (a->host != NULL && b->host != NULL && a->port == b->port && a->port != 0 && strcmp(a->host, b->host) == 0)
-        rein_problems_node(r->problems, r->root, "admin.address", "is the address of `listen` too");
+    if (a->host != NULL && b->host != NULL && a->port == b->port && a->port != 0 && is_overlap(a->host, b->host))
+        rein_problems_node(r->problems, r->root, "admin.address",
+                           "takes the port of `listen.address` on the same host");
 }
 
 int config_read_listeners(struct config_reader *r)
 {
-    static const struct first_key client = {"first", "rein-", "A key for clients"};
-    static const struct first_key operator= {"admin", "rein-admin-", "The admin token"};
+    static const struct first_key client = {"first", "rein-", "A key for clients", "add FILE NAME"};
+    static const struct first_key operator= {"admin", "rein-admin-", "The admin token", "token FILE"};
     struct config *c = r->config;
     int rv = read_address(r, "listen.address", &c->listen);
     if (rv == 0)

@@ -15,8 +15,8 @@ struct config_reader {
     struct rein_problems *problems;
     const struct config *previous; /* NULL: none */
     bool policies_failed;          /* some policy has errors: one that is not there may be that one */
-    bool with_secrets;             /* files and variables that hold secrets have to be there */
-    bool with_first_keys;          /* with_secrets, and keys files that are not there are made */
+    struct rein_problems *absent;  /* gets the files and variables with secrets that are not there; `problems` too */
+    bool with_first_keys;          /* keys files that are not there are made */
 };
 
 void config_read_settings(struct config_reader *r);               /* config_settings.c */

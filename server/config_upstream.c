@@ -49,8 +49,8 @@ static const char *find_url(struct config_reader *r, const struct rein_node *nod
         rein_problems_node(r->problems, node, "url",
                            "is missing: it is the root of the backend, such as "
                            "http://127.0.0.1:8000");
-    else if (rein_node_get(node, "url") == NULL && r->with_secrets)
-        rein_problems_node(r->problems, node, "url_env",
+    else if (rein_node_get(node, "url") == NULL)
+        rein_problems_node(r->absent, node, "url_env",
                            "the environment has no variable `%.64s`: set it to the root of the backend, such as "
                            "http://127.0.0.1:8000",
                            variable);
@@ -118,7 +118,8 @@ static int read_secret_file(struct config_reader *r, const struct rein_node *nod
     if (rv == -ENOMEM)
         return REIN_ENOMEM;
     if (rv != 0) {
-        rein_problems_node(r->problems, node, "api_key_file", "cannot be read: %s", strerror(-rv));
+        rein_problems_node(rv == -ENOENT || rv == -EACCES ? r->absent : r->problems, node, "api_key_file",
+                           "cannot be read: %s", strerror(-rv));
         return 0;
     }
     rv = take_secret(r, node, "api_key_file", secret, u);
@@ -134,7 +135,7 @@ static int read_secret_variable(struct config_reader *r, const struct rein_node 
     if (name == NULL)
         return 0;
     if (value == NULL) {
-        rein_problems_node(r->problems, node, "api_key_env", "the environment has no variable `%.64s`", name);
+        rein_problems_node(r->absent, node, "api_key_env", "the environment has no variable `%.64s`", name);
         return 0;
     }
     char *secret = strdup(value);
@@ -152,8 +153,6 @@ static int read_key(struct config_reader *r, const struct rein_node *node, struc
         rein_problems_node(r->problems, node, "api_key_file", "api_key_env stands here too: use one of them");
         return 0;
     }
-    if (!r->with_secrets)
-        return 0;
     int rv = read_secret_variable(r, node, u);
     return rv == 0 ? read_secret_file(r, node, u) : rv;
 }

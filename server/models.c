@@ -10,7 +10,7 @@
 #include "log.h"
 #include "reply.h"
 
-enum { LIST_BYTES_MAX = 1 << 20, LISTED_MAX = 1000, ANSWER_MS = 5000 };
+enum { LIST_BYTES_MAX = 1 << 20, OFFERED_MAX = 1000, ANSWER_MS = 5000 };
 
 struct models {
     struct responder responder; /* first: the exchange's user */
@@ -21,14 +21,15 @@ struct models {
     struct upstream_call *call;
     unsigned status;
     struct gathered body;
-    json_t *found; /* name -> the model's object */
+    json_t *found;      /* name -> the model's object */
+    size_t offered_max; /* names that upstreams may add to; those of the config are all listed */
 };
 
 static void ask_next(struct models *m);
 
 static void add(struct models *m, const char *name, const char *owner)
 {
-    if (json_object_size(m->found) < LISTED_MAX && json_object_get(m->found, name) == NULL)
+    if (json_object_get(m->found, name) == NULL)
         json_object_set_new(m->found, name,
                             json_pack("{sssssiss}", "id", name, "object", "model", "created", 0, "owned_by", owner));
 }
@@ -53,7 +54,7 @@ static void add_offered(struct models *m, const struct config_upstream *upstream
     {
         const char *name = json_string_value(json_object_get(model, "id"));
         const struct config_route *route = name != NULL ? config_route_for(m->config, name) : NULL;
-        if (route != NULL && route->upstream == upstream)
+        if (route != NULL && route->upstream == upstream && json_object_size(m->found) < m->offered_max)
             add(m, name, upstream->name);
     }
     json_decref(tree);
@@ -71,7 +72,6 @@ static void answer(struct models *m)
 {
     const char *name;
     json_t *model, *list = json_array();
-    add_spelled_out(m);
     json_object_foreach(m->found, name, model) json_array_append(list, model);
     reply_json(m->x, 200, json_pack("{ssso}", "object", "list", "data", list), NULL);
 }
@@ -102,8 +102,15 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
     ask_next(m);
 }
 
+/* The config's own time-outs hold here too, where they are shorter. */
+static unsigned at_most(unsigned ms)
+{
+    return ms < ANSWER_MS ? ms : ANSWER_MS;
+}
+
 static int ask(struct models *m, const struct config_upstream *upstream)
 {
+    const struct config_timeouts *timeouts = &m->config->timeouts;
     static const struct upstream_handler handler = {on_head, on_data, on_end};
     char *path;
     if (asprintf(&path, "%s/models", upstream->path_prefix) < 0)
@@ -116,9 +123,9 @@ static int ask(struct models *m, const struct config_upstream *upstream)
                                        .url = upstream->url,
                                        .path = path,
                                        .headers = headers,
-                                       .connect_ms = ANSWER_MS,
-                                       .first_byte_ms = ANSWER_MS,
-                                       .idle_ms = ANSWER_MS,
+                                       .connect_ms = at_most(timeouts->connect_ms),
+                                       .first_byte_ms = at_most(timeouts->first_byte_ms),
+                                       .idle_ms = at_most(timeouts->idle_ms),
                                        .body_max = LIST_BYTES_MAX};
     int rv = upstream_start(&m->call, m->worker->pool, &request, &handler, m);
     free(path);
@@ -158,5 +165,7 @@ void models_start(struct worker *worker, struct exchange *x, struct config *conf
     *m = (struct models){
         .responder = {NULL, on_closed}, .worker = worker, .x = x, .config = config_ref(config), .found = found};
     exchange_set_user(x, &m->responder);
+    add_spelled_out(m);
+    m->offered_max = json_object_size(m->found) + OFFERED_MAX;
     ask_next(m);
 }

@@ -1,86 +1,8 @@
 /* Tests of the server's config: values, defaults, secrets, routes. What is said of broken ones: tests/golden/problems.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "config.h"
 #include "config_schema.h"
-#include "files.h"
+#include "configkit.h"
 #include "keys.h"
-
-/* A folder of its own for each test, with policies/p.yaml in it. */
-struct fixture {
-    char folder[64], path[128];
-};
-
-static void write_file(const struct fixture *f, const char *name, const char *text)
-{
-    char *path = files_join(f->folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    free(path);
-}
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    snprintf(f->folder, sizeof(f->folder), "/tmp/rein-config-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    snprintf(f->path, sizeof(f->path), "%s/rein.yaml", f->folder);
-    char *policies = files_join(f->folder, "policies");
-    assert_int_equal(mkdir(policies, 0700), 0);
-    free(policies);
-    write_file(f, "policies/p.yaml", "version: 1\nname: default\n");
-    write_file(f, "policies/q.yml", "{\"version\": 1, \"name\": \"strict\"}");
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    char command[128];
-    snprintf(command, sizeof(command), "rm -r '%s'", f->folder);
-    int rv = system(command);
-    free(f);
-    return rv;
-}
-
-/* As a program would that runs with `before`. NULL if the config has problems; the first one's message is then in
- * `why`. */
-static struct config *reload(struct fixture *f, const struct config *before, const char *text, char why[300])
-{
-    struct rein_problems *problems;
-    struct config *config = NULL;
-    write_file(f, "rein.yaml", text);
-    assert_int_equal(rein_problems_new(&problems), 0);
-    int rv = config_reload(&config, f->path, before, problems);
-    const struct rein_problem *first = rein_problems_at(problems, 0);
-    snprintf(why, 300, "%s: %s", first != NULL ? first->key : "", first != NULL ? first->message : "");
-    assert_int_equal(rv, first == NULL ? 0 : REIN_EPOLICY);
-    rein_problems_free(problems);
-    return config;
-}
-
-static struct config *load(struct fixture *f, const char *text, char why[300])
-{
-    return reload(f, NULL, text, why);
-}
-
-static const char minimal[] = "version: 1\n"
-                              "upstreams: [{ name: local, url: 'http://127.0.0.1:9000/' }]\n"
-                              "routes: [{ name: all, upstream: local }]\n";
 
 static void test_defaults(void **state)
 {
@@ -210,22 +132,103 @@ static void test_secrets_that_no_header_can_carry(void **state)
     assert_string_equal(why, "upstreams[0].api_key_file: the key that it holds is empty");
 }
 
+static int check_config(struct fixture *f, const char *text, struct rein_problems **problems,
+                        struct rein_problems **absent)
+{
+    struct config *config = NULL;
+    write_file(f, "rein.yaml", text);
+    assert_int_equal(rein_problems_new(problems), 0);
+    assert_int_equal(rein_problems_new(absent), 0);
+    int rv = config_check(&config, f->path, *problems, *absent);
+    config_unref(config);
+    return rv;
+}
+
 static void test_checking_needs_no_secrets(void **state)
 {
     struct fixture *f = *state;
-    struct rein_problems *problems;
-    struct config *config = NULL;
-    write_file(f, "rein.yaml",
-               "version: 1\nlisten: { address: '0.0.0.0:1', keys_file: none.yaml }\n"
-               "upstreams: [{ name: a, url: 'http://h', api_key_env: REIN_TEST_NO_SUCH_VARIABLE }]\n"
-               "routes: [{ name: all, upstream: a }]\n");
-    assert_int_equal(rein_problems_new(&problems), 0);
-    assert_int_equal(config_load(&config, f->path, problems), REIN_EPOLICY);
+    struct rein_problems *problems, *absent;
+    static const char text[] = "version: 1\nlisten: { address: '0.0.0.0:1', keys_file: none.yaml }\n"
+                               "upstreams: [{ name: a, url: 'http://h', api_key_env: REIN_TEST_NO_SUCH_VARIABLE },\n"
+                               "  { name: b, url: 'http://h', api_key_file: no-such-file }]\n"
+                               "routes: [{ name: all, upstream: a }]\n";
+    assert_int_equal(check_config(f, text, &problems, &absent), 0);
+    assert_int_equal(rein_problems_count(absent), 3);
+    rein_problems_free(absent);
     rein_problems_free(problems);
-    assert_int_equal(rein_problems_new(&problems), 0);
-    assert_int_equal(config_load_without_secrets(&config, f->path, problems), 0);
-    config_unref(config);
-    rein_problems_free(problems);
+    char why[300];
+    assert_null(load(f, text, why)); /* who serves needs them */
+}
+
+/* What is there is looked at, whoever asks. */
+static void test_found_s3_checking_refuses_secrets_that_serving_refuses(void **state)
+{
+    struct fixture *f = *state;
+    struct rein_problems *problems, *absent;
+    char why[300];
+    static const char *const texts[] = {
+        "listen: { keys_file: empty.yaml }\n",
+        "listen: { keys_file: broken.yaml }\n",
+        "listen: { keys_file: policies }\n",
+        "admin: { token_file: empty.yaml }\n",
+    };
+    write_file(f, "empty.yaml", "version: 1\nkeys: []\n");
+    write_file(f, "broken.yaml", "version: 1\nkeys: [{ name: a, hash: 12 }]\n");
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        char text[600];
+        snprintf(text, sizeof(text), "%s%s", minimal, texts[i]);
+        assert_int_equal(check_config(f, text, &problems, &absent), REIN_EPOLICY);
+        rein_problems_free(absent);
+        rein_problems_free(problems);
+        assert_null(load(f, text, why));
+    }
+}
+
+static void test_found_u10_a_missing_keys_file_names_its_key_and_what_makes_it(void **state)
+{
+    struct fixture *f = *state;
+    char why[300], text[600];
+    snprintf(text, sizeof(text), "%slisten: { keys_file: none.yaml }\n", minimal);
+    assert_null(load(f, text, why));
+    assert_string_equal(why,
+                        "listen.keys_file: the file `none.yaml` is not there: make it with `rein key add FILE NAME`");
+    snprintf(text, sizeof(text), "%sadmin: { token_file: none.yaml }\n", minimal);
+    assert_null(load(f, text, why));
+    assert_string_equal(why, "admin.token_file: the file `none.yaml` is not there: make it with `rein key token FILE`");
+}
+
+/* What the system would refuse to open twice. */
+static void test_found_r10_listeners_that_take_each_others_port(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *listen, *admin;
+        bool is_refused;
+    } pairs[] = {
+        {"127.0.0.1:9", "127.0.0.1:9", true},
+        {"127.0.0.1:9", "127.0.0.1:10", false},
+        {"127.0.0.1:9", "127.0.0.2:9", false},
+        {"0.0.0.0:9", "127.0.0.1:9", true},
+        {"127.0.0.1:9", "0.0.0.0:9", true},
+        {"[::]:9", "127.0.0.1:9", true},
+        {"0.0.0.0:9", "[::]:9", true},
+        {"0.0.0.0:9", "[::1]:9", false},
+        {"[::1]:9", "[0:0:0:0:0:0:0:1]:9", true},
+        {"127.0.0.1:0", "127.0.0.1:0", false},
+    };
+    char why[300], text[900];
+    write_file(f, "k.yaml",
+               "version: 1\nkeys: [{ name: a, hash: "
+               "'0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef' }]\n");
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+        snprintf(text, sizeof(text),
+                 "%slisten: { address: '%s', keys_file: k.yaml }\nadmin: { address: '%s', token_file: k.yaml }\n",
+                 minimal, pairs[i].listen, pairs[i].admin);
+        struct config *c = load(f, text, why);
+        if ((c == NULL) != pairs[i].is_refused)
+            fail_msg("%s and %s: `%s`", pairs[i].listen, pairs[i].admin, why);
+        config_unref(c);
+    }
 }
 
 /* ---- where decisions are kept ---- */
@@ -379,188 +382,6 @@ static void test_references_are_counted(void **state)
     config_unref(NULL);
 }
 
-/* ---- the settings ---- */
-
-/* The smallest config, with one more key: "limits.choices" becomes `limits: { choices: VALUE }`. */
-static void write_with(char text[600], const char *key, const char *value)
-{
-    const char *dot = strchr(key, '.');
-    if (dot == NULL)
-        snprintf(text, 600, "%s%s: %s\n", minimal, key, value);
-    else
-        snprintf(text, 600, "%s%.*s: { %s: %s }\n", minimal, (int)(dot - key), key, dot + 1, value);
-}
-
-static struct config *load_with(struct fixture *f, const struct config *before, const char *key, int64_t value,
-                                char why[300])
-{
-    char text[600], number[32];
-    snprintf(number, sizeof(number), "%lld", (long long)value);
-    write_with(text, key, number);
-    return reload(f, before, text, why);
-}
-
-static void check_value(struct config *c, const struct config_setting *setting, int64_t expected, const char *why)
-{
-    if (c == NULL || config_setting_value(c, setting) != (uint64_t)expected)
-        fail_msg("%s: %lld, not %lld: %s", setting->key, c != NULL ? (long long)config_setting_value(c, setting) : -1LL,
-                 (long long)expected, why);
-    config_unref(c);
-}
-
-static void check_refused(struct config *c, const char *key, const char *words, const char *why)
-{
-    if (c != NULL || strncmp(why, key, strlen(key)) != 0 || strstr(why, words) == NULL)
-        fail_msg("%s: expected `%s`, got `%s`", key, words, why);
-}
-
-static void test_found_s3_a_setting_takes_its_range_and_no_more(void **state)
-{
-    struct fixture *f = *state;
-    char why[300];
-    for (const struct config_setting *setting = config_settings(); setting->key != NULL; setting++) {
-        check_value(load(f, minimal, why), setting, setting->usual, why);
-        check_value(load_with(f, NULL, setting->key, setting->lowest, why), setting, setting->lowest, why);
-        check_value(load_with(f, NULL, setting->key, setting->highest, why), setting, setting->highest, why);
-        check_refused(load_with(f, NULL, setting->key, setting->lowest - 1, why), setting->key, "must be from", why);
-        check_refused(load_with(f, NULL, setting->key, setting->highest + 1, why), setting->key, "must be from", why);
-    }
-}
-
-static const struct config_setting *find_setting(const char *key)
-{
-    for (const struct config_setting *setting = config_settings(); setting->key != NULL; setting++)
-        if (strcmp(setting->key, key) == 0)
-            return setting;
-    return NULL;
-}
-
-/* The schema, the struct and the reload know the same settings. */
-static void test_found_s3_each_number_of_the_config_is_a_setting(void **state)
-{
-    (void)state;
-    for (const struct rein_key *row = config_schema()->keys; row->path != NULL; row++) {
-        const struct config_setting *setting = find_setting(row->path);
-        bool is_number =
-            row->type == REIN_TYPE_INT && strchr(row->path, '[') == NULL && strcmp(row->path, "version") != 0;
-        if (is_number != (setting != NULL) && strcmp(row->path, "workers") != 0) /* which has a meaning of its own */
-            fail_msg("%s: stands in one table alone", row->path);
-        if (setting == NULL)
-            continue;
-        assert_int_equal(setting->needs_restart, (row->flags & REIN_KEY_RESTART) != 0);
-        assert_int_equal(setting->lowest, row->min);
-        assert_int_equal(setting->highest, row->max);
-    }
-}
-
-static void test_found_s3_a_reload_takes_a_setting_or_says_that_it_needs_a_restart(void **state)
-{
-    struct fixture *f = *state;
-    char why[300], path[300];
-    struct config *running = load(f, minimal, why);
-    assert_non_null(running);
-    for (const struct config_setting *setting = config_settings(); setting->key != NULL; setting++) {
-        struct config *next = load_with(f, running, setting->key, setting->usual + 1, why);
-        if (!setting->needs_restart) {
-            check_value(next, setting, setting->usual + 1, why);
-            continue;
-        }
-        check_refused(next, setting->key, "changes with a restart only", why);
-        snprintf(path, sizeof(path), "from `%lld` to `%lld`", (long long)setting->usual, (long long)setting->usual + 1);
-        assert_non_null(strstr(why, path));
-    }
-    config_unref(running);
-}
-
-static void test_found_s3_each_key_that_takes_a_restart_is_refused_at_reload(void **state)
-{
-    struct fixture *f = *state;
-    char why[300], text[600];
-    size_t tried = 0;
-    struct config *running = load(f, minimal, why);
-    assert_non_null(running);
-    for (const struct rein_key *row = config_schema()->keys; row->path != NULL; row++) {
-        if ((row->flags & REIN_KEY_RESTART) == 0)
-            continue;
-        bool is_address = strstr(row->path, "address") != NULL;
-        write_with(text, row->path,
-                   row->type == REIN_TYPE_INT ? "7"
-                   : is_address               ? "'127.0.0.1:9'"
-                                              : "'sqlite:other.db'");
-        check_refused(reload(f, running, text, why), row->path, "restart Rein", why);
-        struct config *fresh = load(f, text, why); /* who is not running yet may begin with it */
-        assert_string_equal(why, ": ");
-        config_unref(fresh);
-        tried++;
-    }
-    assert_true(tried >= 4);
-    config_unref(running);
-}
-
-/* ---- doors ---- */
-
-static void test_found_s1_reload_never_opens_a_door(void **state)
-{
-    struct fixture *f = *state;
-    char why[300], text[KEYS_TEXT_MAX], config[900];
-    char *keys = files_join(f->folder, "keys.yaml");
-    struct rein_problems *problems;
-    assert_int_equal(rein_problems_new(&problems), 0);
-    assert_int_equal(keys_add(keys, "alice", "rein-", text, problems), 0);
-    rein_problems_free(problems);
-    static const char open[] = "listen: { address: '0.0.0.0:8080', keys_file: keys.yaml }\n"
-                               "admin: { address: '[::]:8081', token_file: keys.yaml }\n";
-    /* What the file says now, and the key that must be named. */
-    static const struct {
-        const char *listen, *admin, *named;
-    } edits[] = {
-        {"{ address: '127.0.0.1:8080' }", "{ address: '[::]:8081', token_file: keys.yaml }", "listen."},
-        {"{}", "{ address: '[::]:8081', token_file: keys.yaml }", "listen."},
-        {"{ address: '[::1]:0' }", "{ address: '[::]:8081', token_file: keys.yaml }", "listen."},
-        {"{ address: '0.0.0.0:8080' }", "{ address: '[::]:8081', token_file: keys.yaml }", "listen."},
-        {"{ address: '127.0.0.1:8080', keys_file: keys.yaml }", "{ address: '[::]:8081', token_file: keys.yaml }",
-         "listen.address"},
-        {"{ address: '0.0.0.0:8080', keys_file: none.yaml }", "{ address: '[::]:8081', token_file: keys.yaml }", ""},
-        {"{ address: '0.0.0.0:8080', keys_file: empty.yaml }", "{ address: '[::]:8081', token_file: keys.yaml }",
-         "listen.keys_file"},
-        {"{ address: '0.0.0.0:8080', keys_file: keys.yaml }", "{ address: '[::1]:8081' }", "admin."},
-        {"{ address: '0.0.0.0:8080', keys_file: keys.yaml }", "{}", "admin."},
-        {"{ address: '0.0.0.0:8080', keys_file: keys.yaml }", "{ address: '[::]:8081', token_file: empty.yaml }",
-         "admin.token_file"},
-    };
-    write_file(f, "empty.yaml", "version: 1\nkeys: []\n");
-    snprintf(config, sizeof(config), "%s%s", minimal, open);
-    struct config *running = load(f, config, why);
-    assert_string_equal(why, ": ");
-    for (size_t i = 0; i < sizeof(edits) / sizeof(*edits); i++) {
-        snprintf(config, sizeof(config), "%slisten: %s\nadmin: %s\n", minimal, edits[i].listen, edits[i].admin);
-        check_refused(reload(f, running, config, why), edits[i].named, "", why);
-    }
-    config_unref(running);
-    free(keys);
-}
-
-/* What decides is where the socket was opened, whatever the file and the config that runs say of it. */
-static void test_found_s1_the_open_socket_decides(void **state)
-{
-    struct fixture *f = *state;
-    char why[300];
-    struct config *running = load(f, minimal, why);
-    assert_non_null(running);
-    running->listen.loopback = false;
-    check_refused(reload(f, running, minimal, why), "listen.keys_file", "everyone could come in", why);
-    running->listen.loopback = true;
-    running->admin.loopback = false;
-    check_refused(reload(f, running, minimal, why), "admin.token_file", "everyone could come in", why);
-    running->admin.loopback = true;
-    struct config *next = reload(f, running, minimal, why);
-    assert_string_equal(why, ": ");
-    config_unref(next);
-    config_unref(running);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -569,18 +390,15 @@ int main(void)
         TEST(test_off_loopback_with_keys),
         TEST(test_secrets_that_no_header_can_carry),
         TEST(test_checking_needs_no_secrets),
+        TEST(test_found_s3_checking_refuses_secrets_that_serving_refuses),
+        TEST(test_found_u10_a_missing_keys_file_names_its_key_and_what_makes_it),
+        TEST(test_found_r10_listeners_that_take_each_others_port),
         TEST(test_found_s12_an_older_store_goes_on_being_used),
         TEST(test_found_s12_only_a_file_of_that_name_is_an_older_store),
         TEST(test_found_u7_the_environment_names_the_backend),
         TEST(test_found_u7_the_first_start_makes_keys),
         TEST(test_two_policies_of_one_name),
         TEST(test_references_are_counted),
-        TEST(test_found_s3_a_setting_takes_its_range_and_no_more),
-        TEST(test_found_s3_each_number_of_the_config_is_a_setting),
-        TEST(test_found_s3_a_reload_takes_a_setting_or_says_that_it_needs_a_restart),
-        TEST(test_found_s3_each_key_that_takes_a_restart_is_refused_at_reload),
-        TEST(test_found_s1_reload_never_opens_a_door),
-        TEST(test_found_s1_the_open_socket_decides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@ function folder(t, files) {
 
 test('what is shipped has no errors', () => {
   const { status, out, err } = rein('check', path.join(source, 'config'));
-  assert.equal(err, '');
+  // The container makes its keys when it is started first; nothing else is missing.
+  assert.deepEqual(err.split('\n').filter((line) => line !== '' && !/^note: .*config\/container\.yaml:/.test(line)), []);
   assert.equal(status, 0);
   assert.match(out, /rein\.yaml: config, 1 routes, 1 upstreams, \d+ policies\n/);
   assert.match(out, /default\.yaml: policy default, version [0-9a-f]{64}, holds at most \d+ bytes\n/);
@@ -80,6 +81,50 @@ test('wrong usage is said', () => {
     assert.equal(out, '');
     assert.match(err, /--help/);
   }
+});
+
+test('FOUND S3: a config is refused by `rein check` for what `rein serve` refuses it for', (t) => {
+  const at = folder(t, {
+    'policies/default.yaml': 'version: 1\nname: default\n',
+    'empty.yaml': 'version: 1\nkeys: []\n',
+    'secret': '\n',
+  });
+  const up = 'upstreams: [ { name: up, url: "http://127.0.0.1:9" } ]';
+  const routes = 'routes: [ { name: all, upstream: up } ]';
+  const cases = [
+    [up, 'limits: { choices: 33 }', /limits\.choices: must be from 1 to 32/],
+    [up, 'limits: { upstream_body_bytes: 1073741824 }', /limits\.upstream_body_bytes: must be/],
+    [up, 'listen: { keys_file: empty.yaml }', /listen\.keys_file: the file holds no keys/],
+    [up, 'listen: { address: "0.0.0.0:8080" }', /listen\.address: a listener off loopback/],
+    [up, 'admin: { address: "127.0.0.1:8080" }', /admin\.address: takes the port/],
+    ['upstreams: [ { name: up, url: "http://127.0.0.1:99999" } ]', '', /upstreams\[0\]\.url: has a port/],
+    [`upstreams: [ { name: up, url: "http://${'a'.repeat(300)}" } ]`, '', /upstreams\[0\]\.url: /],
+    ['upstreams: [ { name: up, url: "http://127.0.0.1:9", api_key_file: secret } ]', '', /api_key_file: the key that it holds is empty/],
+  ];
+  for (const [upstreams, more, expected] of cases) {
+    fs.writeFileSync(path.join(at, 'rein.yaml'), `version: 1\n${upstreams}\n${routes}\n${more}\n`);
+    const checked = rein('check', path.join(at, 'rein.yaml'));
+    assert.equal(checked.status, 3, checked.out);
+    assert.match(checked.err, expected);
+    const served = rein('serve', '-c', path.join(at, 'rein.yaml'));
+    assert.equal(served.status, 3, served.err);
+    assert.equal(served.err, checked.err);
+  }
+});
+
+test('FOUND S3: secrets that are not there are noted, and are errors if asked', (t) => {
+  const at = folder(t, {
+    'policies/default.yaml': 'version: 1\nname: default\n',
+    'rein.yaml': 'version: 1\nlisten: { keys_file: none.yaml }\nupstreams: [ { name: up, url: "http://127.0.0.1:9", api_key_env: REIN_NO_SUCH } ]\nroutes: [ { name: all, upstream: up } ]\n',
+  });
+  const file = path.join(at, 'rein.yaml');
+  const noted = rein('check', file);
+  assert.equal(noted.status, 0);
+  assert.match(noted.err, /^note: .*listen\.keys_file: .*rein key add.*\nnote: .*api_key_env: .*REIN_NO_SUCH.*\n$/);
+  const refused = rein('check', '--secrets', file);
+  assert.equal(refused.status, 3);
+  assert.equal(refused.out, '');
+  assert.equal(refused.err, rein('serve', '-c', file).err);
 });
 
 test('a file that is not there is an error', () => {

@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { chat, gather, send } from '../lib/client.mjs';
-import { HANGS_MS, launch, plainPolicy, startRein } from '../lib/rein.mjs';
+import { HANGS_MS, configText, launch, plainPolicy, shippedPolicy, startRein } from '../lib/rein.mjs';
 import { delta, says, startUpstream, stream } from '../lib/upstream.mjs';
 
 const STREAMS = 100;
@@ -138,6 +139,54 @@ describe('SIGHUP', { timeout: 240000 }, () => {
     await upstream.stop();
   });
 
+  test('FOUND U10: what is wrong with a file is a line of the log, with its time and level', async () => {
+    const upstream = await startUpstream(says({ answer: ['fine'] }));
+    const rein = await startRein({ upstream: upstream.url });
+    rein.rewrite({ policy: 'version: 1\nname: default\nrules:\n  - { id: a, regex: "(", action: blok }\n' });
+    rein.log = '';
+    rein.child.kill('SIGHUP');
+    await rein.said(/not reloaded/);
+    const lines = rein.log.trim().split('\n');
+    assert.ok(lines.length >= 3, rein.log);
+    for (const line of lines) assert.match(line, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z error (config|serve): /);
+    await rein.clean();
+    await upstream.stop();
+  });
+
+  test('FOUND M9: signals that come close together: each reload ends, the last file is the one that runs', async () => {
+    const upstream = await startUpstream(says({ answer: ['fine'] }));
+    const rein = await startRein({ upstream: upstream.url, policy: shippedPolicy() });
+    for (let n = 2; n <= 9; n++) {
+      rein.rewrite({ config: configText({ upstream: upstream.url, limits: `choices: ${n}` }), policy: shippedPolicy() });
+      rein.child.kill('SIGHUP');
+    }
+    await rein.said(/limits\.choices is 9 now[^]*config reloaded/);
+    assert.equal((await rein.ask({ body: chat('x', { n: 9 }) })).status, 200);
+    assert.equal((await rein.ask({ body: chat('x', { n: 10 }) })).json.error.code, 'too_many');
+    await rein.clean();
+    await upstream.stop();
+  });
+
+  // A lexicon that has changed takes seconds to compile.
+  test('FOUND M9: SIGTERM does not wait for a reload', async () => {
+    const upstream = await startPatient();
+    const rein = await startRein({ upstream: upstream.url, policy: shippedPolicy(), timeouts: 'drain_ms: 20000' });
+    const [answer] = await openStreams(rein, 1);
+    const lexicon = fs.readFileSync(path.join(rein.folder, 'lexicons/english.yaml'), 'utf8');
+    fs.mkdirSync(path.join(rein.folder, 'more'));
+    fs.writeFileSync(path.join(rein.folder, 'more/english.yaml'), lexicon.replace('weight: 0.8', 'weight: 0.7'));
+    rein.rewrite({ config: configText({ upstream: upstream.url, timeouts: 'drain_ms: 20000', more: 'lexicons: more/' }) });
+    rein.child.kill('SIGHUP');
+    rein.child.kill('SIGTERM');
+    await rein.said(/draining/);
+    upstream.held[0]();
+    assert.equal(gather((await answer.body).text).content, 'Once upon');
+    assert.deepEqual(await rein.exited, { code: 0, signal: null });
+    assert.doesNotMatch(rein.log, /reloaded/);
+    await rein.clean();
+    await upstream.stop();
+  });
+
   test('a running request keeps the policy that it began with', async () => {
     const upstream = await startPatient();
     const rein = await startRein({ upstream: upstream.url });
@@ -213,6 +262,36 @@ describe('starting', { timeout: 30000 }, () => {
       assert.equal(run.log, '');
     }
     fs.rmSync(folder, { recursive: true });
+  });
+
+  test('FOUND R10: a port that is taken is one clear error, and nothing is said before it', async () => {
+    const taken = net.createServer();
+    await new Promise((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address();
+    const upstream = await startUpstream(says({}));
+    for (const workers of [1, 2])
+      for (const which of ['listen', 'admin']) {
+        const at = fs.mkdtempSync(path.join(os.tmpdir(), 'rein-taken-'));
+        fs.mkdirSync(path.join(at, 'policies'));
+        fs.writeFileSync(path.join(at, 'policies/default.yaml'), 'version: 1\nname: default\n');
+        const config = configText({ upstream: upstream.url, workers }).replace(`${which}: { address: "127.0.0.1:0"`, `${which}: { address: "127.0.0.1:${port}"`);
+        fs.writeFileSync(path.join(at, 'rein.yaml'), config);
+        const run = launch(['serve', '-c', path.join(at, 'rein.yaml')], { cwd: at });
+        assert.deepEqual(await run.exited, { code: 1, signal: null }, run.log);
+        assert.match(run.log, new RegExp(`^[^\n]* error http: cannot listen on 127\\.0\\.0\\.1 port ${port}: Address already in use[^\n]*\n$`));
+        assert.equal(fs.existsSync(path.join(at, 'rein.db')), false);
+        fs.rmSync(at, { recursive: true });
+      }
+    await new Promise((resolve) => taken.close(resolve));
+    await upstream.stop();
+  });
+
+  test('FOUND R10: two programs never share a port', async () => {
+    const upstream = await startUpstream(says({}));
+    const first = await startRein({ upstream: upstream.url, workers: 2 });
+    await assert.rejects(startRein({ upstream: upstream.url, config: configText({ upstream: upstream.url, workers: 2 }).replace('listen: { address: "127.0.0.1:0"', `listen: { address: "127.0.0.1:${first.port}"`) }), /Address already in use/);
+    await first.clean();
+    await upstream.stop();
   });
 
   test('a listener off loopback needs keys', async () => {

@@ -396,7 +396,8 @@ static struct conn *conn_in_error(struct shard *shard, unsigned status)
         if (!conn->x && MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE))
             return conn;
         uint64_t received = tcp_read_bytes(conn->fd), size = received > conn->taken ? received - conn->taken : 0;
-        if (!conn->x && size == 0)
+        /* One that libmicrohttpd has closed stays in its list until the end of the pass, its fields in freed memory. */
+        if (!conn->x && (size == 0 || !tcp_is_open(conn->fd)))
             continue;
         only = conn;
         begun++;

@@ -355,6 +355,46 @@ static void test_found_r8_only_who_sent_it_is_told(void **state)
     run(prepare(), ask_beside_others);
 }
 
+static int leavers[24];
+
+/* In the loop's thread, so that libmicrohttpd hears of all of it in one pass. */
+static void leave_beside_errors(void *ctx)
+{
+    (void)ctx;
+    for (int i = 0; i < 24; i++) {
+        if (i % 2 == 0)
+            wire_reset(leavers[i]);
+        else
+            wire_say(leavers[i], "no request\r\n\r\n");
+    }
+}
+
+static void ask_beside_leavers(struct fixture *f)
+{
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < 24; i++) {
+            leavers[i] = wire_connect(f->port);
+            if (i % 2 == 0)
+                wire_say(leavers[i], "POST /echo HTTP/1.1\r\nHost: x\r\nX-Field: y\r\nContent-Le");
+        }
+        for (int i = 0; i < 3; i++) /* what came is read by then */
+            has(ask(f, "GET /can HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "\r\n\r\nyes");
+        post(f, leave_beside_errors);
+        for (int i = 1; i < 24; i += 2) {
+            same(wire_read_all(leavers[i], answer, sizeof answer) >= 0, true);
+            close(leavers[i]);
+        }
+        await_connections(f, 0);
+    }
+}
+
+/* Whose head is at fault is looked for among all of a daemon; one that has just been closed has no fields any more. */
+static void test_found_r8_a_closed_connection_is_not_looked_at(void **state)
+{
+    (void)state;
+    run(prepare(), ask_beside_leavers);
+}
+
 /* ---- answers before the request is whole --------------------------------------------------------------------------
  */
 
@@ -530,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_found_r8_a_head_of_36_kb_and_json_beyond),
         cmocka_unit_test(test_found_r8_many_small_fields),
         cmocka_unit_test(test_found_r8_only_who_sent_it_is_told),
+        cmocka_unit_test(test_found_r8_a_closed_connection_is_not_looked_at),
         cmocka_unit_test(test_found_r2_an_early_answer_arrives),
         cmocka_unit_test(test_found_r2_waiting_has_an_end),
         cmocka_unit_test(test_found_r2_many_at_once),

@@ -180,6 +180,8 @@ static void put_store(FILE *f, struct store *store)
     put_one(f, "rein_store_failed_total", "counter", "Records whose first commit failed", (double)s.failed);
     put_one(f, "rein_store_dropped_total", "counter", "Records that were never written", (double)s.dropped);
     put_one(f, "rein_store_purged_total", "counter", "Decisions purged for their age", (double)s.purged);
+    put_one(f, "rein_store_gone_total", "counter", "Times that the database's files were removed, renamed or replaced",
+            (double)s.gone);
     put_one(f, "rein_store_commits_total", "counter", "Transactions committed", (double)s.commits);
     put_store_latency(f, &s);
 }

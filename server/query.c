@@ -11,8 +11,6 @@ struct query_pool {
     char *path;
     unsigned time_limit_ms, readers_max;
     size_t waiting_max, waiting, running;
-    struct store_reader *idle[QUERY_READERS_MAX];
-    unsigned idle_len;
     struct query *first, **end;
 };
 
@@ -41,8 +39,6 @@ void query_pool_free(struct query_pool *pool)
     if (pool == NULL)
         return;
     assert(pool->running == 0 && pool->waiting == 0);
-    while (pool->idle_len > 0)
-        store_reader_close(pool->idle[--pool->idle_len]);
     free(pool->path);
     free(pool);
 }
@@ -56,10 +52,12 @@ static void work(uv_work_t *work)
 {
     struct query *query = work->data;
     struct query_pool *pool = query->pool;
-    if (query->reader == NULL) /* path and limit never change: they may be read here */
-        query->rv = store_reader_open(&query->reader, pool->path, pool->time_limit_ms);
-    if (query->rv == 0)
-        query->run(query, query->reader);
+    struct store_reader *reader;
+    query->rv = store_reader_open(&reader, pool->path, pool->time_limit_ms); /* these never change: safe to read here */
+    if (query->rv != 0)
+        return;
+    query->run(query, reader);
+    store_reader_close(reader);
 }
 
 static void run_next(struct query_pool *pool);
@@ -70,8 +68,6 @@ static void after_work(uv_work_t *work, int status)
     struct query_pool *pool = query->pool;
     assert(status == 0); /* queries are never cancelled */
     (void)status;
-    if (query->reader != NULL)
-        pool->idle[pool->idle_len++] = query->reader;
     pool->running--;
     query->done(query, query->rv);
     run_next(pool);
@@ -86,7 +82,6 @@ static void run_next(struct query_pool *pool)
             pool->end = &pool->first;
         pool->waiting--;
         pool->running++;
-        query->reader = pool->idle_len > 0 ? pool->idle[--pool->idle_len] : NULL;
         query->work.data = query;
         int rc = uv_queue_work(loop_uv(pool->loop), &query->work, work, after_work);
         assert(rc == 0); /* it only refuses a missing function */
@@ -100,7 +95,6 @@ int query_start(struct query_pool *pool, struct query *query)
         return REIN_ELIMIT;
     query->pool = pool;
     query->next = NULL;
-    query->reader = NULL;
     query->rv = 0;
     *pool->end = query;
     pool->end = &query->next;

@@ -22,7 +22,6 @@ struct query {
 
     struct query_pool *pool; /* the pool's from here on */
     struct query *next;
-    struct store_reader *reader;
     int rv;
     uv_work_t work;
 };
@@ -35,7 +34,7 @@ struct query_options {
 };
 enum { QUERY_READERS_MAX = 4 };
 
-/* Opens nothing yet: a reader is opened by the first query that needs it. */
+/* Each query has a connection of its own: it sees the file that is there now, and keeps none that is not. */
 int query_pool_new(struct query_pool **out, struct loop *loop, const struct query_options *options) REIN_MUST_USE;
 /* No query may be running or waiting. NULL is fine. */
 void query_pool_free(struct query_pool *pool);

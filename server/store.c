@@ -23,6 +23,7 @@
 enum {
     GATHER_US = 1000,             /* how long the next group may take to gather */
     GATHER_LEN = 6,               /* in such a group a commit's own cost is small change */
+    LOOK_US = 500 * 1000,         /* between two looks at the database's files */
     RETRY_US = 500 * 1000,        /* between two tries of a store that fails */
     LAST_RETRY_US = 100 * 1000,   /* likewise, at the end */
     POST_RETRY_US = 10 * 1000,    /* a loop could not be told for want of memory */
@@ -50,12 +51,12 @@ struct store {
     struct store_db *db; /* from here on the writer's */
     struct job_list kept;
     struct store_job *untold; /* chain by `notice`: callbacks that could not be posted yet */
-    int64_t retry_at_us, purge_at_us;
+    int64_t retry_at_us, purge_at_us, look_at_us;
     size_t group_len; /* how many records were taken together last */
     bool leaving;     /* the loops have stopped: nobody is told any more */
 
     atomic_bool healthy; /* from here on for all to read */
-    _Atomic uint64_t queued_len, kept_len, written, failed, dropped, purged, commits;
+    _Atomic uint64_t queued_len, kept_len, written, failed, dropped, purged, commits, gone;
     _Atomic uint64_t latency[STORE_LATENCY_BOUNDS + 1], latency_sum_us;
 };
 
@@ -78,20 +79,60 @@ static void list_clear(struct job_list *list)
     *list = (struct job_list){.first = NULL};
 }
 
+/* Empty, or ended by its last job. */
+static bool list_is_sound(const struct job_list *list)
+{
+    return list->first == NULL ? list->len == 0 : list->len > 0 && *list->end == NULL;
+}
+
 static void list_append(struct job_list *list, struct store_job *job)
 {
+    assert(list_is_sound(list));
     job->next = NULL;
     *(list->first != NULL ? list->end : &list->first) = job;
     list->end = &job->next;
     list->len++;
+    assert(list_is_sound(list));
 }
 
 static struct store_job *list_pop(struct job_list *list)
 {
+    assert(list_is_sound(list) && list->first != NULL);
     struct store_job *job = list->first;
     list->first = job->next;
     list->len--;
+    assert(list_is_sound(list));
     return job;
+}
+
+static void list_push_front(struct job_list *list, struct store_job *job)
+{
+    assert(list_is_sound(list));
+    if (list->first == NULL)
+        list->end = &job->next;
+    job->next = list->first;
+    list->first = job;
+    list->len++;
+    assert(list_is_sound(list));
+}
+
+/* What loops and writer share; with the lock. */
+static bool store_queue_is_sound(const struct store *store)
+{
+    return list_is_sound(&store->queue) && store->queue.len <= store->queue_max &&
+           atomic_load_explicit(&store->queued_len, memory_order_relaxed) == store->queue.len &&
+           (store->closing || !store->ended);
+}
+
+/* What is the writer's: a record is kept because writing failed, and whoever waited for it knows. Only a job that
+ * somebody waits for is in `untold`, and nobody does once the loops have stopped. */
+static bool store_writer_is_sound(const struct store *store)
+{
+    const struct job_list *kept = &store->kept;
+    return list_is_sound(kept) && kept->len <= store->queue_max &&
+           (kept->first == NULL || (kept->first->notified && !atomic_load(&store->healthy))) &&
+           (store->untold == NULL ||
+            (store->untold->notified && store->untold->done != NULL && store->untold->refs > 0));
 }
 
 /* ---- the loops' side ---- */
@@ -108,13 +149,14 @@ int store_put(struct store *store, const struct store_record *record, struct loo
     job->ctx = ctx;
     job->queued_at_us = now_us();
     pthread_mutex_lock(&store->lock);
-    assert(!store->closing);
+    assert(store_queue_is_sound(store) && !store->closing);
     bool full = store->queue.len >= store->queue_max;
     if (!full) {
         list_append(&store->queue, job);
         count(&store->queued_len, 1);
     }
     bool is_enough = store->queue.len == store->wanted;
+    assert(store_queue_is_sound(store));
     pthread_mutex_unlock(&store->lock);
     if (full) {
         store_job_unref(job);
@@ -140,6 +182,7 @@ void store_stats(struct store *store, struct store_stats *out)
         .failed = store->failed,
         .dropped = store->dropped,
         .purged = store->purged,
+        .gone = store->gone,
         .commits = store->commits,
         .latency_sum_us = store->latency_sum_us,
     };
@@ -247,6 +290,7 @@ static void observe(struct store *store, const struct job_list *list)
 
 static void set_healthy(struct store *store, bool healthy)
 {
+    atomic_store_explicit(&store->gone, store_db_times_gone(store->db), memory_order_relaxed);
     bool was = atomic_exchange(&store->healthy, healthy);
     if (was && !healthy)
         log_error("store", "decisions cannot be written; trying again twice a second");
@@ -274,7 +318,6 @@ static int write_each(struct store *store, struct job_list *list)
     int rv = 0;
     while (list->first != NULL && rv == 0) {
         struct job_list one = {.first = NULL};
-        struct store_job *rest = list->first->next;
         list_append(&one, list_pop(list));
         int written = store_db_write(store->db, one.first);
         if (written == 0 || written == REIN_EINVAL) {
@@ -284,8 +327,7 @@ static int write_each(struct store *store, struct job_list *list)
             count(&store->dropped, written != 0);
             drop_all(&one);
         } else {
-            one.first->next = rest; /* back to the front */
-            *list = (struct job_list){one.first, rest != NULL ? list->end : &one.first->next, list->len + 1};
+            list_push_front(list, list_pop(&one));
             rv = written;
         }
     }
@@ -314,9 +356,11 @@ static void write_list(struct store *store, struct job_list *list)
 /* Kept records go first: a newer record of the same request has to replace an older one. */
 static void write_batch(struct store *store, struct job_list *batch, bool last_chance)
 {
+    assert(store_writer_is_sound(store) && list_is_sound(batch));
     if (!store_is_healthy(store) && now_us() < store->retry_at_us && !last_chance) {
         settle(store, batch, REIN_EIO);
         keep(store, batch);
+        assert(store_writer_is_sound(store));
         return;
     }
     struct job_list all = store->kept;
@@ -328,6 +372,7 @@ static void write_batch(struct store *store, struct job_list *batch, bool last_c
         write_list(store, &all);
     else if (!store_is_healthy(store))
         set_healthy(store, store_db_probe(store->db) == 0);
+    assert(store_writer_is_sound(store));
 }
 
 /* ---- the writer ---- */
@@ -342,7 +387,7 @@ static void purge(struct store *store)
 
 static int64_t next_due(const struct store *store)
 {
-    int64_t due = store->purge_at_us;
+    int64_t due = store->purge_at_us < store->look_at_us ? store->purge_at_us : store->look_at_us;
     if (!atomic_load(&store->healthy) && store->retry_at_us < due)
         due = store->retry_at_us;
     if (store->untold != NULL && now_us() + POST_RETRY_US < due)
@@ -391,9 +436,18 @@ static bool wait_batch(struct store *store, struct job_list *batch)
     store->group_len = batch->len;
     list_clear(&store->queue);
     bool closing = store->closing;
-    pthread_mutex_unlock(&store->lock);
     atomic_fetch_sub_explicit(&store->queued_len, batch->len, memory_order_relaxed);
+    assert(store_queue_is_sound(store));
+    pthread_mutex_unlock(&store->lock);
     return !closing;
+}
+
+/* Nobody may write for hours: files that are gone are noticed all the same. */
+static void look(struct store *store)
+{
+    store->look_at_us = now_us() + LOOK_US;
+    if (!store_db_is_in_place(store->db) && store_is_healthy(store))
+        set_healthy(store, false);
 }
 
 /* What is left at the end is tried again for a while: a busy database, a disk that is full for a moment. */
@@ -418,6 +472,8 @@ static void *writer(void *ctx)
             tell(store);
         if (store_is_healthy(store))
             store_db_checkpoint(store->db);
+        if (now_us() >= store->look_at_us)
+            look(store);
         if (now_us() >= store->purge_at_us)
             purge(store);
     }

@@ -60,9 +60,10 @@ struct store_options {
     const char *path;        /* of the SQLite file; it is made, mode 0600, if it is not there */
     unsigned keep_days;      /* decisions older than that are purged in the background, 0: kept for ever */
     unsigned keep_text_days; /* likewise their kept text, 0: as long as the decision */
+    unsigned away_ms;        /* how long nothing may change at `path` before it is opened again, 0: STORE_AWAY_MS */
     size_t queue_max;        /* records waiting; beyond it store_put says REIN_ELIMIT. 0: STORE_QUEUE_MAX */
 };
-enum { STORE_QUEUE_MAX = 8192 };
+enum { STORE_QUEUE_MAX = 8192, STORE_AWAY_MS = 5000 };
 
 /* Opens or makes the database, migrates it and marks what a crash left open as ended `lost`. One process at a time
  * may have a store open (FILE-lock is locked). REIN_EFORMAT: not a database of this version; REIN_ESTATE: another
@@ -73,7 +74,7 @@ int store_open(struct store **out, const struct store_options *options) REIN_MUS
  * decisions are lost, logged how many; REIN_ELIMIT: the disk still holds the writer up, and store_close would wait for
  * it. Main thread, after the loops have stopped running and before they are freed. */
 int store_finish(struct store *store, unsigned wait_ms) REIN_MUST_USE;
-enum { STORE_FINISH_MS = 15000, STORE_LAST_TRIES_MS = 5000 };
+enum { STORE_FINISH_MS = 15000, STORE_LAST_TRIES_MS = 6000 };
 /* Closes; without store_finish before it what is queued is written first, with one try. Blocks. Thread as above. NULL
  * is fine. */
 void store_close(struct store *store);
@@ -90,7 +91,10 @@ int store_put(struct store *store, const struct store_record *record, struct loo
               void *ctx) REIN_MUST_USE;
 /* Decisions older than so many days go, from now on; 0: none. Any thread. */
 void store_keep(struct store *store, unsigned days);
-/* False from a failed write until the next that succeeds; the store tries by itself, twice a second. Any thread. */
+/* False from a failed write until the next that succeeds; the store tries by itself, twice a second. A database whose
+ * files are removed, renamed or replaced is noticed within a second and fails like a full disk, until it is back, or
+ * until another file, or none, has been at its place for `away_ms`: then that is opened, or a new one is made. Any
+ * thread. */
 bool store_is_healthy(struct store *store);
 
 /* The word of the database for a decision: allow, redact, steer, refuse, cut; none for NULL. */
@@ -109,6 +113,7 @@ struct store_stats {
     uint64_t failed;                            /* records whose commit failed, written later or not */
     uint64_t dropped;                           /* records that were never written */
     uint64_t purged;                            /* decisions purged */
+    uint64_t gone;                              /* times that the database's files were not in their place */
     uint64_t commits;                           /* transactions */
     uint64_t latency[STORE_LATENCY_BOUNDS + 1]; /* put to durable, by STORE_LATENCY_BOUNDS_US and above */
     uint64_t latency_sum_us;

@@ -6,6 +6,7 @@
  * writes (store_checkpoint.h), but for the last step. */
 #include "store_db.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -20,6 +21,9 @@
 #include "log.h"
 #include "store_checkpoint.h"
 #include "store_migrate.h"
+#include "store_place.h"
+#include "store_purge.h"
+#include "store_read.h"
 #include "store_rows.h"
 #include "store_wal.h"
 
@@ -28,10 +32,22 @@ enum {
     WAL_PAGES = 8000,      /* a round of checkpoints whenever so many came, about 32 MiB */
     WAL_PAGES_MAX = 32000, /* wait for a round, and for readers to let go, from here on, about 128 MiB */
     WAL_BYTES_KEPT = 48 << 20,
-    PURGE_BATCH = 500,
 };
 
 struct store_db {
+    char *path;
+    unsigned away_ms;
+    uint64_t times_gone;
+    struct store_place place; /* the files that are open, or were last; nothing in it: none yet */
+    int pins[STORE_FILES];    /* keep these files the ones that `place` means */
+    bool is_open;             /* from here up to `checkpoint` all is of the open database */
+    struct store_place seen;  /* what was at the path when it was looked at last, while it is not open */
+    int64_t quiet_since_us;   /* monotonic: since then that has not changed */
+    bool is_new;              /* there was no file when it was opened last */
+    bool is_gone;             /* a file is not in its place: nothing is written; open until the next write or probe */
+    bool is_cut;              /* the file was still there when it was left, but overwritten */
+    bool is_log_left;         /* what the log of the one before had could not all be put into its database */
+
     bool syncs; /* each commit is followed by a sync */
     int lock_fd;
     sqlite3 *sqlite;
@@ -68,6 +84,23 @@ static int fail(struct store_db *db, const char *what)
     return fail_with(db, what, sqlite3_extended_errcode(db->sqlite));
 }
 
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Closed, or open with all that belongs to it. */
+static bool db_is_sound(const struct store_db *db)
+{
+    if (!db->is_open)
+        return (db->is_gone || db->times_gone == 0) && db->sqlite == NULL && db->rows == NULL &&
+               db->checkpoint == NULL && db->lock_fd < 0;
+    return db->sqlite != NULL && db->rows != NULL && db->checkpoint != NULL && db->lock_fd >= 0 &&
+           db->place.files[STORE_FILE_DATABASE].is_there;
+}
+
 static int exec(struct store_db *db, const char *sql)
 {
     return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(db, "statement failed");
@@ -83,10 +116,10 @@ static int64_t now_us(void)
 /* ---- opening ---- */
 
 /* The lock is on a file of its own: closing any descriptor of the database's would drop SQLite's own locks. */
-static int take_lock(struct store_db *db, const char *path)
+static int take_lock(struct store_db *db)
 {
-    char name[4096];
-    if (snprintf(name, sizeof name, "%s-lock", path) >= (int)sizeof name)
+    char name[STORE_PATH_MAX];
+    if (store_place_name(name, db->path, STORE_FILE_LOCK) != 0)
         return REIN_EINVAL;
     db->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (db->lock_fd < 0) {
@@ -94,33 +127,41 @@ static int take_lock(struct store_db *db, const char *path)
         return REIN_EIO;
     }
     if (flock(db->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        log_error("store", "another process writes to %s", path);
+        log_error("store", "another process writes to %s", db->path);
         return REIN_ESTATE;
     }
     return 0;
 }
 
-/* Makes a file private, with what SQLite keeps beside it: it gives new ones the database's mode. */
-static int make_private(const char *path)
+/* Makes the file if there is none; one that is there is not opened here, for the reason above. */
+static int make_file(const char *path, bool *is_new)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        log_error("store", "cannot open %s: %s", path, strerror(errno));
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    *is_new = fd >= 0;
+    if (fd < 0 && errno != EEXIST) {
+        log_error("store", "cannot make %s: %s", path, strerror(errno));
         return REIN_EIO;
     }
-    close(fd);
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        char name[4096];
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
+/* Makes a file private, with what SQLite keeps beside it: it gives new ones the database's mode. */
+static int make_private(const char *path, bool *is_new)
+{
+    int rv = make_file(path, is_new);
+    for (int i = STORE_FILE_DATABASE; i <= STORE_FILE_INDEX && rv == 0; i++) {
+        char name[STORE_PATH_MAX];
         struct stat st;
-        if (snprintf(name, sizeof name, "%s%s", path, suffixes[i]) >= (int)sizeof name || stat(name, &st) != 0)
+        if (store_place_name(name, path, (enum store_file)i) != 0 || stat(name, &st) != 0)
             continue;
         if ((st.st_mode & 0177) != 0 && chmod(name, 0600) != 0) {
             log_error("store", "%s can be read by others: %s", name, strerror(errno));
-            return REIN_EIO;
+            rv = REIN_EIO;
         }
     }
-    return 0;
+    return rv;
 }
 
 static int on_wal(void *ctx, sqlite3 *sqlite, const char *name, int pages)
@@ -134,12 +175,12 @@ static int on_wal(void *ctx, sqlite3 *sqlite, const char *name, int pages)
     return SQLITE_OK;
 }
 
-static int open_sqlite(struct store_db *db, const char *path)
+static int open_sqlite(struct store_db *db)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock at each allocation, for figures that nobody reads */
-    if (sqlite3_open_v2(path, &db->sqlite, flags, store_wal_vfs()) != SQLITE_OK)
-        return db->sqlite != NULL ? fail(db, path) : REIN_ENOMEM;
+    if (sqlite3_open_v2(db->path, &db->sqlite, flags, store_wal_vfs()) != SQLITE_OK)
+        return db->sqlite != NULL ? fail(db, db->path) : REIN_ENOMEM;
     sqlite3_extended_result_codes(db->sqlite, 1);
     sqlite3_busy_timeout(db->sqlite, BUSY_MS);
     char sql[512];
@@ -169,16 +210,18 @@ static int prepare(struct store_db *db, sqlite3_stmt **out, const char *sql)
     return 0;
 }
 
-static int open_all(struct store_db *db, const char *path)
+/* `resumes`: the database is the one that was open before, so what is open in it is of requests that run. */
+static int open_all(struct store_db *db, bool resumes)
 {
-    int rv = take_lock(db, path);
+    assert(db_is_sound(db) && !db->is_open);
+    int rv = take_lock(db);
     if (rv == 0)
-        rv = make_private(path);
+        rv = make_private(db->path, &db->is_new);
     if (rv == 0)
-        rv = open_sqlite(db, path);
+        rv = open_sqlite(db);
     if (rv == 0)
         rv = store_migrate(db->sqlite, migrations, migrations_len);
-    if (rv == 0)
+    if (rv == 0 && !resumes)
         rv = mark_lost(db);
     if (rv == 0) /* from here on transactions are small */
         rv = exec(db, "PRAGMA cache_spill = OFF");
@@ -191,32 +234,14 @@ static int open_all(struct store_db *db, const char *path)
     int rc = rv == 0 ? store_rows_new(&db->rows, db->sqlite) : SQLITE_OK;
     if (rc != SQLITE_OK)
         rv = fail_with(db, "cannot prepare statements", rc);
-    db->checkpoint_at = WAL_PAGES;
-    return rv == 0 ? store_checkpoint_open(&db->checkpoint, path) : rv;
+    if (rv == 0)
+        rv = store_checkpoint_open(&db->checkpoint, db->path);
+    return rv;
 }
 
-int store_db_open(struct store_db **out, const struct store_options *options)
+/* Also what open_all has left behind. */
+static void close_all(struct store_db *db)
 {
-    struct store_db *db = calloc(1, sizeof *db);
-    if (db == NULL)
-        return REIN_ENOMEM;
-    db->lock_fd = -1;
-    db->keep_days = options->keep_days;
-    db->keep_text_days = options->keep_text_days;
-    int rv = open_all(db, options->path);
-    if (rv != 0) {
-        store_db_close(db);
-        return rv;
-    }
-    db->syncs = true;
-    *out = db;
-    return 0;
-}
-
-void store_db_close(struct store_db *db)
-{
-    if (db == NULL)
-        return;
     store_checkpoint_close(db->checkpoint);
     store_rows_free(db->rows);
     sqlite3_finalize(db->begin);
@@ -225,10 +250,182 @@ void store_db_close(struct store_db *db)
     sqlite3_close(db->sqlite);
     if (db->lock_fd >= 0)
         close(db->lock_fd);
-    free(db);
+    db->checkpoint = NULL;
+    db->rows = NULL;
+    db->begin = db->commit = db->rollback = NULL;
+    db->sqlite = NULL;
+    db->lock_fd = -1;
+    db->is_open = false;
 }
 
-/* ---- writing ---- */
+static int open_or_close(struct store_db *db, bool resumes)
+{
+    struct store_place now;
+    int rv = open_all(db, resumes);
+    if (rv == 0) {
+        store_place_unpin(db->pins);
+        store_place_pin(db->pins, db->path);
+    }
+    store_place_look(&now, db->path);
+    if (rv == 0 && !now.files[STORE_FILE_DATABASE].is_there)
+        rv = REIN_EIO; /* it went at once */
+    if (rv != 0) {
+        close_all(db);
+        return rv;
+    }
+    db->place = now;
+    db->is_open = true;
+    db->is_gone = false;
+    db->syncs = true;
+    db->is_checkpointing = false;
+    db->wal_pages = 0;
+    db->checkpoint_at = WAL_PAGES;
+    assert(db_is_sound(db));
+    return 0;
+}
+
+int store_db_open(struct store_db **out, const struct store_options *options)
+{
+    struct store_db *db = calloc(1, sizeof *db);
+    if (db == NULL)
+        return REIN_ENOMEM;
+    db->lock_fd = -1;
+    memset(db->pins, -1, sizeof db->pins);
+    db->keep_days = options->keep_days;
+    db->keep_text_days = options->keep_text_days;
+    db->away_ms = options->away_ms > 0 ? options->away_ms : STORE_AWAY_MS;
+    db->path = strdup(options->path);
+    int rv = db->path != NULL ? open_or_close(db, false) : REIN_ENOMEM;
+    if (rv != 0) {
+        store_place_unpin(db->pins);
+        free(db->path);
+        free(db);
+        return rv;
+    }
+    *out = db;
+    return 0;
+}
+
+/* ---- leaving and returning ---- */
+
+/* Puts what the log has into the database, through the descriptors that are open: wherever the files are now. Not if
+ * the database has got another log. */
+static bool empty_log(struct store_db *db, const struct store_place *now)
+{
+    int log = -1, done = -2;
+    bool has_other_log =
+        db->is_cut || (store_place_has(&db->place, now, STORE_FILE_DATABASE) && now->files[STORE_FILE_LOG].is_there &&
+                       !store_place_has(&db->place, now, STORE_FILE_LOG));
+    store_checkpoint_wait(db->checkpoint);
+    if (has_other_log || sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_FULL, &log, &done) != SQLITE_OK)
+        return false;
+    return log == done;
+}
+
+/* From now on nothing is written: loud, and at once. */
+static void note_gone(struct store_db *db, const struct store_place *now)
+{
+    char name[STORE_PATH_MAX] = "";
+    enum store_file file = db->is_cut ? STORE_FILE_DATABASE : store_place_missing(&db->place, now);
+    (void)!store_place_name(name, db->path, file);
+    log_error("store", "%s was removed, renamed or replaced while it was in use: decisions cannot be written to %s",
+              name, db->path);
+    db->is_gone = true;
+    db->times_gone++;
+    store_readers_block(true);
+}
+
+/* SQLite would clean up by name, and the names may be those of other files by now. */
+static void leave(struct store_db *db)
+{
+    assert(db->is_open && db->is_gone);
+    store_place_look(&db->seen, db->path);
+    db->quiet_since_us = monotonic_us();
+    db->is_log_left = !empty_log(db, &db->seen);
+    if (db->is_log_left)
+        log_error("store", "the latest decisions could not be put into the database that was at %s", db->path);
+    sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    close_all(db);
+}
+
+/* A file that is overwritten stays the same file, but gets shorter first. That it is shorter than what the database has
+ * is no work of SQLite's: not even VACUUM's. */
+static bool is_cut_short(struct store_db *db, const struct store_place *now)
+{
+    static const char sql[] = "SELECT (SELECT page_count FROM pragma_page_count)"
+                              " * (SELECT page_size FROM pragma_page_size)";
+    int64_t before = db->place.size, size = 0;
+    sqlite3_stmt *stmt = NULL;
+    db->place.size = now->size;
+    if (now->size >= before)
+        return false;
+    if (sqlite3_prepare_v2(db->sqlite, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        size = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return size == 0 || now->size < size;
+}
+
+bool store_db_is_in_place(struct store_db *db)
+{
+    struct store_place now;
+    assert(db_is_sound(db));
+    if (db->is_gone)
+        return false;
+    store_place_look(&now, db->path);
+    bool is_there = store_place_missing(&db->place, &now) == STORE_FILES;
+    db->is_cut = is_there && is_cut_short(db, &now);
+    if (is_there && !db->is_cut)
+        return true;
+    note_gone(db, &now);
+    assert(db_is_sound(db));
+    return false;
+}
+
+uint64_t store_db_times_gone(const struct store_db *db)
+{
+    return db->times_gone;
+}
+
+/* The log and the index of a database that is not here any more would be taken for those of the one that is. A log that
+ * could not be emptied is kept under another name. */
+static void clear_old_log(struct store_db *db, const struct store_place *now)
+{
+    char name[STORE_PATH_MAX], kept[STORE_PATH_MAX + 8];
+    if (store_place_has(&db->place, now, STORE_FILE_LOG) && store_place_name(name, db->path, STORE_FILE_LOG) == 0) {
+        snprintf(kept, sizeof kept, "%s-left", name);
+        if (db->is_log_left ? rename(name, kept) != 0 : unlink(name) != 0)
+            log_error("store", "%s cannot be moved away: %s", name, strerror(errno));
+    }
+    if (store_place_has(&db->place, now, STORE_FILE_INDEX) && store_place_name(name, db->path, STORE_FILE_INDEX) == 0)
+        unlink(name);
+}
+
+/* Opens what is at the path, once nobody is at work there and no reader has the old files open. Always REIN_EIO if not:
+ * no record is to blame. */
+static int return_to_place(struct store_db *db)
+{
+    struct store_place now;
+    int64_t at_us = monotonic_us();
+    store_place_look(&now, db->path);
+    if (!store_place_is_quiet(&db->seen, &now)) {
+        db->seen = now;
+        db->quiet_since_us = at_us;
+    }
+    if (at_us - db->quiet_since_us < (int64_t)db->away_ms * 1000 || !store_readers_are_gone())
+        return REIN_EIO;
+    db->quiet_since_us = at_us; /* the next try, should this one fail */
+    bool resumes = store_place_has(&db->place, &now, STORE_FILE_DATABASE) && !db->is_cut;
+    if (!resumes)
+        clear_old_log(db, &now);
+    if (open_or_close(db, resumes) != 0)
+        return REIN_EIO;
+    store_readers_block(false);
+    if (db->is_new)
+        log_error("store", "a new database was begun at %s: what the one before had is not in it", db->path);
+    else
+        log_warn("store", "the database at %s is in use %s", db->path, resumes ? "again" : "now, in place of another");
+    return 0;
+}
 
 static int step(sqlite3_stmt *stmt)
 {
@@ -236,13 +433,41 @@ static int step(sqlite3_stmt *stmt)
     return sqlite3_reset(stmt); /* the same code, and its message stays */
 }
 
-/* Ends a failed transaction. SQLite may have rolled back by itself. */
+/* Ends a failed transaction. SQLite may have rolled back by itself; where it could not, for want of memory, be_open
+ * tries again. */
 static void roll_back(struct store_db *db)
 {
     if (!sqlite3_get_autocommit(db->sqlite))
         step(db->rollback);
     store_rows_forget(db->rows);
 }
+
+/* Before any use: open, and outside of a transaction. */
+static int be_open(struct store_db *db)
+{
+    assert(db_is_sound(db));
+    if (db->is_open && !sqlite3_get_autocommit(db->sqlite))
+        roll_back(db);
+    if (db->is_open && db->is_gone)
+        leave(db);
+    return db->is_open ? 0 : return_to_place(db);
+}
+
+void store_db_close(struct store_db *db)
+{
+    if (db == NULL)
+        return;
+    if (store_db_is_in_place(db))
+        close_all(db);
+    else if (db->is_open)
+        leave(db);
+    store_readers_block(false);
+    store_place_unpin(db->pins);
+    free(db->path);
+    free(db);
+}
+
+/* ---- writing ---- */
 
 /* What Rein did outlives a power failure before the client sees it; of what it let pass, the last moments before one
  * may be lost. Either outlives the process. A sync takes all earlier commits along. */
@@ -261,9 +486,11 @@ static int set_sync(struct store_db *db, const struct store_job *first)
 
 int store_db_write(struct store_db *db, struct store_job *first)
 {
-    int synced = set_sync(db, first);
-    if (synced != 0)
-        return synced;
+    int ready = be_open(db);
+    if (ready == 0)
+        ready = set_sync(db, first);
+    if (ready != 0)
+        return ready;
     if (step(db->begin) != SQLITE_OK)
         return fail(db, "cannot begin");
     int rc = store_rows_write(db->rows, first);
@@ -272,12 +499,14 @@ int store_db_write(struct store_db *db, struct store_job *first)
         rv = fail(db, "cannot commit");
     if (rv != 0)
         roll_back(db);
-    return rv;
+    return store_db_is_in_place(db) ? rv : REIN_EIO;
 }
 
 int store_db_probe(struct store_db *db)
 {
     char sql[160];
+    if (be_open(db) != 0)
+        return REIN_EIO;
     snprintf(sql, sizeof sql, "INSERT OR REPLACE INTO facts (name, value) VALUES ('recovered_at_us', '%lld')",
              (long long)now_us());
     return exec(db, sql);
@@ -298,6 +527,8 @@ static void finish_checkpoint(struct store_db *db)
 
 void store_db_checkpoint(struct store_db *db)
 {
+    if (!db->is_open || db->is_gone)
+        return;
     if (db->is_checkpointing) {
         if (db->wal_pages >= WAL_PAGES_MAX)
             store_checkpoint_wait(db->checkpoint);
@@ -311,65 +542,27 @@ void store_db_checkpoint(struct store_db *db)
 
 /* ---- purging ---- */
 
-static int purge(struct store_db *db, const char *sql, unsigned keep_days)
-{
-    sqlite3_stmt *stmt;
-    if (sqlite3_prepare_v2(db->sqlite, sql, -1, &stmt, NULL) != SQLITE_OK)
-        return fail(db, "cannot purge");
-    sqlite3_bind_int64(stmt, 1, now_us() - (int64_t)keep_days * 86400 * 1000000);
-    sqlite3_bind_int(stmt, 2, PURGE_BATCH);
-    sqlite3_step(stmt);
-    int rv = sqlite3_finalize(stmt) == SQLITE_OK ? 0 : fail(db, "cannot purge");
-    return rv != 0 ? rv : sqlite3_changes(db->sqlite);
-}
-
 void store_db_keep(struct store_db *db, unsigned days)
 {
     db->keep_days = days;
 }
 
-#define OLDEST "(SELECT seq FROM decisions WHERE started_at_us < ?1 ORDER BY started_at_us LIMIT ?2)"
-
-static int purge_decisions(struct store_db *db)
-{
-    static const char *const statements[] = {
-        "DELETE FROM texts WHERE decision IN " OLDEST,
-        "DELETE FROM findings WHERE decision IN " OLDEST,
-        "DELETE FROM attempts WHERE decision IN " OLDEST,
-        "DELETE FROM decisions WHERE seq IN " OLDEST,
-    };
-    int n = 0;
-    for (size_t i = 0; i < sizeof statements / sizeof *statements && n >= 0; i++)
-        n = purge(db, statements[i], db->keep_days);
-    return n;
-}
-
-/* Looks at the oldest texts alone, so that it costs the same when there is nothing to purge. */
-static int purge_texts(struct store_db *db)
-{
-    return purge(db,
-                 "DELETE FROM texts WHERE decision IN (SELECT d.seq FROM (SELECT DISTINCT decision FROM texts ORDER BY"
-                 " decision LIMIT ?2) AS t JOIN decisions AS d ON d.seq = t.decision WHERE d.started_at_us < ?1)",
-                 db->keep_text_days);
-}
-
 int store_db_purge(struct store_db *db, uint64_t *purged)
 {
-    int texts = 0, decisions = 0;
+    struct store_purged went = {0, 0};
     *purged = 0;
+    if (!db->is_open || db->is_gone)
+        return REIN_EIO;
     if (step(db->begin) != SQLITE_OK)
         return fail(db, "cannot begin");
-    if (db->keep_days > 0)
-        decisions = purge_decisions(db);
-    if (decisions >= 0 && db->keep_text_days > 0)
-        texts = purge_texts(db);
-    int rv = decisions < 0 ? decisions : texts < 0 ? texts : 0;
+    int rc = store_purge(db->sqlite, db->keep_days, db->keep_text_days, &went);
+    int rv = rc == SQLITE_OK ? 0 : fail_with(db, "cannot purge", rc);
     if (rv == 0 && step(db->commit) != SQLITE_OK)
         rv = fail(db, "cannot commit");
     if (rv != 0) {
         roll_back(db);
         return rv;
     }
-    *purged = (uint64_t)decisions;
-    return decisions >= PURGE_BATCH || texts >= PURGE_BATCH;
+    *purged = (uint64_t)went.decisions;
+    return went.decisions >= STORE_PURGE_BATCH || went.texts >= STORE_PURGE_BATCH;
 }

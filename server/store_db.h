@@ -1,8 +1,12 @@
 /* The writer's connection: the SQLite file, opened, migrated, written in groups, purged.
  * SPDX-License-Identifier: Apache-2.0
  *
- * SQLite's codes become ours here, logged once: REIN_EIO (disk full, I/O error, locked by another program),
- * REIN_EINVAL (this record cannot be written), REIN_ENOMEM.
+ * SQLite's codes become ours here, logged once: REIN_EIO (disk full, I/O error, locked by another program, read-only,
+ * damaged, not in its place), REIN_EINVAL (this record cannot be written), REIN_ENOMEM.
+ *
+ * A database whose files are removed, renamed or replaced is left: what its log holds is put into it wherever it is
+ * now, it is closed, and all writing fails. Each later write or probe looks at the path; once nothing has changed there
+ * for a while, what is there is opened, or a new database is made.
  *
  * Thread: one at a time; the writer's once it runs. */
 #ifndef SERVER_STORE_DB_H
@@ -18,6 +22,10 @@ void store_db_close(struct store_db *db); /* NULL is fine */
 /* Writes a chain of jobs (by `next`) in one transaction; when this returns 0 it outlives this process, and, if a
  * finding of the chain changed a response, a power failure too. On an error nothing of the chain is written. */
 int store_db_write(struct store_db *db, struct store_job *first) REIN_MUST_USE;
+/* Looks at the files' names. False: the database is, or was now, left. To be called twice a second; a write does it
+ * too, so what is written without an error was in its place. */
+bool store_db_is_in_place(struct store_db *db) REIN_MUST_USE;
+uint64_t store_db_times_gone(const struct store_db *db); /* how often it was left */
 /* Commits a small fact, to see whether writing works. */
 int store_db_probe(struct store_db *db) REIN_MUST_USE;
 /* Between writes: sees to it that the write-ahead log goes into the database when it has grown, and begins anew. */

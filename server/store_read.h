@@ -16,9 +16,16 @@
 
 struct store_reader;
 
-/* The database must be there: after store_open. */
+/* The database must be there: after store_open. REIN_EIO: also while it is not in its place. A connection is for a
+ * query or a few, not for a process's life. */
 int store_reader_open(struct store_reader **out, const char *path, unsigned time_limit_ms) REIN_MUST_USE;
 void store_reader_close(struct store_reader *reader); /* NULL is fine */
+
+/* All connections of a process to one file share SQLite's index of the log, and one that stays open keeps the old index
+ * alive. So while a database is out of its place no reader opens, and the writer opens anew once none is left.
+ * Any thread. */
+void store_readers_block(bool block);
+bool store_readers_are_gone(void);
 
 /* A place in the list of decisions, newest first. */
 struct store_cursor {

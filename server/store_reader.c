@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store_reader.h"
 
+#include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +11,45 @@
 #include "log.h"
 
 enum { STEPS_BETWEEN_LOOKS = 2000, BUSY_MS = 1000 };
+
+/* The process's: it has one store. */
+static struct {
+    pthread_mutex_t lock;
+    size_t open;
+    bool blocked;
+} readers = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool readers_enter(void)
+{
+    pthread_mutex_lock(&readers.lock);
+    bool may_open = !readers.blocked;
+    readers.open += may_open;
+    pthread_mutex_unlock(&readers.lock);
+    return may_open;
+}
+
+static void readers_leave(void)
+{
+    pthread_mutex_lock(&readers.lock);
+    assert(readers.open > 0);
+    readers.open--;
+    pthread_mutex_unlock(&readers.lock);
+}
+
+void store_readers_block(bool block)
+{
+    pthread_mutex_lock(&readers.lock);
+    readers.blocked = block;
+    pthread_mutex_unlock(&readers.lock);
+}
+
+bool store_readers_are_gone(void)
+{
+    pthread_mutex_lock(&readers.lock);
+    bool gone = readers.open == 0;
+    pthread_mutex_unlock(&readers.lock);
+    return gone;
+}
 
 static int64_t now_us(void)
 {
@@ -38,6 +79,10 @@ int store_reader_open(struct store_reader **out, const char *path, unsigned time
     struct store_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return REIN_ENOMEM;
+    if (!readers_enter()) {
+        free(reader);
+        return REIN_EIO;
+    }
     reader->time_limit_ms = time_limit_ms;
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     int rv = sqlite3_open_v2(path, &reader->sqlite, flags, NULL) == SQLITE_OK ? 0 : fail(reader);
@@ -57,6 +102,7 @@ void store_reader_close(struct store_reader *reader)
         return;
     sqlite3_close(reader->sqlite);
     free(reader);
+    readers_leave();
 }
 
 int reader_prepare(struct store_reader *reader, sqlite3_stmt **out, const char *sql)

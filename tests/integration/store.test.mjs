@@ -75,6 +75,89 @@ describe('a full disk', { timeout: 240000 }, () => {
     }));
 });
 
+const files = ['', '-wal', '-shm', '-lock'];
+const database = (rein, suffix = '') => path.join(rein.folder, `rein.db${suffix}`);
+
+// How a database can go, and how it comes back: by itself if nothing is said.
+const ways = [
+  { name: 'removed', go: (rein) => files.forEach((suffix) => fs.rmSync(database(rein, suffix))), kept: false },
+  { name: 'removed but for its log', go: (rein) => fs.rmSync(database(rein)), kept: false },
+  { name: 'without its log', go: (rein) => fs.rmSync(database(rein, '-wal')), kept: true },
+  { name: 'without its index', go: (rein) => fs.rmSync(database(rein, '-shm')), kept: true },
+  { name: 'renamed', go: (rein) => fs.renameSync(database(rein), database(rein, '-old')), kept: false },
+  {
+    name: 'replaced by a copy', kept: undefined, // a copy has what was in the file by then
+    go: (rein) => {
+      execFileSync('cp', [database(rein), database(rein, '-copy')]);
+      fs.renameSync(database(rein, '-copy'), database(rein));
+    },
+  },
+];
+
+describe('a database that goes away under the server', { timeout: 300000, concurrency: 5 }, () => {
+  for (const { name, go, kept } of ways) {
+    test(`FOUND S8: ${name}: noticed without a request, refused, then served again`, () =>
+      withRein('on_error: refuse', async (rein) => {
+        const before = (await rein.ask({ body: chat('before') })).headers['x-rein-decision'];
+        await rein.row(before);
+        go(rein);
+        await rein.said(/was removed, renamed or replaced while it was in use/);
+        assert.equal((await rein.admin('/readyz')).status, 503);
+        const metrics = (await rein.admin('/metrics')).text;
+        assert.match(metrics, /\nrein_store_healthy 0\n/);
+        assert.match(metrics, /\nrein_store_gone_total 1\n/);
+        const refused = await rein.ask({ body: chat('during') });
+        assert.equal(refused.status, 503);
+        assert.equal(refused.json.error.code, 'store_unavailable');
+        assert.equal((await rein.admin('/admin/v1/decisions')).status, 503);
+        const after = await untilServed(rein);
+        assert.equal((await rein.admin('/readyz')).status, 200);
+        assert.equal((await rein.row(after.headers['x-rein-decision'])).ending, 'complete');
+        assert.equal((await rein.row(refused.headers['x-rein-decision'])).status, 503);
+        const found = (await rein.admin(`/admin/v1/decisions/${before}`)).status;
+        if (kept !== undefined) assert.equal(found, kept ? 200 : 404);
+      }));
+  }
+
+  test('FOUND S8: an answer that meets it is withheld, before anybody has noticed', () =>
+    withRein('on_error: refuse', async (rein) => {
+      files.forEach((suffix) => fs.rmSync(database(rein, suffix)));
+      const withheld = await rein.ask({ body: chat('during') });
+      assert.equal(withheld.status, 503);
+      assert.ok(!withheld.text.includes('fine'), withheld.text);
+      await untilServed(rein);
+      assert.equal((await rein.row(withheld.headers['x-rein-decision'])).ending, 'store_failed');
+    }));
+
+  test('FOUND S8: serve: answers go on, and their rows are in the new database', () =>
+    withRein('on_error: serve', async (rein) => {
+      files.forEach((suffix) => fs.rmSync(database(rein, suffix)));
+      const ids = [];
+      for (let i = 0; i < 5; i++) {
+        const answer = await rein.ask({ body: chat('during') });
+        assert.equal(answer.status, 200);
+        ids.push(answer.headers['x-rein-decision']);
+      }
+      await rein.said(/a new database was begun/);
+      await rein.said(/decisions are written again/);
+      for (const id of ids) assert.equal((await rein.row(id)).ending, 'complete');
+    }));
+
+  test('FOUND S8: a folder that is away: nothing is made in its place', () =>
+    withRein('on_error: refuse', async (rein) => {
+      const before = (await rein.ask({ body: chat('before') })).headers['x-rein-decision'];
+      await rein.row(before);
+      const folder = rein.folder;
+      fs.renameSync(folder, `${folder}-away`);
+      await rein.said(/cannot make .*rein\.db-lock/);
+      assert.ok(!fs.existsSync(folder));
+      assert.equal((await rein.ask({ body: chat('during') })).status, 503);
+      fs.renameSync(`${folder}-away`, folder);
+      await untilServed(rein);
+      assert.equal((await rein.row(before)).ending, 'complete');
+    }));
+});
+
 // A server whose disk holds up every sync while `stall` is a file.
 async function startStalling(folder, upstream, more = {}) {
   const stall = path.join(folder, 'stall');
@@ -97,7 +180,7 @@ async function rowsAfter(folder, upstream) {
   return new Map(rows.map((row) => [row.request_id, row]));
 }
 
-describe('a disk that is slow while the server ends', { timeout: 120000, skip: !process.env.REIN_STALLED_SYNC }, () => {
+describe('a disk that is slow while the server ends', { timeout: 120000, concurrency: true, skip: !process.env.REIN_STALLED_SYNC }, () => {
   test('FOUND M1: workers stay until the store has answered, and no row is lost', async () => {
     const upstream = await startUpstream(says({ answer: ['fine'] }));
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rein-store-'));

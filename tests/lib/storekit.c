@@ -36,9 +36,15 @@ void kit_start(struct kit *kit)
     snprintf(kit->path, sizeof kit->path, "%s/rein.db", kit->dir);
     int rv = loop_new(&kit->loop);
     assert(rv == 0);
-    rv = pthread_create(&kit->thread, NULL, run, kit->loop);
-    assert(rv == 0);
+    kit_start_loop(kit);
     (void)made;
+    (void)rv;
+}
+
+void kit_start_loop(struct kit *kit)
+{
+    int rv = pthread_create(&kit->thread, NULL, run, kit->loop);
+    assert(rv == 0);
     (void)rv;
 }
 

@@ -16,7 +16,8 @@ struct kit {
 
 void kit_start(struct kit *kit); /* fails the test on any error, like all of these */
 void kit_stop_loop(struct kit *kit);
-void kit_free(struct kit *kit); /* removes the folder */
+void kit_start_loop(struct kit *kit); /* once more */
+void kit_free(struct kit *kit);       /* removes the folder */
 
 struct store *kit_open(struct kit *kit, size_t queue_max);
 

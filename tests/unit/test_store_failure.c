@@ -97,6 +97,62 @@ static void sync_error(void **state)
     outage(*state, failing_vfs_set_sync, SQLITE_IOERR_FSYNC);
 }
 
+static void read_only(void **state)
+{
+    outage(*state, failing_vfs_set_write, SQLITE_READONLY);
+}
+
+static void damaged(void **state)
+{
+    outage(*state, failing_vfs_set_write, SQLITE_CORRUPT);
+}
+
+/* Recovers from one failure of a kind, and loses nothing. */
+static void recover(struct kit *kit, struct store *store, int64_t rows)
+{
+    int64_t give_up = kit_now_us() + 60 * 1000000;
+    struct timespec pause = {0, 1000000};
+    while (!store_is_healthy(store) && kit_now_us() < give_up)
+        nanosleep(&pause, NULL);
+    assert_true(store_is_healthy(store));
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), rows);
+    kit_stop_loop(kit);
+    store_close(store);
+}
+
+static void no_memory(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 0);
+    struct kit_record r;
+    failing_vfs_set_write(SQLITE_NOMEM);
+    kit_record(&r);
+    assert_int_equal(kit_put(kit, store, &r.record), REIN_ENOMEM);
+    assert_false(store_is_healthy(store));
+    failing_vfs_set_write(SQLITE_OK);
+    recover(kit, store, 1);
+}
+
+/* Another program holds the database longer than the store waits. */
+static void busy(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 0);
+    struct kit_record r;
+    sqlite3 *db;
+    kit_record(&r);
+    assert_int_equal(kit_put(kit, store, &r.record), 0);
+    assert_int_equal(sqlite3_open(kit->path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    kit_record(&r);
+    assert_int_equal(kit_put(kit, store, &r.record), REIN_EIO);
+    assert_false(store_is_healthy(store));
+    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    recover(kit, store, 2);
+}
+
 /* Nobody puts anything: the store finds out by itself that writing works again. */
 static void recovers_alone(void **state)
 {
@@ -242,6 +298,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(read_only),
+        TEST(damaged),
+        TEST(no_memory),
+        TEST(busy),
         TEST(disk_full),
         TEST(write_error),
         TEST(sync_error),

@@ -33,6 +33,7 @@ struct watch {
     uv_poll_t poll;
     struct dialer *dialer;
     curl_socket_t fd;
+    LIST_ENTRY(watch) watches;
 };
 
 struct dial {
@@ -40,6 +41,7 @@ struct dial {
     CURL *easy;
     struct upstream_call *call; /* NULL once connected */
     curl_socket_t kept;         /* not for libcurl to close */
+    LIST_HEAD(, watch) watches;
     bool has_failed;
     TAILQ_ENTRY(dial) failures;
     char error[CURL_ERROR_SIZE];
@@ -86,7 +88,7 @@ static void on_watch_event(uv_poll_t *poll, int status, int events)
     act(watch->dialer, watch->fd, flags);
 }
 
-static struct watch *watch_new(struct dialer *dialer, curl_socket_t fd)
+static struct watch *watch_new(struct dialer *dialer, struct dial *dial, curl_socket_t fd)
 {
     struct watch *watch = calloc(1, sizeof *watch);
     if (!watch || uv_poll_init(loop_uv(dialer->pool->loop), &watch->poll, fd) < 0) {
@@ -96,16 +98,22 @@ static struct watch *watch_new(struct dialer *dialer, curl_socket_t fd)
     watch->poll.data = watch;
     watch->dialer = dialer;
     watch->fd = fd;
+    LIST_INSERT_HEAD(&dial->watches, watch, watches);
     dialer->pool->handles++;
     return watch;
 }
 
-/* Of libcurl's own handles, which only close connections, there is no dial. */
-static void dial_fail(CURL *easy)
+/* Stops at once; libcurl knows it no more. */
+static void watch_close(struct watch *watch)
 {
-    struct dial *dial = NULL;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&dial);
-    if (!dial || dial->has_failed || !dial->call)
+    curl_multi_assign(watch->dialer->multi, watch->fd, NULL);
+    LIST_REMOVE(watch, watches);
+    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+}
+
+static void dial_fail(struct dial *dial)
+{
+    if (dial->has_failed || !dial->call)
         return;
     dial->has_failed = true;
     TAILQ_INSERT_TAIL(&dial->dialer->failed, dial, failures);
@@ -126,20 +134,21 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
     struct watch *watch = socket_ctx;
     if (what == CURL_POLL_REMOVE) {
         if (watch)
-            uv_close((uv_handle_t *)&watch->poll, on_watch_closed); /* stops at once */
-        curl_multi_assign(dialer->multi, fd, NULL);
+            watch_close(watch);
         return 0;
     }
-    if (dialer->closing)
+    struct dial *dial = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&dial);
+    if (dialer->closing || !dial) /* libcurl's own handles, which only close connections, have no dial */
         return 0;
     if (!watch) {
-        watch = watch_new(dialer, fd);
+        watch = watch_new(dialer, dial, fd);
         if (watch)
             curl_multi_assign(dialer->multi, fd, watch);
     }
     int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
     if (!watch || uv_poll_start(&watch->poll, events, on_watch_event) < 0)
-        dial_fail(easy);
+        dial_fail(dial);
     return 0;
 }
 
@@ -272,7 +281,13 @@ int dial_start(struct upstream_call *call)
 
 void dial_free(struct dial *dial)
 {
+    struct watch *watch;
     dial_unfail(dial);
+    /* libcurl 7.88 closes a socket that is not connected yet before it says CURL_POLL_REMOVE. By then the number may be
+     * another worker's new socket. It would be looked for in our epoll set in vain, so it does no harm; but what is
+     * watched is better let go of while it is still open. */
+    while ((watch = LIST_FIRST(&dial->watches)))
+        watch_close(watch);
     /* Closes the connection too: libcurl can't find it again without its handle. */
     curl_multi_remove_handle(dial->dialer->multi, dial->easy);
     curl_easy_cleanup(dial->easy);

@@ -1,9 +1,13 @@
 // The demo upstream's scenarios under the shipped policy: streamed and not, however the model's text is cut.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chat, gather } from '../lib/client.mjs';
 import { shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
+import { source } from '../lib/install.mjs';
 import { scenarios } from '../lib/scenarios.mjs';
 
 const STEERED = 1000;
@@ -72,4 +76,25 @@ describe('steering', { timeout: 300000 }, () => {
     await rein.clean();
     await demo.stop();
   });
+});
+
+// What script/server prints is copied into a shell, whatever that shell is.
+test('the requests that script/server prints do what it says', { timeout: 240000 }, async () => {
+  const demo = await startDemo();
+  const rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });
+  const text = fs.readFileSync(path.join(source, 'script/server'), 'utf8');
+  const printed = [...text.matchAll(/^ +(curl .*)$/gm)].map((found) => found[1]);
+  const said = printed.map((line) => {
+    assert.doesNotMatch(line.replace(/'[^']*'/g, ''), /[?*&;<>(){}[\]!]/, 'a shell would read this');
+    const command = line.replace(/\$\{?front\}?/g, `127.0.0.1:${rein.port}`).replace(/\$\{?admin\}?/g, `127.0.0.1:${rein.adminPort}`);
+    return execFileSync('sh', ['-c', command], { encoding: 'utf8', timeout: 120000 });
+  });
+  assert.equal(said.length, 3);
+  assert.match(said[0], /^data: .*"reasoning_content"/m);
+  assert.match(said[0], /\ndata: \[DONE\]\n/);
+  assert.match(JSON.parse(said[1]).choices[0].message.content, /\[redacted\]/);
+  const rows = JSON.parse(said[2]).data;
+  assert.deepEqual(rows.map((row) => row.verdict), ['redact', 'steer']);
+  await rein.clean();
+  await demo.stop();
 });

@@ -55,6 +55,21 @@ describe('a full disk', { timeout: 240000 }, () => {
       assert.equal(row.ending, 'store_failed');
     }));
 
+  for (const on_error of ['refuse', 'serve']) {
+    test(`FOUND M9: ${on_error}: it does not fill the log as well, whatever clients do meanwhile`, () =>
+      withRein(`on_error: ${on_error}`, async (rein) => {
+        limitFiles(rein, 1);
+        const before = rein.log.length, began = Date.now();
+        for (let i = 0; i < 300; i++) await rein.ask({ body: chat('during') });
+        const lines = rein.log.slice(before).split('\n').length;
+        // The first few of each of a few kinds, and one of each in ten seconds: however long the machine takes.
+        const periods = 1 + (Date.now() - began) / 10000;
+        assert.ok(lines < 30 + 10 * periods, `${lines} lines for 300 requests\n${rein.log}`);
+        limitFiles(rein, 'unlimited');
+        await rein.said(/decisions are written again/);
+      }));
+  }
+
   test('serve: answers go on, and their rows come when the disk is back', () =>
     withRein('on_error: serve', async (rein, upstream) => {
       limitFiles(rein, 1);

@@ -323,11 +323,12 @@ static int service_start(struct service *service)
     return 0;
 }
 
-/* The store still has a thread of its own that may touch all of this: nothing is freed, the process ends as it is. */
-static _Noreturn void leave_store(void)
+/* Someone may still touch all of this: nothing is freed, the process ends as it is. */
+static _Noreturn void leave_as_it_is(bool is_written)
 {
     log_flush(LOG_FLUSH_ALL);
-    log_error("serve", "the store did not end in time: leaving with decisions that are not written");
+    log_error("serve", is_written ? "not all requests ended in time: leaving without them"
+                                  : "the store did not end in time: leaving with decisions that are not written");
     _exit(CLI_FAILED);
 }
 
@@ -336,16 +337,14 @@ static int service_finish(struct service *service)
     bool is_late = false;
     for (size_t i = 0; i < service->workers_len; i++)
         is_late = worker_join(service->workers[i]) != 0 || is_late;
-    if (is_late)
-        leave_store();
+    int written = store_finish(service->store, STORE_FINISH_MS);
+    if (is_late || written == REIN_ELIMIT)
+        leave_as_it_is(written == 0);
     for (size_t i = 0; i < service->workers_len; i++)
         worker_free(service->workers[i]);
     free(service->workers);
     peers_free(service->peers);
     admin_stop(service->admin);
-    int written = store_finish(service->store, STORE_FINISH_MS);
-    if (written == REIN_ELIMIT)
-        leave_store();
     store_close(service->store);
     metrics_free(service->metrics);
     log_flush(LOG_FLUSH_ALL);

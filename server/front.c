@@ -221,6 +221,22 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const ch
     return x->response ? queue_answer(x) : MHD_NO;
 }
 
+/* libmicrohttpd is done with the request. */
+static void exchange_complete(struct exchange *x, bool is_ok)
+{
+    struct conn *conn = x->conn;
+    conn->version_place = NULL;
+    conn->x = NULL;
+    x->conn = NULL;
+    x->state = X_OVER;
+    x->gone = x->gone || (!is_ok && !x->aborted);
+    if (x->response)
+        MHD_destroy_response(x->response);
+    x->response = NULL;
+    conn_wait(conn, CONN_READING); /* for the next request */
+    exchange_put(x, &x->front->over);
+}
+
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why)
 {
     (void)cls;
@@ -228,19 +244,9 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, 
     if (!x)
         return;
     *context = NULL;
-    struct conn *conn = x->conn;
     x->front->has_completed = true;
-    conn->version_place = NULL;
     MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, x->front->idle_s);
-    conn->x = NULL;
-    x->conn = NULL;
-    x->state = X_OVER;
-    x->gone = x->gone || (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && !x->aborted);
-    if (x->response)
-        MHD_destroy_response(x->response);
-    x->response = NULL;
-    conn_wait(conn, CONN_READING); /* for the next request */
-    exchange_put(x, &x->front->over);
+    exchange_complete(x, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------------- */
@@ -256,6 +262,8 @@ static void on_conn_poll_closed(uv_handle_t *handle)
 static void conn_closed(struct conn *conn)
 {
     struct front *front = conn->front;
+    if (conn->x) /* libmicrohttpd had no memory for an error of its own: it closes without a word */
+        exchange_complete(conn->x, false);
     assert(!conn->x);
     int fd = conn->is_answered && !front->stopped ? fcntl(conn->fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (fd >= 0)

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <microhttpd.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -540,6 +542,40 @@ __attribute__((visibility("default"))) int epoll_ctl(int set, int op, int fd, st
     return (int)syscall(SYS_epoll_ctl, set, op, fd, event);
 }
 
+static _Atomic int response_failures;
+
+__attribute__((visibility("default"))) struct MHD_Response *
+MHD_create_response_from_buffer(size_t size, void *data, enum MHD_ResponseMemoryMode mode)
+{
+    if (mode == MHD_RESPMEM_PERSISTENT && response_failures > 0) { /* an answer of libmicrohttpd's own */
+        response_failures--;
+        return NULL;
+    }
+    static __typeof__(MHD_create_response_from_buffer) *real;
+    if (!real)
+        real = (__typeof__(real))dlsym(RTLD_NEXT, "MHD_create_response_from_buffer");
+    return real(size, data, mode);
+}
+
+static void break_off_while_it_fails(struct fixture *f)
+{
+    for (int i = 0; i < 20; i++) {
+        response_failures = 1;
+        ask(f, LINE "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n\r\n");
+        has(ask(f, "GET /can HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "\r\n\r\nyes");
+        same(response_failures, 0);
+    }
+    await_connections(f, 0);
+}
+
+/* Without memory for an error of its own libmicrohttpd closes in the middle of a request, and does not say that the
+ * request is over. */
+static void test_found_s9_a_request_whose_error_can_not_be_said(void **state)
+{
+    (void)state;
+    run(prepare(), break_off_while_it_fails);
+}
+
 static void connect_while_it_fails(struct fixture *f)
 {
     for (int i = 0; i < 50; i++) {
@@ -576,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_found_r2_many_at_once),
         cmocka_unit_test(test_found_m9_a_refused_client_is_drained_within_bounds),
         cmocka_unit_test(test_found_s9_a_connection_that_can_not_be_watched),
+        cmocka_unit_test(test_found_s9_a_request_whose_error_can_not_be_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

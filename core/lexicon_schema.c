@@ -5,6 +5,7 @@
 /* The order is that of enum signal_class; a test compares them. */
 static const char *const class_words[] = {"names_harm",
                                           "decides_to_refuse",
+                                          "declines_part",
                                           "concedes",
                                           "reframes_education",
                                           "reframes_fiction",

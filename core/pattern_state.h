@@ -31,6 +31,7 @@ struct reasoning_state {
     uint32_t sentences;
     uint32_t aware, refusing, refusals, talking, talks, commits, goals, procedures, specifics, personas;
     uint32_t first_aware, last_refusal, last_commit, early_goal;
+    uint32_t last_whole, last_part; /* a refusal of the whole request; of a part of it */
     double awareness;       /* sum, at most 2 a sentence */
     double topic;           /* harm in the reasoning's own words */
     bool named;             /* some sentence named the harm outright */
@@ -83,6 +84,8 @@ void reasoning_sentence(struct pattern_tracker *p, const struct sentence_facts *
 void reasoning_end(struct pattern_tracker *p);
 /* Did the reasoning come out for refusing, for answering, or neither? */
 enum stance reasoning_stance(const struct reasoning_state *r);
+/* Of reasoning that refuses: is it the whole request, and the last word? */
+bool reasoning_refuses_all(const struct reasoning_state *r);
 
 void answer_sentence(struct pattern_tracker *p, const struct sentence_facts *facts);
 void answer_end(struct pattern_tracker *p);

@@ -7,6 +7,7 @@
 static const char *const class_names[SIGNAL_CLASSES] = {
     [SIGNAL_NAMES_HARM] = "names_harm",
     [SIGNAL_DECIDES_TO_REFUSE] = "decides_to_refuse",
+    [SIGNAL_DECLINES_PART] = "declines_part",
     [SIGNAL_CONCEDES] = "concedes",
     [SIGNAL_REFRAMES_EDUCATION] = "reframes_education",
     [SIGNAL_REFRAMES_FICTION] = "reframes_fiction",

@@ -32,13 +32,13 @@ struct reasoning_state {
     uint32_t aware, refusing, refusals, talking, talks, commits, goals, procedures, specifics, personas;
     uint32_t first_aware, last_refusal, last_commit, early_goal;
     uint32_t last_whole, last_part; /* a refusal of the whole request; of a part of it */
-    double awareness;       /* sum, at most 2 a sentence */
-    double topic;           /* harm in the reasoning's own words */
-    bool named;             /* some sentence named the harm outright */
-    double wavering;        /* talk since the last refusal */
-    uint32_t yielding;      /* commitments and plans since then */
-    uint32_t plans;         /* likewise, before any awareness */
-    uint32_t kept;          /* persona sentences after awareness */
+    double awareness;               /* sum, at most 2 a sentence */
+    double topic;                   /* harm in the reasoning's own words */
+    bool named;                     /* some sentence named the harm outright */
+    double wavering;                /* talk since the last refusal */
+    uint32_t yielding;              /* commitments and plans since then */
+    uint32_t plans;                 /* likewise, before any awareness */
+    uint32_t kept;                  /* persona sentences after awareness */
     struct rein_step *talk; /* the sentences that talk themselves into complying; room for PATTERN_TALK_MAX, made for
                                the first one; owned */
     size_t talk_len;

@@ -17,7 +17,7 @@ enum signal_class {
     SIGNAL_NAMES_HARM, /* the text says that something is harmful, illegal, against policy */
     SIGNAL_DECIDES_TO_REFUSE,
     SIGNAL_DECLINES_PART, /* leaves something out and answers the rest */
-    SIGNAL_CONCEDES, /* "but maybe the user just ..." */
+    SIGNAL_CONCEDES,      /* "but maybe the user just ..." */
     SIGNAL_REFRAMES_EDUCATION,
     SIGNAL_REFRAMES_FICTION,
     SIGNAL_REFRAMES_HYPOTHETICAL,

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { chat, gather } from '../lib/client.mjs';
 import { shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
 import { source } from '../lib/install.mjs';
-import { scenarios } from '../lib/scenarios.mjs';
+import { scenarios, steered } from '../lib/scenarios.mjs';
 
 const STEERED = 1000;
 
@@ -55,12 +55,12 @@ for (const chunk of ['1', 'random', 'whole'])
 describe('steering', { timeout: 300000 }, () => {
   test(`${STEERED} steered streams: one id, one role, one end each, nothing of the failed attempt`, async () => {
     const demo = await startDemo();
-    const rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });
-    const names = ['unaware', 'vacillates'];
+    const rein = await startRein({ upstream: demo.url, policy: shippedPolicy().replace(/(strong_vacillation: +\{ action: )record/, '$1steer') });
+    const names = Object.keys(steered);
     let started = 0;
     const run = async () => {
       while (started < STEERED) {
-        const expected = scenarios[names[started++ % names.length]];
+        const expected = steered[names[started++ % names.length]];
         const answer = await rein.ask({ body: chat(expected.user, { model: 'demo', stream: true }) });
         const seen = gather(answer.text);
         assert.equal(seen.ids.size, 1);

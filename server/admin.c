@@ -5,12 +5,12 @@
  * its own name there), the token. Health checks need no token. */
 #include "admin_internal.h"
 
-#include <arpa/inet.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hosts.h"
 #include "keys.h"
 #include "log.h"
 #include "reply.h"
@@ -61,42 +61,6 @@ void admin_reply_error(struct exchange *x, unsigned status, const char *code, co
 
 /* ---- who may come in ---- */
 
-/* The host of a Host header, without port and brackets; "" if it has no sensible form. */
-static void split_host(const char *header, char host[256])
-{
-    bool is_bracketed = *header == '[';
-    const char *begin = header + is_bracketed;
-    size_t len = strcspn(begin, is_bracketed ? "]" : ":");
-    host[0] = '\0';
-    if (len == 0 || len > 255 || (is_bracketed && begin[len] != ']'))
-        return;
-    const char *rest = begin + len + is_bracketed;
-    if (*rest == ':')
-        rest += 1 + strspn(rest + 1, "0123456789");
-    if (*rest != '\0')
-        return;
-    memcpy(host, begin, len);
-    host[len] = '\0';
-}
-
-/* Names that lead here and nowhere else. On a wildcard address any numeric one will do: rebinding takes a name. */
-static bool host_is_ours(const struct config_listener *listener, const char *header)
-{
-    char host[256];
-    struct in_addr four, any = {INADDR_ANY};
-    struct in6_addr six;
-    if (header == NULL)
-        return false;
-    split_host(header, host);
-    bool is_four = inet_pton(AF_INET, host, &four) == 1, is_six = inet_pton(AF_INET6, host, &six) == 1;
-    if (strcasecmp(host, "localhost") == 0 || strcasecmp(host, listener->host) == 0)
-        return true;
-    if ((is_four && ntohl(four.s_addr) >> 24 == 127) || (is_six && IN6_IS_ADDR_LOOPBACK(&six)))
-        return true;
-    bool listens_to_all = strcmp(listener->host, "::") == 0 || inet_addr(listener->host) == any.s_addr;
-    return listens_to_all && (is_four || is_six);
-}
-
 static bool needs_token(const struct admin *admin, const char *path)
 {
     return admin->config->tokens != NULL && strcmp(path, "/healthz") != 0 && strcmp(path, "/readyz") != 0;
@@ -113,7 +77,7 @@ static bool on_head(void *ctx, struct exchange *x)
     static const struct front_header allow[] = {{"allow", "GET"}, {"cache-control", "no-store"}, {NULL, NULL}};
     static const struct front_header challenge[] = {
         {"www-authenticate", "Bearer"}, {"cache-control", "no-store"}, {NULL, NULL}};
-    if (!host_is_ours(&admin->config->admin, exchange_header(x, "host"))) {
+    if (!hosts_is_ours(admin->config->admin.host, NULL, exchange_header(x, "host"))) {
         admin_reply_error(x, 403, "host_not_allowed", NULL, "The Host header names another host than this listener's.");
         return false;
     }

@@ -52,6 +52,10 @@ static void free_config(struct config *config)
     free(config->upstreams);
     free(config->routes);
     free(config->policies);
+    for (char **host = config->hosts; host != NULL && *host != NULL; host++)
+        free(*host);
+    free(config->hosts);
+    free(config->proxies);
     free(config->listen.host);
     free(config->admin.host);
     free(config->keys_file);

@@ -55,10 +55,13 @@ struct config_timeouts {
 enum config_store_on_error { CONFIG_STORE_REFUSE, CONFIG_STORE_SERVE };
 
 struct keys;
+struct proxies;
 
 struct config {
     atomic_uint refs;
     struct config_listener listen, admin;
+    char **hosts;            /* names that clients may call the listener by, besides its own; ends with NULL; or NULL */
+    struct proxies *proxies; /* NULL: none are trusted */
     char *keys_file, *token_file; /* NULL: none; absolute or relative to the working directory */
     struct keys *keys, *tokens;   /* what they hold (keys.h); NULL: none, everyone may come in */
     unsigned workers;             /* at least 1: 0 in the file has become the number of cores */

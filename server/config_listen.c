@@ -10,6 +10,7 @@
 #include "config_read.h"
 #include "keys.h"
 #include "log.h"
+#include "proxies.h"
 
 enum { HOST_MAX = INET6_ADDRSTRLEN };
 
@@ -141,6 +142,63 @@ static void check_twins(struct config_reader *r)
                            "takes the port of `listen.address` on the same host");
 }
 
+/* ---- names and proxies ---- */
+
+static const struct rein_node *first_text(const struct config_reader *r, const char *key, size_t *count)
+{
+    const struct rein_node *list = rein_node_get(r->root, key);
+    bool is_list = list != NULL && list->kind == REIN_NODE_LIST;
+    *count = is_list ? list->count : 0;
+    return is_list ? list->first : NULL;
+}
+
+static int read_hosts(struct config_reader *r)
+{
+    size_t count, len = 0;
+    const struct rein_node *at = first_text(r, "listen.hosts", &count);
+    r->config->hosts = calloc(count + 1, sizeof(*r->config->hosts));
+    if (r->config->hosts == NULL)
+        return REIN_ENOMEM;
+    for (; at != NULL && len < count; at = at->next) {
+        if (at->kind != REIN_NODE_TEXT)
+            continue; /* was said */
+        bool has_port = strchr(at->text, ':') != NULL && strchr(at->text, ':') == strrchr(at->text, ':');
+        if (*at->text == '\0' || has_port || strpbrk(at->text, "/[]* \t") != NULL)
+            rein_problems_node(r->problems, r->root, "listen.hosts",
+                               "expects a name without port, such as rein.example.org, not `%.60s`", at->text);
+        r->config->hosts[len] = strdup(at->text);
+        if (r->config->hosts[len++] == NULL)
+            return REIN_ENOMEM;
+    }
+    return 0;
+}
+
+static int read_proxies(struct config_reader *r)
+{
+    size_t count, len = 0;
+    const struct rein_node *at = first_text(r, "listen.trusted_proxies", &count);
+    if (count == 0)
+        return 0;
+    struct proxies_network *networks = calloc(count, sizeof(*networks));
+    if (networks == NULL)
+        return REIN_ENOMEM;
+    for (; at != NULL && len < count; at = at->next) {
+        if (at->kind != REIN_NODE_TEXT)
+            continue; /* was said */
+        if (!proxies_read_network(at->text, &networks[len]))
+            rein_problems_node(
+                r->problems, r->root, "listen.trusted_proxies",
+                "expects a network or an address, such as 10.0.0.0/8 or fd00::/8, without bits behind its "
+                "prefix, not `%.60s`",
+                at->text);
+        else
+            len++;
+    }
+    int rv = proxies_new(&r->config->proxies, networks, len);
+    free(networks);
+    return rv;
+}
+
 int config_read_listeners(struct config_reader *r)
 {
     static const struct first_key client = {"first", "rein-", "A key for clients", "add FILE NAME"};
@@ -151,6 +209,10 @@ int config_read_listeners(struct config_reader *r)
         rv = read_address(r, "admin.address", &c->admin);
     if (rv == 0)
         rv = read_keys(r, "listen.keys_file", &client, &c->keys_file, &c->keys);
+    if (rv == 0)
+        rv = read_hosts(r);
+    if (rv == 0)
+        rv = read_proxies(r);
     if (rv == 0)
         rv = read_keys(r, "admin.token_file", &operator, & c->token_file, &c->tokens);
     if (rv != 0)

@@ -37,6 +37,19 @@ static const struct rein_key config_keys[] = {
      .min = 1,
      .max = 4096,
      .about = "the clients' keys (`rein key add`); needed off loopback"},
+    {.path = "listen.hosts",
+     .type = REIN_TYPE_TEXTS,
+     .max = CONFIG_HOSTS_MAX,
+     .about =
+         "without `keys_file`: names, without port, that clients may call this listener by, besides `localhost` and "
+         "loopback addresses. Any other `Host` is refused: a page of another site could use this listener by a name of "
+         "its own"},
+    {.path = "listen.trusted_proxies",
+     .type = REIN_TYPE_TEXTS,
+     .max = CONFIG_PROXIES_MAX,
+     .about =
+         "networks of proxies, such as 10.0.0.0/8 or fd00::/8. Their `Forwarded` or `X-Forwarded-For` says who the "
+         "client is, for the limits of one address; the word of others counts for nothing"},
     {.path = "listen.tls", .type = REIN_TYPE_MAP, .flags = REIN_KEY_LATER, .about = "TLS for clients"},
 
     {.path = "admin", .type = REIN_TYPE_MAP, .about = "where operators connect: admin API and metrics"},

@@ -20,7 +20,13 @@ struct config;
 enum { CONFIG_RELOAD = 0, CONFIG_RESTART = REIN_KEY_RESTART };
 
 /* Ceilings of lists; the parts that keep something for each item are made for as many. */
-enum { CONFIG_UPSTREAMS_MAX = 256, CONFIG_ROUTES_MAX = 1024, CONFIG_WORKERS_MAX = 256 };
+enum {
+    CONFIG_HOSTS_MAX = 64,
+    CONFIG_PROXIES_MAX = 256,
+    CONFIG_UPSTREAMS_MAX = 256,
+    CONFIG_ROUTES_MAX = 1024,
+    CONFIG_WORKERS_MAX = 256
+};
 
 /* clang-format off */
 
@@ -33,6 +39,10 @@ enum { CONFIG_UPSTREAMS_MAX = 256, CONFIG_ROUTES_MAX = 1024, CONFIG_WORKERS_MAX 
     X(limits, connections, NULL, 1, 1000000, 16384, CONFIG_RESTART, "connections, of all workers together")            \
     X(limits, connections_per_address, NULL, 1, 1000000, 1024, CONFIG_RELOAD,                                          \
       "connections of one client address, to all workers")                                                             \
+    X(limits, bodies_bytes, "bytes", 1024, 1099511627776, 536870912, CONFIG_RELOAD,                                     \
+      "requests' bodies that are held at once, of all clients; one of `body_bytes` always fits")                                  \
+    X(limits, bodies_bytes_per_address, "bytes", 1024, 1099511627776, 268435456, CONFIG_RELOAD,                         \
+      "requests' bodies of one client address that are held at once; one of `body_bytes` always fits")                            \
     X(limits, json_depth, NULL, 1, 512, 64, CONFIG_RELOAD, "nesting of a request's JSON")                              \
     X(limits, upstream_body_bytes, "bytes", 1024, REIN_JSON_BYTES_MAX, 16777216, CONFIG_RELOAD,                        \
       "an unstreamed body of a backend")

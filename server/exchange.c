@@ -16,6 +16,8 @@
 
 /* Beyond write_high: the answer to a source that goes on although it should pause. */
 enum { WRITE_SLACK = 1024 * 1024 };
+/* How long a connection may be idle while others find no room, and how many are looked at for one that is. */
+enum { GIVE_WAY_MS = 1000, GIVE_WAY_LOOKS = 64 };
 
 struct exchange *exchange_new(struct conn *conn, size_t head_size)
 {
@@ -27,7 +29,8 @@ struct exchange *exchange_new(struct conn *conn, size_t head_size)
     x->conn = conn;
     x->head_ms = loop_now_ms(conn->front->loop);
     x->body_max = conn->front->body_max;
-    memcpy(x->peer, conn->peer, sizeof x->peer);
+    x->address = conn->address;
+    x->client = conn->key;
     conn->x = x;
     conn->has_served = true;
     return x;
@@ -59,6 +62,9 @@ void exchange_finish(struct exchange *x)
     if (x->grant.owner)
         x->grant.release(x->grant.owner);
     chunk_drop(&x->out, &x->front->blocks);
+    peers_give_back(x->front->counts, &x->client, x->body_cap);
+    if (x->is_counted)
+        peers_remove(x->front->counts, &x->client, PEERS_REQUEST);
     free(x->body);
     free(x);
 }
@@ -127,6 +133,26 @@ static void expire_writing(struct front *front, uint64_t now)
         conn_unwatch(conn);
         exchange_put(conn->x, &front->left);
     }
+}
+
+/* The oldest that waits for its first or next request, but not one that has just begun to. */
+bool conn_give_way(void *ctx)
+{
+    struct front *front = ctx;
+    uint64_t now = loop_now_ms(front->loop), least_ms = front->client_idle_ms / 4;
+    struct conn *conn = TAILQ_FIRST(&front->reading);
+    least_ms = least_ms < GIVE_WAY_MS ? least_ms : GIVE_WAY_MS;
+    for (int i = 0; i < GIVE_WAY_LOOKS && conn && now - conn->since_ms >= least_ms; i++) {
+        if (!conn->x && !conn->has_left) {
+            conn->has_left = true;
+            listener_leave(front->listener, &conn->key, conn->kind);
+            conn_wait(conn, CONN_NOT_WAITED_FOR);
+            shutdown(conn->fd, SHUT_RDWR);
+            return true;
+        }
+        conn = TAILQ_NEXT(conn, waits);
+    }
+    return false;
 }
 
 void conn_expire_all(struct front *front)
@@ -287,9 +313,13 @@ struct rein_source exchange_body(const struct exchange *x)
     return (struct rein_source){NULL, x->body_len > 0 ? x->body : "", x->body_len};
 }
 
-const char *exchange_peer(const struct exchange *x)
+const char *exchange_peer(struct exchange *x)
 {
-    return x->peer;
+    struct sockaddr_storage address;
+    proxies_to_sockaddr(&x->address, &address);
+    const void *ip = address.ss_family == AF_INET ? (const void *)&((struct sockaddr_in *)(void *)&address)->sin_addr
+                                                  : (const void *)&((struct sockaddr_in6 *)(void *)&address)->sin6_addr;
+    return inet_ntop(address.ss_family, ip, x->peer, sizeof x->peer);
 }
 
 void exchange_set_user(struct exchange *x, void *user)

@@ -19,7 +19,7 @@
 /* The pool of a connection holds its request's head, a record for each header, and libmicrohttpd's buffers. It clears
  * half of the pool when it turns from reading to writing, so that half costs memory for as long as a stream lasts.
  * Heads over FRONT_HEAD_MAX, and those that do not fit the pool, get our own 431. */
-enum { POOL_SIZE = 48 * 1024, PASSES_MAX = 4, SHARD_FILL = 32, FIELD_COST = 72 };
+enum { POOL_SIZE = 48 * 1024, PASSES_MAX = 4, SHARD_FILL = 32, FIELD_COST = 72, LEAVING_MAX = 64 };
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
@@ -159,7 +159,7 @@ static struct conn *conn_of(struct MHD_Connection *mhd)
 static enum MHD_Result check_head(struct exchange *x)
 {
     struct front_problem problem;
-    if (!front_head_is_fine(x, &problem))
+    if (!front_head_is_fine(x, &problem) || !front_may_client_ask(x, &problem))
         return refuse(x, &problem);
     const struct front_handler *handler = &x->front->handler;
     if (!handler->on_head)
@@ -271,7 +271,8 @@ static void conn_closed(struct conn *conn)
     conn_wait(conn, CONN_NOT_WAITED_FOR);
     LIST_REMOVE(conn, all);
     front->shards[conn->shard].connections--;
-    listener_leave(front->listener, &conn->key);
+    if (!conn->has_left)
+        listener_leave(front->listener, &conn->key, conn->kind);
     if (conn->has_poll)
         uv_close((uv_handle_t *)&conn->poll, on_conn_poll_closed); /* at once, as far as the descriptor goes */
     else
@@ -314,7 +315,8 @@ static unsigned pick_shard(const struct front *front)
     return least;
 }
 
-int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key)
+int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key,
+               enum peers_kind kind)
 {
     struct front *front = ctx;
     struct conn *conn = calloc(1, sizeof *conn);
@@ -325,11 +327,9 @@ int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len,
     conn->front = front;
     conn->fd = fd;
     conn->key = *key;
+    conn->kind = kind;
+    conn->address = proxies_address_of(address);
     conn->shard = pick_shard(front);
-    const void *ip = address->sa_family == AF_INET
-                         ? (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr
-                         : (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    inet_ntop(address->sa_family, ip, conn->peer, sizeof conn->peer);
     unsigned shard = conn->shard;
     front->adopted = conn;
     enum loop_phase back = loop_enter(front->loop, LOOP_HTTP);
@@ -461,8 +461,8 @@ static int start_shard(struct front *front, unsigned index, const struct front_o
         flags, 0, NULL, NULL, on_access, front, MHD_OPTION_EXTERNAL_LOGGER, on_message, shard,
         MHD_OPTION_URI_LOG_CALLBACK, front_see_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, front,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, front, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, front->idle_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max + LEAVING_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+        front->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (!shard->daemon)
         return REIN_ENOMEM;

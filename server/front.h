@@ -19,6 +19,7 @@
 struct front;
 struct exchange;
 struct peers;
+struct proxies;
 
 struct front_header {
     const char *name, *value;
@@ -44,9 +45,11 @@ struct front_options {
     uint16_t port;    /* 0: chosen by the system */
     bool reuse_port;  /* several workers share the port */
     size_t body_max, connections_max, connections_per_address_max;
-    struct peers *peers;          /* who counts towards both limits, shared by fronts; NULL: this front's own alone */
-    unsigned client_idle_ms;      /* a client that neither sends nor reads for that long is closed */
-    size_t write_low, write_high; /* marks of what may wait for one client; 0: 16 KiB and 64 KiB */
+    size_t bodies_max, bodies_per_address_max; /* bytes held at once, without `peers`; 0: no limit */
+    struct peers *peers;           /* who counts towards both limits, shared by fronts; NULL: this front's own alone */
+    const struct proxies *proxies; /* as in front_limit */
+    unsigned client_idle_ms;       /* a client that neither sends nor reads for that long is closed */
+    size_t write_low, write_high;  /* marks of what may wait for one client; 0: 16 KiB and 64 KiB */
 };
 
 /* Returns owned. Errors are logged once. */
@@ -54,8 +57,9 @@ int front_start(struct front **out, struct loop *loop, const struct front_option
                 const struct front_handler *handler) REIN_MUST_USE;
 uint16_t front_port(const struct front *front);
 size_t front_connections(const struct front *front);
-/* Other limits from now on; a request whose head was read keeps its body_max. */
-void front_limit(struct front *front, size_t body_max, unsigned client_idle_ms);
+/* Other limits from now on; a request whose head was read keeps its body_max. `proxies` are borrowed until the next
+ * front_limit or the front's end; NULL: none are trusted. */
+void front_limit(struct front *front, size_t body_max, unsigned client_idle_ms, const struct proxies *proxies);
 /* Stops accepting; idle keep-alive connections are closed, running exchanges go on. */
 void front_drain(struct front *front);
 /* Closes everything that is left (clients see a truncation) and frees the front; `done` is called once from the loop.
@@ -70,7 +74,7 @@ const struct front_header *exchange_queries(const struct exchange *x);   /* all,
 const char *exchange_header(const struct exchange *x, const char *name); /* NULL if absent */
 const char *exchange_bearer(const struct exchange *x);                   /* of Authorization; NULL if there is none */
 struct rein_source exchange_body(const struct exchange *x);              /* `name` unused */
-const char *exchange_peer(const struct exchange *x);                     /* numeric address */
+const char *exchange_peer(struct exchange *x); /* the client's numeric address, also behind trusted proxies */
 
 void exchange_set_user(struct exchange *x, void *user);
 void *exchange_user(const struct exchange *x);

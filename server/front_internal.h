@@ -36,6 +36,7 @@ struct conn {
     unsigned shard;
     int fd; /* libmicrohttpd's; ours to write to while x is DIRECT */
     bool has_poll, is_watched, has_hung_up, has_served;
+    bool has_left;             /* it counts no more, and libmicrohttpd is about to see its end */
     bool is_answered;          /* before its request was whole: it lingers once libmicrohttpd is done with it */
     bool is_odd;               /* the line of the request that comes is not as it should be */
     const char *version_place; /* where its version has to stand; compared, never followed */
@@ -45,8 +46,9 @@ struct conn {
     uint64_t since_ms; /* of the wait */
     TAILQ_ENTRY(conn) waits;
     LIST_ENTRY(conn) all; /* of its shard */
-    struct peer_key key;
-    char peer[INET6_ADDRSTRLEN];
+    struct peer_key key;  /* as it is counted */
+    enum peers_kind kind;
+    struct proxies_address address;
 };
 TAILQ_HEAD(conn_queue, conn);
 
@@ -56,12 +58,15 @@ struct exchange {
     struct front *front;
     struct conn *conn; /* NULL when OVER */
     enum exchange_state state;
-    bool suspended;           /* in libmicrohttpd */
-    bool seen;                /* by the handler: on_closed is owed */
-    bool gone, aborted;       /* the client left; we gave up */
-    bool ending;              /* exchange_end was called */
-    bool is_http10, too_high; /* above write_high since the last on_drain */
-    bool is_chunked;          /* the request */
+    bool suspended;                 /* in libmicrohttpd */
+    bool seen;                      /* by the handler: on_closed is owed */
+    bool gone, aborted;             /* the client left; we gave up */
+    bool ending;                    /* exchange_end was called */
+    bool is_http10, too_high;       /* above write_high since the last on_drain */
+    bool is_chunked;                /* the request */
+    bool is_counted;                /* among the requests of `client`, who came through a proxy */
+    struct peer_key client;         /* whose body it is */
+    struct proxies_address address; /* the client's, also behind trusted proxies */
     bool in_flush;
     TAILQ_ENTRY(exchange) flushes;
     struct exchange_queue *todo; /* the list it is on, or NULL */
@@ -75,7 +80,7 @@ struct exchange {
     char *body;
     size_t body_len, body_cap, body_max; /* as it was when the head was there */
     const char *method, *path;
-    char peer[INET6_ADDRSTRLEN];
+    char peer[INET6_ADDRSTRLEN];                  /* of `address`, once it was asked for */
     const struct front_header *headers, *queries; /* end with a NULL name; in `head` with all they point to */
     struct front_header head[];
 };
@@ -95,11 +100,12 @@ struct front {
     struct front_handler handler;
     struct listener *listener;
     struct shard shards[FRONT_SHARDS];
-    uint64_t due;         /* a bit for each shard that libmicrohttpd has to run */
-    uint64_t due_next;    /* in the next turn, not before */
-    bool has_completed;   /* an exchange, since this was last set to false */
-    struct conn *adopted; /* while MHD_add_connection runs */
-    struct peers *peers;  /* NULL: they are somebody else's */
+    uint64_t due;                  /* a bit for each shard that libmicrohttpd has to run */
+    uint64_t due_next;             /* in the next turn, not before */
+    bool has_completed;            /* an exchange, since this was last set to false */
+    struct conn *adopted;          /* while MHD_add_connection runs */
+    struct peers *counts, *peers;  /* where all are counted; the same if that is ours, else NULL */
+    const struct proxies *proxies; /* borrowed; NULL: none are trusted */
     size_t body_max, write_low, write_high;
     uint64_t client_idle_ms;
     unsigned idle_s, daemon_idle_s; /* libmicrohttpd's own deadline; that of new connections if they are not told */
@@ -117,7 +123,8 @@ struct front {
 /* Goes on where libmicrohttpd suspended the exchange. Not inside libmicrohttpd. */
 void front_resume(struct exchange *x);
 /* Takes a connection from the listener (a listener_take). */
-int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key);
+int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key,
+               enum peers_kind kind);
 int shards_start(struct front *front, const struct front_options *options) REIN_MUST_USE;
 /* Sets libmicrohttpd's own deadline for clients that neither send nor read. */
 void front_set_idle(struct front *front, uint64_t client_idle_ms);
@@ -172,6 +179,8 @@ static inline bool front_is_name(const char *a, const char *b)
 bool front_head_is_fine(const struct exchange *x, struct front_problem *problem);
 /* Takes bytes of the body. Negative: the connection has to be closed. */
 int front_take_body(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
+/* Finds out whose request it is, and counts it. */
+bool front_may_client_ask(struct exchange *x, struct front_problem *problem);
 /* Decodes %XX in place; returns the new length. */
 size_t front_unescape(char *text);
 
@@ -192,6 +201,8 @@ void exchange_flush_all(struct front *front);
 int conn_watch(struct conn *conn) REIN_MUST_USE;
 void conn_unwatch(struct conn *conn);
 void conn_wait(struct conn *conn, enum conn_wait wait);
+/* Closes a connection on which nothing happens, a listener_make_room. */
+bool conn_give_way(void *front);
 /* Cuts clients that neither send nor read. */
 void conn_expire_all(struct front *front);
 

@@ -112,12 +112,18 @@ static void start_tick(struct front *front)
 
 static int start(struct front *front, const struct front_options *options)
 {
-    struct listener_options listen = {options->host, options->port, options->reuse_port, options->peers};
+    struct listener_options listen = {options->host, options->port, options->reuse_port, options->peers,
+                                      options->proxies};
     int rv = shards_start(front, options);
     if (rv == 0 && !listen.peers) {
-        rv = peers_new(&front->peers, options->connections_max, options->connections_per_address_max);
+        const struct peers_limits limits = {.all = options->connections_max,
+                                            .of_one = options->connections_per_address_max,
+                                            .bytes = options->bodies_max,
+                                            .bytes_of_one = options->bodies_per_address_max};
+        rv = peers_new(&front->peers, &limits);
         listen.peers = front->peers;
     }
+    front->counts = listen.peers;
     if (rv < 0)
         return rv;
     uv_timer_init(loop_uv(front->loop), &front->tick);
@@ -125,7 +131,7 @@ static int start(struct front *front, const struct front_options *options)
     front->handles++;
     rv = loop_add_pump(front->loop, pump, front);
     if (rv == 0)
-        rv = listener_start(&front->listener, front->loop, &listen, front_take, front);
+        rv = listener_start(&front->listener, front->loop, &listen, front_take, conn_give_way, front);
     if (rv == 0)
         start_tick(front);
     return rv;
@@ -140,6 +146,7 @@ int front_start(struct front **out, struct loop *loop, const struct front_option
     front->loop = loop;
     front->handler = *handler;
     front->body_max = options->body_max;
+    front->proxies = options->proxies;
     front->client_idle_ms = options->client_idle_ms;
     front->write_high = options->write_high ? options->write_high : WRITE_HIGH;
     front->write_low = options->write_low ? options->write_low : WRITE_LOW;
@@ -160,9 +167,11 @@ int front_start(struct front **out, struct loop *loop, const struct front_option
     return 0;
 }
 
-void front_limit(struct front *front, size_t body_max, unsigned client_idle_ms)
+void front_limit(struct front *front, size_t body_max, unsigned client_idle_ms, const struct proxies *proxies)
 {
     front->body_max = body_max;
+    front->proxies = proxies;
+    listener_trust(front->listener, proxies);
     if (front->client_idle_ms == client_idle_ms)
         return;
     enum loop_phase back = loop_enter(front->loop, LOOP_HTTP);

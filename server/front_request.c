@@ -27,6 +27,28 @@ static const struct front_problem encoded = PROBLEM(415, "encoded_body", "Encode
 static const struct front_problem unknown_expectation =
     PROBLEM(417, "unknown_expectation", "The expectation can't be met.");
 
+static const struct front_problem no_memory = {
+    .status = 503,
+    .type = "server_error",
+    .code = "overloaded",
+    .message = "The server has no memory for another request body.",
+    .comes_again = true,
+};
+static const struct front_problem too_many_bytes = {
+    .status = 429,
+    .type = "rate_limit_error",
+    .code = "too_many_bytes",
+    .message = "The requests of this address hold too much memory.",
+    .comes_again = true,
+};
+static const struct front_problem too_many_requests = {
+    .status = 429,
+    .type = "rate_limit_error",
+    .code = "too_many_connections",
+    .message = "There are too many requests from this address.",
+    .comes_again = true,
+};
+
 size_t front_problem_text(const struct front_problem *problem, char text[FRONT_ANSWER_MAX])
 {
     return (size_t)snprintf(text, FRONT_ANSWER_MAX,
@@ -97,6 +119,45 @@ bool front_head_is_fine(const struct exchange *x, struct front_problem *problem)
     return false;
 }
 
+/* ---- whose request it is ---- */
+
+enum { FORWARDED_MAX = 16 }; /* headers of one request that say so */
+
+/* Too many headers can't be read, like anything else that is not clear. */
+static struct proxies_address client_of(const struct exchange *x)
+{
+    struct proxies_header headers[FORWARDED_MAX + 1];
+    size_t len = 0;
+    for (const struct front_header *h = x->headers; h->name; h++) {
+        bool is_forwarded = front_is_name(h->name, "Forwarded");
+        if (!is_forwarded && !front_is_name(h->name, "X-Forwarded-For"))
+            continue;
+        if (len == FORWARDED_MAX)
+            return x->conn->address;
+        headers[len++] = (struct proxies_header){h->value, is_forwarded};
+    }
+    headers[len] = (struct proxies_header){NULL, false};
+    return proxies_client(x->front->proxies, &x->conn->address, headers);
+}
+
+bool front_may_client_ask(struct exchange *x, struct front_problem *problem)
+{
+    if (x->front->proxies) {
+        struct sockaddr_storage address;
+        x->address = client_of(x);
+        proxies_to_sockaddr(&x->address, &address);
+        x->client = peer_key_of((const struct sockaddr *)&address);
+    }
+    if (x->conn->kind != PEERS_PROXY)
+        return true;
+    x->is_counted = peers_add(x->front->counts, &x->client, PEERS_REQUEST) == PEERS_WELCOME;
+    if (!x->is_counted)
+        *problem = too_many_requests;
+    return x->is_counted;
+}
+
+/* ---- the body ---- */
+
 /* What the head announced, so that a small body takes no more than it needs; but no promise is paid for in advance. */
 static size_t first_size(const struct exchange *x)
 {
@@ -105,18 +166,34 @@ static size_t first_size(const struct exchange *x)
     return announced < FIRST_BODY_MAX ? (size_t)announced : FIRST_BODY_MAX;
 }
 
+/* More room for the body, counted before it is taken. */
+static int grow_body(struct exchange *x, size_t need)
+{
+    size_t cap = x->body_cap ? x->body_cap * 2 : first_size(x);
+    cap = cap > x->body_max ? x->body_max : cap;
+    cap = cap < need ? need : cap;
+    enum peers_verdict verdict = peers_hold(x->front->counts, &x->client, cap - x->body_cap);
+    if (verdict != PEERS_WELCOME) {
+        x->aborted = true;
+        conn_answer(x->conn, verdict == PEERS_FULL ? &no_memory : &too_many_bytes);
+        return REIN_ELIMIT;
+    }
+    char *body = realloc(x->body, cap);
+    if (!body) {
+        peers_give_back(x->front->counts, &x->client, cap - x->body_cap);
+        return REIN_ENOMEM;
+    }
+    x->body = body;
+    x->body_cap = cap;
+    return 0;
+}
+
 static int append(struct exchange *x, const char *data, size_t len)
 {
     size_t need = x->body_len + len;
-    if (need > x->body_cap) {
-        size_t cap = x->body_cap ? x->body_cap * 2 : first_size(x);
-        cap = cap < need ? need : cap;
-        char *body = realloc(x->body, cap);
-        if (!body)
-            return REIN_ENOMEM;
-        x->body = body;
-        x->body_cap = cap;
-    }
+    int rv = need > x->body_cap ? grow_body(x, need) : 0;
+    if (rv < 0)
+        return rv;
     memcpy(x->body + x->body_len, data, len);
     x->body_len = need;
     return 0;

@@ -27,7 +27,9 @@ struct listener {
     uint16_t port;
     struct peers *peers; /* borrowed */
     size_t connections;
+    const struct proxies *proxies; /* borrowed */
     listener_take take;
+    listener_make_room make_room;
     void *ctx;
     struct lingers *lingers; /* refused, or answered early */
     bool poll_closed, unwanted;
@@ -54,8 +56,13 @@ static void refuse(struct listener *listener, int fd, const char *status, const 
 static void take_one(struct listener *listener, int fd, const struct sockaddr *address, socklen_t len)
 {
     struct peer_key key = peer_key_of(address);
+    struct proxies_address ip = proxies_address_of(address);
+    enum peers_kind kind = proxies_trust(listener->proxies, &ip) ? PEERS_PROXY : PEERS_CLIENT;
+    enum peers_verdict verdict = peers_add(listener->peers, &key, kind);
     int on = 1;
-    switch (peers_add(listener->peers, &key)) {
+    if (verdict == PEERS_FULL && listener->make_room(listener->ctx))
+        verdict = peers_add(listener->peers, &key, kind);
+    switch (verdict) {
     case PEERS_FULL:
         refuse(listener, fd, "503 Service Unavailable", house_full);
         return;
@@ -67,8 +74,8 @@ static void take_one(struct listener *listener, int fd, const struct sockaddr *a
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     listener->connections++;
-    if (listener->take(listener->ctx, fd, address, len, &key) < 0)
-        listener_leave(listener, &key);
+    if (listener->take(listener->ctx, fd, address, len, &key, kind) < 0)
+        listener_leave(listener, &key, kind);
 }
 
 /* Accepts at most `max` connections; fewer if no more are waiting. */
@@ -158,7 +165,7 @@ static void free_now(struct listener *listener)
 }
 
 int listener_start(struct listener **out, struct loop *loop, const struct listener_options *options, listener_take take,
-                   void *ctx)
+                   listener_make_room make_room, void *ctx)
 {
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener)
@@ -166,7 +173,9 @@ int listener_start(struct listener **out, struct loop *loop, const struct listen
     listener->loop = loop;
     listener->fd = -1;
     listener->peers = options->peers;
+    listener->proxies = options->proxies;
     listener->take = take;
+    listener->make_room = make_room;
     listener->ctx = ctx;
     int rv = lingers_new(&listener->lingers, loop);
     if (rv == 0) {
@@ -190,11 +199,16 @@ uint16_t listener_port(const struct listener *listener)
     return listener->port;
 }
 
-void listener_leave(struct listener *listener, const struct peer_key *key)
+void listener_trust(struct listener *listener, const struct proxies *proxies)
+{
+    listener->proxies = proxies;
+}
+
+void listener_leave(struct listener *listener, const struct peer_key *key, enum peers_kind kind)
 {
     assert(listener->connections > 0);
     listener->connections--;
-    peers_remove(listener->peers, key);
+    peers_remove(listener->peers, key, kind);
 }
 
 size_t listener_connections(const struct listener *listener)

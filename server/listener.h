@@ -12,6 +12,7 @@
 
 #include "loop.h"
 #include "peers.h"
+#include "proxies.h"
 #include "rein/rein.h"
 
 struct listener;
@@ -21,12 +22,15 @@ struct listener_options {
     uint16_t port;    /* 0: chosen by the system */
     bool reuse_port;
     struct peers *peers; /* whom to let in; outlives the listener */
+    const struct proxies *proxies;
 };
 
-/* Takes the descriptor, which is non-blocking; returns negative if it can't (the descriptor is then closed). `key` goes
- * back with listener_leave when the connection ends. */
+/* Takes the descriptor, which is non-blocking; returns negative if it can't (the descriptor is then closed). `key` and
+ * `kind` go back with listener_leave when the connection ends. */
 typedef int (*listener_take)(void *ctx, int fd, const struct sockaddr *address, socklen_t len,
-                             const struct peer_key *key);
+                             const struct peer_key *key, enum peers_kind kind);
+/* There are too many connections: closes one that nobody needs, after listener_leave. False: there is none. */
+typedef bool (*listener_make_room)(void *ctx);
 
 /* Can the address be listened on? Beforehand, because listeners that share a port (`reuse_port`) would also share it
  * with a stranger's. What is wrong is logged; nothing stays open. */
@@ -34,10 +38,12 @@ int listener_check(const char *host, uint16_t port) REIN_MUST_USE;
 
 /* Returns owned. What is wrong is logged once. */
 int listener_start(struct listener **out, struct loop *loop, const struct listener_options *options, listener_take take,
-                   void *ctx) REIN_MUST_USE;
+                   listener_make_room make_room, void *ctx) REIN_MUST_USE;
+/* Whose connections count as those of proxies from now on; borrowed, NULL: nobody's. */
+void listener_trust(struct listener *listener, const struct proxies *proxies);
 uint16_t listener_port(const struct listener *listener);
 /* A connection that was taken is over. */
-void listener_leave(struct listener *listener, const struct peer_key *key);
+void listener_leave(struct listener *listener, const struct peer_key *key, enum peers_kind kind);
 /* Connections taken and not over. */
 size_t listener_connections(const struct listener *listener);
 /* Takes the descriptor of a connection that was answered before its request was whole (linger.h). */

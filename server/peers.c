@@ -10,15 +10,34 @@
 
 struct slot {
     struct peer_key key;
-    size_t count; /* 0: free */
+    size_t count, bytes; /* both 0: free */
+    size_t limited;      /* of `count`, what the limit of one address holds for */
 };
 
 struct peers {
     pthread_mutex_t lock; /* guards what follows */
-    size_t total, all, of_one;
+    size_t total, bytes, used;
+    struct peers_limits limits;
     size_t mask;
     struct slot slots[];
 };
+
+static bool is_free(const struct slot *slot)
+{
+    return slot->count == 0 && slot->bytes == 0;
+}
+
+/* Half of the table stays free, so that probing ends soon, and ends at all. */
+static bool peers_are_sound(const struct peers *peers)
+{
+    return peers->total <= peers->limits.all && peers->used <= peers->mask - peers->mask / 4 &&
+           (peers->used > 0 || (peers->total == 0 && peers->bytes == 0));
+}
+
+static bool slot_is_sound(const struct peers *peers, const struct slot *slot)
+{
+    return slot->limited <= slot->count && slot->bytes <= peers->bytes && (!is_free(slot) || slot->limited == 0);
+}
 
 struct peer_key peer_key_of(const struct sockaddr *address)
 {
@@ -38,18 +57,17 @@ struct peer_key peer_key_of(const struct sockaddr *address)
     return key;
 }
 
-int peers_new(struct peers **out, size_t all, size_t of_one)
+int peers_new(struct peers **out, const struct peers_limits *limits)
 {
     size_t size = 16;
-    while (size < all * 2)
+    while (size < limits->all * 4) /* a connection, and a request of another address on it */
         size *= 2;
     struct peers *peers = calloc(1, sizeof *peers + size * sizeof peers->slots[0]);
     if (!peers)
         return REIN_ENOMEM;
     pthread_mutex_init(&peers->lock, NULL);
     peers->mask = size - 1;
-    peers->all = all;
-    peers->of_one = of_one;
+    peers->limits = *limits;
     *out = peers;
     return 0;
 }
@@ -62,10 +80,12 @@ void peers_free(struct peers *peers)
     free(peers);
 }
 
-void peers_limit(struct peers *peers, size_t of_one)
+void peers_limit(struct peers *peers, const struct peers_limits *limits)
 {
     pthread_mutex_lock(&peers->lock);
-    peers->of_one = of_one;
+    size_t all = peers->limits.all;
+    peers->limits = *limits;
+    peers->limits.all = all;
     pthread_mutex_unlock(&peers->lock);
 }
 
@@ -79,31 +99,42 @@ static size_t home_of(const struct peers *peers, const struct peer_key *key)
 }
 
 /* The key's slot, or the free one where it would go. */
-static size_t find(const struct peers *peers, const struct peer_key *key)
+static struct slot *find(struct peers *peers, const struct peer_key *key)
 {
     size_t i = home_of(peers, key);
-    while (peers->slots[i].count > 0 && memcmp(&peers->slots[i].key, key, sizeof *key) != 0)
+    while (!is_free(&peers->slots[i]) && memcmp(&peers->slots[i].key, key, sizeof *key) != 0)
         i = (i + 1) & peers->mask;
-    return i;
+    assert(slot_is_sound(peers, &peers->slots[i]));
+    return &peers->slots[i];
 }
 
-static enum peers_verdict add(struct peers *peers, const struct peer_key *key)
+static void use(struct peers *peers, struct slot *slot, const struct peer_key *key)
 {
-    struct slot *slot = &peers->slots[find(peers, key)];
-    if (peers->total >= peers->all)
-        return PEERS_FULL;
-    if (peers->of_one > 0 && slot->count >= peers->of_one)
-        return PEERS_TOO_MANY_OF_ONE;
+    peers->used += is_free(slot);
     slot->key = *key;
+}
+
+static enum peers_verdict add(struct peers *peers, const struct peer_key *key, enum peers_kind kind)
+{
+    struct slot *slot = find(peers, key);
+    size_t of_one = peers->limits.of_one;
+    if (kind != PEERS_REQUEST && peers->total >= peers->limits.all)
+        return PEERS_FULL;
+    if (kind != PEERS_PROXY && of_one > 0 && slot->limited >= of_one)
+        return PEERS_TOO_MANY_OF_ONE;
+    use(peers, slot, key);
     slot->count++;
-    peers->total++;
+    slot->limited += kind != PEERS_PROXY;
+    peers->total += kind != PEERS_REQUEST;
     return PEERS_WELCOME;
 }
 
-enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key)
+enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key, enum peers_kind kind)
 {
     pthread_mutex_lock(&peers->lock);
-    enum peers_verdict verdict = add(peers, key);
+    assert(peers_are_sound(peers));
+    enum peers_verdict verdict = add(peers, key, kind);
+    assert(peers_are_sound(peers));
     pthread_mutex_unlock(&peers->lock);
     return verdict;
 }
@@ -111,23 +142,79 @@ enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key)
 /* Moves back what stood behind a slot that became free, so that probing still finds it. */
 static void close_gap(struct peers *peers, size_t gap)
 {
-    for (size_t i = (gap + 1) & peers->mask; peers->slots[i].count > 0; i = (i + 1) & peers->mask) {
+    for (size_t i = (gap + 1) & peers->mask; !is_free(&peers->slots[i]); i = (i + 1) & peers->mask) {
         size_t home = home_of(peers, &peers->slots[i].key);
         if (((i - home) & peers->mask) < ((i - gap) & peers->mask))
             continue; /* its home lies after the gap */
         peers->slots[gap] = peers->slots[i];
-        peers->slots[i].count = 0;
+        peers->slots[i] = (struct slot){0};
         gap = i;
     }
 }
 
-void peers_remove(struct peers *peers, const struct peer_key *key)
+static void free_if_unused(struct peers *peers, struct slot *slot)
+{
+    assert(slot_is_sound(peers, slot));
+    if (!is_free(slot))
+        return;
+    peers->used--;
+    close_gap(peers, (size_t)(slot - peers->slots));
+}
+
+void peers_remove(struct peers *peers, const struct peer_key *key, enum peers_kind kind)
 {
     pthread_mutex_lock(&peers->lock);
-    size_t i = find(peers, key);
-    assert(peers->slots[i].count > 0 && peers->total > 0);
-    peers->total--;
-    if (--peers->slots[i].count == 0)
-        close_gap(peers, i);
+    struct slot *slot = find(peers, key);
+    assert(peers_are_sound(peers) && slot->count > 0);
+    slot->count--;
+    slot->limited -= kind != PEERS_PROXY;
+    peers->total -= kind != PEERS_REQUEST;
+    free_if_unused(peers, slot);
+    assert(peers_are_sound(peers));
+    pthread_mutex_unlock(&peers->lock);
+}
+
+/* ---- bytes ---- */
+
+static bool is_over(size_t held, size_t more, size_t limit)
+{
+    return limit > 0 && (more > limit || held > limit - more);
+}
+
+static enum peers_verdict hold(struct peers *peers, const struct peer_key *key, size_t bytes)
+{
+    struct slot *slot = find(peers, key);
+    if (is_over(slot->bytes, bytes, peers->limits.bytes_of_one))
+        return PEERS_TOO_MANY_OF_ONE;
+    if (is_over(peers->bytes, bytes, peers->limits.bytes))
+        return PEERS_FULL;
+    use(peers, slot, key);
+    slot->bytes += bytes;
+    peers->bytes += bytes;
+    return PEERS_WELCOME;
+}
+
+enum peers_verdict peers_hold(struct peers *peers, const struct peer_key *key, size_t bytes)
+{
+    if (bytes == 0)
+        return PEERS_WELCOME;
+    pthread_mutex_lock(&peers->lock);
+    enum peers_verdict verdict = hold(peers, key, bytes);
+    assert(peers_are_sound(peers));
+    pthread_mutex_unlock(&peers->lock);
+    return verdict;
+}
+
+void peers_give_back(struct peers *peers, const struct peer_key *key, size_t bytes)
+{
+    if (bytes == 0)
+        return;
+    pthread_mutex_lock(&peers->lock);
+    struct slot *slot = find(peers, key);
+    assert(slot->bytes >= bytes && peers->bytes >= bytes);
+    slot->bytes -= bytes;
+    peers->bytes -= bytes;
+    free_if_unused(peers, slot);
+    assert(peers_are_sound(peers));
     pthread_mutex_unlock(&peers->lock);
 }

@@ -1,13 +1,17 @@
-/* Who is connected: how many connections there are and how many of each client address, in a table that never grows.
- * SPDX-License-Identifier: Apache-2.0
+/* Who is connected and what they hold: connections, and bytes of request bodies, of all clients and of each address, in
+ * a table that never grows. SPDX-License-Identifier: Apache-2.0
  *
  * One of these may be shared by listeners of several threads, so that limits hold for the process. An IPv6 client
  * counts by its /64, which is what one client is usually given.
  *
- * Thread: any. A lock is held for a few instructions a connection. */
+ * A proxy that is trusted brings the requests of many: its connections count towards all, not towards its own address.
+ * Each request that runs counts for its client's address instead.
+ *
+ * Thread: any. A lock is held for a few instructions a connection, and as often as a body needs memory. */
 #ifndef SERVER_PEERS_H
 #define SERVER_PEERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -24,17 +28,35 @@ struct peer_key peer_key_of(const struct sockaddr *address);
 
 enum peers_verdict {
     PEERS_WELCOME,
-    PEERS_FULL,            /* as many connections as there may be at all */
-    PEERS_TOO_MANY_OF_ONE, /* this address has as many as it may have */
+    PEERS_FULL,            /* as much as there may be at all */
+    PEERS_TOO_MANY_OF_ONE, /* this address has as much as it may have */
 };
 
-/* `all`: connections at once; `of_one`: of one address, 0: no limit of its own. Returns owned. */
-int peers_new(struct peers **out, size_t all, size_t of_one) REIN_MUST_USE;
-/* Another limit of one address from now on; connections that are there stay. Any thread. */
-void peers_limit(struct peers *peers, size_t of_one);
+/* 0: no limit. */
+struct peers_limits {
+    size_t all;    /* connections at once; what the table is made for, never 0 */
+    size_t of_one; /* connections of one address, or requests of one behind a proxy */
+    size_t bytes, bytes_of_one;
+};
+
+/* Returns owned. */
+int peers_new(struct peers **out, const struct peers_limits *limits) REIN_MUST_USE;
+/* Other limits from now on, but for `all`; what is there stays. Any thread. */
+void peers_limit(struct peers *peers, const struct peers_limits *limits);
 void peers_free(struct peers *peers); /* NULL is fine */
-/* Counts the connection if it is welcome. */
-enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key) REIN_MUST_USE;
-void peers_remove(struct peers *peers, const struct peer_key *key);
+
+enum peers_kind {
+    PEERS_CLIENT,  /* a connection */
+    PEERS_PROXY,   /* a connection of many clients */
+    PEERS_REQUEST, /* a request that came through one; of the client's address */
+};
+/* Counts it if it is welcome. */
+enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key, enum peers_kind kind) REIN_MUST_USE;
+void peers_remove(struct peers *peers, const struct peer_key *key, enum peers_kind kind);
+
+/* Counts bytes for an address that has a connection or request there, if they are welcome. They are given back before
+ * or after that is over. */
+enum peers_verdict peers_hold(struct peers *peers, const struct peer_key *key, size_t bytes) REIN_MUST_USE;
+void peers_give_back(struct peers *peers, const struct peer_key *key, size_t bytes);
 
 #endif

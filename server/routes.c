@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guard.h"
+#include "hosts.h"
 #include "keys.h"
 #include "media_type.h"
 #include "models.h"
@@ -116,6 +117,12 @@ static bool on_head(void *ctx, struct exchange *x)
 {
     struct worker *worker = ctx;
     const struct path *path = find(exchange_path(x));
+    const char *host = exchange_header(x, "host");
+    if (worker->config->keys == NULL && host != NULL &&
+        !hosts_is_ours(worker->config->listen.host, worker->config->hosts, host))
+        return refuse(
+            x, 403, "host_not_allowed",
+            "The Host header names another host than this listener's; the config allows names by listen.hosts.", NULL);
     if (path == NULL)
         return refuse(x, 404, "not_found", "There is nothing at this path.", NULL);
     if (!path->is_open && !grant_access(worker, x)) {

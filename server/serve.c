@@ -16,6 +16,7 @@
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
+#include "peers.h"
 #include "store.h"
 #include "worker.h"
 
@@ -91,6 +92,18 @@ static int service_load(struct service *service)
     return rv;
 }
 
+/* One body always fits. */
+static struct peers_limits limits_of(const struct config *config)
+{
+    const struct config_limits *l = &config->limits;
+    return (struct peers_limits){
+        .all = l->connections,
+        .of_one = l->connections_per_address,
+        .bytes = l->bodies_bytes > l->body_bytes ? l->bodies_bytes : l->body_bytes,
+        .bytes_of_one = l->bodies_bytes_per_address > l->body_bytes ? l->bodies_bytes_per_address : l->body_bytes,
+    };
+}
+
 /* ---- reload ---- */
 
 static void reload_begin(struct service *service);
@@ -137,7 +150,8 @@ static void reload_apply(struct service *service)
     service->config = r->config;
     r->config = NULL;
     log_changes(before, service->config);
-    peers_limit(service->peers, service->config->limits.connections_per_address);
+    const struct peers_limits limits = limits_of(service->config);
+    peers_limit(service->peers, &limits);
     store_keep(service->store, service->config->store.keep_days);
     r->waiting = service->workers_len + 1;
     for (size_t i = 0; i < service->workers_len; i++)
@@ -303,13 +317,14 @@ static int start_admin(struct service *service)
 static int service_start(struct service *service)
 {
     const struct config *config = service->config;
+    const struct peers_limits limits = limits_of(config);
     int rv = listener_check(config->listen.host, config->listen.port);
     if (rv == 0)
         rv = listener_check(config->admin.host, config->admin.port);
     if (rv == 0)
         rv = open_store(service);
     if (rv == 0)
-        rv = peers_new(&service->peers, config->limits.connections, config->limits.connections_per_address);
+        rv = peers_new(&service->peers, &limits);
     if (rv == 0)
         rv = metrics_new(&service->metrics, config->workers);
     if (rv == 0)

@@ -39,6 +39,7 @@ static int start_front(struct worker *w, const struct worker_options *options)
         .connections_max = config->limits.connections,
         .connections_per_address_max = config->limits.connections_per_address,
         .peers = options->peers,
+        .proxies = config->proxies,
         .client_idle_ms = config->timeouts.client_idle_ms,
         .write_low = WRITE_LOW,
         .write_high = WRITE_HIGH,
@@ -131,7 +132,7 @@ static void take_config(void *ctx)
     config_unref(w->config);
     w->config = next;
     if (!w->closing)
-        front_limit(w->front, next->limits.body_bytes, next->timeouts.client_idle_ms);
+        front_limit(w->front, next->limits.body_bytes, next->timeouts.client_idle_ms, next->proxies);
     if (!w->draining)
         start_tick(w);
     loop_give(w->owner, &w->taken);

@@ -1,11 +1,12 @@
 // What is not served: each limit and each malformed request has its own error, and no request of theirs goes upstream.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { chat } from '../lib/client.mjs';
+import { ask, chat, send } from '../lib/client.mjs';
 import { startRein } from '../lib/rein.mjs';
-import { says, startUpstream } from '../lib/upstream.mjs';
+import { delta, says, startUpstream } from '../lib/upstream.mjs';
 
 describe('limits', { timeout: 240000 }, () => {
   let upstream, rein;
@@ -94,5 +95,85 @@ describe('limits', { timeout: 240000 }, () => {
     const ready = await rein.ask({ method: 'GET', path: '/readyz' });
     assert.equal(ready.status, 200);
     assert.equal(ready.json.status, 'ready');
+  });
+});
+
+// A page of another site that points its own name at this address sends that name.
+describe('hosts', { timeout: 60000 }, () => {
+  let upstream, rein;
+  before(async () => {
+    upstream = await startUpstream(says({ answer: ['fine'] }));
+    rein = await startRein({ upstream: upstream.url, listen: 'hosts: [rein.example.org, Box]' });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+  const requests = [
+    { body: chat('hello') },
+    { body: chat('hello', { stream: true }) },
+    { method: 'GET', path: '/v1/models' },
+    { method: 'GET', path: '/healthz' },
+  ];
+
+  test('FOUND S11: without keys, a name that does not lead here is refused', async () => {
+    const asked = upstream.calls.length;
+    for (const host of ['evil.example.com', 'evil.example.com:8080', '10.0.0.1', 'localhost.evil.example.com', 'xlocalhost', '127.0.0.1.evil.example.com',
+      '[::2]', '[127.0.0.1]x', 'rein.example.org.evil.example.com', 'xrein.example.org', '127.0.0.1@evil.example.com', '0.0.0.0', ' ']) {
+      for (const request of requests) {
+        const answer = await rein.ask({ ...request, headers: { host } });
+        assert.equal(answer.status, 403, host);
+        assert.equal(answer.json.error.code, 'host_not_allowed');
+      }
+    }
+    assert.equal(upstream.calls.length, asked);
+  });
+
+  test('FOUND S11: loopback names, and those that the config allows, are served', async () => {
+    for (const host of ['localhost', 'LOCALHOST:1234', '127.0.0.1', '127.1.2.3:80', '[::1]', '[::1]:8080', 'rein.example.org', 'REIN.example.org:443', 'box'])
+      for (const request of requests)
+        assert.equal((await rein.ask({ ...request, headers: { host } })).status, 200, host);
+  });
+
+  test('FOUND S11: names that are no names are refused by the check', async () => {
+    rein.rewrite({ config: fs.readFileSync(`${rein.folder}/rein.yaml`, 'utf8').replace('Box', '"http://box", "box:80", "*"') });
+    rein.child.kill('SIGHUP');
+    await rein.said(/config was not reloaded/);
+    for (const name of ['http:\\/\\/box', 'box:80', '\\*']) assert.match(rein.log, new RegExp(`listen.hosts: expects a name without port[^\n]*${name}`));
+    assert.equal((await rein.ask({ ...requests[0], headers: { host: 'box' } })).status, 200);
+  });
+});
+
+// Requests that came through a trusted proxy count for the client that it names.
+describe('trusted proxies', { timeout: 60000 }, () => {
+  let upstream, rein;
+  before(async () => {
+    upstream = await startUpstream(async (call) => { await call.begin(); await call.event(delta({ content: 'one' })); });
+    rein = await startRein({ upstream: upstream.url, listen: 'trusted_proxies: [127.0.0.1, "fd00::/8"]', limits: 'connections_per_address: 2' });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+  const begin = (client) => send(rein.port, { body: chat('x', { stream: true }), headers: { 'x-forwarded-for': client } });
+
+  test('FOUND U15: one client behind a proxy does not lock out the others', async () => {
+    const open = [];
+    for (const client of ['50.0.0.1', '50.0.0.2', '6.6.6.6, 50.0.0.3', '2a00::1']) {
+      for (let i = 0; i < 2; i++) open.push(await begin(client));
+      const late = await ask(rein.port, { body: chat('x', { stream: true }), headers: { 'x-forwarded-for': client } });
+      assert.equal(late.status, 429, client);
+      assert.equal(late.json.error.code, 'too_many_connections');
+      assert.equal(late.headers['retry-after'], '1');
+    }
+    for (const answer of open) assert.equal(answer.status, 200);
+    for (const answer of open) answer.leave();
+  });
+
+  test('FOUND U15: networks that are none are refused by the check', async () => {
+    rein.rewrite({ config: fs.readFileSync(`${rein.folder}/rein.yaml`, 'utf8').replace('"fd00::/8"', '"10.0.0.1/8", "box", "10.0.0.0/40"') });
+    rein.child.kill('SIGHUP');
+    await rein.said(/config was not reloaded/);
+    for (const name of ['10.0.0.1\\/8', 'box', '10.0.0.0\\/40']) assert.match(rein.log, new RegExp(`listen.trusted_proxies: expects a network[^\n]*${name}`));
   });
 });

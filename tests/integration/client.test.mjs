@@ -52,7 +52,7 @@ describe('a client', { timeout: 240000 }, () => {
       const n = upstream.calls.length, id = `early-${stream}`;
       const body = JSON.stringify(chat('hello', { stream }));
       const socket = net.connect(rein.port, '127.0.0.1');
-      socket.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-Id: ${id}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      socket.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Request-Id: ${id}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
       const call = await upstream.call(n);
       socket.destroy();
       await call.closed;

@@ -70,7 +70,7 @@ const open = (port) => new Promise((resolve, reject) => {
 const greeting = (socket) => new Promise((resolve) => {
   socket.once('data', (data) => resolve(String(data).startsWith('HTTP/1.1 200') ? '' : String(data)));
   socket.on('close', () => resolve('closed'));
-  socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+  socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
 });
 
 // That many connections are let in, the next is not. The ones of other tests may still be on their way out.
@@ -88,6 +88,33 @@ async function letsIn(port, count, refusal) {
       return;
     }
     assert.ok(tries < 400, said.join('\n'));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+// That many bytes of bodies are held, those of one body more are not: of all that are begun one is refused, and the others can
+// be ended.
+async function holdsBodies(port, bytes, refusal) {
+  const size = 1024, count = bytes / size + 1;
+  const head = `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${size}\r\n\r\n`;
+  for (let tries = 0; ; tries++) {
+    const bodies = await Promise.all(Array.from({ length: count }, async () => {
+      const socket = await open(port), body = { socket, text: '' };
+      socket.on('error', () => {});
+      socket.on('data', (more) => { body.text += more; });
+      body.closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.write(`${head}{`);
+      return body;
+    }));
+    await Promise.race(bodies.map((body) => body.closed));
+    for (const body of bodies) if (body.text === '') body.socket.write('x'.repeat(size - 1));
+    await Promise.all(bodies.map((body) => body.closed));
+    const refused = bodies.filter((body) => refusal.test(body.text));
+    if (refused.length === 1) {
+      for (const body of bodies) if (body !== refused[0]) assert.match(body.text, /^HTTP\/1\.1 400 [^]*"code":"invalid_json"/);
+      return;
+    }
+    assert.ok(refused.length > 1 && tries < 400, bodies.map((body) => body.text).join('\n')); // those before may still be on their way out
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -110,7 +137,7 @@ const never = () => new Promise(() => {});
 const probes = {
   'limits.body_bytes': {
     holds: async (rein, value) => {
-      const head = (length) => `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`;
+      const head = (length) => `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`;
       assert.match(await raw(rein.port, head(value + 1)), /^HTTP\/1\.1 413 /);
       assert.match(await raw(rein.port, head(value)), /^HTTP\/1\.1 100 /);
     },
@@ -143,6 +170,16 @@ const probes = {
   'limits.connections_per_address': {
     values: [1, 3],
     holds: (rein, value) => letsIn(rein.port, value, /^HTTP\/1\.1 429 /),
+  },
+  'limits.bodies_bytes': {
+    values: [4096, 1024, 8192],
+    more: { 'limits.body_bytes': 1024 },
+    holds: (rein, value) => holdsBodies(rein.port, value, /HTTP\/1\.1 503 [^]*"code":"overloaded"/),
+  },
+  'limits.bodies_bytes_per_address': {
+    values: [4096, 1024, 8192],
+    more: { 'limits.body_bytes': 1024 },
+    holds: (rein, value) => holdsBodies(rein.port, value, /HTTP\/1\.1 429 [^]*"code":"too_many_bytes"/),
   },
   'limits.upstream_body_bytes': {
     values: [1024, 5000],
@@ -179,7 +216,7 @@ const probes = {
   },
   'timeouts.client_idle_ms': {
     values: [3600000, 1],
-    ends: async (rein) => { await raw(rein.port, 'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n', /never/); },
+    ends: async (rein) => { await raw(rein.port, 'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n', /never/); },
   },
   'timeouts.keep_alive_ms': {
     values: [3600000, 1],

@@ -15,6 +15,7 @@ static const char *const match_words[] = {"raw", "folded", NULL};
 static const char *const fallback_words[] = {"refuse", "cut_response", NULL};
 static const char *const finish_words[] = {"content_filter", "stop", NULL};
 static const char *const before_words[] = {"error", "reply", NULL};
+static const char *const upstream_errors_words[] = {"pass", "withhold", NULL};
 static const char *const log_words[] = {"none", "evidence", "redacted", "full", NULL};
 /* As enum rein_action, without "allow", which is no action to write. */
 static const char *const pattern_action_words[] = {"record", "cut_reasoning", "steer", "cut_response", "refuse", NULL};
@@ -197,6 +198,13 @@ static const struct rein_key policy_keys[] = {
      .words = before_words,
      .fallback = "error",
      .about = "a prompt that is refused gets HTTP 400 with an error object, or a 200 that says the refusal"},
+
+    {.path = "upstream_errors",
+     .type = REIN_TYPE_WORD,
+     .words = upstream_errors_words,
+     .fallback = "pass",
+     .about = "what a client reads when the upstream answers with an error: its own reason, if the rules would let an "
+              "answer pass that says it, or a general sentence"},
 
     {.path = "request", .type = REIN_TYPE_MAP, .about = "what requests may ask for"},
     {.path = "request.allow",

@@ -138,6 +138,7 @@ int policy_load_settings(struct policy_loader *l)
     load_limits(l);
     load_refusal(l);
     load_request(l);
+    s->pass_upstream_errors = rein_node_word(l->root, "upstream_errors") == 0;
     s->log_text = (enum rein_keep_text)rein_node_word(l->root, "log.text");
     s->name = keep(l, rein_node_text(l->root, "name"));
     bool is_whole = s->name != NULL && s->prefix.template_name != NULL && s->prefix.text != NULL &&

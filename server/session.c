@@ -70,6 +70,7 @@ static void destroy(void *ctx)
     request_free(s->request);
     config_unref(s->config);
     free(s->retry_after);
+    free(s->upstream_error);
     free(s->shown);
     if (s->attempts != s->few)
         free(s->attempts);

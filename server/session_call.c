@@ -7,6 +7,7 @@
 #include "log.h"
 #include "media_type.h"
 #include "session_internal.h"
+#include "upstream_reason.h"
 
 /* ---- attempts ---- */
 
@@ -65,62 +66,7 @@ void session_lose_attempt(struct session *s, unsigned status, const char *code, 
     session_fail(s, status, code, message, ending);
 }
 
-/* ---- errors of the upstream ---- */
-
-/* A type or code of an upstream's error goes on if it is a mere word; its message is text that nobody judged, and does
- * not. */
-static const char *error_word(const json_t *error, const char *key)
-{
-    static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-    const char *word = json_string_value(json_object_get(error, key));
-    size_t len = word != NULL ? strlen(word) : 0;
-    return len > 0 && len <= 64 && strspn(word, fit) == len ? word : NULL;
-}
-
-static const char *status_message(unsigned status)
-{
-    switch (status) {
-    case 400:
-    case 422:
-        return "The upstream did not accept the request.";
-    case 401:
-    case 403:
-        return "The upstream did not accept the server's credentials.";
-    case 404:
-        return "The upstream does not know this model or path.";
-    case 429:
-        return "The upstream limits the rate of requests.";
-    default:
-        return status >= 500 ? "The upstream failed." : "The upstream answered with an error.";
-    }
-}
-
-static void answer_error_status(struct session *s)
-{
-    unsigned status = s->call_status;
-    session_meter_error(s, status < 500 ? UPSTREAM_ERROR_4XX : UPSTREAM_ERROR_5XX);
-    if (status < 400 || status > 599) {
-        static struct log_limit limit;
-        log_limited(&limit, LOG_WARN, "session", "request %s: the upstream answered with status %u", s->id.text,
-                    status);
-        session_lose_attempt(s, 502, "upstream_bad_status", "The upstream answered with an unexpected status.",
-                             "upstream_error");
-        return;
-    }
-    json_t *tree = s->body.len > 0 ? json_loadb(s->body.data, s->body.len, 0, NULL) : NULL;
-    json_t *error = json_object_get(tree, "error");
-    const char *type = error_word(error, "type"), *code = error_word(error, "code");
-    if (s->attempts_len > 1)
-        session_lose_attempt(s, status, "upstream_error", status_message(status), "upstream_error");
-    else
-        session_fail_with(s,
-                          &(struct reply_error){.status = status,
-                                                .type = type != NULL ? type : "upstream_error",
-                                                .code = code,
-                                                .message = status_message(status)},
-                          "upstream_error");
-    json_decref(tree);
-}
+/* ---- how a transfer ends ---- */
 
 struct end_words {
     unsigned status;
@@ -204,7 +150,9 @@ static void on_head(void *ctx, const struct upstream_response *response)
         s->upstream_first_byte_us = session_attempt(s)->first_byte_us;
     session_attempt(s)->status = response->status;
     free(s->retry_after);
-    s->retry_after = response->status >= 400 && response->retry_after != NULL ? strdup(response->retry_after) : NULL;
+    bool waits = response->status >= 400 && response->retry_after != NULL;
+    s->retry_after =
+        waits && upstream_retry_after_is_valid(response->retry_after) ? strdup(response->retry_after) : NULL;
     if (response->status != 200)
         return;
     s->call_unexpected = !is_expected(s, response->content_type);
@@ -315,7 +263,7 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
     if (s->state == SESSION_ANSWERING) {
         end_answer(s, end == UPSTREAM_WHOLE, words->message);
     } else if (s->call_status != 0 && (end == UPSTREAM_WHOLE || s->call_status != 200)) {
-        answer_error_status(s);
+        session_answer_error(s);
     } else {
         session_lose_attempt(s, words->status, words->code, words->message, "upstream_error");
     }

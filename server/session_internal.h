@@ -62,6 +62,7 @@ struct session {
     unsigned call_status; /* of the current call's head, 0: none yet */
     bool call_unexpected; /* its content type is not what was asked for */
     char *retry_after;
+    char *upstream_error; /* of the latest call that was answered with one: JSON, fit for the row; owned */
     char *shown;          /* of plan.shown */
     struct raw *raw;      /* of a raw route */
     struct gathered body; /* an error's or a plan's reply */
@@ -133,6 +134,10 @@ struct store_attempt *session_attempt(struct session *s);
 void session_cancel_call(struct session *s, const char *outcome);
 /* What became of the running attempt, if one is. */
 void session_close_attempt(struct session *s, const char *outcome);
+
+/* ---- session_error.c ---- */
+/* The call was answered with an HTTP error, now read. */
+void session_answer_error(struct session *s);
 
 /* ---- session_control.c: corrected while it runs ---- */
 /* Is the call that is to be made the kind of call that can be? */

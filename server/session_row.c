@@ -115,6 +115,7 @@ int session_put(struct session *s, bool final, store_done done)
         .attempts = s->attempts,
         .attempts_len = s->attempts_len,
         .decision = decision_of(s),
+        .upstream_error = s->upstream_error,
         .unanswered = session_is_unanswered(s),
         .keep_text = s->policy != NULL ? s->policy->log_text : REIN_KEEP_NONE,
     };

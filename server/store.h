@@ -52,6 +52,7 @@ struct store_record {
     size_t attempts_len;
     const struct rein_decision *decision; /* NULL: refused before there was a trace */
     enum rein_keep_text keep_text;
+    const char *upstream_error; /* what the upstream said of its failure: a JSON object, at most 4 KiB; NULL: nothing */
     bool unanswered; /* the upstream failed before anything of an answer could be judged: a verdict of `allow`
                         or `record` would be about nothing, so it is `none` */
 };

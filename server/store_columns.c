@@ -68,6 +68,7 @@ const struct column store_columns[] = {
     {"attempt_ended_us", COLUMN_UNKNOWN, AT(first.ended_us)},
     {"attempt_status", COLUMN_U32, AT(first.status)},
     {"attempt_outcome", COLUMN_TEXT, AT(first.outcome)},
+    {"upstream_error", COLUMN_TEXT, AT(record.upstream_error)},
 };
 const size_t store_columns_len = sizeof store_columns / sizeof *store_columns;
 

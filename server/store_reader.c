@@ -155,7 +155,8 @@ static json_t *value(sqlite3_stmt *stmt, int i, const char *name)
         return json_real(sqlite3_column_double(stmt, i));
     case SQLITE_TEXT:
         text = (const char *)sqlite3_column_text(stmt, i);
-        return strcmp(name, "steps") == 0 ? json_loads(text, 0, NULL) : json_string(text);
+        return strcmp(name, "steps") == 0 || strcmp(name, "upstream_error") == 0 ? json_loads(text, 0, NULL)
+                                                                                 : json_string(text);
     default:
         return json_null();
     }

@@ -165,6 +165,7 @@ struct rein_policy_settings {
         const char *finish_reason;
         bool reply_before_first_byte; /* false: HTTP 400 with an error object; true: a 200 that says the refusal */
     } refusal;
+    bool pass_upstream_errors;       /* a client reads why an upstream failed, as far as the rules let it */
     const char *const *allow_fields; /* of requests, beyond what Rein accepts by itself; NULL-terminated */
     size_t hold_max_bytes;           /* the longest suffix that a rule may hold */
     size_t stream_max_bytes;         /* held events of one stream, in all */

@@ -4,14 +4,14 @@ import assert from 'node:assert/strict';
 import zlib from 'node:zlib';
 import { after, before, describe, test } from 'node:test';
 import { chat, gather, send } from '../lib/client.mjs';
-import { startRein } from '../lib/rein.mjs';
+import { plainPolicy, startRein } from '../lib/rein.mjs';
 import { completion, delta, says, startUpstream, stream } from '../lib/upstream.mjs';
 
 describe('an upstream that fails', { timeout: 240000 }, () => {
   let upstream, rein, hasty;
   before(async () => {
     upstream = await startUpstream(says({}));
-    rein = await startRein({ upstream: upstream.url, limits: 'upstream_body_bytes: 1048576' });
+    rein = await startRein({ upstream: upstream.url, policy: `${plainPolicy}upstream_errors: withhold\n`, limits: 'upstream_body_bytes: 1048576' });
     hasty = await startRein({ upstream: upstream.url, timeouts: 'first_byte_ms: 300, idle_ms: 300' });
   });
   after(async () => {
@@ -25,9 +25,9 @@ describe('an upstream that fails', { timeout: 240000 }, () => {
   };
   const ending = async (answer, of = rein) => (await of.row(answer.headers['x-rein-decision'])).ending;
 
-  test('its HTTP errors arrive in OpenAI shape, with status and Retry-After, without its text', async () => {
+  test('its HTTP errors arrive in OpenAI shape, with status and Retry-After, without its text where the policy withholds it', async () => {
     for (const stream of [false, true]) {
-      for (const [status, type] of [[400, 'invalid_request_error'], [401, 'x'], [404, 'x'], [429, 'rate_limit'], [500, 'x'], [503, 'x']]) {
+      for (const [status, type] of [[400, 'invalid_request_error'], [404, 'x'], [429, 'rate_limit'], [500, 'x'], [503, 'x']]) {
         const answer = await ask((call) => call.reply(status, { error: { message: 'a secret of the upstream', type, code: 'some_code' } }, { 'retry-after': '7' }), stream);
         assert.equal(answer.status, status);
         assert.equal(answer.json.error.type, type);

@@ -108,6 +108,87 @@ describe('an error inside a 200', { timeout: 120000 }, () => {
   });
 });
 
+describe('the reason of an upstream that fails', { timeout: 120000 }, () => {
+  const policy = `
+version: 1
+name: default
+prefix: { template: none, deliver: off, when: never }
+reasoning: { show: stream, release: stream }
+patterns: {}
+rules:
+  - { id: secret, channels: [answer], literal: "zx-violet", match: raw, action: refuse }
+  - { id: masked, channels: [answer], literal: "zx-lemon", match: raw, action: redact }
+`;
+  let upstream, rein, secretive;
+  before(async () => {
+    upstream = await startUpstream(says({}));
+    rein = await startRein({ upstream: upstream.url, policy });
+    secretive = await startRein({ upstream: upstream.url, policy: `${policy}upstream_errors: withhold\nlog: { text: none }\n` });
+  });
+  after(async () => {
+    await rein?.clean();
+    await secretive?.clean();
+    await upstream?.stop();
+  });
+  const ask = async (status, body, headers = {}, which = rein, streamed = false) => {
+    upstream.serve = (call) => call.reply(status, body, headers);
+    const answer = await which.ask({ body: chat('hello', { stream: streamed }) });
+    return { answer, error: answer.json.error, row: await which.row(answer.headers['x-rein-decision']) };
+  };
+  const GENERAL = 'The upstream did not accept the request.';
+
+  test('FOUND R7: reaches the client, the log and the row', async () => {
+    const text = "This model's maximum context length is 4096 tokens.";
+    for (const streamed of [false, true]) {
+      const { answer, error, row } = await ask(400, { object: 'error', message: text, type: 'BadRequestError', code: 400 }, {}, rein, streamed);
+      assert.equal(answer.status, 400);
+      assert.deepEqual(error, { message: text, type: 'BadRequestError', param: null, code: 'context_length_exceeded' });
+      assert.deepEqual(row.upstream_error, { status: 400, type: 'BadRequestError', code: null, text });
+      assert.deepEqual([row.ending, row.verdict], ['upstream_error', 'none']);
+    }
+    assert.ok(rein.log.includes(text), rein.log);
+  });
+
+  test('FOUND R7, T13: what the rules forbid is not passed, in no word of it', async () => {
+    for (const word of ['zx-violet', 'zx-lemon'])
+      for (const body of [{ message: `it says ${word}` }, { message: 'it says', type: word }, { message: 'it says', code: word }]) {
+        const { answer, error } = await ask(400, { error: body });
+        assert.equal(answer.status, 400);
+        assert.deepEqual(error, { message: GENERAL, type: 'upstream_error', param: null, code: null });
+      }
+  });
+
+  test('FOUND R7: credentials of ours are no business of the client, and their text nobody\'s', async () => {
+    for (const status of [401, 403, 407]) {
+      const { answer, error, row } = await ask(status, { error: { message: 'Incorrect API key provided: upstream-secret, call Bob', type: 'invalid_request_error', code: 'invalid_api_key' } }, { 'retry-after': '7' });
+      assert.equal(answer.status, 502);
+      assert.deepEqual(error, { message: "The upstream did not accept the server's credentials.", type: 'upstream_error', param: null, code: 'upstream_credentials' });
+      assert.deepEqual(row.upstream_error, { status, type: 'invalid_request_error', code: 'invalid_api_key', text: null });
+      assert.ok(!rein.log.includes('call Bob'), rein.log);
+    }
+  });
+
+  test('FOUND R7: keys are masked wherever they turn up', async () => {
+    const { error, row } = await ask(400, { error: { message: 'no such key: upstream-secret or sk-0123456789abcdef', type: 'x' } });
+    for (const text of [error.message, row.upstream_error.text]) assert.match(text, /^no such key: \*+ or \*+$/);
+    assert.ok(!/upstream-secret|sk-0123/.test(rein.log), rein.log);
+  });
+
+  test('FOUND R7: a policy may withhold it, and keep no text', async () => {
+    const { error, row } = await ask(400, { error: { message: 'a reason', type: 'some_type', code: 'some_code' } }, {}, secretive);
+    assert.deepEqual(error, { message: GENERAL, type: 'some_type', param: null, code: 'some_code' });
+    assert.deepEqual(row.upstream_error, { status: 400, type: 'some_type', code: 'some_code', text: null });
+    assert.ok(!secretive.log.includes('a reason'));
+  });
+
+  test('FOUND T13: Retry-After is a time, or is not passed', async () => {
+    for (const [value, passes] of [['7', true], ['Sun, 06 Nov 1994 08:49:37 GMT', true], ['soon', false], ['7; zx-violet', false]]) {
+      const { answer } = await ask(429, { error: { message: 'busy' } }, { 'retry-after': value });
+      assert.equal(answer.headers['retry-after'], passes ? value : undefined);
+    }
+  });
+});
+
 // A model that was steered after bytes that are no characters were shown.
 test('FOUND M4: bytes that are no UTF-8 in shown reasoning do not stand in the way of a restart', { timeout: 120000 }, async () => {
   const policy = `

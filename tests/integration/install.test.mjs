@@ -116,10 +116,10 @@ test('the unit is one that systemd takes, and closed', (t) => {
   for (const line of ['User=rein', 'StateDirectory=rein', 'StateDirectoryMode=0700', 'UMask=0077', 'ProtectSystem=strict', 'ProtectHome=yes',
     'PrivateTmp=yes', 'PrivateDevices=yes', 'NoNewPrivileges=yes', 'CapabilityBoundingSet=', 'RestrictSUIDSGID=yes', 'MemoryDenyWriteExecute=yes',
     'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX', 'SystemCallFilter=@system-service']) has(line);
-  // The process is not killed while answers may still end.
+  // The process is not killed while answers may still end, nor while their decisions are written.
   const drain = Number(/drain_ms: (\d+)/.exec(shipped('rein.yaml'))[1]) / 1000;
   const stop = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)[1]);
-  assert.ok(stop >= drain + 5, `stops after ${stop} s, drains for ${drain} s`);
+  assert.ok(stop >= drain + 30 + 5, `stops after ${stop} s, drains for ${drain} s`);
   const folder = temporaryFolder(t, 'unit'), file = path.join(folder, 'rein.service');
   fs.writeFileSync(file, unit.replaceAll('/usr/bin/rein', binary));
   try {

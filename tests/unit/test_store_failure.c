@@ -32,7 +32,7 @@ static int tear_down(void **state)
 /* Puts until one is written; the others must fail as an outage does. Returns how many failed. */
 static int put_until_written(struct kit *kit, struct store *store)
 {
-    int64_t give_up = kit_now_us() + 10 * 1000000;
+    int64_t give_up = kit_now_us() + 60 * 1000000;
     for (int failed = 0;; failed++) {
         struct kit_record r;
         kit_record(&r);
@@ -164,7 +164,7 @@ static void recovers_alone(void **state)
     kit_record(&r);
     assert_int_equal(kit_put(kit, store, &r.record), REIN_EIO);
     failing_vfs_set_write(SQLITE_OK);
-    int64_t give_up = kit_now_us() + 10 * 1000000;
+    int64_t give_up = kit_now_us() + 60 * 1000000;
     while (!store_is_healthy(store) && kit_now_us() < give_up)
         nanosleep(&pause, NULL);
     assert_true(store_is_healthy(store));
@@ -250,7 +250,7 @@ static void test_found_m1_a_slow_disk_gets_its_time(void **state)
 static void *mend_disk(void *ctx)
 {
     struct timespec pause = {0, 1000000};
-    int64_t give_up = kit_now_us() + 10 * 1000000;
+    int64_t give_up = kit_now_us() + 60 * 1000000;
     int before = *(int *)ctx;
     while (failing_vfs_writes() == before && kit_now_us() < give_up)
         nanosleep(&pause, NULL);

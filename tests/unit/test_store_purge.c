@@ -50,7 +50,7 @@ static void purge(struct kit *kit, struct store_options options, const char *sql
 {
     struct store *store;
     struct timespec pause = {0, 5000000};
-    int64_t give_up = kit_now_us() + 20 * 1000000;
+    int64_t give_up = kit_now_us() + 60 * 1000000;
     options.path = kit->path;
     assert_int_equal(store_open(&store, &options), 0);
     while (kit_number(kit, sql) != rows && kit_now_us() < give_up)

@@ -290,12 +290,13 @@ static void observe(struct store *store, const struct job_list *list)
 
 static void set_healthy(struct store *store, bool healthy)
 {
+    static struct log_limit lost, found; /* a disk that is nearly full comes and goes */
     atomic_store_explicit(&store->gone, store_db_times_gone(store->db), memory_order_relaxed);
     bool was = atomic_exchange(&store->healthy, healthy);
     if (was && !healthy)
-        log_error("store", "decisions cannot be written; trying again twice a second");
+        log_limited(&lost, LOG_ERROR, "store", "decisions cannot be written; trying again twice a second");
     if (!was && healthy)
-        log_info("store", "decisions are written again");
+        log_limited(&found, LOG_INFO, "store", "decisions are written again");
     if (!healthy)
         store->retry_at_us = now_us() + RETRY_US;
 }

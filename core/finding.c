@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "finding.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "heap.h"
@@ -89,10 +90,23 @@ static int reserve(struct findings *f)
     return 0;
 }
 
-int findings_add(struct findings *f, const struct rein_finding *finding, struct span evidence)
+bool findings_is_sound(const struct findings *f)
 {
-    if (f->len == FINDINGS_MAX)
-        return 0;
+    return f->len <= f->cap && f->len <= FINDINGS_MAX && (f->dropped == 0 || f->len == FINDINGS_MAX) &&
+           (f->len > 0 || (f->verdict == REIN_ALLOW && f->shadow == REIN_ALLOW));
+}
+
+/* What the finding does to the verdict does not depend on whether it can be listed. */
+static void count_in(struct findings *f, const struct rein_finding *finding)
+{
+    enum rein_action done = finding->shadow ? REIN_RECORD : finding->action;
+    f->verdict = done > f->verdict ? done : f->verdict;
+    if (finding->shadow && finding->action > f->shadow)
+        f->shadow = finding->action;
+}
+
+static int findings_keep(struct findings *f, const struct rein_finding *finding, struct span evidence)
+{
     int rv = reserve(f);
     if (rv != 0)
         return rv;
@@ -104,24 +118,15 @@ int findings_add(struct findings *f, const struct rein_finding *finding, struct 
     return rv;
 }
 
-static enum rein_action strongest(const struct findings *f, bool shadow)
+int findings_add(struct findings *f, const struct rein_finding *finding, struct span evidence)
 {
-    enum rein_action strongest = REIN_ALLOW;
-    for (size_t i = 0; i < f->len; i++) {
-        if (f->items[i].shadow == shadow && f->items[i].action > strongest)
-            strongest = f->items[i].action;
-        if (!shadow && f->items[i].shadow && strongest < REIN_RECORD)
-            strongest = REIN_RECORD;
-    }
-    return strongest;
-}
-
-enum rein_action findings_verdict(const struct findings *f)
-{
-    return strongest(f, false);
-}
-
-enum rein_action findings_shadow(const struct findings *f)
-{
-    return strongest(f, true);
+    assert(findings_is_sound(f));
+    bool is_full = f->len == FINDINGS_MAX;
+    int rv = is_full ? 0 : findings_keep(f, finding, evidence);
+    if (rv != 0)
+        return rv;
+    f->dropped += is_full;
+    count_in(f, finding);
+    assert(findings_is_sound(f));
+    return 0;
 }

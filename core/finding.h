@@ -5,6 +5,7 @@
 #ifndef CORE_FINDING_H
 #define CORE_FINDING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bytes.h"
@@ -13,7 +14,7 @@
 #include "rein/rein.h"
 
 enum {
-    FINDINGS_MAX = 256, /* of one trace; later ones are acted on but not kept */
+    FINDINGS_MAX = 256, /* of one trace; later ones are acted on and counted, but not kept */
     EVIDENCE_MAX = 512, /* bytes of evidence that one finding keeps */
 };
 
@@ -21,17 +22,20 @@ struct findings {
     const struct rein_policy *policy; /* borrowed */
     struct rein_finding *items;
     size_t len, cap;
+    size_t dropped;              /* made, but not kept: the list is full */
+    enum rein_action verdict;    /* the strongest action that was taken, of all that were made */
+    enum rein_action shadow;     /* the strongest that shadow findings would have taken */
 };
+
+/* Always true between two calls. */
+bool findings_is_sound(const struct findings *f);
 
 void findings_init(struct findings *f, const struct rein_policy *policy);
 void findings_fini(struct findings *f);
 
 /* Adds a finding; `evidence` is the text it stands on, copied (masked where a rule that masks matches in it) if the
- * policy keeps evidence at all. The finding's own evidence fields are ignored. */
+ * policy keeps evidence at all. The finding's own evidence fields are ignored. The verdict counts it also where the list
+ * is full. REIN_ENOMEM: nothing was added. */
 int findings_add(struct findings *f, const struct rein_finding *finding, struct span evidence) REIN_MUST_USE;
-
-/* The strongest action that was taken, and the strongest that shadow findings would have taken. */
-enum rein_action findings_verdict(const struct findings *f);
-enum rein_action findings_shadow(const struct findings *f);
 
 #endif

@@ -189,7 +189,7 @@ int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
         return REIN_ESTATE;
     t->phase = TRACE_IDLE;
     int rv = 0;
-    if (findings_verdict(&t->findings) == REIN_REFUSE)
+    if (t->findings.verdict == REIN_REFUSE)
         rv = trace_refuse_prompt(t);
     t->decision.prompt_risk = t->risk.score;
     return finish_step(t, rv, u);
@@ -395,8 +395,9 @@ const struct rein_decision *rein_trace_decision(struct rein_trace *t)
 {
     struct rein_decision *d = &t->decision;
     note_scores(t);
-    d->verdict = findings_verdict(&t->findings);
-    d->shadow = findings_shadow(&t->findings);
+    d->verdict = t->findings.verdict;
+    d->shadow = t->findings.shadow;
+    d->findings_dropped = t->findings.dropped;
     d->findings = t->findings.items;
     d->findings_len = t->findings.len;
     d->attempts = t->attempts;

@@ -112,7 +112,7 @@ static void pack_decision(struct packer *p, struct store_job *job, const struct 
     job->decision = *from;
     job->record.decision = &job->decision;
     job->decision.harms = pack_name(p, from->harms != NULL ? from->harms : "");
-    job->findings_len = from->findings_len;
+    job->findings_len = from->findings_len + from->findings_dropped;
     if (from->findings_len > STORE_FINDINGS_MAX)
         job->decision.findings_len = STORE_FINDINGS_MAX;
     struct rein_finding *out = take(p, job->decision.findings_len * sizeof *out, alignof(struct rein_finding));

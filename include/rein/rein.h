@@ -250,6 +250,7 @@ struct rein_decision {
     enum rein_stance answer;             /* of choice 0 in the last attempt, as its signals say */
     const struct rein_finding *findings; /* good until the trace's next step */
     size_t findings_len;
+    size_t findings_dropped; /* more of them: acted on and part of the verdict, but not listed */
     struct rein_flow flow[REIN_CHANNELS];
     uint32_t attempts;
     uint64_t events, garbage_events; /* frames seen; frames that were no valid JSON and were dropped */

@@ -7,7 +7,10 @@
 
 #include "heap.h"
 
-enum { FIRST_CAP = 64 };
+enum {
+    FIRST_CAP = 64,
+    SLACK = 4, /* a buffer of which the front is consumed has a quarter more room than its content */
+};
 
 void bytes_init(struct bytes *b, size_t limit)
 {
@@ -41,22 +44,21 @@ int bytes_reserve(struct bytes *b, size_t len)
     size_t have = bytes_len(b);
     if (len > b->limit || have > b->limit - len)
         return REIN_ELIMIT;
-    /* Reclaiming more than is moved keeps the cost of appending linear. */
-    if (b->cap - have >= len && b->start >= have) {
+    /* What is moved is paid for by the room that is there then: so appending stays linear, near the limit too. */
+    size_t wanted = have + len + (b->start > 0 ? have / SLACK : 0);
+    if (b->cap >= wanted) {
         compact(b);
         return 0;
     }
-    size_t cap = b->cap > FIRST_CAP ? b->cap : FIRST_CAP;
-    while (cap < have + len)
-        cap = cap > b->limit / 2 ? b->limit : cap * 2;
-    compact(b);
-    if (cap <= b->cap)
-        return 0;
+    size_t most = b->limit + b->limit / SLACK, cap = b->cap > FIRST_CAP ? b->cap : FIRST_CAP;
+    while (cap < wanted && cap < most)
+        cap = cap > most / 2 ? most : cap * 2;
     char *data = heap_outgrow(b->data, b->room, b->end, cap);
     if (data == NULL)
         return REIN_ENOMEM;
     b->data = data;
     b->cap = cap;
+    compact(b);
     return 0;
 }
 

@@ -105,13 +105,15 @@ struct span delta_key(const struct delta_fill *fill, struct range key, char room
     return (struct span){room, delta_decode(raw, &half, room)};
 }
 
-int delta_add_key(struct delta_fill *fill, struct place place, struct range key)
+int delta_add_member(struct delta_fill *fill, struct place place, struct range key)
 {
     char room[DELTA_KEY_MAX];
-    if (vocabulary_has_key(delta_key(fill, key, room)))
-        return 0;
-    place.whole = place.is_key = true;
-    return delta_add(fill, place, key);
+    enum vocabulary_kind kind = vocabulary_look(delta_key(fill, key, room));
+    struct place of_key = place;
+    of_key.whole = of_key.is_key = true;
+    int rv = kind == VOCABULARY_NONE ? delta_add(fill, of_key, key) : 0;
+    place.numeric |= kind == VOCABULARY_NUMERIC && place.channel != REIN_TOOL;
+    return rv == 0 ? delta_add_all(fill, place) : rv;
 }
 
 static int add_members(struct delta_fill *fill, struct place place)
@@ -122,13 +124,23 @@ static int add_members(struct delta_fill *fill, struct place place)
         struct range key;
         rv = walk_key(&fill->walk, &list, &key);
         if (rv == 0)
-            rv = delta_add_key(fill, place, key);
-        if (rv == 0)
-            rv = delta_add_all(fill, place);
+            rv = delta_add_member(fill, place, key);
         if (rv != 0)
             return rv;
     }
     return rv;
+}
+
+/* What is neither string nor list. Only numbers say something. */
+static int add_scalar(struct delta_fill *fill, struct place place)
+{
+    char c = walk_peek(&fill->walk);
+    uint32_t at = walk_offset(&fill->walk);
+    int rv = walk_scalar(&fill->walk);
+    if (rv != 0 || place.numeric || (c != '-' && (c < '0' || c > '9')))
+        return rv;
+    place.is_number = true;
+    return delta_add(fill, place, (struct range){at, walk_offset(&fill->walk) - at});
 }
 
 /* Recursion ends at the walk's greatest depth. */
@@ -143,7 +155,7 @@ int delta_add_all(struct delta_fill *fill, struct place place)
     case '[':
         break;
     default:
-        return walk_scalar(&fill->walk);
+        return add_scalar(fill, place);
     }
     struct json_list list = {0};
     int rv;

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A strict RFC 8259 scanner walks the payload once; the dialect says what each value is. Every string is a piece of
- * text, and so is every object key that no known format has; only words of a fixed vocabulary in their own place
- * (`"role":"assistant"`) are not.
+ * text, and so is every object key that no known format has, and every number but those that count, measure or identify
+ * under a key that says so; only words of a fixed vocabulary in their own place (`"role":"assistant"`) are not.
  *
  * Most events of a stream differ from an earlier one only inside the streamed strings; such an event is recognised by
  * comparing the bytes around these strings (a *stencil*) and is not walked again. The result is the same. */
@@ -34,9 +34,10 @@ enum delta_source {
     DELTA_ARGUMENTS,         /* tool_calls[].function.arguments */
     DELTA_TOOL_INPUT,        /* tool_calls[].custom.input */
     DELTA_FUNCTION_CALL,     /* function_call.arguments */
-    DELTA_TOOL_NAME,         /* names of called functions; whole */
+    DELTA_TOOL_NAME,         /* names of called functions */
     DELTA_NOISE,             /* obfuscation: random padding that hides the lengths of texts; whole */
-    DELTA_OTHER,             /* every other string; whole */
+    DELTA_SPELLED,           /* tokens that spell a text out (logprobs); whole */
+    DELTA_OTHER,             /* every other string, and numbers that are text; whole */
     DELTA_SOURCES,
 };
 
@@ -48,7 +49,9 @@ struct place {
     uint8_t source;  /* enum delta_source */
     bool aside;      /* of `message` in a stream, of `delta` in a body: what the other one says as well, or else */
     bool whole;      /* not a stream: each value stands alone (names, error messages, unknown fields) */
-    bool is_key;     /* an object's key: can be read, not edited */
+    bool is_key;     /* an object's key */
+    bool is_number;  /* a number: there are no quotes around it */
+    bool numeric;    /* while reading: numbers in here count, measure or identify, and are no text */
 };
 
 /* Does a piece at `b` go on with the text at `a`? */
@@ -58,7 +61,7 @@ static inline bool delta_is_same_text(const struct place *a, const struct place 
            a->aside == b->aside;
 }
 
-/* A string value: `at` and `len` are the raw JSON between the quotes, from the payload's start. */
+/* A string value: `at` and `len` are the raw JSON between the quotes, from the payload's start. Or a number. */
 struct piece {
     struct place place;
     uint32_t at, len;
@@ -71,11 +74,12 @@ struct piece {
  * For `member` spans the range holds key, colon, value and one adjacent comma, so that what is left is valid JSON. */
 
 enum {
-    DELTA_PIECES_MAX = 512,          /* more strings than this in one event, and it is garbage */
+    DELTA_PIECES_MAX = 4096,         /* more strings and numbers than this in one event, and it is garbage */
     DELTA_BODY_PIECES_MAX = 1 << 18, /* in a whole body, where logprobs may spell out a long answer */
     DELTA_CHOICES_MAX = REIN_CHOICES_MAX,
     DELTA_TOOLS_MAX = 128,
     DELTA_DEPTH_MAX = 64,
+    DELTA_SPELLED_MAX = 4, /* members of a choice that spell its text out */
 };
 
 struct delta_choice {
@@ -84,9 +88,11 @@ struct delta_choice {
     bool has_tool_calls; /* tool_calls is an array that is not empty, or function_call an object */
     struct range finish; /* its value, quotes included */
     struct range role;   /* member span of delta.role when it is a string */
-    /* Member spans of what spells the text out (logprobs, token_ids, token_id; not null), in the order of the payload.
-     * To be taken out all together. */
-    struct range logprobs, token_ids, more_spelled;
+    struct range object; /* all of the choice; of a body alone */
+    /* Member spans of what spells the text out (logprobs, token_ids, token_id; not null), in the order of the payload;
+     * those behind the last one have no length. To be taken out all together. */
+    struct range spelled[DELTA_SPELLED_MAX];
+    uint32_t ids_len; /* token ids in the longest list of them */
 };
 
 struct delta {

@@ -29,12 +29,14 @@ struct delta_choice *delta_add_choice(struct delta_fill *fill, int *rv);
 /* Reads a string and adds it. */
 int delta_add_string(struct delta_fill *fill, struct place place) REIN_MUST_USE;
 
-/* Passes over any value; each string in it, and each key that is not known, becomes a whole piece of `place` (its
- * `whole` and `is_key` are set here). */
+/* Passes over any value; each string in it, each number unless place.numeric, and each key that is not known becomes a
+ * whole piece of `place` (its `whole`, `is_key` and `is_number` are set here). */
 int delta_add_all(struct delta_fill *fill, struct place place) REIN_MUST_USE;
 
-/* Adds a key as a piece, unless it belongs to the vocabulary of the known formats. */
-int delta_add_key(struct delta_fill *fill, struct place place, struct range key) REIN_MUST_USE;
+/* A member that the dialect does not know: adds its key as a piece, unless it belongs to the vocabulary of the known
+ * formats, then passes over its value as delta_add_all does. Numbers under a numeric key of the vocabulary are no text;
+ * in a tool's arguments, every number is. */
+int delta_add_member(struct delta_fill *fill, struct place place, struct range key) REIN_MUST_USE;
 
 /* Brings the pieces from `first` on into the order of their channels, each channel's own order kept. */
 int delta_sort(struct delta_fill *fill, size_t first) REIN_MUST_USE;
@@ -45,9 +47,11 @@ static inline struct span delta_span(const struct delta_fill *fill, struct range
     return (struct span){fill->walk.start + range.at, range.len};
 }
 
-enum { DELTA_KEY_MAX = 64 };
+/* Room for any known key, each of its letters written as \uXXXX. */
+enum { DELTA_KEY_MAX = 6 * 48 + 3 };
 
-/* The key as its reader will understand it: escapes undone in `room`. A key longer than the room stays as it is. */
+/* The key (or word) as its reader will understand it: escapes undone in `room`. One longer than any that is known stays
+ * as it is. */
 struct span delta_key(const struct delta_fill *fill, struct range key, char room[DELTA_KEY_MAX]);
 
 #endif

@@ -38,6 +38,8 @@ struct dialect {
     int (*say_error)(struct bytes *out, const char *type, const char *code, const char *message);
     int (*say_body)(struct bytes *out, const struct dialect_voice *voice, unsigned choices, struct span text,
                     const char *reason);
+    /* One choice of a body, as an object. */
+    int (*say_choice)(struct bytes *out, uint16_t choice, struct span text, const char *reason);
     int (*say_error_body)(struct bytes *out, const char *type, const char *code, const char *message);
 };
 

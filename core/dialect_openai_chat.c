@@ -49,8 +49,9 @@ static const uint8_t channel_of[DELTA_SOURCES] = {
     [DELTA_ARGUMENTS] = REIN_TOOL,
     [DELTA_TOOL_INPUT] = REIN_TOOL,
     [DELTA_FUNCTION_CALL] = REIN_TOOL,
-    [DELTA_TOOL_NAME] = REIN_TOOL,
+    [DELTA_TOOL_NAME] = REIN_OTHER,
     [DELTA_NOISE] = REIN_OTHER,
+    [DELTA_SPELLED] = REIN_OTHER,
     [DELTA_OTHER] = REIN_OTHER,
 };
 
@@ -74,10 +75,8 @@ static int read_member(struct delta_fill *fill, const struct member *members, si
         return rv;
     char room[DELTA_KEY_MAX];
     const struct member *member = find_member(members, len, delta_key(fill, key, room));
-    if (member == NULL) {
-        rv = delta_add_key(fill, scope->place, key);
-        return rv == 0 ? delta_add_all(fill, scope->place) : rv;
-    }
+    if (member == NULL)
+        return delta_add_member(fill, scope->place, key);
     uint32_t bit = UINT32_C(1) << (member - members);
     if (*read & bit)
         return REIN_EFORMAT;
@@ -114,6 +113,15 @@ static int read_other(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     return delta_add_all(fill, scope->place);
+}
+
+/* The same, where numbers count, measure or identify. */
+static int read_numeric(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct place place = scope->place;
+    (void)arg;
+    place.numeric = true;
+    return delta_add_all(fill, place);
 }
 
 /* An object, if it is one. */
@@ -165,8 +173,10 @@ static int read_word(struct delta_fill *fill, struct scope *scope, const struct 
     int rv = walk_string(&fill->walk, value);
     if (rv != 0)
         return rv;
+    char room[DELTA_KEY_MAX];
+    struct span said = delta_key(fill, *value, room);
     for (size_t i = 0; i < len; i++)
-        if (span_is(words[i], delta_span(fill, *value)))
+        if (span_is(words[i], said))
             return 0;
     struct place place = scope->place;
     place.whole = true;
@@ -244,7 +254,8 @@ static int read_part_type(struct delta_fill *fill, struct scope *scope, uint8_t 
     struct range value;
     (void)arg;
     int rv = read_word(fill, scope, words, COUNT(words), &value);
-    struct span type = delta_span(fill, value);
+    char room[DELTA_KEY_MAX];
+    struct span type = delta_key(fill, value, room);
     scope->thinking = span_is(type, words[0]) || span_is(type, words[1]);
     return rv;
 }
@@ -321,15 +332,15 @@ static int read_audio(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 /* ---- tools ----------------------------------------------------------------------------------------------- */
 
 static const struct member function_members[] = {
-    MEMBER("name", read_whole, DELTA_TOOL_NAME),
+    MEMBER("name", read_text, DELTA_TOOL_NAME),
     MEMBER("arguments", read_text, DELTA_ARGUMENTS),
 };
 static const struct member custom_members[] = {
-    MEMBER("name", read_whole, DELTA_TOOL_NAME),
+    MEMBER("name", read_text, DELTA_TOOL_NAME),
     MEMBER("input", read_text, DELTA_TOOL_INPUT),
 };
 static const struct member function_call_members[] = {
-    MEMBER("name", read_whole, DELTA_TOOL_NAME),
+    MEMBER("name", read_text, DELTA_TOOL_NAME),
     MEMBER("arguments", read_text, DELTA_FUNCTION_CALL),
 };
 
@@ -385,32 +396,73 @@ static int read_function_call(struct delta_fill *fill, struct scope *scope, uint
 /* ---- choices --------------------------------------------------------------------------------------------- */
 
 /* Notes a member that spells the text out. All of them are taken out together; where two share the comma between them,
- * being the first two of an object, the first one's range stands for both. */
-static void note_spelled(struct delta_fill *fill, const struct scope *scope)
+ * being the first two of an object, the first one's range stands for both. One too many could not be taken out. */
+static int note_spelled(struct delta_fill *fill, const struct scope *scope)
 {
     struct range range = walk_member_before(&fill->walk, &scope->list);
-    struct range *slots[] = {&scope->choice->logprobs, &scope->choice->token_ids, &scope->choice->more_spelled};
-    for (size_t i = 0; i < COUNT(slots); i++) {
-        if (slots[i]->len == 0) {
-            *slots[i] = range;
-            return;
+    for (size_t i = 0; i < DELTA_SPELLED_MAX; i++) {
+        struct range *slot = &scope->choice->spelled[i];
+        if (slot->len == 0) {
+            *slot = range;
+            return 0;
         }
-        if (slots[i]->at < range.at && range.at < slots[i]->at + slots[i]->len) {
+        if (slot->at < range.at && range.at < slot->at + slot->len) {
             struct range behind = walk_member(&fill->walk, &scope->list);
-            slots[i]->len = behind.at + behind.len - slots[i]->at;
-            return;
+            slot->len = behind.at + behind.len - slot->at;
+            return 0;
         }
     }
+    return REIN_EFORMAT;
 }
 
-/* logprobs, token_ids, token_id. */
-static int read_spelled(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static const struct member token_members[] = {MEMBER("token", read_whole, DELTA_SPELLED)};
+
+static int read_token(struct delta_fill *fill, struct scope *scope, int64_t nth)
 {
+    (void)nth;
+    return read_inner(fill, scope, token_members, COUNT(token_members));
+}
+
+static int read_tokens(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return read_elements(fill, scope, read_token);
+}
+
+static const struct member logprobs_members[] = {
+    MEMBER("content", read_tokens, 0),
+    MEMBER("refusal", read_tokens, 0),
+    MEMBER("reasoning", read_tokens, 0),
+    MEMBER("reasoning_content", read_tokens, 0),
+    MEMBER("tokens", read_whole, DELTA_SPELLED),
+};
+
+static int read_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope numbers = *scope;
     bool is_null = walk_peek(&fill->walk) == 'n';
-    int rv = read_other(fill, scope, arg);
-    if (rv == 0 && !is_null)
-        note_spelled(fill, scope);
-    return rv;
+    (void)arg;
+    numbers.place.numeric = true;
+    int rv = read_inner(fill, &numbers, logprobs_members, COUNT(logprobs_members));
+    return rv == 0 && !is_null ? note_spelled(fill, scope) : rv;
+}
+
+/* token_ids, token_id. */
+static int read_ids(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct delta_choice *choice = scope->choice;
+    char first = walk_peek(&fill->walk);
+    struct json_list list = {0};
+    uint32_t len = first != 'n';
+    int rv = 0;
+    if (first != '[') {
+        rv = read_numeric(fill, scope, arg);
+    } else {
+        for (len = 0; rv == 0 && (rv = walk_next(&fill->walk, &list, '[')) > 0; len++)
+            rv = read_numeric(fill, scope, arg);
+    }
+    choice->ids_len = len > choice->ids_len ? len : choice->ids_len;
+    return rv == 0 && first != 'n' ? note_spelled(fill, scope) : rv;
 }
 
 static const struct member delta_members[] = {
@@ -426,8 +478,9 @@ static const struct member delta_members[] = {
     MEMBER("thinking", read_texts, DELTA_THINKING),
     MEMBER("thinking_blocks", read_texts, DELTA_THINKING_PART),
     MEMBER("audio", read_audio, 0),
-    MEMBER("token_ids", read_spelled, 0),
-    MEMBER("token_id", read_spelled, 0),
+    MEMBER("token_ids", read_ids, 0),
+    MEMBER("token_id", read_ids, 0),
+    MEMBER("logprobs", read_logprobs, 0),
     MEMBER("obfuscation", read_whole, DELTA_NOISE),
 };
 
@@ -454,8 +507,8 @@ static int read_error(struct delta_fill *fill, struct scope *scope, uint8_t in_c
 static const struct member choice_members[] = {
     MEMBER("index", read_index, 0),       MEMBER("delta", read_delta, false),
     MEMBER("message", read_delta, true),  MEMBER("finish_reason", read_finish, 0),
-    MEMBER("logprobs", read_spelled, 0),  MEMBER("text", read_text, DELTA_TEXT),
-    MEMBER("token_ids", read_spelled, 0), MEMBER("obfuscation", read_whole, DELTA_NOISE),
+    MEMBER("logprobs", read_logprobs, 0), MEMBER("text", read_text, DELTA_TEXT),
+    MEMBER("token_ids", read_ids, 0),     MEMBER("obfuscation", read_whole, DELTA_NOISE),
     MEMBER("error", read_error, true),
 };
 
@@ -469,6 +522,8 @@ static int read_choice(struct delta_fill *fill, struct scope *scope, int64_t nth
     if (choice.choice == NULL)
         return rv;
     size_t first = d->pieces_len;
+    walk_peek(&fill->walk);
+    uint32_t at = walk_offset(&fill->walk);
     rv = read_object(fill, choice_members, COUNT(choice_members), &choice);
     int64_t index = choice.index >= 0 ? choice.index : nth;
     if (rv == 0 && index >= DELTA_CHOICES_MAX)
@@ -476,6 +531,8 @@ static int read_choice(struct delta_fill *fill, struct scope *scope, int64_t nth
     if (rv != 0)
         return rv;
     choice.choice->index = (uint16_t)index;
+    if (fill->body)
+        choice.choice->object = (struct range){at, walk_offset(&fill->walk) - at};
     for (size_t i = first; i < d->pieces_len; i++)
         d->pieces[i].place.choice = choice.choice->index;
     return delta_sort(fill, first);
@@ -518,8 +575,10 @@ static const struct member usage_members[] = {
 
 static int read_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
+    struct scope counts = *scope;
     (void)arg;
-    return read_inner(fill, scope, usage_members, COUNT(usage_members));
+    counts.place.numeric = true;
+    return read_inner(fill, &counts, usage_members, COUNT(usage_members));
 }
 
 static int read_top_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
@@ -542,7 +601,7 @@ static int read_groq(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     uint32_t at = walk_peek(&fill->walk) == '"' ? walk_offset(&fill->walk) : UINT32_MAX;
-    int rv = read_other(fill, scope, arg);
+    int rv = read_numeric(fill, scope, arg);
     if (rv == 0 && at != UINT32_MAX)
         fill->delta.id = (struct range){at, walk_offset(&fill->walk) - at};
     return rv;
@@ -551,7 +610,7 @@ static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 static int read_prompt_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     bool is_null = walk_peek(&fill->walk) == 'n';
-    int rv = read_other(fill, scope, arg);
+    int rv = read_numeric(fill, scope, arg);
     if (rv == 0 && !is_null)
         fill->delta.prompt_logprobs = walk_member(&fill->walk, &scope->list);
     return rv;
@@ -561,7 +620,7 @@ static const struct member event_members[] = {
     MEMBER("id", read_id, 0),
     MEMBER("choices", read_choices, 0),
     MEMBER("object", read_object_name, 0),
-    MEMBER("created", read_other, 0),
+    MEMBER("created", read_numeric, 0),
     MEMBER("model", read_other, 0),
     MEMBER("system_fingerprint", read_other, 0),
     MEMBER("service_tier", read_other, 0),
@@ -596,5 +655,6 @@ const struct dialect dialect_openai_chat = {
     .say_end = openai_say_end,
     .say_error = openai_say_error,
     .say_body = openai_say_body,
+    .say_choice = openai_say_choice,
     .say_error_body = openai_say_error_body,
 };

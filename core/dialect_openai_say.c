@@ -180,21 +180,35 @@ int openai_say_error(struct bytes *out, const char *type, const char *code, cons
     return end(&s);
 }
 
+static void put_choice(struct saying *s, unsigned choice, struct span text, const char *reason)
+{
+    put(s, "{\"index\":");
+    put_number(s, choice);
+    put(s, ",\"message\":{\"role\":\"assistant\",\"content\":");
+    put_string(s, text);
+    put(s, ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":");
+    put_words(s, reason);
+    put(s, "}");
+}
+
+int openai_say_choice(struct bytes *out, uint16_t choice, struct span text, const char *reason)
+{
+    struct saying s = begin(out);
+    put_choice(&s, choice, text, reason);
+    return end(&s);
+}
+
 int openai_say_body(struct bytes *out, const struct dialect_voice *voice, unsigned choices, struct span text,
                     const char *reason)
 {
     struct saying s = begin(out);
     put_head(&s, voice, "chat.completion");
+    put(&s, "[");
     for (unsigned i = 0; i < choices; i++) {
-        put(&s, i == 0 ? "[{\"index\":" : ",{\"index\":");
-        put_number(&s, i);
-        put(&s, ",\"message\":{\"role\":\"assistant\",\"content\":");
-        put_string(&s, text);
-        put(&s, ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":");
-        put_words(&s, reason);
-        put(&s, "}");
+        put(&s, i == 0 ? "" : ",");
+        put_choice(&s, i, text, reason);
     }
-    put(&s, choices > 0 ? "]}" : "[]}");
+    put(&s, "]}");
     return end(&s);
 }
 

@@ -15,6 +15,7 @@ int openai_say_end(struct bytes *out);
 int openai_say_error(struct bytes *out, const char *type, const char *code, const char *message);
 int openai_say_body(struct bytes *out, const struct dialect_voice *voice, unsigned choices, struct span text,
                     const char *reason);
+int openai_say_choice(struct bytes *out, uint16_t choice, struct span text, const char *reason);
 int openai_say_error_body(struct bytes *out, const char *type, const char *code, const char *message);
 
 #endif

@@ -44,6 +44,32 @@ static void free_patches(struct gate_event *e)
     }
 }
 
+static bool events_are_sound(const struct gate *g)
+{
+    size_t pieces = 0, parts = 0, raw = 0;
+    for (size_t i = 0; i < event_count(g); i++) {
+        const struct gate_event *e = event_at(g, i);
+        uint64_t room = e->flags & GATE_BARE ? bytes_len(&g->body) : e->stored_len;
+        if ((uint64_t)e->payload.at + e->payload.len > room || e->raw_len > room)
+            return false;
+        pieces += e->pieces;
+        parts += e->parts;
+        raw += e->stored_len;
+    }
+    return pieces * sizeof(struct gate_piece) == bytes_len(&g->pieces) &&
+           parts * sizeof(struct gate_part) == bytes_len(&g->parts) && raw == bytes_len(&g->raw);
+}
+
+bool gate_is_sound(const struct gate *g, bool deep)
+{
+    size_t n = event_count(g);
+    bool is_empty = bytes_len(&g->raw) + bytes_len(&g->pieces) + bytes_len(&g->parts) == 0;
+    return bytes_len(&g->events) % sizeof(struct gate_event) == 0 &&
+           bytes_len(&g->pieces) % sizeof(struct gate_piece) == 0 &&
+           bytes_len(&g->parts) % sizeof(struct gate_part) == 0 && g->pushed <= n && (n > 0 || is_empty) &&
+           (!deep || events_are_sound(g));
+}
+
 void gate_reset(struct gate *g)
 {
     for (size_t i = 0; i < event_count(g); i++)
@@ -53,6 +79,7 @@ void gate_reset(struct gate *g)
     bytes_clear(&g->events);
     bytes_clear(&g->pieces);
     bytes_clear(&g->parts);
+    memset(g->awaiting, 0, sizeof g->awaiting);
     g->pushed = 0;
     g->recorded = NULL;
 }
@@ -76,12 +103,22 @@ void gate_leave(struct gate *g)
     g->pushed = 0;
 }
 
+/* Appends what room was made for. */
+static void gate_put(struct bytes *to, const void *data, size_t len)
+{
+    if (len > 0)
+        memcpy(to->data + to->end, data, len);
+    to->end += len;
+    assert(to->end <= to->cap);
+}
+
 struct gate_event *gate_last(struct gate *g)
 {
     return g->pushed > 0 ? event_at(g, g->pushed - 1) : NULL;
 }
 
-static int push_parts(struct gate *g, const struct delta *d)
+/* Room for them was made. */
+static void push_parts(struct gate *g, const struct delta *d)
 {
     for (size_t i = 0; i < d->choices_len; i++) {
         const struct delta_choice *c = &d->choices[i];
@@ -90,14 +127,21 @@ static int push_parts(struct gate *g, const struct delta *d)
                                  .is_late = g->choices[c->index].closed,
                                  .finish = c->finish,
                                  .role = c->role,
-                                 .logprobs = c->logprobs,
-                                 .token_ids = c->token_ids,
-                                 .more_spelled = c->more_spelled};
-        int rv = bytes_append(&g->parts, (const char *)&part, sizeof part);
-        if (rv != 0)
-            return rv;
+                                 .object = c->object};
+        memcpy(part.spelled, c->spelled, sizeof part.spelled);
+        gate_put(&g->parts, &part, sizeof part);
     }
-    return 0;
+}
+
+/* The event after all of its parts, so that a push that fails has changed nothing. */
+static int reserve_event(struct gate *g, const struct gate_event *e, size_t id_len)
+{
+    int rv = bytes_reserve(&g->raw, e->stored_len);
+    if (rv == 0)
+        rv = bytes_reserve(&g->parts, e->parts * sizeof(struct gate_part));
+    if (rv == 0)
+        rv = bytes_reserve(&g->events, sizeof *e);
+    return rv == 0 ? bytes_reserve(&g->id, id_len) : rv;
 }
 
 /* The payload inside the stored event: a joined one is stored behind the raw bytes. */
@@ -113,11 +157,11 @@ static struct range payload_range(const struct frame *frame, unsigned flags)
 
 /* The response's id is that of its first event, known from then on: what Rein says itself may overtake the rendering.
  */
-static int keep_id(struct gate *g, const struct frame *frame, const struct delta *d)
+static struct span new_id(const struct gate *g, const struct frame *frame, const struct delta *d)
 {
     if (bytes_len(&g->id) > 0 || d == NULL)
-        return 0;
-    return bytes_append(&g->id, frame->payload.data + d->id.at, d->id.len);
+        return SPAN("");
+    return (struct span){frame->payload.data + d->id.at, d->id.len};
 }
 
 void gate_take_body(struct gate *g, struct bytes *body)
@@ -128,6 +172,7 @@ void gate_take_body(struct gate *g, struct bytes *body)
 
 struct gate_event *gate_push(struct gate *g, const struct frame *frame, const struct delta *d, unsigned flags, int *rv)
 {
+    assert(gate_is_sound(g, false));
     struct gate_event e = {.raw_len = (uint32_t)frame->raw.len, .flags = flags};
     struct span joined = frame->kind == FRAME_MULTI ? frame->payload : SPAN("");
     struct span raw = flags & GATE_BARE ? SPAN("") : frame->raw;
@@ -140,20 +185,18 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
         if (d->usage.len > 0 || d->has_error)
             e.flags |= GATE_USAGE;
     }
-    *rv = bytes_reserve(&g->raw, e.stored_len);
-    if (*rv == 0 && d != NULL)
-        *rv = push_parts(g, d);
-    if (*rv == 0)
-        *rv = keep_id(g, frame, d);
-    if (*rv == 0)
-        *rv = bytes_append(&g->events, (const char *)&e, sizeof e);
-    if (*rv == 0)
-        *rv = bytes_append_span(&g->raw, raw);
-    if (*rv == 0)
-        *rv = bytes_append_span(&g->raw, joined);
+    struct span id = new_id(g, frame, d);
+    *rv = reserve_event(g, &e, id.len);
     if (*rv != 0)
         return NULL;
+    if (d != NULL)
+        push_parts(g, d);
+    gate_put(&g->id, id.data, id.len);
+    gate_put(&g->raw, raw.data, raw.len);
+    gate_put(&g->raw, joined.data, joined.len);
+    gate_put(&g->events, &e, sizeof e);
     g->pushed = event_count(g);
+    assert(gate_is_sound(g, false));
     return gate_last(g);
 }
 
@@ -168,21 +211,50 @@ int gate_add_piece(struct gate *g, const struct gate_piece *piece)
     return rv;
 }
 
-int gate_add_patch(struct gate *g, struct range raw, struct span text)
+static int patch_event(struct gate_event *e, struct range raw, struct span text, bool quoted)
 {
-    struct gate_event *e = gate_last(g);
-    if (e == NULL)
-        return 0;
-    struct gate_patch *patch = heap_new(1, sizeof *patch + text.len);
+    struct gate_patch *patch = heap_new(1, sizeof *patch + text.len + 2);
     if (patch == NULL)
         return REIN_ENOMEM;
     patch->raw = raw;
-    patch->len = text.len;
+    patch->len = text.len + (quoted ? 2 : 0);
+    if (quoted)
+        patch->text[0] = patch->text[patch->len - 1] = '"';
     if (text.len > 0)
-        memcpy(patch->text, text.data, text.len);
+        memcpy(patch->text + quoted, text.data, text.len);
     patch->next = e->patches;
     e->patches = patch;
     return 0;
+}
+
+int gate_add_patch(struct gate *g, struct range raw, struct span text, bool quoted)
+{
+    struct gate_event *e = gate_last(g);
+    return e != NULL ? patch_event(e, raw, text, quoted) : 0;
+}
+
+struct gate_part *gate_last_parts(struct gate *g)
+{
+    const struct gate_event *e = gate_last(g);
+    assert(e != NULL && g->pushed == event_count(g));
+    return (struct gate_part *)(void *)(g->parts.data + g->parts.end) - e->parts;
+}
+
+bool gate_replace_choice(struct gate *g, uint16_t choice, struct span object, int *rv)
+{
+    struct gate_event *e = event_count(g) > 0 ? event_at(g, 0) : NULL;
+    const struct gate_part *part = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
+    *rv = 0;
+    if (e == NULL || !(e->flags & GATE_BARE) || e->parts < 2)
+        return false;
+    bool is_there = false;
+    for (uint32_t i = 0; i < e->parts && *rv == 0; i++) {
+        if (part[i].choice != choice)
+            continue;
+        *rv = patch_event(e, part[i].object, object, false);
+        is_there = true;
+    }
+    return is_there;
 }
 
 /* What the waiting events still bring to a choice. */
@@ -216,19 +288,34 @@ bool gate_has_finish(const struct gate *g, uint16_t choice)
 
 int gate_say(struct gate *g, struct span bytes, unsigned flags)
 {
+    assert(gate_is_sound(g, false));
     struct gate_event e = {.raw_len = (uint32_t)bytes.len, .stored_len = (uint32_t)bytes.len};
     e.flags = GATE_SAID | flags;
-    int rv = bytes_reserve(&g->raw, bytes.len);
-    if (rv == 0)
-        rv = bytes_append(&g->events, (const char *)&e, sizeof e);
-    return rv == 0 ? bytes_append_span(&g->raw, bytes) : rv;
+    int rv = reserve_event(g, &e, 0);
+    if (rv != 0)
+        return rv;
+    gate_put(&g->raw, bytes.data, bytes.len);
+    gate_put(&g->events, &e, sizeof e);
+    assert(gate_is_sound(g, false));
+    return 0;
 }
 
-static bool is_passable(const struct gate *g, const struct gate_event *e, const struct gate_piece *pieces)
+/* Does what spells text out still wait for it? */
+static bool is_awaiting(const struct gate_event *e, const struct gate_part *parts)
+{
+    bool waits = false;
+    for (uint32_t i = 0; i < e->parts && !waits; i++)
+        if (parts[i].awaits)
+            waits = parts[i].next == NULL || lane_passable(parts[i].next) <= parts[i].next_at;
+    return waits;
+}
+
+static bool is_passable(const struct gate *g, const struct gate_event *e, const struct gate_piece *pieces,
+                        const struct gate_part *parts)
 {
     if (e->flags & GATE_DROP)
         return true;
-    if ((e->flags & GATE_TERMINAL) && !g->may_end)
+    if (((e->flags & GATE_TERMINAL) && !g->may_end) || ((e->flags & GATE_AWAITS) && is_awaiting(e, parts)))
         return false;
     for (uint32_t i = 0; i < e->pieces; i++) {
         const struct gate_piece *p = &pieces[i];
@@ -248,32 +335,84 @@ static const struct gate_piece *first_piece(const struct gate *g)
     return (const struct gate_piece *)(const void *)bytes_span(&g->pieces).data;
 }
 
+static struct gate_part *first_part(const struct gate *g)
+{
+    return (struct gate_part *)(void *)bytes_span(&g->parts).data;
+}
+
+void gate_await(struct gate *g, struct gate_part *part)
+{
+    part->awaits = true;
+    gate_last(g)->flags |= GATE_AWAITS;
+    g->awaiting[part->choice]++;
+}
+
+void gate_go_on(struct gate *g, uint16_t choice, struct lane *lane, uint64_t start)
+{
+    if (g->awaiting[choice] == 0)
+        return;
+    struct gate_part *part = first_part(g) + bytes_len(&g->parts) / sizeof *part;
+    while (g->awaiting[choice] > 0) {
+        part--; /* those that wait are the latest */
+        if (part->choice != choice || !part->awaits || part->next != NULL)
+            continue;
+        part->next = lane;
+        part->next_at = start;
+        g->awaiting[choice]--;
+    }
+}
+
+/* What awaits a text of the choice goes on without: `hides`, and without what it spells. */
+static void stop_waiting(struct gate *g, uint16_t choice, bool hides)
+{
+    struct gate_part *part = first_part(g) + bytes_len(&g->parts) / sizeof *part;
+    while (g->awaiting[choice] > 0) {
+        part--;
+        if (part->choice != choice || !part->awaits || part->next != NULL)
+            continue;
+        part->awaits = false;
+        part->spells_more |= hides;
+        g->awaiting[choice]--;
+    }
+}
+
+void gate_stop_waiting(struct gate *g)
+{
+    for (uint16_t c = 0; c < DELTA_CHOICES_MAX; c++)
+        stop_waiting(g, c, false);
+}
+
 void gate_cut(struct gate *g)
 {
     const struct gate_piece *pieces = first_piece(g);
+    const struct gate_part *parts = first_part(g);
     bool is_behind = false;
     for (size_t i = 0; i < event_count(g); i++) {
         struct gate_event *e = event_at(g, i);
         if (is_behind)
             e->flags |= GATE_DROP;
         else
-            is_behind = !is_passable(g, e, pieces);
+            is_behind = !is_passable(g, e, pieces, parts);
         pieces += e->pieces;
+        parts += e->parts;
     }
+    for (uint16_t c = 0; c < DELTA_CHOICES_MAX; c++)
+        stop_waiting(g, c, true);
 }
 
 void gate_close(struct gate *g, uint16_t choice)
 {
     const struct gate_piece *pieces = first_piece(g);
-    struct gate_part *part = (struct gate_part *)(void *)bytes_span(&g->parts).data;
+    struct gate_part *part = first_part(g);
     bool waits = false;
     for (size_t i = 0; i < event_count(g); i++) {
         struct gate_event *e = event_at(g, i);
-        waits |= i + 1 == g->pushed || !is_passable(g, e, pieces);
+        waits |= i + 1 == g->pushed || !is_passable(g, e, pieces, part);
         for (uint32_t k = 0; k < e->parts; k++, part++)
             part->is_late |= waits && part->choice == choice;
         pieces += e->pieces;
     }
+    stop_waiting(g, choice, true);
     g->choices[choice].closed = true;
 }
 
@@ -292,13 +431,14 @@ static void pop(struct gate *g)
     bytes_consume(&g->raw, e->stored_len);
     bytes_consume(&g->events, sizeof *e);
     g->pushed -= g->pushed > 0;
+    assert(gate_is_sound(g, false));
 }
 
 int gate_release(struct gate *g, struct bytes *out)
 {
     while (event_count(g) > 0) {
         struct gate_event *e = event_at(g, 0);
-        if (!is_passable(g, e, first_piece(g)))
+        if (!is_passable(g, e, first_piece(g), first_part(g)))
             return 0;
         int rv = (e->flags & GATE_DROP) ? 0 : render_event(g, e, first_piece(g), out);
         if (rv != 0)

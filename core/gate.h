@@ -30,14 +30,19 @@ enum gate_flags {
     GATE_BARE = 16,         /* the payload is the event, no framing around it: a body that the gate was given */
     GATE_REWRITE = 32,      /* what stands outside the payload must not go out */
     GATE_UNTERMINATED = 64, /* the blank line at the end is missing: clients would lose the event */
+    GATE_AWAITS = 128,      /* some part of it may await the choice's next text */
 };
 
 /* What one choice object of an event holds beside text; ranges as in delta.h. */
 struct gate_part {
     uint16_t choice;
     bool has_finish;
-    bool is_late; /* the choice was closed before this could go out */
-    struct range finish, role, logprobs, token_ids, more_spelled;
+    bool is_late;     /* the choice was closed before this could go out */
+    bool spells_more; /* what spells text out spells what is not in this event: it does not go out */
+    bool awaits;      /* what spells text out came before it: passes with the choice's next byte of text */
+    struct lane *next;  /* where that byte stands, NULL: it has not come; borrowed */
+    uint64_t next_at;
+    struct range finish, role, object, spelled[DELTA_SPELLED_MAX];
 };
 
 struct gate_piece {
@@ -98,10 +103,14 @@ struct gate {
     uint64_t unjudged;         /* bytes released that were not cleared: a bug if not 0 */
     struct text *recorded;     /* NULL, or the text whose released bytes are kept in `shown` */
     struct bytes shown;
+    size_t awaiting[DELTA_CHOICES_MAX]; /* parts that await a choice's next text */
     size_t shown_lead; /* bytes of `shown` that are no text of the model */
     bool shown_lost;   /* there was more than it may keep */
     struct gate_room room;
 };
+
+/* Always true between two calls that did not fail. Constant time; `deep`: looks at each event, too. */
+bool gate_is_sound(const struct gate *g, bool deep);
 
 void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit);
 void gate_fini(struct gate *g);
@@ -122,8 +131,18 @@ int gate_join(struct gate *g, const struct frame *frame, const struct delta *d, 
               const struct piece **piece) REIN_MUST_USE;
 /* Adds a piece to the event pushed last (events said since do not count), if it still waits. */
 int gate_add_piece(struct gate *g, const struct gate_piece *piece) REIN_MUST_USE;
-/* Replaces a stand-alone string of the event pushed last. */
-int gate_add_patch(struct gate *g, struct range raw, struct span text) REIN_MUST_USE;
+/* Replaces a stand-alone string of the event pushed last; `quoted`: in quotes, a number that becomes a string. */
+int gate_add_patch(struct gate *g, struct range raw, struct span text, bool quoted) REIN_MUST_USE;
+/* The parts of the event pushed last, as many as its delta has choices; good until the next push. */
+struct gate_part *gate_last_parts(struct gate *g);
+/* The part awaits the next text of its choice. */
+void gate_await(struct gate *g, struct gate_part *part);
+/* That text has come: its next byte is the lane's at `start`. */
+void gate_go_on(struct gate *g, uint16_t choice, struct lane *lane, uint64_t start);
+/* It will not come any more. */
+void gate_stop_waiting(struct gate *g);
+/* Replaces a whole choice of the body that waits. False with *rv 0 if there is no body, or no other choice in it. */
+bool gate_replace_choice(struct gate *g, uint16_t choice, struct span object, int *rv);
 /* Did a role (a finish reason) of the choice go out, or does one wait to? */
 bool gate_has_role(const struct gate *g, uint16_t choice);
 bool gate_has_finish(const struct gate *g, uint16_t choice);

@@ -8,6 +8,8 @@
  * that flows keeps its events. */
 #include "gate.h"
 
+#include <assert.h>
+
 /* Has the event just what can be joined: one streamed string, no end, nothing taken out? */
 static bool is_plain(const struct gate_event *e, const struct gate_part *part)
 {
@@ -65,9 +67,8 @@ static int insert(struct gate *g, struct gate_event *e, struct gate_piece *p, st
     shift(&e->prompt_logprobs, end, by);
     shift(&part->role, end, by);
     shift(&part->finish, end, by);
-    shift(&part->logprobs, end, by);
-    shift(&part->token_ids, end, by);
-    shift(&part->more_spelled, end, by);
+    for (size_t i = 0; i < DELTA_SPELLED_MAX; i++)
+        shift(&part->spelled[i], end, by);
     p->raw.len += by;
     e->payload.len += by;
     e->raw_len += by;
@@ -78,6 +79,7 @@ static int insert(struct gate *g, struct gate_event *e, struct gate_piece *p, st
 int gate_join(struct gate *g, const struct frame *frame, const struct delta *d, struct gate_piece **joined,
               const struct piece **piece)
 {
+    assert(gate_is_sound(g, false));
     *joined = NULL;
     if (gate_held(g) < g->join_from || frame->kind != FRAME_DATA || frame->has_extras || frame->unterminated)
         return 0;
@@ -97,5 +99,6 @@ int gate_join(struct gate *g, const struct frame *frame, const struct delta *d, 
         return rv;
     g->pushed = bytes_len(&g->events) / sizeof(struct gate_event);
     *joined = p;
+    assert(gate_is_sound(g, false));
     return 0;
 }

@@ -89,3 +89,43 @@ bool number_is_finite(struct span number)
         magnitude += read_exponent((struct span){mantissa_end + 1, (size_t)(end - mantissa_end - 1)});
     return magnitude < INFINITE_DIGITS || (magnitude == INFINITE_DIGITS && is_below(first, mantissa_end));
 }
+
+/* Digits of the mantissa without the point; *point is where the point stands among them. */
+static size_t read_mantissa(struct span number, size_t at, char digits[NUMBER_PLAIN_MAX], int64_t *point)
+{
+    size_t len = 0;
+    bool in_fraction = false;
+    for (; at < number.len && (number.data[at] | 0x20) != 'e'; at++) {
+        if (number.data[at] == '.') {
+            in_fraction = true;
+            continue;
+        }
+        if (len == NUMBER_PLAIN_MAX)
+            return 0;
+        digits[len++] = number.data[at];
+        *point += !in_fraction;
+    }
+    if (at < number.len)
+        *point += read_exponent((struct span){number.data + at + 1, number.len - at - 1});
+    return len;
+}
+
+size_t number_plain(struct span number, char out[NUMBER_PLAIN_MAX])
+{
+    char digits[NUMBER_PLAIN_MAX];
+    int64_t point = 0;
+    bool negative = is_negative(number);
+    size_t len = read_mantissa(number, negative, digits, &point), to = 0;
+    while (len > 0 && digits[len - 1] == '0' && (int64_t)len > point)
+        len--;
+    if (len == 0 || point < 1 || point + 3 > NUMBER_PLAIN_MAX || len + 3 > NUMBER_PLAIN_MAX)
+        return 0;
+    if (negative)
+        out[to++] = '-';
+    for (size_t i = 0; i < len || (int64_t)i < point; i++) {
+        if ((int64_t)i == point)
+            out[to++] = '.';
+        out[to++] = i < len ? digits[i] : '0';
+    }
+    return to;
+}

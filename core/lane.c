@@ -39,19 +39,50 @@ static size_t run_count(const struct lane *lane)
     return bytes_len(&lane->runs) / sizeof(struct run);
 }
 
+static uint64_t run_start(const struct lane *lane, size_t i)
+{
+    return i > 0 ? run_at(lane, i - 1)->end : lane->runs_start;
+}
+
+static bool runs_are_sound(const struct lane *lane)
+{
+    for (size_t i = 0; i < run_count(lane); i++) {
+        const struct run *run = run_at(lane, i);
+        bool is_text = run->text == NULL || run->text == lane->reasoning || run->text == lane->answer;
+        if (!is_text || run->end <= run_start(lane, i) ||
+            (run->text != NULL && run->text_end < run->end - run_start(lane, i)))
+            return false;
+    }
+    return true;
+}
+
+bool lane_is_sound(const struct lane *lane, bool deep)
+{
+    if (!lane->splits)
+        return lane->decided == lane->received && bytes_len(&lane->runs) == 0;
+    size_t n = run_count(lane);
+    uint64_t end = n > 0 ? run_at(lane, n - 1)->end : lane->runs_start;
+    bool waits = lane->received - lane->decided == lane->splitter.tail_len;
+    return bytes_len(&lane->runs) % sizeof(struct run) == 0 && lane->decided <= lane->received &&
+           (waits || lane->has_stopped) && end == lane->decided && lane->runs_start <= lane->decided &&
+           lane->runs_passable <= (n > 0 ? n - 1 : 0) && (!deep || runs_are_sound(lane));
+}
+
 /* Gives the next `len` source bytes to `text`, or joins them to the last run of the same text. */
 static int add_run(struct lane *lane, struct text *text, size_t len)
 {
     size_t n = run_count(lane);
     struct run *last = n > 0 ? run_at(lane, n - 1) : NULL;
-    lane->decided += len;
+    struct run run = {text, lane->decided + len, text != NULL ? text->received + len : 0};
+    int rv = 0;
     if (last != NULL && last->text == text) {
         last->end += len;
         last->text_end += text != NULL ? len : 0;
-        return 0;
+    } else {
+        rv = bytes_append(&lane->runs, (const char *)&run, sizeof run);
     }
-    struct run run = {text, lane->decided, text != NULL ? text->received + len : 0};
-    return bytes_append(&lane->runs, (const char *)&run, sizeof run);
+    lane->decided += rv == 0 ? len : 0;
+    return rv;
 }
 
 /* Parts cover bytes from `tail` (undecided by earlier calls) and then from `bytes`. */
@@ -102,6 +133,7 @@ static int feed_split(struct lane *lane, struct span *bytes, lane_sink sink, voi
 
 int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx)
 {
+    assert(lane_is_sound(lane, false));
     if (!lane->splits) {
         lane->received += bytes.len;
         lane->decided = lane->received;
@@ -111,6 +143,7 @@ int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx)
     while (bytes.len > 0 && rv == 0 && !lane->has_stopped)
         rv = feed_split(lane, &bytes, sink, ctx);
     lane->received += bytes.len; /* unseen after a stop */
+    assert(rv != 0 || lane_is_sound(lane, false));
     return rv;
 }
 
@@ -127,37 +160,56 @@ int lane_end(struct lane *lane, lane_sink sink, void *ctx)
     return pass_on(lane, parts, n, joined, sink, ctx);
 }
 
-uint64_t lane_passable(const struct lane *lane)
+/* Where the first byte of a run stands that may not pass; the run's end if all may. */
+static uint64_t run_passable(const struct run *run, uint64_t start)
+{
+    uint64_t passable = run->text != NULL ? text_passable(run->text) : UINT64_MAX;
+    if (run->text == NULL || passable >= run->text_end)
+        return run->end;
+    uint64_t first = run->text_end - (run->end - start);
+    return passable > first ? start + (passable - first) : start;
+}
+
+uint64_t lane_passable(struct lane *lane)
 {
     if (!lane->splits)
         return text_passable(lane->answer);
     if (lane->has_stopped)
         return UINT64_MAX;
-    uint64_t start = lane->runs_start;
-    for (size_t i = 0; i < run_count(lane); i++) {
+    size_t n = run_count(lane);
+    uint64_t passable = run_start(lane, lane->runs_passable);
+    for (size_t i = lane->runs_passable; i < n && passable == run_start(lane, i); i++) {
         const struct run *run = run_at(lane, i);
-        uint64_t passable = run->text != NULL ? text_passable(run->text) : UINT64_MAX;
-        if (run->text != NULL && passable < run->text_end) {
-            uint64_t first = run->text_end - (run->end - start);
-            return passable > first ? start + (passable - first) : start;
-        }
-        start = run->end;
+        passable = run_passable(run, passable);
+        lane->runs_passable += passable == run->end && i + 1 < n; /* the last one may grow */
     }
-    return start;
+    return passable;
+}
+
+/* The first run that ends behind `at`; the number of runs if there is none. */
+static size_t find_run(const struct lane *lane, uint64_t at)
+{
+    size_t low = 0, high = run_count(lane);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (run_at(lane, middle)->end <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end)
 {
     if (!lane->splits)
         return (struct lane_part){lane->answer, at, (size_t)(end - at)};
-    for (size_t i = 0; i < run_count(lane); i++) {
-        const struct run *run = run_at(lane, i);
-        if (at >= run->end)
-            continue;
-        uint64_t stop = run->end < end ? run->end : end;
-        return (struct lane_part){run->text, run->text_end - (run->end - at), (size_t)(stop - at)};
-    }
-    return (struct lane_part){NULL, 0, (size_t)(end - at)};
+    size_t i = find_run(lane, at);
+    if (i == run_count(lane))
+        return (struct lane_part){NULL, 0, (size_t)(end - at)};
+    const struct run *run = run_at(lane, i);
+    uint64_t stop = run->end < end ? run->end : end;
+    return (struct lane_part){run->text, run->text_end - (run->end - at), (size_t)(stop - at)};
 }
 
 void lane_released(struct lane *lane, uint64_t offset)
@@ -166,6 +218,8 @@ void lane_released(struct lane *lane, uint64_t offset)
         return;
     while (run_count(lane) > 0 && run_at(lane, 0)->end <= offset) {
         lane->runs_start = run_at(lane, 0)->end;
+        lane->runs_passable -= lane->runs_passable > 0;
         bytes_consume(&lane->runs, sizeof(struct run));
     }
+    assert(lane_is_sound(lane, false));
 }

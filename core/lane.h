@@ -40,8 +40,12 @@ struct lane {
     uint64_t decided;                /* source bytes that the splitter has given to a text */
     struct bytes runs;               /* struct run, oldest first; only of lanes that split */
     uint64_t runs_start;             /* source offset where the first run begins */
+    size_t runs_passable;            /* so many of them, from the first on, may pass as wholes; not the last one */
     struct run first_runs[2];        /* where `runs` begins */
 };
+
+/* Always true between two calls that did not fail. Constant time; `deep`: looks at each run, too. */
+bool lane_is_sound(const struct lane *lane, bool deep);
 
 void lane_init(struct lane *lane, struct place place, struct text *text);
 /* As splitter_init. */
@@ -57,8 +61,9 @@ int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx) R
 /* No more will come: what was undecided is decided. */
 int lane_end(struct lane *lane, lane_sink sink, void *ctx) REIN_MUST_USE;
 
-/* Source bytes up to here may pass (they are cleared, or will be dropped when rendered). */
-uint64_t lane_passable(const struct lane *lane);
+/* Source bytes up to here may pass (they are cleared, or will be dropped when rendered). Never falls; what was passable
+ * is not looked at again. */
+uint64_t lane_passable(struct lane *lane);
 
 /* A part of a lane's source range that belongs to one text, for rendering. */
 struct lane_part {

@@ -299,6 +299,36 @@ int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match
     return rv;
 }
 
+static int copy_runs(struct matcher *to, const struct matcher *from)
+{
+    int rv = run_pool_copy(&to->pool, &from->pool);
+    for (size_t i = 0; i < from->rules->len && rv == 0; i++)
+        rv = track_copy(&to->tracks[i], &from->tracks[i]);
+    for (size_t i = 0; i < LANES && rv == 0; i++) {
+        uint64_t *active = to->lanes[i].active;
+        to->lanes[i] = from->lanes[i];
+        to->lanes[i].active = active;
+        if (from->lanes[i].plan->words > 0)
+            memcpy(active, from->lanes[i].active, from->lanes[i].plan->words * sizeof *active);
+    }
+    to->fed = from->fed;
+    return rv;
+}
+
+int matcher_end_for_now(const struct matcher *m, struct span text, uint64_t base, struct match_list *out)
+{
+    if (m == NULL)
+        return 0;
+    struct matcher *copy;
+    int rv = matcher_new(&copy, m->rules, (enum rein_channel)(m->plan - m->rules->plans));
+    if (rv == 0)
+        rv = copy_runs(copy, m);
+    if (rv == 0)
+        rv = matcher_end(copy, text, base, out);
+    matcher_free(copy);
+    return rv;
+}
+
 int matcher_scan(const struct ruleset *rules, enum rein_channel channel, struct span text, struct match_list *out)
 {
     const struct plan *plan = &rules->plans[channel];

@@ -78,6 +78,9 @@ int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t fr
 /* The text is over: decides all that is open. */
 int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match_list *out) REIN_MUST_USE;
 
+/* The same, but the text may yet go on: decides what its end here would decide, and leaves the matcher as it was. */
+int matcher_end_for_now(const struct matcher *m, struct span text, uint64_t base, struct match_list *out) REIN_MUST_USE;
+
 /* The first offset that a withholding rule may still claim; the number of bytes consumed if there is none (UINT64_MAX
  * for NULL). Never falls. */
 uint64_t matcher_hold(const struct matcher *m);

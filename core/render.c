@@ -16,9 +16,10 @@ struct splice {
 
 /* What an event still carries after editing. */
 struct rest {
-    size_t text;     /* bytes of text left */
-    bool is_changed; /* some text or member was taken out */
-    bool has_more;   /* a finish, a role or other things worth sending */
+    size_t text;                     /* bytes of text left */
+    bool is_changed;                 /* some text or member was taken out */
+    bool has_more;                   /* a finish, a role or other things worth sending */
+    bool changed[DELTA_CHOICES_MAX]; /* some text of the choice was taken out */
 };
 
 static int add_splice(struct gate *g, struct range raw, size_t text_at)
@@ -36,10 +37,9 @@ static int add_text_splice(struct gate *g, struct range raw, struct span text)
 
 static bool has_edit(const struct text *t, uint64_t start, uint64_t end)
 {
-    for (size_t i = 0; i < t->edits_len && t->edits[i].start < end; i++)
-        if (t->edits[i].end > start)
-            return true;
-    return false;
+    size_t len;
+    const struct edit *first = text_edits(t, start, &len);
+    return first != NULL && first->start < end;
 }
 
 /* What becomes of a piece on its way out. */
@@ -75,8 +75,8 @@ static void count_released(struct gate *g, struct text *t, uint64_t start, uint6
         g->unjudged += end - (start > t->cleared ? start : t->cleared);
 }
 
-/* Keeps a part of a piece that passes. It is decoded where it is kept, and the rest of the piece overwritten. */
-static int record(struct gate *g, const struct gate_piece *p, struct span payload, size_t from, size_t len)
+/* Decodes a piece that passes, once, behind what is kept of the reasoning. Its parts are moved down from there. */
+static int record_piece(struct gate *g, const struct gate_piece *p, struct span payload)
 {
     uint16_t half = p->half_in;
     int rv = bytes_reserve(&g->shown, p->raw.len + 3);
@@ -84,16 +84,15 @@ static int record(struct gate *g, const struct gate_piece *p, struct span payloa
         g->shown_lost = true;
         return rv == REIN_ENOMEM ? rv : 0;
     }
-    char *end = g->shown.data + g->shown.end;
-    (void)delta_decode((struct span){payload.data + p->raw.at, p->raw.len}, &half, end);
-    memmove(end, end + from, len);
-    g->shown.end += len;
+    (void)delta_decode((struct span){payload.data + p->raw.at, p->raw.len}, &half, g->shown.data + g->shown.end);
     return 0;
 }
 
 /* Counts a piece that goes out untouched. */
 static int pass_piece(struct gate *g, const struct gate_piece *p, struct span payload)
 {
+    bool is_decoded = false;
+    size_t decoded_at = g->shown.end;
     for (uint64_t at = p->start; at < p->end;) {
         struct lane_part part = lane_part_at(p->lane, at, p->end);
         if (part.text != NULL) {
@@ -101,9 +100,16 @@ static int pass_piece(struct gate *g, const struct gate_piece *p, struct span pa
             text_released(part.text, part.text_start + part.len);
         }
         if (part.text != NULL && part.text == g->recorded && !g->shown_lost) {
-            int rv = record(g, p, payload, (size_t)(at - p->start), part.len);
+            int rv = is_decoded ? 0 : record_piece(g, p, payload);
             if (rv != 0)
                 return rv;
+            decoded_at = is_decoded ? decoded_at : g->shown.end; /* making room may have moved it */
+            is_decoded = !g->shown_lost;
+            if (is_decoded) {
+                char *from = g->shown.data + decoded_at + (at - p->start);
+                memmove(g->shown.data + g->shown.end, from, part.len);
+                g->shown.end += part.len;
+            }
         }
         at += part.len;
     }
@@ -137,10 +143,9 @@ static int render_part(struct gate *g, struct text *t, struct span text, uint64_
     uint64_t end = start + text.len, stop = t->limit < end ? (t->limit > start ? t->limit : start) : end;
     uint64_t at = start;
     int rv = start == 0 && stop > 0 && t->lead.len > 0 ? show_lead(g, t) : 0;
-    for (size_t i = 0; i < t->edits_len && t->edits[i].start < stop && rv == 0; i++) {
-        const struct edit *e = &t->edits[i];
-        if (e->end <= at)
-            continue;
+    size_t edits_len;
+    const struct edit *e = text_edits(t, start, &edits_len);
+    for (; edits_len > 0 && e->start < stop && rv == 0; e++, edits_len--) {
         if (e->start > at)
             rv = show(g, t, (struct span){text.data + (at - start), (size_t)(e->start - at)}, at);
         if (rv == 0 && e->start >= start) {
@@ -205,6 +210,7 @@ static int edit_pieces(struct gate *g, const struct gate_event *e, const struct 
     for (uint32_t i = 0; i < e->pieces && rv == 0; i++) {
         enum touch touch = touch_of(&pieces[i]);
         rest->is_changed |= touch == TOUCH_EDIT;
+        rest->changed[pieces[i].lane->place.choice] |= touch == TOUCH_EDIT;
         if (touch == TOUCH_NONE) {
             rv = pass_piece(g, &pieces[i], payload);
             rest->text += pieces[i].raw.len;
@@ -237,8 +243,16 @@ static int replace_finish(struct gate *g, struct range finish)
     return rv == 0 ? add_splice(g, finish, at) : rv;
 }
 
+/* Does the byte that the part awaited not go out? */
+static bool is_taken_out(const struct gate_part *part)
+{
+    struct lane_part byte = lane_part_at(part->next, part->next_at, part->next_at + 1);
+    return byte.text != NULL &&
+           (byte.text->limit <= byte.text_start || has_edit(byte.text, byte.text_start, byte.text_start + 1));
+}
+
 /* Role, finish reason and what spells text out. */
-static int edit_choice(struct gate *g, const struct gate_part *part, struct rest *rest, bool text_changed)
+static int edit_choice(struct gate *g, const struct gate_part *part, struct rest *rest)
 {
     struct gate_choice *choice = &g->choices[part->choice];
     int rv = 0;
@@ -256,12 +270,9 @@ static int edit_choice(struct gate *g, const struct gate_part *part, struct rest
         choice->finished = true;
         rest->has_more = true;
     }
-    if (rv == 0 && text_changed)
-        rv = take_out(g, part->logprobs);
-    if (rv == 0 && text_changed)
-        rv = take_out(g, part->token_ids);
-    if (rv == 0 && text_changed)
-        rv = take_out(g, part->more_spelled);
+    bool hides = rest->changed[part->choice] || part->spells_more || (part->awaits && is_taken_out(part));
+    for (size_t i = 0; i < DELTA_SPELLED_MAX && rv == 0 && hides; i++)
+        rv = take_out(g, part->spelled[i]);
     return rv;
 }
 
@@ -338,7 +349,7 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
     bool text_changed = rest.is_changed;
     const struct gate_part *parts = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
     for (uint32_t i = 0; i < e->parts && rv == 0; i++)
-        rv = edit_choice(g, &parts[i], &rest, text_changed);
+        rv = edit_choice(g, &parts[i], &rest);
     if (rv == 0 && text_changed)
         rv = take_out(g, e->prompt_logprobs);
     if (rv == 0 && rest.is_changed && rest.text == 0 && !rest.has_more && !(e->flags & GATE_BARE))

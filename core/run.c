@@ -41,6 +41,30 @@ void track_fini(struct track *track)
     *track = (struct track){0};
 }
 
+/* The scratch is made anew when it is needed. */
+int run_pool_copy(struct run_pool *to, const struct run_pool *from)
+{
+    struct run *runs = from->cap > 0 ? heap_resize(NULL, from->cap * sizeof *runs) : NULL;
+    if (from->cap > 0 && runs == NULL)
+        return REIN_ENOMEM;
+    if (from->len > 0)
+        memcpy(runs, from->runs, from->len * sizeof *runs);
+    *to = (struct run_pool){.runs = runs, .len = from->len, .cap = from->cap, .free = from->free};
+    return 0;
+}
+
+int track_copy(struct track *to, const struct track *from)
+{
+    struct group *groups = from->groups_cap > 0 ? heap_resize(NULL, from->groups_cap * sizeof *groups) : NULL;
+    if (from->groups_cap > 0 && groups == NULL)
+        return REIN_ENOMEM;
+    if (from->groups_len > 0)
+        memcpy(groups, from->groups, from->groups_len * sizeof *groups);
+    *to = *from;
+    to->groups = groups;
+    return 0;
+}
+
 /* ---- pool and order ---------------------------------------------------------------------------------------------- */
 
 static int reserve_run(struct run_pool *pool)

@@ -147,8 +147,9 @@ static bool find_anchors(struct stencil *s)
         add_range(s, &d->id) && add_range(s, &d->error) && add_range(s, &d->usage) && add_range(s, &d->prompt_logprobs);
     for (size_t i = 0; i < d->choices_len && rv; i++) {
         struct delta_choice *choice = &d->choices[i];
-        rv = add_range(s, &choice->finish) && add_range(s, &choice->role) && add_range(s, &choice->logprobs) &&
-             add_range(s, &choice->token_ids) && add_range(s, &choice->more_spelled);
+        rv = add_range(s, &choice->finish) && add_range(s, &choice->role);
+        for (size_t k = 0; k < DELTA_SPELLED_MAX && rv; k++)
+            rv = add_range(s, &choice->spelled[k]);
     }
     return rv;
 }
@@ -159,8 +160,9 @@ static size_t count_anchors(const struct delta *d)
     size_t n = d->pieces_len + (d->id.len > 0) + (d->error.len > 0) + (d->usage.len > 0) + (d->prompt_logprobs.len > 0);
     for (size_t i = 0; i < d->choices_len; i++) {
         const struct delta_choice *c = &d->choices[i];
-        n += (c->finish.len > 0) + (c->role.len > 0) + (c->logprobs.len > 0) + (c->token_ids.len > 0) +
-             (c->more_spelled.len > 0);
+        n += (c->finish.len > 0) + (c->role.len > 0);
+        for (size_t k = 0; k < DELTA_SPELLED_MAX; k++)
+            n += c->spelled[k].len > 0;
     }
     return n;
 }

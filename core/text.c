@@ -5,11 +5,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "heap.h"
-
 enum {
     PAST_MAX = 512,   /* so much of the past is kept as evidence for rules that do not hold */
-    EDITS_MAX = 65536 /* redactions that wait at a time */
+    EDITS_MAX = 131072, /* redactions that wait at a time */
 };
 
 void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
@@ -17,6 +15,7 @@ void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const
 {
     *t = (struct text){.channel = channel, .choice = choice, .rules = rules, .limit = UINT64_MAX};
     bytes_init(&t->window, window_max);
+    bytes_init(&t->edits, EDITS_MAX * sizeof(struct edit));
     sentencer_init(&t->sentencer, 0);
 }
 
@@ -24,7 +23,7 @@ void text_fini(struct text *t)
 {
     matcher_free(t->matcher);
     bytes_fini(&t->window);
-    heap_free(t->edits);
+    bytes_fini(&t->edits);
     *t = (struct text){0};
 }
 
@@ -36,9 +35,21 @@ static size_t blank_prefix(struct span s)
     return n;
 }
 
+bool text_is_sound(const struct text *t)
+{
+    const struct text_cursor *c = &t->cursor;
+    size_t len = bytes_len(&t->edits);
+    const struct edit *edits = (const struct edit *)(const void *)bytes_span(&t->edits).data;
+    return t->base <= c->at && c->at <= t->received && c->goal <= t->received && t->judged <= t->received &&
+           t->cleared <= t->received && t->released <= t->received && t->blank <= t->received &&
+           bytes_len(&t->window) == t->received - t->base && (t->limit == UINT64_MAX || t->limit <= t->received) &&
+           len % sizeof *edits == 0 &&
+           (len == 0 || (edits[0].end > t->released && edits[len / sizeof *edits - 1].end <= t->received));
+}
+
 int text_append(struct text *t, struct span bytes)
 {
-    assert(t->cursor.at == t->received);
+    assert(text_is_sound(t) && t->cursor.at == t->received && !t->is_over);
     int rv = t->received == 0 && t->matcher == NULL ? matcher_new(&t->matcher, t->rules, t->channel) : 0;
     if (rv == 0)
         rv = bytes_append_span(&t->window, bytes);
@@ -47,8 +58,8 @@ int text_append(struct text *t, struct span bytes)
     if (t->blank == t->received)
         t->blank += blank_prefix(bytes);
     t->received += bytes.len;
-    if (bytes.len > 0)
-        t->is_over = false;
+    t->is_lifted &= bytes.len == 0;
+    assert(text_is_sound(t));
     return 0;
 }
 
@@ -116,8 +127,30 @@ int text_advance(struct text *t, struct match_list *matches, struct span *senten
     return TEXT_DRY;
 }
 
+int text_pause(struct text *t, struct span *sentence, uint64_t *offset)
+{
+    assert(text_is_sound(t) && t->cursor.at == t->received);
+    if (t->is_over || !t->has_sentences || t->judged == t->received)
+        return TEXT_DRY;
+    sentencer_init(&t->sentencer, t->received);
+    return take_sentence(t, t->received, sentence, offset);
+}
+
+int text_lift(struct text *t, struct match_list *matches)
+{
+    assert(text_is_sound(t) && t->cursor.at == t->received);
+    size_t before = matches->len;
+    int rv = matcher_end_for_now(t->matcher, text_slice(t, t->base, t->received), t->base, matches);
+    if (rv != 0)
+        return rv;
+    t->is_lifted = true;
+    t->lifted_to = t->received;
+    return matches->len > before ? TEXT_MATCH : TEXT_DRY;
+}
+
 int text_end(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset)
 {
+    assert(text_is_sound(t));
     if (t->is_over)
         return TEXT_DRY;
     size_t before = matches->len;
@@ -126,56 +159,75 @@ int text_end(struct text *t, struct match_list *matches, struct span *sentence, 
         return rv;
     if (matches->len > before)
         return TEXT_MATCH;
+    rv = text_pause(t, sentence, offset);
     t->is_over = true;
-    if (!t->has_sentences || t->judged == t->received)
-        return TEXT_DRY;
-    sentencer_init(&t->sentencer, t->received);
-    return take_sentence(t, t->received, sentence, offset);
+    return rv;
 }
 
-/* Makes room at position i. */
-static int insert_edit(struct text *t, size_t i, struct edit edit)
+static struct edit *edit_at(const struct text *t, size_t i)
 {
-    if (t->edits_len == t->edits_cap) {
-        size_t cap = t->edits_cap > 0 ? t->edits_cap * 2 : 4;
-        if (cap > EDITS_MAX)
-            return REIN_ELIMIT;
-        struct edit *edits = heap_resize(t->edits, cap * sizeof *edits);
-        if (edits == NULL)
-            return REIN_ENOMEM;
-        t->edits = edits;
-        t->edits_cap = cap;
+    return (struct edit *)(void *)bytes_at(&t->edits, i * sizeof(struct edit));
+}
+
+static size_t edit_count(const struct text *t)
+{
+    return bytes_len(&t->edits) / sizeof(struct edit);
+}
+
+/* How many redactions end at `offset` or before. */
+static size_t edits_before(const struct text *t, uint64_t offset)
+{
+    size_t low = 0, high = edit_count(t);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (edit_at(t, middle)->end <= offset)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    memmove(t->edits + i + 1, t->edits + i, (t->edits_len - i) * sizeof *t->edits);
-    t->edits[i] = edit;
-    t->edits_len++;
+    return low;
+}
+
+const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len)
+{
+    size_t count = edit_count(t), before = count > 0 ? edits_before(t, offset) : 0;
+    *len = count - before;
+    return *len > 0 ? edit_at(t, before) : NULL;
+}
+
+/* Puts an edit in the place of `gone` others from number i on. Those behind it, which are moved, lie in what is held. */
+static int put_edit(struct text *t, size_t i, size_t gone, struct edit edit)
+{
+    int rv = gone == 0 ? bytes_append(&t->edits, (const char *)&edit, sizeof edit) : 0;
+    if (rv != 0)
+        return rv;
+    size_t count = edit_count(t), behind = count - i - (gone == 0 ? 1 : gone);
+    struct edit *at = edit_at(t, i);
+    memmove(at + 1, at + gone, behind * sizeof *at);
+    *at = edit;
+    t->edits.end -= gone > 1 ? (gone - 1) * sizeof *at : 0;
     return 0;
 }
 
 int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule)
 {
+    assert(text_is_sound(t));
     if (start < t->released)
         start = t->released;
     if (start >= end)
         return 0;
-    size_t i = 0;
-    while (i < t->edits_len && t->edits[i].end <= start)
-        i++;
-    size_t joined = i;
-    while (joined < t->edits_len && t->edits[joined].start < end) {
-        struct edit *e = &t->edits[joined++];
+    size_t i = edits_before(t, start), joined = i;
+    for (; joined < edit_count(t) && edit_at(t, joined)->start < end; joined++) {
+        const struct edit *e = edit_at(t, joined);
         if (e->start <= start) {
             start = e->start;
             rule = e->rule;
         }
         end = e->end > end ? e->end : end;
     }
-    if (joined == i)
-        return insert_edit(t, i, (struct edit){start, end, rule});
-    t->edits[i] = (struct edit){start, end, rule};
-    memmove(t->edits + i + 1, t->edits + joined, (t->edits_len - joined) * sizeof *t->edits);
-    t->edits_len -= joined - i - 1;
-    return 0;
+    int rv = put_edit(t, i, joined - i, (struct edit){start, end, rule});
+    assert(text_is_sound(t));
+    return rv;
 }
 
 void text_stop(struct text *t)
@@ -187,17 +239,13 @@ void text_stop(struct text *t)
 void text_released(struct text *t, uint64_t offset)
 {
     t->released = offset;
-    size_t gone = 0;
-    while (gone < t->edits_len && t->edits[gone].end <= offset)
-        gone++;
-    if (gone > 0) {
-        memmove(t->edits, t->edits + gone, (t->edits_len - gone) * sizeof *t->edits);
-        t->edits_len -= gone;
-    }
+    while (edit_count(t) > 0 && edit_at(t, 0)->end <= offset)
+        bytes_consume(&t->edits, sizeof(struct edit));
 }
 
 void text_trim(struct text *t)
 {
+    assert(text_is_sound(t));
     uint64_t keep = t->received;
     if (t->matcher != NULL) {
         keep = matcher_keep(t->matcher);
@@ -210,4 +258,5 @@ void text_trim(struct text *t)
         return;
     bytes_consume(&t->window, (size_t)(keep - t->base));
     t->base = keep;
+    assert(text_is_sound(t));
 }

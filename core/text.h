@@ -7,6 +7,8 @@
  * The window keeps what a matcher or an unfinished sentence may still want. A byte is cleared when no rule or pattern
  * can claim it any more; `limit` ends the text early: bytes from there on are dropped, not held.
  *
+ * Other texts may come in between: what a rule may still claim of this one stays held then. See text_lift.
+ *
  * Thread: the trace's. */
 #ifndef CORE_TEXT_H
 #define CORE_TEXT_H
@@ -31,8 +33,10 @@ struct text {
     uint16_t choice;
     uint8_t slot;       /* the choice's how-manieth text of this channel: the same text may come under several names */
     bool has_sentences; /* somebody looks at them */
-    bool is_over;       /* nothing can continue what is here: the hold is lifted */
+    bool is_over;       /* nothing will come any more: all is decided */
+    bool is_lifted;     /* others went on for so long that nothing more is held of what is here; until it goes on */
     struct bytes window;
+    uint64_t lifted_to; /* matches that end here or before were decided when the hold was lifted */
     uint64_t origin;  /* what an earlier attempt has shown of it; findings add it to their offsets */
     struct span lead; /* goes out before the first byte, if that does; no part of the text. Borrowed */
     uint64_t base, received, cleared, released, limit;
@@ -42,8 +46,7 @@ struct text {
     const struct ruleset *rules; /* borrowed */
     struct matcher *matcher;     /* made with the first byte; NULL: no rule looks here */
     struct sentencer sentencer;
-    struct edit *edits; /* ordered, not overlapping, those not yet released */
-    size_t edits_len, edits_cap;
+    struct bytes edits;          /* struct edit: ordered, not overlapping, those not yet released */
     struct text_cursor {
         uint64_t at;   /* looked at up to here by the matcher */
         uint64_t goal; /* looked at up to here by the sentencer */
@@ -58,6 +61,9 @@ enum text_event {
     TEXT_SENTENCE, /* a sentence is whole */
 };
 
+/* Always true between two calls. Constant time. */
+bool text_is_sound(const struct text *t);
+
 /* Borrows `rules`. */
 void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
                size_t window_max);
@@ -70,8 +76,16 @@ int text_append(struct text *t, struct span bytes) REIN_MUST_USE;
  * was never looked at. TEXT_SENTENCE sets *sentence (good until the next append) and *offset. Negative: an error. */
 int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
-/* The text is over, at least for now: decides open matches, then hands out the last sentence (TEXT_SENTENCE or
- * TEXT_DRY; TEXT_MATCH first if some were decided: call again). */
+/* Another text has its turn, and this one may go on later or not: hands out the sentence that is under way (TEXT_SENTENCE
+ * or TEXT_DRY). What rules hold stays held. */
+int text_pause(struct text *t, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
+
+/* Nothing is to be held any more of what is here, though the text may go on: TEXT_MATCH if its end would decide matches.
+ * Should it go on, one that began before is found as well, and what of it is still to come withheld. */
+int text_lift(struct text *t, struct match_list *matches) REIN_MUST_USE;
+
+/* The text is over, nothing may be appended any more: decides open matches, then hands out the last sentence
+ * (TEXT_SENTENCE or TEXT_DRY; TEXT_MATCH first if some were decided: call again). */
 int text_end(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
 /* The bytes [start, end) as far as the window still has them. */
@@ -79,6 +93,8 @@ struct span text_slice(const struct text *t, uint64_t start, uint64_t end);
 
 /* Adds a redaction; what was released already is left out, overlaps are joined. */
 int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule) REIN_MUST_USE;
+/* The first redaction that ends behind `offset`, and how many follow it. */
+const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len);
 /* Drops all from the cleared part on. */
 void text_stop(struct text *t);
 /* Everything up to `offset` went out: forgets what is not needed any more. */
@@ -89,7 +105,7 @@ void text_trim(struct text *t);
 /* How far the hold of the rules allows. */
 static inline uint64_t text_unclaimed(const struct text *t)
 {
-    return t->matcher == NULL || t->is_over ? t->received : matcher_hold(t->matcher);
+    return t->matcher == NULL || t->is_over || t->is_lifted ? t->received : matcher_hold(t->matcher);
 }
 /* Bytes up to here may pass: they are cleared, or will be dropped. */
 static inline uint64_t text_passable(const struct text *t)

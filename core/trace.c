@@ -42,6 +42,15 @@ static bool any_pattern(const struct rein_policy *policy)
     return false;
 }
 
+/* Could anything that is said be kept from the client, if only for a while? */
+static bool may_withhold(const struct rein_policy *policy)
+{
+    bool withholds = policy->settings.worst_hold > 0 || !policy->settings.reasoning.show;
+    for (size_t i = 0; i < REIN_PATTERNS; i++)
+        withholds |= policy->patterns[i].action > REIN_RECORD && !policy->patterns[i].shadow;
+    return withholds;
+}
+
 static int init_parts(struct rein_trace *t)
 {
     size_t limit = t->policy->settings.stream_max_bytes;
@@ -55,6 +64,7 @@ static int init_parts(struct rein_trace *t)
     bytes_init(&t->out, SIZE_MAX / 2); /* bounded by what the gate holds */
     t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
     t->pattern_active = any_pattern(t->policy);
+    t->withholds = may_withhold(t->policy);
     int rv = delta_reader_new(&t->reader, t->dialect);
     return rv == 0 ? engine_prepare(t->engine, t->policy->signals) : rv;
 }
@@ -109,7 +119,7 @@ static size_t count_held(struct rein_trace *t)
         return 0;
     for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < 2; k++) {
-            const struct text *text = &lane->texts[k];
+            const struct text *text = &lane->texts[k].text;
             uint64_t end = text->received < text->limit ? text->received : text->limit;
             held[text->channel] += end > text->released ? end - text->released : 0;
         }
@@ -161,16 +171,33 @@ static int answer(struct rein_trace *t, struct rein_update *u)
     return rv;
 }
 
-/* A step that could not be done leaves nothing half judged on the wire. */
+bool trace_is_sound(const struct rein_trace *t, bool deep)
+{
+    bool is_sound = t->choices_len >= t->choices_expected && t->lanes_len <= LANES_MAX &&
+                    (t->lanes == NULL) == (t->lanes_len == 0) && t->matches.len <= t->matches.cap &&
+                    (!t->end_due || t->phase == TRACE_ENDING) &&
+                    (!t->end_asked || t->committing || t->phase == TRACE_OVER) && gate_is_sound(&t->gate, deep) &&
+                    findings_is_sound(&t->findings);
+    for (const struct channel_lane *lane = t->lanes; deep && is_sound && lane != NULL; lane = lane->next)
+        is_sound = lane_is_sound(&lane->lane, true) && text_is_sound(&lane->texts[0].text) &&
+                   (!lane->has_reasoning_text || text_is_sound(&lane->texts[1].text));
+    return is_sound;
+}
+
+/* A step that could not be done leaves nothing half judged on the wire: nothing comes after it. */
 static int finish_step(struct rein_trace *t, int rv, struct rein_update *u)
 {
     if (rv == REIN_ELIMIT && t->phase == TRACE_RUNNING)
         rv = trace_fail(t, REIN_OVERFLOW, NULL);
+    if (rv == 0)
+        rv = answer(t, u);
     if (rv != 0) {
+        t->phase = TRACE_BROKEN;
         *u = (struct rein_update){.out = ""};
         return rv;
     }
-    return answer(t, u);
+    assert(trace_is_sound(t, false));
+    return 0;
 }
 
 int rein_trace_prompt(struct rein_trace *t, const char *role, const char *text, size_t len)
@@ -180,6 +207,8 @@ int rein_trace_prompt(struct rein_trace *t, const char *role, const char *text, 
     int rv = trace_judge_prompt(t, (struct span){text, len});
     if (rv == 0 && t->policy->signals != NULL)
         rv = prompt_risk_add(&t->risk, t->policy->signals, t->engine, role, (struct span){text, len});
+    if (rv != 0)
+        t->phase = TRACE_BROKEN; /* what was not judged must not go to the upstream */
     return rv;
 }
 
@@ -297,7 +326,7 @@ struct rein_source rein_trace_shown_reasoning(const struct rein_trace *t)
     struct span shown = bytes_span(&t->gate.shown);
     const char *field = "";
     for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
-        if (&lane->texts[0] == t->gate.recorded || &lane->texts[1] == t->gate.recorded)
+        if (&lane->texts[0].text == t->gate.recorded || &lane->texts[1].text == t->gate.recorded)
             field = t->dialect->field((enum delta_source)lane->lane.place.source);
     return (struct rein_source){field, shown.data, shown.len};
 }
@@ -344,6 +373,8 @@ static int feed_events(struct rein_trace *t, const char *data, size_t len)
 int rein_trace_feed(struct rein_trace *t, const char *data, size_t len, struct rein_update *u)
 {
     bytes_clear(&t->out);
+    if (t->phase == TRACE_BROKEN)
+        return REIN_ESTATE;
     if (t->phase != TRACE_RUNNING)
         return finish_step(t, 0, u); /* after a verdict nothing is looked at any more */
     t->decision.bytes_in += len;
@@ -367,7 +398,7 @@ static int finish_broken(struct rein_trace *t, const char *message)
 int rein_trace_finish(struct rein_trace *t, bool whole, const char *message, struct rein_update *u)
 {
     bytes_clear(&t->out);
-    if (t->phase == TRACE_PROMPT)
+    if (t->phase == TRACE_PROMPT || t->phase == TRACE_BROKEN)
         return REIN_ESTATE;
     if (t->phase != TRACE_RUNNING)
         return finish_step(t, 0, u);
@@ -376,7 +407,7 @@ int rein_trace_finish(struct rein_trace *t, bool whole, const char *message, str
 
 int rein_trace_committed(struct rein_trace *t, struct rein_update *u)
 {
-    if (!t->committing)
+    if (!t->committing || t->phase == TRACE_BROKEN)
         return REIN_ESTATE;
     bytes_clear(&t->out);
     t->committing = false;

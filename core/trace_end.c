@@ -35,8 +35,8 @@ static void stop_lanes(struct rein_trace *t, uint16_t choice, bool all)
         if (!all && lane->lane.place.choice != choice)
             continue;
         lane->lane.has_stopped = true;
-        text_stop(&lane->texts[0]);
-        text_stop(&lane->texts[1]);
+        text_stop(&lane->texts[0].text);
+        text_stop(&lane->texts[1].text);
     }
 }
 
@@ -49,7 +49,7 @@ static bool has_shown(const struct rein_trace *t, bool reasoning_too)
         return true;
     for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < 2; k++) {
-            const struct text *text = &lane->texts[k];
+            const struct text *text = &lane->texts[k].text;
             uint64_t shown = text->cleared < text->limit ? text->cleared : text->limit;
             bool counts = text->channel != REIN_REASONING || reasoning_too;
             if (counts && shown > text->blank && text->received > 0)
@@ -60,7 +60,7 @@ static bool has_shown(const struct rein_trace *t, bool reasoning_too)
 
 bool trace_can_steer(const struct rein_trace *t)
 {
-    if (t->choices_expected != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
+    if (t->choices_len != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
         return false;
     bool can_go_on = t->may_continue && !t->gate.shown_lost && t->gate.recorded != NULL;
     return !has_shown(t, !can_go_on);
@@ -103,20 +103,54 @@ static void end_with(struct rein_trace *t, enum rein_ending ending)
     t->end_due = true;
 }
 
-/* A body that is refused becomes the refusal; one that is cut keeps what was cleared. */
-static int stop_body(struct rein_trace *t, enum rein_action action)
+/* Has each choice that is there, or is to come, had its verdict? */
+static bool all_are_closed(const struct rein_trace *t)
+{
+    for (size_t c = 0; c < t->choices_len; c++) {
+        bool counts = t->choices[c].is_seen || (t->streamed && c < t->choices_expected);
+        if (counts && !t->gate.choices[c].closed)
+            return false;
+    }
+    return true;
+}
+
+static void end_if_all_are_closed(struct rein_trace *t, enum rein_action action)
+{
+    if (!all_are_closed(t))
+        return;
+    end_with(t, action == REIN_REFUSE ? REIN_REFUSED : REIN_CUT);
+    t->stop_asked = true;
+}
+
+/* Nothing of the choice goes out, not even what was cleared. */
+static void hide_choice(struct rein_trace *t, uint16_t choice)
+{
+    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        for (size_t k = 0; k < 2 && lane->lane.place.choice == choice; k++)
+            lane->texts[k].text.limit = 0;
+}
+
+/* In the place of one choice of several stands the refusal. *is_done is false if the body has no other choice. */
+static int refuse_in_body(struct rein_trace *t, uint16_t choice, bool *is_done)
+{
+    const struct rein_policy_settings *settings = &t->policy->settings;
+    struct span message = {settings->refusal.message, strlen(settings->refusal.message)};
+    int rv = t->dialect->say_choice(&t->said, choice, message, settings->refusal.finish_reason);
+    *is_done = rv == 0 && gate_replace_choice(&t->gate, choice, bytes_span(&t->said), &rv);
+    bytes_clear(&t->said);
+    if (*is_done && rv == 0)
+        hide_choice(t, choice);
+    return rv;
+}
+
+/* Nothing but the refusal, in each choice. */
+static int refuse_body(struct rein_trace *t, enum rein_action action)
 {
     char id[128];
     struct dialect_voice voice = known_voice(t, id);
     const struct rein_policy_settings *settings = &t->policy->settings;
     end_with(t, action == REIN_REFUSE ? REIN_REFUSED : REIN_CUT);
     t->stop_asked = true;
-    if (action == REIN_CUT_RESPONSE && t->choices_expected == 1) {
-        gate_close(&t->gate, 0);
-        stop_lanes(t, 0, true);
-        t->gate.finish_reason = settings->refusal.finish_reason;
-        return 0;
-    }
     gate_reset(&t->gate);
     const char *message = action == REIN_REFUSE ? settings->refusal.message : "";
     return queue_said(t,
@@ -125,29 +159,36 @@ static int stop_body(struct rein_trace *t, enum rein_action action)
                       GATE_TERMINAL);
 }
 
-static bool all_are_closed(const struct rein_trace *t)
+/* A choice of a body that is refused becomes the refusal; one that is cut keeps what was cleared. Others go on. */
+static int stop_body(struct rein_trace *t, uint16_t choice, enum rein_action action)
 {
-    for (size_t i = 0; i < t->choices_expected; i++)
-        if (!t->gate.choices[i].closed)
-            return false;
-    return true;
+    bool is_done = action == REIN_CUT_RESPONSE;
+    int rv = action == REIN_REFUSE ? refuse_in_body(t, choice, &is_done) : 0;
+    if (rv != 0)
+        return rv;
+    if (!is_done)
+        return refuse_body(t, action);
+    gate_close(&t->gate, choice);
+    stop_lanes(t, choice, false);
+    t->gate.finish_reason = t->policy->settings.refusal.finish_reason;
+    end_if_all_are_closed(t, action);
+    return 0;
 }
 
 static int close_choice(struct rein_trace *t, uint16_t choice, enum rein_action action)
 {
-    bool is_last = t->choices_expected == 1;
+    bool is_only = t->choices_len == 1;
     gate_close(&t->gate, choice);
-    if (is_last)
+    if (is_only)
         gate_cut(&t->gate);
-    stop_lanes(t, choice, is_last);
+    stop_lanes(t, choice, is_only);
     int rv = action == REIN_REFUSE ? say_refusal(t, choice) : 0;
     if (rv == 0 && !gate_has_finish(&t->gate, choice)) /* else what was refused came after the end */
         rv = say_finish(t, choice, t->policy->settings.refusal.finish_reason);
-    if (rv != 0 || !all_are_closed(t))
+    if (rv != 0)
         return rv;
-    end_with(t, action == REIN_REFUSE ? REIN_REFUSED : REIN_CUT);
-    t->stop_asked = true;
-    return say_end(t);
+    end_if_all_are_closed(t, action);
+    return trace_is_stopped(t) ? say_end(t) : 0;
 }
 
 static void steer(struct rein_trace *t)
@@ -165,7 +206,7 @@ int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action)
         steer(t);
         return 0;
     }
-    return t->streamed ? close_choice(t, choice, action) : stop_body(t, action);
+    return t->streamed ? close_choice(t, choice, action) : stop_body(t, choice, action);
 }
 
 int trace_fall_back(struct rein_trace *t)

@@ -1,12 +1,20 @@
 /* From events to texts: each string of an event finds its lane, and is judged before the next one.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
+#include <stdio.h>
 
 #include "heap.h"
+#include "json_number.h"
 #include "trace_state.h"
 
 static struct channel_lane *find_lane(const struct rein_trace *t, const struct place *place)
 {
+    /* The same field as before, mostly, or the next one. */
+    struct channel_lane *recent = t->recent_lane, *next = recent != NULL ? recent->next : NULL;
+    if (recent != NULL && delta_is_same_text(&recent->lane.place, place))
+        return recent;
+    if (next != NULL && delta_is_same_text(&next->lane.place, place))
+        return next;
     struct channel_lane *lane = t->lanes;
     while (lane != NULL && !delta_is_same_text(&lane->lane.place, place))
         lane = lane->next;
@@ -42,14 +50,14 @@ static void init_text(struct rein_trace *t, struct text *text, enum rein_channel
 
 static void init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)
 {
-    init_text(t, &lane->texts[0], (enum rein_channel)place.channel, place.choice);
+    init_text(t, &lane->texts[0].text, (enum rein_channel)place.channel, place.choice);
     if (place.channel != REIN_ANSWER) {
-        lane_init(&lane->lane, place, &lane->texts[0]);
+        lane_init(&lane->lane, place, &lane->texts[0].text);
         return;
     }
     lane->has_reasoning_text = true;
-    lane_init_split(&lane->lane, place, &lane->texts[1], &lane->texts[0], t->open, t->close, t->opened);
-    init_text(t, &lane->texts[1], REIN_REASONING, place.choice);
+    lane_init_split(&lane->lane, place, &lane->texts[1].text, &lane->texts[0].text, t->open, t->close, t->opened);
+    init_text(t, &lane->texts[1].text, REIN_REASONING, place.choice);
 }
 
 /* Adds a lane, zeroed. */
@@ -71,13 +79,14 @@ static int add_lane(struct rein_trace *t, struct channel_lane **out)
 static int lane_for(struct rein_trace *t, const struct place *place, struct channel_lane **out)
 {
     *out = find_lane(t, place);
-    if (*out != NULL)
-        return 0;
-    int rv = add_lane(t, out);
-    if (rv != 0)
-        return rv;
-    t->choices[place->choice].is_seen = true;
-    init_lane(t, *out, *place);
+    if (*out == NULL) {
+        int rv = add_lane(t, out);
+        if (rv != 0)
+            return rv;
+        t->choices[place->choice].is_seen = true;
+        init_lane(t, *out, *place);
+    }
+    t->recent_lane = *out;
     return 0;
 }
 
@@ -86,12 +95,12 @@ void trace_drop_lanes(struct rein_trace *t)
     for (struct channel_lane *lane = t->lanes, *next; lane != NULL; lane = next) {
         next = lane->next;
         lane_fini(&lane->lane);
-        text_fini(&lane->texts[0]);
-        text_fini(&lane->texts[1]);
+        text_fini(&lane->texts[0].text);
+        text_fini(&lane->texts[1].text);
         if (lane != &t->first_lane)
             heap_free(lane);
     }
-    t->lanes = t->last_lane = NULL;
+    t->lanes = t->last_lane = t->recent_lane = NULL;
     t->lanes_len = 0;
     t->scores_due = true;
     for (size_t i = 0; i < t->choices_len; i++) {
@@ -101,16 +110,28 @@ void trace_drop_lanes(struct rein_trace *t)
     }
 }
 
-/* Takes out of the event what was found in a stand-alone string, then does what else the action says. */
+/* Keys of one object have to stay different. */
+static int number_key(struct rein_trace *t)
+{
+    char number[16];
+    if (t->hidden_keys++ == 0)
+        return 0;
+    int len = snprintf(number, sizeof number, " %u", t->hidden_keys);
+    return bytes_append(&t->said, number, (size_t)len);
+}
+
+/* Takes out of the event what was found in a stand-alone string, then does what else the action says. What stands under
+ * a key that was taken out stays. */
 static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum rein_action action)
 {
-    struct span instead = action == REIN_REDACT ? bytes_span(&t->said) : SPAN("");
-    struct gate_event *event = gate_last(&t->gate); /* NULL: what stopped the trace took the event away */
     int rv = 0;
-    if (piece->place.is_key && event != NULL)
-        event->flags |= GATE_DROP;
-    else
-        rv = gate_add_patch(&t->gate, (struct range){piece->at, piece->len}, instead);
+    if (action != REIN_REDACT)
+        bytes_clear(&t->said);
+    if (piece->place.is_key)
+        rv = number_key(t);
+    if (rv == 0) /* what stopped the trace may have taken the event away */
+        rv = gate_add_patch(&t->gate, (struct range){piece->at, piece->len}, bytes_span(&t->said),
+                            piece->place.is_number);
     bytes_clear(&t->said);
     bool is_over = trace_is_stopped(t) || t->gate.choices[piece->place.choice].closed;
     return rv == 0 && action > REIN_REDACT && !is_over ? trace_stop(t, piece->place.choice, action) : rv;
@@ -146,7 +167,16 @@ static int hide_id(struct rein_trace *t, struct span raw)
     return rv == 0 ? bytes_append_span(id, SPAN("\"")) : rv;
 }
 
-/* A string that no lane has: it is judged on its own, and edited or its event dropped. */
+/* A number as a program says it that has read it, if that is not as it stands there. */
+static int judge_plain(struct rein_trace *t, uint16_t choice, struct span number, enum rein_action *action)
+{
+    char plain[NUMBER_PLAIN_MAX];
+    size_t len = number_is_real(number) ? number_plain(number, plain) : 0;
+    struct span text = {plain, len};
+    return len > 0 && !span_is(text, number) ? trace_judge_whole(t, choice, text, action) : 0;
+}
+
+/* A string or a number that no lane has: it is judged on its own, and edited or its event dropped. */
 static int take_whole(struct rein_trace *t, const struct piece *piece, struct span payload)
 {
     if (piece->len == 0 || (piece->seen && !t->whole_matched))
@@ -158,6 +188,8 @@ static int take_whole(struct rein_trace *t, const struct piece *piece, struct sp
     if (rv != 0)
         return rv;
     rv = trace_judge_whole(t, piece->place.choice, text, &action);
+    if (rv == 0 && action <= REIN_RECORD && piece->place.is_number)
+        rv = judge_plain(t, piece->place.choice, text, &action);
     if (rv != 0 || action <= REIN_RECORD)
         return rv;
     rv = hide_id(t, (struct span){payload.data + piece->at, piece->len});
@@ -168,14 +200,20 @@ static int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece
 {
     struct gate_piece p = {.lane = lane, .raw = {piece->at, piece->len}, .half_in = lane->half};
     struct span text;
-    int rv = decode(t, &lane->half, piece, payload, &text);
+    uint16_t half = lane->half;
+    int rv = decode(t, &half, piece, payload, &text);
     if (rv != 0)
         return rv;
     p.start = lane->received;
     p.end = p.start + text.len;
-    p.ends_half = lane->half != 0;
+    p.ends_half = half != 0;
     rv = gate_add_piece(&t->gate, &p);
-    return rv == 0 && text.len > 0 ? lane_feed(lane, text, trace_judge_bytes, t) : rv;
+    if (rv != 0)
+        return rv;
+    lane->half = half;
+    if (text.len > 0)
+        gate_go_on(&t->gate, lane->place.choice, lane, p.start);
+    return text.len > 0 ? lane_feed(lane, text, trace_judge_bytes, t) : 0;
 }
 
 static int feed_joined(struct rein_trace *t, struct gate_piece *joined, const struct piece *piece, struct span payload)
@@ -184,6 +222,8 @@ static int feed_joined(struct rein_trace *t, struct gate_piece *joined, const st
     int rv = decode(t, &joined->lane->half, piece, payload, &text);
     if (rv != 0)
         return rv;
+    if (text.len > 0)
+        gate_go_on(&t->gate, joined->lane->place.choice, joined->lane, joined->end);
     joined->end += text.len;
     joined->ends_half = joined->lane->half != 0;
     return text.len > 0 ? lane_feed(joined->lane, text, trace_judge_bytes, t) : 0;
@@ -272,14 +312,20 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     note(t, d);
     struct gate_piece *joined;
     const struct piece *piece;
-    rv = gate_join(&t->gate, frame, d, &joined, &piece);
+    bytes_clear(&t->scratch);
+    if (gate_held(&t->gate) >= t->gate.join_from) /* what is joined has to be decoded then */
+        rv = bytes_reserve(&t->scratch, frame->payload.len + 3);
+    if (rv == 0)
+        rv = gate_join(&t->gate, frame, d, &joined, &piece);
     if (rv != 0 || joined != NULL)
         return rv != 0 ? rv : feed_joined(t, joined, piece, frame->payload);
     if (gate_push(&t->gate, frame, d, flags, &rv) == NULL)
         return rv;
-    if (t->strip_usage && d->has_choices && d->choices_len == 0 && d->usage.len > 0)
+    if (t->strip_usage && t->streamed && d->has_choices && d->choices_len == 0 && d->usage.len > 0)
         gate_last(&t->gate)->flags |= GATE_DROP;
-    return take_pieces(t, d, frame->payload);
+    t->hidden_keys = 0;
+    rv = trace_mark_spelled(t, d, frame->payload);
+    return rv == 0 ? take_pieces(t, d, frame->payload) : rv;
 }
 
 /* What stands outside the payload (comments, event names) is text as well. */
@@ -337,9 +383,8 @@ int trace_take_body(struct rein_trace *t)
 static int end_lane(struct rein_trace *t, struct channel_lane *lane)
 {
     int rv = lane_end(&lane->lane, trace_judge_bytes, t);
-    if (rv == 0 && lane->has_reasoning_text && !trace_is_stopped(t))
-        rv = trace_judge_end(t, &lane->texts[1]);
-    return rv;
+    struct text *reasoning = trace_reasoning_text(lane);
+    return rv == 0 && reasoning != NULL && !trace_is_stopped(t) ? trace_judge_end(t, reasoning) : rv;
 }
 
 int trace_end_texts(struct rein_trace *t)
@@ -353,6 +398,8 @@ int trace_end_texts(struct rein_trace *t)
         if (t->choices[c].is_seen && !t->gate.choices[c].closed)
             rv = trace_end_reasoning(t, c);
     for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
-        rv = trace_judge_end(t, &lane->texts[0]);
+        rv = trace_judge_end(t, &lane->texts[0].text);
+    if (rv == 0)
+        gate_stop_waiting(&t->gate);
     return rv;
 }

@@ -48,7 +48,7 @@ static void clear_choice(struct rein_trace *t, uint16_t choice)
     for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < 2; k++)
             if (lane->lane.place.choice == choice && (k == 0 || lane->has_reasoning_text))
-                clear_up_to(t, &lane->texts[k], UINT64_MAX);
+                clear_up_to(t, &lane->texts[k].text, UINT64_MAX);
 }
 
 /* What an action means here: steering may be impossible, and only reasoning can be cut alone. */
@@ -105,11 +105,13 @@ static int on_match(struct rein_trace *t, struct text *text, const struct match 
     return rv;
 }
 
-static int on_matches(struct rein_trace *t, struct text *text)
+/* Those that end at `decided` or before were acted on already. */
+static int on_matches(struct rein_trace *t, struct text *text, uint64_t decided)
 {
     int rv = 0;
     for (size_t i = 0; i < t->matches.len && rv == 0 && !is_closed(t, text); i++)
-        rv = on_match(t, text, &t->matches.items[i]);
+        if (t->matches.items[i].end > decided)
+            rv = on_match(t, text, &t->matches.items[i]);
     t->matches.len = 0;
     return rv;
 }
@@ -165,7 +167,7 @@ static int on_sentence(struct rein_trace *t, struct text *text, struct span sent
 
 static int on_event(struct rein_trace *t, struct text *text, int event, struct span sentence, uint64_t offset)
 {
-    return event == TEXT_MATCH ? on_matches(t, text) : on_sentence(t, text, sentence, offset);
+    return event == TEXT_MATCH ? on_matches(t, text, text->lifted_to) : on_sentence(t, text, sentence, offset);
 }
 
 static int advance(struct rein_trace *t, struct text *text)
@@ -218,6 +220,75 @@ static int make_tracker(struct rein_trace *t, const struct text *text)
                                (struct span){prefix, strlen(prefix)});
 }
 
+/* ---- turns ----------------------------------------------------------------------------------------------------- */
+
+/* So many bytes of other texts of the choice wait behind what is held of a text that they came after. Then that text is
+ * taken to be over. */
+enum { PAUSE_MAX = 512 };
+
+_Static_assert(offsetof(struct channel_text, text) == 0, "a text is the beginning of its channel_text");
+
+/* The reasoning, and a tool's name: others follow them, as a rule, and they do not go on. */
+static bool gives_way(const struct text *text)
+{
+    return text->channel == REIN_REASONING || text->channel == REIN_OTHER;
+}
+
+static void pause_text(struct choice *choice, struct channel_text *ct)
+{
+    if (ct->is_paused || !gives_way(&ct->text) || text_unclaimed(&ct->text) == ct->text.received)
+        return;
+    ct->is_paused = true;
+    ct->next_paused = choice->paused;
+    choice->paused = ct;
+}
+
+/* Decides a paused text as if it were over. */
+static int lift_text(struct rein_trace *t, struct text *text)
+{
+    uint64_t decided = text->lifted_to;
+    int event = text_lift(text, &t->matches);
+    int rv = event < 0 ? event : on_matches(t, text, decided);
+    if (rv == 0 && !is_closed(t, text))
+        clear_up_to(t, text, UINT64_MAX);
+    return rv;
+}
+
+/* Of a text that does not go out nothing waits, so nothing waits for it. */
+static bool is_waited_for(const struct choice *choice, const struct channel_text *ct)
+{
+    return text_passable(&ct->text) != UINT64_MAX && choice->said - ct->spoke_at <= PAUSE_MAX;
+}
+
+static int lift_paused(struct rein_trace *t, struct choice *choice)
+{
+    int rv = 0;
+    for (struct channel_text **at = &choice->paused; *at != NULL && rv == 0;) {
+        struct channel_text *ct = *at;
+        if (ct != choice->speaker && is_waited_for(choice, ct)) {
+            at = &ct->next_paused;
+            continue;
+        }
+        *at = ct->next_paused;
+        ct->is_paused = false;
+        if (ct != choice->speaker && !is_closed(t, &ct->text))
+            rv = lift_text(t, &ct->text);
+    }
+    return rv;
+}
+
+/* A text goes on. What a rule may still claim of the one before it stays held, for a while. */
+static int take_turn(struct rein_trace *t, struct choice *choice, struct text *text, size_t len)
+{
+    struct channel_text *ct = (struct channel_text *)(void *)text;
+    if (choice->speaker != ct && choice->speaker != NULL)
+        pause_text(choice, choice->speaker);
+    choice->speaker = ct;
+    choice->said += len;
+    ct->spoke_at = choice->said;
+    return choice->paused != NULL ? lift_paused(t, choice) : 0;
+}
+
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
 {
     struct rein_trace *t = ctx;
@@ -225,7 +296,9 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     t->decision.flow[text->channel].received += bytes.len;
     if (is_closed(t, text))
         return 0;
-    int rv = 0;
+    int rv = bytes.len > 0 ? take_turn(t, choice, text, bytes.len) : 0;
+    if (rv != 0 || is_closed(t, text))
+        return rv;
     if (text->channel == REIN_REASONING) {
         choice->has_reasoning |= !is_blank(bytes);
         record_shown(t, text);
@@ -261,6 +334,17 @@ static int end_text(struct rein_trace *t, struct text *text)
     return 0;
 }
 
+/* The patterns are decided now, though the text may go on; the rules are not. */
+static int end_sentence(struct rein_trace *t, struct text *text)
+{
+    struct span sentence;
+    uint64_t offset;
+    int event = is_closed(t, text) ? TEXT_DRY : text_pause(text, &sentence, &offset);
+    if (event == TEXT_SENTENCE)
+        return on_sentence(t, text, sentence, offset);
+    return event < 0 ? event : 0;
+}
+
 static int end_pattern(struct rein_trace *t, struct text *text)
 {
     struct pattern_tracker *tracker = t->choices[text->choice].trackers[text->slot];
@@ -281,11 +365,11 @@ int trace_judge_end(struct rein_trace *t, struct text *text)
     return rv;
 }
 
-static struct text *reasoning_text(struct channel_lane *lane)
+struct text *trace_reasoning_text(struct channel_lane *lane)
 {
     if (lane->has_reasoning_text)
-        return &lane->texts[1];
-    return lane->lane.place.channel == REIN_REASONING ? &lane->texts[0] : NULL;
+        return &lane->texts[1].text;
+    return lane->lane.place.channel == REIN_REASONING ? &lane->texts[0].text : NULL;
 }
 
 int trace_end_reasoning(struct rein_trace *t, uint16_t index)
@@ -295,10 +379,10 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
         return 0;
     int rv = 0;
     for (struct channel_lane *lane = t->lanes; lane != NULL && rv == 0; lane = lane->next) {
-        struct text *text = reasoning_text(lane);
+        struct text *text = trace_reasoning_text(lane);
         if (text == NULL || text->choice != index)
             continue;
-        rv = end_text(t, text);
+        rv = end_sentence(t, text);
         if (rv == 0)
             rv = end_pattern(t, text);
     }

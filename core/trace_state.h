@@ -1,5 +1,5 @@
 /* The trace's own state, shared by the files that make it up: trace.c (the API), trace_event.c (events to texts),
- * trace_judge.c (what is found, and what becomes of it), trace_end.c (how a response ends).
+ * trace_spelled.c (what says text otherwise), trace_judge.c (what is found, and what becomes of it), trace_end.c (how a response ends).
  * SPDX-License-Identifier: Apache-2.0
  *
  *      attempt -> feed: event -> pieces -> lanes -> texts -> matches, sentences -> findings -> verdict -> gate -> out
@@ -26,7 +26,7 @@
 #include "text.h"
 
 enum {
-    LANES_MAX = 256, /* fields that carry text, of all choices and tools */
+    LANES_MAX = 512, /* fields that carry text, of all choices and tools */
     SLOTS_MAX = 4,   /* names under which a choice may send the same channel */
 };
 
@@ -37,6 +37,7 @@ enum trace_phase {
     TRACE_STEERED, /* stopped; another attempt or the fallback comes next */
     TRACE_ENDING,  /* all that the client gets is queued; waits for the last commit */
     TRACE_OVER,
+    TRACE_BROKEN, /* a step failed half-way: nothing more is released */
 };
 
 /* One of the response's choices. */
@@ -46,12 +47,23 @@ struct choice {
     uint8_t reasoning_texts, answer_texts;
     struct pattern_tracker *trackers[SLOTS_MAX]; /* each made with the first byte of its texts; owned */
     unsigned found;                              /* set of patterns found in this attempt */
+    uint64_t said;                               /* bytes of all its texts, in this attempt */
+    struct channel_text *speaker;                /* the text that went on last; NULL: none yet */
+    struct channel_text *paused;                 /* those before it that may yet go on, and hold something; a list */
+};
+
+/* A text, and when it spoke last. */
+struct channel_text {
+    struct text text;
+    uint64_t spoke_at; /* choice.said, when it went on last */
+    struct channel_text *next_paused;
+    bool is_paused; /* in the choice's list */
 };
 
 /* A field and its text or texts; its address stays. */
 struct channel_lane {
     struct lane lane;
-    struct text texts[2]; /* [0]: answer or only text; [1]: inline reasoning */
+    struct channel_text texts[2]; /* [0]: answer or only text; [1]: inline reasoning */
     bool has_reasoning_text;
     struct channel_lane *next;
 };
@@ -74,6 +86,7 @@ struct rein_trace {
     bool end_asked;    /* ... and was: what it releases is in `last` */
     bool stop_asked;
     bool pattern_active; /* some pattern is looked for */
+    bool withholds;      /* the policy may keep text from the client */
     bool scores_due;     /* the trackers know more than the decision says */
 
     struct prompt_risk risk;
@@ -90,13 +103,14 @@ struct rein_trace {
     struct bytes in;
     struct framer framer;
     struct delta_reader *reader;
-    struct channel_lane *lanes, *last_lane; /* in the order in which they came; owned but for the first */
+    struct channel_lane *lanes, *last_lane, *recent_lane; /* in the order in which they came; owned but for the first */
     size_t lanes_len;
     struct choice *choices; /* those asked for, or with those that came without, then owned */
     size_t choices_len;
     bool saw_choice_error, saw_choice; /* of the present attempt, like the next */
     bool saw_error;
     bool whole_matched; /* a stand-alone string was acted on: those that come again are looked at again */
+    unsigned hidden_keys; /* of the present event: keys that a rule acted on */
 
     struct findings findings;
     struct rein_decision decision;
@@ -110,6 +124,9 @@ struct rein_trace {
     struct choice asked_for[];
 };
 
+/* Always true between two steps that did not fail. Constant time; `deep`: looks at all that waits, too. */
+bool trace_is_sound(const struct rein_trace *t, bool deep);
+
 /* ---- trace_event.c ---- */
 /* Judges one frame and queues it. */
 int trace_take_frame(struct rein_trace *t, const struct frame *frame) REIN_MUST_USE;
@@ -119,14 +136,20 @@ int trace_take_body(struct rein_trace *t) REIN_MUST_USE;
 int trace_end_texts(struct rein_trace *t) REIN_MUST_USE;
 void trace_drop_lanes(struct rein_trace *t);
 
+/* ---- trace_spelled.c ---- */
+/* Marks, in the event that was pushed last, what spells out more than its own text. */
+int trace_mark_spelled(struct rein_trace *t, const struct delta *d, struct span payload) REIN_MUST_USE;
+
 /* ---- trace_judge.c ---- */
 /* Bytes that were given to a text. A lane_sink. */
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes) REIN_MUST_USE;
+/* The text of a field that is reasoning; NULL: none is. */
+struct text *trace_reasoning_text(struct channel_lane *lane);
 /* The text is over. */
 int trace_judge_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
 /* The choice's reasoning is over: it gets its verdict. */
 int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
-/* A stand-alone string. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be shown,
+/* A stand-alone string or number. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be shown,
  * escaped, is in t->said. Stronger ones: nothing of it may be shown, and the caller stops the choice with trace_stop.
  */
 int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, enum rein_action *action) REIN_MUST_USE;

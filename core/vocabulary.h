@@ -3,10 +3,14 @@
 #ifndef CORE_VOCABULARY_H
 #define CORE_VOCABULARY_H
 
-#include <stdbool.h>
-
 #include "bytes.h"
 
-bool vocabulary_has_key(struct span key);
+enum vocabulary_kind {
+    VOCABULARY_NONE,    /* not a known key: text */
+    VOCABULARY_KEY,     /* known */
+    VOCABULARY_NUMERIC, /* known, and the numbers in it (at any depth) count, measure or identify: they are no text */
+};
+
+enum vocabulary_kind vocabulary_look(struct span key);
 
 #endif

@@ -52,7 +52,8 @@ static void check_delta(struct span payload, const struct delta *d)
     bool all_in = in_payload(payload, d->id) && in_payload(payload, d->error) && in_payload(payload, d->usage);
     for (size_t i = 0; i < d->choices_len; i++)
         all_in = all_in && in_payload(payload, d->choices[i].finish) && in_payload(payload, d->choices[i].role) &&
-                 in_payload(payload, d->choices[i].logprobs) && in_payload(payload, d->choices[i].token_ids);
+                 in_payload(payload, d->choices[i].spelled[0]) && in_payload(payload, d->choices[i].spelled[1]) &&
+                 in_payload(payload, d->choices[i].spelled[2]) && in_payload(payload, d->choices[i].spelled[3]);
     if (!all_in)
         abort();
 }

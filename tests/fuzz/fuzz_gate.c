@@ -307,7 +307,7 @@ static void push_pieces(struct play *p, const struct delta *d, struct span paylo
         if (!d->pieces[i].place.whole)
             feed_piece(p, NULL, &d->pieces[i], payload);
         else if (span_is((struct span){payload.data + d->pieces[i].at, d->pieces[i].len}, SPAN("note " SECRET)))
-            must(gate_add_patch(&p->gate, (struct range){d->pieces[i].at, d->pieces[i].len}, SPAN("$")));
+            must(gate_add_patch(&p->gate, (struct range){d->pieces[i].at, d->pieces[i].len}, SPAN("$"), false));
 }
 
 static void take_event(struct play *p, struct span event)

@@ -15,7 +15,8 @@ struct description {
 
 static inline void describe_text(struct description *d, const char *name, struct span s)
 {
-    d->len += (size_t)snprintf(d->text + d->len, sizeof(d->text) - d->len, "%s=%.*s\n", name, (int)s.len, s.data);
+    if (d->len < sizeof(d->text)) /* else it is cut */
+        d->len += (size_t)snprintf(d->text + d->len, sizeof(d->text) - d->len, "%s=%.*s\n", name, (int)s.len, s.data);
 }
 
 static inline void describe_range(struct description *d, const char *name, struct span payload, struct range range)
@@ -26,7 +27,7 @@ static inline void describe_range(struct description *d, const char *name, struc
 
 static inline void describe_count(struct description *d, const char *name, int64_t count)
 {
-    if (count >= 0)
+    if (count >= 0 && d->len < sizeof(d->text))
         d->len += (size_t)snprintf(d->text + d->len, sizeof(d->text) - d->len, "%s=%lld\n", name, (long long)count);
 }
 
@@ -37,14 +38,14 @@ static inline void describe(struct description *d, struct span payload, const st
     static const char *const sources[DELTA_SOURCES] = {
         "content",  "refusal",       "text",   "transcript", "reasoning_content", "reasoning", "r_text",
         "thinking", "thinking_part", "d_text", "d_summary",  "arguments",         "input",     "function_call",
-        "name",     "noise",         "other"};
+        "name",     "noise",         "spelled", "other"};
     d->len = 0;
     d->text[0] = '\0';
     for (size_t i = 0; i < delta->pieces_len; i++) {
         const struct piece *p = &delta->pieces[i];
         char name[64];
         snprintf(name, sizeof(name), "%u%c %s %u%s%s%s", p->place.choice, channels[p->place.channel],
-                 sources[p->place.source], p->place.tool, p->place.whole ? "w" : "", p->place.is_key ? "k" : "",
+                 sources[p->place.source], p->place.tool, p->place.whole ? "w" : "", p->place.is_key ? "k" : p->place.is_number ? "n" : "",
                  p->place.aside ? "+" : "");
         describe_text(d, name, (struct span){payload.data + p->at, p->len});
     }
@@ -53,9 +54,8 @@ static inline void describe(struct description *d, struct span payload, const st
         describe_count(d, c->has_tool_calls ? "choice+tools" : "choice", c->index);
         describe_range(d, c->has_finish ? "finish" : "no finish", payload, c->finish);
         describe_range(d, "role", payload, c->role);
-        describe_range(d, "spelled", payload, c->logprobs);
-        describe_range(d, "spelled", payload, c->token_ids);
-        describe_range(d, "spelled", payload, c->more_spelled);
+        for (size_t k = 0; k < DELTA_SPELLED_MAX; k++)
+            describe_range(d, "spelled", payload, c->spelled[k]);
     }
     if (!delta->has_choices)
         describe_text(d, "no choices", SPAN(""));

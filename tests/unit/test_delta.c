@@ -100,16 +100,16 @@ static void test_texts_have_their_places(void **state)
          "0o other 0w=ZZ\nchoice=0\n"},
         {"{\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{\"arguments\":\"{\",\"name\":\"f\"},\"id\":\"c\","
          "\"type\":\"function\",\"index\":2},{\"custom\":{\"name\":\"g\",\"input\":\"i\"}}]}}]}",
-         "0T arguments 2={\n0T name 2w=f\n0T name 1w=g\n0T input 1=i\n0o other 2w=c\nchoice+tools=0\n"},
+         "0T arguments 2={\n0T input 1=i\n0o name 2=f\n0o other 2w=c\n0o name 1=g\nchoice+tools=0\n"},
         {"{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":{\"a\":\"b\"}}}]}}]}",
          "0T arguments 0wk=a\n0T arguments 0w=b\nchoice+tools=0\n"},
         {"{\"choices\":[{\"delta\":{\"function_call\":{\"name\":\"f\",\"arguments\":\"a\"},\"tool_calls\":[]}}]}",
-         "0T name 0w=f\n0T function_call 0=a\nchoice+tools=0\n"},
+         "0T function_call 0=a\n0o name 0=f\nchoice+tools=0\n"},
         {"{\"choices\":[{\"delta\":{\"audio\":{\"id\":\"a\",\"data\":\"QQ\",\"transcript\":\"said\"}}}]}",
          "0a transcript 0=said\n0o other 0w=a\n0o other 0w=QQ\nchoice=0\n"},
         {"{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"logprobs\":{\"content\":[{\"token\":\"a\"}]},"
          "\"token_ids\":[5]}]}",
-         "0a content 0=a\n0o other 0w=a\nchoice=0\nspelled=,\"logprobs\":{\"content\":[{\"token\":\"a\"}]}\n"
+         "0a content 0=a\n0o spelled 0w=a\nchoice=0\nspelled=,\"logprobs\":{\"content\":[{\"token\":\"a\"}]}\n"
          "spelled=,\"token_ids\":[5]\n"},
         {"{\"choices\":[{\"delta\":{\"content\":\"a\",\"token_id\":7},\"logprobs\":null,\"token_ids\":null}]}",
          "0a content 0=a\nchoice=0\nspelled=,\"token_id\":7\n"},
@@ -136,7 +136,7 @@ static void test_texts_have_their_places(void **state)
          "0o other 0wk=9\n0o other 0w=x\nno choices=\nprompt_logprobs=\"prompt_logprobs\":[{\"9\":{\"decoded_token\":"
          "\"x\"}}]\n"},
         {"{\"choices\":{\"a\":\"b\"},\"obfuscation\":\"zz\"}", "0o other 0wk=a\n0o other 0w=b\n0o noise 0w=zz\n"},
-        {"{\"choices\":[\"s\",7,null]}", "0o other 0w=s\n"},
+        {"{\"choices\":[\"s\",7,null]}", "0o other 0w=s\n0o other 0wn=7\n"},
     };
     CHECK(rows, false);
 }
@@ -280,7 +280,7 @@ static void test_depth_and_counts_have_ceilings(void **state)
         free(json);
     }
     for (size_t n = DELTA_PIECES_MAX; n <= DELTA_PIECES_MAX + 1; n++) {
-        char *json = nest("\"x\",", "0", "", n), *object = malloc(strlen(json) + 16);
+        char *json = nest("\"x\",", "true", "", n), *object = malloc(strlen(json) + 16);
         assert_non_null(object);
         sprintf(object, "{\"data\":[%s]}", json);
         const struct delta *delta = NULL;
@@ -472,7 +472,7 @@ static void test_members_can_be_taken_out(void **state)
         const struct delta *d = NULL;
         assert_int_equal(delta_read(r, (struct span){json, len}, false, &d), 0);
         const struct delta_choice *c = &d->choices[0];
-        const struct range spelled[] = {c->logprobs, c->token_ids, c->more_spelled};
+        const struct range spelled[] = {c->spelled[0], c->spelled[1], c->spelled[2]};
         size_t texts = 0, left_texts = 0;
         for (size_t i = 0; i < d->pieces_len; i++)
             texts += !d->pieces[i].place.whole;
@@ -481,7 +481,7 @@ static void test_members_can_be_taken_out(void **state)
         if (rv != 0)
             print_message("%s\n%.*s\n", json, (int)left_len, left);
         assert_int_equal(rv, 0);
-        assert_int_equal(d->choices[0].logprobs.len, 0);
+        assert_int_equal(d->choices[0].spelled[0].len, 0);
         for (size_t i = 0; i < d->pieces_len; i++)
             left_texts += !d->pieces[i].place.whole;
         assert_int_equal(left_texts, texts);

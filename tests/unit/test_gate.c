@@ -141,16 +141,16 @@ static void peer_23_an_event_larger_than_the_ceiling_is_an_error_event(void **st
     "\"choices\":[ {\"index\":0 ,\"delta\":{\"role\":\"assistant\",\"content\":\"" text "\",\"tool_calls\":[],"        \
     "\"reasoning_content\":\"why \\ud83d\\ude00\"}" spelled ",\"finish_reason\":\"stop\",\"matched_stop\":7}],"        \
     "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4},\"created\":1e3 }\r\n\r\n"
-#define SPELLED ",\"logprobs\":{\"content\":[{\"token\":\"zx\",\"logprob\":-0.1}]},\"token_ids\":[5,6]"
+#define SPELLED(text) ",\"logprobs\":{\"content\":[{\"token\":\"" text "\",\"logprob\":-0.1}]},\"token_ids\":[5,6]"
 
 /* A redaction replaces the inside of one string and takes out what spells the text out: role, finish reason, usage,
  * vendor fields, spaces, escapes and line ends stay as they came. */
 static void an_edit_changes_one_string_and_nothing_else(void **state)
 {
     (void)state;
-    static const char in[] = AROUND("a zxviolet\\n\\\"b\\\" \xC3\xA9", SPELLED) "data: [DONE]\n\n";
+    static const char in[] = AROUND("a zxviolet\\n\\\"b\\\" \xC3\xA9", SPELLED("a zxviolet")) "data: [DONE]\n\n";
     static const char wanted[] = AROUND("a #\\n\\\"b\\\" \xC3\xA9", "") "data: [DONE]\n\n";
-    static const char clean[] = AROUND("a rose", SPELLED) "data: [DONE]\n\n";
+    static const char clean[] = AROUND("a rose", SPELLED("a rose")) "data: [DONE]\n\n";
     struct rein_policy *policy = kit_policy(yaml);
     for (size_t chunk = 0; chunk < 4; chunk++) {
         struct kit_run run = {.policy = policy, .upstream = SPAN(in), .chunk = chunk};

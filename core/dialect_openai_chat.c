@@ -6,189 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "delta_fill.h"
 #include "dialect.h"
 #include "dialect_openai_say.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* The object that is being read, and what is known of it so far. */
-struct scope {
-    struct json_list list;
-    struct place place;          /* of unknown strings in here */
-    struct delta_choice *choice; /* NULL outside of choices */
-    int64_t index;               /* of a choice or a tool call; -1: not said */
-    uint8_t source;              /* of a part's `text` */
-    bool thinking;               /* a part whose type says that it is reasoning */
-};
-
-/* A member that is known: how to read its value. `arg` is its enum delta_source, where there is one. */
-struct member {
-    struct span key;
-    int (*read)(struct delta_fill *fill, struct scope *scope, uint8_t arg);
-    uint8_t arg;
-};
-
-/* clang-format off */
-#define WORD(word) {(word), sizeof(word) - 1}
-#define MEMBER(name, read, arg) {WORD(name), (read), (arg)}
-/* clang-format on */
-
-static const uint8_t channel_of[DELTA_SOURCES] = {
-    [DELTA_CONTENT] = REIN_ANSWER,
-    [DELTA_REFUSAL] = REIN_ANSWER,
-    [DELTA_TEXT] = REIN_ANSWER,
-    [DELTA_TRANSCRIPT] = REIN_ANSWER,
-    [DELTA_REASONING_CONTENT] = REIN_REASONING,
-    [DELTA_REASONING] = REIN_REASONING,
-    [DELTA_REASONING_TEXT] = REIN_REASONING,
-    [DELTA_THINKING] = REIN_REASONING,
-    [DELTA_THINKING_PART] = REIN_REASONING,
-    [DELTA_DETAILS_TEXT] = REIN_REASONING,
-    [DELTA_DETAILS_SUMMARY] = REIN_REASONING,
-    [DELTA_ARGUMENTS] = REIN_TOOL,
-    [DELTA_TOOL_INPUT] = REIN_TOOL,
-    [DELTA_FUNCTION_CALL] = REIN_TOOL,
-    [DELTA_TOOL_NAME] = REIN_OTHER,
-    [DELTA_NOISE] = REIN_OTHER,
-    [DELTA_SPELLED] = REIN_OTHER,
-    [DELTA_OTHER] = REIN_OTHER,
-};
-
-/* ---- objects --------------------------------------------------------------------------------------------- */
-
-static const struct member *find_member(const struct member *members, size_t len, struct span key)
-{
-    for (size_t i = 0; i < len; i++)
-        if (span_is(members[i].key, key))
-            return &members[i];
-    return NULL;
-}
-
-/* Reads a member's value. `*read` has a bit for each known key that was there: none may come twice. */
-static int read_member(struct delta_fill *fill, const struct member *members, size_t len, struct scope *scope,
-                       uint32_t *read)
-{
-    struct range key;
-    int rv = walk_key(&fill->walk, &scope->list, &key);
-    if (rv != 0)
-        return rv;
-    char room[DELTA_KEY_MAX];
-    const struct member *member = find_member(members, len, delta_key(fill, key, room));
-    if (member == NULL)
-        return delta_add_member(fill, scope->place, key);
-    uint32_t bit = UINT32_C(1) << (member - members);
-    if (*read & bit)
-        return REIN_EFORMAT;
-    *read |= bit;
-    return member->read(fill, scope, member->arg);
-}
-
-static int read_object(struct delta_fill *fill, const struct member *members, size_t len, struct scope *scope)
-{
-    uint32_t read = 0;
-    int rv;
-    while ((rv = walk_next(&fill->walk, &scope->list, '{')) > 0) {
-        rv = read_member(fill, members, len, scope, &read);
-        if (rv != 0)
-            return rv;
-    }
-    return rv;
-}
-
-static struct scope inner(const struct scope *scope)
-{
-    return (struct scope){.place = scope->place, .choice = scope->choice, .index = -1, .source = scope->source};
-}
-
-static struct place place_of(const struct scope *scope, uint8_t source)
-{
-    struct place place = scope->place;
-    place.source = source;
-    place.channel = channel_of[source];
-    return place;
-}
-
-static int read_other(struct delta_fill *fill, struct scope *scope, uint8_t arg)
-{
-    (void)arg;
-    return delta_add_all(fill, scope->place);
-}
-
-/* The same, where numbers count, measure or identify. */
-static int read_numeric(struct delta_fill *fill, struct scope *scope, uint8_t arg)
-{
-    struct place place = scope->place;
-    (void)arg;
-    place.numeric = true;
-    return delta_add_all(fill, place);
-}
-
-/* An object, if it is one. */
-static int read_inner(struct delta_fill *fill, struct scope *scope, const struct member *members, size_t len)
-{
-    struct scope object = inner(scope);
-    if (walk_peek(&fill->walk) != '{')
-        return read_other(fill, scope, 0);
-    return read_object(fill, members, len, &object);
-}
-
-/* The elements of an array, if it is one: objects by `read`, with their number; others as whole pieces. */
-static int read_elements(struct delta_fill *fill, struct scope *scope,
-                         int (*read)(struct delta_fill *fill, struct scope *scope, int64_t nth))
-{
-    if (walk_peek(&fill->walk) != '[')
-        return read_other(fill, scope, 0);
-    struct json_list list = {0};
-    int rv;
-    for (int64_t nth = 0; (rv = walk_next(&fill->walk, &list, '[')) > 0; nth++) {
-        rv = walk_peek(&fill->walk) == '{' ? read(fill, scope, nth) : read_other(fill, scope, 0);
-        if (rv != 0)
-            return rv;
-    }
-    return rv;
-}
-
-/* ---- single values --------------------------------------------------------------------------------------- */
-
-static int read_text(struct delta_fill *fill, struct scope *scope, uint8_t source)
-{
-    struct place place = place_of(scope, source);
-    return walk_peek(&fill->walk) == '"' ? delta_add_string(fill, place) : delta_add_all(fill, place);
-}
-
-static int read_whole(struct delta_fill *fill, struct scope *scope, uint8_t source)
-{
-    return delta_add_all(fill, place_of(scope, source));
-}
-
-/* A string that is no text if it is one of the words that belong there. *value is its inside; at 0 if it is no string.
- */
-static int read_word(struct delta_fill *fill, struct scope *scope, const struct span *words, size_t len,
-                     struct range *value)
-{
-    *value = (struct range){0};
-    if (walk_peek(&fill->walk) != '"')
-        return read_other(fill, scope, 0);
-    int rv = walk_string(&fill->walk, value);
-    if (rv != 0)
-        return rv;
-    char room[DELTA_KEY_MAX];
-    struct span said = delta_key(fill, *value, room);
-    for (size_t i = 0; i < len; i++)
-        if (span_is(words[i], said))
-            return 0;
-    struct place place = scope->place;
-    place.whole = true;
-    return delta_add(fill, place, *value);
-}
+#include "dialect_openai_scope.h"
 
 static int read_object_name(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     static const struct span words[] = {WORD("chat.completion.chunk"), WORD("chat.completion")};
     struct range value;
     (void)arg;
-    int rv = read_word(fill, scope, words, COUNT(words), &value);
+    int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
     fill->delta.has_choice_error |= span_is(delta_span(fill, value), SPAN("error"));
     return rv;
 }
@@ -199,7 +26,7 @@ static int read_role(struct delta_fill *fill, struct scope *scope, uint8_t arg)
                                         WORD("developer")};
     struct range value;
     (void)arg;
-    int rv = read_word(fill, scope, words, COUNT(words), &value);
+    int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
     if (rv == 0 && value.at > 0 && scope->choice->role.len == 0)
         scope->choice->role = walk_member(&fill->walk, &scope->list);
     return rv;
@@ -211,30 +38,12 @@ static int read_finish(struct delta_fill *fill, struct scope *scope, uint8_t arg
                                         WORD("function_call")};
     struct range value;
     (void)arg;
-    int rv = read_word(fill, scope, words, COUNT(words), &value);
+    int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
     scope->choice->has_finish = value.len > 0;
     fill->delta.has_choice_error |= span_is(delta_span(fill, value), SPAN("error"));
     if (value.at > 0)
         scope->choice->finish = (struct range){value.at - 1, value.len + 2};
     return rv;
-}
-
-static int read_number(struct delta_fill *fill, struct scope *scope, int64_t *value)
-{
-    char c = walk_peek(&fill->walk);
-    if (c == '-' || (c >= '0' && c <= '9'))
-        return walk_number(&fill->walk, value);
-    return read_other(fill, scope, 0);
-}
-
-/* An index that is there must be a small number: what it numbers could not be told apart otherwise. */
-static int read_index(struct delta_fill *fill, struct scope *scope, uint8_t arg)
-{
-    (void)arg;
-    if (walk_peek(&fill->walk) == 'n')
-        return walk_word(&fill->walk);
-    int rv = walk_number(&fill->walk, &scope->index);
-    return rv == 0 && scope->index < 0 ? REIN_EFORMAT : rv;
 }
 
 /* ---- texts in parts -------------------------------------------------------------------------------------- */
@@ -244,7 +53,7 @@ static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t sour
 static int read_part_text(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    return read_text(fill, scope, scope->source);
+    return scope_read_text(fill, scope, scope->source);
 }
 
 static int read_part_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
@@ -253,7 +62,7 @@ static int read_part_type(struct delta_fill *fill, struct scope *scope, uint8_t 
                                         WORD("refusal")};
     struct range value;
     (void)arg;
-    int rv = read_word(fill, scope, words, COUNT(words), &value);
+    int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
     char room[DELTA_KEY_MAX];
     struct span type = delta_key(fill, value, room);
     scope->thinking = span_is(type, words[0]) || span_is(type, words[1]);
@@ -264,19 +73,19 @@ static const struct member part_members[] = {
     MEMBER("type", read_part_type, 0),
     MEMBER("text", read_part_text, 0),
     MEMBER("thinking", read_texts, DELTA_THINKING_PART),
-    MEMBER("refusal", read_text, DELTA_REFUSAL),
+    MEMBER("refusal", scope_read_text, DELTA_REFUSAL),
 };
 
 /* One part, {"type":...,"text":...}. Only at its end is it known whether its text is reasoning. */
 static int read_part(struct delta_fill *fill, const struct scope *scope, uint8_t source)
 {
-    struct scope part = inner(scope);
+    struct scope part = scope_inner(scope);
     part.source = source;
     size_t first = fill->delta.pieces_len;
-    int rv = read_object(fill, part_members, COUNT(part_members), &part);
+    int rv = scope_read(fill, part_members, COUNT(part_members), &part);
     if (rv != 0 || !part.thinking)
         return rv;
-    struct place place = place_of(scope, DELTA_THINKING_PART);
+    struct place place = scope_place(scope, DELTA_THINKING_PART);
     for (size_t i = first; i < fill->delta.pieces_len; i++)
         if (fill->delta.pieces[i].place.source == DELTA_CONTENT) {
             fill->delta.pieces[i].place.source = place.source;
@@ -292,12 +101,12 @@ static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t sour
     if (c == '{')
         return read_part(fill, scope, source);
     if (c != '[')
-        return read_text(fill, scope, source);
+        return scope_read_text(fill, scope, source);
     struct json_list list = {0};
     int rv;
     while ((rv = walk_next(&fill->walk, &list, '[')) > 0) {
         c = walk_peek(&fill->walk);
-        rv = c == '{' ? read_part(fill, scope, source) : read_text(fill, scope, source);
+        rv = c == '{' ? read_part(fill, scope, source) : scope_read_text(fill, scope, source);
         if (rv != 0)
             return rv;
     }
@@ -305,49 +114,49 @@ static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t sour
 }
 
 static const struct member detail_members[] = {
-    MEMBER("text", read_text, DELTA_DETAILS_TEXT),
-    MEMBER("summary", read_text, DELTA_DETAILS_SUMMARY),
+    MEMBER("text", scope_read_text, DELTA_DETAILS_TEXT),
+    MEMBER("summary", scope_read_text, DELTA_DETAILS_SUMMARY),
 };
 
 static int read_detail(struct delta_fill *fill, struct scope *scope, int64_t nth)
 {
     (void)nth;
-    return read_inner(fill, scope, detail_members, COUNT(detail_members));
+    return scope_read_inner(fill, scope, detail_members, COUNT(detail_members));
 }
 
 static int read_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    return read_elements(fill, scope, read_detail);
+    return scope_read_elements(fill, scope, read_detail);
 }
 
-static const struct member audio_members[] = {MEMBER("transcript", read_text, DELTA_TRANSCRIPT)};
+static const struct member audio_members[] = {MEMBER("transcript", scope_read_text, DELTA_TRANSCRIPT)};
 
 static int read_audio(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    return read_inner(fill, scope, audio_members, COUNT(audio_members));
+    return scope_read_inner(fill, scope, audio_members, COUNT(audio_members));
 }
 
 /* ---- tools ----------------------------------------------------------------------------------------------- */
 
 static const struct member function_members[] = {
-    MEMBER("name", read_text, DELTA_TOOL_NAME),
-    MEMBER("arguments", read_text, DELTA_ARGUMENTS),
+    MEMBER("name", scope_read_text, DELTA_TOOL_NAME),
+    MEMBER("arguments", scope_read_text, DELTA_ARGUMENTS),
 };
 static const struct member custom_members[] = {
-    MEMBER("name", read_text, DELTA_TOOL_NAME),
-    MEMBER("input", read_text, DELTA_TOOL_INPUT),
+    MEMBER("name", scope_read_text, DELTA_TOOL_NAME),
+    MEMBER("input", scope_read_text, DELTA_TOOL_INPUT),
 };
 static const struct member function_call_members[] = {
-    MEMBER("name", read_text, DELTA_TOOL_NAME),
-    MEMBER("arguments", read_text, DELTA_FUNCTION_CALL),
+    MEMBER("name", scope_read_text, DELTA_TOOL_NAME),
+    MEMBER("arguments", scope_read_text, DELTA_FUNCTION_CALL),
 };
 
 static int read_called(struct delta_fill *fill, struct scope *scope, uint8_t source)
 {
-    return source == DELTA_TOOL_INPUT ? read_inner(fill, scope, custom_members, COUNT(custom_members))
-                                      : read_inner(fill, scope, function_members, COUNT(function_members));
+    return source == DELTA_TOOL_INPUT ? scope_read_inner(fill, scope, custom_members, COUNT(custom_members))
+                                      : scope_read_inner(fill, scope, function_members, COUNT(function_members));
 }
 
 static int read_tool_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
@@ -355,11 +164,11 @@ static int read_tool_type(struct delta_fill *fill, struct scope *scope, uint8_t 
     static const struct span words[] = {WORD("function"), WORD("custom")};
     struct range value;
     (void)arg;
-    return read_word(fill, scope, words, COUNT(words), &value);
+    return scope_read_word(fill, scope, words, COUNT(words), &value);
 }
 
 static const struct member tool_members[] = {
-    MEMBER("index", read_index, 0),
+    MEMBER("index", scope_read_index, 0),
     MEMBER("type", read_tool_type, 0),
     MEMBER("function", read_called, DELTA_ARGUMENTS),
     MEMBER("custom", read_called, DELTA_TOOL_INPUT),
@@ -368,10 +177,10 @@ static const struct member tool_members[] = {
 /* One tool call, the array's nth. */
 static int read_tool(struct delta_fill *fill, struct scope *scope, int64_t nth)
 {
-    struct scope tool = inner(scope);
+    struct scope tool = scope_inner(scope);
     scope->choice->has_tool_calls = true;
     size_t first = fill->delta.pieces_len;
-    int rv = read_object(fill, tool_members, COUNT(tool_members), &tool);
+    int rv = scope_read(fill, tool_members, COUNT(tool_members), &tool);
     int64_t index = tool.index >= 0 ? tool.index : nth;
     if (rv == 0 && index >= DELTA_TOOLS_MAX)
         rv = REIN_EFORMAT;
@@ -383,14 +192,14 @@ static int read_tool(struct delta_fill *fill, struct scope *scope, int64_t nth)
 static int read_tools(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    return read_elements(fill, scope, read_tool);
+    return scope_read_elements(fill, scope, read_tool);
 }
 
 static int read_function_call(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     scope->choice->has_tool_calls |= walk_peek(&fill->walk) == '{';
-    return read_inner(fill, scope, function_call_members, COUNT(function_call_members));
+    return scope_read_inner(fill, scope, function_call_members, COUNT(function_call_members));
 }
 
 /* ---- choices --------------------------------------------------------------------------------------------- */
@@ -415,18 +224,18 @@ static int note_spelled(struct delta_fill *fill, const struct scope *scope)
     return REIN_EFORMAT;
 }
 
-static const struct member token_members[] = {MEMBER("token", read_whole, DELTA_SPELLED)};
+static const struct member token_members[] = {MEMBER("token", scope_read_whole, DELTA_SPELLED)};
 
 static int read_token(struct delta_fill *fill, struct scope *scope, int64_t nth)
 {
     (void)nth;
-    return read_inner(fill, scope, token_members, COUNT(token_members));
+    return scope_read_inner(fill, scope, token_members, COUNT(token_members));
 }
 
 static int read_tokens(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    return read_elements(fill, scope, read_token);
+    return scope_read_elements(fill, scope, read_token);
 }
 
 static const struct member logprobs_members[] = {
@@ -434,7 +243,7 @@ static const struct member logprobs_members[] = {
     MEMBER("refusal", read_tokens, 0),
     MEMBER("reasoning", read_tokens, 0),
     MEMBER("reasoning_content", read_tokens, 0),
-    MEMBER("tokens", read_whole, DELTA_SPELLED),
+    MEMBER("tokens", scope_read_whole, DELTA_SPELLED),
 };
 
 static int read_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
@@ -443,7 +252,7 @@ static int read_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t a
     bool is_null = walk_peek(&fill->walk) == 'n';
     (void)arg;
     numbers.place.numeric = true;
-    int rv = read_inner(fill, &numbers, logprobs_members, COUNT(logprobs_members));
+    int rv = scope_read_inner(fill, &numbers, logprobs_members, COUNT(logprobs_members));
     return rv == 0 && !is_null ? note_spelled(fill, scope) : rv;
 }
 
@@ -456,10 +265,10 @@ static int read_ids(struct delta_fill *fill, struct scope *scope, uint8_t arg)
     uint32_t len = first != 'n';
     int rv = 0;
     if (first != '[') {
-        rv = read_numeric(fill, scope, arg);
+        rv = scope_read_numeric(fill, scope, arg);
     } else {
         for (len = 0; rv == 0 && (rv = walk_next(&fill->walk, &list, '[')) > 0; len++)
-            rv = read_numeric(fill, scope, arg);
+            rv = scope_read_numeric(fill, scope, arg);
     }
     choice->ids_len = len > choice->ids_len ? len : choice->ids_len;
     return rv == 0 && first != 'n' ? note_spelled(fill, scope) : rv;
@@ -471,44 +280,44 @@ static const struct member delta_members[] = {
     MEMBER("role", read_role, 0),
     MEMBER("reasoning", read_texts, DELTA_REASONING),
     MEMBER("tool_calls", read_tools, 0),
-    MEMBER("refusal", read_text, DELTA_REFUSAL),
+    MEMBER("refusal", scope_read_text, DELTA_REFUSAL),
     MEMBER("function_call", read_function_call, 0),
     MEMBER("reasoning_details", read_details, 0),
-    MEMBER("reasoning_text", read_text, DELTA_REASONING_TEXT),
+    MEMBER("reasoning_text", scope_read_text, DELTA_REASONING_TEXT),
     MEMBER("thinking", read_texts, DELTA_THINKING),
     MEMBER("thinking_blocks", read_texts, DELTA_THINKING_PART),
     MEMBER("audio", read_audio, 0),
     MEMBER("token_ids", read_ids, 0),
     MEMBER("token_id", read_ids, 0),
     MEMBER("logprobs", read_logprobs, 0),
-    MEMBER("obfuscation", read_whole, DELTA_NOISE),
+    MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
 };
 
 /* `delta`, or `message` in a body. Who sends the other of the two repeats in it what this one says, or has another
  * format in mind: its texts are texts of their own. */
 static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_message)
 {
-    struct scope delta = inner(scope);
+    struct scope delta = scope_inner(scope);
     if (walk_peek(&fill->walk) != '{')
-        return read_other(fill, scope, 0);
+        return scope_read_other(fill, scope, 0);
     delta.place.aside = fill->body != (is_message != 0);
-    return read_object(fill, delta_members, COUNT(delta_members), &delta);
+    return scope_read(fill, delta_members, COUNT(delta_members), &delta);
 }
 
 static int read_error(struct delta_fill *fill, struct scope *scope, uint8_t in_choice)
 {
     *(in_choice ? &fill->delta.has_choice_error : &fill->delta.has_error) |= walk_peek(&fill->walk) != 'n';
-    int rv = read_other(fill, scope, 0);
+    int rv = scope_read_other(fill, scope, 0);
     if (rv == 0 && !in_choice)
         fill->delta.error = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
 static const struct member choice_members[] = {
-    MEMBER("index", read_index, 0),       MEMBER("delta", read_delta, false),
+    MEMBER("index", scope_read_index, 0), MEMBER("delta", read_delta, false),
     MEMBER("message", read_delta, true),  MEMBER("finish_reason", read_finish, 0),
-    MEMBER("logprobs", read_logprobs, 0), MEMBER("text", read_text, DELTA_TEXT),
-    MEMBER("token_ids", read_ids, 0),     MEMBER("obfuscation", read_whole, DELTA_NOISE),
+    MEMBER("logprobs", read_logprobs, 0), MEMBER("text", scope_read_text, DELTA_TEXT),
+    MEMBER("token_ids", read_ids, 0),     MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
     MEMBER("error", read_error, true),
 };
 
@@ -516,7 +325,7 @@ static const struct member choice_members[] = {
 static int read_choice(struct delta_fill *fill, struct scope *scope, int64_t nth)
 {
     struct delta *d = &fill->delta;
-    struct scope choice = inner(scope);
+    struct scope choice = scope_inner(scope);
     int rv;
     choice.choice = delta_add_choice(fill, &rv);
     if (choice.choice == NULL)
@@ -524,7 +333,7 @@ static int read_choice(struct delta_fill *fill, struct scope *scope, int64_t nth
     size_t first = d->pieces_len;
     walk_peek(&fill->walk);
     uint32_t at = walk_offset(&fill->walk);
-    rv = read_object(fill, choice_members, COUNT(choice_members), &choice);
+    rv = scope_read(fill, choice_members, COUNT(choice_members), &choice);
     int64_t index = choice.index >= 0 ? choice.index : nth;
     if (rv == 0 && index >= DELTA_CHOICES_MAX)
         rv = REIN_EFORMAT;
@@ -542,7 +351,7 @@ static int read_choices(struct delta_fill *fill, struct scope *scope, uint8_t ar
 {
     (void)arg;
     fill->delta.has_choices = true;
-    return read_elements(fill, scope, read_choice);
+    return scope_read_elements(fill, scope, read_choice);
 }
 
 /* ---- the event ------------------------------------------------------------------------------------------- */
@@ -555,7 +364,7 @@ static int read_count(struct delta_fill *fill, struct scope *scope, uint8_t whic
     int64_t *count = which == PROMPT_TOKENS       ? &d->prompt_tokens
                      : which == COMPLETION_TOKENS ? &d->completion_tokens
                                                   : &d->reasoning_tokens;
-    return read_number(fill, scope, count);
+    return scope_read_number(fill, scope, count);
 }
 
 static const struct member completion_members[] = {MEMBER("reasoning_tokens", read_count, REASONING_TOKENS)};
@@ -563,7 +372,7 @@ static const struct member completion_members[] = {MEMBER("reasoning_tokens", re
 static int read_completion_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    return read_inner(fill, scope, completion_members, COUNT(completion_members));
+    return scope_read_inner(fill, scope, completion_members, COUNT(completion_members));
 }
 
 static const struct member usage_members[] = {
@@ -578,7 +387,7 @@ static int read_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
     struct scope counts = *scope;
     (void)arg;
     counts.place.numeric = true;
-    return read_inner(fill, &counts, usage_members, COUNT(usage_members));
+    return scope_read_inner(fill, &counts, usage_members, COUNT(usage_members));
 }
 
 static int read_top_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
@@ -595,13 +404,13 @@ static const struct member groq_members[] = {MEMBER("usage", read_usage, 0)};
 static int read_groq(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    return read_inner(fill, scope, groq_members, COUNT(groq_members));
+    return scope_read_inner(fill, scope, groq_members, COUNT(groq_members));
 }
 
 static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     uint32_t at = walk_peek(&fill->walk) == '"' ? walk_offset(&fill->walk) : UINT32_MAX;
-    int rv = read_numeric(fill, scope, arg);
+    int rv = scope_read_numeric(fill, scope, arg);
     if (rv == 0 && at != UINT32_MAX)
         fill->delta.id = (struct range){at, walk_offset(&fill->walk) - at};
     return rv;
@@ -610,7 +419,7 @@ static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 static int read_prompt_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     bool is_null = walk_peek(&fill->walk) == 'n';
-    int rv = read_numeric(fill, scope, arg);
+    int rv = scope_read_numeric(fill, scope, arg);
     if (rv == 0 && !is_null)
         fill->delta.prompt_logprobs = walk_member(&fill->walk, &scope->list);
     return rv;
@@ -620,21 +429,21 @@ static const struct member event_members[] = {
     MEMBER("id", read_id, 0),
     MEMBER("choices", read_choices, 0),
     MEMBER("object", read_object_name, 0),
-    MEMBER("created", read_numeric, 0),
-    MEMBER("model", read_other, 0),
-    MEMBER("system_fingerprint", read_other, 0),
-    MEMBER("service_tier", read_other, 0),
+    MEMBER("created", scope_read_numeric, 0),
+    MEMBER("model", scope_read_other, 0),
+    MEMBER("system_fingerprint", scope_read_other, 0),
+    MEMBER("service_tier", scope_read_other, 0),
     MEMBER("usage", read_top_usage, 0),
     MEMBER("error", read_error, false),
     MEMBER("x_groq", read_groq, 0),
     MEMBER("prompt_logprobs", read_prompt_logprobs, 0),
-    MEMBER("obfuscation", read_whole, DELTA_NOISE),
+    MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
 };
 
 static int read_event(struct delta_fill *fill)
 {
     struct scope event = {.place = {.channel = REIN_OTHER, .source = DELTA_OTHER}, .index = -1};
-    return read_object(fill, event_members, COUNT(event_members), &event);
+    return scope_read(fill, event_members, COUNT(event_members), &event);
 }
 
 static bool is_done(struct span payload)

@@ -22,9 +22,9 @@ struct findings {
     const struct rein_policy *policy; /* borrowed */
     struct rein_finding *items;
     size_t len, cap;
-    size_t dropped;              /* made, but not kept: the list is full */
-    enum rein_action verdict;    /* the strongest action that was taken, of all that were made */
-    enum rein_action shadow;     /* the strongest that shadow findings would have taken */
+    size_t dropped;           /* made, but not kept: the list is full */
+    enum rein_action verdict; /* the strongest action that was taken, of all that were made */
+    enum rein_action shadow;  /* the strongest that shadow findings would have taken */
 };
 
 /* Always true between two calls. */
@@ -34,8 +34,8 @@ void findings_init(struct findings *f, const struct rein_policy *policy);
 void findings_fini(struct findings *f);
 
 /* Adds a finding; `evidence` is the text it stands on, copied (masked where a rule that masks matches in it) if the
- * policy keeps evidence at all. The finding's own evidence fields are ignored. The verdict counts it also where the list
- * is full. REIN_ENOMEM: nothing was added. */
+ * policy keeps evidence at all. The finding's own evidence fields are ignored. The verdict counts it also where the
+ * list is full. REIN_ENOMEM: nothing was added. */
 int findings_add(struct findings *f, const struct rein_finding *finding, struct span evidence) REIN_MUST_USE;
 
 #endif

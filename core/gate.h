@@ -37,10 +37,10 @@ enum gate_flags {
 struct gate_part {
     uint16_t choice;
     bool has_finish;
-    bool is_late;     /* the choice was closed before this could go out */
-    bool spells_more; /* what spells text out spells what is not in this event: it does not go out */
-    bool awaits;      /* what spells text out came before it: passes with the choice's next byte of text */
-    struct lane *next;  /* where that byte stands, NULL: it has not come; borrowed */
+    bool is_late;      /* the choice was closed before this could go out */
+    bool spells_more;  /* what spells text out spells what is not in this event: it does not go out */
+    bool awaits;       /* what spells text out came before it: passes with the choice's next byte of text */
+    struct lane *next; /* where that byte stands, NULL: it has not come; borrowed */
     uint64_t next_at;
     struct range finish, role, object, spelled[DELTA_SPELLED_MAX];
 };
@@ -104,8 +104,8 @@ struct gate {
     struct text *recorded;     /* NULL, or the text whose released bytes are kept in `shown` */
     struct bytes shown;
     size_t awaiting[DELTA_CHOICES_MAX]; /* parts that await a choice's next text */
-    size_t shown_lead; /* bytes of `shown` that are no text of the model */
-    bool shown_lost;   /* there was more than it may keep */
+    size_t shown_lead;                  /* bytes of `shown` that are no text of the model */
+    bool shown_lost;                    /* there was more than it may keep */
     struct gate_room room;
 };
 

@@ -72,7 +72,8 @@ int track_idle(struct run_pool *pool, struct track *track, const struct rule *ru
 /* The text ended: decides all. */
 int track_end(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
               const struct step *step, struct match_list *out) REIN_MUST_USE;
-/* Copies all runs of a matcher's tracks; what the copies are made into owns nothing yet. REIN_ENOMEM: it is as it was. */
+/* Copies all runs of a matcher's tracks; what the copies are made into owns nothing yet. REIN_ENOMEM: it is as it was.
+ */
 int run_pool_copy(struct run_pool *to, const struct run_pool *from) REIN_MUST_USE;
 int track_copy(struct track *to, const struct track *from) REIN_MUST_USE;
 

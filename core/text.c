@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    PAST_MAX = 512,   /* so much of the past is kept as evidence for rules that do not hold */
+    PAST_MAX = 512,     /* so much of the past is kept as evidence for rules that do not hold */
     EDITS_MAX = 131072, /* redactions that wait at a time */
 };
 
@@ -195,7 +195,8 @@ const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len
     return *len > 0 ? edit_at(t, before) : NULL;
 }
 
-/* Puts an edit in the place of `gone` others from number i on. Those behind it, which are moved, lie in what is held. */
+/* Puts an edit in the place of `gone` others from number i on. Those behind it, which are moved, lie in what is held.
+ */
 static int put_edit(struct text *t, size_t i, size_t gone, struct edit edit)
 {
     int rv = gone == 0 ? bytes_append(&t->edits, (const char *)&edit, sizeof edit) : 0;

@@ -37,8 +37,8 @@ struct text {
     bool is_lifted;     /* others went on for so long that nothing more is held of what is here; until it goes on */
     struct bytes window;
     uint64_t lifted_to; /* matches that end here or before were decided when the hold was lifted */
-    uint64_t origin;  /* what an earlier attempt has shown of it; findings add it to their offsets */
-    struct span lead; /* goes out before the first byte, if that does; no part of the text. Borrowed */
+    uint64_t origin;    /* what an earlier attempt has shown of it; findings add it to their offsets */
+    struct span lead;   /* goes out before the first byte, if that does; no part of the text. Borrowed */
     uint64_t base, received, cleared, released, limit;
     uint64_t judged; /* where the last judged sentence ended */
     uint64_t blank;  /* length of the white space that the text begins with */
@@ -46,7 +46,7 @@ struct text {
     const struct ruleset *rules; /* borrowed */
     struct matcher *matcher;     /* made with the first byte; NULL: no rule looks here */
     struct sentencer sentencer;
-    struct bytes edits;          /* struct edit: ordered, not overlapping, those not yet released */
+    struct bytes edits; /* struct edit: ordered, not overlapping, those not yet released */
     struct text_cursor {
         uint64_t at;   /* looked at up to here by the matcher */
         uint64_t goal; /* looked at up to here by the sentencer */
@@ -76,12 +76,12 @@ int text_append(struct text *t, struct span bytes) REIN_MUST_USE;
  * was never looked at. TEXT_SENTENCE sets *sentence (good until the next append) and *offset. Negative: an error. */
 int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
-/* Another text has its turn, and this one may go on later or not: hands out the sentence that is under way (TEXT_SENTENCE
- * or TEXT_DRY). What rules hold stays held. */
+/* Another text has its turn, and this one may go on later or not: hands out the sentence that is under way
+ * (TEXT_SENTENCE or TEXT_DRY). What rules hold stays held. */
 int text_pause(struct text *t, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
-/* Nothing is to be held any more of what is here, though the text may go on: TEXT_MATCH if its end would decide matches.
- * Should it go on, one that began before is found as well, and what of it is still to come withheld. */
+/* Nothing is to be held any more of what is here, though the text may go on: TEXT_MATCH if its end would decide
+ * matches. Should it go on, one that began before is found as well, and what of it is still to come withheld. */
 int text_lift(struct text *t, struct match_list *matches) REIN_MUST_USE;
 
 /* The text is over, nothing may be appended any more: decides open matches, then hands out the last sentence

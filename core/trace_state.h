@@ -1,6 +1,6 @@
 /* The trace's own state, shared by the files that make it up: trace.c (the API), trace_event.c (events to texts),
- * trace_spelled.c (what says text otherwise), trace_judge.c (what is found, and what becomes of it), trace_end.c (how a response ends).
- * SPDX-License-Identifier: Apache-2.0
+ * trace_spelled.c (what says text otherwise), trace_judge.c (what is found, and what becomes of it), trace_end.c (how a
+ * response ends). SPDX-License-Identifier: Apache-2.0
  *
  *      attempt -> feed: event -> pieces -> lanes -> texts -> matches, sentences -> findings -> verdict -> gate -> out
  *
@@ -109,7 +109,7 @@ struct rein_trace {
     size_t choices_len;
     bool saw_choice_error, saw_choice; /* of the present attempt, like the next */
     bool saw_error;
-    bool whole_matched; /* a stand-alone string was acted on: those that come again are looked at again */
+    bool whole_matched;   /* a stand-alone string was acted on: those that come again are looked at again */
     unsigned hidden_keys; /* of the present event: keys that a rule acted on */
 
     struct findings findings;
@@ -149,8 +149,9 @@ struct text *trace_reasoning_text(struct channel_lane *lane);
 int trace_judge_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
 /* The choice's reasoning is over: it gets its verdict. */
 int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
-/* A stand-alone string or number. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be shown,
- * escaped, is in t->said. Stronger ones: nothing of it may be shown, and the caller stops the choice with trace_stop.
+/* A stand-alone string or number. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be
+ * shown, escaped, is in t->said. Stronger ones: nothing of it may be shown, and the caller stops the choice with
+ * trace_stop.
  */
 int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, enum rein_action *action) REIN_MUST_USE;
 int trace_judge_prompt(struct rein_trace *t, struct span text) REIN_MUST_USE;

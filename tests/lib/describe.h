@@ -36,16 +36,19 @@ static inline void describe(struct description *d, struct span payload, const st
 {
     static const char channels[] = "praTo";
     static const char *const sources[DELTA_SOURCES] = {
-        "content",  "refusal",       "text",   "transcript", "reasoning_content", "reasoning", "r_text",
-        "thinking", "thinking_part", "d_text", "d_summary",  "arguments",         "input",     "function_call",
-        "name",     "noise",         "spelled", "other"};
+        "content", "refusal",       "text",          "transcript", "reasoning_content", "reasoning",
+        "r_text",  "thinking",      "thinking_part", "d_text",     "d_summary",         "arguments",
+        "input",   "function_call", "name",          "noise",      "spelled",           "other"};
     d->len = 0;
     d->text[0] = '\0';
     for (size_t i = 0; i < delta->pieces_len; i++) {
         const struct piece *p = &delta->pieces[i];
         char name[64];
         snprintf(name, sizeof(name), "%u%c %s %u%s%s%s", p->place.choice, channels[p->place.channel],
-                 sources[p->place.source], p->place.tool, p->place.whole ? "w" : "", p->place.is_key ? "k" : p->place.is_number ? "n" : "",
+                 sources[p->place.source], p->place.tool, p->place.whole ? "w" : "",
+                 p->place.is_key      ? "k"
+                 : p->place.is_number ? "n"
+                                      : "",
                  p->place.aside ? "+" : "");
         describe_text(d, name, (struct span){payload.data + p->at, p->len});
     }

@@ -1,13 +1,14 @@
 // The demo upstream's scenarios under the shipped policy: streamed and not, however the model's text is cut.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { chat, gather } from '../lib/client.mjs';
-import { shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
-import { source } from '../lib/install.mjs';
+import { ask, chat, gather } from '../lib/client.mjs';
+import { binary, shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
+import { source, temporaryFolder } from '../lib/install.mjs';
 import { scenarios, steered } from '../lib/scenarios.mjs';
 
 const STEERED = 1000;
@@ -97,4 +98,42 @@ test('the requests that script/server prints do what it says', { timeout: 240000
   assert.deepEqual(rows.map((row) => row.verdict), ['redact', 'steer']);
   await rein.clean();
   await demo.stop();
+});
+
+// Listens on the port, if nobody does so already; keeps what it is sent.
+async function startStranger(port) {
+  const stranger = { got: '', server: net.createServer((socket) => socket.on('error', () => {}).on('data', (data) => { stranger.got += data; })) };
+  await new Promise((resolve) => stranger.server.once('error', resolve).listen(port, '127.0.0.1', resolve));
+  return stranger;
+}
+
+test('FOUND R10: script/server steps aside for strangers on its ports, and says so', { timeout: 240000 }, async (t) => {
+  const at = temporaryFolder(t, 'ports');
+  fs.mkdirSync(path.join(at, 'script'));
+  fs.cpSync(path.join(source, 'script/server'), path.join(at, 'script/server'));
+  fs.cpSync(path.join(source, 'config'), path.join(at, 'config'), { recursive: true });
+  const before = fs.readdirSync(path.join(at, 'config'));
+  const ports = [8080, 8081, 9000];
+  const strangers = await Promise.all(ports.map(startStranger));
+  const script = spawn('bash', [path.join(at, 'script/server')], { env: { ...process.env, REIN_BIN: binary }, stdio: ['ignore', 'pipe', 'pipe'] });
+  t.after(() => script.kill('SIGTERM'));
+  const exited = new Promise((resolve) => script.once('exit', (code) => resolve(code)));
+  let said = '';
+  await new Promise((resolve) => {
+    script.stderr.on('data', (data) => { said += data; });
+    script.stdout.on('data', (data) => { said += data; if (/Ctrl-C ends/.test(said)) resolve(); });
+    exited.then(resolve);
+  });
+  const [, used] = /ports, so free ones are used in their place:([ 0-9]*)\n/.exec(said) ?? assert.fail(said);
+  assert.deepEqual(used.trim().split(' ').map(Number).sort(), ports);
+  const port = Number(/Rein listens on http:\/\/127\.0\.0\.1:(\d+),/.exec(said)[1]);
+  assert.ok(!ports.includes(port));
+  assert.match((await ask(port, { body: chat('Give me a test card number', { model: 'demo' }) })).text, /\[redacted\]/);
+  script.kill('SIGTERM');
+  assert.equal(await exited, 0, said);
+  assert.deepEqual(fs.readdirSync(path.join(at, 'config')), before);
+  for (const { got, server } of strangers) {
+    assert.equal(got, '');
+    server.close();
+  }
 });

@@ -93,9 +93,38 @@ static void young_ones_stay(void **state)
     store_close(store);
 }
 
+/* From the highest value, with which all stay, to one with which the old ones go; then none goes any more. */
+static void test_found_s3_how_long_decisions_stay_changes_while_the_store_is_open(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store;
+    struct kit_record r;
+    const struct timespec pause = {0, 5000000};
+    const struct store_options options = {.path = kit->path, .keep_days = 36500};
+    int64_t give_up = kit_now_us() + 60 * INT64_C(1000000);
+    assert_int_equal(store_open(&store, &options), 0);
+    for (int i = 0; i < 2; i++) { /* between the two the writer has purged once */
+        kit_record(&r);
+        assert_int_equal(kit_put(kit, store, &r.record), 0);
+    }
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), OLD + NEW + 2);
+    store_keep(store, 2);
+    while (kit_number(kit, "SELECT count(*) FROM decisions") != NEW + 2 && kit_now_us() < give_up)
+        nanosleep(&pause, NULL);
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), NEW + 2);
+    store_keep(store, 0);
+    kit_record(&r);
+    r.record.started_at_us -= 100 * day_us;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(kit_put(kit, store, &r.record), 0);
+    store_close(store);
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), NEW + 3);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(old_decisions_go), TEST(text_goes_apart), TEST(young_ones_stay)};
+    const struct CMUnitTest tests[] = {TEST(old_decisions_go), TEST(text_goes_apart), TEST(young_ones_stay),
+                                       TEST(test_found_s3_how_long_decisions_stay_changes_while_the_store_is_open)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

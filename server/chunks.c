@@ -38,7 +38,7 @@ static void chunk_release(struct chunk_writer *w, struct chunk_store *store)
         store->blocks[store->len++] = w->data;
     else
         free(w->data);
-    *w = (struct chunk_writer){.is_gone = w->is_gone};
+    *w = (struct chunk_writer){.is_gone = w->is_gone, .is_plain = w->is_plain};
 }
 
 void chunk_drop(struct chunk_writer *w, struct chunk_store *store)
@@ -104,19 +104,22 @@ size_t chunk_pending(const struct chunk_writer *w)
     return (w->framed - w->start) + (w->end - w->body);
 }
 
-/* Makes one chunk of what is not framed yet; its size line is written right before it. Leaves no headroom: the chunk is
+/* Makes one chunk of what is not framed yet; its size line is written right before it (a plain
+ * writer has none). Leaves no headroom: the chunk is
  * sent, or chunk_settle makes new headroom, before anything else is done with the writer. */
 static void chunk_frame(struct chunk_writer *w)
 {
     static const char digits[] = "0123456789abcdef";
     size_t len = w->end - w->body;
     char *p = w->data + w->body;
-    *--p = '\n';
-    *--p = '\r';
-    for (size_t rest = len; rest > 0; rest >>= 4)
-        *--p = digits[rest & 15];
-    w->data[w->end++] = '\r';
-    w->data[w->end++] = '\n';
+    if (!w->is_plain) {
+        *--p = '\n';
+        *--p = '\r';
+        for (size_t rest = len; rest > 0; rest >>= 4)
+            *--p = digits[rest & 15];
+        w->data[w->end++] = '\r';
+        w->data[w->end++] = '\n';
+    }
     size_t at = (size_t)(p - w->data);
     if (w->framed == w->start) {
         w->start = at;

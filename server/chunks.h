@@ -30,7 +30,8 @@ void chunk_store_fini(struct chunk_store *store);
 struct chunk_writer {
     char *data;
     size_t start, framed, body, end, cap;
-    bool is_gone; /* a flush said CHUNK_GONE: for good */
+    bool is_gone;  /* a flush said CHUNK_GONE: for good */
+    bool is_plain; /* the owner's, set before the first byte: no framing, for HTTP/1.0 */
 };
 
 /* Its positions are in order. Every function asserts it on entry and exit. */

@@ -179,7 +179,7 @@ static void flush(struct exchange *x)
         return;
     bool was_slow = conn->wait == CONN_WRITING;
     /* At the end libmicrohttpd's last chunk follows at once: it can go out in the same packet. */
-    enum chunk_sent sent = chunk_flush(&x->out, &x->front->blocks, conn->fd, x->ending && !x->aborted);
+    enum chunk_sent sent = chunk_flush(&x->out, &x->front->blocks, conn->fd, x->ending && !x->aborted && !x->is_http10);
     switch (sent) {
     case CHUNK_GONE:
         conn_unwatch(conn);
@@ -243,14 +243,24 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
 
 /* ---- leaving ----------------------------------------------------------------------------------------------------- */
 
+/* Where only the end of the connection ends a body, a proper end would tell the client that it has all. */
+static void conn_reset(struct conn *conn)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    (void)connect(conn->fd, &nobody, sizeof nobody);
+}
+
 /* Ending the body with an error would leave the closed connection in libmicrohttpd until an older one moves. So the
  * socket is shut and the body ended normally: the last chunk can't be written, and the connection closes at once. */
 void exchange_shut(struct exchange *x)
 {
+    bool may_look_whole = x->is_http10 && (x->state == X_DIRECT || x->state == X_STARTING);
     x->state = X_CUT;
     take_off_flush(x);
     conn_wait(x->conn, CONN_NOT_WAITED_FOR);
     conn_unwatch(x->conn);
+    if (may_look_whole)
+        conn_reset(x->conn);
     shutdown(x->conn->fd, SHUT_RDWR);
     if (x->suspended)
         front_resume(x);
@@ -353,11 +363,6 @@ int exchange_reply(struct exchange *x, unsigned status, const struct front_heade
 }
 
 /* ---- front.h: a streamed answer ---------------------------------------------------------------------------------- */
-
-bool exchange_can_stream(const struct exchange *x)
-{
-    return !x->is_http10;
-}
 
 int exchange_write(struct exchange *x, const char *data, size_t len)
 {

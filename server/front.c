@@ -27,7 +27,7 @@ enum { POOL_SIZE = 48 * 1024, PASSES_MAX = 4, SHARD_FILL = 32, FIELD_COST = 72, 
  * than others do, and where two disagree on a body's end, what follows would be a request to one of them alone. */
 static int add_headers(const struct exchange *x, struct MHD_Response *response, const struct front_header *headers)
 {
-    bool is_last = x->front->draining || x->is_chunked;
+    bool is_last = x->front->draining || x->is_chunked || x->out.is_plain;
     for (; headers && headers->name; headers++)
         if (headers->value[0] && MHD_add_response_header(response, headers->name, headers->value) != MHD_YES)
             return REIN_EINVAL;
@@ -103,8 +103,9 @@ int exchange_begin(struct exchange *x, unsigned status, const struct front_heade
 {
     if (x->state == X_CUT || x->state == X_OVER)
         return 0;
-    if (x->state != X_WAITING || x->is_http10)
+    if (x->state != X_WAITING)
         return REIN_ESTATE;
+    x->out.is_plain = x->is_http10;
     struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, read_body, x, NULL);
     return answer_with(x, status, response, headers, X_STARTING);
 }

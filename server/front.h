@@ -98,9 +98,7 @@ int exchange_reply(struct exchange *x, unsigned status, const struct front_heade
 /* The same, but takes `body` (free()), also when it fails. */
 int exchange_give(struct exchange *x, unsigned status, const struct front_header *headers, char *body,
                   size_t len) REIN_MUST_USE;
-/* Can this client be sent a streamed answer? Not with HTTP/1.0, where an end and a truncation look alike. */
-bool exchange_can_stream(const struct exchange *x);
-/* Begins a streamed answer (HTTP/1.1, chunked). REIN_ESTATE if the client can't take one. */
+/* Begins a streamed answer: chunked, or with HTTP/1.0 up to the connection's end. */
 int exchange_begin(struct exchange *x, unsigned status, const struct front_header *headers) REIN_MUST_USE;
 /* Sends bytes of a streamed answer; copies them. One send for all that came until exchange_flush, or else in a loop
  * turn. REIN_ELIMIT when more than write_high + 1 MiB would wait: pause the source long before that. */
@@ -112,8 +110,8 @@ void exchange_flush(struct exchange *x);
 size_t exchange_pending(const struct exchange *x);
 /* A proper end of a streamed answer: everything written goes out first. */
 void exchange_end(struct exchange *x);
-/* A failure: the client sees a truncated body, never a clean end. What is still waiting may be lost. Without a begun
- * answer the connection is closed. */
+/* A failure: the client sees a truncated body, never a clean end (with HTTP/1.0, a reset). What is still waiting may be
+ * lost. Without a begun answer the connection is closed. */
 void exchange_abort(struct exchange *x);
 
 #endif

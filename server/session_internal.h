@@ -154,7 +154,7 @@ void session_control_tick(struct session *s, uint64_t now);
 
 /* ---- session_row.c ---- */
 /* The headers that every answer of a session carries; good as long as the session is open. */
-enum { SESSION_HEADERS_MAX = 8 };
+enum { SESSION_HEADERS_MAX = 10 };
 void session_headers(struct session *s, bool streamed, struct front_header out[SESSION_HEADERS_MAX]);
 /* The id that an answer of ours has in its body. */
 void session_answer_id(const struct session *s, char out[SESSION_ANSWER_ID_MAX]);

@@ -41,7 +41,9 @@ void session_headers(struct session *s, bool streamed, struct front_header out[S
     const char *verdict = verdict_header(s, streamed);
     if (streamed) {
         *out++ = (struct front_header){"content-type", "text/event-stream; charset=utf-8"};
-        *out++ = (struct front_header){"cache-control", "no-cache"};
+        /* A proxy that gathers a stream, or compresses it, would keep it until its end. */
+        *out++ = (struct front_header){"cache-control", "no-cache, no-transform"};
+        *out++ = (struct front_header){"x-accel-buffering", "no"};
     }
     *out++ = (struct front_header){"x-request-id", s->request_id};
     *out++ = (struct front_header){"x-rein-decision", s->id.text};

@@ -144,8 +144,5 @@ void session_start(struct session_env *env, struct exchange *x, struct config *c
     }
     if (read_request(s) < 0)
         return;
-    if (s->request->stream && !exchange_can_stream(x))
-        session_fail(s, 400, "http_version", "A stream needs HTTP/1.1.", "rejected");
-    else
-        judge_prompt(s);
+    judge_prompt(s);
 }

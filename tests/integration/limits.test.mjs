@@ -76,13 +76,6 @@ describe('limits', { timeout: 240000 }, () => {
     assert.equal((await rein.rows()).filter((r) => r.request_id === 'counted').length, 1);
   });
 
-  test('a stream over HTTP/1.0 is refused: its end could not be told from a truncation', async () => {
-    const body = JSON.stringify(chat('hello', { stream: true }));
-    const answer = await raw(`POST /v1/chat/completions HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-    assert.match(answer, /^HTTP\/1\.\d 400 /);
-    assert.match(answer, /http_version/);
-  });
-
   test('two lengths, or a length and a coding, are refused', async () => {
     for (const framing of ['Content-Length: 5\r\nContent-Length: 6', 'Content-Length: 5\r\nTransfer-Encoding: chunked']) {
       const answer = await raw(`POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n${framing}\r\n\r\nhello`);

@@ -1,6 +1,7 @@
 // The way of a request through the service: clean, refused, redacted; streamed and not.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { chat, events, gather, send } from '../lib/client.mjs';
 import { startRein } from '../lib/rein.mjs';
@@ -45,6 +46,28 @@ describe('a request', { timeout: 240000 }, () => {
     const row = await rowOf(answer);
     assert.equal(row.ending, 'complete');
     assert.equal(row.verdict, 'allow');
+  });
+
+  test('FOUND R11: over HTTP/1.0 a stream has no chunks, and its connection ends behind its last event', async () => {
+    upstream.serve = says({ answer: ['Hel', 'lo.'] });
+    const body = JSON.stringify(chat('hello', { stream: true }));
+    for (const kept of ['', 'Connection: keep-alive\r\n']) {
+      const { text, whole } = await new Promise((resolve, reject) => {
+        const socket = net.connect(rein.port, '127.0.0.1');
+        const got = { text: '', whole: false };
+        socket.on('data', (more) => { got.text += more; });
+        socket.on('end', () => { got.whole = true; });
+        socket.on('close', () => resolve(got));
+        socket.on('error', reject);
+        socket.write(`POST /v1/chat/completions HTTP/1.0\r\n${kept}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      });
+      const at = text.indexOf('\r\n\r\n'), head = text.slice(0, at).toLowerCase();
+      assert.match(head, /^http\/1\.1 200 /);
+      assert.ok(head.includes('\r\nconnection: close') && !head.includes('transfer-encoding'), head);
+      assert.ok(head.includes('\r\nx-accel-buffering: no') && head.includes('\r\ncache-control: no-cache, no-transform'), head);
+      assert.ok(whole && text.endsWith('data: [DONE]\n\n'), text);
+      assert.equal(gather(text.slice(at + 4)).content, 'Hello.');
+    }
   });
 
   test('streamed arrives byte for byte when the client asked for usage', async () => {

@@ -5,7 +5,7 @@
  *
  *   /echo    the body          /stream   "one", "two", in one turn      /cut   "abc", then aborted
  *   /hold    nothing, `held`   /open     "first", then `held`           /large LARGE bytes of '#', with backpressure
- *   /can     can it be streamed to?      /secret  refused in on_head */
+ *   /can     "yes"      /secret  refused in on_head */
 #ifndef TESTS_FRONTKIT_H
 #define TESTS_FRONTKIT_H
 

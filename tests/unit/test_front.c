@@ -94,16 +94,66 @@ static void test_what_is_flushed_goes_out_at_once(void **state)
     run(prepare(), ask_flushed);
 }
 
+/* Without chunks, and the end of the body is the connection's: a proper one only if the body has all. */
 static void ask_http10(struct fixture *f)
 {
-    has(ask(f, "GET /can HTTP/1.0\r\n\r\n"), "\r\n\r\nno");
-    has(ask(f, "GET /can HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "\r\n\r\nyes");
+    static const char *const keeps[] = {"", "Connection: keep-alive\r\n"};
+    for (int i = 0; i < 4; i++) {
+        char request[128];
+        int fd = wire_connect(f->port);
+        snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n%s\r\n", i < 2 ? "/stream" : "/cut", keeps[i % 2]);
+        wire_say(fd, request);
+        long len = wire_read_all(fd, answer, sizeof answer);
+        same(len > 0, i < 2); /* else reset */
+        has(answer, "HTTP/1.1 200 ");
+        has(answer, "\r\nConnection: close\r\n");
+        same(strstr(answer, "Transfer-Encoding") != NULL, false);
+        const char *body = strstr(answer, "\r\n\r\n") + 4;
+        same(strcmp(body, i < 2 ? "onetwo" : "abc"), 0);
+        close(fd);
+    }
+    same(f->gone, 0);
+    int fd = wire_connect(f->port);
+    size_t body = 0;
+    wire_say(fd, "GET /large HTTP/1.0\r\n\r\n");
+    for (long got; (got = recv(fd, answer, sizeof answer, 0)) > 0;)
+        for (long i = 0; i < got; i++)
+            body += answer[i] == '#';
+    same(body, LARGE);
+    close(fd);
+    /* flushed from within a turn */
+    fd = wire_connect(f->port);
+    wire_say(fd, "GET /open HTTP/1.0\r\n\r\n");
+    wire_read_until(fd, answer, sizeof answer, "first");
+    post(f, write_and_flush);
+    wire_read_all(fd, answer, sizeof answer);
+    same(strcmp(answer, "secondthird"), 0);
+    close(fd);
+    await_connections(f, 0);
 }
 
-static void test_http10_is_not_streamed_to(void **state)
+static void test_found_r11_http10_is_streamed_to_and_a_cut_is_a_reset(void **state)
 {
     (void)state;
     run(prepare(), ask_http10);
+}
+
+/* Closed while a stream is open: also a cut. */
+static int old_fashioned;
+
+static void leave_http10_open(struct fixture *f)
+{
+    old_fashioned = wire_connect(f->port);
+    wire_say(old_fashioned, "GET /open HTTP/1.0\r\n\r\n");
+    wire_read_until(old_fashioned, answer, sizeof answer, "first");
+}
+
+static void test_found_r11_a_stop_is_a_reset(void **state)
+{
+    (void)state;
+    run(prepare(), leave_http10_open);
+    assert_int_equal(wire_read_all(old_fashioned, answer, sizeof answer), -1);
+    close(old_fashioned);
 }
 
 static void ask_large(struct fixture *f)
@@ -312,7 +362,8 @@ int main(void)
         cmocka_unit_test(test_whole_answers_and_keep_alive),
         cmocka_unit_test(test_streamed_answers_and_keep_alive),
         cmocka_unit_test(test_what_is_flushed_goes_out_at_once),
-        cmocka_unit_test(test_http10_is_not_streamed_to),
+        cmocka_unit_test(test_found_r11_http10_is_streamed_to_and_a_cut_is_a_reset),
+        cmocka_unit_test(test_found_r11_a_stop_is_a_reset),
         cmocka_unit_test(test_slow_clients_push_back),
         cmocka_unit_test(test_m1_resume_is_acted_on),
         cmocka_unit_test(test_m2_an_idle_stream_costs_no_turns),

@@ -30,6 +30,7 @@ static void free_upstream(struct config_upstream *u)
     if (u->authorization != NULL)
         explicit_bzero(u->authorization, strlen(u->authorization));
     free(u->authorization);
+    reach_fini(&u->reach);
 }
 
 static void free_route(struct config_route *route)

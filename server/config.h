@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "config_settings.h"
+#include "reach.h"
 #include "rein/rein.h"
 
 struct config_listener {
@@ -32,6 +33,7 @@ struct config_upstream {
     char *open, *close;  /* delimiters of inline reasoning, NULL: those of all known families */
     bool opened;         /* the template opens the reasoning: inline text begins with it */
     struct config_template template;
+    struct reach reach;
     bool in_flight; /* a steered response is corrected while it runs, where that can be */
 };
 

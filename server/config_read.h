@@ -27,6 +27,13 @@ int config_read_upstreams(struct config_reader *r) REIN_MUST_USE; /* config_upst
 int config_read_policies(struct config_reader *r) REIN_MUST_USE;  /* config_policies.c */
 int config_read_routes(struct config_reader *r) REIN_MUST_USE;    /* config_routes.c; after the two before */
 
+/* config_reach.c; of one upstream, whose url was read */
+int config_read_reach(struct config_reader *r, const struct rein_node *node, struct config_upstream *u) REIN_MUST_USE;
+/* config_secret.c; from a variable that `env_key` names or a file that `file_key` names. *out is owned, and stays NULL
+ * if there is none. */
+int config_read_secret(struct config_reader *r, const struct rein_node *node, const char *env_key, const char *file_key,
+                       char **out) REIN_MUST_USE;
+
 /* The text at a path as a path beside the config's file; *out stays NULL if the file says nothing. */
 int config_read_path(struct config_reader *r, const struct rein_node *node, const char *key, char **out) REIN_MUST_USE;
 

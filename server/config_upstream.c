@@ -9,8 +9,6 @@
 #include "files.h"
 #include "origin.h"
 
-enum { SECRET_MAX = 8192 };
-
 /* Why a text is no root of a server; NULL if it is one. *len: without trailing slashes. The mistakes that are made most
  * come first, with what to do about them. */
 static const char *why_no_root(const char *url, size_t *len)
@@ -85,76 +83,17 @@ static int read_prefix(struct config_reader *r, const struct rein_node *node, st
 
 /* ---- keys ---- */
 
-/* A key goes into a header: what no header can hold would end it early. */
-static int take_secret(struct config_reader *r, const struct rein_node *node, const char *key, char *secret,
-                       struct config_upstream *u)
-{
-    size_t len = strlen(secret);
-    while (len > 0 && strchr(" \t\r\n", secret[len - 1]) != NULL)
-        secret[--len] = '\0';
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)secret[i] <= ' ' || (unsigned char)secret[i] >= 0x7f) {
-            rein_problems_node(r->problems, node, key, "the key that it holds has characters that no header can carry");
-            return 0;
-        }
-    if (len == 0) {
-        rein_problems_node(r->problems, node, key, "the key that it holds is empty");
-        return 0;
-    }
-    if (asprintf(&u->authorization, "Bearer %s", secret) < 0)
-        u->authorization = NULL;
-    return u->authorization != NULL ? 0 : REIN_ENOMEM;
-}
-
-static int read_secret_file(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
-{
-    char *path = NULL, *secret = NULL;
-    size_t len = 0;
-    int rv = config_read_path(r, node, "api_key_file", &path);
-    if (rv != 0 || path == NULL)
-        return rv;
-    rv = files_read(&secret, &len, path, SECRET_MAX);
-    free(path);
-    if (rv == -ENOMEM)
-        return REIN_ENOMEM;
-    if (rv != 0) {
-        rein_problems_node(rv == -ENOENT || rv == -EACCES ? r->absent : r->problems, node, "api_key_file",
-                           "cannot be read: %s", strerror(-rv));
-        return 0;
-    }
-    rv = take_secret(r, node, "api_key_file", secret, u);
-    explicit_bzero(secret, len);
-    free(secret);
-    return rv;
-}
-
-static int read_secret_variable(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
-{
-    const char *name = rein_node_text(node, "api_key_env");
-    const char *value = name != NULL ? getenv(name) : NULL;
-    if (name == NULL)
-        return 0;
-    if (value == NULL) {
-        rein_problems_node(r->absent, node, "api_key_env", "the environment has no variable `%.64s`", name);
-        return 0;
-    }
-    char *secret = strdup(value);
-    if (secret == NULL)
-        return REIN_ENOMEM;
-    int rv = take_secret(r, node, "api_key_env", secret, u);
-    explicit_bzero(secret, strlen(secret));
-    free(secret);
-    return rv;
-}
-
 static int read_key(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
 {
-    if (rein_node_get(node, "api_key_env") != NULL && rein_node_get(node, "api_key_file") != NULL) {
-        rein_problems_node(r->problems, node, "api_key_file", "api_key_env stands here too: use one of them");
-        return 0;
-    }
-    int rv = read_secret_variable(r, node, u);
-    return rv == 0 ? read_secret_file(r, node, u) : rv;
+    char *secret = NULL;
+    int rv = config_read_secret(r, node, "api_key_env", "api_key_file", &secret);
+    if (rv != 0 || secret == NULL)
+        return rv;
+    if (asprintf(&u->authorization, "Bearer %s", secret) < 0)
+        u->authorization = NULL;
+    explicit_bzero(secret, strlen(secret));
+    free(secret);
+    return u->authorization != NULL ? 0 : REIN_ENOMEM;
 }
 
 /* ---- all ---- */
@@ -223,6 +162,8 @@ static int read_upstream(struct config_reader *r, const struct rein_node *node, 
         rv = read_prefix(r, node, u);
     if (rv == 0)
         rv = read_template(r, node, u);
+    if (rv == 0)
+        rv = config_read_reach(r, node, u);
     return rv == 0 ? read_key(r, node, u) : rv;
 }
 

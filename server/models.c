@@ -122,6 +122,7 @@ static int ask(struct models *m, const struct config_upstream *upstream)
     struct upstream_request request = {.method = "GET",
                                        .url = upstream->url,
                                        .path = path,
+                                       .reach = &upstream->reach,
                                        .headers = headers,
                                        .connect_ms = at_most(timeouts->connect_ms),
                                        .first_byte_ms = at_most(timeouts->first_byte_ms),

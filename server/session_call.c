@@ -287,6 +287,7 @@ static int start_call(struct session *s, struct upstream_call **out, const char 
         .method = method,
         .url = upstream->url,
         .path = path,
+        .reach = &upstream->reach,
         .headers = headers,
         .body = body.text,
         .body_len = body.len,

@@ -242,10 +242,45 @@ static int on_close_socket(void *ctx, curl_socket_t fd)
     return fd == dial->kept ? 0 : close(fd);
 }
 
+static bool set_text(CURL *easy, CURLoption option, const char *text)
+{
+    return !text || curl_easy_setopt(easy, option, text) == CURLE_OK;
+}
+
+static bool set_tls(CURL *easy, const struct reach *reach)
+{
+    return set_text(easy, CURLOPT_CAINFO, reach->ca_file) && set_text(easy, CURLOPT_PROXY_CAINFO, reach->ca_file) &&
+           set_text(easy, CURLOPT_SSLCERT, reach->client_cert) && set_text(easy, CURLOPT_SSLKEY, reach->client_key);
+}
+
+/* libcurl undoes percent signs in both. */
+static bool set_escaped(CURL *easy, CURLoption option, const char *text, size_t len)
+{
+    char *escaped = curl_easy_escape(easy, text, (int)len);
+    bool is_set = escaped && curl_easy_setopt(easy, option, escaped) == CURLE_OK;
+    if (escaped)
+        explicit_bzero(escaped, strlen(escaped));
+    curl_free(escaped);
+    return is_set;
+}
+
+static bool set_proxy_auth(CURL *easy, const char *auth)
+{
+    const char *colon = auth ? strchr(auth, ':') : NULL;
+    return !colon || (set_escaped(easy, CURLOPT_PROXYUSERNAME, auth, (size_t)(colon - auth)) &&
+                      set_escaped(easy, CURLOPT_PROXYPASSWORD, colon + 1, strlen(colon + 1)));
+}
+
+/* Always a tunnel: what goes through it is ours to write. The environment's proxies and exceptions do not apply. */
+static bool set_proxy(CURL *easy, const struct reach *reach)
+{
+    return set_text(easy, CURLOPT_PROXY, reach->proxy ? reach->proxy : "") && set_text(easy, CURLOPT_NOPROXY, "") &&
+           curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L) == CURLE_OK && set_proxy_auth(easy, reach->proxy_auth);
+}
+
 static bool set_options(struct dial *dial, const struct upstream_call *call)
 {
     CURL *easy = dial->easy;
-    const char *ca_file = call->pool->ca_file;
     return curl_easy_setopt(easy, CURLOPT_URL, call->origin->key) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, dial) == CURLE_OK &&
@@ -253,11 +288,10 @@ static bool set_options(struct dial *dial, const struct upstream_call *call)
            curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, dial) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK && /* the environment's do not apply */
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK && /* no ALPN for h2 */
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms) == CURLE_OK &&
-           (!ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK);
+           set_tls(easy, &call->origin->reach) && set_proxy(easy, &call->origin->reach);
 }
 
 int dial_start(struct upstream_call *call)
@@ -307,12 +341,13 @@ static void connected(struct dial *dial)
         call_not_connected(call, "the connection was lost at once");
         return;
     }
-    if (!call->origin->is_tls) {
+    bool is_wrapped = call->origin->is_wrapped;
+    if (!is_wrapped) {
         dial->kept = fd;
         dial_free(dial);
         dial = NULL;
     }
-    struct upstream_conn *conn = conn_new(call, fd, call->origin->is_tls ? dial : NULL);
+    struct upstream_conn *conn = conn_new(call, fd, is_wrapped ? dial : NULL);
     if (conn)
         call_connected(call, conn);
     else

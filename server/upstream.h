@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "loop.h"
+#include "reach.h"
 #include "rein/rein.h"
 
 struct upstream_pool; /* connections of one loop to all upstreams */
@@ -32,6 +33,7 @@ struct upstream_request {
     unsigned connect_ms, first_byte_ms, idle_ms;
     size_t body_max;  /* of a response that is no event stream (text/event-stream, application/x-ndjson); 0: no limit */
     const char *path; /* NULL: the URL has its own */
+    const struct reach *reach; /* NULL: directly. Connections are shared by calls that are reached in the same way */
 };
 
 enum upstream_end {
@@ -58,8 +60,6 @@ struct upstream_handler {
 };
 
 int upstream_pool_new(struct upstream_pool **out, struct loop *loop, unsigned keep_alive_ms) REIN_MUST_USE;
-/* Trusts the certificates of this PEM file instead of the system's. Before the first call; copies the name. */
-int upstream_pool_trust(struct upstream_pool *pool, const char *ca_file) REIN_MUST_USE;
 /* No call may be running. `done` is called once from the loop. */
 void upstream_pool_close(struct upstream_pool *pool, loop_fn done, void *ctx);
 

@@ -390,12 +390,13 @@ void upstream_resume(struct upstream_call *call)
 
 /* ---- start ------------------------------------------------------------------------------------------------------- */
 
-static int connect_call(struct upstream_call *call, const struct upstream_url *url, const char *text)
+static int connect_call(struct upstream_call *call, const struct upstream_url *url, const char *text,
+                        const struct reach *reach)
 {
     char key[ORIGIN_SIZE];
     memcpy(key, text, url->origin_len);
     key[url->origin_len] = '\0';
-    call->origin = origin_get(call->pool, key, url->is_tls);
+    call->origin = origin_get(call->pool, key, url->is_tls, reach);
     if (!call->origin)
         return REIN_ELIMIT;
     struct upstream_conn *conn = conn_take(call->pool, call->origin);
@@ -432,7 +433,7 @@ int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const
     pool->handles++;
     int rv = request_write(&call->out, &call->out_len, request, &url);
     if (rv == 0)
-        rv = connect_call(call, &url, request->url);
+        rv = connect_call(call, &url, request->url, request->reach);
     if (rv < 0) {
         uv_close((uv_handle_t *)&call->timer, on_timer_closed);
         return rv;

@@ -39,8 +39,9 @@ TAILQ_HEAD(upstream_conns, upstream_conn);
 
 /* Where connections go: scheme, host, port. */
 struct upstream_origin {
-    char *key; /* "https://example.org:8443"; NULL: a free slot */
-    bool is_tls;
+    char *key;       /* "https://example.org:8443"; NULL: a free slot */
+    bool is_wrapped; /* its bytes pass through libcurl: TLS, or a proxy that is spoken to in TLS */
+    struct reach reach;
     size_t users;               /* calls and connections */
     struct upstream_conns idle; /* newest first */
     size_t idle_len;
@@ -69,7 +70,6 @@ struct upstream_call {
 struct upstream_pool {
     struct loop *loop;
     uint64_t keep_alive_ms;
-    char *ca_file;
     struct upstream_origin origins[UPSTREAM_ORIGINS_MAX];
     struct dialer *dialers;
     unsigned next_dialer;
@@ -99,7 +99,7 @@ ssize_t dial_send(struct dial *dial, const char *data, size_t len);
 
 /* ---- upstream_pool.c ---- */
 /* Finds or makes the origin; counts a user. NULL: too many. Borrows the key. */
-struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, bool is_tls);
+struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, bool is_tls, const struct reach *reach);
 void origin_put(struct upstream_origin *origin);
 /* Takes the descriptor, and `tls` if it is not NULL, for the call's origin; NULL (and both closed) if libuv can't. */
 struct upstream_conn *conn_new(struct upstream_call *call, int fd, struct dial *tls);

@@ -46,12 +46,30 @@ static struct upstream_origin *free_a_slot(struct upstream_pool *pool)
     return NULL;
 }
 
-struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, bool is_tls)
+/* All or nothing. */
+static int origin_name(struct upstream_origin *origin, const char *key, bool is_tls, const struct reach *reach)
+{
+    struct reach copy;
+    char *key_copy = strdup(key);
+    if (reach_copy(&copy, reach) < 0 || !key_copy) {
+        reach_fini(&copy);
+        free(key_copy);
+        return REIN_ENOMEM;
+    }
+    free(origin->key);
+    reach_fini(&origin->reach);
+    origin->key = key_copy;
+    origin->reach = copy;
+    origin->is_wrapped = is_tls || (copy.proxy && strncmp(copy.proxy, "https://", 8) == 0);
+    return 0;
+}
+
+struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, bool is_tls, const struct reach *reach)
 {
     struct upstream_origin *free_slot = NULL;
     for (size_t i = 0; i < UPSTREAM_ORIGINS_MAX; i++) {
         struct upstream_origin *origin = &pool->origins[i];
-        if (origin->key && strcmp(origin->key, key) == 0) {
+        if (origin->key && strcmp(origin->key, key) == 0 && reach_is_same(&origin->reach, reach)) {
             origin->users++;
             return origin;
         }
@@ -62,12 +80,8 @@ struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, 
     }
     if (!free_slot)
         free_slot = free_a_slot(pool);
-    char *copy = free_slot ? strdup(key) : NULL;
-    if (!copy)
+    if (!free_slot || origin_name(free_slot, key, is_tls, reach) < 0)
         return NULL;
-    free(free_slot->key);
-    free_slot->key = copy;
-    free_slot->is_tls = is_tls;
     free_slot->users = 1;
     free_slot->idle_len = 0;
     TAILQ_INIT(&free_slot->idle);
@@ -234,10 +248,11 @@ static void pump(void *ctx)
 static void free_pool(struct upstream_pool *pool)
 {
     loop_remove_pump(pool->loop, pump, pool);
-    for (size_t i = 0; i < UPSTREAM_ORIGINS_MAX; i++)
+    for (size_t i = 0; i < UPSTREAM_ORIGINS_MAX; i++) {
         free(pool->origins[i].key);
+        reach_fini(&pool->origins[i].reach);
+    }
     free(pool->dialers);
-    free(pool->ca_file);
     if (pool->closed)
         pool->closed(pool->closed_ctx);
     free(pool);
@@ -286,15 +301,5 @@ int upstream_pool_new(struct upstream_pool **out, struct loop *loop, unsigned ke
         return rv;
     }
     *out = pool;
-    return 0;
-}
-
-int upstream_pool_trust(struct upstream_pool *pool, const char *ca_file)
-{
-    char *copy = strdup(ca_file);
-    if (!copy)
-        return REIN_ENOMEM;
-    free(pool->ca_file);
-    pool->ca_file = copy;
     return 0;
 }

@@ -88,7 +88,7 @@ static void start(struct fixture *f, void (*serve)(void *, int, int))
     if (serve)
         wire_peer_start(&f->peer, serve, f);
     snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/v1/x?y=1", f->peer.port);
-    f->request = (struct upstream_request){"POST", f->url, NULL, "{}", 2, 60000, 60000, 60000, 0, NULL};
+    f->request = (struct upstream_request){"POST", f->url, NULL, "{}", 2, 60000, 60000, 60000, 0, NULL, NULL};
 }
 
 static void call(struct fixture *f)

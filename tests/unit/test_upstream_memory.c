@@ -90,7 +90,7 @@ static void serve_once(void *ctx, int fd, int number)
 static bool call(struct fixture *f, const char *url)
 {
     static const struct upstream_handler handler = {on_head, on_data, on_end};
-    struct upstream_request request = {"POST", url, NULL, "{}", 2, 5000, 5000, 5000, 0, NULL};
+    struct upstream_request request = {"POST", url, NULL, "{}", 2, 5000, 5000, 5000, 0, NULL, NULL};
     f->ends = 0;
     is_armed = true;
     int rv = upstream_start(&f->call, f->pool, &request, &handler, f);

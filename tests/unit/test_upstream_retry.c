@@ -92,7 +92,7 @@ static void setup(struct fixture *f, void (*serve)(void *, int, int))
     assert_int_equal(sem_init(&f->said_all, 0, 0), 0);
     wire_peer_start(&f->peer, serve, f);
     snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/", f->peer.port);
-    f->request = (struct upstream_request){"POST", f->url, NULL, "{}", 2, 5000, 5000, 5000, 0, NULL};
+    f->request = (struct upstream_request){"POST", f->url, NULL, "{}", 2, 5000, 5000, 5000, 0, NULL, NULL};
 }
 
 static void begin(struct fixture *f)

@@ -32,6 +32,7 @@ struct fixture {
     unsigned status;
     size_t body_len, pauses;
     bool is_pausing;
+    struct reach reach;
     enum upstream_end end;
     char message[256], body[64];
 };
@@ -159,7 +160,7 @@ static void call(struct fixture *f, const char *path)
     static const struct upstream_handler handler = {on_head, on_data, on_end};
     unsigned port = MHD_get_daemon_info(f->peer, MHD_DAEMON_INFO_BIND_PORT)->port;
     snprintf(f->url, sizeof f->url, "https://127.0.0.1:%u%s", port, path);
-    struct upstream_request request = {"POST", f->url, NULL, "{}", 2, 4000, 4000, 4000, 0, NULL};
+    struct upstream_request request = {"POST", f->url, NULL, "{}", 2, 4000, 4000, 4000, 0, NULL, &f->reach};
     f->body_len = f->status = 0;
     assert_int_equal(upstream_start(&f->call, f->pool, &request, &handler, f), 0);
     loop_run(f->loop);
@@ -191,7 +192,7 @@ static void test_trusted(void **state)
     (void)state;
     struct fixture f;
     start(&f);
-    assert_int_equal(upstream_pool_trust(f.pool, cert_file), 0);
+    f.reach.ca_file = cert_file;
     for (int i = 0; i < 3; i++) {
         call(&f, "/hello");
         expect_whole(&f, 5);
@@ -223,7 +224,7 @@ static void test_pausing(void **state)
     struct fixture f;
     start(&f);
     f.is_pausing = true;
-    assert_int_equal(upstream_pool_trust(f.pool, cert_file), 0);
+    f.reach.ca_file = cert_file;
     call(&f, "/large");
     expect_whole(&f, LARGE);
     assert_in_range(f.pauses, 10, 1000);

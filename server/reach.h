@@ -1,0 +1,29 @@
+/* How a server is reached: what its TLS trusts and shows, and through which proxy. Nothing set: directly, with the
+ * system's certificates. SPDX-License-Identifier: Apache-2.0
+ *
+ * Thread: any, each its own. */
+#ifndef SERVER_REACH_H
+#define SERVER_REACH_H
+
+#include <stdbool.h>
+
+#include "rein/rein.h"
+
+/* All strings NULL or owned. */
+struct reach {
+    char *ca_file;                  /* PEM: trusted instead of the system's, of an https:// proxy too */
+    char *client_cert, *client_key; /* PEM: both or neither */
+    char *proxy;                    /* http://, https://, socks5:// (names resolved here), socks5h:// (there) */
+    char *proxy_auth;               /* "user:password"; never logged */
+};
+
+/* *out is to be given back with reach_fini, also after REIN_ENOMEM. `from` NULL: nothing is set. */
+int reach_copy(struct reach *out, const struct reach *from) REIN_MUST_USE;
+void reach_fini(struct reach *reach); /* overwrites the secret */
+/* NULL for `b`: nothing is set. */
+bool reach_is_same(const struct reach *a, const struct reach *b);
+
+/* Why a text is no proxy, goes on from the name of a key; NULL: it is one. */
+const char *reach_why_no_proxy(const char *text);
+
+#endif

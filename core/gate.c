@@ -7,6 +7,9 @@
 #include "heap.h"
 #include "render.h"
 
+/* One event, with what redactions make of it: a short match may have a long replacement. */
+enum { GATE_EDITED_MAX = 64 * 1024 * 1024 };
+
 void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit)
 {
     struct gate_room *room = &g->room;
@@ -20,7 +23,7 @@ void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flo
     bytes_init_in(&g->pieces, room->pieces, sizeof room->pieces, limit);
     bytes_init_in(&g->parts, &room->part, sizeof room->part, limit);
     bytes_init_in(&g->id, room->id, sizeof room->id, limit);
-    bytes_init(&g->scratch, 4 * limit);
+    bytes_init(&g->scratch, limit > GATE_EDITED_MAX / 4 ? 4 * limit : GATE_EDITED_MAX);
     bytes_init(&g->splices, limit);
     bytes_init(&g->shown, limit);
 }

@@ -14,7 +14,8 @@
 
 #include "front_internal.h"
 
-/* Beyond write_high: the answer to a source that goes on although it should pause. */
+/* Beyond write_high and one piece: the answer to a source that goes on although it should pause. A piece itself may be
+ * as large as whoever made it may make it: what a policy held until now is released at once. */
 enum { WRITE_SLACK = 1024 * 1024 };
 /* How long a connection may be idle while others find no room, and how many are looked at for one that is. */
 enum { GIVE_WAY_MS = 1000, GIVE_WAY_LOOKS = 64 };
@@ -370,9 +371,12 @@ int exchange_write(struct exchange *x, const char *data, size_t len)
         return 0; /* a client that left takes anything */
     if ((x->state != X_STARTING && x->state != X_DIRECT) || x->ending)
         return REIN_ESTATE;
-    int rv = chunk_add(&x->out, &x->front->blocks, data, len, x->front->write_high + WRITE_SLACK);
+    if (chunk_pending(&x->out) > x->front->write_high + WRITE_SLACK + x->largest)
+        return REIN_ELIMIT;
+    int rv = chunk_add(&x->out, &x->front->blocks, data, len, SIZE_MAX / 2);
     if (rv < 0)
         return rv;
+    x->largest = len > x->largest ? len : x->largest;
     if (chunk_pending(&x->out) >= x->front->write_high)
         x->too_high = true;
     if (x->state == X_DIRECT && x->conn->wait != CONN_WRITING)

@@ -101,7 +101,8 @@ int exchange_give(struct exchange *x, unsigned status, const struct front_header
 /* Begins a streamed answer: chunked, or with HTTP/1.0 up to the connection's end. */
 int exchange_begin(struct exchange *x, unsigned status, const struct front_header *headers) REIN_MUST_USE;
 /* Sends bytes of a streamed answer; copies them. One send for all that came until exchange_flush, or else in a loop
- * turn. REIN_ELIMIT when more than write_high + 1 MiB would wait: pause the source long before that. */
+ * turn. A piece may have any size. REIN_ELIMIT when more than write_high + 1 MiB and the largest piece so far wait
+ * already: pause the source long before that. */
 int exchange_write(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
 /* That is all for now: what was written goes out at once, as far as the client takes it. */
 void exchange_flush(struct exchange *x);

@@ -74,6 +74,7 @@ struct exchange {
     struct MHD_Response *response; /* until it is queued */
     unsigned status;
     struct chunk_writer out;
+    size_t largest; /* piece that was written to it */
     void *user;
     struct front_grant grant;
     uint64_t head_ms; /* when the head was there */

@@ -313,3 +313,75 @@ describe('a refusal as a reply', { timeout: 240000 }, () => {
     assert.equal(upstream.calls.length, 0);
   });
 });
+
+// What a policy held is released at once, and redactions can make it much longer.
+describe('much at once', { timeout: 240000 }, () => {
+  let upstream, rein;
+  const long = 'x'.repeat(200);
+  const policy = (release) => `
+version: 1
+name: default
+prefix: { template: none, deliver: off, when: never }
+reasoning: { show: stream, release: ${release} }
+rules:
+  - { id: ab, channels: [reasoning, answer], literal: "ab", match: raw, action: redact, replacement: "${long}" }
+  - { id: never, channels: [reasoning, answer], literal: "zzz-never-said-zzz", action: refuse }
+limits: { stream_bytes: 4194304 }
+`;
+  before(async () => {
+    upstream = await startUpstream(says({ answer: ['fine'] }));
+    rein = await startRein({ upstream: upstream.url, policy: policy('verdict') });
+  });
+  after(async () => {
+    await rein?.clean();
+    await upstream?.stop();
+  });
+  const ask = async (texts, stream) => {
+    upstream.serve = says(texts);
+    const answer = await rein.ask({ body: chat('hello', { stream }) });
+    assert.equal(answer.status, 200, answer.text.slice(0, 300));
+    assert.ok(answer.whole);
+    const row = await rein.row(answer.headers['x-rein-decision']);
+    assert.equal(row.ending, 'complete');
+    if (!stream) {
+      const { message } = answer.json.choices[0];
+      return { reasoning: message.reasoning_content ?? '', content: message.content };
+    }
+    const seen = gather(answer.text);
+    assert.deepEqual(seen.errors, []);
+    assert.equal(seen.done, 1);
+    return seen;
+  };
+
+  for (const stream of [true, false]) {
+    const mode = stream ? 'streamed' : 'unstreamed';
+    test(`FOUND M3: 2 MB of reasoning that were held to its end, ${mode}`, async () => {
+      const reasoning = Array.from({ length: 2000 }, (_, i) => `${String(i).padStart(8)} `.padEnd(1000, 'thinking '));
+      const seen = await ask({ reasoning, answer: ['Hello.'] }, stream);
+      assert.equal(seen.reasoning, reasoning.join(''));
+      assert.equal(seen.content, 'Hello.');
+    });
+
+    test(`FOUND M3: 120 KB of short words with a long replacement, in many events and in one, ${mode}`, async () => {
+      const all = 'ab '.repeat(40000), wanted = `${long} `.repeat(40000);
+      for (const size of [30, 3000, 60000, 120000]) {
+        const texts = Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));
+        const seen = await ask({ reasoning: texts, answer: texts }, stream);
+        assert.ok(seen.reasoning === wanted, `${seen.reasoning.length} of ${wanted.length} bytes, ${size} an event`);
+        assert.ok(seen.content === wanted, `${seen.content.length} of ${wanted.length} bytes, ${size} an event`);
+      }
+    });
+  }
+
+  test('FOUND M3: a client that does not read stops the source, not the answer', async () => {
+    const texts = Array.from({ length: 4000 }, () => 'ab '.repeat(10));
+    upstream.serve = says({ answer: texts });
+    const answer = await send(rein.port, { body: chat('hello', { stream: true }) });
+    answer.pause();
+    await rein.rows(); // others are served meanwhile
+    answer.resume();
+    const { text, whole } = await answer.body;
+    assert.ok(whole);
+    assert.ok(gather(text).content === `${long} `.repeat(40000));
+  });
+});

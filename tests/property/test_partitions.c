@@ -7,7 +7,8 @@
  * (interleaved over the choices, characters beyond the BMP cut between their escapes) and of the bytes into reads.
  * PCRE2 says on the whole texts what has to be gone. A quarter of the policies match folded text; some show a prefix,
  * which no rule of theirs finds anything in. In a third of the cases a choice's texts take turns at random, so that
- * reasoning, answer and arguments interrupt one another (found_t2_at_random). A failure prints its seed, which plays it again. */
+ * reasoning, answer and arguments interrupt one another (found_t2_at_random). A failure prints its seed, which plays it
+ * again. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>

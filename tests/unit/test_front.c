@@ -138,6 +138,60 @@ static void test_found_r11_http10_is_streamed_to_and_a_cut_is_a_reset(void **sta
     run(prepare(), ask_http10);
 }
 
+/* What was held is written as one piece of any size, and what ends the stream right behind it. */
+static void write_much(void *ctx)
+{
+    static char much[3 * LARGE];
+    struct fixture *f = ctx;
+    memset(much, '#', sizeof much);
+    assert_int_equal(exchange_write(f->held, much, sizeof much), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(exchange_write(f->held, "more", 4), 0);
+    exchange_end(f->held);
+}
+
+/* A source that does not pause is stopped all the same. */
+static void write_without_end(void *ctx)
+{
+    static char piece[64 * 1024];
+    struct fixture *f = ctx;
+    size_t written = 0;
+    int rv = 0;
+    while (rv == 0 && written < 64u << 20) {
+        rv = exchange_write(f->held, piece, sizeof piece);
+        written += rv == 0 ? sizeof piece : 0;
+    }
+    assert_int_equal(rv, REIN_ELIMIT);
+    assert_in_range(written, 1 << 20, 2 << 20);
+    exchange_abort(f->held);
+}
+
+static void ask_much(struct fixture *f)
+{
+    int fd = wire_connect(f->port);
+    size_t body = 0;
+    wire_say(fd, "GET /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    wire_read_until(fd, answer, sizeof answer, "first\r\n");
+    post(f, write_much);
+    for (long got; (got = recv(fd, answer, sizeof answer, 0)) > 0;)
+        for (long i = 0; i < got; i++)
+            body += answer[i] == '#';
+    same(body, 3 * LARGE);
+    close(fd);
+    fd = wire_connect(f->port);
+    wire_say(fd, "GET /open HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_read_until(fd, answer, sizeof answer, "first\r\n");
+    post(f, write_without_end);
+    await(&f->closed, 2);
+    close(fd);
+}
+
+static void test_found_m3_a_piece_may_have_any_size(void **state)
+{
+    (void)state;
+    run(prepare(), ask_much);
+}
+
 /* Closed while a stream is open: also a cut. */
 static int old_fashioned;
 
@@ -364,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_what_is_flushed_goes_out_at_once),
         cmocka_unit_test(test_found_r11_http10_is_streamed_to_and_a_cut_is_a_reset),
         cmocka_unit_test(test_found_r11_a_stop_is_a_reset),
+        cmocka_unit_test(test_found_m3_a_piece_may_have_any_size),
         cmocka_unit_test(test_slow_clients_push_back),
         cmocka_unit_test(test_m1_resume_is_acted_on),
         cmocka_unit_test(test_m2_an_idle_stream_costs_no_turns),

@@ -53,7 +53,7 @@ static bool may_withhold(const struct rein_policy *policy)
 
 static int init_parts(struct rein_trace *t)
 {
-    size_t limit = t->policy->settings.stream_max_bytes;
+    size_t limit = t->held_max;
     findings_init(&t->findings, t->policy);
     gate_init(&t->gate, t->policy, t->decision.flow, limit);
     framer_init(&t->framer, limit);
@@ -78,6 +78,9 @@ int rein_trace_new(struct rein_trace **out, const struct rein_trace_options *opt
     if (t == NULL)
         return REIN_ENOMEM;
     t->policy = rein_policy_ref(options->policy);
+    t->held_max = t->policy->settings.stream_max_bytes;
+    if (!options->streamed && options->body_max > t->held_max)
+        t->held_max = options->body_max;
     t->dialect = dialect;
     int rv = init_parts(t);
     if (rv != 0) {

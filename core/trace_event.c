@@ -32,8 +32,7 @@ static uint8_t next_slot(uint8_t *count)
 static void init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index)
 {
     struct choice *choice = &t->choices[choice_index];
-    size_t limit = t->policy->settings.stream_max_bytes;
-    text_init(text, channel, choice_index, t->policy->ruleset, limit);
+    text_init(text, channel, choice_index, t->policy->ruleset, t->held_max);
     if (channel == REIN_REASONING) {
         text->slot = next_slot(&choice->reasoning_texts);
         if (!t->policy->settings.reasoning.show)

@@ -75,6 +75,7 @@ struct rein_trace {
     struct rein_engine *engine; /* borrowed */
     const struct dialect *dialect;
     bool streamed, strip_usage;
+    size_t held_max; /* what may be held: of events the policy's stream_max_bytes, of a body perhaps more */
     unsigned choices_expected;
     const char *model, *fallback_id;
     int64_t created_s;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_MAX_BYTES = 1 << 20, OUT_MAX = 64 << 20 };
+#include "rein/json.h"
+
+enum { LINE_MAX_BYTES = 1 << 20, OUT_MAX = REIN_JSON_BYTES_MAX };
 
 struct raw {
     struct raw_options options;

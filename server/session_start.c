@@ -92,6 +92,7 @@ static int new_trace(struct session *s)
         .engine = s->env->engine,
         .dialect = REIN_OPENAI_CHAT,
         .streamed = s->request->stream,
+        .body_max = s->config->limits.upstream_body_bytes,
         .choices = s->request->choices,
         .strip_usage = s->request->stream && !s->request->wants_usage,
         .model = s->request->model,

@@ -294,6 +294,7 @@ struct rein_trace_options {
     struct rein_engine *engine; /* borrowed as long as the trace */
     enum rein_dialect dialect;
     bool streamed;     /* events; false: one JSON body */
+    size_t body_max;   /* of one JSON body, held in whole; 0, or less than that: the policy's stream_max_bytes */
     unsigned choices;  /* `n` of the request, 1 to REIN_CHOICES_MAX */
     bool strip_usage;  /* the client did not ask for usage, we did: take the usage event out */
     const char *model; /* for events that Rein says itself; borrowed during the call */

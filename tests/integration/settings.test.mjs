@@ -182,7 +182,7 @@ const probes = {
     holds: (rein, value) => holdsBodies(rein.port, value, /HTTP\/1\.1 429 [^]*"code":"too_many_bytes"/),
   },
   'limits.upstream_body_bytes': {
-    values: [1024, 5000],
+    values: [1024, 3000000], // more than a policy's `limits.stream_bytes`, which is about events
     serve: async (call) => {
       const wanted = Number(call.json.messages[0].content);
       const text = JSON.stringify(completion({ answer: '' }));

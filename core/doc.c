@@ -47,6 +47,15 @@ void rein_text_free(char *text)
     heap_free(text);
 }
 
+void doc_warn_of_escape(const struct rein_node *expression, struct rein_problems *problems)
+{
+    if (expression->escape != 0)
+        rein_problems_warn(problems, expression, NULL,
+                           "in double quotes `\\%c` is YAML's, and the expression gets another character: put it in "
+                           "single quotes",
+                           expression->escape);
+}
+
 /* ---- paths ---- */
 
 static size_t append(char out[DOC_PATH_MAX], size_t at, const char *format, const char *name, size_t index)

@@ -25,6 +25,8 @@ struct reader {
     struct frame frames[REIN_DOC_DEPTH_MAX];
     size_t depth;
     unsigned documents;
+    struct rein_source source;
+    size_t at, at_index; /* a byte of the source, and the same place in libyaml's count of characters */
 };
 
 static unsigned line_of(const yaml_mark_t *mark)
@@ -134,6 +136,30 @@ static int take_key(struct reader *r, const yaml_event_t *event)
     return top->key != NULL ? 0 : REIN_ENOMEM;
 }
 
+/* The byte at a mark that is not before the one that was asked for last. */
+static size_t byte_at(struct reader *r, const yaml_mark_t *mark)
+{
+    for (; r->at_index < mark->index && r->at < r->source.len; r->at_index++)
+        do
+            r->at++;
+        while (r->at < r->source.len && ((unsigned char)r->source.text[r->at] & 0xC0) == 0x80);
+    return r->at;
+}
+
+/* The first escape of a text in double quotes that is not the same in a regular expression; 0: none. */
+static char find_escape(struct reader *r, const yaml_event_t *event)
+{
+    size_t at = byte_at(r, &event->start_mark), end = byte_at(r, &event->end_mark);
+    for (; at + 1 < end; at++) {
+        if (r->source.text[at] != '\\')
+            continue;
+        char c = r->source.text[++at];
+        if (strchr("\\\"/ntr\n\r", c) == NULL)
+            return c;
+    }
+    return 0;
+}
+
 /* ---- events ---- */
 
 static int on_scalar(struct reader *r, const yaml_event_t *event)
@@ -153,6 +179,8 @@ static int on_scalar(struct reader *r, const yaml_event_t *event)
     if (rv != 0)
         return rv;
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    if (event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE)
+        node->escape = find_escape(r, event);
     node->text = arena_copy(&r->doc->arena, value, len);
     node->len = len;
     return node->text != NULL ? attach(r, node) : REIN_ENOMEM;
@@ -232,13 +260,16 @@ static int on_syntax(struct reader *r, const yaml_parser_t *parser, const struct
     if (parser->error == YAML_MEMORY_ERROR)
         return REIN_ENOMEM;
     const char *what = parser->problem != NULL ? parser->problem : "cannot be read";
+    const char *hint = strstr(what, "unknown escape") != NULL
+                           ? "; in double quotes a backslash is YAML's: put the text in single quotes"
+                           : "";
     if (parser->error == YAML_READER_ERROR)
         rein_problems_add(r->problems, r->doc->file, line_at(source, parser->problem_offset), 0, "",
                           "not YAML: not UTF-8 text (%s)", what);
     else
         rein_problems_add(r->problems, r->doc->file, line_of(&parser->problem_mark), column_of(&parser->problem_mark),
-                          "", "not YAML: %s%s%s", what, parser->context != NULL ? ", " : "",
-                          parser->context != NULL ? parser->context : "");
+                          "", "not YAML: %s%s%s%s", what, parser->context != NULL ? ", " : "",
+                          parser->context != NULL ? parser->context : "", hint);
     return REIN_EPOLICY;
 }
 
@@ -258,7 +289,7 @@ static int read_events(struct reader *r, yaml_parser_t *parser, const struct rei
 
 int doc_parse(struct rein_doc *doc, const struct rein_source *source, struct rein_problems *problems)
 {
-    struct reader r = {.doc = doc, .problems = problems};
+    struct reader r = {.doc = doc, .problems = problems, .source = *source};
     if (source->len > REIN_DOC_BYTES_MAX) {
         rein_problems_add(problems, doc->file, 0, 0, "", "too large: %d bytes are allowed", REIN_DOC_BYTES_MAX);
         return REIN_EPOLICY;

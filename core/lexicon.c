@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "doc.h"
 
 /* The first entry; the others follow by `next`. */
 static const struct rein_node *first_entry(const struct rein_node *lexicon)
@@ -38,12 +39,6 @@ static void check_entry(const struct rein_node *entry, struct rein_problems *pro
         rein_problems_node(problems, entry, "category", "prompt_harm needs the category of the harm");
 }
 
-void lexicon_check(const struct rein_node *lexicon, struct rein_problems *problems)
-{
-    for (const struct rein_node *at = first_entry(lexicon); at != NULL; at = at->next)
-        if (at->kind == REIN_NODE_MAP)
-            check_entry(at, problems);
-}
 
 /* ---- expressions, in the order in which they are added ---- */
 
@@ -68,6 +63,17 @@ const struct rein_node *lexicon_expression(const struct rein_node *lexicon, size
                 if ((*index)-- == 0)
                     return text;
     return NULL;
+}
+
+void lexicon_check(const struct rein_node *lexicon, struct rein_problems *problems)
+{
+    for (const struct rein_node *at = first_entry(lexicon); at != NULL; at = at->next) {
+        if (at->kind != REIN_NODE_MAP)
+            continue;
+        check_entry(at, problems);
+        for (const struct rein_node *text = first_text(at, "regex"); text != NULL; text = next_text(text))
+            doc_warn_of_escape(text, problems);
+    }
 }
 
 /* ---- adding ---- */

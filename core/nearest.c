@@ -42,8 +42,41 @@ static const char *longer(const char *name, const char *const *names)
     return NULL;
 }
 
+/* Words of other programs, and the ones that stand for them here. */
+static const char *const meanings[][2] = {
+    {"block", "refuse"},        {"deny", "refuse"},          {"reject", "refuse"},      {"mask", "redact"},
+    {"replace", "redact"},      {"anonymize", "redact"},     {"log", "record"},         {"monitor", "record"},
+    {"warn", "record"},         {"flag", "record"},          {"allow", "record"},       {"stop", "cut_response"},
+    {"cut", "cut_response"},    {"truncate", "cut_response"}, {"retry", "steer"},        {"correct", "steer"},
+    {"input", "prompt"},        {"request", "prompt"},       {"user", "prompt"},        {"output", "answer"},
+    {"response", "answer"},     {"content", "answer"},       {"thinking", "reasoning"}, {"cot", "reasoning"},
+    {"arguments", "tool"},      {"exact", "raw"},            {"fuzzy", "folded"},       {"ignore_case", "folded"},
+    {"insensitive", "folded"},  {"system", "instruct"},      {"harmful", "risky"},      {"all", "full"},
+    {"none", "off"},            {"off", "none"},             {"end", "verdict"},        {"token", "stream"},
+    {"pattern", "regex"},       {"regexp", "regex"},         {"keyword", "literal"},    {"keywords", "literal"},
+    {"text", "literal"},        {"string", "literal"},       {"type", "builtin"},       {"detector", "builtin"},
+    {"where", "channels"},      {"channel", "channels"},     {"name", "id"},            {"credit_card", "card_number"},
+    {"pan", "card_number"},     {"mail", "email"},           {"secret", "api_key"},     {"token", "api_key"},
+    {"pem", "private_key"},     {"dry_run", "shadow"},       {"with", "replacement"},   {"do", "action"},
+};
+
+static const char *find_meaning(const char *name, const char *const *names)
+{
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
+        const char *const *at = strcmp(meanings[i][0], name) == 0 ? names : NULL;
+        while (at != NULL && *at != NULL && strcmp(*at, meanings[i][1]) != 0)
+            at++;
+        if (at != NULL && *at != NULL)
+            return *at;
+    }
+    return NULL;
+}
+
 const char *rein_nearest(const char *name, const char *const *names)
 {
+    const char *meant = find_meaning(name, names);
+    if (meant != NULL)
+        return meant;
     const char *const *first = names;
     const char *nearest = NULL;
     size_t nearest_distance = strlen(name) / 3 + 2; /* one typo in a short name, more in a long one */

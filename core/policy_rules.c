@@ -1,5 +1,6 @@
 /* A policy's content rules: what each looks for and where, and which actions can work there.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "heap.h"
@@ -28,13 +29,57 @@ static void check_builtin(struct policy_loader *l, const struct rein_node *rule)
     const char *const *names = ruleset_builtins();
     if (name == NULL || doc_find_word(names, name, strlen(name)) >= 0)
         return;
+    char known[256] = "";
+    for (size_t i = 0, len = 0; names[i] != NULL && len < sizeof known; i++)
+        len += (size_t)snprintf(known + len, sizeof known - len, "%s%s",
+                                i == 0                  ? ""
+                                : names[i + 1] == NULL ? " and "
+                                                        : ", ",
+                                names[i]);
     const char *nearest = rein_nearest(name, names);
-    if (nearest != NULL)
-        rein_problems_node(l->problems, rule, "builtin", "there is no built-in `%s`; did you mean `%s`?", name,
-                           nearest);
-    else
-        rein_problems_node(l->problems, rule, "builtin", "there is no built-in `%s`", name);
+    rein_problems_node(l->problems, rule, "builtin", "there is no built-in `%.64s`%s%s%s; there are %s", name,
+                       nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "",
+                       nearest != NULL ? "`?)" : "", known);
 }
+
+/* ---- what works, but hardly as it is meant ---- */
+
+static bool is_ascii_letter(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Letters, and single blanks between them: text in which people see words, and whose ends \b knows. */
+static bool looks_like_words(const struct rein_node *literal)
+{
+    const char *text = literal->text;
+    for (size_t i = 0; i < literal->len; i++)
+        if (!is_ascii_letter(text[i]) && (unsigned char)text[i] < 0x80 && (text[i] != ' ' || text[i + 1] == ' '))
+            return false;
+    return literal->len > 0 && is_ascii_letter(text[0]) && is_ascii_letter(text[literal->len - 1]);
+}
+
+/* Of each rule the first, and how many more there are. */
+static void warn_of_words(struct policy_loader *l, const struct rein_node *literals)
+{
+    const struct rein_node *first = NULL, *at = literals->kind == REIN_NODE_LIST ? literals->first : literals;
+    size_t more = 0;
+    for (; at != NULL; at = at == literals ? NULL : at->next)
+        if (at->kind == REIN_NODE_TEXT && looks_like_words(at)) {
+            more += first != NULL;
+            first = first != NULL ? first : at;
+        }
+    if (first == NULL)
+        return;
+    char others[64] = "";
+    if (more > 0)
+        snprintf(others, sizeof others, "; and so for %zu more of this list", more);
+    rein_problems_warn(l->problems, first, NULL,
+                       "`%.40s` is also found inside of longer words; where only the whole word is meant, write "
+                       "`regex: '(?i)\\b%.40s\\b'`%s",
+                       first->text, first->text, others);
+}
+
 
 /* The key that says what is looked for, NULL (with a problem) unless there is exactly one. */
 static const char *looks_for(struct policy_loader *l, const struct rein_node *rule)
@@ -139,6 +184,10 @@ static int load_rule(struct policy_loader *l, const struct rein_node *node, stru
     check_action(l, node, channels, rule->action);
     check_builtin(l, node);
     const char *key = looks_for(l, node);
+    if (key != NULL && strcmp(key, "literal") == 0)
+        warn_of_words(l, rein_node_get(node, key));
+    if (key != NULL && strcmp(key, "regex") == 0)
+        doc_warn_of_escape(rein_node_get(node, key), l->problems);
     if (key == NULL || rein_problems_said(l->problems) != before)
         return 0;
     struct rule_spec spec = {.id = rule->id, .channels = channels_of(node), .withholds = withholds(rule, channels)};

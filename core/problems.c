@@ -12,9 +12,13 @@
 /* A file that is wrong in a thousand places has one problem: it is the wrong file. */
 enum { PROBLEMS_MAX = 1000, MESSAGE_MAX = 600, ARENA_MAX = 4 << 20 };
 
-struct rein_problems {
+struct problem_list { /* sorted by place, without doubles */
     struct rein_problem *items;
     size_t len, cap;
+};
+
+struct rein_problems {
+    struct problem_list errors, warnings;
     size_t said;
     bool out_of_memory;
     struct arena arena;
@@ -35,18 +39,24 @@ void rein_problems_free(struct rein_problems *problems)
     if (problems == NULL)
         return;
     arena_fini(&problems->arena);
-    heap_free(problems->items);
+    heap_free(problems->errors.items);
+    heap_free(problems->warnings.items);
     heap_free(problems);
 }
 
 size_t rein_problems_count(const struct rein_problems *problems)
 {
-    return problems->len;
+    return problems->errors.len;
 }
 
 const struct rein_problem *rein_problems_at(const struct rein_problems *problems, size_t i)
 {
-    return i < problems->len ? &problems->items[i] : NULL;
+    return i < problems->errors.len ? &problems->errors.items[i] : NULL;
+}
+
+const struct rein_problem *rein_problems_warning(const struct rein_problems *problems, size_t i)
+{
+    return i < problems->warnings.len ? &problems->warnings.items[i] : NULL;
 }
 
 size_t rein_problems_said(const struct rein_problems *problems)
@@ -58,7 +68,7 @@ int rein_problems_result(const struct rein_problems *problems)
 {
     if (problems->out_of_memory)
         return REIN_ENOMEM;
-    return problems->len > 0 ? REIN_EPOLICY : 0;
+    return problems->errors.len > 0 ? REIN_EPOLICY : 0;
 }
 
 static int compare(const struct rein_problem *a, const struct rein_problem *b)
@@ -76,16 +86,16 @@ static bool is_same(const struct rein_problem *a, const struct rein_problem *b)
     return compare(a, b) == 0 && strcmp(a->key, b->key) == 0 && strcmp(a->message, b->message) == 0;
 }
 
-static bool has_room(struct rein_problems *problems)
+static bool has_room(struct problem_list *list)
 {
-    if (problems->len < problems->cap)
+    if (list->len < list->cap)
         return true;
-    size_t cap = problems->cap > 0 ? problems->cap * 2 : 16;
-    struct rein_problem *items = heap_resize(problems->items, cap * sizeof(*items));
+    size_t cap = list->cap > 0 ? list->cap * 2 : 16;
+    struct rein_problem *items = heap_resize(list->items, cap * sizeof(*items));
     if (items == NULL)
         return false;
-    problems->items = items;
-    problems->cap = cap;
+    list->items = items;
+    list->cap = cap;
     return true;
 }
 
@@ -118,33 +128,33 @@ static bool copy_texts(struct arena *arena, struct rein_problem *problem)
     return problem->file != NULL && problem->key != NULL && problem->message != NULL;
 }
 
-static void insert(struct rein_problems *problems, struct rein_problem problem)
+static void insert(struct rein_problems *problems, struct problem_list *list, struct rein_problem problem)
 {
-    size_t place = problems->len;
-    while (place > 0 && compare(&problems->items[place - 1], &problem) > 0)
+    size_t place = list->len;
+    while (place > 0 && compare(&list->items[place - 1], &problem) > 0)
         place--;
-    for (size_t i = place; i > 0 && compare(&problems->items[i - 1], &problem) == 0; i--)
-        if (is_same(&problems->items[i - 1], &problem))
+    for (size_t i = place; i > 0 && compare(&list->items[i - 1], &problem) == 0; i--)
+        if (is_same(&list->items[i - 1], &problem))
             return;
-    if (!has_room(problems) || !copy_texts(&problems->arena, &problem)) {
+    if (!has_room(list) || !copy_texts(&problems->arena, &problem)) {
         problems->out_of_memory = true;
         return;
     }
-    memmove(&problems->items[place + 1], &problems->items[place], (problems->len - place) * sizeof(problem));
-    problems->items[place] = problem;
-    problems->len++;
+    memmove(&list->items[place + 1], &list->items[place], (list->len - place) * sizeof(problem));
+    list->items[place] = problem;
+    list->len++;
 }
 
-__attribute__((format(printf, 3, 0))) static void add(struct rein_problems *problems, struct rein_problem problem,
-                                                      const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void add(struct rein_problems *problems, struct problem_list *list,
+                                                      struct rein_problem problem, const char *format, va_list args)
 {
-    problems->said++;
-    if (problems->len >= PROBLEMS_MAX)
+    problems->said += list == &problems->errors;
+    if (list->len >= PROBLEMS_MAX)
         return;
     char message[MESSAGE_MAX];
     vsnprintf(message, sizeof(message), format, args);
     problem.message = message;
-    insert(problems, problem);
+    insert(problems, list, problem);
 }
 
 void rein_problems_add(struct rein_problems *problems, const char *file, unsigned line, unsigned column,
@@ -152,25 +162,39 @@ void rein_problems_add(struct rein_problems *problems, const char *file, unsigne
 {
     va_list args;
     va_start(args, format);
-    add(problems, (struct rein_problem){file, line, column, key, NULL}, format, args);
+    add(problems, &problems->errors, (struct rein_problem){file, line, column, key, NULL}, format, args);
     va_end(args);
 }
 
-void rein_problems_node(struct rein_problems *problems, const struct rein_node *node, const char *path,
-                        const char *format, ...)
+/* `key` has room for the path, which the problem borrows. */
+static struct rein_problem place_of(const struct rein_node *node, const char *path, char key[DOC_PATH_MAX])
 {
-    char key[DOC_PATH_MAX];
     const struct rein_node *at = path != NULL ? rein_node_get(node, path) : NULL;
     if (at != NULL)
         node = at;
     doc_path(node, at == NULL ? path : NULL, key);
     /* A map or list begins with its first child; its key is what a reader looks for. */
     bool at_key = node->key != NULL && node->kind != REIN_NODE_TEXT;
+    return (struct rein_problem){node->file, at_key ? node->key_line : node->line,
+                                 at_key ? node->key_column : node->column, key, NULL};
+}
+
+void rein_problems_node(struct rein_problems *problems, const struct rein_node *node, const char *path,
+                        const char *format, ...)
+{
+    char key[DOC_PATH_MAX];
     va_list args;
     va_start(args, format);
-    add(problems,
-        (struct rein_problem){node->file, at_key ? node->key_line : node->line,
-                              at_key ? node->key_column : node->column, key, NULL},
-        format, args);
+    add(problems, &problems->errors, place_of(node, path, key), format, args);
+    va_end(args);
+}
+
+void rein_problems_warn(struct rein_problems *problems, const struct rein_node *node, const char *path,
+                        const char *format, ...)
+{
+    char key[DOC_PATH_MAX];
+    va_list args;
+    va_start(args, format);
+    add(problems, &problems->warnings, place_of(node, path, key), format, args);
     va_end(args);
 }

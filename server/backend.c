@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rein/doc.h"
+
+enum { NAMES_MAX = 512 };
+
 static const struct backend *const kinds[] = {
     &backend_openai,  &backend_vllm, &backend_sglang,     &backend_llamacpp,  &backend_ollama, &backend_deepseek,
     &backend_mistral, &backend_groq, &backend_openrouter, &backend_anthropic, &backend_gemini, &backend_completions,
@@ -17,6 +21,36 @@ const struct backend *backend_find(const char *kind)
         if (strcmp(kinds[i]->kind, kind) == 0)
             return kinds[i];
     return NULL;
+}
+
+/* The common table, and behind it those of all kinds; NULL past the last. */
+static const struct field_table *table_at(size_t i)
+{
+    return i == 0 ? &fields_common : i <= sizeof kinds / sizeof *kinds ? &kinds[i - 1]->fields : NULL;
+}
+
+bool backend_knows_field(const char *name, bool *is_refused)
+{
+    bool is_known = false;
+    const struct field_table *table;
+    *is_refused = false;
+    for (size_t i = 0; (table = table_at(i)) != NULL; i++) {
+        const struct field *field = field_find(table, name, strlen(name));
+        is_known = is_known || field != NULL;
+        *is_refused = *is_refused || (field != NULL && field->rule == FIELD_DENY);
+    }
+    return is_known;
+}
+
+const char *backend_nearest_field(const char *name)
+{
+    const char *names[NAMES_MAX + 1] = {NULL};
+    const struct field_table *table;
+    size_t len = 0;
+    for (size_t i = 0; (table = table_at(i)) != NULL; i++)
+        for (size_t row = 0; row < table->len && len < NAMES_MAX; row++)
+            names[len++] = table->rows[row].name;
+    return rein_nearest(name, names);
 }
 
 void backend_plan_fini(struct backend_plan *plan)

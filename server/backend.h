@@ -76,6 +76,10 @@ struct backend {
 
 /* NULL if there is no such kind. */
 const struct backend *backend_find(const char *kind);
+/* Is there such a field of the request's top level, for any kind? *is_refused: some kind refuses it. */
+bool backend_knows_field(const char *name, bool *is_refused);
+/* The known field that is nearest to this name; NULL: none is near. */
+const char *backend_nearest_field(const char *name);
 /* May this request be prefilled here, as far as can be told without asking the backend? `backend` may be NULL. */
 bool backend_may_prefill(const struct backend *backend, const struct backend_plan *plan);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend.h"
 #include "cli.h"
 #include "config.h"
 #include "config_schema.h"
@@ -75,6 +76,29 @@ static int read_folder(struct check *c, const char *policy, const char *asked, c
     return rv;
 }
 
+/* Fields that a policy lets pass although Rein knows no field of that name, or refuses none. */
+static int warn_of_fields(struct check *c, const struct rein_source *source, const char *const *allow)
+{
+    struct rein_doc *doc;
+    int rv = *allow != NULL ? rein_doc_read(&doc, source, c->problems) : 0;
+    if (*allow == NULL || rv != 0)
+        return rv;
+    const struct rein_node *list = rein_node_get(rein_doc_root(doc), "request.allow");
+    for (const struct rein_node *at = list != NULL ? list->first : NULL; at != NULL; at = at->next) {
+        bool is_refused, is_known = backend_knows_field(at->text, &is_refused);
+        const char *nearest = is_known ? NULL : backend_nearest_field(at->text);
+        if (!is_known)
+            rein_problems_warn(c->problems, at, NULL, "Rein knows no field `%.64s`; it passes if it is called just so%s%s%s",
+                               at->text, nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "",
+                               nearest != NULL ? "`?)" : "");
+        else if (!is_refused)
+            rein_problems_warn(c->problems, at, NULL, "`%.64s` is refused for no kind of upstream: this allows nothing",
+                               at->text);
+    }
+    rein_doc_free(doc);
+    return 0;
+}
+
 static int check_policy(struct check *c, const struct rein_source *source)
 {
     struct library_folder templates = {0}, lexicons = {0};
@@ -89,6 +113,7 @@ static int check_policy(struct check *c, const struct rein_source *source)
         const struct rein_policy_settings *s = rein_policy_settings(policy);
         printf("%s: policy %s, version %s, holds at most %zu bytes\n", source->name, s->name, s->version,
                s->worst_hold);
+        rv = warn_of_fields(c, source, s->allow_fields);
         rein_policy_unref(policy);
     }
     library_fini(&templates);
@@ -236,8 +261,10 @@ static int check_all(struct check *c, int argc, char **argv)
         cli_print_notes(c->absent, "`rein serve` will need it");
         rein_problems_free(c->absent);
     }
-    if (c->problems != NULL)
+    if (c->problems != NULL) {
+        cli_print_warnings(c->problems);
         cli_print_problems(c->problems);
+    }
     rein_problems_free(c->problems);
     if (rv != 0 && rv != REIN_EPOLICY)
         fprintf(stderr, "rein check: %s\n", rein_strerror(rv));
@@ -299,6 +326,8 @@ const struct cli_command cli_check = {
         "  --reference NAME  print the reference page, in Markdown\n"
         "\n"
         "Good files are listed on stdout; errors come on stderr, one a line, as file:line:column: key: message.\n"
+        "What works, but hardly as it is meant, comes there too, with `warning: ` before it, and changes no exit "
+        "status.\n"
         "Exit status: 0 all is well, 2 wrong usage, 3 a file has errors, 1 anything else.\n",
     .run = run,
 };

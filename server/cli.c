@@ -32,6 +32,16 @@ void cli_print_problems(const struct rein_problems *problems)
     }
 }
 
+void cli_print_warnings(const struct rein_problems *problems)
+{
+    const struct rein_problem *p;
+    for (size_t i = 0; (p = rein_problems_warning(problems, i)) != NULL; i++) {
+        fprintf(stderr, "warning: ");
+        print_problem(p);
+        fprintf(stderr, "\n");
+    }
+}
+
 void cli_print_notes(const struct rein_problems *problems, const char *why)
 {
     for (size_t i = 0; i < rein_problems_count(problems); i++) {

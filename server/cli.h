@@ -36,6 +36,8 @@ int cli_usage(const struct cli_command *command, const char *format, ...) __attr
 
 /* Writes each problem on stderr, one a line: "file:line:column: key: message". */
 void cli_print_problems(const struct rein_problems *problems);
+/* Prints the warnings, one a line, as `warning: file:line:column: key: message`. */
+void cli_print_warnings(const struct rein_problems *problems);
 /* Likewise, what is no error: "note: " before each line, and why it is said behind it. */
 void cli_print_notes(const struct rein_problems *problems, const char *why);
 

@@ -84,6 +84,8 @@ enum rein_node_kind { REIN_NODE_TEXT, REIN_NODE_LIST, REIN_NODE_MAP };
 struct rein_node {
     enum rein_node_kind kind;
     bool quoted;                   /* text: stood in quotes or in a block, so it is never a number, true or nothing */
+    char escape;                   /* text in double quotes: of the escapes that it stood with, the first one that means
+                                      another thing in a regular expression; 0: none */
     bool broken;                   /* what stood here could not be kept (an alias), and that was said */
     unsigned line, column;         /* where the value begins, from 1 */
     unsigned key_line, key_column; /* where its key stands; 0 outside maps */
@@ -137,6 +139,9 @@ REIN_API void rein_problems_add(struct rein_problems *problems, const char *file
 /* Adds a problem with what stands at `path` under the node (NULL: the node itself); if nothing stands there, its place
  * is the node's. */
 REIN_API void rein_problems_node(struct rein_problems *problems, const struct rein_node *node, const char *path,
+                                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Adds a warning: what stands there works, but hardly as it is meant. It is no problem and counts as none. */
+REIN_API void rein_problems_warn(struct rein_problems *problems, const struct rein_node *node, const char *path,
                                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* How often a problem was added, those that were dropped counted too: did a step find any? */
 REIN_API size_t rein_problems_said(const struct rein_problems *problems);

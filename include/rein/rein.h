@@ -130,6 +130,8 @@ REIN_API REIN_MUST_USE int rein_problems_new(struct rein_problems **out);
 REIN_API void rein_problems_free(struct rein_problems *problems);
 REIN_API size_t rein_problems_count(const struct rein_problems *problems);
 REIN_API const struct rein_problem *rein_problems_at(const struct rein_problems *problems, size_t i);
+/* The warnings, in the order of the files' lines; NULL past the last. */
+REIN_API const struct rein_problem *rein_problems_warning(const struct rein_problems *problems, size_t i);
 
 /* All documents that a policy may refer to. Templates and lexicons are found by the `name` inside them. */
 struct rein_library {

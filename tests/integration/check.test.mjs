@@ -156,3 +156,59 @@ test('a keys file with errors is left alone', (t) => {
   assert.equal(err, `${file}:2:7: keys: expects a list, not \`all\`\n`);
   assert.equal(fs.readFileSync(file, 'utf8'), 'version: 1\nkeys: all\n');
 });
+
+// What works, but hardly as it is meant: one line each, and no error.
+function warnings(t, rules, more = '') {
+  const at = folder(t, { 'policies/p.yaml': `version: 1\nname: p\n${more}rules:\n${rules.map((rule, i) => `  - { id: r${i}, channels: [answer], action: record, ${rule} }\n`).join('')}` });
+  const { status, err } = rein('check', path.join(at, 'policies/p.yaml'));
+  assert.equal(status, 0, err);
+  return err.split('\n').filter(Boolean).map((line) => {
+    assert.match(line, /^warning: .*p\.yaml:\d+:\d+: /);
+    return line.replace(/^.*p\.yaml:\d+:\d+: /, '');
+  });
+}
+
+test('FOUND H6: expressions whose escapes YAML has taken are named', (t) => {
+  const eaten = ['regex: "\\bnova\\b"', 'regex: "a\\x2eb"', 'regex: "\\u0041b"', 'regex: "\u00e9\u00e9 \\ename"'];
+  const said = warnings(t, eaten);
+  assert.equal(said.length, eaten.length, said.join('\n'));
+  said.forEach((line, i) => assert.match(line, new RegExp(`^rules\\[${i}\\]\\.regex: in double quotes .*single quotes$`)));
+  assert.match(said[0], /`\\b`/);
+  const fine = ["regex: '\\bnova\\b'", 'regex: "\\\\bnova\\\\b"', 'regex: "a\\tb"', 'regex: "say \\"no\\""', 'regex: nova\\b', "literal: 'a1'"];
+  assert.deepEqual(warnings(t, fine), []);
+  const lexicon = folder(t, { 'l.yaml': 'version: 1\nname: l\nlanguage: en\nentries:\n  - { id: a, class: concedes, regex: "ab\\x2e?c", match: ["It is abc."], unlike: ["It is x."] }\n' });
+  const { status, err } = rein('check', path.join(lexicon, 'l.yaml'));
+  assert.equal(status, 0, err);
+  assert.match(err, /^warning: .*l\.yaml:5:\d+: entries\[0\]\.regex: in double quotes `\\x`/);
+  const broken = folder(t, { 'p.yaml': 'version: 1\nname: p\nrules:\n  - { id: a, channels: [answer], regex: "\\d+", action: record }\n' });
+  assert.match(rein('check', path.join(broken, 'p.yaml')).err, /unknown escape.*single quotes/);
+});
+
+test('FOUND H6: literals that look like words are named', (t) => {
+  const said = warnings(t, ['literal: nova', 'literal: [sk-live-, Project Nova, blue, other]', 'literal: N\u00e4he']);
+  assert.equal(said.length, 3, said.join('\n'));
+  assert.match(said[0], /^rules\[0\]\.literal: `nova` .*'\(\?i\)\\bnova\\b'`$/);
+  assert.match(said[1], /^rules\[1\]\.literal\[1\]: `Project Nova` .*2 more of this list$/);
+  assert.deepEqual(warnings(t, ['literal: sk-live-', 'literal: a1', 'literal: "two  blanks"', 'literal: x_y', "regex: 'nova'"]), []);
+});
+
+test('FOUND U10: words of other programs, names that are not there, and fields that are not known get a hint', (t) => {
+  const hints = { block: 'refuse', deny: 'refuse', reject: 'refuse', mask: 'redact', log: 'record' };
+  for (const [said, meant] of Object.entries(hints)) {
+    const at = folder(t, { 'p.yaml': `version: 1\nname: p\npatterns: { inconsistency: { complies: { action: ${said === 'mask' ? 'deny' : said} } } }\nrules:\n  - { id: a, channels: [answer], literal: x1, action: ${said} }\n` });
+    const { status, err } = rein('check', path.join(at, 'p.yaml'));
+    assert.equal(status, 3);
+    assert.match(err, new RegExp(`rules\\[0\\]\\.action: \`${said}\` is not one of .*did you mean \`${meant}\``));
+    assert.match(err, /patterns\.inconsistency\.complies\.action: .*did you mean `re(fuse|cord)`/);
+  }
+  const at = folder(t, { 'p.yaml': 'version: 1\nname: p\nrules:\n  - { id: a, channels: [output], builtin: phone, action: redact }\n  - { id: b, channels: [tool], pattern: x, action: redact }\n' });
+  const { err } = rein('check', path.join(at, 'p.yaml'));
+  assert.match(err, /channels\[0\]: `output` .*did you mean `answer`/);
+  assert.match(err, /there is no built-in `phone`; there are card_number, ssn, iban, email, jwt, private_key and api_key\n/);
+  assert.match(err, /rules\[1\]\.pattern: unknown key; did you mean `regex`/);
+  const said = warnings(t, ['literal: x1'], 'request: { allow: [logit_bias, seed, top_kk, my_own] }\n');
+  assert.equal(said.length, 3, said.join('\n'));
+  assert.match(said[0], /^request\.allow\[1\]: `seed` is refused for no kind/);
+  assert.match(said[1], /^request\.allow\[2\]: Rein knows no field `top_kk`.*did you mean `top_k`/);
+  assert.match(said[2], /^request\.allow\[3\]: Rein knows no field `my_own`/);
+});

@@ -18,14 +18,12 @@ struct surroundings {
     bool follows;    /* a match of the same rule ended there, or one byte before */
 };
 
-/* Asked for every end that a match may have; the longest that is not NO counts. */
-typedef enum builtin_verdict (*builtin_check)(struct span match, struct surroundings around);
-
 struct builtin {
     const char *name;
     const char *regex;
-    builtin_check check; /* NULL: the shape is enough */
-    size_t max_bytes;    /* longest match; 0: the expression bounds itself */
+    /* Asked for every end that a match may have; the longest that is not NO counts. NULL: the shape is enough. */
+    enum builtin_verdict (*check)(struct span match, struct surroundings around);
+    size_t max_bytes; /* longest match; 0: the expression bounds itself */
 };
 
 const struct builtin *builtin_find(const char *name); /* NULL: unknown */

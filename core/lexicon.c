@@ -39,7 +39,6 @@ static void check_entry(const struct rein_node *entry, struct rein_problems *pro
         rein_problems_node(problems, entry, "category", "prompt_harm needs the category of the harm");
 }
 
-
 /* ---- expressions, in the order in which they are added ---- */
 
 /* The first text of a key that holds one text or a list of them; the others follow by `next`. */

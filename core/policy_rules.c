@@ -32,9 +32,9 @@ static void check_builtin(struct policy_loader *l, const struct rein_node *rule)
     char known[256] = "";
     for (size_t i = 0, len = 0; names[i] != NULL && len < sizeof known; i++)
         len += (size_t)snprintf(known + len, sizeof known - len, "%s%s",
-                                i == 0                  ? ""
+                                i == 0                 ? ""
                                 : names[i + 1] == NULL ? " and "
-                                                        : ", ",
+                                                       : ", ",
                                 names[i]);
     const char *nearest = rein_nearest(name, names);
     rein_problems_node(l->problems, rule, "builtin", "there is no built-in `%.64s`%s%s%s; there are %s", name,
@@ -79,7 +79,6 @@ static void warn_of_words(struct policy_loader *l, const struct rein_node *liter
                        "`regex: '(?i)\\b%.40s\\b'`%s",
                        first->text, first->text, others);
 }
-
 
 /* The key that says what is looked for, NULL (with a problem) unless there is exactly one. */
 static const char *looks_for(struct policy_loader *l, const struct rein_node *rule)

@@ -14,7 +14,7 @@ struct rule {
     struct dfa dfa;
     unsigned channels;
     size_t limit; /* no match is longer; bytes of original text */
-    builtin_check check;
+    enum builtin_verdict (*check)(struct span match, struct surroundings around); /* builtin.h */
     bool folded, withholds, masked;
 };
 

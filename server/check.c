@@ -88,8 +88,9 @@ static int warn_of_fields(struct check *c, const struct rein_source *source, con
         bool is_refused, is_known = backend_knows_field(at->text, &is_refused);
         const char *nearest = is_known ? NULL : backend_nearest_field(at->text);
         if (!is_known)
-            rein_problems_warn(c->problems, at, NULL, "Rein knows no field `%.64s`; it passes if it is called just so%s%s%s",
-                               at->text, nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "",
+            rein_problems_warn(c->problems, at, NULL,
+                               "Rein knows no field `%.64s`; it passes if it is called just so%s%s%s", at->text,
+                               nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "",
                                nearest != NULL ? "`?)" : "");
         else if (!is_refused)
             rein_problems_warn(c->problems, at, NULL, "`%.64s` is refused for no kind of upstream: this allows nothing",

@@ -18,6 +18,7 @@ struct store_attempt *session_attempt(struct session *s)
 
 void session_open_attempt(struct session *s)
 {
+    assert(s->attempts_len < s->attempts_max);
     struct store_attempt *attempt = &s->attempts[s->attempts_len++];
     *attempt = (struct store_attempt){
         .template_name = s->plan.attempt.delivery == REIN_DELIVER_OFF ? ""

@@ -41,7 +41,7 @@ describe('FOUND U16: how an upstream is reached', { timeout: 180000, skip: !hasO
     server.on('tlsClientError', () => {});
     server.listen(0, '127.0.0.1', () => resolve(server.address().port));
   });
-  const seen = { connects: [], socks: 0, names: [] };
+  const seen = { connects: [], socks: 0, names: [], end: undefined };
   const serve = (request, response) => {
     let text = '';
     seen.names.push(request.socket.getPeerCertificate?.()?.subject?.CN);
@@ -49,6 +49,7 @@ describe('FOUND U16: how an upstream is reached', { timeout: 180000, skip: !hasO
     request.on('end', () => {
       const streamed = JSON.parse(text).stream;
       response.writeHead(200, { 'content-type': streamed ? 'text/event-stream' : 'application/json' });
+      response.on('finish', () => setImmediate(() => seen.end?.(request.socket)));
       response.end(streamed ? stream({ answer: ['reached'] }) : JSON.stringify(completion({ answer: 'reached' })));
     });
   };
@@ -135,6 +136,23 @@ describe('FOUND U16: how an upstream is reached', { timeout: 180000, skip: !hasO
     assert.deepEqual(await ask(secure, `${through(socks)}, ${whole()}`), good);
     assert.ok(seen.socks >= 2, String(seen.socks));
     assert.deepEqual(await ask(upstream, through(socks), { REIN_TEST_PROXY: 'operator:wrong' }), bad);
+  });
+
+  test('FOUND R1: a kept connection in TLS that the upstream ends costs no answer', async () => {
+    const rein = await startRein({ config: config(secure, whole()) });
+    const rounds = process.env.REIN_LONG ? 1000 : 60;
+    try {
+      for (const end of [(socket) => socket.end(), (socket) => socket.destroy()]) {
+        seen.end = end;
+        for (let i = 0; i < rounds; i++) {
+          const answer = await rein.ask({ body: chat('hello', { stream: true }) });
+          assert.equal(gather(answer.text).content, 'reached', `${end}, ${i}: ${answer.text}`);
+        }
+      }
+    } finally {
+      seen.end = undefined;
+      await rein.clean();
+    }
   });
 
   test("the environment's proxies do not apply", async () => {

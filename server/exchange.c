@@ -20,6 +20,35 @@ enum { WRITE_SLACK = 1024 * 1024 };
 /* How long a connection may be idle while others find no room, and how many are looked at for one that is. */
 enum { GIVE_WAY_MS = 1000, GIVE_WAY_LOOKS = 64 };
 
+/* Slow to read, quick to run: a few comparisons on the way of each event. */
+bool conn_is_sound(const struct conn *conn)
+{
+    const struct exchange *x = conn->x;
+    bool is_slow = conn->wait == CONN_WRITING;
+    return (!x || x->conn == conn) && (!is_slow || (x && x->state == X_DIRECT)) &&
+           (!conn->is_watched || (conn->has_poll && !conn->has_hung_up));
+}
+
+bool exchange_is_sound(const struct exchange *x)
+{
+    enum {
+        OWNED = 1 << X_WAITING | 1 << X_DIRECT,                    /* libmicrohttpd has suspended it */
+        ANSWERED = 1 << X_REPLYING | 1 << X_STARTING | 1 << X_CUT, /* it has, or is about to take, the response */
+        FLUSHABLE = 1 << X_DIRECT,                                 /* there may be something to write */
+        STREAMED = 1 << X_STARTING | 1 << X_DIRECT | 1 << X_ENDING | 1 << X_CUT | 1 << X_OVER,
+    };
+    unsigned state = 1u << x->state;
+    const struct front *front = x->front;
+    if (x->suspended != ((state & OWNED) != 0) || (x->in_flush && !(state & FLUSHABLE)) ||
+        (x->response && !(state & ANSWERED)) || (x->ending && !(state & STREAMED)))
+        return false;
+    if ((x->conn == NULL) != (x->state == X_OVER) || (x->conn && (x->conn->x != x || !conn_is_sound(x->conn))))
+        return false;
+    if ((x->todo == &front->whole && x->state != X_WAITING) || (x->todo == &front->over) != (x->state == X_OVER))
+        return false;
+    return x->body_len <= x->body_cap && (x->body == NULL) == (x->body_cap == 0) && chunk_is_sound(&x->out);
+}
+
 struct exchange *exchange_new(struct conn *conn, size_t head_size)
 {
     struct exchange *x = malloc(sizeof *x + head_size);
@@ -55,7 +84,7 @@ void exchange_put(struct exchange *x, struct exchange_queue *list)
 
 void exchange_finish(struct exchange *x)
 {
-    assert(x->state == X_OVER);
+    assert(x->state == X_OVER && exchange_is_sound(x));
     exchange_put(x, NULL);
     take_off_flush(x);
     if (x->seen)
@@ -176,6 +205,7 @@ static void queue_flush(struct exchange *x)
 static void flush(struct exchange *x)
 {
     struct conn *conn = x->conn;
+    assert(exchange_is_sound(x));
     if (x->state != X_DIRECT || x->todo == &x->front->left)
         return;
     bool was_slow = conn->wait == CONN_WRITING;
@@ -213,6 +243,7 @@ static void flush(struct exchange *x)
         x->state = X_ENDING;
         front_resume(x);
     }
+    assert(exchange_is_sound(x));
 }
 
 void exchange_flush_all(struct front *front)
@@ -229,6 +260,7 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
 {
     struct conn *conn = poll->data;
     struct exchange *x = conn->x;
+    assert(conn_is_sound(conn) && (!x || exchange_is_sound(x)));
     if (status < 0 || (events & UV_DISCONNECT)) {
         conn_unwatch(conn); /* it would call back without end */
         conn->has_hung_up = true;
@@ -269,11 +301,13 @@ void exchange_shut(struct exchange *x)
 
 void exchange_leave(struct exchange *x)
 {
+    assert(exchange_is_sound(x));
     exchange_put(x, NULL);
     x->gone = true;
     bool seen = x->seen;
     x->seen = false;
     exchange_shut(x);
+    assert(exchange_is_sound(x));
     if (seen)
         x->front->handler.on_closed(x->front->handler.ctx, x, true);
 }
@@ -367,6 +401,7 @@ int exchange_reply(struct exchange *x, unsigned status, const struct front_heade
 
 int exchange_write(struct exchange *x, const char *data, size_t len)
 {
+    assert(exchange_is_sound(x));
     if (x->state == X_CUT || x->state == X_OVER || x->aborted)
         return 0; /* a client that left takes anything */
     if ((x->state != X_STARTING && x->state != X_DIRECT) || x->ending)
@@ -390,6 +425,7 @@ void exchange_flush(struct exchange *x)
     bool is_plain = x->state == X_DIRECT && !x->ending && !x->aborted && !x->too_high && x->todo != &x->front->left;
     if (x->in_flush && is_plain && chunk_flush(&x->out, &x->front->blocks, x->conn->fd, false) == CHUNK_ALL)
         take_off_flush(x);
+    assert(exchange_is_sound(x));
 }
 
 size_t exchange_pending(const struct exchange *x)
@@ -404,10 +440,12 @@ void exchange_end(struct exchange *x)
     x->ending = true;
     if (x->state == X_DIRECT && x->conn->wait != CONN_WRITING)
         queue_flush(x);
+    assert(exchange_is_sound(x));
 }
 
 void exchange_abort(struct exchange *x)
 {
+    assert(exchange_is_sound(x));
     if (x->state == X_CUT || x->state == X_OVER)
         return;
     x->aborted = true;
@@ -417,4 +455,5 @@ void exchange_abort(struct exchange *x)
     if (x->state == X_DIRECT)
         (void)chunk_flush(&x->out, &x->front->blocks, x->conn->fd, false);
     exchange_shut(x);
+    assert(exchange_is_sound(x));
 }

@@ -61,6 +61,7 @@ static int answer_with(struct exchange *x, unsigned status, struct MHD_Response 
     x->state = next;
     if (x->suspended)
         front_resume(x);
+    assert(exchange_is_sound(x));
     return 0;
 }
 
@@ -96,6 +97,7 @@ static ssize_t read_body(void *cls, uint64_t at, char *buffer, size_t max)
     if (!x->in_flush)
         TAILQ_INSERT_TAIL(&x->front->flush, x, flushes);
     x->in_flush = true;
+    assert(exchange_is_sound(x));
     return 0;
 }
 
@@ -202,6 +204,7 @@ static enum MHD_Result suspend_whole(struct exchange *x)
     x->suspended = true;
     x->state = X_WAITING;
     exchange_put(x, x->conn->has_hung_up ? &x->front->left : &x->front->whole);
+    assert(exchange_is_sound(x));
     return MHD_YES;
 }
 
@@ -212,6 +215,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const ch
     struct exchange *x = *context;
     if (!x)
         return begin_request(mhd, path, method, version, context);
+    assert(exchange_is_sound(x));
     if (*upload_len > 0) {
         size_t len = *upload_len;
         *upload_len = 0;
@@ -226,6 +230,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const ch
 static void exchange_complete(struct exchange *x, bool is_ok)
 {
     struct conn *conn = x->conn;
+    assert(conn_is_sound(conn));
     conn->version_place = NULL;
     conn->x = NULL;
     x->conn = NULL;
@@ -236,6 +241,7 @@ static void exchange_complete(struct exchange *x, bool is_ok)
     x->response = NULL;
     conn_wait(conn, CONN_READING); /* for the next request */
     exchange_put(x, &x->front->over);
+    assert(conn_is_sound(conn) && exchange_is_sound(x));
 }
 
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why)

@@ -186,6 +186,10 @@ bool front_may_client_ask(struct exchange *x, struct front_problem *problem);
 size_t front_unescape(char *text);
 
 /* ---- exchange.c ---- */
+/* What always holds between two calls, of states, lists and who points to whom. Asserted where the functions of the
+ * exchange and of libmicrohttpd's callbacks are entered and left. */
+bool conn_is_sound(const struct conn *conn);
+bool exchange_is_sound(const struct exchange *x);
 /* With room for the copy of a head. */
 struct exchange *exchange_new(struct conn *conn, size_t head_size);
 /* Tells the handler, if it is owed, and frees. */

@@ -74,6 +74,38 @@ static void test_ceiling(void **state)
     finish(&f);
 }
 
+/* Without framing: the bytes alone, in their order, with any patience of the reader. */
+static void test_found_r11_plain(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static char in[PLENTY], out[PLENTY + 1];
+    size_t added = 0, got = 0;
+    uint32_t random = 5;
+    start(&f);
+    f.writer.is_plain = true;
+    int small = 8 * 1024;
+    setsockopt(f.here, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = (char)('a' + (i * i + i / 251) % 26);
+    while (added < sizeof in || chunk_pending(&f.writer) > 0) {
+        random = random * 1664525 + 1013904223;
+        size_t want = random >> 24 < 3 ? 70000 : (random >> 16) % 900 + 1;
+        want = want < sizeof in - added ? want : sizeof in - added;
+        if (chunk_add(&f.writer, &f.store, in + added, want, MAX) == 0)
+            added += want;
+        if (random & 0x100)
+            assert_true(chunk_flush(&f.writer, &f.store, f.here, false) != CHUNK_GONE);
+        long more = recv(f.there, out + got, (random >> 12) % 3000 + 1, MSG_DONTWAIT);
+        got += more > 0 ? (size_t)more : 0;
+    }
+    for (long more; (more = recv(f.there, out + got, sizeof out - got, MSG_DONTWAIT)) > 0;)
+        got += (size_t)more;
+    assert_int_equal(got, sizeof in);
+    assert_memory_equal(out, in, sizeof in);
+    finish(&f);
+}
+
 static void test_gone(void **state)
 {
     (void)state;
@@ -306,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_one_chunk_for_all_that_was_added),
         cmocka_unit_test(test_ceiling),
         cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_found_r11_plain),
         cmocka_unit_test(test_any_patience),
         cmocka_unit_test(test_found_s0_every_outcome_in_every_order),
         cmocka_unit_test(test_found_s0_long_random_orders),

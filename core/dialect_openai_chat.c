@@ -209,6 +209,7 @@ static int read_function_call(struct delta_fill *fill, struct scope *scope, uint
 static int note_spelled(struct delta_fill *fill, const struct scope *scope)
 {
     struct range range = walk_member_before(&fill->walk, &scope->list);
+    fill->delta.spells = true;
     for (size_t i = 0; i < DELTA_SPELLED_MAX; i++) {
         struct range *slot = &scope->choice->spelled[i];
         if (slot->len == 0) {

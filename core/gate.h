@@ -109,8 +109,17 @@ struct gate {
     struct gate_room room;
 };
 
+/* The events, and what belongs to them: each lies where its event says. */
+bool gate_events_are_sound(const struct gate *g);
+
 /* Always true between two calls that did not fail. Constant time; `deep`: looks at each event, too. */
-bool gate_is_sound(const struct gate *g, bool deep);
+static inline bool gate_is_sound(const struct gate *g, bool deep)
+{
+    size_t events = bytes_len(&g->events);
+    return g->pushed * sizeof(struct gate_event) <= events &&
+           (events > 0 || bytes_len(&g->raw) + bytes_len(&g->pieces) + bytes_len(&g->parts) == 0) &&
+           (!deep || gate_events_are_sound(g));
+}
 
 void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit);
 void gate_fini(struct gate *g);

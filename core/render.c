@@ -37,8 +37,8 @@ static int add_text_splice(struct gate *g, struct range raw, struct span text)
 
 static bool has_edit(const struct text *t, uint64_t start, uint64_t end)
 {
-    size_t len;
-    const struct edit *first = text_edits(t, start, &len);
+    size_t len = bytes_len(&t->edits);
+    const struct edit *first = len > 0 ? text_edits(t, start, &len) : NULL;
     return first != NULL && first->start < end;
 }
 

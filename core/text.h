@@ -61,9 +61,6 @@ enum text_event {
     TEXT_SENTENCE, /* a sentence is whole */
 };
 
-/* Always true between two calls. Constant time. */
-bool text_is_sound(const struct text *t);
-
 /* Borrows `rules`. */
 void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
                size_t window_max);
@@ -101,6 +98,19 @@ void text_stop(struct text *t);
 void text_released(struct text *t, uint64_t offset);
 /* Reclaims window bytes that nobody wants any more. */
 void text_trim(struct text *t);
+
+/* The redactions that wait, as far as their first and last go. */
+bool text_edits_are_sound(const struct text *t);
+
+/* Always true between two calls. Constant time. */
+static inline bool text_is_sound(const struct text *t)
+{
+    const struct text_cursor *c = &t->cursor;
+    return t->base <= c->at && c->at <= t->received && c->goal <= t->received && t->judged <= t->received &&
+           t->cleared <= t->received && t->released <= t->received && t->blank <= t->received &&
+           bytes_len(&t->window) == t->received - t->base && (t->limit == UINT64_MAX || t->limit <= t->received) &&
+           (bytes_len(&t->edits) == 0 || text_edits_are_sound(t));
+}
 
 /* How far the hold of the rules allows. */
 static inline uint64_t text_unclaimed(const struct text *t)

@@ -179,8 +179,9 @@ bool trace_is_sound(const struct rein_trace *t, bool deep)
     bool is_sound = t->choices_len >= t->choices_expected && t->lanes_len <= LANES_MAX &&
                     (t->lanes == NULL) == (t->lanes_len == 0) && t->matches.len <= t->matches.cap &&
                     (!t->end_due || t->phase == TRACE_ENDING) &&
-                    (!t->end_asked || t->committing || t->phase == TRACE_OVER) && gate_is_sound(&t->gate, deep) &&
-                    findings_is_sound(&t->findings);
+                    (!t->end_asked || t->committing || t->phase == TRACE_OVER);
+    if (deep)
+        is_sound &= gate_is_sound(&t->gate, true) && findings_is_sound(&t->findings);
     for (const struct channel_lane *lane = t->lanes; deep && is_sound && lane != NULL; lane = lane->next)
         is_sound = lane_is_sound(&lane->lane, true) && text_is_sound(&lane->texts[0].text) &&
                    (!lane->has_reasoning_text || text_is_sound(&lane->texts[1].text));

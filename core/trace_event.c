@@ -210,7 +210,7 @@ static int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece
     if (rv != 0)
         return rv;
     lane->half = half;
-    if (text.len > 0)
+    if (text.len > 0 && t->gate.awaiting[lane->place.choice] > 0)
         gate_go_on(&t->gate, lane->place.choice, lane, p.start);
     return text.len > 0 ? lane_feed(lane, text, trace_judge_bytes, t) : 0;
 }
@@ -323,7 +323,7 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     if (t->strip_usage && t->streamed && d->has_choices && d->choices_len == 0 && d->usage.len > 0)
         gate_last(&t->gate)->flags |= GATE_DROP;
     t->hidden_keys = 0;
-    rv = trace_mark_spelled(t, d, frame->payload);
+    rv = d->spells && t->withholds ? trace_mark_spelled(t, d, frame->payload) : 0;
     return rv == 0 ? take_pieces(t, d, frame->payload) : rv;
 }
 

@@ -117,7 +117,7 @@ static int mark_choice(struct rein_trace *t, const struct delta *d, const struct
 int trace_mark_spelled(struct rein_trace *t, const struct delta *d, struct span payload)
 {
     int rv = 0;
-    for (size_t i = 0; i < d->choices_len && rv == 0 && t->withholds; i++)
+    for (size_t i = 0; i < d->choices_len && rv == 0; i++)
         if (d->choices[i].spelled[0].len > 0)
             rv = mark_choice(t, d, &d->choices[i], payload, &gate_last_parts(&t->gate)[i]);
     return rv;

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "frame.h"
+#include "trace_state.h"
 #include "tracekit.h"
 
 enum { TEXT_MAX = 1 << 24 };
@@ -117,6 +118,7 @@ static void take(struct rein_trace *trace, struct kit_seen *seen, int rv, struct
     assert_int_equal(rv, 0);
     for (;;) {
         unsigned asks = u->asks;
+        assert_true(trace_is_sound(trace, true));
         assert_int_equal(bytes_append(&seen->out, u->out, u->out_len), 0);
         seen->feeds_with_output += u->out_len > 0;
         seen->asks |= asks;

@@ -71,6 +71,11 @@ static int feed(struct rein_trace *trace, const struct answer *answer, struct by
         size_t left = answer->len - at;
         rv = take(trace, out, rein_trace_feed(trace, answer->text + at, left < 31 ? left : 31, &u), &u);
     }
+    if (rv != 0) { /* what failed half-way releases nothing more, whatever is called */
+        assert_true(rein_trace_feed(trace, answer->text, answer->len, &u) != 0);
+        assert_true(rein_trace_finish(trace, true, NULL, &u) != 0);
+        assert_true(rein_trace_committed(trace, &u) != 0);
+    }
     return rv == 0 ? take(trace, out, rein_trace_finish(trace, true, NULL, &u), &u) : rv;
 }
 
@@ -132,6 +137,29 @@ static void fail_each_in_turn(const struct answer *answer)
     rein_policy_unref(policy);
 }
 
+static void test_found_t2_of_interrupted_texts(void **state)
+{
+    (void)state;
+    static char interrupted[1 << 14];
+    size_t len = (size_t)sprintf(
+        interrupted, "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"so zxviolet4\"}}]}\n\n");
+    for (size_t n = 0; n < 20; n++) {
+        len += (size_t)sprintf(
+            interrupted + len,
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a sentence of more than thirty bytes. \","
+            "\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"zxvio\"}}]},\"token_ids\":[1]}]}\n\n");
+        len += (size_t)sprintf(interrupted + len,
+                               "data: {\"choices\":[{\"index\":0,\"n\":%zu.0,\"delta\":{\"content\":\"\"},"
+                               "\"token_ids\":[1,2]}]}\n\n",
+                               n);
+    }
+    len += (size_t)sprintf(
+        interrupted + len,
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"2 it is\"}}]}\n\n"
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
+    fail_each_in_turn(&(struct answer){interrupted, len, true});
+}
+
 static void of_a_stream(void **state)
 {
     (void)state;
@@ -146,6 +174,7 @@ static void of_a_body(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(of_a_stream), cmocka_unit_test(of_a_body)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_found_t2_of_interrupted_texts),
+                                       cmocka_unit_test(of_a_stream), cmocka_unit_test(of_a_body)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,30 @@ describe('hosts', { timeout: 60000 }, () => {
         assert.equal((await rein.ask({ ...request, headers: { host } })).status, 200, host);
   });
 
+  // All of the body is sent before anything is read, as simple clients do it.
+  for (const [what, head, status] of [
+    ['too large', 'POST /v1/chat/completions HTTP/1.1\r\nContent-Type: application/json', 413],
+    ['a wrong path', 'POST /v1/completions HTTP/1.1\r\nContent-Type: application/json', 404],
+    ['a wrong method', 'PUT /v1/chat/completions HTTP/1.1\r\nContent-Type: application/json', 405],
+    ['a wrong type', 'POST /v1/chat/completions HTTP/1.1\r\nContent-Type: text/plain', 415],
+    ['an encoding', 'POST /v1/chat/completions HTTP/1.1\r\nContent-Type: application/json\r\nContent-Encoding: gzip', 415],
+  ]) {
+    test(`FOUND R2: ${what}, with 2 MB of body on its way: the answer arrives`, async () => {
+      const text = await new Promise((resolve, reject) => {
+        const socket = net.connect(rein.port, '127.0.0.1');
+        let got = '';
+        socket.pause();
+        socket.on('data', (more) => { got += more; });
+        socket.on('end', () => { socket.end(); resolve(got); });
+        socket.on('error', reject);
+        socket.write(`${head}\r\nHost: localhost\r\nContent-Length: ${what === 'too large' ? 8 << 20 : 2 << 20}\r\n\r\n`);
+        socket.write('b'.repeat(2 << 20), () => socket.resume());
+      });
+      assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `), text);
+      assert.match(text, /\r\n\r\n\{"error":\{/);
+    });
+  }
+
   test('FOUND S11: names that are no names are refused by the check', async () => {
     rein.rewrite({ config: fs.readFileSync(`${rein.folder}/rein.yaml`, 'utf8').replace('Box', '"http://box", "box:80", "*"') });
     rein.child.kill('SIGHUP');

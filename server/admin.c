@@ -5,6 +5,7 @@
  * its own name there), the token. Health checks need no token. */
 #include "admin_internal.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -164,6 +165,7 @@ static void take_config(void *ctx)
     struct config *next = atomic_exchange(&admin->next, NULL);
     if (next == NULL)
         return;
+    assert(config_is_sound(next));
     config_unref(admin->config);
     admin->config = next;
     if (admin->taken.fn != NULL)

@@ -71,6 +71,13 @@ static void free_config(struct config *config)
     free(config);
 }
 
+bool config_is_sound(const struct config *config)
+{
+    return atomic_load_explicit(&config->refs, memory_order_relaxed) > 0 &&
+           (config->listen.loopback || config->keys != NULL) && (config->admin.loopback || config->tokens != NULL) &&
+           config->upstreams_len <= CONFIG_UPSTREAMS_MAX && config->routes_len <= CONFIG_ROUTES_MAX;
+}
+
 struct config *config_ref(struct config *config)
 {
     atomic_fetch_add_explicit(&config->refs, 1, memory_order_relaxed);

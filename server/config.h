@@ -99,6 +99,8 @@ int config_load_with_first_keys(struct config **out, const char *path, struct re
  */
 int config_check(struct config **out, const char *path, struct rein_problems *problems,
                  struct rein_problems *absent) REIN_MUST_USE;
+/* What always holds of a config that serves: who listens off loopback has keys. Any thread. */
+bool config_is_sound(const struct config *config);
 struct config *config_ref(struct config *config); /* any thread */
 void config_unref(struct config *config);         /* any thread; NULL is fine */
 

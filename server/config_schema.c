@@ -3,6 +3,7 @@
 #include "config_schema.h"
 
 #include "config_settings.h"
+#include "keys.h"
 #include "origin.h"
 
 static const char *const kind_words[] = {"openai",   "vllm",        "sglang", "llamacpp",   "ollama",
@@ -271,7 +272,7 @@ static const struct rein_key keys_keys[] = {
      .min = 1,
      .max = 1,
      .about = "the version of this format"},
-    {.path = "keys", .type = REIN_TYPE_LIST, .flags = REIN_KEY_REQUIRED, .max = 10000, .about = "the keys"},
+    {.path = "keys", .type = REIN_TYPE_LIST, .flags = REIN_KEY_REQUIRED, .max = KEYS_MAX, .about = "the keys"},
     {.path = "keys[]", .type = REIN_TYPE_MAP, .about = "one key"},
     {.path = "keys[].name",
      .type = REIN_TYPE_NAME,

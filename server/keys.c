@@ -156,7 +156,7 @@ static int write_file(const struct keys *keys, const char *path)
         free(text);
         return REIN_ENOMEM;
     }
-    int rv = files_replace(path, text, len);
+    int rv = keys->len <= KEYS_MAX && len <= FILE_MAX ? files_replace(path, text, len) : -EFBIG;
     free(text);
     errno = rv != 0 ? -rv : 0;
     return rv == 0 ? 0 : REIN_EINVAL;

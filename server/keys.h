@@ -24,7 +24,7 @@ const char *keys_name(const struct keys *keys, size_t i);
  * which key it is or how much of one it has right. Good as long as `keys`. */
 const char *keys_find(const struct keys *keys, const char *bearer);
 
-enum { KEYS_TEXT_MAX = 80 };
+enum { KEYS_TEXT_MAX = 80, KEYS_MAX = 10000 }; /* bytes of a key's text; keys of a file */
 /* Makes a key, writes its text to `text`, and adds its hash to the file, which is made if it is not there. `prefix`:
  * what the text begins with. REIN_ESTATE: the name is taken. REIN_EINVAL: the file cannot be read or written, errno
  * says why. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "admin.h"
@@ -56,7 +57,7 @@ struct service {
 static bool service_is_sound(const struct service *service)
 {
     const struct reload *r = &service->reload;
-    return service->config != NULL && service->workers_running <= service->workers_len &&
+    return config_is_sound(service->config) && service->workers_running <= service->workers_len &&
            service->workers_len <= service->config->workers && (!r->is_reading || (r->is_running && r->waiting == 0)) &&
            (!r->is_wanted || r->is_running) && r->waiting <= service->workers_len + 1;
 }
@@ -303,6 +304,23 @@ static int open_store(struct service *service)
     return store_open(&service->store, &options);
 }
 
+/* The system's limit of open files is a limit of connections too: as many as it gives, and a word if these are too
+ * few. */
+static void take_descriptors(const struct config *config)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (limit.rlim_cur < config->limits.connections)
+        log_warn("serve",
+                 "limits.connections is %zu, but the system allows %llu open files (ulimit -n): connections beyond "
+                 "that wait",
+                 config->limits.connections, (unsigned long long)limit.rlim_cur);
+}
+
 static int start_admin(struct service *service)
 {
     const struct admin_options options = {.config = service->config,
@@ -318,6 +336,7 @@ static int service_start(struct service *service)
 {
     const struct config *config = service->config;
     const struct peers_limits limits = limits_of(config);
+    take_descriptors(config);
     int rv = listener_check(config->listen.host, config->listen.port);
     if (rv == 0)
         rv = listener_check(config->admin.host, config->admin.port);

@@ -35,7 +35,8 @@ struct session_env {
     struct metrics *metrics;
     struct metrics_worker *meter; /* this loop's */
     struct verified verified;
-    struct session *first; /* all sessions that are not freed yet */
+    const struct config *current; /* what new requests get; to compare with, it may be gone */
+    struct session *first;        /* all sessions that are not freed yet */
     size_t count;
     size_t write_high; /* bytes waiting for a client at which its upstream is paused */
 };

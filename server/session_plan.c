@@ -28,10 +28,11 @@ static void step_aside(struct session *s)
     }
 }
 
-/* A check that was made is remembered, a call that failed is not. */
+/* A check that was made is remembered, a call that failed is not; nor is what a request found that began before a
+ * reload, for the upstream of that name may be another one now. */
 static void remember(struct session *s, enum backend_next next)
 {
-    if (s->plan.checked && next != BACKEND_CALL)
+    if (s->config == s->env->current && s->plan.checked && next != BACKEND_CALL)
         verified_put(&s->env->verified, s->route->upstream->name, s->request->model, s->plan.prefix,
                      next == BACKEND_READY ? VERIFIED_GOOD : VERIFIED_BAD,
                      (struct verified_note){s->plan.memo, s->plan.reason}, loop_now_ms(s->env->loop));

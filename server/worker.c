@@ -24,7 +24,7 @@ enum {
 /* The end comes in steps: drain, cut, close, then the pool. */
 static bool worker_is_sound(const struct worker *w)
 {
-    return w->config != NULL && (w->draining || (!w->cut && !w->closing)) && (w->closing || !w->pool_closed) &&
+    return config_is_sound(w->config) && (w->draining || (!w->cut && !w->closing)) && (w->closing || !w->pool_closed) &&
            (!w->draining || w->cut_at_ms <= w->close_at_ms);
 }
 
@@ -131,6 +131,7 @@ static void take_config(void *ctx)
     verified_clear(&w->sessions.verified);
     config_unref(w->config);
     w->config = next;
+    w->sessions.current = next;
     if (!w->closing)
         front_limit(w->front, next->limits.body_bytes, next->timeouts.client_idle_ms, next->proxies);
     if (!w->draining)
@@ -183,6 +184,8 @@ int worker_start(struct worker **out, const struct worker_options *options)
         rv = start_front(w, options);
     if (rv < 0)
         return rv; /* the process ends: nothing is worth taking apart */
+    assert(worker_is_sound(w));
+    w->sessions.current = w->config;
     w->sessions.loop = w->loop;
     w->sessions.pool = w->pool;
     w->sessions.store = options->store;

@@ -40,6 +40,7 @@ static int set_up(void **state)
     strcpy(f->id, r.record.id.text);
     assert_int_equal(metrics_new(&f->metrics, 1), 0);
     f->config = (struct config){.refs = 1000, /* ours: never freed */
+                                .listen = {.host = (char *)"127.0.0.1", .loopback = true},
                                 .admin = {.host = (char *)"127.0.0.1", .loopback = true},
                                 .store = {.path = f->kit.path}};
     assert_int_equal(

@@ -51,6 +51,40 @@ static void write_file(const struct fixture *f, const char *text)
     fclose(file);
 }
 
+/* What `rein key` writes it can read again, up to the last key that there is room for. */
+static void test_found_s3_a_full_keys_file_is_left_as_it_is(void **state)
+{
+    struct fixture *f = *state;
+    char text[KEYS_TEXT_MAX], name[65];
+    struct keys *keys;
+    FILE *file = fopen(f->path, "w");
+    assert_non_null(file);
+    fputs("version: 1\nkeys:\n", file);
+    for (int i = 0; i < KEYS_MAX; i++)
+        fprintf(file, "- {name: k%d,hash: %064d}\n", i, i);
+    fclose(file);
+    assert_int_equal(keys_load(&keys, f->path, f->problems), 0);
+    assert_int_equal(keys_count(keys), KEYS_MAX);
+    keys_free(keys);
+    assert_int_equal(keys_add(f->path, "more", "rein-", text, f->problems), REIN_EINVAL);
+    assert_int_equal(errno, EFBIG);
+    assert_int_equal(keys_load(&keys, f->path, f->problems), 0);
+    keys_free(keys);
+    /* Names as long as they may be fill the file before the count is reached. */
+    memset(name, 'n', sizeof name);
+    name[64] = '\0';
+    file = fopen(f->path, "w");
+    assert_non_null(file);
+    fputs("version: 1\nkeys:\n", file);
+    for (int i = 0; i < 6900; i++)
+        fprintf(file, "- {name: %.58s%06d,hash: %064d}\n", name, i, i);
+    fclose(file);
+    assert_int_equal(keys_load(&keys, f->path, f->problems), 0);
+    keys_free(keys);
+    assert_int_equal(keys_add(f->path, "more", "rein-", text, f->problems), REIN_EINVAL);
+    assert_int_equal(errno, EFBIG);
+}
+
 static void test_life_of_a_key(void **state)
 {
     struct fixture *f = *state;
@@ -199,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_life_of_a_key),
+        TEST(test_found_s3_a_full_keys_file_is_left_as_it_is),
         TEST(test_found_u7_a_first_key_is_whole_or_not_there),
         TEST(test_the_file_holds_no_key),
         TEST(test_a_new_token_voids_the_old),

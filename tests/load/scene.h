@@ -78,7 +78,8 @@ void scene_say(const struct scene *scene, unsigned attempt, struct script *out);
 size_t script_leave_at(const struct script *script, const struct scene *scene);
 /* Does the upstream leave while the request still comes? */
 bool scene_leaves_early(const struct scene *scene);
-/* Has all of the text been sent before the upstream leaves? */
+/* Has the upstream sent all before it leaves; at least all of the text? */
+bool script_is_complete(const struct script *script, const struct scene *scene);
 bool script_is_whole(const struct script *script, const struct scene *scene);
 /* Is so much held at once that events may be joined? */
 bool scene_may_join(const struct scene *scene);

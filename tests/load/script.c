@@ -47,6 +47,12 @@ size_t script_leave_at(const struct script *script, const struct scene *scene)
     return at;
 }
 
+bool script_is_complete(const struct script *script, const struct scene *scene)
+{
+    return scene->upstream.leaves == LEAVE_NOT || scene->upstream.leaves == LEAVE_STALL ||
+           script_leave_at(script, scene) >= script->wire.len;
+}
+
 bool script_is_whole(const struct script *script, const struct scene *scene)
 {
     if (scene->upstream.leaves == LEAVE_NOT || scene->upstream.leaves == LEAVE_STALL)

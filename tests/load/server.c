@@ -103,6 +103,9 @@ static void files_write(const struct server *server, uint16_t upstream_port)
     text_put(&text, "version: 1\nname: second\nkind: corrective\ndescription: Two.\ntext: >-\n  " CORRECTION "\n");
     server_write(server, "templates/second.yaml", &text);
     text_clear(&text);
+    text_put(&text, "leak:_dl_map_object_deps\nleak:_dl_new_object\n");
+    server_write(server, "lsan", &text);
+    text_clear(&text);
     text_put(&text,
              "version: 1\nname: tiny\nlanguage: en\nentries: [ { id: harm, class: names_harm, phrases: [cold room],"
              " match: [In the cold room.], unlike: [A room.] } ]\n");
@@ -163,6 +166,10 @@ static void server_set_up_heap(const struct server_options *options, const struc
     snprintf(options_of_asan, sizeof options_of_asan, "%s%sverify_asan_link_order=0", had != NULL ? had : "",
              had != NULL ? ":" : "");
     setenv("ASAN_OPTIONS", options_of_asan, 1);
+    /* It knows the dynamic linker's own blocks by who asked for them, which is the library now. */
+    char suppressions[512];
+    snprintf(suppressions, sizeof suppressions, "suppressions=%s:print_suppressions=0", server_file(server, "lsan"));
+    setenv("LSAN_OPTIONS", suppressions, 1);
 }
 
 static void server_exec(const struct server *server, const struct server_options *options)

@@ -65,7 +65,15 @@ static bool run_is_over(struct run *run)
     return run->faults + clients_faults() > 20 || server_has_ended(&run->server);
 }
 
-/* Something happens to all at once: a new config, or many clients that leave. */
+/* Many clients leave at once, most with a reset, in the middle of what is written to them. */
+static void test_found_s0_many_leave_in_mid_write(struct run *run)
+{
+    run->storm_ms = net_now_ms() + 100 + dice_below(&run->dice, 1500);
+    clients_storm(20 + (unsigned)dice_below(&run->dice, 81), dice_chance(&run->dice, 75));
+    run->storms++;
+}
+
+/* Something happens to all at once: a new config, or clients that leave. */
 static void run_disturb(struct run *run)
 {
     uint64_t now = net_now_ms();
@@ -74,11 +82,8 @@ static void run_disturb(struct run *run)
         server_reload(&run->server, dice_next(&run->dice));
         run->reloads++;
     }
-    if (now >= run->storm_ms) {
-        run->storm_ms = now + 100 + dice_below(&run->dice, 1500);
-        clients_storm(20 + (unsigned)dice_below(&run->dice, 81), dice_chance(&run->dice, 75));
-        run->storms++;
-    }
+    if (now >= run->storm_ms)
+        test_found_s0_many_leave_in_mid_write(run);
 }
 
 static void run_turn(void)

@@ -12,7 +12,7 @@ const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLT
 const binary = process.env.REIN_BIN ?? path.join(source, 'build/dev/rein');
 
 function rein(...args) {
-  const { status, stdout, stderr } = spawnSync(binary, args, { encoding: 'utf8', timeout: 150000 });
+  const { status, stdout, stderr } = spawnSync(binary, args, { encoding: 'utf8', timeout: 400000 });
   return { status, out: stdout, err: stderr };
 }
 

@@ -68,14 +68,14 @@ function status(host, port, where, key) {
   });
 }
 
-describe('the image', { timeout: 240000 }, () => {
+describe('the image', { timeout: 470000 }, () => {
   test('FOUND U7: it is what the Dockerfile says, and listens where it publishes', (t) => {
     const image = layOut(t, 'default');
     assert.ok(fs.existsSync(path.join(image.root, command[0])), command[0]);
     assert.deepEqual([...image.shipped.matchAll(/address: "([^"]*):(\d+)"/g)].map(([, host, port]) => [host, port]), steps.EXPOSE[0].split(' ').map((port) => ['0.0.0.0', port]));
     assert.equal(steps.USER.at(-1), 'rein');
     assert.equal(steps.WORKDIR.at(-1), '/var/lib/rein');
-    assert.match(run(path.join(image.root, 'usr/bin/rein'), ['check', path.join(image.root, 'etc/rein')]), /etc\/rein\/rein\.yaml: config/);
+    assert.match(run(path.join(image.root, 'usr/bin/rein'), ['check', path.join(image.root, 'etc/rein/rein.yaml')]), /etc\/rein\/rein\.yaml: config/);
     const drain = Number(/drain_ms: (\d+)/.exec(image.shipped)[1]);
     assert.ok(drain + WORKERS_MS < STOP_MS, `drains for ${drain} ms of the ${STOP_MS} ms that an engine waits`);
   });

@@ -11,7 +11,7 @@ import { says, startUpstream } from '../lib/upstream.mjs';
 
 const shipped = (name) => fs.readFileSync(path.join(source, 'config', name), 'utf8');
 
-describe('cmake --install', { timeout: 240000 }, () => {
+describe('cmake --install', { timeout: 470000 }, () => {
   test('FOUND S12: it lays down the sample, with its store outside the config', (t) => {
     const root = temporaryFolder(t, 'install');
     install(root);
@@ -21,7 +21,7 @@ describe('cmake --install', { timeout: 240000 }, () => {
     assert.deepEqual([...new Set(Object.values(etc).map((file) => file.mode))], ['644']);
     assert.match(etc['rein.yaml'].text, /url: "sqlite:\/var\/lib\/rein\/rein\.db"/);
     assert.deepEqual(Object.keys(etc).filter((name) => !name.endsWith('.yaml')), []);
-    assert.match(run(path.join(root, 'usr/bin/rein'), ['check', path.join(root, 'etc/rein')]), /rein\.yaml: config/);
+    assert.match(run(path.join(root, 'usr/bin/rein'), ['check', path.join(root, 'etc/rein/rein.yaml')]), /rein\.yaml: config/);
     assert.match(run(path.join(root, 'usr/bin/rein'), ['--version']), /^rein \d+\.\d+\.\d+\n$/);
   });
 
@@ -66,7 +66,7 @@ describe('cmake --install', { timeout: 240000 }, () => {
   });
 });
 
-describe('the store', { timeout: 240000 }, () => {
+describe('the store', { timeout: 470000 }, () => {
   test('FOUND S12: one that lies beside the config goes on being used when the config names another folder', async (t) => {
     const folder = temporaryFolder(t, 'store');
     const upstream = await startUpstream(says({ answer: ['fine'] }));

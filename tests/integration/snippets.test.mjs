@@ -44,7 +44,7 @@ function likeConfig(t, text) {
   return folder;
 }
 
-describe('snippets', { timeout: 240000 }, () => {
+describe('snippets', { timeout: 470000 }, () => {
   test('FOUND U17: there are some for each usual backend, and detection is said to know English only in the first screen', () => {
     assert.deepEqual(ofReadme.map(({ text }) => /kind: (\w+)/.exec(text)[1]), ['vllm', 'llamacpp', 'ollama', 'openai']);
     for (const { text } of ofReadme) assert.ok(text.split('\n').length <= 11, text);
@@ -56,7 +56,7 @@ describe('snippets', { timeout: 240000 }, () => {
       const whole = wholeConfig(text), folder = likeConfig(t, whole);
       const file = path.join(folder, path.basename(/^# config\/(\S+\.yaml)$/m.exec(text)?.[1] ?? 'snippet.yaml'));
       fs.writeFileSync(file, whole);
-      const { status, stdout, stderr } = spawnSync(binary, ['check', file], { encoding: 'utf8', timeout: 120000 });
+      const { status, stdout, stderr } = spawnSync(binary, ['check', file], { encoding: 'utf8', timeout: 400000 });
       assert.equal(status, 0, stderr);
       assert.match(stdout, /: (config|lexicon|policy|template)\b/);
     });

@@ -19,7 +19,7 @@ export function temporaryFolder(t, name) {
 
 // Runs a command to its end; fails the test if it fails. Returns what it wrote on stdout.
 export function run(command, args, options = {}) {
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 120000, ...options });
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 400000, ...options });
   assert.equal(status, 0, `${command} ${args.join(' ')}\n${stdout}${stderr}`);
   return stdout;
 }

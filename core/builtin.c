@@ -89,11 +89,12 @@ static bool are_digits_before(struct surroundings around, unsigned from, unsigne
     return true;
 }
 
-/* The digits are a fraction (0.4111, .4111), not a word's end ("no.4111"). */
+/* The digits are a fraction (0.4111, .4111, =.4111), not behind the end of a sentence or of a word ("no.4111"). */
 static bool is_fraction(struct surroundings around)
 {
     char before = byte_before(around, 2);
-    return byte_before(around, 1) == '.' && !is_letter(before) && before != '.' && (unsigned char)before < 0x80;
+    return byte_before(around, 1) == '.' &&
+           (before == '\0' || is_digit(before) || strchr(" \t\r\n([{<>=:;,+-*/|&~\"'`", before) != NULL);
 }
 
 /* Part of something longer that is written in groups of four: two groups went before (digits of pi, years, the row of a

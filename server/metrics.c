@@ -79,8 +79,9 @@ unsigned metrics_label(struct metrics *m, enum label label, const char *name)
     if (name == NULL)
         return 0;
     if (strlen(name) > LABEL_NAME_MAX) { /* as it is kept, so that it is found again */
-        memcpy(cut, name, LABEL_NAME_MAX);
-        cut[LABEL_NAME_MAX] = '\0';
+        size_t len = rein_text_whole(name, LABEL_NAME_MAX);
+        memcpy(cut, name, len);
+        cut[len] = '\0';
         name = cut;
     }
     unsigned slot, i = find(table, name, &slot);

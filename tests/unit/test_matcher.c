@@ -127,6 +127,11 @@ static void knows_card_numbers(void **state)
     expect_builtin("card_number", "card 378282246310005 ok", "0:5-20");
     expect_builtin("card_number", "no 41111111111111111111111 no", "");
     expect_builtin("card_number", "4111111111111111", "0:0-16");
+    struct ruleset *folded = rule_of((struct rule_spec){.builtin = "card_number", .folded = true});
+    expect(folded, "4111\xE2\x80\x8B\x31\x31\x31\x31\xE2\x80\x8B\x31\x31\x31\x31\x31\x31\x31\x31", "0:0-22");
+    expect(folded, "\xEF\xBC\x94\x31\x31\x31\xE2\x80\x93\x31\x31\x31\x31-1111-1111", "0:0-23");
+    expect(folded, "0.4111111111111111", "");
+    ruleset_free(folded);
 }
 
 static void knows_other_builtins(void **state)

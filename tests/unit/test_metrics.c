@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <ctype.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,32 @@ static void labels_are_bounded(void **state)
     name[sizeof name - 1] = '\0';
     assert_int_equal(metrics_label(m, LABEL_ROUTE, name), metrics_label(m, LABEL_ROUTE, name));
     metrics_free(m);
+}
+
+/* A client's model name in letters of two to four bytes: what is scraped is UTF-8, and the label is found again. */
+static void test_found_s4_a_label_is_not_cut_inside_a_character(void **state)
+{
+    static const char *const letters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    (void)state;
+    for (size_t letter = 0; letter < 3; letter++)
+        for (size_t shift = 0; shift < 4; shift++) {
+            struct metrics *m;
+            char name[600] = "";
+            assert_int_equal(metrics_new(&m, 1), 0);
+            memset(name, 'x', shift);
+            for (size_t i = 0; i < 100; i++)
+                strcat(name, letters[letter]);
+            unsigned label = metrics_label(m, LABEL_MODEL, name);
+            assert_int_equal(metrics_label(m, LABEL_MODEL, name), label);
+            metrics_request(metrics_worker(m, 0), 0, label, 0, NULL);
+            char *text = text_of(m, NULL);
+            assert_non_null(strstr(text, letters[letter]));
+            json_t *whole = json_string(text); /* NULL: no UTF-8 */
+            assert_non_null(whole);
+            json_decref(whole);
+            free(text);
+            metrics_free(m);
+        }
 }
 
 static void histograms_add_up(void **state)
@@ -248,8 +275,9 @@ static void threads_lose_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_workers),  cmocka_unit_test(labels_are_bounded),   cmocka_unit_test(histograms_add_up),
-        cmocka_unit_test(text_is_valid), cmocka_unit_test(threads_lose_nothing),
+        cmocka_unit_test(sums_workers),         cmocka_unit_test(labels_are_bounded),
+        cmocka_unit_test(histograms_add_up),    cmocka_unit_test(text_is_valid),
+        cmocka_unit_test(threads_lose_nothing), cmocka_unit_test(test_found_s4_a_label_is_not_cut_inside_a_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

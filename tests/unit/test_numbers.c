@@ -115,6 +115,8 @@ static void test_found_h1_surroundings_decide(void **state)
         {"0.4111111111111111", false},
         {"-.4111111111111111", false},
         {"no.4111111111111111", true},
+        {"(see above).4111111111111111", true},
+        {"x=.4111111111111111", false},
         {"4111111111111111.0", false},
         {"4111111111111111.", true},
         {"4111111111111111. 5 items", true},

@@ -111,7 +111,7 @@ static void on_request(void *ctx, struct exchange *x)
     const char *type = exchange_header(x, "Content-Type");
     struct upstream_header headers[] = {{type ? "Content-Type" : NULL, type}, {NULL, NULL}};
     struct upstream_request request = {
-        exchange_method(x), url, headers, body.text, body.len, 5000, 60000, 60000, 0, NULL,
+        exchange_method(x), url, headers, body.text, body.len, 5000, 60000, 60000, 0, NULL, NULL,
     };
     if (upstream_start(&relay->call, proxy->pool, &request, &handler, relay) < 0)
         fail(relay);

@@ -167,6 +167,26 @@ describe('SIGHUP', { timeout: 240000 }, () => {
     await upstream.stop();
   });
 
+  test('FOUND M9: a signal before the config is read for the first time is no end', async () => {
+    const upstream = await startUpstream(says({ answer: ['fine'] }));
+    const options = { upstream: upstream.url, policy: shippedPolicy() };
+    const first = await startRein(options);
+    await first.stop();
+    const rein = launch(['serve', '-c', path.join(first.folder, 'rein.yaml')], { cwd: first.folder });
+    // Its own code runs, and has for a while: the lexicon is being compiled.
+    const used = () => Number(fs.readFileSync(`/proc/${rein.child.pid}/stat`, 'utf8').replace(/.*\) /, '').split(' ')[11]);
+    for (const deadline = Date.now() + HANGS_MS; used() < 20 && !/listening/.test(rein.log);) {
+      assert.ok(Date.now() < deadline, 'it does nothing');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    rein.child.kill('SIGHUP');
+    await rein.said(/serve: listening/);
+    await rein.said(/config reloaded/);
+    assert.deepEqual(await rein.stop(), { code: 0, signal: null });
+    await first.clean();
+    await upstream.stop();
+  });
+
   // A lexicon that has changed takes seconds to compile.
   test('FOUND M9: SIGTERM does not wait for a reload', async () => {
     const upstream = await startPatient();

@@ -11,9 +11,11 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "frontkit.h"
@@ -21,6 +23,13 @@
 #include "wirekit.h"
 
 #define LINE "POST /echo HTTP/1.1\r\nHost: x\r\n"
+
+static void end_held(void *ctx)
+{
+    struct fixture *f = ctx;
+    assert_int_equal(exchange_write(f->held, "last", 4), 0);
+    exchange_end(f->held);
+}
 
 /* ---- answers before the request is whole --------------------------------------------------------------------------
  */
@@ -130,6 +139,53 @@ static void test_found_m9_a_refused_client_is_drained_within_bounds(void **state
     run(f, flood_refused);
 }
 
+/* A client that sends faster than anyone can read: there is always more. */
+static atomic_bool is_endless;
+static atomic_size_t dropped;
+
+ssize_t __real_recv(int fd, void *buffer, size_t size, int flags);
+ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags);
+
+ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags)
+{
+    if (!is_endless || flags != MSG_DONTWAIT)
+        return __real_recv(fd, buffer, size, flags);
+    dropped += size;
+    return (ssize_t)size;
+}
+
+static void refuse_endless(struct fixture *f)
+{
+    int first = wire_connect(f->port);
+    wire_say(first, "GET /open HTTP/1.1\r\nHost: x\r\n\r\n");
+    wire_read_until(first, answer, sizeof answer, "first\r\n");
+    is_endless = true;
+    int fd = wire_connect(f->port);
+    wire_say(fd, "x");
+    wire_read_until(fd, answer, sizeof answer, "}}");
+    has(answer, "HTTP/1.1 429 ");
+    post(f, end_held); /* the others go on */
+    wire_read_until(first, answer, sizeof answer, "last\r\n0\r\n\r\n");
+    has(answer, "last");
+    uint64_t until = wire_now_ms() + 5000;
+    while (dropped < LINGER_BYTES && wire_now_ms() < until)
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    same(dropped, LINGER_BYTES);
+    is_endless = false;
+    close(fd);
+    close(first);
+    await_connections(f, 0);
+}
+
+static void test_found_m9_a_client_that_always_has_more(void **state)
+{
+    (void)state;
+    struct fixture *f = prepare();
+    f->options.connections_per_address_max = 1;
+    run(f, refuse_endless);
+    assert_int_equal(dropped, LINGER_BYTES);
+}
+
 /* More than may linger at once: the oldest go, and all is given back. */
 static void refuse_many(struct fixture *f)
 {
@@ -227,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_found_r2_an_early_answer_arrives),
         cmocka_unit_test(test_found_r2_waiting_has_an_end),
         cmocka_unit_test(test_found_r2_many_at_once),
+        cmocka_unit_test(test_found_m9_a_client_that_always_has_more),
         cmocka_unit_test(test_found_m9_a_refused_client_is_drained_within_bounds),
         cmocka_unit_test(test_found_s9_a_connection_that_can_not_be_watched),
         cmocka_unit_test(test_found_s9_a_request_whose_error_can_not_be_said),

@@ -1,5 +1,5 @@
-/* Texts that get past in disguise: numbers, keys in escapes, and what spells a text out. SPDX-License-Identifier:
- * Apache-2.0 */
+/* Texts that get past in disguise: numbers, keys in escapes, and what spells a text out.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -2,11 +2,19 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "gathered.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Nothing and no room, or room for what there is and the NUL behind it. Owners may take from its end. */
+static bool gathered_is_sound(const struct gathered *g)
+{
+    return g->data != NULL ? g->len < g->cap : g->len == 0 && g->cap == 0;
+}
+
 int gathered_add(struct gathered *g, const char *data, size_t len, size_t limit)
 {
+    assert(gathered_is_sound(g));
     if (len > limit || g->len > limit - len)
         return REIN_ELIMIT;
     if (g->len + len + 1 > g->cap) {
@@ -20,6 +28,7 @@ int gathered_add(struct gathered *g, const char *data, size_t len, size_t limit)
     memcpy(g->data + g->len, data, len);
     g->len += len;
     g->data[g->len] = '\0';
+    assert(gathered_is_sound(g));
     return 0;
 }
 

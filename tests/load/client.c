@@ -337,7 +337,7 @@ void clients_drop_idle(void)
 
 void clients_expect_end(void)
 {
-    all.ends = true;
+    all.ends = all.tally.is_over = true;
 }
 
 void clients_close(void)

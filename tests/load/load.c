@@ -198,7 +198,7 @@ static void run_check_end(struct run *run)
     size_t len;
     const uint8_t *rows = clients_rows(&len);
     if (WIFEXITED(status))
-        run->faults += rows_check(server_file(&run->server, "rein.db"), rows, len);
+        run->faults += rows_check(server_file(&run->server, "rein.db"), rows, len, run->fail_every > 0);
 }
 
 static void run_report(struct run *run, uint64_t began_ms)

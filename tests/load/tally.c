@@ -29,7 +29,7 @@ static void tally_note_odd(struct tally *tally, const struct scene *scene, const
                            unsigned status)
 {
     char code[64];
-    snprintf(code, sizeof code, "%s %u %s", scene_name(scene->kind), status,
+    snprintf(code, sizeof code, "%s%s %u %s", scene->client.piece > 0 ? "slow " : "", scene_name(scene->kind), status,
              checked->ending == ENDING_BROKEN ? "broken off" : checked->code);
     size_t i = 0;
     while (i < tally->odd_len && strcmp(tally->odd[i].code, code) != 0)
@@ -61,7 +61,8 @@ void tally_scene(struct tally *tally, const struct scene *scene, const struct ch
     if (checked->fault != NULL)
         tally_fault(tally, scene, checked->fault, body);
     bool may_fail = scene->kind == SCENE_PROMPT || scene->kind == SCENE_FAIL || scene->kind >= SCENE_BAD;
-    if (scene_is_calm(scene) && !may_fail && (checked->ending == ENDING_ERROR || checked->ending == ENDING_BROKEN))
+    if (!tally->is_over && scene_is_calm(scene) && !may_fail &&
+        (checked->ending == ENDING_ERROR || checked->ending == ENDING_BROKEN))
         tally_note_odd(tally, scene, checked, status);
 }
 

@@ -17,6 +17,7 @@ struct tally {
         size_t count;
     } odd[TALLY_ODD];
     size_t odd_len;
+    bool is_over;  /* the server stops: nothing is odd any more */
     uint8_t *rows; /* enum row by a scene's number; owned */
     size_t rows_len, rows_cap;
 };

@@ -163,7 +163,7 @@ static int take_rest(struct framer *f, struct span buf, struct frame *out)
 
 int framer_next(struct framer *f, struct span buf, bool at_end, struct frame *out)
 {
-    assert(buf.len >= f->scanned);
+    assert(framer_is_sound(f) && buf.len >= f->scanned);
     while (buf.len > 0) {
         skip_late_lf(f, buf);
         size_t end;

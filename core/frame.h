@@ -48,6 +48,13 @@ struct framer {
     struct bytes joined; /* FRAME_MULTI */
 };
 
+/* Always true between two calls that did not fail. */
+static inline bool framer_is_sound(const struct framer *f)
+{
+    return f->line_start <= f->scanned && f->payload_at + f->payload_len <= f->line_start &&
+           (f->data_lines > 0 || f->payload_len == 0);
+}
+
 /* Allocates nothing yet. `limit` is the longest event, in raw bytes. */
 void framer_init(struct framer *f, size_t limit);
 void framer_fini(struct framer *f);

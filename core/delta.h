@@ -100,6 +100,7 @@ struct delta {
                              strings too */
     size_t pieces_len, pieces_cap;
     bool spells;           /* some choice has members that spell its text out */
+    bool spells_aside;     /* prompt_logprobs is a member that spells the answer out */
     bool has_choices;      /* the key `choices` is there (perhaps empty) */
     bool has_error;        /* a top-level `error` that is not null */
     bool has_choice_error; /* an error where clients look for none: in a choice, or an object that is named so */

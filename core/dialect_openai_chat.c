@@ -417,13 +417,19 @@ static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
     return rv;
 }
 
-static int read_prompt_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+/* One member of the event itself that spells text out: the prompt's, or (`of_answer`) the answer's. */
+static int read_spelled_aside(struct delta_fill *fill, struct scope *scope, uint8_t of_answer)
 {
+    struct delta *d = &fill->delta;
     bool is_null = walk_peek(&fill->walk) == 'n';
-    int rv = scope_read_numeric(fill, scope, arg);
-    if (rv == 0 && !is_null)
-        fill->delta.prompt_logprobs = walk_member(&fill->walk, &scope->list);
-    return rv;
+    int rv = scope_read_numeric(fill, scope, 0);
+    if (rv != 0 || is_null)
+        return rv;
+    if (d->prompt_logprobs.len > 0)
+        return REIN_EFORMAT; /* one too many could not be taken out */
+    d->prompt_logprobs = walk_member(&fill->walk, &scope->list);
+    d->spells_aside = of_answer != 0;
+    return 0;
 }
 
 static const struct member event_members[] = {
@@ -437,7 +443,9 @@ static const struct member event_members[] = {
     MEMBER("usage", read_top_usage, 0),
     MEMBER("error", read_error, false),
     MEMBER("x_groq", read_groq, 0),
-    MEMBER("prompt_logprobs", read_prompt_logprobs, 0),
+    MEMBER("prompt_logprobs", read_spelled_aside, false),
+    MEMBER("token_ids", read_spelled_aside, true),
+    MEMBER("completion_probabilities", read_spelled_aside, true),
     MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
 };
 

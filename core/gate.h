@@ -31,6 +31,7 @@ enum gate_flags {
     GATE_REWRITE = 32,      /* what stands outside the payload must not go out */
     GATE_UNTERMINATED = 64, /* the blank line at the end is missing: clients would lose the event */
     GATE_AWAITS = 128,      /* some part of it may await the choice's next text */
+    GATE_SPELLS = 256,      /* prompt_logprobs does not go out */
 };
 
 /* What one choice object of an event holds beside text; ranges as in delta.h. */

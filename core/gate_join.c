@@ -14,7 +14,7 @@
 static bool is_plain(const struct gate_event *e, const struct gate_part *part)
 {
     const unsigned odd =
-        GATE_SAID | GATE_TERMINAL | GATE_DROP | GATE_USAGE | GATE_BARE | GATE_REWRITE | GATE_UNTERMINATED;
+        GATE_SAID | GATE_TERMINAL | GATE_DROP | GATE_USAGE | GATE_BARE | GATE_REWRITE | GATE_UNTERMINATED | GATE_AWAITS;
     return (e->flags & odd) == 0 && e->pieces == 1 && e->parts == 1 && e->patches == NULL && !part->has_finish &&
            e->raw_len == e->stored_len;
 }

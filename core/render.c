@@ -350,7 +350,7 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
     const struct gate_part *parts = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
     for (uint32_t i = 0; i < e->parts && rv == 0; i++)
         rv = edit_choice(g, &parts[i], &rest);
-    if (rv == 0 && text_changed)
+    if (rv == 0 && (text_changed || (e->flags & GATE_SPELLS)))
         rv = take_out(g, e->prompt_logprobs);
     if (rv == 0 && rest.is_changed && rest.text == 0 && !rest.has_more && !(e->flags & GATE_BARE))
         return 0;

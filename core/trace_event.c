@@ -323,6 +323,8 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     if (t->strip_usage && t->streamed && d->has_choices && d->choices_len == 0 && d->usage.len > 0)
         gate_last(&t->gate)->flags |= GATE_DROP;
     t->hidden_keys = 0;
+    if (d->spells_aside && t->withholds) /* which choice's text it says is not known */
+        gate_last(&t->gate)->flags |= GATE_SPELLS;
     rv = d->spells && t->withholds ? trace_mark_spelled(t, d, frame->payload) : 0;
     return rv == 0 ? take_pieces(t, d, frame->payload) : rv;
 }

@@ -161,6 +161,9 @@ static void test_found_t6_nothing_is_spelled_before_it_is_said(void **state)
         SPELLS("\"content\":\"\",\"token_id\":77001", "\"seed\":1") CONTENT(SECRET " said") END,
         SPELLS("\"role\":\"assistant\"", "\"token_ids\":[77001]") CONTENT(SECRET) CONTENT(" said") END,
         SPELLS("\"content\":\"s\"", "\"token_ids\":[77001,77001]") CONTENT("aid " SECRET) CONTENT("said") END,
+        "data: {\"token_ids\":[77001],\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"}}]}\n\n" CONTENT(
+            SECRET " said") END,
+        "data: {\"choices\":[],\"completion_probabilities\":[{\"token\":\"zx\"}]}\n\n" CONTENT(SECRET " said") END,
     };
     for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++)
         check_unspelled("stream", streams[i]);

@@ -65,6 +65,13 @@ int track_copy(struct track *to, const struct track *from)
     return 0;
 }
 
+/* Holds wherever a track's functions begin and end: open groups belong to runs that are in the order. */
+static bool track_is_sound(const struct track *track)
+{
+    return (track->head == 0) == (track->tail == 0) && track->groups_len <= track->groups_cap &&
+           (track->groups_len == 0 || track->head != 0);
+}
+
 /* ---- pool and order ---------------------------------------------------------------------------------------------- */
 
 static int reserve_run(struct run_pool *pool)
@@ -443,7 +450,9 @@ static int look_closely(struct at *at, unsigned flags)
     weed(at);
     if (track->groups_len >= MERGE_FROM)
         merge_groups(at);
-    return settle(at);
+    int rv = settle(at);
+    assert(rv != 0 || track_is_sound(track));
+    return rv;
 }
 
 int track_step(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
@@ -451,6 +460,7 @@ int track_step(struct run_pool *pool, struct track *track, const struct rule *ru
 {
     const struct dfa *dfa = &rule->dfa;
     unsigned all = 0;
+    assert(track_is_sound(track));
     pool->steps += track->groups_len;
     for (uint32_t i = 0; i < track->groups_len; i++) {
         struct group *group = &track->groups[i];
@@ -513,7 +523,9 @@ int track_begin(struct run_pool *pool, struct track *track, const struct rule *r
         join_group(&at, run, state);
     else
         close_run(&at, run);
-    return settle(&at);
+    rv = settle(&at);
+    assert(rv != 0 || track_is_sound(track));
+    return rv;
 }
 
 int track_end(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,

@@ -128,14 +128,19 @@ static void take_config(void *ctx)
     assert(worker_is_sound(w));
     if (next == NULL)
         return;
+    if (w->closing) { /* the front that goes still borrows from the config that it has */
+        config_unref(next);
+        loop_give(w->owner, &w->taken);
+        return;
+    }
+    struct config *before = w->config;
     verified_clear(&w->sessions.verified);
-    config_unref(w->config);
     w->config = next;
     w->sessions.current = next;
-    if (!w->closing)
-        front_limit(w->front, next->limits.body_bytes, next->timeouts.client_idle_ms, next->proxies);
+    front_limit(w->front, next->limits.body_bytes, next->timeouts.client_idle_ms, next->proxies);
     if (!w->draining)
         start_tick(w);
+    config_unref(before);
     loop_give(w->owner, &w->taken);
     assert(worker_is_sound(w));
 }

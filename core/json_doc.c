@@ -452,6 +452,15 @@ bool rein_json_integer(const struct rein_json_node *node, int64_t *value)
     return rein_json_is(node, REIN_JSON_INTEGER) && number_integer((struct span){node->text, node->len}, value);
 }
 
+_Static_assert((int)REIN_JSON_PLAIN_MAX == (int)NUMBER_PLAIN_MAX, "one length");
+
+size_t rein_json_plain(const struct rein_json_node *number, char out[REIN_JSON_PLAIN_MAX])
+{
+    bool is_number = rein_json_is(number, REIN_JSON_INTEGER) || rein_json_is(number, REIN_JSON_REAL) ||
+                     rein_json_is(number, REIN_JSON_HUGE);
+    return is_number ? number_plain((struct span){number->text, number->len}, out) : 0;
+}
+
 struct rein_json_place rein_json_drop(struct rein_json *json, const struct rein_json_node *key)
 {
     const struct rein_json_node *value = rein_json_value(key);

@@ -120,12 +120,24 @@ static bool is_numeric_field(const struct rein_json_node *key)
 
 /* ---- strings and numbers ---- */
 
+/* As it stands, and as a program prints it that has read it. */
+static int judge_number(struct rein_trace *trace, const char *role, const struct rein_json_node *number)
+{
+    char plain[REIN_JSON_PLAIN_MAX];
+    size_t len = rein_json_plain(number, plain);
+    int rv = judge(trace, role, number);
+    bool is_same = len == number->len && memcmp(plain, number->text, len) == 0;
+    return rv == 0 && len > 0 && !is_same ? rein_trace_prompt(trace, role, plain, len) : rv;
+}
+
 /* Every key, string and number at and below `value`. The request's depth was limited when it was read. */
 static int judge_all(struct rein_trace *trace, const char *role, const struct rein_json_node *value,
                      const struct place *place)
 {
     int rv = 0;
-    if (rein_json_is(value, REIN_JSON_STRING) || is_number(value))
+    if (is_number(value))
+        return judge_number(trace, role, value);
+    if (rein_json_is(value, REIN_JSON_STRING))
         return judge(trace, role, value);
     bool is_object = rein_json_is(value, REIN_JSON_OBJECT);
     const struct rein_json_node *at = rein_json_first(value);

@@ -113,6 +113,11 @@ static inline const struct rein_json_node *rein_json_get(const struct rein_json_
 /* False if it is no integer. */
 REIN_API bool rein_json_integer(const struct rein_json_node *node, int64_t *value);
 
+/* Writes a number without exponent, and without a fraction that is all zeros: what a program makes of 4.1e15 and of
+ * 41.0. Returns the length; 0 if it is longer than the room or below 1, or no number. */
+enum { REIN_JSON_PLAIN_MAX = 48 };
+REIN_API size_t rein_json_plain(const struct rein_json_node *number, char out[REIN_JSON_PLAIN_MAX]);
+
 /* Where the text has a member, from its key's quote to its value's end, no comma. */
 struct rein_json_place {
     uint32_t at, len;

@@ -188,6 +188,9 @@ static void test_found_t5_numbers_of_requests_are_text(void **state)
         FIELDS("'user':4111111111111111"),
         FIELDS("'metadata':{'seed':4111111111111111}"),
         FIELDS("'metadata':{'x':4111111111111111.5}"),
+        FIELDS("'metadata':{'x':4.111111111111111e15}"),
+        FIELDS("'metadata':{'x':41111111111111110e-1}"),
+        FIELDS("'metadata':{'x':411111111111111.1E+1}"),
         NULL,
     };
     static const char *const clean[] = {FIELDS("'seed':4111111111111111"), FIELDS("'metadata':{'x':411111111111111}"),

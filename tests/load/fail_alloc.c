@@ -7,6 +7,8 @@
  * in so many fails; 0, as at the start: none. Each failure is a line of FAIL_LOG: the size, then who asked, as
  * module+offset, innermost first (addr2line -e MODULE OFFSET).
  *
+ * FAIL_ONLY=PART: only where a library of such a name is among the innermost callers.
+ *
  * It calls the next allocator in line, glibc's, that of glibc's heap checks or a sanitizer's; so a block that a failed
  * realloc left alone, a leak and a use of what was not allocated are found there.
  *
@@ -43,6 +45,7 @@ static const struct {
 struct module {
     uintptr_t start, end, base;
     unsigned percent;
+    bool is_wanted;
     char name[48];
 };
 
@@ -68,6 +71,8 @@ static int note_module(struct dl_phdr_info *info, size_t size, void *ctx)
         m->start = info->dlpi_addr + part->p_vaddr;
         m->end = m->start + part->p_memsz;
         snprintf(m->name, sizeof m->name, "%s", name != NULL ? name + 1 : "rein");
+        const char *only = getenv("FAIL_ONLY");
+        m->is_wanted = only == NULL || strstr(m->name, only) != NULL;
         m->percent = 100;
         for (size_t k = 0; k < sizeof spared / sizeof *spared; k++)
             m->percent = strstr(m->name, spared[k].name) != NULL ? spared[k].percent : m->percent;
@@ -127,11 +132,13 @@ static __attribute__((noinline)) bool must_fail(size_t size)
     is_inside = true;
     int len = backtrace(frames, FRAMES);
     unsigned percent = 100;
+    bool is_wanted = false;
     for (int i = 0; i < len && i < NEAR + 2; i++) {
         const struct module *m = module_of(frames[i]);
         percent = m != NULL && m->percent < percent ? m->percent : percent;
+        is_wanted = is_wanted || (m != NULL && m->is_wanted && i >= 2);
     }
-    bool fails = dice_chance(&dice, percent);
+    bool fails = is_wanted && dice_chance(&dice, percent);
     if (fails && fail_log >= 0)
         log_failure(size, frames, len);
     is_inside = false;

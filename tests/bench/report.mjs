@@ -68,7 +68,7 @@ export function judge(results) {
     const held = value && (bar.most !== undefined ? value.median <= bar.most : value.median >= bar.least);
     return { ...bar, value, held };
   });
-  const lines = ['| bar | wanted | measured | |', '|---|---|---|---|'];
+  const lines = ['| figure | limit | measured | |', '|---|---|---|---|'];
   for (const bar of judged.filter((one) => one.value)) {
     const to = bar.against ? ` : ${bar.against}` : bar.over ? ` over ${bar.over}` : bar.than ? ` : ${bar.than}` : '';
     const wanted = bar.most !== undefined ? `at most ${bar.most}` : `at least ${bar.least}`;

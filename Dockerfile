@@ -1,14 +1,14 @@
-# The service in an image: built in one stage, run by an unprivileged user in another.
+# The container image: built in one stage; runs as an unprivileged user in another.
 # SPDX-License-Identifier: Apache-2.0
 #
 #   docker build -t rein .
 #   docker run --name rein -p 8080:8080 -v rein-data:/var/lib/rein -e REIN_UPSTREAM_URL=http://HOST:8000 rein
-#   docker exec rein cat /var/lib/rein/keys.yaml.secret      the key for clients, made at the first start
+#   docker exec rein cat /var/lib/rein/keys.yaml.secret      prints the key for clients, made at the first start
 #
-# The configuration is config/container.yaml, as /etc/rein/rein.yaml: mount your own over it.
+# The config is config/container.yaml, in the image as /etc/rein/rein.yaml: mount your own over it.
 #
-# tests/house/fresh.sh runs these steps in an empty Debian tree; it knows the instructions used here and no others.
-# tests/integration/container.test.mjs runs what the image starts, and its health check.
+# tests/house/fresh.sh runs these steps in an empty Debian tree; it supports only the instructions used here.
+# tests/integration/container.test.mjs runs the image's command and its health check.
 FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY script script
@@ -25,7 +25,7 @@ COPY --from=build /out/ /
 USER rein
 WORKDIR /var/lib/rein
 EXPOSE 8080 8081
-# Asked at the container's own address: what listens on loopback alone cannot be reached from outside.
+# Uses the container's own address: a listener on loopback alone cannot be reached from outside.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD curl -fsS -o /dev/null "http://$(hostname -I | cut -d' ' -f1):8080/healthz"
 ENTRYPOINT ["/usr/bin/rein"]
 CMD ["serve", "-c", "/etc/rein/rein.yaml", "--first-keys"]

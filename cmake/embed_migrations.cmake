@@ -1,4 +1,4 @@
-# Writes a C file that holds every migration: its number, name, SHA-256 and text. Run with cmake -P.
+# Writes a C file that contains every migration: its number, name, SHA-256 and text. Run with cmake -P.
 # SPDX-License-Identifier: Apache-2.0
 #   -DOUTPUT=FILE -DDIRECTORY=DIR
 file(GLOB files "${DIRECTORY}/*.sql")

@@ -1,8 +1,8 @@
-# Installs the sample config and the systemd unit. A file of the config is installed only if there is none of its name, so
-# that what an operator wrote stays. Never a database, keys or a token: only what the project ships is looked at.
+# Installs the sample config and the systemd unit. A config file is installed only if no file of that name exists, so
+# that an operator's changes are kept. Databases, keys and tokens are never installed: only the project's own files are read.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs at install time, where CMAKE_INSTALL_PREFIX is what --prefix says, with
+# Runs at install time. CMAKE_INSTALL_PREFIX is the value of --prefix. Variables:
 #   SOURCE   the folder config/
 #   ETC      the folder of configs: absolute, or below the prefix (below the root where the prefix is /usr)
 #   BIN      the folder of programs, likewise
@@ -19,7 +19,7 @@ if(NOT IS_ABSOLUTE "${BIN}")
   set(BIN "${prefix}/${BIN}")
 endif()
 
-# NAME under config/, TARGET without DESTDIR, then pairs of texts: one that stands in it, and what stands there instead.
+# NAME under config/, TARGET without DESTDIR, then pairs of texts: a text in the file, and its replacement.
 function(install_text name target)
   set(installed "$ENV{DESTDIR}${target}")
   message(STATUS "Installing: ${installed}")
@@ -39,7 +39,7 @@ foreach(file ${files})
   if(EXISTS "$ENV{DESTDIR}${target}" OR IS_SYMLINK "$ENV{DESTDIR}${target}")
     message(STATUS "Kept: $ENV{DESTDIR}${target}")
   else()
-    # In a clone decisions are kept in data/, an installed service keeps them in its folder of state.
+    # A clone keeps decisions in data/, an installed service in its state folder.
     install_text("${file}" "${target}" "sqlite:../data/" "sqlite:${STATE}/")
   endif()
 endforeach()

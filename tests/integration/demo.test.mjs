@@ -124,7 +124,7 @@ test('FOUND R10: script/server steps aside for strangers on its ports, and says 
     script.stdout.on('data', (data) => { said += data; if (/Ctrl-C ends/.test(said)) resolve(); });
     exited.then(resolve);
   });
-  const [, used] = /ports, so free ones are used in their place:([ 0-9]*)\n/.exec(said) ?? assert.fail(said);
+  const [, used] = /ports, so Rein uses free ones instead:([ 0-9]*)\n/.exec(said) ?? assert.fail(said);
   assert.deepEqual(used.trim().split(' ').map(Number).sort(), ports);
   const port = Number(/Rein listens on http:\/\/127\.0\.0\.1:(\d+),/.exec(said)[1]);
   assert.ok(!ports.includes(port));

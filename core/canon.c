@@ -32,6 +32,11 @@ static int put_number(struct bytes *out, const char *text)
     return put_text(out, '=', form);
 }
 
+static int put_word(struct bytes *out, const struct rein_key *row, const char *word)
+{
+    return put_text(out, '=', schema_first_name(row, word));
+}
+
 static int put_value(const struct rein_node *node, struct bytes *out)
 {
     if (node->row != NULL && node->row->type == REIN_TYPE_TEXTS) { /* one text is a list of one */
@@ -40,6 +45,8 @@ static int put_value(const struct rein_node *node, struct bytes *out)
     }
     if (node->row != NULL && (node->row->type == REIN_TYPE_NUMBER || node->row->type == REIN_TYPE_INT))
         return put_number(out, node->text);
+    if (node->row != NULL && node->row->type == REIN_TYPE_WORD)
+        return put_word(out, node->row, node->text);
     return put(out, '=', node->text, node->len);
 }
 
@@ -65,7 +72,7 @@ static int put_absent(const struct rein_key *row, struct bytes *out)
     if (row->fallback == NULL)
         return put(out, '-', "", 0);
     bool is_number = row->type == REIN_TYPE_NUMBER || row->type == REIN_TYPE_INT;
-    return is_number ? put_number(out, row->fallback) : put_text(out, '=', row->fallback);
+    return is_number ? put_number(out, row->fallback) : put_word(out, row, row->fallback);
 }
 
 static int put_key(const struct rein_node *map, const struct rein_key *row, struct bytes *out)

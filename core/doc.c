@@ -137,6 +137,22 @@ int doc_find_word(const char *const *words, const char *text, size_t len)
     return -1;
 }
 
+int schema_find_word(const struct rein_key *row, const char *text, size_t len)
+{
+    for (const struct rein_old_word *at = row->old_words; at != NULL && at->old != NULL; at++)
+        if (strlen(at->old) == len && memcmp(at->old, text, len) == 0)
+            return doc_find_word(row->words, at->now, strlen(at->now));
+    return doc_find_word(row->words, text, len);
+}
+
+const char *schema_first_name(const struct rein_key *row, const char *word)
+{
+    for (const struct rein_old_word *at = row->old_words; at != NULL && at->old != NULL; at++)
+        if (strcmp(at->now, word) == 0)
+            return at->old;
+    return word;
+}
+
 /* ---- values ---- */
 
 /* What stands at the path and what the table says of it; either may be NULL. */
@@ -196,7 +212,7 @@ int rein_node_word(const struct rein_node *node, const char *path)
     const char *fallback = fallback_of(&place);
     if (place.row == NULL)
         return -1;
-    int word = place.node != NULL ? doc_find_word(place.row->words, place.node->text, place.node->len) : -1;
+    int word = place.node != NULL ? schema_find_word(place.row, place.node->text, place.node->len) : -1;
     return word >= 0 || fallback == NULL ? word : doc_find_word(place.row->words, fallback, strlen(fallback));
 }
 
@@ -222,7 +238,7 @@ unsigned rein_node_words(const struct rein_node *node, const char *path)
         return 0;
     unsigned set = 0;
     for (const struct rein_node *at = place.node != NULL ? place.node->first : NULL; at != NULL; at = at->next) {
-        int word = doc_find_word(place.row->words, at->text, at->len);
+        int word = schema_find_word(place.row, at->text, at->len);
         if (word >= 0)
             set |= 1u << word;
     }

@@ -30,6 +30,10 @@ bool doc_read_int(const char *text, int64_t *value);
 bool doc_read_number(const char *text, double *value);
 /* The place of a word in a NULL-terminated list, -1 if absent. */
 int doc_find_word(const char *const *words, const char *text, size_t len);
+/* The place of a row's word, under its present name or an earlier one; -1 if it is none. */
+int schema_find_word(const struct rein_key *row, const char *text, size_t len);
+/* The name by which versions know a word: its earliest, so that a new name does not change the version of a file. */
+const char *schema_first_name(const struct rein_key *row, const char *word);
 
 /* The row of the key `name` (or dotted path) under a row; NULL if there is none. */
 const struct rein_key *schema_row(const struct rein_key *parent, const char *name);

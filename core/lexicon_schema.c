@@ -29,7 +29,7 @@ static const struct rein_key lexicon_keys[] = {
      .min = 1,
      .max = 1,
      .about = "the version of this format"},
-    {.path = "name", .type = REIN_TYPE_NAME, .flags = REIN_KEY_REQUIRED, .about = "the name that policies call it by"},
+    {.path = "name", .type = REIN_TYPE_NAME, .flags = REIN_KEY_REQUIRED, .about = "the name that policies use for it"},
     {.path = "language",
      .type = REIN_TYPE_NAME,
      .flags = REIN_KEY_REQUIRED,
@@ -49,17 +49,15 @@ static const struct rein_key lexicon_keys[] = {
      .type = REIN_TYPE_WORD,
      .flags = REIN_KEY_REQUIRED,
      .words = class_words,
-     .about = "what it says of the sentence that it is found in"},
-    {.path = "entries[].category",
-     .type = REIN_TYPE_NAME,
-     .about = "the harm category; for prompt_harm, where it is required"},
+     .about = "what it says about the sentence in which it is found"},
+    {.path = "entries[].category", .type = REIN_TYPE_NAME, .about = "the harm category; required for prompt_harm"},
     {.path = "entries[].phrases",
      .type = REIN_TYPE_TEXTS,
      .flags = REIN_KEY_ONE_OR_MANY,
      .min = 1,
      .max = 400,
-     .about = "words as they stand in a sentence, with any white space and any kind of apostrophe; whole "
-              "words only"},
+     .about =
+         "phrases as they appear in a sentence, with any white space and any kind of apostrophe; whole words only"},
     {.path = "entries[].regex",
      .type = REIN_TYPE_TEXTS,
      .flags = REIN_KEY_ONE_OR_MANY,
@@ -71,7 +69,7 @@ static const struct rein_key lexicon_keys[] = {
      .min = 0,
      .max = 100,
      .fallback = "1",
-     .about = "how much it counts where signals are summed up"},
+     .about = "how much it counts where signals are added up"},
     {.path = "entries[].match",
      .type = REIN_TYPE_TEXTS,
      .flags = REIN_KEY_REQUIRED | REIN_KEY_ONE_OR_MANY,
@@ -90,9 +88,8 @@ const struct rein_schema *rein_schema_lexicon(void)
 {
     static const struct rein_schema schema = {
         "lexicon", "Lexicon",
-        "A lexicon lists signals of one language. All entries of all lexicons of a policy are looked for at once, in "
-        "one folded sentence at a time; a signal never spans sentences. Order and channel are judged later, by the "
-        "patterns.",
+        "A lexicon lists signals of one language. All entries of all lexicons of a policy are searched at once, in one "
+        "folded sentence at a time; a signal never spans sentences. The patterns judge order and channel later.",
         lexicon_keys};
     return &schema;
 }

@@ -78,7 +78,7 @@ static const char *const meanings[][2] = {
     {"all", "full"},
     {"none", "off"},
     {"off", "none"},
-    {"end", "verdict"},
+    {"final", "end"},
     {"token", "stream"},
     {"pattern", "regex"},
     {"regexp", "regex"},

@@ -8,7 +8,8 @@
 static const char *const deliver_words[] = {"off", "instruct", "prefill", "auto", NULL};
 static const char *const when_words[] = {"never", "risky", "always", NULL};
 static const char *const show_words[] = {"hide", "stream", NULL};
-static const char *const release_words[] = {"stream", "sentence", "verdict", NULL};
+static const char *const release_words[] = {"stream", "sentence", "end", NULL};
+static const struct rein_old_word release_old_words[] = {{"verdict", "end"}, {NULL, NULL}};
 static const char *const answer_words[] = {"after_reasoning", NULL};
 static const char *const channel_words[] = {"prompt", "reasoning", "answer", "tool", NULL};
 static const char *const match_words[] = {"raw", "folded", NULL};
@@ -33,7 +34,7 @@ static const char *const rule_action_words[] = {"record", "redact", "cut_reasoni
          .type = REIN_TYPE_NUMBER,                                                                                     \
          .min = 0,                                                                                                     \
          .max = 1,                                                                                                     \
-         .about = "the score from which it counts as found; without it the measured one is taken"},                    \
+         .about = "the score from which it counts as found; the default is a measured value"},                         \
     {                                                                                                                  \
         .path = pattern_path ".shadow", .type = REIN_TYPE_BOOL, .fallback = "false",                                   \
         .about = "judge and record, but do not act"                                                                    \
@@ -50,7 +51,7 @@ static const struct rein_key policy_keys[] = {
     {.path = "name",
      .type = REIN_TYPE_NAME,
      .flags = REIN_KEY_REQUIRED,
-     .about = "the name that routes, headers and decisions call it by"},
+     .about = "the name that routes, headers and decisions use for it"},
 
     {.path = "prefix",
      .type = REIN_TYPE_MAP,
@@ -58,49 +59,52 @@ static const struct rein_key policy_keys[] = {
     {.path = "prefix.template",
      .type = REIN_TYPE_NAME,
      .fallback = "checklist",
-     .about = "the template that the reasoning shall open with"},
+     .about = "the template with which the reasoning should begin"},
     {.path = "prefix.deliver",
      .type = REIN_TYPE_WORD,
      .words = deliver_words,
      .fallback = "auto",
-     .about =
-         "prefill: the reasoning begins with it, or the request fails; instruct: an instruction asks for it; auto: "
-         "prefill where it is verified, else instruct; off: not at all"},
+     .about = "prefill: the reasoning begins with it, or the request fails; instruct: an instruction asks for it; "
+              "auto: prefill where it is verified, otherwise instruct; off: not at all"},
     {.path = "prefix.when",
      .type = REIN_TYPE_WORD,
      .words = when_words,
      .fallback = "risky",
-     .about = "always, only for prompts whose signals call them risky, or never"},
+     .about = "always; risky: only for prompts whose signals call them risky; never"},
     {.path = "prefix.show",
      .type = REIN_TYPE_BOOL,
      .fallback = "false",
      .about = "whether the reasoning that the client gets begins with a prefilled prefix, as the model's own does"},
 
-    {.path = "reasoning", .type = REIN_TYPE_MAP, .about = "what becomes of the reasoning"},
+    {.path = "reasoning", .type = REIN_TYPE_MAP, .about = "what happens to the reasoning"},
     {.path = "reasoning.show",
      .type = REIN_TYPE_WORD,
      .words = show_words,
      .fallback = "stream",
-     .about = "stream: the client gets the reasoning; hide: it never does"},
+     .about = "stream: the client gets the reasoning; hide: it does not"},
     {.path = "reasoning.release",
      .type = REIN_TYPE_WORD,
      .words = release_words,
+     .old_words = release_old_words,
      .fallback = "sentence",
-     .about = "stream: judged by rules alone; sentence: a sentence goes out when it is whole and judged; verdict: all "
-              "goes out when the reasoning has ended"},
-    {.path = "answer", .type = REIN_TYPE_MAP, .about = "what becomes of the answer"},
+     .about = "stream: as soon as no rule can claim it; sentence: sentence by sentence, once each is complete and "
+              "judged; end: all of it when the reasoning has ended"},
+    {.path = "answer", .type = REIN_TYPE_MAP, .about = "what happens to the answer"},
     {.path = "answer.release",
      .type = REIN_TYPE_WORD,
      .words = answer_words,
      .fallback = "after_reasoning",
-     .about = "the answer goes out after the reasoning has its verdict"},
+     .about = "the answer is released after the reasoning has ended and is judged"},
 
-    {.path = "patterns", .type = REIN_TYPE_MAP, .about = "the risky patterns of a trace; one that is left out is off"},
-    PATTERN("patterns.lack_of_safety_awareness", "the reasoning to a harmful request never says that it is harmful"),
-    PATTERN("patterns.strong_vacillation", "the reasoning sees the harm, then weighs delivering the core of it"),
+    {.path = "patterns",
+     .type = REIN_TYPE_MAP,
+     .about = "the risky patterns of a trace; a pattern that is not named is off"},
+    PATTERN("patterns.lack_of_safety_awareness", "the reasoning about a harmful request never says that it is harmful"),
+    PATTERN("patterns.strong_vacillation",
+            "the reasoning recognises the harm, then considers delivering the core of it"),
     PATTERN("patterns.weak_vacillation",
-            "the reasoning rejects the core, but weighs keeping persona, scenario or tone; may only be recorded"),
-    PATTERN("patterns.harmful_additions", "a specific harmful method or step stands in the reasoning"),
+            "the reasoning rejects the core, but considers keeping persona, scenario or tone; may only be recorded"),
+    PATTERN("patterns.harmful_additions", "the reasoning contains a specific harmful method or step"),
     {.path = "patterns.inconsistency", .type = REIN_TYPE_MAP, .about = "reasoning and answer decide differently"},
     PATTERN("patterns.inconsistency.complies", "the reasoning refuses, the answer complies"),
     PATTERN("patterns.inconsistency.refuses", "the reasoning accepts, the answer refuses"),
@@ -110,13 +114,13 @@ static const struct rein_key policy_keys[] = {
     {.path = "rules[].id",
      .type = REIN_TYPE_NAME,
      .flags = REIN_KEY_REQUIRED,
-     .about = "the name that findings call it by; unique in the policy"},
+     .about = "the name that findings use for it; unique in the policy"},
     {.path = "rules[].channels",
      .type = REIN_TYPE_WORDS,
      .min = 1,
      .words = channel_words,
      .fallback = "[reasoning, answer, tool]",
-     .about = "where it looks; a rule on any channel of the response also looks at strings in unknown places"},
+     .about = "where to search; a rule on any channel of the response also searches strings in unknown fields"},
     {.path = "rules[].literal",
      .type = REIN_TYPE_TEXTS,
      .flags = REIN_KEY_ONE_OR_MANY,
@@ -128,14 +132,13 @@ static const struct rein_key policy_keys[] = {
     {.path = "rules[].match",
      .type = REIN_TYPE_WORD,
      .words = match_words,
-     .about =
-         "raw: the text as it is; folded: without differences of case, width, zero-width characters and look-alike "
-         "letters. Literals are folded unless this says otherwise, regexes and built-ins raw"},
+     .about = "raw: the text as it is; folded: without differences of case, width, zero-width characters and "
+              "look-alike letters. The default is folded for literals, raw for regexes and built-ins"},
     {.path = "rules[].max_bytes",
      .type = REIN_TYPE_INT,
      .min = 1,
      .max = 65536,
-     .about = "the longest match; needed where the rule itself has no bound"},
+     .about = "the longest match; required if the rule itself has no bound"},
     {.path = "rules[].action",
      .type = REIN_TYPE_WORD,
      .flags = REIN_KEY_REQUIRED,
@@ -145,7 +148,7 @@ static const struct rein_key policy_keys[] = {
      .type = REIN_TYPE_TEXT,
      .max = 256,
      .fallback = "[redacted]",
-     .about = "what redact puts in the match's place"},
+     .about = "the text that replaces the match, for `redact`"},
     {.path = "rules[].shadow",
      .type = REIN_TYPE_BOOL,
      .fallback = "false",
@@ -155,39 +158,39 @@ static const struct rein_key policy_keys[] = {
      .type = REIN_TYPE_TEXTS,
      .max = 64,
      .fallback = "[english]",
-     .about = "the lexicons whose signals are looked for; the default is taken only where a pattern or `when: risky` "
-              "needs one"},
+     .about =
+         "the lexicons whose signals are searched; the default is used only if a pattern or `when: risky` needs one"},
 
     {.path = "steer", .type = REIN_TYPE_MAP, .about = "how a response is steered"},
     {.path = "steer.template",
      .type = REIN_TYPE_NAME,
      .fallback = "corrective",
-     .about = "the template that a restart opens with"},
+     .about = "the template with which a restart begins"},
     {.path = "steer.max_attempts",
      .type = REIN_TYPE_INT,
      .min = 1,
      .max = 5,
      .fallback = "2",
-     .about = "upstream calls in all, the first one counted"},
+     .about = "upstream calls in all, including the first"},
     {.path = "steer.max_added_ms",
      .type = REIN_TYPE_INT,
      .min = 0,
      .max = 600000,
      .fallback = "10000",
-     .about = "no restart begins later than this after the first one was called for, in ms; 0: none at all"},
+     .about = "no restart begins later than this after the first one was needed, in ms; 0: no restarts"},
     {.path = "steer.fallback",
      .type = REIN_TYPE_WORD,
      .words = fallback_words,
      .fallback = "refuse",
      .about = "what is done when attempts or time have run out"},
 
-    {.path = "refusal", .type = REIN_TYPE_MAP, .about = "how a refusal is said"},
+    {.path = "refusal", .type = REIN_TYPE_MAP, .about = "how a refusal reads"},
     {.path = "refusal.message",
      .type = REIN_TYPE_TEXT,
      .min = 1,
      .max = 2000,
      .fallback = "I can't help with that.",
-     .about = "what the client reads"},
+     .about = "the text that the client gets"},
     {.path = "refusal.finish_reason",
      .type = REIN_TYPE_WORD,
      .words = finish_words,
@@ -197,31 +200,32 @@ static const struct rein_key policy_keys[] = {
      .type = REIN_TYPE_WORD,
      .words = before_words,
      .fallback = "error",
-     .about = "a prompt that is refused gets HTTP 400 with an error object, or a 200 that says the refusal"},
+     .about = "how a refused prompt is answered: error: HTTP 400 with an error object; reply: a 200 with the refusal "
+              "as its answer"},
 
     {.path = "upstream_errors",
      .type = REIN_TYPE_WORD,
      .words = upstream_errors_words,
      .fallback = "pass",
-     .about = "what a client reads when the upstream answers with an error: its own reason, if the rules would let an "
-              "answer pass that says it, or a general sentence"},
+     .about = "what a client reads when the upstream answers with an error: the upstream's own reason, if the rules "
+              "would pass it as an answer, or a general sentence"},
 
-    {.path = "request", .type = REIN_TYPE_MAP, .about = "what requests may ask for"},
+    {.path = "request", .type = REIN_TYPE_MAP, .about = "what requests may contain"},
     {.path = "request.allow",
      .type = REIN_TYPE_TEXTS,
      .max = 64,
      .fallback = "[]",
-     .about = "top-level fields that pass though Rein would refuse them, because it does not know them or because they "
-              "can move, hide or prefill the model's text"},
+     .about = "top-level fields that pass although Rein would refuse them because it does not know them, or because "
+              "they can move, hide or prefill the model's text"},
 
-    {.path = "hold", .type = REIN_TYPE_MAP, .about = "what may be held back"},
+    {.path = "hold", .type = REIN_TYPE_MAP, .about = "what may be held"},
     {.path = "hold.max_bytes",
      .type = REIN_TYPE_INT,
      .min = 1,
      .max = 65536,
      .fallback = "4096",
-     .about = "the longest text that a rule may hold back; a rule that could hold more is refused"},
-    {.path = "limits", .type = REIN_TYPE_MAP, .about = "ceilings"},
+     .about = "the longest text that a rule may hold; a rule that could hold more is refused"},
+    {.path = "limits", .type = REIN_TYPE_MAP, .about = "limits of one response"},
     {.path = "limits.stream_bytes",
      .type = REIN_TYPE_INT,
      .min = 4096,
@@ -236,7 +240,7 @@ static const struct rein_key policy_keys[] = {
      .type = REIN_TYPE_WORD,
      .words = log_words,
      .fallback = "evidence",
-     .about = "the text that is kept with a decision; evidence of secrets and personal data is masked"},
+     .about = "the text that is kept with a decision; secrets and personal data in evidence are masked"},
     {.path = NULL},
 };
 
@@ -244,10 +248,9 @@ const struct rein_schema *rein_schema_policy(void)
 {
     static const struct rein_schema schema = {
         "policy", "Policy",
-        "A policy says what the reasoning shall open with, which risky patterns and which content rules are looked "
-        "for, "
-        "and what is done about what is found. Its version is a SHA-256 of what it resolves to, with its templates and "
-        "lexicons; comments, layout and the order of keys do not change it.",
+        "A policy says how the reasoning should begin, which risky patterns and content rules to look for, and what to "
+        "do about findings. Its version is the SHA-256 of what it resolves to, including its templates and lexicons; "
+        "comments, layout and the order of keys do not change it.",
         policy_keys};
     return &schema;
 }

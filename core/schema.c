@@ -149,10 +149,10 @@ static void check_word(const struct rein_node *node, const struct rein_key *row,
         expects(problems, node, words);
         return;
     }
-    if (doc_find_word(row->words, node->text, node->len) >= 0)
+    if (schema_find_word(row, node->text, node->len) >= 0)
         return;
     if (doc_find_word(row->later_words, node->text, node->len) >= 0) {
-        rein_problems_node(problems, node, NULL, "`%s` is published but not built yet", node->text);
+        rein_problems_node(problems, node, NULL, "`%s` is reserved for a later version; remove it", node->text);
         return;
     }
     const char *nearest = rein_nearest(node->text, row->words);
@@ -266,7 +266,8 @@ static void check_node(struct rein_node *node, const struct rein_key *row, struc
         return;
     }
     if ((row->flags & REIN_KEY_LATER) != 0) {
-        rein_problems_node(problems, node, NULL, "`%s` is published but not built yet", schema_row_name(row));
+        rein_problems_node(problems, node, NULL, "`%s` is reserved for a later version; remove it",
+                           schema_row_name(row));
         return;
     }
     switch (row->type) {

@@ -19,14 +19,18 @@ static void set(json_t **object, const char *key, json_t *value)
     }
 }
 
-static json_t *array_of_words(const char *const *words)
+static json_t *array_of_words(const struct rein_key *row)
 {
     json_t *array = json_array();
-    for (; words != NULL && *words != NULL; words++)
-        if (json_array_append_new(array, json_string(*words)) != 0) {
-            json_decref(array);
-            return NULL;
-        }
+    int rv = 0;
+    for (const char *const *word = row->words; word != NULL && *word != NULL; word++)
+        rv |= json_array_append_new(array, json_string(*word));
+    for (const struct rein_old_word *at = row->old_words; at != NULL && at->old != NULL; at++)
+        rv |= json_array_append_new(array, json_string(at->old));
+    if (rv != 0) {
+        json_decref(array);
+        return NULL;
+    }
     return array;
 }
 
@@ -73,7 +77,7 @@ static json_t *number_of(const char *type, const struct rein_key *row)
 static json_t *word_of(const struct rein_key *row)
 {
     json_t *schema = json_object();
-    set(&schema, "enum", array_of_words(row->words));
+    set(&schema, "enum", array_of_words(row));
     return schema;
 }
 

@@ -32,7 +32,9 @@ static void put_words(struct page *page, const struct rein_key *row)
     for (size_t i = 0; row->words[i] != NULL; i++)
         put(page, "%s`%s`", i == 0 ? "" : row->words[i + 1] == NULL ? " or " : ", ", row->words[i]);
     for (size_t i = 0; row->later_words != NULL && row->later_words[i] != NULL; i++)
-        put(page, "%s`%s`", i == 0 ? "; not built yet: " : ", ", row->later_words[i]);
+        put(page, "%s`%s`", i == 0 ? "; not available yet: " : ", ", row->later_words[i]);
+    for (const struct rein_old_word *at = row->old_words; at != NULL && at->old != NULL; at++)
+        put(page, " (`%s`, the earlier name of `%s`, is still read)", at->old, at->now);
 }
 
 static void put_range(struct page *page, const struct rein_key *row)
@@ -98,7 +100,7 @@ static void put_row(struct page *page, const struct rein_key *row)
         put(page, "`%s`", row->fallback[0] != '\0' ? row->fallback : "\"\"");
     if (page->says_changes)
         put(page, " | %s", is_section_row(row) ? "" : (row->flags & REIN_KEY_RESTART) != 0 ? "restart" : "reload");
-    put(page, " | %s%s |\n", (row->flags & REIN_KEY_LATER) != 0 ? "(not built yet) " : "", row->about);
+    put(page, " | %s%s |\n", (row->flags & REIN_KEY_LATER) != 0 ? "(not available yet) " : "", row->about);
 }
 
 static void put_head(struct page *page)
@@ -136,12 +138,12 @@ static void put_page(struct page *page, const struct rein_schema *schema)
     put(page, "<!-- Written by `rein check --reference %s`. Do not edit: change the table instead. -->\n",
         schema->name);
     put(page, "# %s: every key\n\n%s\n\n", schema->title, schema->about);
-    put(page, "Files are YAML without aliases, anchors and tags (JSON is accepted, being YAML), one document each, "
-              "no key twice. `rein check` names every error with its file, line, column and key.\n\n");
+    put(page, "Files are YAML without aliases, anchors, tags and duplicate keys, with one document each. JSON is "
+              "accepted too. `rein check` reports every error with its file, line, column and key.\n\n");
     if (page->says_changes)
-        put(page, "The running program reads the file again when it is told to reload. A key that changes by `reload` "
-                  "then has its new value. A file that changes a key which takes a `restart` is refused whole, and "
-                  "all old values stay.\n\n");
+        put(page, "A running program reads the file again on SIGHUP. Keys that change by `reload` then have their new "
+                  "values. A file that changes a key that takes a `restart` is refused completely, and all old values "
+                  "stay.\n\n");
     put_head(page);
     for (const struct rein_key *row = root + 1; row->path != NULL; row++)
         if (schema_is_child(row, root) && !is_section(row))

@@ -12,19 +12,19 @@ static const struct rein_key template_keys[] = {
      .min = 1,
      .max = 1,
      .about = "the version of this format"},
-    {.path = "name", .type = REIN_TYPE_NAME, .flags = REIN_KEY_REQUIRED, .about = "the name that policies call it by"},
+    {.path = "name", .type = REIN_TYPE_NAME, .flags = REIN_KEY_REQUIRED, .about = "the name that policies use for it"},
     {.path = "kind",
      .type = REIN_TYPE_WORD,
      .flags = REIN_KEY_REQUIRED,
      .words = kind_words,
-     .about = "prefix: opens the reasoning; primer: one sentence that opens it; reminder: a question in its midst; "
-              "corrective: opens the restart of a steered response"},
-    {.path = "description", .type = REIN_TYPE_TEXT, .max = 400, .fallback = "", .about = "one line for the reader"},
+     .about = "prefix: begins the reasoning; primer: one sentence that begins the reasoning; reminder: a question "
+              "within the reasoning; corrective: begins the restart of a steered response"},
+    {.path = "description", .type = REIN_TYPE_TEXT, .max = 400, .fallback = "", .about = "one line for readers"},
     {.path = "text",
      .type = REIN_TYPE_TEXT,
      .flags = REIN_KEY_REQUIRED,
      .max = 4096,
-     .about = "what the reasoning shall say, in the model's own voice; empty for none"},
+     .about = "what the reasoning should say, in the model's own voice; empty for no prefix"},
     {.path = NULL},
 };
 
@@ -33,8 +33,8 @@ const struct rein_schema *rein_schema_template(void)
     static const struct rein_schema schema = {
         "template", "Template",
         "A template is a short piece of reasoning in the first person. Delivered as prefill, the model's reasoning "
-        "begins with it and goes on from there; delivered as an instruction, the model is asked to begin with it. What "
-        "a template says is never a signal.",
+        "begins with it and continues from there. Delivered as an instruction, the model is asked to begin with it. "
+        "The text of a template carries no signal.",
         template_keys};
     return &schema;
 }

@@ -297,7 +297,7 @@ static enum rein_release release_of(const struct rein_trace *t)
     bool may_restart = t->policy->settings.may_steer && t->choices_expected == 1 &&
                        t->attempts < t->policy->settings.steer.max_attempts;
     bool is_told = t->delivery == REIN_DELIVER_INSTRUCT;
-    return release == REIN_RELEASE_SENTENCE && may_restart && is_told ? REIN_RELEASE_VERDICT : release;
+    return release == REIN_RELEASE_SENTENCE && may_restart && is_told ? REIN_RELEASE_END : release;
 }
 
 int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)

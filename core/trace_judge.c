@@ -25,7 +25,7 @@ static uint64_t clearable(const struct rein_trace *t, const struct text *text)
     const struct choice *choice = &t->choices[text->choice];
     uint64_t unclaimed = text_unclaimed(text);
     if (text->channel == REIN_REASONING) {
-        if (t->release == REIN_RELEASE_VERDICT && !choice->reasoning_over)
+        if (t->release == REIN_RELEASE_END && !choice->reasoning_over)
             return 0;
         bool by_sentence = t->release != REIN_RELEASE_STREAM && text->has_sentences;
         return by_sentence ? min_offset(unclaimed, text->judged) : unclaimed;

@@ -32,20 +32,20 @@ enum {
 
 /* X(section, name, unit, lowest, highest, default, what a change takes, what it limits) */
 #define CONFIG_LIMITS(X)                                                                                               \
-    X(limits, body_bytes, "bytes", 1024, REIN_JSON_BYTES_MAX, 4194304, CONFIG_RELOAD, "a request's body")              \
-    X(limits, messages, NULL, 1, 100000, 2048, CONFIG_RELOAD, "messages of a request")                                 \
-    X(limits, choices, NULL, 1, REIN_CHOICES_MAX, 8, CONFIG_RELOAD, "choices (`n`) of a request")                      \
-    X(limits, tools, NULL, 1, 4096, 256, CONFIG_RELOAD, "tools of a request")                                          \
-    X(limits, connections, NULL, 1, 1000000, 16384, CONFIG_RESTART, "connections, of all workers together")            \
+    X(limits, body_bytes, "bytes", 1024, REIN_JSON_BYTES_MAX, 4194304, CONFIG_RELOAD, "size of a request's body")              \
+    X(limits, messages, NULL, 1, 100000, 2048, CONFIG_RELOAD, "messages per request")                                 \
+    X(limits, choices, NULL, 1, REIN_CHOICES_MAX, 8, CONFIG_RELOAD, "choices (`n`) per request")                      \
+    X(limits, tools, NULL, 1, 4096, 256, CONFIG_RELOAD, "tools per request")                                          \
+    X(limits, connections, NULL, 1, 1000000, 16384, CONFIG_RESTART, "connections to all workers together")            \
     X(limits, connections_per_address, NULL, 1, 1000000, 1024, CONFIG_RELOAD,                                          \
-      "connections of one client address, to all workers")                                                             \
+      "connections per client address, to all workers together")                                                             \
     X(limits, bodies_bytes, "bytes", 1024, 1099511627776, 536870912, CONFIG_RELOAD,                                     \
-      "requests' bodies that are held at once, of all clients; one of `body_bytes` always fits")                                  \
+      "request bodies of all clients that are in memory at once; one of `body_bytes` is always accepted")                                  \
     X(limits, bodies_bytes_per_address, "bytes", 1024, 1099511627776, 268435456, CONFIG_RELOAD,                         \
-      "requests' bodies of one client address that are held at once; one of `body_bytes` always fits")                            \
-    X(limits, json_depth, NULL, 1, 512, 64, CONFIG_RELOAD, "nesting of a request's JSON")                              \
+      "request bodies per client address that are in memory at once; one of `body_bytes` is always accepted")                            \
+    X(limits, json_depth, NULL, 1, 512, 64, CONFIG_RELOAD, "nesting depth of a request's JSON")                              \
     X(limits, upstream_body_bytes, "bytes", 1024, REIN_JSON_BYTES_MAX, 16777216, CONFIG_RELOAD,                        \
-      "an unstreamed body of a backend")
+      "size of a backend's body that is not streamed")
 
 #define CONFIG_TIMEOUTS(X)                                                                                             \
     X(timeouts, connect_ms, "ms", 1, 600000, 5000, CONFIG_RELOAD, "to connect to a backend")                           \
@@ -57,7 +57,7 @@ enum {
     X(timeouts, keep_alive_ms, "ms", 1, 3600000, 15000, CONFIG_RELOAD, "after which a silent stream gets a comment")
 
 #define CONFIG_STORE_SETTINGS(X)                                                                                       \
-    X(store, keep_days, "days", 0, 36500, 30, CONFIG_RELOAD, "after how long decisions go; 0: never")
+    X(store, keep_days, "days", 0, 36500, 30, CONFIG_RELOAD, "how long decisions are kept; 0: forever")
 
 /* clang-format on */
 

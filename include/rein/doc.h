@@ -37,9 +37,14 @@ enum rein_type {
 
 enum rein_key_flag {
     REIN_KEY_REQUIRED = 1,
-    REIN_KEY_LATER = 2,       /* published, not built yet: using it is an error that says so */
+    REIN_KEY_LATER = 2,       /* published, not available yet: using it is an error that says so */
     REIN_KEY_ONE_OR_MANY = 4, /* TEXTS: a single text may stand without a list */
     REIN_KEY_RESTART = 8,     /* a running program cannot change it: it takes a restart */
+};
+
+/* An earlier name of a word, which is still read and means the same. */
+struct rein_old_word {
+    const char *old, *now;
 };
 
 /* One row. Parents stand before their children; the first row is the document itself, with path "". */
@@ -47,13 +52,14 @@ struct rein_key {
     const char *path; /* "rules[].id" */
     enum rein_type type;
     unsigned flags;
-    const char *fallback;           /* the default, as it would stand in the file; NULL: none */
-    int64_t min, max;               /* max 0: no bound */
-    const char *unit;               /* INT: what is counted, "ms"; NULL: `about` says it */
-    const char *const *words;       /* NULL-terminated */
-    const char *const *later_words; /* published, not built yet */
-    const char *instead;            /* not NULL: the key is refused, and this says what to use */
-    const char *about;              /* one line */
+    const char *fallback;                  /* the default, as it would stand in the file; NULL: none */
+    int64_t min, max;                      /* max 0: no bound */
+    const char *unit;                      /* INT: what is counted, "ms"; NULL: `about` says it */
+    const char *const *words;              /* NULL-terminated */
+    const char *const *later_words;        /* published, not available yet */
+    const struct rein_old_word *old_words; /* ends with a row of NULL; NULL: there are none */
+    const char *instead;                   /* not NULL: the key is refused, and this says what to use */
+    const char *about;                     /* one line */
 };
 
 struct rein_schema {

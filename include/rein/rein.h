@@ -99,7 +99,7 @@ enum rein_dialect { REIN_OPENAI_CHAT };
 enum rein_delivery { REIN_DELIVER_OFF, REIN_DELIVER_INSTRUCT, REIN_DELIVER_PREFILL, REIN_DELIVER_AUTO };
 
 enum rein_when { REIN_WHEN_NEVER, REIN_WHEN_RISKY, REIN_WHEN_ALWAYS };
-enum rein_release { REIN_RELEASE_STREAM, REIN_RELEASE_SENTENCE, REIN_RELEASE_VERDICT };
+enum rein_release { REIN_RELEASE_STREAM, REIN_RELEASE_SENTENCE, REIN_RELEASE_END };
 enum rein_keep_text { REIN_KEEP_NONE, REIN_KEEP_EVIDENCE, REIN_KEEP_REDACTED, REIN_KEEP_FULL };
 
 /* The words of the policy file, the API and the database for the values above ("steer", "reasoning", ...). */

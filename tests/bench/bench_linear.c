@@ -28,7 +28,7 @@ enum { EVENT_TEXT = 48 }; /* bytes of text in one of many events */
     "  - { id: long, regex: 'HOLD.*DLOH', max_bytes: 4000, match: raw, action: redact }\n"
 
 static const char plain[] = HEAD "reasoning: { show: stream, release: stream }\n" RULES;
-static const char late[] = HEAD "reasoning: { show: stream, release: verdict }\n" RULES;
+static const char late[] = HEAD "reasoning: { show: stream, release: end }\n" RULES;
 static const char hidden[] = HEAD "reasoning: { show: hide, release: stream }\n" RULES;
 static const char steers[] = HEAD "reasoning: { show: stream, release: stream }\n"
                                   "steer: { max_attempts: 2, fallback: refuse }\n" RULES

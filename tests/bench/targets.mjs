@@ -102,8 +102,8 @@ function policyOf(name) {
   if (name === 'empty') return readFileSync(join(top, 'config/policies/empty.yaml'), 'utf8').replace(/^name:.*$/m, 'name: default');
   const text = readFileSync(join(top, 'config/policies/default.yaml'), 'utf8');
   const release = name === 'sentence' ? 'sentence' : 'stream';
-  const changed = text.replace(/(\brelease:\s*)(stream|sentence|verdict)\b/, `$1${release}`);
-  if (!/\brelease:\s*(stream|sentence|verdict)\b/.test(text)) throw new Error('the default policy names no release');
+  const changed = text.replace(/(\brelease:\s*)(stream|sentence|end)\b/, `$1${release}`);
+  if (!/\brelease:\s*(stream|sentence|end)\b/.test(text)) throw new Error('the default policy names no release');
   return changed;
 }
 

@@ -23,7 +23,7 @@ static const char *const yamls[] = {
     "  - { id: s, literal: " SECRET ", match: raw, action: refuse }\n",
     "version: 1\nname: c\nreasoning: { show: hide, release: stream }\nrules:\n"
     "  - { id: s, literal: " SECRET ", match: raw, action: redact }\n",
-    "version: 1\nname: d\nreasoning: { show: stream, release: verdict }\nrules:\n"
+    "version: 1\nname: d\nreasoning: { show: stream, release: end }\nrules:\n"
     "  - { id: s, literal: " SECRET ", match: raw, action: cut_response }\n",
     "version: 1\nname: e\nreasoning: { show: stream, release: stream }\n"
     "prefix: { template: check, when: always, show: true }\nrules:\n"

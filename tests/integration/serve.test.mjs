@@ -330,7 +330,7 @@ limits: { stream_bytes: 4194304 }
 `;
   before(async () => {
     upstream = await startUpstream(says({ answer: ['fine'] }));
-    rein = await startRein({ upstream: upstream.url, policy: policy('verdict') });
+    rein = await startRein({ upstream: upstream.url, policy: policy('end') });
   });
   after(async () => {
     await rein?.clean();

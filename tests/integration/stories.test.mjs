@@ -155,7 +155,7 @@ describe('a cut at any place', { timeout: 400000 }, () => {
       assert.equal(calls, 1, 'nothing was asked again');
       assert.deepEqual(finish, [['content_filter'], ['stop']], answer.text);
       assert.deepEqual([of(0, 'content'), of(1, 'content')], ['Not this.', 'Answer 1.'], answer.text);
-      const shown = { stream: ' I look. Now the ', sentence: ' I look. ', verdict: '', hide: '' }[release];
+      const shown = { stream: ' I look. Now the ', sentence: ' I look. ', end: '', hide: '' }[release];
       assert.deepEqual([of(0, 'reasoning_content'), of(1, 'reasoning_content')], [shown, release === 'hide' ? '' : ' I think. It is fine.'], answer.text);
       assert.equal(gather(answer.text).done, 1);
     }

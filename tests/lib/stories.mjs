@@ -38,7 +38,7 @@ export const kinds = [
   { kind: 'completions', build: 'continues', family: 'opens reasoning' },
 ];
 // How much of the reasoning was shown when it is cut.
-export const releases = ['stream', 'sentence', 'verdict', 'hide'];
+export const releases = ['stream', 'sentence', 'end', 'hide'];
 
 const policy = (release) => `
 version: 1
@@ -102,7 +102,7 @@ export function storyOf(id) {
 
 // What a client is shown of an attempt that is cut.
 function shownOf(story, { text, answer, at, sentence }) {
-  return text.slice(0, { stream: at, sentence, verdict: answer ? at : 0, hide: 0 }[story.release]);
+  return text.slice(0, { stream: at, sentence, end: answer ? at : 0, hide: 0 }[story.release]);
 }
 
 // The text of a client's whole stream, as it should be.

@@ -79,7 +79,7 @@ static void policies_write(const struct server *server, bool is_broken)
         " lack_of_safety_awareness: { action: record } }\nlimits: { stream_bytes: 8388608 }\n";
     policy_write(server, "plain", off, "show: stream, release: stream", "", false, false);
     policy_write(server, "rules", off, "show: stream, release: stream", "", false, is_broken);
-    policy_write(server, "end", off, "show: stream, release: verdict", patterns, false, false);
+    policy_write(server, "end", off, "show: stream, release: end", patterns, false, false);
     policy_write(server, "hide", off, "show: hide, release: stream", "", false, false);
     policy_write(server, "steer", off, "show: stream, release: sentence", "", true, false);
     policy_write(server, "words", "template: first, deliver: instruct, when: always", "show: stream, release: sentence",

@@ -142,7 +142,7 @@ static void test_types(void **state)
     expect("name: x\nshare: nan\n", "2:8: share: expects a number, not `nan`\n");
     expect("name: x\non: yes\n", "2:5: on: expects true or false, not `yes`\n");
     expect("name: x\ncolour: rod\n", "2:9: colour: `rod` is not one of red or green; did you mean `red`?\n");
-    expect("name: x\ncolour: violet\n", "2:9: colour: `violet` is published but not built yet\n");
+    expect("name: x\ncolour: violet\n", "2:9: colour: `violet` is reserved for a later version; remove it\n");
     expect("name: x\ncolours: red\n", "2:10: colours: expects a list of words, not `red`\n");
     expect("name: x\ntexts: {a: b}\n", "2:1: texts: expects text or a list of texts, not a map\n");
     expect("name: x\ninner:\n", "2:7: inner: expects a map, but nothing stands here\n");
@@ -159,7 +159,7 @@ static void test_keys(void **state)
     expect("name: x\nzzzzz: 1\n", "2:1: zzzzz: unknown key\n");
     expect("name: x\nitems:\n  - {id: a, texxt: b}\n", "3:13: items[0].texxt: unknown key; did you mean `text`?\n");
     expect("name: x\nitems: [{text: abc}]\n", "2:9: items[0].id: this key is missing\n");
-    expect("name: x\nsoon: {}\n", "2:1: soon: `soon` is published but not built yet\n");
+    expect("name: x\nsoon: {}\n", "2:1: soon: `soon` is reserved for a later version; remove it\n");
     expect("name: x\nsecret: hunter\n", "2:9: secret: cannot stand here: use secret_file\n");
     expect("name: x\n\"items[]\": 1\n", "2:1: items[]: unknown key; did you mean `items`?\n");
     expect("name: x\nname: y\n", "2:1: name: this key stands twice; first on line 1\n");

@@ -12,7 +12,7 @@
 
 enum { TOKENS = 20000, STREAM_MAX = 1 << 24 };
 
-static const char yaml[] = "version: 1\nname: g\nreasoning: { show: stream, release: verdict }\n"
+static const char yaml[] = "version: 1\nname: g\nreasoning: { show: stream, release: end }\n"
                            "limits: { stream_bytes: 262144 }\n"
                            "rules:\n  - { id: s, literal: zxviolet, match: raw, action: redact, replacement: '#' }\n";
 
@@ -84,7 +84,7 @@ static void long_reasoning_is_held_in_the_room_of_its_text(void **state)
 static void peer_23_more_than_the_ceiling_is_an_error_event(void **state)
 {
     (void)state;
-    struct rein_policy *policy = kit_policy("version: 1\nname: g\nreasoning: { show: stream, release: verdict }\n"
+    struct rein_policy *policy = kit_policy("version: 1\nname: g\nreasoning: { show: stream, release: end }\n"
                                             "limits: { stream_bytes: 16384 }\n");
     struct bytes wanted, stream = make_stream(&wanted);
     struct kit_run run = {.policy = policy, .upstream = bytes_span(&stream), .chunk = 1000};

@@ -20,7 +20,7 @@
 #define END FINISH("stop") DONE
 #define FILL_MAX 8192
 
-static const char *const releases[] = {"stream", "sentence", "verdict"};
+static const char *const releases[] = {"stream", "sentence", "end"};
 
 static struct rein_policy *policy_of(const char *action, const char *release, const char *show)
 {

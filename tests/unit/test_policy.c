@@ -93,7 +93,7 @@ static void test_settings(void **state)
     (void)state;
     struct rein_policy *policy = load("version: 1\nname: p\n"
                                       "prefix: { template: other, deliver: prefill, when: always, show: false }\n"
-                                      "reasoning: { show: stream, release: verdict }\n"
+                                      "reasoning: { show: stream, release: end }\n"
                                       "steer: { max_attempts: 3, max_added_ms: 5, fallback: cut_response }\n"
                                       "refusal: { message: 'No.', finish_reason: stop, before_first_byte: reply }\n"
                                       "request: { allow: [top_k, chat_template_kwargs] }\n"
@@ -105,7 +105,7 @@ static void test_settings(void **state)
     assert_int_equal(s->prefix.deliver, REIN_DELIVER_PREFILL);
     assert_int_equal(s->prefix.when, REIN_WHEN_ALWAYS);
     assert_false(s->prefix.show);
-    assert_int_equal(s->reasoning.release, REIN_RELEASE_VERDICT);
+    assert_int_equal(s->reasoning.release, REIN_RELEASE_END);
     assert_int_equal(s->steer.max_attempts, 3);
     assert_int_equal(s->steer.max_added_ms, 5);
     assert_int_equal(s->steer.fallback, REIN_CUT_RESPONSE);
@@ -229,6 +229,26 @@ static void test_versions(void **state)
     assert_string_not_equal(version, other);
 }
 
+/* A file of an earlier version keeps its meaning and its version, which was taken from Rein 0.1.1. */
+static void test_an_earlier_word_means_the_same(void **state)
+{
+    (void)state;
+    static const char now[] = "version: 1\nname: p\nreasoning: { release: end }\n";
+    static const char before[] = "version: 1\nname: p\nreasoning: { release: verdict }\n";
+    static const char other[] = "version: 1\nname: p\nreasoning: { release: sentence }\n";
+    const char *const texts[] = {now, before};
+    char version[65];
+    for (size_t i = 0; i < 2; i++) {
+        struct rein_policy *policy = load(texts[i]);
+        assert_int_equal(rein_policy_settings(policy)->reasoning.release, REIN_RELEASE_END);
+        rein_policy_unref(policy);
+        version_of(texts[i], lexicon_text, version);
+        assert_string_equal(version, "c4a3e4aac297ee69215eddce2544e7eacc8ba2405afd027be5394447c6b48b10");
+    }
+    version_of(other, lexicon_text, version);
+    assert_string_not_equal(version, "c4a3e4aac297ee69215eddce2544e7eacc8ba2405afd027be5394447c6b48b10");
+}
+
 static void test_signals_are_shared(void **state)
 {
     (void)state;
@@ -286,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_an_earlier_word_means_the_same),
         cmocka_unit_test(test_signals_are_shared),
         cmocka_unit_test(test_references_are_counted),
         cmocka_unit_test(test_classes_are_those_of_signals),

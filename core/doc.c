@@ -51,8 +51,8 @@ void doc_warn_of_escape(const struct rein_node *expression, struct rein_problems
 {
     if (expression->escape != 0)
         rein_problems_warn(problems, expression, NULL,
-                           "in double quotes `\\%c` is YAML's, and the expression gets another character: put it in "
-                           "single quotes",
+                           "in double quotes YAML interprets `\\%c` itself, so the expression contains another "
+                           "character: use single quotes",
                            expression->escape);
 }
 

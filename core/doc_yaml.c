@@ -96,7 +96,7 @@ static int attach(struct reader *r, struct rein_node *node)
         char path[DOC_PATH_MAX];
         doc_path(top->node, top->key, path);
         rein_problems_add(r->problems, r->doc->file, top->key_line, top->key_column, path,
-                          "this key stands twice; first on line %u", twin->key_line);
+                          "duplicate key; the first one is on line %u", twin->key_line);
     } else if (top->node->count >= REIN_DOC_KEYS_MAX) {
         return refuse(r, &(yaml_mark_t){0, node->line - 1, node->column - 1}, "too many keys in one map");
     } else {
@@ -167,11 +167,11 @@ static int on_scalar(struct reader *r, const yaml_event_t *event)
     const char *value = (const char *)event->data.scalar.value;
     size_t len = event->data.scalar.length;
     if (event->data.scalar.tag != NULL)
-        complain(r, &event->start_mark, "tags cannot stand here");
+        complain(r, &event->start_mark, "tags are not supported");
     if (event->data.scalar.anchor != NULL)
-        complain(r, &event->start_mark, "anchors cannot stand here");
+        complain(r, &event->start_mark, "anchors are not supported");
     if (memchr(value, '\0', len) != NULL)
-        return refuse(r, &event->start_mark, "a NUL character cannot stand here");
+        return refuse(r, &event->start_mark, "NUL characters are not supported");
     if (wants_key(r))
         return take_key(r, event);
     struct rein_node *node;
@@ -190,9 +190,9 @@ static int on_begin(struct reader *r, const yaml_event_t *event, enum rein_node_
                     const void *tag)
 {
     if (tag != NULL)
-        complain(r, &event->start_mark, "tags cannot stand here");
+        complain(r, &event->start_mark, "tags are not supported");
     if (anchor != NULL)
-        complain(r, &event->start_mark, "anchors cannot stand here");
+        complain(r, &event->start_mark, "anchors are not supported");
     if (wants_key(r))
         return refuse(r, &event->start_mark, "a key must be text");
     if (r->depth >= REIN_DOC_DEPTH_MAX)
@@ -209,7 +209,7 @@ static int on_begin(struct reader *r, const yaml_event_t *event, enum rein_node_
 /* An alias reads as nothing, so that checking can go on. */
 static int on_alias(struct reader *r, const yaml_event_t *event)
 {
-    complain(r, &event->start_mark, "aliases cannot stand here: write the value out");
+    complain(r, &event->start_mark, "aliases are not supported: repeat the value");
     if (wants_key(r))
         return REIN_EPOLICY;
     struct rein_node *node;
@@ -225,7 +225,7 @@ static int on_event(struct reader *r, const yaml_event_t *event)
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
         if (r->documents++ > 0)
-            return refuse(r, &event->start_mark, "a file holds one document");
+            return refuse(r, &event->start_mark, "only one document per file is supported");
         return 0;
     case YAML_SCALAR_EVENT:
         return on_scalar(r, event);
@@ -261,7 +261,7 @@ static int on_syntax(struct reader *r, const yaml_parser_t *parser, const struct
         return REIN_ENOMEM;
     const char *what = parser->problem != NULL ? parser->problem : "cannot be read";
     const char *hint = strstr(what, "unknown escape") != NULL
-                           ? "; in double quotes a backslash is YAML's: put the text in single quotes"
+                           ? "; YAML interprets a backslash in double quotes: use single quotes"
                            : "";
     if (parser->error == YAML_READER_ERROR)
         rein_problems_add(r->problems, r->doc->file, line_at(source, parser->problem_offset), 0, "",
@@ -291,7 +291,7 @@ int doc_parse(struct rein_doc *doc, const struct rein_source *source, struct rei
 {
     struct reader r = {.doc = doc, .problems = problems, .source = *source};
     if (source->len > REIN_DOC_BYTES_MAX) {
-        rein_problems_add(problems, doc->file, 0, 0, "", "too large: %d bytes are allowed", REIN_DOC_BYTES_MAX);
+        rein_problems_add(problems, doc->file, 0, 0, "", "too large: at most %d bytes are allowed", REIN_DOC_BYTES_MAX);
         return REIN_EPOLICY;
     }
     yaml_parser_t parser;

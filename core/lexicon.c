@@ -30,7 +30,7 @@ static void check_entry(const struct rein_node *entry, struct rein_problems *pro
 {
     const char *id = rein_node_text(entry, "id");
     if (id != NULL && stands_before(entry, id))
-        rein_problems_node(problems, entry, "id", "another entry is called `%s` too", id);
+        rein_problems_node(problems, entry, "id", "another entry has the name `%s` too: rename one of them", id);
     if (rein_node_get(entry, "phrases") == NULL && rein_node_get(entry, "regex") == NULL)
         rein_problems_node(problems, entry, NULL, "an entry needs phrases or a regex");
     if (rein_node_number(entry, "weight") == 0)
@@ -93,7 +93,8 @@ static int add_one(struct signals *signals, struct signal_spec spec, const struc
     if (rv == REIN_EPOLICY)
         rein_problems_node(problems, text, NULL, "cannot be compiled: %s", why);
     else if (rv == REIN_ELIMIT)
-        rein_problems_node(problems, text, NULL, "too many signals or harm categories");
+        rein_problems_node(problems, text, NULL,
+                           "too many signals or harm categories: remove some, or name fewer lexicons");
     return rv == REIN_EPOLICY || rv == REIN_ELIMIT ? 0 : rv;
 }
 

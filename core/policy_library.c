@@ -29,7 +29,8 @@ static void check_twin(struct rein_doc *const *docs, size_t i, struct rein_probl
     const char *name = name_of(docs[i]);
     const struct rein_node *twin = name != NULL ? policy_library_find(docs, i, name) : NULL;
     if (twin != NULL)
-        rein_problems_node(problems, rein_doc_root(docs[i]), "name", "`%s` is the name of %s too", name, twin->file);
+        rein_problems_node(problems, rein_doc_root(docs[i]), "name",
+                           "the name `%s` is also used in %s: rename one of them", name, twin->file);
 }
 
 static int read_all(struct rein_doc ***out, const struct rein_source *sources, size_t len,

@@ -10,11 +10,11 @@ static const char *why_not(enum rein_pattern pattern, enum rein_action action)
 {
     bool is_inconsistency = pattern == REIN_INCONSISTENCY_COMPLIES || pattern == REIN_INCONSISTENCY_REFUSES;
     if (pattern == REIN_WEAK_VACILLATION && action != REIN_RECORD)
-        return "weak vacillation is harmless on its own: it may only be recorded";
+        return "weak vacillation is harmless on its own: use `record`";
     if (is_inconsistency && action == REIN_CUT_REASONING)
-        return "the reasoning is over when an inconsistency is found: it cannot be cut";
+        return "the reasoning has ended when an inconsistency is found, so it cannot be cut: use another action";
     if (pattern == REIN_INCONSISTENCY_REFUSES && action != REIN_RECORD && action != REIN_STEER)
-        return "the answer refuses already: this may only be recorded or steered";
+        return "the answer is already a refusal: use `record` or `steer`";
     return NULL;
 }
 

@@ -16,11 +16,11 @@ static void check_action(struct policy_loader *l, const struct rein_node *rule, 
     bool on_prompt = (channels & ON_PROMPT) != 0;
     if (on_prompt && action != REIN_RECORD && action != REIN_REFUSE)
         rein_problems_node(l->problems, rule, "action",
-                           "a prompt can only be recorded or refused: give it a rule of its own");
+                           "on prompts only `record` and `refuse` are possible: use a separate rule for `prompt`");
     else if (action == REIN_CUT_REASONING && channels != ON_REASONING)
-        rein_problems_node(l->problems, rule, "action", "cut_reasoning needs `channels: [reasoning]`");
+        rein_problems_node(l->problems, rule, "action", "cut_reasoning works only with `channels: [reasoning]`");
     if (action != REIN_REDACT && rein_node_get(rule, "replacement") != NULL)
-        rein_problems_node(l->problems, rule, "replacement", "only redact has a replacement");
+        rein_problems_node(l->problems, rule, "replacement", "only the action redact uses a replacement: remove it");
 }
 
 static void check_builtin(struct policy_loader *l, const struct rein_node *rule)
@@ -37,7 +37,7 @@ static void check_builtin(struct policy_loader *l, const struct rein_node *rule)
                                                        : ", ",
                                 names[i]);
     const char *nearest = rein_nearest(name, names);
-    rein_problems_node(l->problems, rule, "builtin", "there is no built-in `%.64s`%s%s%s; there are %s", name,
+    rein_problems_node(l->problems, rule, "builtin", "there is no built-in `%.64s`%s%s%s; the built-ins are %s", name,
                        nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "",
                        nearest != NULL ? "`?)" : "", known);
 }
@@ -73,11 +73,11 @@ static void warn_of_words(struct policy_loader *l, const struct rein_node *liter
         return;
     char others[64] = "";
     if (more > 0)
-        snprintf(others, sizeof others, "; and so for %zu more of this list", more);
-    rein_problems_warn(l->problems, first, NULL,
-                       "`%.40s` is also found inside of longer words; where only the whole word is meant, write "
-                       "`regex: '(?i)\\b%.40s\\b'`%s",
-                       first->text, first->text, others);
+        snprintf(others, sizeof others, "; this applies to %zu more of this list", more);
+    rein_problems_warn(
+        l->problems, first, NULL,
+        "`%.40s` is also found inside longer words; to match only the whole word, use `regex: '(?i)\\b%.40s\\b'`%s",
+        first->text, first->text, others);
 }
 
 /* The key that says what is looked for, NULL (with a problem) unless there is exactly one. */
@@ -92,9 +92,9 @@ static const char *looks_for(struct policy_loader *l, const struct rein_node *ru
             count++;
         }
     if (count == 0)
-        rein_problems_node(l->problems, rule, NULL, "a rule needs a literal, a regex or a builtin");
+        rein_problems_node(l->problems, rule, NULL, "a rule needs one of literal, regex and builtin");
     else if (count > 1)
-        rein_problems_node(l->problems, rule, found, "a rule has only one of literal, regex and builtin");
+        rein_problems_node(l->problems, rule, found, "a rule can have only one of literal, regex and builtin");
     return count == 1 ? found : NULL;
 }
 
@@ -104,13 +104,13 @@ static void check_id(struct policy_loader *l, const struct rein_node *rule)
     for (const struct rein_node *at = rule->parent->first; id != NULL && at != rule; at = at->next) {
         const char *other = rein_node_text(at, "id");
         if (other != NULL && strcmp(other, id) == 0) {
-            rein_problems_node(l->problems, rule, "id", "another rule is called `%s` too", id);
+            rein_problems_node(l->problems, rule, "id", "another rule has the id `%s` too: rename one of them", id);
             return;
         }
     }
     for (int i = 0; id != NULL && i < REIN_PATTERNS; i++)
         if (strcmp(id, rein_pattern_name((enum rein_pattern)i)) == 0)
-            rein_problems_node(l->problems, rule, "id", "`%s` is the name of a pattern", id);
+            rein_problems_node(l->problems, rule, "id", "`%s` is the name of a pattern: use another id", id);
 }
 
 /* ---- compiling ---- */

@@ -62,8 +62,9 @@ static int judge_prefix(struct policy_loader *l)
         if (rule->shadow || rule->action <= REIN_RECORD)
             continue;
         rein_problems_node(l->problems, l->root, "prefix.show",
-                           "the rule `%s` (%s) claims words of the prefix, which so can not be shown", rule->id,
-                           rein_action_name(rule->action));
+                           "the rule `%s` (%s) matches in the prefix, so the prefix cannot be shown: change the rule, "
+                           "or set `show: false`",
+                           rule->id, rein_action_name(rule->action));
         break;
     }
     match_list_fini(&matches);
@@ -78,7 +79,7 @@ static int check_shown_prefix(struct policy_loader *l)
     if (s->reasoning.show)
         return judge_prefix(l);
     rein_problems_node(l->problems, l->root, "prefix.show",
-                       "the prefix is a part of the reasoning, and `reasoning.show` hides that");
+                       "the prefix is part of the reasoning, which `reasoning.show: hide` hides: change one of them");
     return 0;
 }
 
@@ -95,7 +96,7 @@ static void load_steer(struct policy_loader *l)
     s->steer.corrective = keep(l, l->corrective != NULL ? rein_node_text(l->corrective, "text") : NULL);
     if (s->may_steer && s->steer.max_attempts < 2)
         rein_problems_node(l->problems, l->root, "steer.max_attempts",
-                           "steering needs a second attempt: allow 2, or take another action than steer");
+                           "steering needs a second attempt: set at least 2, or use another action than steer");
 }
 
 static void load_limits(struct policy_loader *l)
@@ -104,8 +105,8 @@ static void load_limits(struct policy_loader *l)
     s->hold_max_bytes = (size_t)rein_node_int(l->root, "hold.max_bytes");
     s->stream_max_bytes = (size_t)rein_node_int(l->root, "limits.stream_bytes");
     if (s->stream_max_bytes < s->hold_max_bytes)
-        rein_problems_node(l->problems, l->root, "limits.stream_bytes", "must be at least hold.max_bytes, %zu",
-                           s->hold_max_bytes);
+        rein_problems_node(l->problems, l->root, "limits.stream_bytes",
+                           "must be at least the value of hold.max_bytes, %zu", s->hold_max_bytes);
 }
 
 static void load_refusal(struct policy_loader *l)

@@ -80,11 +80,11 @@ static int64_t parse_hex(struct parser *p)
             return fail(p, "a code point has at most 6 digits");
     }
     if (digits == 0 || (!braces && digits != 2))
-        return fail(p, "\\x wants two hexadecimal digits, or some in braces");
+        return fail(p, "\\x needs two hexadecimal digits, or digits in braces");
     if (braces && !skip(p, "}"))
         return fail(p, "\\x{ without a }");
     if (value > CODEPOINT_MAX || (value >= 0xD800 && value <= 0xDFFF))
-        return fail(p, "no such code point");
+        return fail(p, "this is not a valid code point");
     return value;
 }
 
@@ -153,7 +153,7 @@ static int64_t parse_class_item(struct parser *p, struct class *class, bool *nam
     if (c != '\\')
         return c;
     if (is_end(p))
-        return fail(p, "a backslash at the end");
+        return fail(p, "a backslash at the end; to match a backslash write two");
     int rv = 0;
     uint32_t letter = take(p);
     if (letter == 'b')
@@ -176,7 +176,7 @@ static int64_t parse_class_range(struct parser *p, struct class *class)
         if (hi < 0)
             return hi;
         if (high_named || hi < lo)
-            return fail_at(p, began, "a range out of order");
+            return fail_at(p, began, "the range is out of order");
     }
     return charset_add(&class->listed, (uint32_t)lo, (uint32_t)hi);
 }
@@ -208,7 +208,7 @@ static int64_t parse_class(struct parser *p)
     if (rv == 0)
         return tree_set(p->re, &class.listed);
     charset_fini(&class.listed);
-    return rv == REIN_ELIMIT ? fail(p, "a class has too many ranges") : rv;
+    return rv == REIN_ELIMIT ? fail(p, "the class has too many ranges") : rv;
 }
 
 static int64_t parse_dot(struct parser *p)
@@ -227,7 +227,7 @@ static int64_t parse_dot(struct parser *p)
 static int64_t parse_escape(struct parser *p)
 {
     if (is_end(p))
-        return fail(p, "a backslash at the end");
+        return fail(p, "a backslash at the end; to match a backslash write two");
     uint32_t letter = take(p);
     switch (letter) {
     case 'A':
@@ -261,7 +261,7 @@ static int64_t parse_flags(struct parser *p, bool *scoped)
     bool value = true;
     for (;;) {
         if (is_end(p))
-            return fail(p, "a group without its )");
+            return fail(p, "a group has no closing )");
         uint32_t c = take(p);
         if (c == 'i')
             p->caseless = value;
@@ -285,7 +285,7 @@ static int64_t skip_name(struct parser *p)
     while (!is_end(p))
         if (take(p) == '>')
             return 0;
-    return fail(p, "a group's name without its >");
+    return fail(p, "a group's name has no closing >");
 }
 
 static int64_t parse_group_body(struct parser *p, size_t began)
@@ -296,7 +296,7 @@ static int64_t parse_group_body(struct parser *p, size_t began)
     int64_t node = parse_alternation(p);
     p->nesting--;
     if (node >= 0 && !skip(p, ")"))
-        return fail_at(p, began, "a ( without its )");
+        return fail_at(p, began, "a ( has no closing )");
     return node;
 }
 
@@ -403,16 +403,16 @@ static int64_t parse_repeated(struct parser *p)
     if (node < 0 || !take_repetition(p, &min, &max))
         return node;
     if (min > REGEX_REPEAT_MAX || max > REGEX_REPEAT_MAX)
-        return fail_at(p, began, "a repetition counts to 1000 at most");
+        return fail_at(p, began, "repetition counts go up to 1000");
     if (max != REGEX_FOREVER && max < min)
-        return fail_at(p, began, "a repetition out of order");
+        return fail_at(p, began, "the bounds of the repetition are out of order");
     if (p->re->nodes[node].kind == REGEX_ASSERT)
         return fail_at(p, began, "an anchor cannot be repeated");
     if (looks_at(p, "+"))
         return fail(p, "possessive repetition is not supported");
     size_t ended = p->at;
     if (!skip(p, "?") && take_repetition(p, &(int32_t){0}, &(int32_t){0}))
-        return fail_at(p, ended, "a repetition of a repetition: use a group");
+        return fail_at(p, ended, "a repetition cannot be repeated: use a group");
     return tree_repeat(p->re, (uint32_t)node, min, max);
 }
 

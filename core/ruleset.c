@@ -51,7 +51,9 @@ static int compile_tree(struct ruleset *set, struct dfa *dfa, const struct regex
         rv = dfa_build(dfa, &nfa);
     nfa_fini(&nfa);
     if (rv == REIN_ELIMIT) {
-        snprintf(set->why, sizeof(set->why), "too large: it needs more than %u states (or %u table cells, or too long)",
+        snprintf(set->why, sizeof(set->why),
+                 "too large: it needs more than %u states or %u table cells, or takes too long to compile. Shorten it, "
+                 "or lower its counts",
                  (unsigned)DFA_STATES_MAX, (unsigned)DFA_TABLE_MAX);
         rv = REIN_EPOLICY;
     }
@@ -86,7 +88,7 @@ static size_t decide_limit(struct ruleset *set, const struct rule *rule, size_t 
 {
     size_t natural = rule->dfa.longest;
     if (natural == SIZE_MAX && wanted == 0)
-        return refuse(set, "matches may be of any length: bound the repetitions, or set max_bytes"), 0;
+        return refuse(set, "a match could have any length: limit the repetitions, or set max_bytes"), 0;
     size_t limit = wanted;
     if (rule->folded && wanted == 0) {
         limit = natural > SIZE_MAX / FOLD_STRETCH ? natural : natural * FOLD_STRETCH;
@@ -98,7 +100,7 @@ static size_t decide_limit(struct ruleset *set, const struct rule *rule, size_t 
     size_t worst = worst_hold(rule, limit);
     if (worst <= set->hold_max)
         return limit;
-    snprintf(set->why, sizeof(set->why), "may hold %zu bytes, but the policy holds at most %zu (hold.max_bytes)", worst,
+    snprintf(set->why, sizeof(set->why), "could hold %zu bytes, but the policy allows %zu (hold.max_bytes)", worst,
              set->hold_max);
     return 0;
 }
@@ -106,7 +108,7 @@ static size_t decide_limit(struct ruleset *set, const struct rule *rule, size_t 
 static int finish_rule(struct ruleset *set, struct rule *rule, const struct rule_spec *spec, size_t max_bytes)
 {
     if (rule->dfa.matches_empty)
-        return refuse(set, "can match an empty text");
+        return refuse(set, "must not match an empty text");
     if (!rule->dfa.can_match)
         return refuse(set, "can never match");
     rule->channels = spec->channels;
@@ -116,7 +118,9 @@ static int finish_rule(struct ruleset *set, struct rule *rule, const struct rule
     if (rule->limit == 0)
         return REIN_EPOLICY;
     set->table_bytes += (size_t)rule->dfa.states_len * rule->dfa.classes_len * sizeof(uint32_t);
-    return set->table_bytes > RULESET_TABLE_MAX ? refuse(set, "all rules together are too large") : 0;
+    return set->table_bytes > RULESET_TABLE_MAX
+               ? refuse(set, "all rules together are too large: remove or shorten some")
+               : 0;
 }
 
 static int grow(struct ruleset *set)

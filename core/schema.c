@@ -58,7 +58,7 @@ static void expects(struct rein_problems *problems, const struct rein_node *node
     static const char *const kinds[] = {
         [REIN_NODE_TEXT] = "text", [REIN_NODE_LIST] = "a list", [REIN_NODE_MAP] = "a map"};
     if (doc_is_nothing(node))
-        rein_problems_node(problems, node, NULL, "expects %s, but nothing stands here", what);
+        rein_problems_node(problems, node, NULL, "expects %s, but there is no value", what);
     else if (node->kind == REIN_NODE_TEXT)
         rein_problems_node(problems, node, NULL, "expects %s, not %s`%.*s`", what, node->quoted ? "the text " : "",
                            QUOTED, node->text);
@@ -98,7 +98,8 @@ static void check_name(const struct rein_node *node, struct rein_problems *probl
         expects(problems, node, "a name");
     else if (!is_name(node->text, node->len))
         rein_problems_node(problems, node, NULL,
-                           "`%.*s` is no name: up to 64 letters, digits, '.', '_' and '-', a letter or digit first",
+                           "`%.*s` is not a valid name: use up to 64 letters, digits, '.', '_' and '-', beginning with "
+                           "a letter or digit",
                            QUOTED, node->text);
 }
 
@@ -262,7 +263,7 @@ static void check_node(struct rein_node *node, const struct rein_key *row, struc
     if (node->broken)
         return;
     if (row->instead != NULL) {
-        rein_problems_node(problems, node, NULL, "cannot stand here: %s", row->instead);
+        rein_problems_node(problems, node, NULL, "%s", row->instead);
         return;
     }
     if ((row->flags & REIN_KEY_LATER) != 0) {

@@ -278,8 +278,8 @@ int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flag
 int trace_fail(struct rein_trace *t, enum rein_ending ending, const char *message)
 {
     const char *code = ending == REIN_OVERFLOW ? "stream_limit" : "upstream_broke";
-    const char *text = ending == REIN_OVERFLOW ? "More of the response had to be held back than the policy allows."
-                                               : "The upstream's response ended before it was whole.";
+    const char *text = ending == REIN_OVERFLOW ? "The policy had to hold more of the response than it allows."
+                                               : "The upstream's response ended before it was complete.";
     text = message != NULL ? message : text;
     if (ending == REIN_OVERFLOW || !t->streamed)
         gate_reset(&t->gate);

@@ -72,14 +72,15 @@ static bool on_head(void *ctx, struct exchange *x)
     struct admin *admin = ctx;
     const char *bearer = exchange_bearer(x);
     static const struct reply_error only_get = {405, "invalid_request_error", "method_not_allowed", NULL,
-                                                "This API is read-only: GET."};
-    static const struct reply_error no_token = {401, "invalid_request_error", "invalid_token", NULL,
-                                                "The admin API needs its token."};
+                                                "This API is read-only: use GET."};
+    static const struct reply_error no_token = {
+        401, "invalid_request_error", "invalid_token", NULL,
+        "The admin token is required: send it as 'Authorization: Bearer TOKEN'."};
     static const struct front_header allow[] = {{"allow", "GET"}, {"cache-control", "no-store"}, {NULL, NULL}};
     static const struct front_header challenge[] = {
         {"www-authenticate", "Bearer"}, {"cache-control", "no-store"}, {NULL, NULL}};
     if (!hosts_is_ours(admin->config->admin.host, NULL, exchange_header(x, "host"))) {
-        admin_reply_error(x, 403, "host_not_allowed", NULL, "The Host header names another host than this listener's.");
+        admin_reply_error(x, 403, "host_not_allowed", NULL, "The Host header does not name this listener.");
         return false;
     }
     if (strcmp(exchange_method(x), "GET") != 0) {

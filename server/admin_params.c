@@ -168,10 +168,10 @@ static int check_names(const struct exchange *x, const char *const *names, struc
 {
     for (const struct front_header *q = exchange_queries(x); q->name != NULL; q++) {
         if (!is_listed(q->name, names))
-            return wrong(problem, q->name, "This path has no such parameter.");
+            return wrong(problem, q->name, "This path does not have this parameter.");
         for (const struct front_header *other = q + 1; other->name != NULL; other++)
             if (strcmp(q->name, other->name) == 0)
-                return wrong(problem, q->name, "The parameter is there more than once.");
+                return wrong(problem, q->name, "The parameter appears more than once.");
     }
     return 0;
 }
@@ -180,7 +180,7 @@ static int read_time(const struct exchange *x, const char *name, int64_t *out, s
 {
     const char *text = exchange_query(x, name);
     if (text != NULL && params_time(text, out) != 0)
-        return wrong(problem, name, "Not a time: RFC 3339, a date, or Unix seconds.");
+        return wrong(problem, name, "Not a time: use RFC 3339, a date, or Unix seconds.");
     return 0;
 }
 
@@ -219,11 +219,11 @@ static int check_words(const struct store_filter *f, struct param_problem *probl
 {
     static const char *const verdicts[] = {"allow", "redact", "steer", "refuse", "cut", "none", NULL};
     if (f->verdict != NULL && !is_listed(f->verdict, verdicts))
-        return wrong(problem, "verdict", "Not a verdict: allow, redact, steer, refuse, cut, none.");
+        return wrong(problem, "verdict", "Not a verdict: use allow, redact, steer, refuse, cut or none.");
     for (int i = 0; f->pattern != NULL && i < REIN_PATTERNS; i++)
         if (strcmp(rein_pattern_name((enum rein_pattern)i), f->pattern) == 0)
             return 0;
-    return f->pattern == NULL ? 0 : wrong(problem, "pattern", "There is no such pattern.");
+    return f->pattern == NULL ? 0 : wrong(problem, "pattern", "This pattern does not exist.");
 }
 
 int params_list(const struct exchange *x, struct list_params *out, struct param_problem *problem)
@@ -243,10 +243,10 @@ int params_list(const struct exchange *x, struct list_params *out, struct param_
         return rv;
     const char *limit = exchange_query(x, "limit"), *cursor = exchange_query(x, "cursor");
     if (limit != NULL && !parse_count(limit, PAGE_MAX, &f->limit))
-        return wrong(problem, "limit", "The limit must be 1 to 500.");
+        return wrong(problem, "limit", "The limit must be from 1 to 500.");
     f->has_after = cursor != NULL;
     if (cursor != NULL && !parse_cursor(cursor, &f->after))
-        return wrong(problem, "cursor", "Not a cursor of this API.");
+        return wrong(problem, "cursor", "Not a cursor of this API: use next_cursor of the previous page, unchanged.");
     return 0;
 }
 
@@ -261,7 +261,7 @@ int params_stats(const struct exchange *x, int64_t now_us, struct stats_params *
     if (rv != 0)
         return rv;
     if (bucket != NULL && !parse_span(bucket, &out->bucket_us))
-        return wrong(problem, "bucket", "Not a span of time: 30s, 5m, 1h, 1d, or seconds.");
+        return wrong(problem, "bucket", "Not a duration: use a value such as 30s, 5m, 1h or 1d, or seconds.");
     if (out->to_us == 0)
         out->to_us = now_us;
     if (out->from_us == 0)
@@ -270,7 +270,7 @@ int params_stats(const struct exchange *x, int64_t now_us, struct stats_params *
         return wrong(problem, "from", "The beginning must be before the end.");
     out->from_us -= out->from_us % out->bucket_us;
     if ((out->to_us - out->from_us) / out->bucket_us >= BUCKETS_MAX)
-        return wrong(problem, "bucket", "Too many buckets: at most 1000 fit between from and to.");
+        return wrong(problem, "bucket", "Too many buckets: at most 1000 fit between from and to. Use a larger bucket.");
     return 0;
 }
 

@@ -43,17 +43,19 @@ static void answer(struct job *job)
     switch (job->rv) {
     case 0:
         if (job->tree == NULL) {
-            admin_reply_error(job->x, 404, "not_found", NULL, "There is no such decision.");
+            admin_reply_error(job->x, 404, "not_found", NULL, "This decision does not exist.");
             return;
         }
         admin_reply(job->x, 200, job->tree);
         job->tree = NULL;
         return;
     case REIN_ELIMIT:
-        admin_reply_error(job->x, 503, "too_slow", NULL, "The query took too long: ask for less time or add filters.");
+        admin_reply_error(job->x, 503, "too_slow", NULL,
+                          "The query took too long: request a shorter time, or add filters.");
         return;
     default:
-        admin_reply_error(job->x, 503, "store_unavailable", NULL, "The store cannot be read now.");
+        admin_reply_error(job->x, 503, "store_unavailable", NULL,
+                          "The store cannot be read at the moment. Try again later.");
     }
 }
 
@@ -93,7 +95,7 @@ static void job_start(struct job *job, void (*run)(struct query *query, struct s
     if (query_start(job->admin->queries, &job->query) == 0)
         return;
     exchange_set_user(job->x, NULL);
-    admin_reply_error(job->x, 503, "too_many_queries", NULL, "Too many queries wait already.");
+    admin_reply_error(job->x, 503, "too_many_queries", NULL, "Too many queries are waiting. Try again later.");
     free(job);
 }
 
@@ -146,7 +148,7 @@ static void serve_one(struct admin *admin, struct exchange *x, const char *id)
     if (job == NULL)
         return;
     if (!store_id_is_valid(id))
-        problem = (struct param_problem){"id", "Not the id of a decision."};
+        problem = (struct param_problem){"id", "This is not the id of a decision."};
     else if (params_none(x, &problem) == 0) {
         strcpy(job->id.text, id);
         job_start(job, run_one);
@@ -227,5 +229,5 @@ void admin_route(struct admin *admin, struct exchange *x)
     if (strncmp(path, one, sizeof one - 1) == 0 && path[sizeof one - 1] != '\0')
         serve_one(admin, x, path + sizeof one - 1);
     else
-        admin_reply_error(x, 404, "not_found", NULL, "There is nothing at this path.");
+        admin_reply_error(x, 404, "not_found", NULL, "This path does not exist.");
 }

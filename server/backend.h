@@ -67,10 +67,10 @@ struct backend {
     const char *kind;
     bool can_prefill;
     struct field_table fields; /* rows of its own, before fields_common */
-    /* The next step of a prefill plan. NULL if the kind can not prefill. `reply` is NULL on the first call. REIN_ENOMEM
+    /* The next step of a prefill plan. NULL if the kind cannot prefill. `reply` is NULL on the first call. REIN_ENOMEM
      * is the only error. */
     int (*next)(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out);
-    /* Makes a chat call one whose reasoning can be ended with these words while it runs. NULL: the kind can not. */
+    /* Makes a chat call one whose reasoning can be ended with these words while it runs. NULL: the kind cannot. */
     int (*arm)(struct backend_plan *plan, const char *words);
 };
 

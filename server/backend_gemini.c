@@ -4,9 +4,9 @@
 #include "backend.h"
 
 static const struct field rows[] = {
-    {"cached_content", FIELD_DENY, "brings text into the prompt that was not judged"},
-    {"extra_body", FIELD_DENY, "sets what no table of fields has looked at"},
-    {"google", FIELD_DENY, "sets what no table of fields has looked at"},
+    {"cached_content", FIELD_DENY, "adds text to the prompt that was not judged"},
+    {"extra_body", FIELD_DENY, "sets fields that are not checked"},
+    {"google", FIELD_DENY, "sets fields that are not checked"},
     {"safety_settings", FIELD_DENY, "belongs to the operator"},
 };
 

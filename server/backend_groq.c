@@ -3,11 +3,11 @@
 #include "backend.h"
 
 static const struct field rows[] = {
-    {"citation_options", FIELD_DENY, "adds text that nobody asked the model for"},
-    {"compound_custom", FIELD_DENY, "sends the request to another model or another service than its route names"},
-    {"disable_tool_validation", FIELD_DENY, "lets through tool calls that are none"},
-    {"documents", FIELD_DENY, "brings text into the prompt by way of the template"},
-    {"search_settings", FIELD_DENY, "sends the request to another model or another service than its route names"},
+    {"citation_options", FIELD_DENY, "adds text that the model did not write"},
+    {"compound_custom", FIELD_DENY, "sends the request to another model or service than its route says"},
+    {"disable_tool_validation", FIELD_DENY, "accepts tool calls that are not valid"},
+    {"documents", FIELD_DENY, "adds text to the prompt through the template"},
+    {"search_settings", FIELD_DENY, "sends the request to another model or service than its route says"},
 };
 
 const struct backend backend_groq = {.kind = "groq", .fields = {rows, sizeof rows / sizeof *rows}};

@@ -160,23 +160,23 @@ static int arm(struct backend_plan *plan, const char *words)
 
 static const struct field rows[] = {
     {"cache_prompt", FIELD_PASS, NULL},
-    {"chat_format", FIELD_DENY, "changes how the reasoning is told from the answer"},
+    {"chat_format", FIELD_DENY, "changes how the reasoning is separated from the answer"},
     {"generation_prompt", FIELD_DENY, "changes how the prompt is rendered"},
     {"grammar_lazy", FIELD_DENY, "forces or forbids words of the model's text"},
     {"grammar_triggers", FIELD_DENY, "forces or forbids words of the model's text"},
-    {"id_slot", FIELD_DENY, "reads what other conversations left"},
+    {"id_slot", FIELD_DENY, "reads data of other conversations"},
     {"ignore_eos", FIELD_DENY, "forces or forbids words of the model's text"},
-    {"lora", FIELD_DENY, "sends the request to another model than its route names"},
+    {"lora", FIELD_DENY, "sends the request to another model than its route says"},
     {"n_keep", FIELD_DENY, "cuts the prompt after it was judged"},
-    {"n_probs", FIELD_DENY, "gives out text as tokens, which is not judged"},
+    {"n_probs", FIELD_DENY, "returns text as tokens, which are not judged"},
     {"parse_tool_calls", FIELD_DENY, "changes where text is found in the answer"},
     {"prefill_assistant", FIELD_DENY, "puts text into the model's own turn"},
     {"preserved_tokens", FIELD_DENY, "changes which delimiters of reasoning can be seen"},
     {"response_fields", FIELD_DENY, "hides parts of the answer"},
-    {"return_tokens", FIELD_DENY, "gives out text as tokens, which is not judged"},
-    {"thinking_forced_open", FIELD_DENY, "changes how the reasoning is told from the answer"},
+    {"return_tokens", FIELD_DENY, "returns text as tokens, which are not judged"},
+    {"thinking_forced_open", FIELD_DENY, "changes how the reasoning is separated from the answer"},
     {"typical_p", FIELD_PASS, NULL},
-    {"verbose", FIELD_DENY, "gives out the prompt"},
+    {"verbose", FIELD_DENY, "returns the prompt"},
 };
 
 const struct backend backend_llamacpp = {

@@ -21,7 +21,7 @@ static int next(struct backend_plan *plan, const struct backend_reply *reply, en
 
 static const struct field rows[] = {
     {"guardrails", FIELD_DENY, "changes the answer after it was judged"},
-    {"prompt_mode", FIELD_DENY, "changes how the prompt is rendered, and with it where the reasoning begins"},
+    {"prompt_mode", FIELD_DENY, "changes how the prompt is rendered, and so where the reasoning begins"},
     {"random_seed", FIELD_PASS, NULL},
     {"safe_prompt", FIELD_PASS, NULL},
 };

@@ -167,11 +167,11 @@ static int next(struct backend_plan *plan, const struct backend_reply *reply, en
 }
 
 static const struct field rows[] = {
-    {"_debug_render_only", FIELD_DENY, "gives out the prompt"},
-    {"context", FIELD_DENY, "brings in text as tokens, which is not judged"},
+    {"_debug_render_only", FIELD_DENY, "returns the prompt"},
+    {"context", FIELD_DENY, "passes text as tokens, which are not judged"},
     {"format", FIELD_DENY, "forces or forbids words of the model's text"},
     {"keep_alive", FIELD_DENY, "belongs to the operator"},
-    {"options", FIELD_DENY, "sets what no table of fields has looked at"},
+    {"options", FIELD_DENY, "sets fields that are not checked"},
     {"raw", FIELD_DENY, "changes how the prompt is rendered"},
     {"shift", FIELD_DENY, "cuts the prompt after it was judged"},
     {"suffix", FIELD_DENY, "puts text into the model's own turn"},

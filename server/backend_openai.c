@@ -1,4 +1,4 @@
-/* The kind `openai`: any server that speaks OpenAI's chat API and promises no more. Its prompts can not be rendered for
+/* The kind `openai`: any server that speaks OpenAI's chat API and promises no more. Its prompts cannot be rendered for
  * a look, so nothing is prefilled: the prefix is asked for in words. SPDX-License-Identifier: Apache-2.0 */
 #include "backend.h"
 

@@ -3,10 +3,10 @@
 #include "backend.h"
 
 static const struct field rows[] = {
-    {"debug", FIELD_DENY, "gives out the request as it was sent on"},
-    {"preset", FIELD_DENY, "sends the request to another model or another service than its route names"},
+    {"debug", FIELD_DENY, "returns the request as it was forwarded"},
+    {"preset", FIELD_DENY, "sends the request to another model or service than its route says"},
     {"session_id", FIELD_PASS, NULL},
-    {"trace", FIELD_DENY, "sends the request to another service than its route names"},
+    {"trace", FIELD_DENY, "sends the request to another service than its route says"},
     {"usage", FIELD_PASS, NULL},
 };
 

@@ -1,7 +1,7 @@
 /* The kind `sglang`: with continue_final_message the last turn of the assistant is put behind the template's generation
  * prompt, word for word. Whether the words need an opener depends on the template, so the prompt is looked at first:
  * its tokens come back with a short answer (return_prompt_token_ids), and /detokenize reads them. Servers that give no
- * tokens can not be checked. SPDX-License-Identifier: Apache-2.0
+ * tokens cannot be checked. SPDX-License-Identifier: Apache-2.0
  *
  *   start -> bare -> bare text -> READY                                    the template opens the reasoning
  *                        \-> history -> history text -> opened -> opened text -> READY */
@@ -187,20 +187,20 @@ static int next(struct backend_plan *plan, const struct backend_reply *reply, en
 }
 
 static const struct field rows[] = {
-    {"bootstrap_host", FIELD_DENY, "sends the request to another service than its route names"},
-    {"bootstrap_port", FIELD_DENY, "sends the request to another service than its route names"},
-    {"bootstrap_room", FIELD_DENY, "sends the request to another service than its route names"},
+    {"bootstrap_host", FIELD_DENY, "sends the request to another service than its route says"},
+    {"bootstrap_port", FIELD_DENY, "sends the request to another service than its route says"},
+    {"bootstrap_room", FIELD_DENY, "sends the request to another service than its route says"},
     {"custom_logit_processor", FIELD_DENY, "runs code of the client in the server"},
-    {"custom_params", FIELD_DENY, "reaches parts of the server that nobody checks"},
+    {"custom_params", FIELD_DENY, "sets parameters of the server that are not checked"},
     {"ignore_eos", FIELD_DENY, "forces or forbids words of the model's text"},
-    {"lora_path", FIELD_DENY, "sends the request to another model than its route names"},
+    {"lora_path", FIELD_DENY, "sends the request to another model than its route says"},
     {"min_tokens", FIELD_PASS, NULL},
     {"no_stop_trim", FIELD_DENY, "changes where the text ends"},
-    {"return_hidden_states", FIELD_DENY, "gives out what is not text and is not judged"},
-    {"return_meta_info", FIELD_DENY, "gives out text as tokens, which is not judged"},
-    {"return_prompt_token_ids", FIELD_DENY, "gives out text as tokens, which is not judged"},
+    {"return_hidden_states", FIELD_DENY, "returns data that is not text and is not judged"},
+    {"return_meta_info", FIELD_DENY, "returns text as tokens, which are not judged"},
+    {"return_prompt_token_ids", FIELD_DENY, "returns text as tokens, which are not judged"},
     {"session_params", FIELD_DENY, "puts text into the model's own turn"},
-    {"stop_regex", FIELD_DENY, "may take away the mark by which the end of the reasoning is known"},
+    {"stop_regex", FIELD_DENY, "may remove the mark that ends the reasoning"},
 };
 
 const struct backend backend_sglang = {

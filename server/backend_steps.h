@@ -50,7 +50,7 @@ bool plan_learn_end(struct backend_plan *plan, const char *prompt, const struct 
 bool plan_learn_history(struct backend_plan *plan, const char *prompt, const struct backend_reply *reply,
                         enum backend_next *out);
 
-/* Why this request can not be prefilled here; NULL: it can. */
+/* Why this request cannot be prefilled here; NULL: it can. */
 const char *plan_obstacle(const struct backend_plan *plan, bool is_raw);
 
 /* ---- texts ---- */

@@ -242,14 +242,14 @@ static int next(struct backend_plan *plan, const struct backend_reply *reply, en
 
 static const struct field rows[] = {
     {"cache_salt", FIELD_PASS, NULL},
-    {"documents", FIELD_DENY, "brings text into the prompt by way of the template"},
+    {"documents", FIELD_DENY, "adds text to the prompt through the template"},
     {"ignore_eos", FIELD_DENY, "forces or forbids words of the model's text"},
-    {"kv_transfer_params", FIELD_DENY, "sends the request to another model or another service than its route names"},
+    {"kv_transfer_params", FIELD_DENY, "sends the request to another model or service than its route says"},
     {"length_penalty", FIELD_PASS, NULL},
     {"min_tokens", FIELD_PASS, NULL},
     {"mm_processor_kwargs", FIELD_DENY, "changes how the prompt is rendered"},
     {"truncate_prompt_tokens", FIELD_DENY, "cuts the prompt after it was judged"},
-    {"vllm_xargs", FIELD_DENY, "reaches parts of the server that nobody checks"},
+    {"vllm_xargs", FIELD_DENY, "sets parameters of the server that are not checked"},
 };
 
 const struct backend backend_vllm = {

@@ -89,12 +89,12 @@ static int warn_of_fields(struct check *c, const struct rein_source *source, con
         const char *nearest = is_known ? NULL : backend_nearest_field(at->text);
         if (!is_known)
             rein_problems_warn(c->problems, at, NULL,
-                               "Rein knows no field `%.64s`; it passes if it is called just so%s%s%s", at->text,
-                               nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "",
+                               "Rein does not know the field `%.64s`; only a field with exactly this name passes%s%s%s",
+                               at->text, nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "",
                                nearest != NULL ? "`?)" : "");
         else if (!is_refused)
-            rein_problems_warn(c->problems, at, NULL, "`%.64s` is refused for no kind of upstream: this allows nothing",
-                               at->text);
+            rein_problems_warn(c->problems, at, NULL,
+                               "no kind of upstream refuses `%.64s`, so this entry has no effect: remove it", at->text);
     }
     rein_doc_free(doc);
     return 0;
@@ -163,7 +163,7 @@ static int guess(const struct rein_source *source, struct rein_problems *problem
     *schema = rein_doc_guess(doc, schemas);
     if (*schema == NULL) {
         rein_problems_add(problems, source->name, 0, 0, "",
-                          "is neither a config nor a policy, template, lexicon, keys file or demo script");
+                          "is not a config, policy, template, lexicon, keys file or demo script");
         rv = REIN_EPOLICY;
     }
     rein_doc_free(doc);
@@ -243,8 +243,8 @@ static int print_schema(const char *name, int (*print)(const struct rein_schema 
         rein_text_free(text);
         return CLI_OK;
     }
-    return cli_usage(&cli_check, "there is no schema `%s`; there are config, policy, template, lexicon, keys and demo",
-                     name);
+    return cli_usage(&cli_check,
+                     "there is no schema `%s`; the schemas are config, policy, template, lexicon, keys and demo", name);
 }
 
 static int check_all(struct check *c, int argc, char **argv)
@@ -287,7 +287,7 @@ static int run(int argc, char **argv)
             break;
         }
         if (at + 1 >= argc)
-            return cli_usage(&cli_check, "%s wants a value", argv[at]);
+            return cli_usage(&cli_check, "%s needs a value", argv[at]);
         if (strcmp(argv[at], "--schema") == 0)
             return print_schema(argv[at + 1], rein_schema_json);
         if (strcmp(argv[at], "--reference") == 0)
@@ -300,35 +300,30 @@ static int run(int argc, char **argv)
             return cli_usage(&cli_check, "unknown option %s", argv[at]);
     }
     if (at >= argc)
-        return cli_usage(&cli_check, "no file or folder was named");
+        return cli_usage(&cli_check, "name at least one file or folder");
     return check_all(&c, argc - at, argv + at);
 }
 
 const struct cli_command cli_check = {
     .name = "check",
     .summary = "check configs, policies, templates and lexicons",
-    .help =
-        "usage: rein check [--secrets] [--templates DIR] [--lexicons DIR] PATH...\n"
-        "       rein check --schema NAME\n"
-        "       rein check --reference NAME\n"
-        "\n"
-        "Checks files, and all documents in folders, without serving. What a file is, its keys say. A policy's "
-        "templates\n"
-        "and lexicons are looked for beside its folder. A lexicon's own tests are run.\n"
-        "\n"
-        "A config is refused for what `rein serve` would refuse it for. Files and environment variables with secrets "
-        "may\n"
-        "be missing on the machine that checks: that is noted and no error, unless --secrets is given.\n"
-        "\n"
-        "  --secrets         secrets that are not there are errors\n"
-        "  --templates DIR   the templates that policies refer to\n"
-        "  --lexicons DIR    the lexicons that policies refer to\n"
-        "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, keys or demo\n"
-        "  --reference NAME  print the reference page, in Markdown\n"
-        "\n"
-        "Good files are listed on stdout; errors come on stderr, one a line, as file:line:column: key: message.\n"
-        "What works, but hardly as it is meant, comes there too, with `warning: ` before it, and changes no exit "
-        "status.\n"
-        "Exit status: 0 all is well, 2 wrong usage, 3 a file has errors, 1 anything else.\n",
+    .help = "usage: rein check [--secrets] [--templates DIR] [--lexicons DIR] PATH...\n"
+            "       rein check --schema NAME\n"
+            "       rein check --reference NAME\n"
+            "\n"
+            "Checks files, and all documents in folders, without serving. The keys of a file decide what kind of file "
+            "it is.\nThe templates and lexicons of a policy are searched next to its folder. The tests in a lexicon "
+            "are run.\n\nReports every error for which `rein serve` would refuse a config. Files and environment "
+            "variables with secrets may\nbe missing on the machine that checks: this is a note and not an error, "
+            "unless --secrets is given.\n\n"
+            "  --secrets         missing secrets are errors\n  --templates DIR   the templates that policies refer to\n"
+            "  --lexicons DIR    the lexicons that policies refer to\n"
+            "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, keys or demo\n"
+            "  --reference NAME  print the reference page, in Markdown\n"
+            "\n"
+            "Valid files are listed on stdout. Errors go to stderr, one per line, as file:line:column: key: message. "
+            "So do\nwarnings, with the prefix `warning: `: they point out settings that work but are probably not "
+            "intended, and do not\nchange the exit status.\nExit status: 0 no errors, 2 wrong usage, 3 a file has "
+            "errors, 1 any other error.\n",
     .run = run,
 };

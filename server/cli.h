@@ -10,7 +10,7 @@
 /* Exit statuses, the same for every command. */
 enum cli_status {
     CLI_OK = 0,
-    CLI_FAILED = 1, /* it was tried and did not work: a port in use, a store that can not be opened */
+    CLI_FAILED = 1, /* it was tried and did not work: a port in use, a store that cannot be opened */
     CLI_USAGE = 2,  /* the command line is wrong */
     CLI_CONFIG = 3, /* a config, policy, template or lexicon has errors */
 };

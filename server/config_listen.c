@@ -77,10 +77,10 @@ static int make_first_key(struct config_reader *r, const char *key, const char *
         return REIN_ENOMEM;
     int rv = keys_make_first(path, first->name, first->prefix, secret, &made);
     if (rv == 0 && made)
-        log_info("config", "%s was not there and was made. %s is in %s: take it from there, then delete that file",
-                 path, first->what, secret);
+        log_info("config", "%s did not exist and was made. %s is in %s: read it there, then delete that file", path,
+                 first->what, secret);
     else if (rv == REIN_EINVAL)
-        rein_problems_node(r->problems, r->root, key, "a first key cannot be made: %s", strerror(errno));
+        rein_problems_node(r->problems, r->root, key, "cannot make a first key: %s", strerror(errno));
     free(secret);
     return rv == REIN_ENOMEM ? rv : 0;
 }
@@ -90,8 +90,8 @@ static void say_unreadable(struct config_reader *r, const char *key, int error, 
 {
     const char *name = rein_node_text(r->root, key);
     if (error == ENOENT)
-        rein_problems_node(r->absent, r->root, key, "the file `%.200s` is not there: make it with `rein key %s`", name,
-                           command);
+        rein_problems_node(r->absent, r->root, key, "the file `%.200s` does not exist: make it with `rein key %s`",
+                           name, command);
     else
         rein_problems_node(error == EACCES ? r->absent : r->problems, r->root, key,
                            "the file `%.200s` cannot be read: %s", name, strerror(error));
@@ -112,7 +112,8 @@ static int read_keys(struct config_reader *r, const char *key, const struct firs
     }
     rv = keys_load(keys, *path, r->problems);
     if (rv == 0 && keys_count(*keys) == 0)
-        rein_problems_node(r->problems, r->root, key, "the file holds no keys: nobody could come in");
+        rein_problems_node(r->problems, r->root, key,
+                           "the file contains no keys, so all requests would be refused: add one with `rein key add`");
     return rv == REIN_EPOLICY ? 0 : rv;
 }
 
@@ -121,8 +122,7 @@ static void check_open(struct config_reader *r, const struct config_listener *li
 {
     if (!listener->loopback && keys_path == NULL)
         rein_problems_node(r->problems, r->root, address_key,
-                           "a listener off loopback needs `%s`: Rein holds the upstreams' keys and must not be an open "
-                           "relay",
+                           "a listener off loopback needs `%s`: without it everyone who can reach it could use it",
                            missing);
 }
 
@@ -139,7 +139,7 @@ static void check_twins(struct config_reader *r)
     const struct config_listener *a = &r->config->listen, *b = &r->config->admin;
     if (a->host != NULL && b->host != NULL && a->port == b->port && a->port != 0 && is_overlap(a->host, b->host))
         rein_problems_node(r->problems, r->root, "admin.address",
-                           "takes the port of `listen.address` on the same host");
+                           "uses the same host and port as `listen.address`: choose another port");
 }
 
 /* ---- names and proxies ---- */
@@ -186,11 +186,10 @@ static int read_proxies(struct config_reader *r)
         if (at->kind != REIN_NODE_TEXT)
             continue; /* was said */
         if (!proxies_read_network(at->text, &networks[len]))
-            rein_problems_node(
-                r->problems, r->root, "listen.trusted_proxies",
-                "expects a network or an address, such as 10.0.0.0/8 or fd00::/8, without bits behind its "
-                "prefix, not `%.60s`",
-                at->text);
+            rein_problems_node(r->problems, r->root, "listen.trusted_proxies",
+                               "expects a network or an address, such as 10.0.0.0/8 or fd00::/8, with no bits set "
+                               "after the prefix, not `%.60s`",
+                               at->text);
         else
             len++;
     }

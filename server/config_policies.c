@@ -21,7 +21,8 @@ static void check_twin(struct config_reader *r, const struct rein_source *source
 {
     for (size_t i = 0; i < r->config->policies_len; i++)
         if (strcmp(rein_policy_settings(r->config->policies[i])->name, name) == 0)
-            rein_problems_add(r->problems, source->name, 0, 0, "name", "another policy is called `%s` too", name);
+            rein_problems_add(r->problems, source->name, 0, 0, "name",
+                              "another policy has the name `%s` too: rename one of them", name);
 }
 
 /* The policies whose signals may be shared: those of the config before and those that were just loaded. */

@@ -24,7 +24,7 @@ static int read_pem(struct config_reader *r, const struct rein_node *node, const
     if (rv != 0)
         rein_problems_node(is_absent ? r->absent : r->problems, node, key, "cannot be read: %s", strerror(-rv));
     else if (memmem(text, len, "-----BEGIN ", 11) == NULL)
-        rein_problems_node(r->problems, node, key, "is no PEM file: nothing in it begins with -----BEGIN");
+        rein_problems_node(r->problems, node, key, "is not a PEM file: it contains no -----BEGIN");
     if (rv == 0)
         explicit_bzero(text, len);
     free(text);
@@ -40,11 +40,11 @@ static int read_tls(struct config_reader *r, const struct rein_node *node, struc
     if (rv == 0)
         rv = read_pem(r, node, "tls.client_key", true, &reach->client_key);
     if ((reach->client_cert == NULL) != (reach->client_key == NULL))
-        rein_problems_node(r->problems, node, "tls", "client_cert and client_key go together");
+        rein_problems_node(r->problems, node, "tls", "client_cert and client_key must be used together");
     bool is_tls = u->url != NULL && strncmp(u->url, "https://", 8) == 0;
     bool is_tls_proxy = reach->proxy != NULL && strncmp(reach->proxy, "https://", 8) == 0;
     if (u->url != NULL && !is_tls && !is_tls_proxy && rein_node_get(node, "tls") != NULL)
-        rein_problems_node(r->problems, node, "tls", "belongs to a url that begins with https://");
+        rein_problems_node(r->problems, node, "tls", "needs a url that begins with https://");
     return rv;
 }
 
@@ -62,10 +62,10 @@ int config_read_reach(struct config_reader *r, const struct rein_node *node, str
     if (has_auth && proxy == NULL)
         rein_problems_node(r->problems, node,
                            rein_node_get(node, "proxy_auth_env") ? "proxy_auth_env" : "proxy_auth_file",
-                           "belongs to a `proxy`, and there is none");
+                           "needs a `proxy`, and there is none");
     else if (u->reach.proxy_auth != NULL && (*u->reach.proxy_auth == ':' || strchr(u->reach.proxy_auth, ':') == NULL))
         rein_problems_node(r->problems, node,
                            rein_node_get(node, "proxy_auth_env") ? "proxy_auth_env" : "proxy_auth_file",
-                           "holds no user:password");
+                           "must contain user:password");
     return rv == 0 ? read_tls(r, node, u) : rv;
 }

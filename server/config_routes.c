@@ -85,7 +85,8 @@ static int read_route(struct config_reader *r, const struct rein_node *node, str
     const char *name = rein_node_text(node, "name");
     for (const struct config_route *at = r->config->routes; at != route; at++)
         if (name != NULL && at->name != NULL && strcmp(at->name, name) == 0)
-            rein_problems_node(r->problems, node, "name", "another route is called `%.64s` too", name);
+            rein_problems_node(r->problems, node, "name", "another route has the name `%.64s` too: rename one of them",
+                               name);
     route->name = strdup(name != NULL ? name : "");
     if (route->name == NULL)
         return REIN_ENOMEM;

@@ -17,11 +17,11 @@ static int take_secret(struct config_reader *r, const struct rein_node *node, co
         secret[--len] = '\0';
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)secret[i] <= ' ' || (unsigned char)secret[i] >= 0x7f) {
-            rein_problems_node(r->problems, node, key, "the key that it holds has characters that no header can carry");
+            rein_problems_node(r->problems, node, key, "the key in it has characters that are not allowed in a header");
             return 0;
         }
     if (len == 0) {
-        rein_problems_node(r->problems, node, key, "the key that it holds is empty");
+        rein_problems_node(r->problems, node, key, "the key in it is empty");
         return 0;
     }
     *out = strdup(secret);
@@ -57,7 +57,7 @@ static int read_secret_variable(struct config_reader *r, const struct rein_node 
     if (name == NULL)
         return 0;
     if (value == NULL) {
-        rein_problems_node(r->absent, node, key, "the environment has no variable `%.64s`", name);
+        rein_problems_node(r->absent, node, key, "the environment variable `%.64s` is not set", name);
         return 0;
     }
     char *secret = strdup(value);
@@ -73,7 +73,7 @@ int config_read_secret(struct config_reader *r, const struct rein_node *node, co
                        char **out)
 {
     if (rein_node_get(node, env_key) != NULL && rein_node_get(node, file_key) != NULL) {
-        rein_problems_node(r->problems, node, file_key, "%s stands here too: use one of them", env_key);
+        rein_problems_node(r->problems, node, file_key, "%s is set too: use one of them", env_key);
         return 0;
     }
     int rv = read_secret_variable(r, node, env_key, out);

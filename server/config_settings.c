@@ -76,8 +76,7 @@ static void check_fixed(struct config_reader *r, const char *key, const char *no
 {
     if (strcmp(now, before) != 0)
         rein_problems_node(r->problems, r->root, key,
-                           "changes with a restart only, from `%.100s` to `%.100s`: restart Rein, or take the change "
-                           "back",
+                           "cannot be changed by a reload, from `%.100s` to `%.100s`: restart Rein, or undo the change",
                            before, now);
 }
 
@@ -87,8 +86,9 @@ static void check_open_socket(struct config_reader *r, const struct config_liste
 {
     if (!open->loopback && said->loopback && keys_path == NULL)
         rein_problems_node(r->problems, r->root, key,
-                           "cannot go while Rein listens on %s port %u: everyone could come in there", open->host,
-                           (unsigned)open->port);
+                           "cannot be removed while Rein listens on %s port %u, because everyone could use that "
+                           "address: restart Rein with another address, or keep the file",
+                           open->host, (unsigned)open->port);
 }
 
 int config_read_fixed(struct config_reader *r)

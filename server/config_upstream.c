@@ -22,13 +22,13 @@ static const char *why_no_root(const char *url, size_t *len)
     const char *host = url + scheme;
     size_t host_len = *len - scheme;
     if (host_len == 0 || host[0] == ':')
-        return "names no host";
+        return "has no host name";
     if (memchr(host, '@', host_len) != NULL)
-        return "a secret is never in this file: use api_key_env or api_key_file";
+        return "secrets are not allowed in this file: use api_key_env or api_key_file";
     if (strpbrk(host, "?#") != NULL)
-        return "is the server's root, without a query";
+        return "must be the server's root, without a query";
     if (memchr(host, '/', host_len) != NULL)
-        return "is the server's root, without a path: that belongs into path_prefix";
+        return "must be the server's root, without a path: put the path into path_prefix";
     struct origin origin;
     return origin_read(&origin, url);
 }
@@ -49,7 +49,7 @@ static const char *find_url(struct config_reader *r, const struct rein_node *nod
                            "http://127.0.0.1:8000");
     else if (rein_node_get(node, "url") == NULL)
         rein_problems_node(r->absent, node, "url_env",
-                           "the environment has no variable `%.64s`: set it to the root of the backend, such as "
+                           "the environment variable `%.64s` is not set: set it to the root of the backend, such as "
                            "http://127.0.0.1:8000",
                            variable);
     return url;
@@ -113,9 +113,9 @@ static void check_contents(struct config_reader *r, const struct rein_node *node
     const char *first = text != NULL ? strstr(text, content) : NULL;
     bool is_once = first != NULL && strstr(first + 1, content) == NULL;
     if (text != NULL && is_turn && !is_once)
-        rein_problems_node(r->problems, node, key, "wants `{content}` once, where the text of the turn shall stand");
+        rein_problems_node(r->problems, node, key, "needs `{content}` exactly once, in place of the turn's text");
     else if (!is_turn && first != NULL)
-        rein_problems_node(r->problems, node, key, "is no turn: no text can stand for `{content}` here");
+        rein_problems_node(r->problems, node, key, "is not a turn: `{content}` is not allowed here");
 }
 
 static int read_template(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
@@ -133,9 +133,9 @@ static int read_template(struct config_reader *r, const struct rein_node *node, 
     bool wants = u->kind != NULL && strcmp(u->kind, "completions") == 0;
     bool has = rein_node_get(node, "template") != NULL;
     if (wants && !has)
-        rein_problems_node(r->problems, node, "kind", "this kind is given prompts: it needs a `template`");
+        rein_problems_node(r->problems, node, "kind", "this kind needs a `template`, because it sends raw prompts");
     else if (!wants && has)
-        rein_problems_node(r->problems, node, "template", "belongs to the kind `completions` alone");
+        rein_problems_node(r->problems, node, "template", "is only for the kind `completions`: remove it");
     for (size_t i = 0; has && i < sizeof parts / sizeof *parts; i++) {
         const char *text = rein_node_text(node, parts[i].key);
         if (!copy(parts[i].out, text))
@@ -152,11 +152,11 @@ static int read_upstream(struct config_reader *r, const struct rein_node *node, 
         !copy(&u->close, rein_node_text(node, "reasoning.close")))
         return REIN_ENOMEM;
     if ((u->open == NULL) != (u->close == NULL))
-        rein_problems_node(r->problems, node, "reasoning", "open and close go together");
+        rein_problems_node(r->problems, node, "reasoning", "open and close must be used together");
     u->opened = rein_node_get(node, "reasoning") != NULL && rein_node_bool(node, "reasoning.opened");
     u->in_flight = rein_node_bool(node, "in_flight");
     if (u->in_flight && u->kind != NULL && strcmp(u->kind, "llamacpp") != 0)
-        rein_problems_node(r->problems, node, "in_flight", "only the kind `llamacpp` can be corrected while it runs");
+        rein_problems_node(r->problems, node, "in_flight", "is only for the kind `llamacpp`: remove it");
     int rv = read_url(r, node, u);
     if (rv == 0)
         rv = read_prefix(r, node, u);
@@ -171,7 +171,8 @@ static void check_twin(struct config_reader *r, const struct rein_node *node, co
 {
     for (const struct config_upstream *at = r->config->upstreams; at != u; at++)
         if (at->name != NULL && u->name != NULL && strcmp(at->name, u->name) == 0)
-            rein_problems_node(r->problems, node, "name", "another upstream is called `%s` too", u->name);
+            rein_problems_node(r->problems, node, "name", "another upstream has the name `%s` too: rename one of them",
+                               u->name);
 }
 
 int config_read_upstreams(struct config_reader *r)

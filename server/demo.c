@@ -103,7 +103,7 @@ static void on_request(void *ctx, struct exchange *x)
     else if (strcmp(path, "/v1/models") == 0 && strcmp(method, "GET") == 0)
         serve_models(ctx, x);
     else
-        say_error(x, 404, "There is nothing at this path.");
+        say_error(x, 404, "This path does not exist.");
 }
 
 static void on_closed(void *ctx, struct exchange *x, bool gone)
@@ -226,12 +226,12 @@ const struct cli_command cli_demo_upstream = {
     .name = "demo-upstream",
     .summary = "run a scripted model to try Rein with",
     .help = "usage: rein demo-upstream [--listen ADDRESS:PORT] [--script FILE] [--chunk N] [--delay-ms N]\n\n"
-            "Answers like an OpenAI-shaped reasoning model that follows a script: by the words of the last user\n"
-            "message, or by the model's name (demo-NAME for the scenario NAME).\n\n"
-            "  --listen ADDRESS:PORT   where to listen (127.0.0.1:9000); port 0: chosen by the system\n"
-            "  --script FILE           scenarios in YAML (see config/demo/scenarios.yaml, which is built in)\n"
-            "  --chunk N               characters per event: a number, random or whole; else as the script says\n"
-            "  --delay-ms N            time between two events; else as the script says\n\n"
-            "A request may say the same with the headers x-demo-chunk and x-demo-delay-ms.\n",
+            "Answers like an OpenAI-compatible reasoning model that follows a script. The words of the last user "
+            "message\nchoose the scenario, or the model's name does (demo-NAME for the scenario NAME).\n\n  --listen "
+            "ADDRESS:PORT   where to listen (127.0.0.1:9000); the system chooses port 0\n  --script FILE           "
+            "scenarios in YAML (see config/demo/scenarios.yaml, which is built in)\n"
+            "  --chunk N               characters per event: a number, random or whole (default: as the script says)\n "
+            " --delay-ms N            time between two events (default: as the script says)\n\nThe request headers "
+            "x-demo-chunk and x-demo-delay-ms have the same effect.\n",
     .run = run,
 };

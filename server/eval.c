@@ -275,7 +275,7 @@ static int parse(struct eval *e, int argc, char **argv)
             e->files[e->files_len++] = argv[i];
     }
     if (rv == CLI_OK && (e->policy == NULL || e->files_len == 0))
-        return cli_usage(&cli_eval, "a policy and at least one file are needed");
+        return cli_usage(&cli_eval, "name a policy and at least one file");
     return rv;
 }
 
@@ -304,20 +304,19 @@ static const struct cli_command *const subcommands[] = {&cli_eval_prefix, NULL};
 const struct cli_command cli_eval = {
     .name = "eval",
     .summary = "measure a policy on labelled traces",
-    .help =
-        "usage: rein eval -p POLICY [OPTIONS] FILE...\n"
-        "       rein eval prefix ...   what a prefix changes in a model's answers; see `rein eval prefix --help`\n\n"
-        "Each line of a FILE is a JSON object: prompt, reasoning, answer, and labels where there are any\n"
-        "(label_answer: safe, unsafe, refusal, compliance; prompt_kind: harmful, benign, math; steps and\n"
-        "step_labels: sentences, and the numbers of those that talk themselves into complying).\n\n"
-        "  -p, --policy FILE     the policy to measure\n"
-        "  --library FOLDER      holds lexicons/ and templates/; default: the folder above the policy's\n"
-        "  --format table|json   default: table\n"
-        "  --plot FILE.svg       precision over recall of the score, and how early findings come\n"
-        "  --cross N             pair refusing reasoning with N labelled answers of other rows\n"
-        "  --targets             check the figures that Rein promises; status 1 if one is missed\n\n"
-        "Verdicts are the policy's. Scores and findings come from a second run in which nothing is acted on,\n"
-        "with the default thresholds and the lexicon `english`.\n",
+    .help = "usage: rein eval -p POLICY [OPTIONS] FILE...\n"
+            "       rein eval prefix ...   measure what a prefix changes in a model's answers; see `rein eval prefix "
+            "--help`\n\nEach line of a FILE is a JSON object: prompt, reasoning, answer, and optional "
+            "labels\n(label_answer: safe, unsafe, refusal, compliance; prompt_kind: harmful, benign, math; steps and\n"
+            "step_labels: sentences, and the numbers of those that talk themselves into complying).\n\n"
+            "  -p, --policy FILE     the policy to measure\n"
+            "  --library FOLDER      the folder of lexicons/ and templates/; default: the folder above the policy's\n  "
+            "--format table|json   default: table\n"
+            "  --plot FILE.svg       precision over recall of the score, and how early findings come\n"
+            "  --cross N             pair refusing reasoning with N labelled answers of other rows\n"
+            "  --targets             check the figures that Rein guarantees; exit status 1 if one is "
+            "missed\n\nVerdicts come from the policy. Scores and findings come from a second run that does not act on "
+            "findings,\nwith the default thresholds and the lexicon `english`.\n",
     .run = eval_main,
     .subcommands = subcommands,
 };

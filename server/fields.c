@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEMPLATE "changes how the prompt is rendered, and with it where the reasoning begins"
+#define TEMPLATE "changes how the prompt is rendered, and so where the reasoning begins"
 #define HIDES "changes whether and where the reasoning can be seen"
 #define PREFILLS "puts text into the model's own turn"
 #define FORCES "forces or forbids words of the model's text"
-#define TOKENS "brings in or gives out text as tokens, which is not judged"
-#define ELSEWHERE "sends the request to another model or another service than its route names"
+#define TOKENS "passes text as tokens, which are not judged"
+#define ELSEWHERE "sends the request to another model or service than its route says"
 #define MEDIA "asks for output that is not text"
 
 static const struct field common[] = {

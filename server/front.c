@@ -305,7 +305,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, front->idle_s);
     static struct log_limit limit;
     if (conn_watch(conn) < 0) /* its first request tries again, and fails if it must */
-        log_limited(&limit, LOG_WARN, "http", "a connection can not be watched");
+        log_limited(&limit, LOG_WARN, "http", "a connection cannot be watched");
 }
 
 /* Running a daemon costs a system call or three, whatever there is to do, so connections share one; but after any

@@ -22,23 +22,24 @@ const struct front_problem front_version_unknown =
 const struct front_problem front_body_too_large = PROBLEM(413, "body_too_large", "The request body is too large.");
 static const struct front_problem bad_framing =
     PROBLEM(400, "bad_framing", "The length of the request body is ambiguous.");
-static const struct front_problem bad_host = PROBLEM(400, "bad_host", "A request names one host, once.");
+static const struct front_problem bad_host =
+    PROBLEM(400, "bad_host", "A request needs exactly one Host header with one host.");
 static const struct front_problem encoded = PROBLEM(415, "encoded_body", "Encoded request bodies are not accepted.");
 static const struct front_problem unknown_expectation =
-    PROBLEM(417, "unknown_expectation", "The expectation can't be met.");
+    PROBLEM(417, "unknown_expectation", "The expectation cannot be met: only 100-continue is supported.");
 
 static const struct front_problem no_memory = {
     .status = 503,
     .type = "server_error",
     .code = "overloaded",
-    .message = "The server has no memory for another request body.",
+    .message = "The server has no memory for another request body. Try again later.",
     .comes_again = true,
 };
 static const struct front_problem too_many_bytes = {
     .status = 429,
     .type = "rate_limit_error",
     .code = "too_many_bytes",
-    .message = "The requests of this address hold too much memory.",
+    .message = "The request bodies of this address use too much memory. Try again later.",
     .comes_again = true,
 };
 static const struct front_problem too_many_requests = {

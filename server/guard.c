@@ -38,9 +38,9 @@ static void answer(struct lookup *l)
 {
     static const struct front_header headers[] = {{"cache-control", "no-store"}, {NULL, NULL}};
     if (l->rv != 0) {
-        refuse(l->x, 503, "store_unavailable", "Decisions can not be read now.");
+        refuse(l->x, 503, "store_unavailable", "Decisions cannot be read at the moment. Try again later.");
     } else if (l->tree == NULL) {
-        refuse(l->x, 404, "not_found", "There is no such decision of this key.");
+        refuse(l->x, 404, "not_found", "There is no such decision for this key.");
     } else {
         reply_json(l->x, 200, l->tree, headers);
         l->tree = NULL;
@@ -77,7 +77,7 @@ void guard_start(struct worker *worker, struct exchange *x, const char *key)
 {
     const char *id = exchange_path(x) + strlen(GUARD_PATH);
     if (!store_id_is_valid(id)) {
-        refuse(x, 404, "not_found", "There is no such decision of this key.");
+        refuse(x, 404, "not_found", "There is no such decision for this key.");
         return;
     }
     struct lookup *l = calloc(1, sizeof *l);
@@ -95,5 +95,5 @@ void guard_start(struct worker *worker, struct exchange *x, const char *key)
         return;
     exchange_set_user(x, NULL);
     lookup_free(l);
-    refuse(x, 503, "store_busy", "Too many decisions are asked for at once.");
+    refuse(x, 503, "store_busy", "Too many decisions are requested at once. Try again later.");
 }

@@ -33,7 +33,7 @@ static int add(const char *path, const char *name, struct rein_problems *problem
     char text[KEYS_TEXT_MAX];
     int rv = keys_add(path, name, "rein-", text, problems);
     if (rv != 0)
-        return fail(rv, path, name, "there is already a key");
+        return fail(rv, path, name, "there already is a key");
     printf("%s\n", text);
     fprintf(stderr, "This key is shown once. Clients send it as `Authorization: Bearer <key>`.\n");
     return CLI_OK;
@@ -96,7 +96,7 @@ static int run(int argc, char **argv)
         if (strcmp(argv[1], verbs[i].name) != 0)
             continue;
         if (argc != 3 + verbs[i].has_name)
-            return cli_usage(&cli_key, verbs[i].has_name ? "%s wants a file and a name" : "%s wants a file",
+            return cli_usage(&cli_key, verbs[i].has_name ? "%s needs a file and a name" : "%s needs a file",
                              verbs[i].name);
         if (verbs[i].has_name && !is_name(argv[3]))
             return cli_usage(&cli_key, "a name has up to 64 letters, digits, '.', '_' and '-'");
@@ -113,10 +113,9 @@ const struct cli_command cli_key = {
             "       rein key revoke FILE NAME\n"
             "       rein key token FILE\n"
             "\n"
-            "FILE is the config's listen.keys_file, or admin.token_file for token. add and token print a new key on\n"
-            "stdout, once; the file keeps its hash, mode 0600, and is replaced as a whole. A running server takes up\n"
-            "changes when it reloads (SIGHUP).\n"
-            "\n"
-            "Exit status: 0 done, 2 wrong usage, 3 the file has errors, 1 anything else.\n",
+            "FILE is the config's listen.keys_file, or admin.token_file for token. add and token print a new key "
+            "to\nstdout, once. The file keeps only its hash, has mode 0600, and is replaced as a whole. A running "
+            "server reads\nchanges on a reload (SIGHUP).\n\n"
+            "Exit status: 0 done, 2 wrong usage, 3 the file has errors, 1 any other error.\n",
     .run = run,
 };

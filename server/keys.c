@@ -78,7 +78,7 @@ static void take(struct keys *keys, const struct rein_node *node, struct rein_pr
     if (name == NULL || hex == NULL)
         return;
     if (is_named(keys, name))
-        rein_problems_node(problems, node, "name", "another key is called `%.64s` too", name);
+        rein_problems_node(problems, node, "name", "another key has the name `%.64s` too: rename one of them", name);
     if (sodium_hex2bin(entry->hash, HASH_LEN, hex, strlen(hex), NULL, &len, NULL) != 0 || len != HASH_LEN) {
         rein_problems_node(problems, node, "hash", "expects 64 hex digits, as `rein key` writes them");
         return;

@@ -89,7 +89,8 @@ static void accept_some(struct listener *listener, int max)
             take_one(listener, fd, (const struct sockaddr *)&address, len);
         else if (errno == EMFILE || errno == ENFILE) {
             static struct log_limit limit;
-            log_limited(&limit, LOG_ERROR, "http", "no descriptors left to accept connections with");
+            log_limited(&limit, LOG_ERROR, "http",
+                        "no file descriptors left to accept connections: raise the limit of open files");
             uv_poll_stop(&listener->poll); /* until the next tick: it would call back without end */
             return;
         } else if (errno != ECONNABORTED && errno != EINTR)
@@ -128,7 +129,7 @@ static int open_socket(const struct listener_options *options, uint16_t *port)
     socklen_t len;
     int on = 1;
     if (parse_address(options, &address, &len) < 0) {
-        log_error("http", "cannot listen: %s is no numeric address", options->host);
+        log_error("http", "cannot listen: %s is not a numeric address", options->host);
         return REIN_EINVAL;
     }
     int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -137,7 +138,7 @@ static int open_socket(const struct listener_options *options, uint16_t *port)
         bind(fd, (const struct sockaddr *)&address, len) < 0 || listen(fd, BACKLOG) < 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
         log_error("http", "cannot listen on %s port %u: %s%s", options->host, options->port, strerror(errno),
-                  errno == EADDRINUSE ? "; stop who listens there, or take another port" : "");
+                  errno == EADDRINUSE ? "; stop the program that listens there, or choose another port" : "");
         if (fd >= 0)
             close(fd);
         return REIN_ESTATE;

@@ -22,7 +22,7 @@ static int print_help(FILE *to)
           to);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(to, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(to, "  %-14s %s\n\n`rein COMMAND --help` tells more of one.\n%s", "version", "print the version",
+    fprintf(to, "  %-14s %s\n\n`rein COMMAND --help` describes a command.\n%s", "version", "print the version",
             exit_help);
     return to == stdout ? CLI_OK : CLI_USAGE;
 }

@@ -9,12 +9,12 @@ static const unsigned label_max[LABEL_COUNT] = {ROUTES_MAX, MODELS_MAX, UPSTREAM
 
 const struct histogram_spec histogram_specs[HISTOGRAM_COUNT] = {
     [HISTOGRAM_HELD_BYTES] = {"rein_held_bytes",
-                              "Most bytes of text that a response held back",
+                              "Largest number of text bytes that a response held",
                               1,
                               13,
                               {0, 8, 16, 24, 32, 64, 128, 256, 512, 1024, 4096, 16384, 65536}},
     [HISTOGRAM_FIRST_BYTE] = {"rein_first_byte_seconds",
-                              "Request to the first byte for the client",
+                              "From the request to the first byte for the client",
                               1000000,
                               15,
                               {1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000,
@@ -26,7 +26,7 @@ const struct histogram_spec histogram_specs[HISTOGRAM_COUNT] = {
                             {5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000,
                              30000000, 60000000, 120000000, 300000000}},
     [HISTOGRAM_ADDED] = {"rein_added_seconds",
-                         "The upstream's first byte to the client's",
+                         "From the upstream's first byte to the client's",
                          1000000,
                          14,
                          {50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 500000, 1000000, 5000000}},

@@ -66,7 +66,7 @@ static void put_values(FILE *f, const struct metrics *m)
 
 static void put_requests(FILE *f, const struct metrics *m)
 {
-    put_head(f, "rein_requests_total", "counter", "Requests that are over, by route, verdict and how they ended");
+    put_head(f, "rein_requests_total", "counter", "Finished requests, by route, verdict and ending");
     for (unsigned r = 0; r < label_len(m, LABEL_ROUTE); r++)
         for (unsigned v = 0; v < VERDICTS; v++)
             for (unsigned e = 0; e < label_len(m, LABEL_ENDING); e++) {
@@ -84,7 +84,7 @@ static void put_requests(FILE *f, const struct metrics *m)
 static void put_workers(FILE *f, const struct metrics *m)
 {
     static const char name[] = "rein_worker_requests_total";
-    put_head(f, name, "counter", "Requests that are over, by worker");
+    put_head(f, name, "counter", "Finished requests, by worker");
     for (unsigned i = 0; i < m->workers_len; i++) {
         const _Atomic uint64_t *requests = &m->workers[i].requests[0][0][0];
         uint64_t n = 0;
@@ -114,10 +114,10 @@ static void put_by_label(FILE *f, const struct metrics *m)
     static const char *const errors[] = {
 #define UPSTREAM_ERRORS_NAME(id, name) name,
         UPSTREAM_ERRORS(UPSTREAM_ERRORS_NAME)};
-    put_head(f, "rein_model_requests_total", "counter", "Requests that are over, by model and verdict");
+    put_head(f, "rein_model_requests_total", "counter", "Finished requests, by model and verdict");
     put_pairs(f, m, "rein_model_requests_total", LABEL_MODEL, "model", "verdict", verdict_names, VERDICTS,
               SLOT(models));
-    put_head(f, "rein_upstream_errors_total", "counter", "Upstream calls that failed, by upstream and kind");
+    put_head(f, "rein_upstream_errors_total", "counter", "Failed upstream calls, by upstream and kind of error");
     put_pairs(f, m, "rein_upstream_errors_total", LABEL_UPSTREAM, "upstream", "kind", errors, UPSTREAM_ERROR_COUNT,
               SLOT(upstream_errors));
 }
@@ -174,13 +174,14 @@ static void put_store(FILE *f, struct store *store)
     struct store_stats s;
     store_stats(store, &s);
     put_one(f, "rein_store_healthy", "gauge", "1 if the last write succeeded", store_is_healthy(store));
-    put_one(f, "rein_store_queue_records", "gauge", "Records that wait to be written", (double)s.queued);
-    put_one(f, "rein_store_kept_records", "gauge", "Records of failed commits, to be tried again", (double)s.kept);
+    put_one(f, "rein_store_queue_records", "gauge", "Records waiting to be written", (double)s.queued);
+    put_one(f, "rein_store_kept_records", "gauge", "Records of failed commits, waiting for another try",
+            (double)s.kept);
     put_one(f, "rein_store_written_total", "counter", "Records written", (double)s.written);
     put_one(f, "rein_store_failed_total", "counter", "Records whose first commit failed", (double)s.failed);
     put_one(f, "rein_store_dropped_total", "counter", "Records that were never written", (double)s.dropped);
-    put_one(f, "rein_store_purged_total", "counter", "Decisions purged for their age", (double)s.purged);
-    put_one(f, "rein_store_gone_total", "counter", "Times that the database's files were removed, renamed or replaced",
+    put_one(f, "rein_store_purged_total", "counter", "Decisions purged because of their age", (double)s.purged);
+    put_one(f, "rein_store_gone_total", "counter", "How often the database's files were removed, renamed or replaced",
             (double)s.gone);
     put_one(f, "rein_store_commits_total", "counter", "Transactions committed", (double)s.commits);
     put_store_latency(f, &s);

@@ -97,7 +97,7 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
     if (end == UPSTREAM_WHOLE && m->status == 200)
         add_offered(m, upstream);
     else
-        log_limited(&limit, LOG_WARN, "models", "upstream %s gives no list: %s", upstream->name,
+        log_limited(&limit, LOG_WARN, "models", "upstream %s sends no list of models: %s", upstream->name,
                     message != NULL ? message : "");
     ask_next(m);
 }

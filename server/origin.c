@@ -8,7 +8,7 @@
 
 enum { LABEL_MAX = 63, PORT_MAX = 65535 };
 
-static const char bad_byte[] = "holds a character that no URL has";
+static const char bad_byte[] = "contains a character that is not allowed in a URL";
 static const char digits[] = "0123456789";
 static const char name_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
@@ -19,18 +19,18 @@ static const char *read_name(const char *text, size_t *len)
     for (;;) {
         size_t label = strspn(text + at, name_bytes);
         if (label == 0 && at == 0)
-            return strchr(":/", text[0]) != NULL ? "names no host" : bad_byte;
+            return strchr(":/", text[0]) != NULL ? "has no host name" : bad_byte;
         if (label == 0 && text[at] == '.')
-            return "names a host with nothing between two dots";
+            return "has a host name with an empty part between two dots";
         if (label > LABEL_MAX)
-            return "names a host with more than 63 bytes between two dots, which no name has";
+            return "has a host name with more than 63 bytes between two dots";
         at += label;
         if (label == 0 || text[at] != '.')
             break;
         at++;
     }
     *len = at;
-    return at <= ORIGIN_HOST_MAX ? NULL : "names a host of more than 253 bytes, which no name has";
+    return at <= ORIGIN_HOST_MAX ? NULL : "has a host name of more than 253 bytes";
 }
 
 static const char *read_bracketed(const char *text, size_t *len)
@@ -44,7 +44,7 @@ static const char *read_bracketed(const char *text, size_t *len)
         address[inside] = '\0';
     }
     if (inside >= sizeof address || inet_pton(AF_INET6, address, &six) != 1)
-        return "has no IPv6 address in its brackets";
+        return "has no valid IPv6 address in its brackets";
     *len = inside + 2;
     return NULL;
 }
@@ -58,7 +58,7 @@ static const char *read_port(const char *text, size_t *len)
     size_t count = strspn(port, digits);
     unsigned long number = count > 0 && count <= 5 ? strtoul(port, NULL, 10) : 0;
     if (number < 1 || number > PORT_MAX)
-        return "has a port that is none: 1 to 65535";
+        return "has an invalid port: use 1 to 65535";
     *len += 1 + count;
     return NULL;
 }

@@ -52,7 +52,7 @@ void raw_free(struct raw *raw); /* NULL is fine */
 
 /* Upstream bytes, cut anywhere; appends chat events to `out`. REIN_ELIMIT: a line or the body is too long. */
 int raw_feed(struct raw *raw, const char *data, size_t len, struct gathered *out) REIN_MUST_USE;
-/* The transfer ended properly. REIN_EFORMAT: an unstreamed body that can not be read. */
+/* The transfer ended properly. REIN_EFORMAT: an unstreamed body that cannot be read. */
 int raw_finish(struct raw *raw, struct gathered *out) REIN_MUST_USE;
 
 #endif

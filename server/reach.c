@@ -54,7 +54,8 @@ const char *reach_why_no_proxy(const char *text)
 {
     static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://"};
     if (strchr(text, '@') != NULL)
-        return "holds a name or password: a secret is never in this file, use proxy_auth_env or proxy_auth_file";
+        return "contains a name or password: secrets are not allowed in this file, use proxy_auth_env or "
+               "proxy_auth_file";
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         size_t len = strlen(schemes[i]);
         if (strncmp(text, schemes[i], len) != 0)
@@ -68,7 +69,7 @@ const char *reach_why_no_proxy(const char *text)
         memcpy(as_http + 7, text + len, rest + 1);
         const char *why = origin_read(&origin, as_http);
         if (why == NULL && as_http[origin.len] != '\0')
-            why = "is a scheme, a host and a port, without a path";
+            why = "must be a scheme, a host and a port, without a path";
         return why;
     }
     return "must begin with http://, https://, socks5:// or socks5h://";

@@ -29,7 +29,7 @@ struct reply_error {
 char *reply_error_text(const struct reply_error *error) REIN_MUST_USE;
 
 /* Answers with the error object. `headers` (NULL: none) come besides the content type; at most REPLY_HEADERS_MAX. When
- * even the answer can not be made the exchange is aborted. */
+ * even the answer cannot be made the exchange is aborted. */
 #define REPLY_HEADERS_MAX 8
 void reply_error(struct exchange *x, const struct reply_error *error, const struct front_header *headers);
 

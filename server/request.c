@@ -56,13 +56,13 @@ __attribute__((format(printf, 2, 3))) static struct message_name in_message(size
 static int reject_field(struct request_error *err, const char *param, const struct field *field)
 {
     if (field == NULL)
-        return reject(err, "unknown_field", param, "The field '%s' is not known and is not passed on.", param);
+        return reject(err, "unknown_field", param, "The field '%s' is unknown and is not accepted.", param);
     return reject(err, "field_not_accepted", param, "The field '%s' is not accepted: it %s.", param, field->why);
 }
 
 /* ---- JSON as a whole ---- */
 
-/* A string that a program can not hold, or not in one way only. */
+/* A string that a program cannot hold, or not in one way only. */
 static int reject_string(struct request_error *err, const struct rein_json_problem *problem, const char *what)
 {
     const char *place = problem->place;
@@ -77,10 +77,10 @@ static int reject_json(struct request_error *err, const struct rein_json_problem
     case REIN_JSON_TOO_DEEP:
         return reject(err, "too_deep", "", "The body is nested deeper than %zu levels.", depth);
     case REIN_JSON_KEY_TWICE:
-        return reject(err, "duplicate_key", "", "The body has a key twice in one object (line %u, column %u).",
+        return reject(err, "duplicate_key", "", "The body has a duplicate key in an object (line %u, column %u).",
                       problem->line, problem->column);
     case REIN_JSON_NO_UTF8:
-        return reject_string(err, problem, "bytes that are no UTF-8");
+        return reject_string(err, problem, "bytes that are not UTF-8");
     case REIN_JSON_NUL:
         return reject_string(err, problem, "the character U+0000");
     case REIN_JSON_HALF_PAIR:
@@ -151,9 +151,9 @@ static int check_part(const struct rein_json_node *part, struct message_name nam
     bool is_text = rein_json_says(type, "text");
     if (!is_text && !rein_json_says(type, "refusal"))
         return reject(err, "unsupported_content", name.text,
-                      "Only parts of type 'text' are accepted: others can not be judged.");
+                      "Only parts of type 'text' are accepted: others cannot be judged.");
     if (!rein_json_is(rein_json_get(part, is_text ? "text" : "refusal"), REIN_JSON_STRING))
-        return reject(err, "invalid_type", name.text, "A part of type '%s' needs its text.",
+        return reject(err, "invalid_type", name.text, "A part of type '%s' needs a text.",
                       is_text ? "text" : "refusal");
     for (const struct rein_json_node *key = rein_json_first(part); key != NULL; key = rein_json_next(part, key))
         if (!is_one_of(key, keys))
@@ -256,8 +256,9 @@ static int check_messages(struct request *r, size_t limit, struct request_error 
     }
     if (!rein_json_says(rein_json_get(last, "role"), "assistant"))
         return 0;
-    return reject(err, "field_not_accepted", in_message(len - 1, "%s", "").text,
-                  "A conversation may not end with a turn of the assistant: it puts text into the model's own turn.");
+    return reject(
+        err, "field_not_accepted", in_message(len - 1, "%s", "").text,
+        "A conversation must not end with a turn of the assistant: it would put text into the model's own turn.");
 }
 
 /* ---- the other fields that pass, but not with every value ---- */
@@ -403,7 +404,7 @@ static int check_values(const struct request *r, struct request_error *err)
     if (rein_json_says(effort, "none"))
         return reject(err, "field_not_accepted", "reasoning_effort",
                       "'reasoning_effort': \"none\" is not accepted: it %s.",
-                      "turns off the reasoning that is watched");
+                      "turns off the reasoning, which has to be judged");
     if (rein_json_is(modalities, REIN_JSON_ARRAY)) {
         const struct rein_json_node *name = rein_json_first(modalities);
         for (; name != NULL; name = rein_json_next(modalities, name))
@@ -450,7 +451,8 @@ int request_explain(const struct request *request, struct request_error *err)
     if (request->json == NULL || !find_huge(rein_json_root(request->json), name, 0))
         return REIN_EINVAL;
     return reject(err, "number_too_large", name,
-                  "'%s' is a number beyond 64 bits, and this request has to be changed for its upstream.", name);
+                  "'%s' is a number beyond 64 bits, which cannot be passed in this request. Use a smaller number.",
+                  name);
 }
 
 /* ---- the whole ---- */

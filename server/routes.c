@@ -120,18 +120,19 @@ static bool on_head(void *ctx, struct exchange *x)
     const char *host = exchange_header(x, "host");
     if (worker->config->keys == NULL && host != NULL &&
         !hosts_is_ours(worker->config->listen.host, worker->config->hosts, host))
-        return refuse(
-            x, 403, "host_not_allowed",
-            "The Host header names another host than this listener's; the config allows names by listen.hosts.", NULL);
+        return refuse(x, 403, "host_not_allowed",
+                      "The Host header does not name this listener. The operator can allow names in listen.hosts.",
+                      NULL);
     if (path == NULL)
-        return refuse(x, 404, "not_found", "There is nothing at this path.", NULL);
+        return refuse(x, 404, "not_found", "This path does not exist.", NULL);
     if (!path->is_open && !grant_access(worker, x)) {
         struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
-        return refuse(x, 401, "invalid_api_key", "This server needs a key, and this is none of its keys.", challenge);
+        return refuse(x, 401, "invalid_api_key", "A valid key is required: send it as 'Authorization: Bearer KEY'.",
+                      challenge);
     }
     if (strcmp(path->method, exchange_method(x)) != 0) {
         struct front_header allow[] = {{"allow", path->method}, {NULL, NULL}};
-        return refuse(x, 405, "method_not_allowed", "This path does not answer this method.", allow);
+        return refuse(x, 405, "method_not_allowed", "This method is not allowed for this path.", allow);
     }
     if (path->has_body && !media_type_is(exchange_header(x, "content-type"), "application/json"))
         return refuse(x, 415, "unsupported_media_type", "The content type must be application/json.", NULL);

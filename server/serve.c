@@ -134,13 +134,13 @@ static void log_changes(const struct config *before, const struct config *now)
     for (const struct config_setting *setting = config_settings(); setting->key != NULL; setting++) {
         uint64_t old = config_setting_value(before, setting), new = config_setting_value(now, setting);
         if (old != new)
-            log_info("serve", "%s is %llu now, it was %llu", setting->key, (unsigned long long)new,
+            log_info("serve", "%s is now %llu; it was %llu", setting->key, (unsigned long long)new,
                      (unsigned long long)old);
     }
     if (before->keys != NULL && now->keys == NULL)
-        log_warn("serve", "listen.keys_file is gone: everyone on this machine may send requests now");
+        log_warn("serve", "listen.keys_file was removed: everyone on this machine may send requests now");
     if (before->tokens != NULL && now->tokens == NULL)
-        log_warn("serve", "admin.token_file is gone: everyone on this machine may read decisions now");
+        log_warn("serve", "admin.token_file was removed: everyone on this machine may read decisions now");
 }
 
 /* Nothing here can fail: either all have the new config, or the file was refused before. */
@@ -171,7 +171,7 @@ static void on_was_read(void *ctx)
     if (r->rv < 0) {
         if (r->problems != NULL)
             log_problems(r->problems);
-        log_error("serve", "the config was not reloaded (%s): all stays as it was",
+        log_error("serve", "the config was not reloaded (%s): the old one stays in use",
                   r->rv == REIN_EPOLICY ? "the file is refused" : rein_strerror(r->rv));
     }
     rein_problems_free(r->problems);
@@ -291,11 +291,10 @@ static int open_store(struct service *service)
     struct store_options options = {
         .path = path, .keep_days = service->config->store.keep_days, .queue_max = QUEUE_MAX};
     if (wanted != NULL)
-        log_warn(
-            "serve",
-            "the store is %s, because %s is not there. To move it: stop Rein, then move the file, and those that have "
-            "its name with -wal or -shm behind it, to where the config says",
-            path, wanted);
+        log_warn("serve",
+                 "the store is %s, because %s does not exist. To move it: stop Rein, then move the file, and the files "
+                 "of the same name that end with -wal and -shm, to the path in the config",
+                 path, wanted);
     int rv = files_make_folder_of(path);
     if (rv != 0) {
         log_error("serve", "the folder of the store %s cannot be made: %s", path, strerror(-rv));
@@ -316,8 +315,8 @@ static void take_descriptors(const struct config *config)
         return;
     if (limit.rlim_cur < config->limits.connections)
         log_warn("serve",
-                 "limits.connections is %zu, but the system allows %llu open files (ulimit -n): connections beyond "
-                 "that wait",
+                 "limits.connections is %zu, but the system allows only %llu open files (ulimit -n): further "
+                 "connections will wait. Raise the limit of open files, or lower limits.connections",
                  config->limits.connections, (unsigned long long)limit.rlim_cur);
 }
 
@@ -361,8 +360,8 @@ static int service_start(struct service *service)
 static _Noreturn void leave_as_it_is(bool is_written)
 {
     log_flush(LOG_FLUSH_ALL);
-    log_error("serve", is_written ? "not all requests ended in time: leaving without them"
-                                  : "the store did not end in time: leaving with decisions that are not written");
+    log_error("serve", is_written ? "some requests did not end in time: stopping without them"
+                                  : "the store did not end in time: stopping with decisions that are not written");
     _exit(CLI_FAILED);
 }
 
@@ -427,21 +426,20 @@ static int run(int argc, char **argv)
             return cli_usage(&cli_serve, "unexpected argument '%s'", argv[i]);
     }
     if (service.path == NULL)
-        return cli_usage(&cli_serve, "the config is missing");
+        return cli_usage(&cli_serve, "the config is missing: use -c FILE");
     return serve(&service);
 }
 
 const struct cli_command cli_serve = {
     .name = "serve",
     .summary = "run the service",
-    .help =
-        "usage: rein serve -c FILE [--first-keys]\n\n"
-        "Runs the service with the config FILE until it is told to stop.\n\n"
-        "  -c FILE        the server's config (see config/rein.yaml)\n"
-        "  --first-keys   make listen.keys_file and admin.token_file if the config names them and they are not there;\n"
-        "                 the key itself is in a file beside it, with .secret behind its name, mode 0600\n\n"
-        "SIGHUP reads the config and all it refers to again; with errors the running one stays.\n"
-        "SIGTERM and SIGINT drain: no new requests, running ones may finish within timeouts.drain_ms; a second\n"
-        "one ends at once.\n",
+    .help = "usage: rein serve -c FILE [--first-keys]\n\n"
+            "Runs the service with the config FILE until it gets a signal to stop.\n\n"
+            "  -c FILE        the server's config (see config/rein.yaml)\n"
+            "  --first-keys   make listen.keys_file and admin.token_file if the config names them and they do not "
+            "exist;\n                 the key itself is in a file next to it, with .secret added to its name, mode "
+            "0600\n\nSIGHUP reads the config and all files that it names again; if there are errors, the old config "
+            "stays in use.\nSIGTERM and SIGINT drain: no new requests, running ones may finish within "
+            "timeouts.drain_ms; a second\nsignal ends the process at once.\n",
     .run = run,
 };

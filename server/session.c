@@ -263,7 +263,7 @@ void session_fail_internal(struct session *s, int rv)
 {
     static struct log_limit limit;
     log_limited(&limit, LOG_ERROR, "session", "request %s: %s", s->id.text, rein_strerror(rv));
-    session_fail(s, 500, "internal_error", "The request could not be handled.", "failed");
+    session_fail(s, 500, "internal_error", "The request failed because of an internal error.", "failed");
 }
 
 /* ---- what the trace asks for ---- */

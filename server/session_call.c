@@ -54,7 +54,7 @@ void session_cancel_call(struct session *s, const char *outcome)
         session_close_attempt(s, outcome);
 }
 
-/* Before anything was shown an attempt that can not be made is an error; after a steer it is the policy's fallback. */
+/* Before anything was shown an attempt that cannot be made is an error; after a steer it is the policy's fallback. */
 void session_lose_attempt(struct session *s, unsigned status, const char *code, const char *message, const char *ending)
 {
     if (s->trace != NULL && rein_trace_decision(s->trace)->attempts > 0) {
@@ -81,12 +81,13 @@ static const struct end_words *words_of(enum upstream_end end)
         [UPSTREAM_WHOLE] = {502, UPSTREAM_ERROR_MALFORMED, "whole", "upstream_empty",
                             "The upstream ended without an answer."},
         [UPSTREAM_NO_CONNECT] = {502, UPSTREAM_ERROR_CONNECT, "no_connect", "upstream_unreachable",
-                                 "The upstream can not be reached."},
+                                 "The upstream cannot be reached."},
         [UPSTREAM_TIMEOUT] = {504, UPSTREAM_ERROR_TIMEOUT, "timeout", "upstream_timeout",
                               "The upstream did not answer in time."},
-        [UPSTREAM_BROKE] = {502, UPSTREAM_ERROR_BROKE, "broke", "upstream_broke", "The upstream broke off."},
+        [UPSTREAM_BROKE] = {502, UPSTREAM_ERROR_BROKE, "broke", "upstream_broke",
+                            "The upstream ended the connection before its answer was complete."},
         [UPSTREAM_MALFORMED] = {502, UPSTREAM_ERROR_MALFORMED, "malformed", "upstream_malformed",
-                                "The upstream sent what can not be read."},
+                                "The upstream sent a response that is not valid HTTP."},
         [UPSTREAM_TOO_LARGE] = {502, UPSTREAM_ERROR_TOO_LARGE, "too_large", "upstream_too_large",
                                 "The upstream's answer is too large."},
     };
@@ -163,7 +164,7 @@ static void on_head(void *ctx, const struct upstream_response *response)
     }
     /* Most often an error in the clothes of a success: a client that reads events would see an empty answer. */
     session_cancel_call(s, "malformed");
-    session_lose_attempt(s, 502, "upstream_malformed", "The upstream's answer is not of the type that was asked for.",
+    session_lose_attempt(s, 502, "upstream_malformed", "The upstream's answer has an unexpected content type.",
                          "upstream_error");
 }
 
@@ -220,7 +221,7 @@ static void end_answer(struct session *s, bool whole, const char *message)
     int rv = 0;
     if (whole && s->plan.read_raw != NULL) {
         rv = feed_raw(s, NULL, 0, &update);
-        whole = rv != REIN_EFORMAT; /* a body that can not be read is as good as none */
+        whole = rv != REIN_EFORMAT; /* a body that cannot be read is as good as none */
         rv = whole ? rv : 0;
         if (rv == 0)
             session_act(s, &update);
@@ -352,7 +353,7 @@ void session_call(struct session *s)
     session_move(s, SESSION_CALLING);
     if (send_plan(s) < 0) {
         session_close_attempt(s, "no_connect");
-        session_lose_attempt(s, 502, "upstream_unreachable", "The upstream can not be called.", "upstream_error");
+        session_lose_attempt(s, 502, "upstream_unreachable", "The upstream cannot be called.", "upstream_error");
         return;
     }
     shed(s);

@@ -39,7 +39,7 @@ void session_control_drop(struct session *s)
 static void give_up(struct session *s, const char *why)
 {
     static struct log_limit limit;
-    log_limited(&limit, LOG_INFO, "session", "request %s: not corrected while it ran (%s), restarted", s->id.text, why);
+    log_limited(&limit, LOG_INFO, "session", "request %s: not corrected in flight (%s); restarted", s->id.text, why);
     session_cancel_call(s, "steered");
     session_restart(s);
 }

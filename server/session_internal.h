@@ -71,7 +71,7 @@ struct session {
     struct store_attempt few[SESSION_ATTEMPTS_FEW];
     struct store_attempt *attempts; /* `few`, or owned where there may be more */
     size_t attempts_len, attempts_max;
-    struct control *control;            /* owned; NULL: the response can not be corrected while it runs */
+    struct control *control;            /* owned; NULL: the response cannot be corrected while it runs */
     struct upstream_call *control_call; /* that asks for it */
     bool controlling;                   /* what comes is dropped until it was corrected */
     uint64_t control_since_ms;
@@ -120,7 +120,7 @@ void session_take_step(struct session *s, const struct backend_reply *reply);
 /* The call that the plan has made ready; or the one that it needs first. */
 void session_call(struct session *s);
 void session_call_for_plan(struct session *s);
-/* An attempt that can not be made: an error at first, after a steer the policy's fallback. */
+/* An attempt that cannot be made: an error at first, after a steer the policy's fallback. */
 void session_lose_attempt(struct session *s, unsigned status, const char *code, const char *message,
                           const char *ending);
 /* Begins the attempt's row, of the plan that is ready. */
@@ -145,7 +145,7 @@ bool session_may_control(const struct session *s);
 /* Prepares the call for it, if it may be. */
 void session_control_arm(struct session *s);
 void session_control_drop(struct session *s);
-/* Asks for it. False: it can not be, the response is to be stopped. */
+/* Asks for it. False: it cannot be, the response is to be stopped. */
 bool session_control_start(struct session *s);
 /* Bytes of the response meanwhile; its end. */
 void session_control_feed(struct session *s, const char *data, size_t len);

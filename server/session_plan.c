@@ -18,9 +18,10 @@ static void step_aside(struct session *s)
     const char *reason = s->plan.reason != NULL ? s->plan.reason : "unverified";
     if (s->policy->prefix.deliver == REIN_DELIVER_PREFILL || has_shown(s)) {
         s->plan.reason = reason;
-        session_lose_attempt(s, 502, "prefix_not_deliverable",
-                             "The policy demands a prefix that this upstream can not be given verifiably.",
-                             "upstream_error");
+        session_lose_attempt(
+            s, 502, "prefix_not_deliverable",
+            "The policy requires a prefilled prefix, which cannot be verified for this upstream and model.",
+            "upstream_error");
     } else if (backend_plan_instruct(&s->plan, reason) < 0) {
         session_fail_internal(s, REIN_ENOMEM);
     } else {
@@ -199,7 +200,7 @@ void session_restart(struct session *s)
 {
     session_attempt(s)->outcome = "steered";
     if (!may_restart(s)) {
-        session_lose_attempt(s, 502, "steer_failed", "The answer could not be set right in time.", "upstream_error");
+        session_lose_attempt(s, 502, "steer_failed", "The answer could not be corrected in time.", "upstream_error");
         return;
     }
     int rv = begin_plan(s, s->policy->steer.corrective);

@@ -139,7 +139,8 @@ void session_start(struct session_env *env, struct exchange *x, struct config *c
     }
     if (config->store.on_error == CONFIG_STORE_REFUSE && !store_is_healthy(env->store)) {
         metrics_add(env->meter, METRIC_STORE_REFUSED, 1);
-        session_fail(s, 503, "store_unavailable", "Decisions can not be stored now, so no request is accepted.",
+        session_fail(s, 503, "store_unavailable",
+                     "Decisions cannot be stored at the moment, so no request is accepted. Try again later.",
                      "rejected");
         return;
     }

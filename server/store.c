@@ -294,9 +294,9 @@ static void set_healthy(struct store *store, bool healthy)
     atomic_store_explicit(&store->gone, store_db_times_gone(store->db), memory_order_relaxed);
     bool was = atomic_exchange(&store->healthy, healthy);
     if (was && !healthy)
-        log_limited(&lost, LOG_ERROR, "store", "decisions cannot be written; trying again twice a second");
+        log_limited(&lost, LOG_ERROR, "store", "decisions cannot be written; Rein tries again twice a second");
     if (!was && healthy)
-        log_limited(&found, LOG_INFO, "store", "decisions are written again");
+        log_limited(&found, LOG_INFO, "store", "decisions can be written again");
     if (!healthy)
         store->retry_at_us = now_us() + RETRY_US;
 }

@@ -127,7 +127,7 @@ static int take_lock(struct store_db *db)
         return REIN_EIO;
     }
     if (flock(db->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        log_error("store", "another process writes to %s", db->path);
+        log_error("store", "another process uses %s: stop it, or set another store.url", db->path);
         return REIN_ESTATE;
     }
     return 0;
@@ -199,7 +199,7 @@ static int mark_lost(struct store_db *db)
     int rv = exec(db, "UPDATE decisions SET final = 1, ending = 'lost' WHERE final = 0");
     int lost = rv == 0 ? sqlite3_changes(db->sqlite) : 0;
     if (lost > 0)
-        log_warn("store", "%d decisions were open when the last process ended: marked as lost", lost);
+        log_warn("store", "%d decisions were open when the last process ended; they are marked as lost", lost);
     return rv;
 }
 
@@ -343,7 +343,7 @@ static void leave(struct store_db *db)
     db->quiet_since_us = monotonic_us();
     db->is_log_left = !empty_log(db, &db->seen);
     if (db->is_log_left)
-        log_error("store", "the latest decisions could not be put into the database that was at %s", db->path);
+        log_error("store", "the latest decisions could not be moved into the database that was at %s", db->path);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     close_all(db);
 }
@@ -421,7 +421,7 @@ static int return_to_place(struct store_db *db)
         return REIN_EIO;
     store_readers_block(false);
     if (db->is_new)
-        log_error("store", "a new database was begun at %s: what the one before had is not in it", db->path);
+        log_error("store", "a new, empty database was made at %s; it does not contain earlier decisions", db->path);
     else
         log_warn("store", "the database at %s is in use %s", db->path, resumes ? "again" : "now, in place of another");
     return 0;

@@ -43,7 +43,7 @@ static int claim(sqlite3 *db)
     if (rv != 0 || id == APPLICATION_ID)
         return rv;
     if (id != 0 || tables != 0) {
-        log_error("store", "the file is the database of another program");
+        log_error("store", "the file is a database of another program: set another store.url");
         return REIN_EFORMAT;
     }
     char sql[256];

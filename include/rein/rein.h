@@ -35,7 +35,7 @@ extern "C" {
 #define REIN_ERRORS(X)                                                                                                 \
     X(-1, REIN_ENOMEM, "out of memory")                                                                                \
     X(-2, REIN_EINVAL, "invalid argument")                                                                             \
-    X(-3, REIN_ELIMIT, "a limit was reached")                                                                          \
+    X(-3, REIN_ELIMIT, "a limit was exceeded")                                                                         \
     X(-4, REIN_EPOLICY, "the policy has errors")                                                                       \
     X(-5, REIN_EFORMAT, "malformed input")                                                                             \
     X(-6, REIN_ESTATE, "not possible in this state")                                                                   \

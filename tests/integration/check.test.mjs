@@ -94,12 +94,12 @@ test('FOUND S3: a config is refused by `rein check` for what `rein serve` refuse
   const cases = [
     [up, 'limits: { choices: 33 }', /limits\.choices: must be from 1 to 32/],
     [up, 'limits: { upstream_body_bytes: 1073741824 }', /limits\.upstream_body_bytes: must be/],
-    [up, 'listen: { keys_file: empty.yaml }', /listen\.keys_file: the file holds no keys/],
+    [up, 'listen: { keys_file: empty.yaml }', /listen\.keys_file: the file contains no keys/],
     [up, 'listen: { address: "0.0.0.0:8080" }', /listen\.address: a listener off loopback/],
-    [up, 'admin: { address: "127.0.0.1:8080" }', /admin\.address: takes the port/],
+    [up, 'admin: { address: "127.0.0.1:8080" }', /admin\.address: uses the same host and port/],
     ['upstreams: [ { name: up, url: "http://127.0.0.1:99999" } ]', '', /upstreams\[0\]\.url: has a port/],
     [`upstreams: [ { name: up, url: "http://${'a'.repeat(300)}" } ]`, '', /upstreams\[0\]\.url: /],
-    ['upstreams: [ { name: up, url: "http://127.0.0.1:9", api_key_file: secret } ]', '', /api_key_file: the key that it holds is empty/],
+    ['upstreams: [ { name: up, url: "http://127.0.0.1:9", api_key_file: secret } ]', '', /api_key_file: the key in it is empty/],
   ];
   for (const [upstreams, more, expected] of cases) {
     fs.writeFileSync(path.join(at, 'rein.yaml'), `version: 1\n${upstreams}\n${routes}\n${more}\n`);
@@ -204,11 +204,11 @@ test('FOUND U10: words of other programs, names that are not there, and fields t
   const at = folder(t, { 'p.yaml': 'version: 1\nname: p\nrules:\n  - { id: a, channels: [output], builtin: phone, action: redact }\n  - { id: b, channels: [tool], pattern: x, action: redact }\n' });
   const { err } = rein('check', path.join(at, 'p.yaml'));
   assert.match(err, /channels\[0\]: `output` .*did you mean `answer`/);
-  assert.match(err, /there is no built-in `phone`; there are card_number, ssn, iban, email, jwt, private_key and api_key\n/);
+  assert.match(err, /there is no built-in `phone`; the built-ins are card_number, ssn, iban, email, jwt, private_key and api_key\n/);
   assert.match(err, /rules\[1\]\.pattern: unknown key; did you mean `regex`/);
   const said = warnings(t, ['literal: x1'], 'request: { allow: [logit_bias, seed, top_kk, my_own] }\n');
   assert.equal(said.length, 3, said.join('\n'));
-  assert.match(said[0], /^request\.allow\[1\]: `seed` is refused for no kind/);
-  assert.match(said[1], /^request\.allow\[2\]: Rein knows no field `top_kk`.*did you mean `top_k`/);
-  assert.match(said[2], /^request\.allow\[3\]: Rein knows no field `my_own`/);
+  assert.match(said[0], /^request\.allow\[1\]: no kind of upstream refuses `seed`/);
+  assert.match(said[1], /^request\.allow\[2\]: Rein does not know the field `top_kk`.*did you mean `top_k`/);
+  assert.match(said[2], /^request\.allow\[3\]: Rein does not know the field `my_own`/);
 });

@@ -110,7 +110,7 @@ describe('the image', { timeout: 470000 }, () => {
   test('FOUND U7: without a backend it does not start, and says what to set', async (t) => {
     const rein = await start(layOut(t), {});
     assert.deepEqual(await rein.exited, { code: 3, signal: null });
-    assert.match(rein.log, /url_env: the environment has no variable `REIN_UPSTREAM_URL`: set it to the root of the backend/);
+    assert.match(rein.log, /url_env: the environment variable `REIN_UPSTREAM_URL` is not set: set it to the root of the backend/);
   });
 
   test('FOUND U7: the health check is green only while the service can be reached', async (t) => {

@@ -80,7 +80,7 @@ describe('the store', { timeout: 470000 }, () => {
     await older.clean();
 
     const newer = await startRein({ folder, config: config('sqlite:data/rein.db') });
-    assert.match(newer.log, /warn serve: the store is \S+\/rein\.db, because \S+\/data\/rein\.db is not there\. To move it: /);
+    assert.match(newer.log, /warn serve: the store is \S+\/rein\.db, because \S+\/data\/rein\.db does not exist\. To move it: /);
     const second = await decide(newer);
     await newer.row(second);
     assert.deepEqual((await ids(newer)).sort(), [first, second].sort());

@@ -160,7 +160,7 @@ describe('SIGHUP', { timeout: 240000 }, () => {
       rein.rewrite({ config: configText({ upstream: upstream.url, limits: `choices: ${n}` }), policy: shippedPolicy() });
       rein.child.kill('SIGHUP');
     }
-    await rein.said(/limits\.choices is 9 now[^]*config reloaded/);
+    await rein.said(/limits\.choices is now 9[^]*config reloaded/);
     assert.equal((await rein.ask({ body: chat('x', { n: 9 }) })).status, 200);
     assert.equal((await rein.ask({ body: chat('x', { n: 10 }) })).json.error.code, 'too_many');
     await rein.clean();

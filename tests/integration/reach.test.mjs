@@ -165,13 +165,13 @@ describe('FOUND U16: how an upstream is reached', { timeout: 180000, skip: !hasO
     const at = path.join(folder, 'rein.yaml');
     fs.mkdirSync(path.join(folder, 'policies'), { recursive: true });
     const cases = [
-      [upstream, 'proxy: "http://me:word@127.0.0.1:1"', /a secret is never in this file, use proxy_auth_env or proxy_auth_file/],
+      [upstream, 'proxy: "http://me:word@127.0.0.1:1"', /secrets are not allowed in this file, use proxy_auth_env or proxy_auth_file/],
       [upstream, 'proxy: "ftp://127.0.0.1:1"', /must begin with http:\/\/, https:\/\/, socks5:\/\/ or socks5h:\/\//],
       [upstream, 'proxy: "http://127.0.0.1:1/path"', /without a path/],
-      [upstream, 'proxy_auth_env: REIN_TEST_PROXY', /belongs to a `proxy`, and there is none/],
-      [upstream, through(proxy), /holds no user:password/],
-      [upstream, tlsOf('ca.pem'), /belongs to a url that begins with https:\/\//],
-      [secure, tlsOf('ca.pem', 'client.pem'), /client_cert and client_key go together/],
+      [upstream, 'proxy_auth_env: REIN_TEST_PROXY', /needs a `proxy`, and there is none/],
+      [upstream, through(proxy), /must contain user:password/],
+      [upstream, tlsOf('ca.pem'), /needs a url that begins with https:\/\//],
+      [secure, tlsOf('ca.pem', 'client.pem'), /client_cert and client_key must be used together/],
       [secure, 'tls: { ca_file: "not/there.pem" }', /ca_file.*cannot be read/],
       [secure, `tls: { ca_file: "${at}" }`, /is no PEM file/],
     ];

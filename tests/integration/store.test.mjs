@@ -66,7 +66,7 @@ describe('a full disk', { timeout: 240000 }, () => {
         const periods = 1 + (Date.now() - began) / 10000;
         assert.ok(lines < 30 + 10 * periods, `${lines} lines for 300 requests\n${rein.log}`);
         limitFiles(rein, 'unlimited');
-        await rein.said(/decisions are written again/);
+        await rein.said(/decisions can be written again/);
       }));
   }
 
@@ -84,7 +84,7 @@ describe('a full disk', { timeout: 240000 }, () => {
       assert.ok(!refused.text.includes('sesame'), refused.text);
       assert.equal((await rein.admin('/readyz')).status, 200);
       limitFiles(rein, 'unlimited');
-      await rein.said(/decisions are written again/);
+      await rein.said(/decisions can be written again/);
       for (const id of ids) assert.equal((await rein.row(id)).ending, 'complete');
       assert.equal((await rein.row(refused.headers['x-rein-decision'])).verdict, 'refuse');
     }));
@@ -153,8 +153,8 @@ describe('a database that goes away under the server', { timeout: 300000, concur
         assert.equal(answer.status, 200);
         ids.push(answer.headers['x-rein-decision']);
       }
-      await rein.said(/a new database was begun/);
-      await rein.said(/decisions are written again/);
+      await rein.said(/a new, empty database was made/);
+      await rein.said(/decisions can be written again/);
       for (const id of ids) assert.equal((await rein.row(id)).ending, 'complete');
     }));
 
@@ -227,7 +227,7 @@ describe('a disk that is slow while the server ends', { timeout: 120000, concurr
     const { code } = await rein.exited;
     end();
     assert.equal(code, 1, rein.log);
-    assert.match(rein.log, /leaving with decisions that are not written/);
+    assert.match(rein.log, /stopping with decisions that are not written/);
     assert.doesNotMatch(rein.log, /Sanitizer|runtime error/);
     await asked;
     await upstream.stop();

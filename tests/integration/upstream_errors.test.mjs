@@ -190,7 +190,7 @@ rules:
 });
 
 // A model that was steered after bytes that are no characters were shown.
-test('FOUND M4: bytes that are no UTF-8 in shown reasoning do not stand in the way of a restart', { timeout: 120000 }, async () => {
+test('FOUND M4: bytes that are not UTF-8 in shown reasoning do not stand in the way of a restart', { timeout: 120000 }, async () => {
   const policy = `
 version: 1
 name: default

@@ -58,7 +58,7 @@ static void put_unit(struct wild_text *w)
     put(w, dice_chance(&w->dice, 6) ? ONE_OF(w, odd) : unit);
 }
 
-/* Now and then bytes that are no UTF-8, or no text at all. */
+/* Now and then bytes that are not UTF-8, or no text at all. */
 static void put_piece(struct wild_text *w)
 {
     static const char *const plain[] = {"a", "b", "key", "some words, longer than a block", "/", "\x7f", "{[]}:,", "'"};

@@ -111,7 +111,9 @@ static void test_off_loopback_with_keys(void **state)
     /* The last key is gone: nobody could come in, and that is said. */
     assert_int_equal(keys_revoke(keys, "alice", problems), 0);
     assert_null(load(f, config, why));
-    assert_string_equal(why, "listen.keys_file: the file holds no keys: nobody could come in");
+    assert_string_equal(
+        why,
+        "listen.keys_file: the file contains no keys, so all requests would be refused: add one with `rein key add`");
     rein_problems_free(problems);
     free(keys);
     free(tokens);
@@ -126,10 +128,10 @@ static void test_secrets_that_no_header_can_carry(void **state)
     write_file(f, "secret", "sk-1\r\nx-evil: 1\n");
     assert_null(load(f, text, why));
     assert_string_equal(why,
-                        "upstreams[0].api_key_file: the key that it holds has characters that no header can carry");
+                        "upstreams[0].api_key_file: the key in it has characters that are not allowed in a header");
     write_file(f, "secret", "\n");
     assert_null(load(f, text, why));
-    assert_string_equal(why, "upstreams[0].api_key_file: the key that it holds is empty");
+    assert_string_equal(why, "upstreams[0].api_key_file: the key in it is empty");
 }
 
 static int check_config(struct fixture *f, const char *text, struct rein_problems **problems,
@@ -191,10 +193,11 @@ static void test_found_u10_a_missing_keys_file_names_its_key_and_what_makes_it(v
     snprintf(text, sizeof(text), "%slisten: { keys_file: none.yaml }\n", minimal);
     assert_null(load(f, text, why));
     assert_string_equal(why,
-                        "listen.keys_file: the file `none.yaml` is not there: make it with `rein key add FILE NAME`");
+                        "listen.keys_file: the file `none.yaml` does not exist: make it with `rein key add FILE NAME`");
     snprintf(text, sizeof(text), "%sadmin: { token_file: none.yaml }\n", minimal);
     assert_null(load(f, text, why));
-    assert_string_equal(why, "admin.token_file: the file `none.yaml` is not there: make it with `rein key token FILE`");
+    assert_string_equal(why,
+                        "admin.token_file: the file `none.yaml` does not exist: make it with `rein key token FILE`");
 }
 
 /* What the system would refuse to open twice. */
@@ -302,8 +305,9 @@ static void test_found_u7_the_environment_names_the_backend(void **state)
         c = load(f, alone, why);
         assert_int_equal(c != NULL, i == 2);
         if (c == NULL)
-            assert_string_equal(why, "upstreams[0].url_env: the environment has no variable `REIN_TEST_URL`: set it to "
-                                     "the root of the backend, such as http://127.0.0.1:8000");
+            assert_string_equal(why,
+                                "upstreams[0].url_env: the environment variable `REIN_TEST_URL` is not set: set it to "
+                                "the root of the backend, such as http://127.0.0.1:8000");
         config_unref(c);
     }
     assert_int_equal(setenv("REIN_TEST_URL", "model:8000", 1), 0);
@@ -367,7 +371,7 @@ static void test_two_policies_of_one_name(void **state)
     char why[300];
     write_file(f, "policies/z.json", "{\"version\": 1, \"name\": \"strict\"}");
     assert_null(load(f, minimal, why));
-    assert_string_equal(why, "name: another policy is called `strict` too");
+    assert_string_equal(why, "name: another policy has the name `strict` too: rename one of them");
 }
 
 static void test_references_are_counted(void **state)

@@ -122,9 +122,9 @@ static void test_json_is_yaml(void **state)
     (void)state;
     struct fixture f;
     read_text(&f, "{\"name\": \"x\",\n\t\"count\": 4, \"items\": [{\"id\": \"a\\u00e9\", \"text\": \"\\/\"}]}");
-    assert_string_equal(f.lines,
-                        "2:31: items[0].id: `a\xc3\xa9` is no name: up to 64 letters, digits, '.', '_' and '-', "
-                        "a letter or digit first\n");
+    assert_string_equal(
+        f.lines, "2:31: items[0].id: `a\xc3\xa9` is not a valid name: use up to 64 letters, digits, '.', '_' and '-', "
+                 "beginning with a letter or digit\n");
     assert_int_equal(rein_node_int(rein_doc_root(f.doc), "count"), 4);
     fini(&f);
 }
@@ -145,11 +145,11 @@ static void test_types(void **state)
     expect("name: x\ncolour: violet\n", "2:9: colour: `violet` is reserved for a later version; remove it\n");
     expect("name: x\ncolours: red\n", "2:10: colours: expects a list of words, not `red`\n");
     expect("name: x\ntexts: {a: b}\n", "2:1: texts: expects text or a list of texts, not a map\n");
-    expect("name: x\ninner:\n", "2:7: inner: expects a map, but nothing stands here\n");
+    expect("name: x\ninner:\n", "2:7: inner: expects a map, but there is no value\n");
     expect("name: x\nitems: [1]\n", "2:9: items[0]: expects a map, not `1`\n");
     expect("name: x\nitems: [{id: a}, {id: b}, {id: c}, {id: d}]\n", "2:1: items: must hold at most 3, not 4\n");
-    expect("name: ' '\n", "1:7: name: ` ` is no name: up to 64 letters, digits, '.', '_' and '-', a letter or digit "
-                          "first\n");
+    expect("name: ' '\n", "1:7: name: ` ` is not a valid name: use up to 64 letters, digits, '.', '_' and '-', "
+                          "beginning with a letter or digit\n");
 }
 
 static void test_keys(void **state)
@@ -160,9 +160,9 @@ static void test_keys(void **state)
     expect("name: x\nitems:\n  - {id: a, texxt: b}\n", "3:13: items[0].texxt: unknown key; did you mean `text`?\n");
     expect("name: x\nitems: [{text: abc}]\n", "2:9: items[0].id: this key is missing\n");
     expect("name: x\nsoon: {}\n", "2:1: soon: `soon` is reserved for a later version; remove it\n");
-    expect("name: x\nsecret: hunter\n", "2:9: secret: cannot stand here: use secret_file\n");
+    expect("name: x\nsecret: hunter\n", "2:9: secret: use secret_file\n");
     expect("name: x\n\"items[]\": 1\n", "2:1: items[]: unknown key; did you mean `items`?\n");
-    expect("name: x\nname: y\n", "2:1: name: this key stands twice; first on line 1\n");
+    expect("name: x\nname: y\n", "2:1: name: duplicate key; the first one is on line 1\n");
 }
 
 static void test_what_is_refused(void **state)
@@ -170,12 +170,12 @@ static void test_what_is_refused(void **state)
     (void)state;
     expect("", "1:1: : the file is empty\n");
     expect("# only a comment\n", "1:1: : the file is empty\n");
-    expect("name: x\n---\nname: y\n", "2:1: : a file holds one document\n");
-    expect("name: &a x\ntexts: *a\n", "1:7: name: anchors cannot stand here\n"
-                                      "2:8: texts: aliases cannot stand here: write the value out\n");
-    expect("name: !!str x\n", "1:7: name: tags cannot stand here\n");
+    expect("name: x\n---\nname: y\n", "2:1: : only one document per file is supported\n");
+    expect("name: &a x\ntexts: *a\n", "1:7: name: anchors are not supported\n"
+                                      "2:8: texts: aliases are not supported: repeat the value\n");
+    expect("name: !!str x\n", "1:7: name: tags are not supported\n");
     expect("? [a]\n: b\n", "1:3: : a key must be text\n");
-    expect("name: \"a\\0b\"\n", "1:7: name: a NUL character cannot stand here\n");
+    expect("name: \"a\\0b\"\n", "1:7: name: NUL characters are not supported\n");
     expect("name: [a\n", "2:1: : not YAML: did not find expected ',' or ']', while parsing a flow sequence\n");
     expect("name: x\ncount: \xff\n", "2:0: : not YAML: not UTF-8 text (invalid leading UTF-8 octet)\n");
     expect("[]", "1:1: : expects a map, not a list\n");
@@ -188,7 +188,7 @@ static void test_ceilings(void **state)
     struct fixture f;
     memset(text, ' ', sizeof(text));
     read_sized(&f, text, sizeof(text));
-    assert_string_equal(f.lines, "0:0: : too large: 1048576 bytes are allowed\n");
+    assert_string_equal(f.lines, "0:0: : too large: at most 1048576 bytes are allowed\n");
     fini(&f);
     memset(text, '[', 100);
     read_sized(&f, text, 100);

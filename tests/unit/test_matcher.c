@@ -303,17 +303,18 @@ static void refuses_rules_it_cannot_keep(void **state)
     (void)state;
     static const char *const empty[] = {"fine", "\xE2\x80\x8B"};
     expect_refused((struct rule_spec){.regex = "a+"},
-                   "matches may be of any length: bound the repetitions, or set max_bytes");
-    expect_refused((struct rule_spec){.regex = "a{0,3}"}, "can match an empty text");
+                   "a match could have any length: limit the repetitions, or set max_bytes");
+    expect_refused((struct rule_spec){.regex = "a{0,3}"}, "must not match an empty text");
     expect_refused((struct rule_spec){.regex = "a\\bb"}, "can never match");
     expect_refused((struct rule_spec){.regex = "a+", .max_bytes = 5000},
-                   "may hold 5000 bytes, but the policy holds at most 4096 (hold.max_bytes)");
-    expect_refused((struct rule_spec){.regex = "a(b"}, "at byte 2: a ( without its )");
+                   "could hold 5000 bytes, but the policy allows 4096 (hold.max_bytes)");
+    expect_refused((struct rule_spec){.regex = "a(b"}, "at byte 2: a ( has no closing )");
     expect_refused((struct rule_spec){.builtin = "nonsense"}, "no such built-in");
     expect_refused((struct rule_spec){.literals = empty, .literals_len = 2, .folded = true}, "a literal is empty");
     expect_refused((struct rule_spec){.id = "x"}, "needs one of regex, builtin or literal");
     expect_refused((struct rule_spec){.regex = "(a|b)*a(a|b){18}", .max_bytes = 100},
-                   "too large: it needs more than 100000 states (or 4194304 table cells, or too long)");
+                   "too large: it needs more than 100000 states or 4194304 table cells, or takes too long to compile. "
+                   "Shorten it, or lower its counts");
 }
 
 static void worst_hold_is_told(void **state)

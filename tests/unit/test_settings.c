@@ -90,7 +90,7 @@ static void test_found_s3_a_reload_takes_a_setting_or_says_that_it_needs_a_resta
             check_value(next, setting, setting->usual + 1, why);
             continue;
         }
-        check_refused(next, setting->key, "changes with a restart only", why);
+        check_refused(next, setting->key, "cannot be changed by a reload", why);
         snprintf(path, sizeof(path), "from `%lld` to `%lld`", (long long)setting->usual, (long long)setting->usual + 1);
         assert_non_null(strstr(why, path));
     }
@@ -173,10 +173,10 @@ static void test_found_s1_the_open_socket_decides(void **state)
     struct config *running = load(f, minimal, why);
     assert_non_null(running);
     running->listen.loopback = false;
-    check_refused(reload(f, running, minimal, why), "listen.keys_file", "everyone could come in", why);
+    check_refused(reload(f, running, minimal, why), "listen.keys_file", "everyone could use that address", why);
     running->listen.loopback = true;
     running->admin.loopback = false;
-    check_refused(reload(f, running, minimal, why), "admin.token_file", "everyone could come in", why);
+    check_refused(reload(f, running, minimal, why), "admin.token_file", "everyone could use that address", why);
     running->admin.loopback = true;
     struct config *next = reload(f, running, minimal, why);
     assert_string_equal(why, ": ");

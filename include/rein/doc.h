@@ -1,14 +1,14 @@
-/* Rein documents: YAML read into a tree that remembers where everything stood, and checked against a table.
+/* Rein documents: YAML read into a tree that knows the position of each value, and checked against a table.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Policies, templates, lexicons and the server's config are all read this way, so every error of each names file, line,
- * column and key, all at once:
+ * Policies, templates, lexicons and the server's config are all read this way. So every error names file, line, column
+ * and key, and all errors are reported at once:
  *
  *     text -> rein_doc_read -> tree -> rein_doc_check(schema) -> rein_node_text / _int / ... (values or their defaults)
  *
- * A schema is one table. From it come the checks, the defaults, a JSON Schema and the reference page.
+ * A schema is one table. The checks, the defaults, a JSON Schema and the reference page are made from it.
  *
- * Accepted is YAML without aliases, anchors and tags (JSON is a part of it), one document per file, no duplicate keys.
+ * Accepted: YAML without aliases, anchors, tags and duplicate keys, one document per file. JSON is a subset of that.
  *
  * Thread: any; a document belongs to one thread at a time. */
 #ifndef REIN_DOC_H
@@ -31,15 +31,15 @@ enum rein_type {
     REIN_TYPE_WORD,   /* one of `words` */
     REIN_TYPE_TEXTS,  /* a list of texts; min and max: how many */
     REIN_TYPE_WORDS,  /* a list of words; a set */
-    REIN_TYPE_LIST,   /* a list of maps, whose row is the one of path "this[]"; min and max: how many */
-    REIN_TYPE_MAP,    /* its keys are the rows of path "this.key" */
+    REIN_TYPE_LIST,   /* a list of maps; the row of a map has the path "this[]"; min and max: how many */
+    REIN_TYPE_MAP,    /* the rows of its keys have the path "this.key" */
 };
 
 enum rein_key_flag {
     REIN_KEY_REQUIRED = 1,
     REIN_KEY_LATER = 2,       /* published, not available yet: using it is an error that says so */
-    REIN_KEY_ONE_OR_MANY = 4, /* TEXTS: a single text may stand without a list */
-    REIN_KEY_RESTART = 8,     /* a running program cannot change it: it takes a restart */
+    REIN_KEY_ONE_OR_MANY = 4, /* TEXTS: a single text is accepted without a list */
+    REIN_KEY_RESTART = 8,     /* a reload cannot change it; a restart can */
 };
 
 /* An earlier name of a word, which is still read and means the same. */
@@ -47,7 +47,7 @@ struct rein_old_word {
     const char *old, *now;
 };
 
-/* One row. Parents stand before their children; the first row is the document itself, with path "". */
+/* One row. Parents come before their children; the first row is the document itself, with path "". */
 struct rein_key {
     const char *path; /* "rules[].id" */
     enum rein_type type;
@@ -72,8 +72,8 @@ REIN_API const struct rein_schema *rein_schema_policy(void);
 REIN_API const struct rein_schema *rein_schema_template(void);
 REIN_API const struct rein_schema *rein_schema_lexicon(void);
 
-/* Checks one template or lexicon (the schema says which), a lexicon with its own tests: each `match` sentence must have
- * the signal, no `unlike` sentence may. REIN_EPOLICY if anything was added to `problems`. */
+/* Checks one template or lexicon (the schema says which). Also runs the tests of a lexicon: each `match` sentence must
+ * have the signal, no `unlike` sentence may have it. REIN_EPOLICY if anything was added to `problems`. */
 REIN_API REIN_MUST_USE int rein_library_check(const struct rein_source *source, const struct rein_schema *schema,
                                               struct rein_problems *problems);
 
@@ -89,12 +89,12 @@ enum rein_node_kind { REIN_NODE_TEXT, REIN_NODE_LIST, REIN_NODE_MAP };
 /* Read-only outside the core; good as long as the document. */
 struct rein_node {
     enum rein_node_kind kind;
-    bool quoted;                   /* text: stood in quotes or in a block, so it is never a number, true or nothing */
+    bool quoted;                   /* text in quotes or in a block, so it is never a number, true or empty */
     char escape;                   /* text in double quotes: of the escapes that it stood with, the first one that means
                                       another thing in a regular expression; 0: none */
-    bool broken;                   /* what stood here could not be kept (an alias), and that was said */
+    bool broken;                   /* the value could not be kept (an alias), and a problem says so */
     unsigned line, column;         /* where the value begins, from 1 */
-    unsigned key_line, key_column; /* where its key stands; 0 outside maps */
+    unsigned key_line, key_column; /* where its key begins; 0 outside maps */
     const char *file;
     const char *key;  /* NULL outside maps */
     const char *text; /* UTF-8 without NUL, NUL-terminated; "" for lists and maps */
@@ -110,25 +110,25 @@ struct rein_doc;
 /* Ceilings of every document. */
 enum { REIN_DOC_BYTES_MAX = 1 << 20, REIN_DOC_DEPTH_MAX = 32, REIN_DOC_NODES_MAX = 100000, REIN_DOC_KEYS_MAX = 1024 };
 
-/* Reads one source. On REIN_EPOLICY there is no tree and `problems` says why. With 0 there may be new problems too
- * (duplicate keys, aliases): the rest can still be checked. Returns owned; copies all it needs. */
+/* Reads one source. On REIN_EPOLICY there is no tree, and `problems` says why. With 0 there may be new problems too
+ * (duplicate keys, aliases); the rest can still be checked. Returns owned; copies everything that it needs. */
 REIN_API REIN_MUST_USE int rein_doc_read(struct rein_doc **out, const struct rein_source *source,
                                          struct rein_problems *problems);
 REIN_API void rein_doc_free(struct rein_doc *doc); /* NULL is fine */
 REIN_API const struct rein_node *rein_doc_root(const struct rein_doc *doc);
 
 /* Checks the whole tree: unknown keys, wrong types, ranges, missing keys. REIN_EPOLICY if anything was added to
- * `problems`; the values can be read even then, wrong ones read as their default. */
+ * `problems`. The values can be read even then; wrong ones read as their default. */
 REIN_API REIN_MUST_USE int rein_doc_check(struct rein_doc *doc, const struct rein_schema *schema,
                                           struct rein_problems *problems);
 
-/* Which schema the document's keys fit best, out of a NULL-terminated list; NULL if it has a key of none. */
+/* The schema of a NULL-terminated list that fits the document's keys best; NULL if the document has no key of any. */
 REIN_API const struct rein_schema *rein_doc_guess(const struct rein_doc *doc, const struct rein_schema *const *schemas);
 
 /* The child at a dotted path of keys ("prefix.template"); NULL if it is absent. */
 REIN_API const struct rein_node *rein_node_get(const struct rein_node *node, const char *path);
-/* Values at such a path after rein_doc_check: what the file says or else the row's default, or else NULL, 0, false, -1.
- * Texts are good as long as the document. */
+/* Values at such a path after rein_doc_check: the file's value, otherwise the row's default, otherwise NULL, 0, false
+ * or -1. Texts are good as long as the document. */
 REIN_API const char *rein_node_text(const struct rein_node *node, const char *path);
 REIN_API int64_t rein_node_int(const struct rein_node *node, const char *path);
 REIN_API double rein_node_number(const struct rein_node *node, const char *path);
@@ -138,23 +138,23 @@ REIN_API unsigned rein_node_words(const struct rein_node *node, const char *path
 
 /* ---- problems ---------------------------------------------------------------------------------------------------- */
 
-/* Adds a problem (a second one that says just the same is dropped). The list keeps itself sorted by file, line, column.
- * If there is no memory for it, rein_problems_result() says so. */
+/* Adds a problem (an identical second one is dropped). The list stays sorted by file, line and column. If there is no
+ * memory for it, rein_problems_result() says so. */
 REIN_API void rein_problems_add(struct rein_problems *problems, const char *file, unsigned line, unsigned column,
                                 const char *key, const char *format, ...) __attribute__((format(printf, 6, 7)));
-/* Adds a problem with what stands at `path` under the node (NULL: the node itself); if nothing stands there, its place
+/* Adds a problem with the value at `path` under the node (NULL: the node itself). If there is no such value, its place
  * is the node's. */
 REIN_API void rein_problems_node(struct rein_problems *problems, const struct rein_node *node, const char *path,
                                  const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Adds a warning: what stands there works, but hardly as it is meant. It is no problem and counts as none. */
+/* Adds a warning: the value works, but is probably not intended. It does not count as a problem. */
 REIN_API void rein_problems_warn(struct rein_problems *problems, const struct rein_node *node, const char *path,
                                  const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* How often a problem was added, those that were dropped counted too: did a step find any? */
+/* How often a problem was added, including dropped ones: shows whether a step found any. */
 REIN_API size_t rein_problems_said(const struct rein_problems *problems);
 /* 0: none; REIN_EPOLICY: some; REIN_ENOMEM: some could not be recorded. */
 REIN_API int rein_problems_result(const struct rein_problems *problems);
 
-/* The nearest of a NULL-terminated list of names, for "did you mean"; NULL if none is near. */
+/* The most similar name of a NULL-terminated list, for "did you mean"; NULL if none is similar. */
 REIN_API const char *rein_nearest(const char *name, const char *const *names);
 
 #ifdef __cplusplus

@@ -1,19 +1,19 @@
 /* JSON documents: a whole text read into one flat array, for programs that judge a request before they pass it on.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Strict RFC 8259, and one reading only: valid UTF-8, no key twice in an object, no \u0000 and no half of a surrogate
- * pair, nothing behind the value. What passes here passes in jansson with JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
- * with the same values, and the other way round; but for a NUL byte behind a number or a word, which jansson overlooks,
- * and for numbers that neither 64 bits nor a double hold, which it refuses.
+ * Strict RFC 8259 with only one interpretation: valid UTF-8, no duplicate keys in an object, no \u0000 and no half of a
+ * surrogate pair, nothing after the value. This reader accepts the same texts as jansson with JSON_REJECT_DUPLICATES |
+ * JSON_DECODE_ANY, with the same values. There are two exceptions: a NUL byte after a number or a word, which jansson
+ * overlooks, and numbers that fit neither 64 bits nor a double, which jansson refuses.
  *
  *     text  {"a":[1,"b"],"c":null}
- *     nodes  OBJECT  KEY a  ARRAY  INTEGER  STRING b  KEY c  NULL       a value stands right behind its key
+ *     nodes  OBJECT  KEY a  ARRAY  INTEGER  STRING b  KEY c  NULL       a value directly follows its key
  *
- * Memory: 16 bytes for each key and value, which is at most 8 for each byte of text, or 16 with the room to grow; and
- * once the text's length if any string has an escape. One block, or two.
+ * Memory: 16 bytes per key and value, which is at most 8 per byte of text, or 16 including room to grow; plus the
+ * text's length if any string has an escape. One block, or two.
  *
- * Nodes are good as long as their document, and the document as long as the text, which it borrows. All functions take
- * NULL for a node: nothing is there. Thread: a document belongs to one thread at a time. */
+ * Nodes are good as long as their document, and the document as long as the text, which it borrows. All functions
+ * accept NULL for a node that does not exist. Thread: a document belongs to one thread at a time. */
 #ifndef REIN_JSON_H
 #define REIN_JSON_H
 
@@ -38,7 +38,7 @@ enum rein_json_kind {
     REIN_JSON_ARRAY,
     REIN_JSON_OBJECT,
     REIN_JSON_KEY,
-    REIN_JSON_DROPPED, /* a key that was taken out: it is passed over */
+    REIN_JSON_DROPPED, /* a key that was removed: it is skipped */
 };
 
 /* Read-only outside the core. */
@@ -46,20 +46,20 @@ struct rein_json_node {
     const char *text; /* strings and keys: decoded, UTF-8 without NUL; others: as they stand. Not NUL-terminated */
     uint32_t len;
     uint32_t kind : 4;
-    uint32_t span : 28; /* nodes of the value, itself counted; 1 for a key */
+    uint32_t span : 28; /* nodes of the value, including itself; 1 for a key */
 };
 
 enum rein_json_fault {
     REIN_JSON_MALFORMED,
     REIN_JSON_KEY_TWICE,
     REIN_JSON_TOO_DEEP,
-    /* of a string, whose place is named: */
+    /* faults of a string, whose place is named: */
     REIN_JSON_NO_UTF8,
     REIN_JSON_NUL,       /* \u0000 */
     REIN_JSON_HALF_PAIR, /* one half of a surrogate pair */
 };
 
-/* What is wrong with a text, and where: counted from 1, columns in characters. */
+/* What is wrong with a text, and where. Lines and columns count from 1, columns in characters. */
 struct rein_json_problem {
     enum rein_json_fault fault;
     unsigned line, column;
@@ -68,9 +68,9 @@ struct rein_json_problem {
 
 struct rein_json;
 
-/* Reads a text; objects and arrays may be nested `depth_max` deep, at most REIN_JSON_DEPTH_MAX. REIN_EFORMAT (with
- * `problem` filled), REIN_ELIMIT (longer than REIN_JSON_BYTES_MAX), REIN_ENOMEM; *out is untouched then. Returns owned;
- * borrows the text as long as the document lives. */
+/* Reads a text. Objects and arrays may be nested `depth_max` deep, at most REIN_JSON_DEPTH_MAX. REIN_EFORMAT (`problem`
+ * is filled), REIN_ELIMIT (longer than REIN_JSON_BYTES_MAX), REIN_ENOMEM; *out is unchanged on an error. Returns owned;
+ * borrows the text for the document's lifetime. */
 REIN_API REIN_MUST_USE int rein_json_read(struct rein_json **out, const char *text, size_t len, unsigned depth_max,
                                           struct rein_json_problem *problem);
 REIN_API void rein_json_free(struct rein_json *json); /* NULL is fine */
@@ -83,7 +83,7 @@ static inline bool rein_json_is(const struct rein_json_node *node, enum rein_jso
     return node != NULL && node->kind == kind;
 }
 
-/* A string or a key with just this text. */
+/* A string or a key with exactly this text. */
 static inline bool rein_json_says(const struct rein_json_node *node, const char *text)
 {
     size_t len = strlen(text);
@@ -91,11 +91,11 @@ static inline bool rein_json_says(const struct rein_json_node *node, const char 
            memcmp(node->text, text, len) == 0;
 }
 
-/* The first key of an object or value of an array, and the one after `at`; NULL: none. */
+/* The first key of an object or value of an array, and the one after `at`; NULL if there is none. */
 REIN_API const struct rein_json_node *rein_json_first(const struct rein_json_node *list);
 REIN_API const struct rein_json_node *rein_json_next(const struct rein_json_node *list,
                                                      const struct rein_json_node *at);
-/* How many keys or values that gives, each counted anew. */
+/* The number of keys or values; counts them each time. */
 REIN_API size_t rein_json_count(const struct rein_json_node *list);
 
 static inline const struct rein_json_node *rein_json_value(const struct rein_json_node *key)
@@ -103,14 +103,14 @@ static inline const struct rein_json_node *rein_json_value(const struct rein_jso
     return key + 1;
 }
 
-/* The value of a key; NULL if there is none, or no object. */
+/* The value of a key; NULL if the object does not have it, or the node is not an object. */
 REIN_API const struct rein_json_node *rein_json_find(const struct rein_json_node *object, const char *key, size_t len);
 static inline const struct rein_json_node *rein_json_get(const struct rein_json_node *object, const char *key)
 {
     return rein_json_find(object, key, strlen(key));
 }
 
-/* False if it is no integer. */
+/* False if it is not an integer. */
 REIN_API bool rein_json_integer(const struct rein_json_node *node, int64_t *value);
 
 /* Writes a number without exponent, and without a fraction that is all zeros: what a program makes of 4.1e15 and of
@@ -118,11 +118,11 @@ REIN_API bool rein_json_integer(const struct rein_json_node *node, int64_t *valu
 enum { REIN_JSON_PLAIN_MAX = 48 };
 REIN_API size_t rein_json_plain(const struct rein_json_node *number, char out[REIN_JSON_PLAIN_MAX]);
 
-/* Where the text has a member, from its key's quote to its value's end, no comma. */
+/* The place of a member in the text: from its key's quote to its value's end, without a comma. */
 struct rein_json_place {
     uint32_t at, len;
 };
-/* Takes a member out: from now on it is passed over. Says where it stands in the text, which stays as it is. */
+/* Removes a member: from now on it is skipped. Returns its place in the text, which is not changed. */
 REIN_API struct rein_json_place rein_json_drop(struct rein_json *json, const struct rein_json_node *key);
 
 #ifdef __cplusplus

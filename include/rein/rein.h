@@ -1,7 +1,7 @@
 /* Rein: the embedding API.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A trace is one response on its way to one client. Bytes of the upstream go in, judged bytes and findings come out:
+ * A trace is one response on its way to one client. Bytes of the upstream go in; judged bytes and findings come out:
  *
  *     engine  = one per thread         (scratch space of the matchers)
  *     policy  = immutable, shared      (loaded once, reference counted)
@@ -10,11 +10,11 @@
  *     rein_trace_new -> rein_trace_prompt (each message) -> rein_trace_prompt_end
  *       -> rein_trace_attempt -> rein_trace_feed* -> rein_trace_finish
  *
- * Every step fills a rein_update: bytes that may go to the client now, and what is asked of the caller. The library
- * opens no files or sockets, reads no clock, starts no threads and never calls back (but for the heap hook).
+ * Every step fills a rein_update: the bytes that may go to the client now, and what the caller is asked to do. The
+ * library opens no files or sockets, reads no clock, starts no threads and never calls back, except for the heap hook.
  *
- * Threads: a policy may be shared by all threads; an engine and the traces that use it belong to one thread.
- * Offsets are bytes of a channel's decoded UTF-8 text, everywhere. Sizes are bytes. */
+ * Threads: all threads may share a policy; an engine and the traces that use it belong to one thread.
+ * Offsets are always bytes of a channel's decoded UTF-8 text. Sizes are bytes. docs/GLOSSARY.md defines the terms. */
 #ifndef REIN_REIN_H
 #define REIN_REIN_H
 
@@ -48,10 +48,10 @@ enum rein_error {
 #undef REIN_ERROR_ENUM
 };
 
-/* A static text for an error code. */
+/* A text for an error code; static. */
 REIN_API const char *rein_strerror(int rv);
 
-/* The length of a text without the beginning of a UTF-8 character that was cut short at its end. */
+/* The length of a text without an incomplete UTF-8 character at its end. */
 REIN_API size_t rein_text_whole(const char *text, size_t len);
 
 /* The library's version, such as "0.1.1". */
@@ -59,8 +59,8 @@ REIN_API const char *rein_version(void);
 
 /* ---- heap -------------------------------------------------------------------------------------------------------- */
 
-/* All memory of the library comes from here; a test fails each allocation in turn. Set before anything else is called;
- * NULL restores malloc, realloc and free. `realloc` gets NULL for a new block. */
+/* All memory of the library comes from here, so that a test can fail each allocation in turn. Set it before any other
+ * call; NULL restores malloc, realloc and free. `realloc` gets NULL for a new block. */
 struct rein_heap {
     void *ctx;
     void *(*realloc)(void *ctx, void *block, size_t size);
@@ -72,15 +72,15 @@ REIN_API void rein_heap_set(const struct rein_heap *heap);
 
 enum rein_channel { REIN_PROMPT, REIN_REASONING, REIN_ANSWER, REIN_TOOL, REIN_OTHER, REIN_CHANNELS };
 
-/* What a finding does, mildest first. The strongest of all findings is the decision's. */
+/* What a finding does, weakest first. The strongest action of all enforced findings is the decision's verdict. */
 enum rein_action {
     REIN_ALLOW,         /* nothing was found */
-    REIN_RECORD,        /* found, logged, not acted on */
+    REIN_RECORD,        /* the finding is recorded, nothing else */
     REIN_REDACT,        /* the span is replaced */
-    REIN_CUT_REASONING, /* the rest of the reasoning is dropped, the answer goes on */
+    REIN_CUT_REASONING, /* the rest of the reasoning is dropped; the answer follows */
     REIN_STEER,         /* the upstream is stopped and asked again, with a corrective prefix */
     REIN_CUT_RESPONSE,  /* the response ends there */
-    REIN_REFUSE,        /* the upstream is stopped, the policy's refusal said */
+    REIN_REFUSE,        /* the upstream is stopped, and the policy's refusal is sent */
 };
 
 enum rein_pattern {
@@ -102,7 +102,7 @@ enum rein_when { REIN_WHEN_NEVER, REIN_WHEN_RISKY, REIN_WHEN_ALWAYS };
 enum rein_release { REIN_RELEASE_STREAM, REIN_RELEASE_SENTENCE, REIN_RELEASE_END };
 enum rein_keep_text { REIN_KEEP_NONE, REIN_KEEP_EVIDENCE, REIN_KEEP_REDACTED, REIN_KEEP_FULL };
 
-/* The words of the policy file, the API and the database for the values above ("steer", "reasoning", ...). */
+/* The words for the values above in policy files, the API and the database ("steer", "reasoning", ...); static. */
 REIN_API const char *rein_channel_name(enum rein_channel channel);
 REIN_API const char *rein_action_name(enum rein_action action);
 REIN_API const char *rein_pattern_name(enum rein_pattern pattern);
@@ -110,7 +110,7 @@ REIN_API const char *rein_delivery_name(enum rein_delivery delivery);
 
 /* ---- policy ------------------------------------------------------------------------------------------------------ */
 
-/* One document: a file's name, as errors shall quote it, and its text. Borrowed during the call. */
+/* One document: the file's name, as errors quote it, and its text. Borrowed during the call. */
 struct rein_source {
     const char *name;
     const char *text;
@@ -130,10 +130,10 @@ REIN_API REIN_MUST_USE int rein_problems_new(struct rein_problems **out);
 REIN_API void rein_problems_free(struct rein_problems *problems);
 REIN_API size_t rein_problems_count(const struct rein_problems *problems);
 REIN_API const struct rein_problem *rein_problems_at(const struct rein_problems *problems, size_t i);
-/* The warnings, in the order of the files' lines; NULL past the last. */
+/* The warnings, sorted like the problems; NULL past the last. */
 REIN_API const struct rein_problem *rein_problems_warning(const struct rein_problems *problems, size_t i);
 
-/* All documents that a policy may refer to. Templates and lexicons are found by the `name` inside them. */
+/* All documents that a policy may refer to. Templates and lexicons are found by the `name` in them. */
 struct rein_library {
     const struct rein_source *templates;
     size_t templates_len;
@@ -141,23 +141,23 @@ struct rein_library {
     size_t lexicons_len;
 };
 
-/* What the server needs to know of a policy; strings are good as long as the policy. */
+/* The settings of a policy that the caller needs; strings are good as long as the policy. */
 struct rein_policy_settings {
     const char *name;
-    const char *version; /* SHA-256 of all that the policy resolves to, 64 hex digits */
+    const char *version; /* SHA-256 of everything that the policy resolves to, 64 hex digits */
     struct {
         const char *template_name;
         const char *text; /* the prefix, "" for none */
         enum rein_delivery deliver;
         enum rein_when when;
-        bool show; /* a prefilled one is shown before the reasoning of the first attempt */
+        bool show; /* a prefilled prefix is shown before the reasoning of the first attempt */
     } prefix;
     struct {
-        bool show; /* false: reasoning is never sent to the client */
+        bool show; /* false: the client never gets the reasoning */
         enum rein_release release;
     } reasoning;
     struct {
-        unsigned max_attempts; /* upstream calls in all, the first one counted */
+        unsigned max_attempts; /* upstream calls in all, including the first */
         unsigned max_added_ms;
         enum rein_action fallback;
         const char *corrective; /* the prefix of a restart */
@@ -165,25 +165,27 @@ struct rein_policy_settings {
     struct {
         const char *message;
         const char *finish_reason;
-        bool reply_before_first_byte; /* false: HTTP 400 with an error object; true: a 200 that says the refusal */
+        bool reply_before_first_byte; /* false: HTTP 400 with an error object; true: a 200 with the refusal as its
+                                         answer */
     } refusal;
-    bool pass_upstream_errors;       /* a client reads why an upstream failed, as far as the rules let it */
-    const char *const *allow_fields; /* of requests, beyond what Rein accepts by itself; NULL-terminated */
-    size_t hold_max_bytes;           /* the longest suffix that a rule may hold */
-    size_t stream_max_bytes;         /* held events of one stream, in all */
-    size_t worst_hold;               /* the longest that any withholding rule of this policy really can hold, 0: none */
+    bool pass_upstream_errors; /* the client gets the upstream's own error text, if the rules pass it */
+    const char *const
+        *allow_fields;       /* request fields to accept in addition to those that Rein accepts; NULL-terminated */
+    size_t hold_max_bytes;   /* the longest suffix that a rule may hold */
+    size_t stream_max_bytes; /* held events of one stream, in all */
+    size_t worst_hold;       /* the longest suffix that a withholding rule of this policy can hold, 0: none */
     enum rein_keep_text log_text;
     bool may_steer; /* some pattern or rule steers */
 };
 
 struct rein_policy;
 
-/* Loads and compiles a policy. On REIN_EPOLICY every problem of every document is in `problems`; *out is untouched on
+/* Loads and compiles a policy. On REIN_EPOLICY, `problems` has every problem of every document. *out is unchanged on
  * any error. Returns owned (one reference). */
 REIN_API REIN_MUST_USE int rein_policy_load(struct rein_policy **out, const struct rein_source *policy,
                                             const struct rein_library *library, struct rein_problems *problems);
-/* The same beside policies that are loaded already (borrowed during the call): signals of the same lexicons are shared
- * with them, for to compile them takes seconds. */
+/* The same, next to policies that are already loaded (borrowed during the call). Signals of the same lexicons are
+ * shared with them, because compiling them takes seconds. */
 REIN_API REIN_MUST_USE int rein_policy_load_beside(struct rein_policy **out, const struct rein_source *policy,
                                                    const struct rein_library *library, struct rein_policy *const *peers,
                                                    size_t peers_len, struct rein_problems *problems);
@@ -199,7 +201,7 @@ REIN_API void rein_engine_free(struct rein_engine *engine);
 
 /* ---- findings and the decision ----------------------------------------------------------------------------------- */
 
-/* One step of an explanation: which signal, in which sentence (0 is the channel's first), where. */
+/* One step of an explanation: which signal, in which sentence (0 is the first of the channel), at which offset. */
 struct rein_step {
     const char *signal; /* "names_harm", "concedes", ...; good as long as the policy */
     uint32_t sentence;
@@ -211,14 +213,14 @@ struct rein_step {
 struct rein_finding {
     const char *id; /* a pattern's or a rule's name; good as long as the policy */
     bool is_rule;
-    bool shadow;             /* judged, not acted on: `action` is what it would have done */
+    bool shadow;             /* judged, but not acted on: `action` is what it would have done */
     enum rein_action action; /* what this finding does */
     enum rein_channel channel;
     uint32_t choice;
     uint32_t attempt; /* 0 is the first */
     uint64_t offset, len;
     double score;         /* patterns: 0 to 1; rules: 1 */
-    const char *evidence; /* the text, masked where the rule says so; "" if the policy keeps none */
+    const char *evidence; /* the matched text, masked if the rule says so; "" if the policy keeps none */
     size_t evidence_len;
     struct rein_step steps[REIN_STEPS_MAX];
     size_t steps_len;
@@ -229,63 +231,63 @@ struct rein_flow {
     uint64_t received, scanned, released, redacted, held_max;
 };
 
-/* How a response ended, as the client saw it. */
+/* How a response ended for the client. */
 enum rein_ending {
-    REIN_OPEN,           /* not yet */
-    REIN_COMPLETE,       /* the upstream's own end */
-    REIN_REFUSED,        /* the policy's refusal */
-    REIN_CUT,            /* the response was ended early by a finding */
-    REIN_UPSTREAM_BROKE, /* the upstream ended without an end, or sent what cannot be read */
-    REIN_OVERFLOW,       /* more was held than the policy allows */
+    REIN_OPEN,           /* it has not ended yet */
+    REIN_COMPLETE,       /* with the upstream's own end */
+    REIN_REFUSED,        /* with the policy's refusal */
+    REIN_CUT,            /* early, because of a finding */
+    REIN_UPSTREAM_BROKE, /* the upstream ended without a proper end, or sent something unreadable */
+    REIN_OVERFLOW,       /* the policy had to hold more than it allows */
 };
 
-/* Does the answer decline or help? Open: there is none, or nobody looked (no pattern is active). */
+/* Does the answer refuse or comply? Open: there is no answer, or no active pattern needs to know. */
 enum rein_stance { REIN_STANCE_OPEN, REIN_STANCE_REFUSES, REIN_STANCE_COMPLIES };
 
-enum rein_evaluable { REIN_EVALUABLE, REIN_NOT_EVALUABLE }; /* was there reasoning to look at? */
+enum rein_evaluable { REIN_EVALUABLE, REIN_NOT_EVALUABLE }; /* was there reasoning to judge? */
 
 struct rein_decision {
-    enum rein_action verdict; /* the strongest finding that was acted on; REIN_RECORD if only recorded ones */
-    enum rein_action shadow;  /* the strongest that shadow findings would have done */
+    enum rein_action verdict; /* the strongest action of all enforced findings */
+    enum rein_action shadow;  /* the strongest action that shadow findings would have had */
     enum rein_ending ending;
     enum rein_evaluable reasoning;
-    enum rein_stance answer;             /* of choice 0 in the last attempt, as its signals say */
+    enum rein_stance answer;             /* of choice 0 in the last attempt, according to its signals */
     const struct rein_finding *findings; /* good until the trace's next step */
     size_t findings_len;
-    size_t findings_dropped; /* more of them: acted on and part of the verdict, but not listed */
+    size_t findings_dropped; /* further findings: acted on and part of the verdict, but not listed */
     struct rein_flow flow[REIN_CHANNELS];
     uint32_t attempts;
-    uint64_t events, garbage_events; /* frames seen; frames that were no valid JSON and were dropped */
+    uint64_t events, garbage_events; /* frames received; frames that were not valid JSON and were dropped */
     uint64_t bytes_in, bytes_out;
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* the upstream's own figures, -1 unknown */
-    double scores[REIN_PATTERNS];                               /* highest so far, also below the thresholds */
-    double prompt_risk;                                         /* 0 to 1 */
-    double trace_risk;                                          /* 0 to 1: one score from prompt and reasoning */
+    double scores[REIN_PATTERNS]; /* the highest so far, including those below the thresholds */
+    double prompt_risk;           /* 0 to 1 */
+    double trace_risk;            /* 0 to 1: one score of prompt and reasoning */
     const struct rein_step *talk; /* sentences of the first choice's reasoning that talk themselves into complying */
     size_t talk_len;
-    const char *harms;            /* comma-separated harm categories that the prompt's signals name, "" for none */
-    uint64_t first_finding_bytes; /* reasoning bytes looked at when the first enforced finding was made, 0: none */
-    uint64_t bytes_unjudged;      /* text bytes released that were not cleared: always 0, or Rein has a bug */
+    const char *harms;            /* harm categories that the prompt's signals name, separated by commas; "" for none */
+    uint64_t first_finding_bytes; /* reasoning bytes judged when the first enforced finding was made, 0: none */
+    uint64_t bytes_unjudged;      /* text bytes that were released without being cleared: not 0 means a bug in Rein */
 };
 
 /* ---- trace ------------------------------------------------------------------------------------------------------- */
 
-/* What a step asks of the caller, a set. */
+/* What a step asks the caller to do; a set. */
 enum rein_ask {
-    REIN_ASK_COMMIT = 1,  /* store rein_trace_decision() durably, then call rein_trace_committed(); until then nothing
-                             more  is released. Feeding may go on meanwhile. */
-    REIN_ASK_STOP = 2,    /* the upstream is of no more use: cancel it */
-    REIN_ASK_RESTART = 4, /* steered: start another attempt (rein_trace_attempt) or give up (rein_trace_give_up). Need
-                             not wait for the commit: nothing of the attempt is released before it, and what will have
-                             been shown is known */
-    REIN_ASK_END = 8,     /* the client's stream is complete with these bytes */
+    REIN_ASK_COMMIT = 1,  /* store rein_trace_decision() durably, then call rein_trace_committed(). Nothing more is
+                             released until then; feeding may continue in the meantime */
+    REIN_ASK_STOP = 2,    /* the upstream is not needed any more: cancel it */
+    REIN_ASK_RESTART = 4, /* steered: start another attempt (rein_trace_attempt) or give up (rein_trace_give_up). This
+                             need not wait for the commit: nothing of the attempt is released before the commit, and
+                             what will have been shown is already known */
+    REIN_ASK_END = 8,     /* these bytes complete the client's stream */
 };
 
 struct rein_update {
-    const char *out; /* for the client; good until the trace's next step */
+    const char *out; /* bytes for the client; good until the trace's next step */
     size_t out_len;
     unsigned asks;
-    size_t held;      /* bytes of events queued in the trace */
+    size_t held;      /* bytes of events that wait in the trace */
     size_t held_text; /* bytes of text received and not yet released, all channels */
 };
 
@@ -293,15 +295,15 @@ enum { REIN_CHOICES_MAX = 32 }; /* choices (`n`) of a response that a trace can 
 
 struct rein_trace_options {
     struct rein_policy *policy; /* the trace takes its own reference */
-    struct rein_engine *engine; /* borrowed as long as the trace */
+    struct rein_engine *engine; /* borrowed for the trace's lifetime */
     enum rein_dialect dialect;
     bool streamed;     /* events; false: one JSON body */
-    size_t body_max;   /* of one JSON body, held in whole; 0, or less than that: the policy's stream_max_bytes */
+    size_t body_max;   /* limit of one JSON body, which is held completely; at least the policy's stream_max_bytes */
     unsigned choices;  /* `n` of the request, 1 to REIN_CHOICES_MAX */
-    bool strip_usage;  /* the client did not ask for usage, we did: take the usage event out */
-    const char *model; /* for events that Rein says itself; borrowed during the call */
-    const char *id;    /* likewise: the response id if the upstream never gave one */
-    int64_t created_s; /* likewise: Unix time, seconds */
+    bool strip_usage;  /* the caller asked for usage, the client did not: remove the usage event */
+    const char *model; /* for events that Rein writes itself; borrowed during the call */
+    const char *id;    /* likewise: the response id if the upstream sent none */
+    int64_t created_s; /* likewise: Unix time in seconds */
 };
 
 struct rein_trace;
@@ -312,49 +314,49 @@ REIN_API void rein_trace_free(struct rein_trace *trace);
 /* Judges one message of the prompt. `role` is the request's ("system", "user", "assistant", "tool", ...). */
 REIN_API REIN_MUST_USE int rein_trace_prompt(struct rein_trace *trace, const char *role, const char *text, size_t len);
 
-/* The prompt is whole. If a rule refuses it: asks COMMIT | STOP; after rein_trace_committed() the `out` is a refusal in
- * the client's dialect (a caller that answers with an error object instead ignores it). */
+/* The prompt is complete. If a rule refuses it, this asks COMMIT | STOP; after rein_trace_committed(), `out` is a
+ * refusal in the client's dialect (a caller that answers with an error object instead ignores it). */
 REIN_API REIN_MUST_USE int rein_trace_prompt_end(struct rein_trace *trace, struct rein_update *update);
 
 /* True if the prompt's signals call it risky (prefix `when: risky`). After rein_trace_prompt_end(). */
 REIN_API bool rein_trace_is_risky(const struct rein_trace *trace);
 
-enum { REIN_DELIMITER_MAX = 47 }; /* bytes of a delimiter of inline reasoning: a longer one is never found */
+enum { REIN_DELIMITER_MAX = 47 }; /* bytes of a delimiter of inline reasoning; longer ones are not found */
 
 struct rein_attempt {
-    enum rein_delivery delivery; /* what was really done: off, instruct or prefill */
-    const char *prefix;          /* its text; what it says is no signal. Borrowed during the call */
-    bool continues_shown;        /* the upstream goes on from the reasoning that was shown (verified prefill) */
-    bool may_continue;           /* without a prefill of its own: a restart may yet be able to. If it then is not, and
-                                    something was shown, the caller gives up (rein_trace_give_up) */
-    bool opened;                 /* the prompt ends inside open reasoning: inline text starts as reasoning */
+    enum rein_delivery delivery; /* the delivery that was used: off, instruct or prefill */
+    const char *prefix;          /* its text, which carries no signal. Borrowed during the call */
+    bool continues_shown;        /* the upstream continues from the reasoning that was shown (verified prefill) */
+    bool may_continue;           /* this attempt has no prefill, but a restart may be able to continue from it. If that
+                                    fails and something was shown, the caller gives up (rein_trace_give_up) */
+    bool opened;                 /* the prompt ends inside open reasoning, so inline text begins as reasoning */
     const char *open, *close;    /* delimiters of inline reasoning, NULL: those of all known families */
 };
 
-/* Starts an upstream call's response: the first, or after REIN_ASK_RESTART the next. */
+/* Begins the response of an upstream call: the first one, or after REIN_ASK_RESTART the next. */
 REIN_API REIN_MUST_USE int rein_trace_attempt(struct rein_trace *trace, const struct rein_attempt *attempt);
 
-/* The reasoning of choice 0 that the client was shown so far, a shown prefix before it: what a restart has to go on
- * from. Its name is the dialect's for the field that it came in, "content" where it came inline, "" if none came. Good
- * until the next step. */
+/* The reasoning of choice 0 that the client was shown so far, including a shown prefix: a restart has to continue from
+ * it. Its name is the dialect's name of the field that it came in, "content" for inline reasoning, "" if there was
+ * none. Good until the next step. */
 REIN_API struct rein_source rein_trace_shown_reasoning(const struct rein_trace *trace);
 
-/* Steered, but there will be no other attempt: the policy's fallback. */
+/* Steered, but there will be no other attempt: takes the policy's fallback. */
 REIN_API REIN_MUST_USE int rein_trace_give_up(struct rein_trace *trace, struct rein_update *update);
 
 /* Upstream bytes, cut anywhere. */
 REIN_API REIN_MUST_USE int rein_trace_feed(struct rein_trace *trace, const char *data, size_t len,
                                            struct rein_update *update);
 
-/* The upstream's response is over: `whole` if its transfer ended properly, else it broke off; `message` then tells the
- * client why ("upstream timed out"), NULL for a general text. */
+/* The upstream's response is over. `whole`: its transfer ended properly; otherwise it broke off, and `message` tells
+ * the client why ("upstream timed out"), NULL for a general text. */
 REIN_API REIN_MUST_USE int rein_trace_finish(struct rein_trace *trace, bool whole, const char *message,
                                              struct rein_update *update);
 
-/* What REIN_ASK_COMMIT asked for is durable. */
+/* The decision for which REIN_ASK_COMMIT asked is durable. */
 REIN_API REIN_MUST_USE int rein_trace_committed(struct rein_trace *trace, struct rein_update *update);
 
-/* The decision as it stands. Good until the trace's next step. */
+/* The decision so far. Good until the trace's next step. */
 REIN_API const struct rein_decision *rein_trace_decision(struct rein_trace *trace);
 
 #ifdef __cplusplus

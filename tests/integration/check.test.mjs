@@ -97,7 +97,7 @@ test('FOUND S3: a config is refused by `rein check` for what `rein serve` refuse
     [up, 'listen: { keys_file: empty.yaml }', /listen\.keys_file: the file contains no keys/],
     [up, 'listen: { address: "0.0.0.0:8080" }', /listen\.address: a listener off loopback/],
     [up, 'admin: { address: "127.0.0.1:8080" }', /admin\.address: uses the same host and port/],
-    ['upstreams: [ { name: up, url: "http://127.0.0.1:99999" } ]', '', /upstreams\[0\]\.url: has a port/],
+    ['upstreams: [ { name: up, url: "http://127.0.0.1:99999" } ]', '', /upstreams\[0\]\.url: has an invalid port/],
     [`upstreams: [ { name: up, url: "http://${'a'.repeat(300)}" } ]`, '', /upstreams\[0\]\.url: /],
     ['upstreams: [ { name: up, url: "http://127.0.0.1:9", api_key_file: secret } ]', '', /api_key_file: the key in it is empty/],
   ];
@@ -179,7 +179,7 @@ test('FOUND H6: expressions whose escapes YAML has taken are named', (t) => {
   const lexicon = folder(t, { 'l.yaml': 'version: 1\nname: l\nlanguage: en\nentries:\n  - { id: a, class: concedes, regex: "ab\\x2e?c", match: ["It is abc."], unlike: ["It is x."] }\n' });
   const { status, err } = rein('check', path.join(lexicon, 'l.yaml'));
   assert.equal(status, 0, err);
-  assert.match(err, /^warning: .*l\.yaml:5:\d+: entries\[0\]\.regex: in double quotes `\\x`/);
+  assert.match(err, /^warning: .*l\.yaml:5:\d+: entries\[0\]\.regex: in double quotes YAML interprets `\\x`/);
   const broken = folder(t, { 'p.yaml': 'version: 1\nname: p\nrules:\n  - { id: a, channels: [answer], regex: "\\d+", action: record }\n' });
   assert.match(rein('check', path.join(broken, 'p.yaml')).err, /unknown escape.*single quotes/);
 });

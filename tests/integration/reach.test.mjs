@@ -173,7 +173,7 @@ describe('FOUND U16: how an upstream is reached', { timeout: 180000, skip: !hasO
       [upstream, tlsOf('ca.pem'), /needs a url that begins with https:\/\//],
       [secure, tlsOf('ca.pem', 'client.pem'), /client_cert and client_key must be used together/],
       [secure, 'tls: { ca_file: "not/there.pem" }', /ca_file.*cannot be read/],
-      [secure, `tls: { ca_file: "${at}" }`, /is no PEM file/],
+      [secure, `tls: { ca_file: "${at}" }`, /is not a PEM file/],
     ];
     for (const [url, more, message] of cases) {
       fs.writeFileSync(at, config(url, more));

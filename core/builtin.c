@@ -89,7 +89,7 @@ static bool are_digits_before(struct surroundings around, unsigned from, unsigne
     return true;
 }
 
-/* The digits are a fraction (0.4111, .4111, =.4111), not behind the end of a sentence or of a word ("no.4111"). */
+/* The digits are a fraction (0.4111, .4111, =.4111), not after the end of a sentence or of a word ("no.4111"). */
 static bool is_fraction(struct surroundings around)
 {
     char before = byte_before(around, 2);
@@ -175,7 +175,7 @@ static enum builtin_verdict check_iban(struct span match, struct surroundings ar
 }
 
 /* An address, or what only looks like one: where to log in and what to copy from there (git@host:path), or the user
- * that stands in a URL. The login of a service that is one for all is nobody's address. */
+ * that is in a URL. The login of a service that is one for all is nobody's address. */
 static enum builtin_verdict check_email(struct span match, struct surroundings around)
 {
     const char *at = memchr(match.data, '@', match.len);
@@ -196,7 +196,7 @@ static enum builtin_verdict check_email(struct span match, struct surroundings a
 #define BASE64 "[A-Za-z0-9+/=]"
 #define KEY_NAME "[A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 
-/* What stands between the groups of a card number: blanks, dashes and dots of all kinds, up to two. */
+/* What is between the groups of a card number: blanks, dashes and dots of all kinds, up to two. */
 #define GAP                                                                                                            \
     "[ .\\x{A0}\\x{AD}\\x{2000}-\\x{200D}\\x{2010}-\\x{2015}\\x{202F}\\x{205F}\\x{2060}\\x{2212}\\x{3000}-]{1,2}"
 #define CARD_BEGIN "(?:2[2-7]\\d\\d|3[04-9]\\d\\d|[456]\\d{3})"

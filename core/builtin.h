@@ -11,7 +11,7 @@
  * hears of it: a floating-point number, whose digits alone would be a card's; the user in a URL. */
 enum builtin_verdict { BUILTIN_NO, BUILTIN_YES, BUILTIN_OTHER };
 
-/* What stands before a shape. */
+/* What is before a shape. */
 struct surroundings {
     uint64_t before; /* the eight bytes before it, the last one lowest; 0 where the text began later. Upper case may
                         have been folded */

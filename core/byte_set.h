@@ -1,4 +1,4 @@
-/* Sets of bytes, and the search for the first member in a text: most of what is done to a text is to pass over it.
+/* Sets of bytes, and the search for the first member in a text: most of what is done to a text is to skip it.
  * SPDX-License-Identifier: Apache-2.0
  *
  * A set is kept twice: as a table for single bytes, and as rows for a block of bytes at once. The low half of a byte

@@ -1,7 +1,7 @@
 /* The canonical form of a document: what it means, not how it is written.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Keys stand in the table's order, defaults are filled in, comments and layout are gone; every text is preceded by its
+ * Keys are in the table's order, defaults are filled in, comments and layout are gone; every text is preceded by its
  * length, so that no two documents share a form. A policy's version is a digest of this. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,7 +62,7 @@ static int put_items(const struct rein_node *node, struct bytes *out)
 
 static int put_map(const struct rein_node *node, const struct rein_key *row, struct bytes *out);
 
-/* What is left out is what stands there by default: a map of defaults, an empty list. */
+/* A missing key has its default value: a map of defaults, an empty list. */
 static int put_absent(const struct rein_key *row, struct bytes *out)
 {
     if (row->type == REIN_TYPE_MAP)

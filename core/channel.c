@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Bytes are decided from the left. Whether a tag begins at a byte depends on no more than SPLITTER_TAG_MAX bytes from
- * there on (and on the few blanks that may stand before the first opener), so a tail of 64 bytes is enough. */
+ * there on (and on the few blanks that may be before the first opener), so a tail of 64 bytes is enough. */
 #include "channel.h"
 
 #include <assert.h>
@@ -252,7 +252,7 @@ static void close_reasoning(struct splitter *s, enum family family)
     s->state = AFTER_CLOSE;
 }
 
-/* Takes a tag that counts. Returns what it is: a tag, but for a tool call, which is answer. */
+/* Takes a tag that counts. Returns what it is: a tag, except for a tool call, which is answer. */
 static enum part_kind take_tag(struct splitter *s, struct found found)
 {
     switch (found.role) {
@@ -319,7 +319,7 @@ static size_t text_run(const struct splitter *s, struct span text)
     return i;
 }
 
-/* Decides what stands at the beginning of the text. Returns how many bytes, 0 if that depends on what follows. */
+/* Decides what is at the beginning of the text. Returns how many bytes, 0 if that depends on what follows. */
 static size_t decide_next(struct splitter *s, struct span text, bool final, struct decided *d)
 {
     size_t blanks = s->state == REASONING || s->state == ANSWER ? 0 : count_blanks(text);

@@ -1,7 +1,7 @@
 /* See confusable.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The kind of facts that UTS #39 lists, narrowed to what reads as ASCII. A letter stands here in its lower-case form:
+ * The kind of facts that UTS #39 lists, narrowed to what reads as ASCII. A letter is here in its lower-case form:
  * both cases have to fold alike, so a letter whose two cases resemble different Latin letters (Greek nu, eta) follows
  * the lower one. */
 #include "confusable.h"

@@ -22,7 +22,7 @@
 enum delta_source {
     DELTA_CONTENT,           /* content: a string, or the text parts of an array */
     DELTA_REFUSAL,           /* refusal */
-    DELTA_TEXT,              /* text, beside or instead of a delta */
+    DELTA_TEXT,              /* text, next to or instead of a delta */
     DELTA_TRANSCRIPT,        /* audio.transcript */
     DELTA_REASONING_CONTENT, /* reasoning_content */
     DELTA_REASONING,         /* reasoning */
@@ -41,7 +41,7 @@ enum delta_source {
     DELTA_SOURCES,
 };
 
-/* Where one piece of text belongs. The same (choice, channel, source, tool, aside) is the same text going on. */
+/* Where one piece of text belongs. The same (choice, channel, source, tool, aside) is the same text continuing. */
 struct place {
     uint16_t choice; /* the `index` inside the choice object, below DELTA_CHOICES_MAX */
     uint16_t tool;   /* index of a tool call, below DELTA_TOOLS_MAX, else 0 */
@@ -54,7 +54,7 @@ struct place {
     bool numeric;    /* while reading: numbers in here count, measure or identify, and are no text */
 };
 
-/* Does a piece at `b` go on with the text at `a`? */
+/* Does a piece at `b` continue with the text at `a`? */
 static inline bool delta_is_same_text(const struct place *a, const struct place *b)
 {
     return a->choice == b->choice && a->channel == b->channel && a->source == b->source && a->tool == b->tool &&
@@ -70,7 +70,7 @@ struct piece {
     bool seen;
 };
 
-/* Ranges of a payload are bytes that may have to be replaced or taken out, from the payload's start. len 0: not there.
+/* Ranges of a payload are bytes that may have to be replaced or removed, from the payload's start. len 0: not there.
  * For `member` spans the range holds key, colon, value and one adjacent comma, so that what is left is valid JSON. */
 
 enum {
@@ -90,7 +90,7 @@ struct delta_choice {
     struct range role;   /* member span of delta.role when it is a string */
     struct range object; /* all of the choice; of a body alone */
     /* Member spans of what spells the text out (logprobs, token_ids, token_id; not null), in the order of the payload;
-     * those behind the last one have no length. To be taken out all together. */
+     * those after the last one have no length. To be removed all together. */
     struct range spelled[DELTA_SPELLED_MAX];
     uint32_t ids_len; /* token ids in the longest list of them */
 };
@@ -103,12 +103,12 @@ struct delta {
     bool spells_aside;     /* prompt_logprobs is a member that spells the answer out */
     bool has_choices;      /* the key `choices` is there (perhaps empty) */
     bool has_error;        /* a top-level `error` that is not null */
-    bool has_choice_error; /* an error where clients look for none: in a choice, or an object that is named so */
+    bool has_choice_error; /* an error where clients search for none: in a choice, or an object that is named so */
     struct range error;    /* its member span, also when null */
     struct range id;       /* the top-level id's value, quotes included */
     struct range usage;    /* member span of a usage that is not null */
     struct range
-        prompt_logprobs; /* further vendor members that spell text out: to be taken out when anything is hidden */
+        prompt_logprobs; /* further vendor members that spell text out: to be removed when anything is hidden */
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* -1: not said */
     struct delta_choice *choices;                               /* at most DELTA_CHOICES_MAX */
     size_t choices_len, choices_cap;

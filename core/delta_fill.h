@@ -29,12 +29,12 @@ struct delta_choice *delta_add_choice(struct delta_fill *fill, int *rv);
 /* Reads a string and adds it. */
 int delta_add_string(struct delta_fill *fill, struct place place) REIN_MUST_USE;
 
-/* Passes over any value; each string in it, each number unless place.numeric, and each key that is not known becomes a
+/* Skips any value; each string in it, each number unless place.numeric, and each key that is not known becomes a
  * whole piece of `place` (its `whole`, `is_key` and `is_number` are set here). */
 int delta_add_all(struct delta_fill *fill, struct place place) REIN_MUST_USE;
 
 /* A member that the dialect does not know: adds its key as a piece, unless it belongs to the vocabulary of the known
- * formats, then passes over its value as delta_add_all does. Numbers under a numeric key of the vocabulary are no text;
+ * formats, then skips its value as delta_add_all does. Numbers under a numeric key of the vocabulary are no text;
  * in a tool's arguments, every number is. */
 int delta_add_member(struct delta_fill *fill, struct place place, struct range key) REIN_MUST_USE;
 

@@ -101,7 +101,7 @@ size_t delta_decode(struct span raw, uint16_t *half, char *out)
     return (size_t)(to - out);
 }
 
-/* The escape of a byte that cannot stand in a JSON string, or 0. */
+/* The escape of a byte that cannot be in a JSON string, or 0. */
 static size_t escape(unsigned char c, char out[6])
 {
     static const char hex[] = "0123456789abcdef";

@@ -1,4 +1,4 @@
-/* See dfa.h. Subset construction: a state is the set of instructions that a run may stand at.
+/* See dfa.h. Subset construction: a state is the set of instructions that a run may be at.
  * SPDX-License-Identifier: Apache-2.0
  *
  * What an assertion claims about the byte before is known when a state is entered; what it claims about the byte after
@@ -10,7 +10,7 @@
 
 #include "heap.h"
 
-/* What is known about the place where assertions are looked at. */
+/* What is known about the place where assertions are examined. */
 struct place {
     bool begins;           /* of the text */
     bool next_known, ends; /* is the next byte known? or the end? */

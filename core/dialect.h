@@ -26,7 +26,7 @@ struct dialect {
     const char *(*field)(enum delta_source source);
     /* Walks one payload, which must be an object, and fills the delta. REIN_EFORMAT, REIN_ENOMEM. */
     int (*read)(struct delta_fill *fill);
-    /* Each appends whole events (streamed; the client's stream stands at an event's boundary) or a whole body to `out`,
+    /* Each appends whole events (streamed; the client's stream is at an event's boundary) or a whole body to `out`,
      * or leaves `out` as it was: REIN_ELIMIT, REIN_ENOMEM. Texts are decoded UTF-8. `with_role` when no role went out
      * yet: a role event comes first. say_text with an empty text says no text (but the role). */
     int (*say_text)(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, bool with_role,

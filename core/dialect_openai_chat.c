@@ -204,8 +204,8 @@ static int read_function_call(struct delta_fill *fill, struct scope *scope, uint
 
 /* ---- choices --------------------------------------------------------------------------------------------- */
 
-/* Notes a member that spells the text out. All of them are taken out together; where two share the comma between them,
- * being the first two of an object, the first one's range stands for both. One too many could not be taken out. */
+/* Notes a member that spells the text out. All of them are removed together; where two share the comma between them,
+ * being the first two of an object, the first one's range stands for both. One too many could not be removed. */
 static int note_spelled(struct delta_fill *fill, const struct scope *scope)
 {
     struct range range = walk_member_before(&fill->walk, &scope->list);
@@ -426,7 +426,7 @@ static int read_spelled_aside(struct delta_fill *fill, struct scope *scope, uint
     if (rv != 0 || is_null)
         return rv;
     if (d->prompt_logprobs.len > 0)
-        return REIN_EFORMAT; /* one too many could not be taken out */
+        return REIN_EFORMAT; /* one too many could not be removed */
     d->prompt_logprobs = walk_member(&fill->walk, &scope->list);
     d->spells_aside = of_answer != 0;
     return 0;

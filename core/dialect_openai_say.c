@@ -86,7 +86,7 @@ static void open_choice(struct saying *s, const struct dialect_voice *voice, uin
     put(s, ",\"delta\":");
 }
 
-/* The event from behind the delta on. `reason` may be NULL. */
+/* The event from after the delta on. `reason` may be NULL. */
 static void close_choice(struct saying *s, const char *reason)
 {
     put(s, ",\"logprobs\":null,\"finish_reason\":");

@@ -1,4 +1,4 @@
-/* A document's tree: its life, its paths, and the values that stand in it or their defaults.
+/* A document's tree: its life, its paths, and the values that are in it or their defaults.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "doc.h"
 
@@ -155,7 +155,7 @@ const char *schema_first_name(const struct rein_key *row, const char *word)
 
 /* ---- values ---- */
 
-/* What stands at the path and what the table says of it; either may be NULL. */
+/* What is at the path and what the table says of it; either may be NULL. */
 struct place {
     const struct rein_node *node;
     const struct rein_key *row;

@@ -5,8 +5,8 @@
  * few lines can stand for gigabytes) and forgets where keys stood. libyaml keeps its own scratch memory; the tree is
  * ours.
  *
- * What breaks the syntax ends the reading with one problem; what merely must not stand here (an alias, a duplicate key)
- * is recorded and passed over, so that the rest can be checked too. */
+ * What breaks the syntax ends the reading with one problem; what merely must not be here (an alias, a duplicate key)
+ * is recorded and skipped, so that the rest can be checked too. */
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
@@ -206,7 +206,7 @@ static int on_begin(struct reader *r, const yaml_event_t *event, enum rein_node_
     return rv;
 }
 
-/* An alias reads as nothing, so that checking can go on. */
+/* An alias reads as nothing, so that checking can continue. */
 static int on_alias(struct reader *r, const yaml_event_t *event)
 {
     complain(r, &event->start_mark, "aliases are not supported: repeat the value");

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *      buf.data            line_start      scanned          buf.len
- *         |  lines already read |  no line end  |  not looked at  |
+ *         |  lines already read |  no line end  |  not examined  |
  *
  * LF is searched with memchr, and CR only before the LF that was found: a usual line costs two vectorised searches.
  * `lf_free` remembers how far the search for LF got, so that a stream whose lines end in CR stays linear too. */

@@ -3,7 +3,7 @@
  *
  * Follows the WHATWG HTML standard, section 9.2 (server-sent events): lines end in LF, CRLF or CR, a byte order mark
  * may open the stream, an event ends with a blank line. A frame is the raw bytes of one event with its blank line, so
- * that it can be forwarded as it came; the payload is found inside it. Frames laid end to end are the input, byte for
+ * that it can be forwarded unchanged; the payload is found inside it. Frames laid end to end are the input, byte for
  * byte. Linear: no byte is searched twice, however small the pieces.
  *
  * Where frames begin and end depends on the bytes alone, not on how they were cut. A CR may be the first half of a CRLF
@@ -30,7 +30,7 @@ struct frame {
     enum frame_kind kind;
     struct span raw;     /* the whole event, blank line included; good until the caller's buffer moves */
     struct span payload; /* FRAME_DATA and FRAME_MULTI; the latter is good until the next call */
-    bool has_extras;     /* comments or other fields (event, id, retry, unknown) beside the data line */
+    bool has_extras;     /* comments or other fields (event, id, retry, unknown) next to the data line */
     bool unterminated;   /* the stream ended without the blank line */
 };
 
@@ -61,7 +61,7 @@ void framer_fini(struct framer *f);
 /* Back to the beginning of another stream. */
 void framer_reset(struct framer *f);
 
-/* Looks for the next event in `buf`, which must begin where the previous event ended and hold at least what the last
+/* Searches for the next event in `buf`, which must begin where the previous event ended and hold at least what the last
  * call saw. Returns 1 and fills `out` (the caller then drops out->raw.len bytes), 0 if more bytes are needed, or an
  * error: REIN_ELIMIT when an event outgrows the limit, REIN_ENOMEM; after an error only framer_reset and framer_fini
  * are of use. `at_end` says that no more bytes will come: what is left becomes an unterminated frame. */

@@ -144,7 +144,7 @@ static inline int reserve_event(struct gate *g, const struct gate_event *e, size
     return rv == 0 ? gate_reserve(&g->id, id_len) : rv;
 }
 
-/* The payload inside the stored event: a joined one is stored behind the raw bytes. */
+/* The payload inside the stored event: a joined one is stored after the raw bytes. */
 static struct range payload_range(const struct frame *frame, unsigned flags)
 {
     uint32_t len = (uint32_t)frame->payload.len;
@@ -361,7 +361,7 @@ void gate_go_on(struct gate *g, uint16_t choice, struct lane *lane, uint64_t sta
     }
 }
 
-/* What awaits a text of the choice goes on without: `hides`, and without what it spells. */
+/* What awaits a text of the choice continues without: `hides`, and without what it spells. */
 static void stop_waiting(struct gate *g, uint16_t choice, bool hides)
 {
     struct gate_part *part = first_part(g) + bytes_len(&g->parts) / sizeof *part;

@@ -1,11 +1,11 @@
-/* The gate: events wait here, in order, until all their text is cleared; then they go out as they came, or edited in
+/* The gate: events wait here, in order, until all their text is cleared; then they go out unchanged, or edited in
  * place. SPDX-License-Identifier: Apache-2.0
  *
  *      out  <--  [event][event][event]  <--  upstream
  *                 head: passes when every piece of it is passable, and not before
  *
  * An event is the unit of release: it passes whole, so that what no rule touches arrives byte for byte. Nothing
- * overtakes a waiting event. Edits replace the inside of one JSON string or take out one member; everything else keeps
+ * overtakes a waiting event. Edits replace the inside of one JSON string or remove one member; everything else keeps
  * its bytes.
  *
  * Thread: the trace's. */
@@ -34,7 +34,7 @@ enum gate_flags {
     GATE_SPELLS = 256,      /* prompt_logprobs does not go out */
 };
 
-/* What one choice object of an event holds beside text; ranges as in delta.h. */
+/* What one choice object of an event holds next to text; ranges as in delta.h. */
 struct gate_part {
     uint16_t choice;
     bool has_finish;
@@ -65,7 +65,7 @@ struct gate_patch {
 
 struct gate_event {
     uint32_t raw_len;     /* bytes that go out */
-    uint32_t stored_len;  /* and what stands behind them: a joined payload */
+    uint32_t stored_len;  /* and what is after them: a joined payload */
     struct range payload; /* from the event's start; beyond raw_len if it was joined */
     uint32_t pieces, parts;
     unsigned flags;
@@ -79,7 +79,7 @@ struct gate_choice {
     bool role_sent, finished, closed, said; /* said: a content of our own went out or waits to */
 };
 
-/* Where a gate keeps what seldom is more: one event that waits, and the id. */
+/* Where a gate keeps what rarely is more: one event that waits, and the id. */
 struct gate_room {
     struct gate_event event;
     struct gate_piece pieces[2];
@@ -113,7 +113,7 @@ struct gate {
 /* The events, and what belongs to them: each lies where its event says. */
 bool gate_events_are_sound(const struct gate *g);
 
-/* Always true between two calls that did not fail. Constant time; `deep`: looks at each event, too. */
+/* Always true between two calls that did not fail. Constant time; `deep`: examines each event, too. */
 static inline bool gate_is_sound(const struct gate *g, bool deep)
 {
     size_t events = bytes_len(&g->events);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A string without an escape is the text's own bytes. One with escapes is decoded into a second block as long as the
- * text, at the place where it stands in the text: it never gets longer, and so its place is known from either. */
+ * text, at the place where it is in the text: it never gets longer, and so its place is known from either. */
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -89,7 +89,7 @@ static const char *find_bad_byte(const char *at, const char *end)
     return NULL;
 }
 
-/* Of the four digits behind \u: half of a pair, and which. */
+/* Of the four digits after \u: half of a pair, and which. */
 static bool is_half(const char *digits)
 {
     return (digits[0] | 0x20) == 'd' && digits[1] >= '8';
@@ -164,7 +164,7 @@ static int read_key(struct reader *r)
     return 0;
 }
 
-/* Where the inside of a string or key stands in the text. */
+/* Where the inside of a string or key is in the text. */
 static const char *source_of(const struct rein_json *json, const struct rein_json_node *node)
 {
     uintptr_t from = (uintptr_t)json->decoded, at = (uintptr_t)node->text;
@@ -212,7 +212,7 @@ static int by_text(const void *left, const void *right)
     return a->len != b->len ? (a->len < b->len ? -1 : 1) : memcmp(a->text, b->text, a->len);
 }
 
-/* Of two keys the one that stands behind the other. */
+/* Of two keys the one that is after the other. */
 static int refuse_twins(struct reader *r, const struct rein_json_node *a, const struct rein_json_node *b)
 {
     return stop_at(r, REIN_JSON_KEY_TWICE, source_of(r->json, a > b ? a : b) - 1);
@@ -402,7 +402,7 @@ const struct rein_json_node *rein_json_root(const struct rein_json *json)
     return json->nodes;
 }
 
-/* Behind a value, or behind a key and its value. */
+/* After a value, or after a key and its value. */
 static inline const struct rein_json_node *step(const struct rein_json_node *at)
 {
     return at->kind >= REIN_JSON_KEY ? at + 1 + at[1].span : at + at->span;

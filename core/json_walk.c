@@ -65,7 +65,7 @@ int walk_key(struct json_walk *walk, struct json_list *list, struct range *key)
     return 0;
 }
 
-/* Behind the comma that follows, or where the walk stands if none does. */
+/* After the comma that follows, or where the walk stands if none does. */
 static uint32_t behind_comma(const struct json_walk *walk)
 {
     const char *after = walk->at;

@@ -1,7 +1,7 @@
 /* A strict JSON cursor (RFC 8259) over bytes that lie in memory: no tree, no copies, no allocation.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The reader asks for what it expects and skips the rest; everything that is passed over is checked too:
+ * The reader asks for what it expects and skips the rest; everything that is skipped is checked too:
  *
  *     struct json_list list = {0};
  *     while ((rv = walk_next(walk, &list, '{')) > 0) {
@@ -10,7 +10,7 @@
  *     if (rv < 0) ...
  *
  * Functions return 0 (walk_next: 1 while there is another) or REIN_EFORMAT. Strings are ranges of raw JSON between the
- * quotes; any byte but control characters may stand in them, valid UTF-8 or not. Thread: any, one walk each. */
+ * quotes; any byte but control characters may be in them, valid UTF-8 or not. Thread: any, one walk each. */
 #ifndef CORE_JSON_WALK_H
 #define CORE_JSON_WALK_H
 
@@ -33,7 +33,7 @@ struct json_walk {
 /* Where an object or an array is being read. Zero it before the first walk_next. */
 struct json_list {
     bool begun;
-    bool has_comma;  /* a comma stands before the present element */
+    bool has_comma;  /* a comma is before the present element */
     uint32_t comma;  /* where */
     uint32_t member; /* where the present member's key begins, quote included */
 };
@@ -53,7 +53,7 @@ static inline char walk_peek(struct json_walk *walk)
     return walk->at < walk->end ? *walk->at : '\0';
 }
 
-/* 1: an element follows (`open` is '{' or '['; the first call steps inside); 0: the list is over and was stepped out
+/* 1: an element follows (`open` is '{' or '['; the first call steps inside); 0: the list has ended and was stepped out
  * of. */
 int walk_next(struct json_walk *walk, struct json_list *list, char open) REIN_MUST_USE;
 
@@ -66,7 +66,7 @@ struct range walk_member(struct json_walk *walk, const struct json_list *list);
 struct range walk_member_before(struct json_walk *walk, const struct json_list *list);
 
 int walk_string(struct json_walk *walk, struct range *inside) REIN_MUST_USE;
-/* The same; *plain: it is ASCII and has no escape, so its text is what stands there. */
+/* The same; *plain: it is ASCII and has no escape, so its text is what is there. */
 int walk_text(struct json_walk *walk, struct range *inside, bool *plain) REIN_MUST_USE;
 
 /* A number; *value is -1 unless it is a whole number from 0 to 10^15. */
@@ -78,7 +78,7 @@ int walk_word(struct json_walk *walk) REIN_MUST_USE;
 /* Any value that is no string, object or array. */
 int walk_scalar(struct json_walk *walk) REIN_MUST_USE;
 
-/* The end of the text but for space. */
+/* The end of the text except for space. */
 int walk_finish(struct json_walk *walk) REIN_MUST_USE;
 
 static inline uint32_t walk_offset(const struct json_walk *walk)

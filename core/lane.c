@@ -185,7 +185,7 @@ uint64_t lane_passable(struct lane *lane)
     return passable;
 }
 
-/* The first run that ends behind `at`; the number of runs if there is none. */
+/* The first run that ends after `at`; the number of runs if there is none. */
 static size_t find_run(const struct lane *lane, uint64_t at)
 {
     if (bytes_len(&lane->runs) > 0 && at < run_at(lane, 0)->end)

@@ -44,7 +44,7 @@ struct lane {
     struct run first_runs[2];        /* where `runs` begins */
 };
 
-/* Always true between two calls that did not fail. Constant time; `deep`: looks at each run, too. */
+/* Always true between two calls that did not fail. Constant time; `deep`: examines each run, too. */
 bool lane_is_sound(const struct lane *lane, bool deep);
 
 void lane_init(struct lane *lane, struct place place, struct text *text);
@@ -62,7 +62,7 @@ int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx) R
 int lane_end(struct lane *lane, lane_sink sink, void *ctx) REIN_MUST_USE;
 
 /* Source bytes up to here may pass (they are cleared, or will be dropped when rendered). Never falls; what was passable
- * is not looked at again. */
+ * is not examined again. */
 uint64_t lane_passable(struct lane *lane);
 
 /* A part of a lane's source range that belongs to one text, for rendering. */

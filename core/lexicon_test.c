@@ -10,7 +10,7 @@ struct tester {
     struct rein_problems *problems;
 };
 
-/* 1: the entry is found in the sentence, 0: it is not; negative: it could not be looked for. */
+/* 1: the entry is found in the sentence, 0: it is not; negative: it could not be searched for. */
 static int finds(struct tester *t, const char *id, enum signal_class class, const struct rein_node *sentence)
 {
     struct signal_hit hits[SIGNAL_HITS_MAX];

@@ -1,6 +1,6 @@
-/* See matcher.h. Bytes go to two lanes: one for the rules that look at raw text, one for those that look at folded
+/* See matcher.h. Bytes go to two lanes: one for the rules that examine raw text, one for those that examine folded
  * text. The lanes go in step, byte by byte of the original text, so that what is decided depends on the text alone;
- * text in which no rule begins is passed over. SPDX-License-Identifier: Apache-2.0 */
+ * text in which no rule begins is skipped. SPDX-License-Identifier: Apache-2.0 */
 #include "matcher.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@ enum { UNKNOWN = -1 };
 
 struct lane {
     const struct lane_plan *plan;
-    uint64_t *active; /* set of rules that have runs; behind the tracks */
+    uint64_t *active; /* set of rules that have runs; after the tracks */
     size_t actives;
     uint64_t at;     /* offset of the next character */
     uint64_t before; /* end of the character before it, of those that fold to something */
@@ -205,7 +205,7 @@ static int advance_folded(struct feed *f, uint64_t end, int next, bool ended)
 
 /* ---- feeding ----------------------------------------------------------------------------------------------------- */
 
-/* Nothing is open, and both lanes stand at the same place after the same kind of byte. */
+/* Nothing is open, and both lanes are at the same place after the same kind of byte. */
 static bool can_skip(const struct matcher *m)
 {
     const struct lane *raw = &m->lanes[LANE_RAW], *folded = &m->lanes[LANE_FOLDED];
@@ -221,7 +221,7 @@ static bool may_begin(const struct plan *plan, bool word, const unsigned char *p
     return p + 1 < end ? plan_pair(plan->pairs, word, p[0], p[1]) : plan_single(plan, word, p[0]);
 }
 
-/* Passes over bytes after which no rule is alive, the next byte considered where it is known. */
+/* Skips bytes after which no rule is alive, the next byte considered where it is known. */
 static void skip(struct matcher *m, const unsigned char *p, const unsigned char *end)
 {
     const struct lane *any = &m->lanes[m->lanes[LANE_RAW].plan->words > 0 ? LANE_RAW : LANE_FOLDED];

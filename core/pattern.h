@@ -45,7 +45,7 @@ struct pattern_finding {
 };
 
 struct pattern_tracker; /* about 2 KiB */
-/* For one attempt. `prefix`: what it says is no signal (sentences of it that the model recites are passed over).
+/* For one attempt. `prefix`: what it says is no signal (sentences of it that the model recites are skipped).
  * Borrows `signals`. */
 int pattern_tracker_new(struct pattern_tracker **out, const struct signals *signals,
                         const struct pattern_settings *settings, const struct prompt_risk *risk,
@@ -55,7 +55,7 @@ void pattern_tracker_free(struct pattern_tracker *p);
 /* One whole sentence. */
 int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
                      struct span sentence, uint64_t offset) REIN_MUST_USE;
-/* The channel is over (the reasoning ends before the answer begins). */
+/* The channel has ended (the reasoning ends before the answer begins). */
 int pattern_end(struct pattern_tracker *p, enum rein_channel channel) REIN_MUST_USE;
 
 /* Takes the next finding that is due; false if there is none. Each pattern is found at most once in an attempt. */

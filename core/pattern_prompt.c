@@ -48,7 +48,7 @@ static void keep_worst(struct prompt_risk *risk, struct sentence_harm s, double 
     risk->benign = share * s.benign;
 }
 
-/* A request stands at a message's beginning or end. What lies between the first and the last EDGE sentences is more
+/* A request is at a message's beginning or end. What lies between the first and the last EDGE sentences is more
  * often something pasted (an essay, a resume) and counts less. */
 int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
                     const char *role, struct span text)

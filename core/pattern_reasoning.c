@@ -134,7 +134,7 @@ static void watch_additions(struct pattern_tracker *p, const struct sentence_fac
                   &r->specific);
 }
 
-/* So many concessions and reframings in one sentence are seldom meant otherwise. */
+/* So many concessions and reframings in one sentence are rarely meant otherwise. */
 static void note_talk(struct pattern_tracker *p, const struct sentence_facts *f)
 {
     struct reasoning_state *r = &p->reasoning;
@@ -167,7 +167,7 @@ void reasoning_sentence(struct pattern_tracker *p, const struct sentence_facts *
     watch_additions(p, f);
 }
 
-/* Reasoning that is over and never was aware lacks awareness, if it plans at all. */
+/* Reasoning that has ended and never was aware lacks awareness, if it plans at all. */
 void reasoning_end(struct pattern_tracker *p)
 {
     struct reasoning_state *r = &p->reasoning;

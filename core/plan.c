@@ -1,4 +1,4 @@
-/* Tables that tell at once where no rule can begin, so that ordinary text is passed over quickly.
+/* Tables that tell at once where no rule can begin, so that ordinary text is skipped quickly.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "heap.h"
 #include "ruleset.h"
@@ -85,7 +85,7 @@ static int lane_plan_init(struct lane_plan *lane, size_t words)
     return lane->first != NULL && lane->second != NULL ? 0 : REIN_ENOMEM;
 }
 
-/* Folded rules may begin, and go on, with any character that is not ASCII. */
+/* Folded rules may begin, and continue, with any character that is not ASCII. */
 static void stop_at_non_ascii(struct plan *plan)
 {
     for (unsigned word = 0; word < 2; word++)

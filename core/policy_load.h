@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Each step returns 0 or a failure that ends the loading (no memory); what is wrong with a document is added to
- * `problems`, and loading goes on to find the rest. */
+ * `problems`, and loading continues to find the rest. */
 #ifndef CORE_POLICY_LOAD_H
 #define CORE_POLICY_LOAD_H
 

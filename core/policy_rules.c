@@ -1,4 +1,4 @@
-/* A policy's content rules: what each looks for and where, and which actions can work there.
+/* A policy's content rules: what each searches for and where, and which actions can work there.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
@@ -80,7 +80,7 @@ static void warn_of_words(struct policy_loader *l, const struct rein_node *liter
         first->text, first->text, others);
 }
 
-/* The key that says what is looked for, NULL (with a problem) unless there is exactly one. */
+/* The key that says what is searched for, NULL (with a problem) unless there is exactly one. */
 static const char *looks_for(struct policy_loader *l, const struct rein_node *rule)
 {
     static const char *const keys[] = {"literal", "regex", "builtin"};
@@ -115,7 +115,7 @@ static void check_id(struct policy_loader *l, const struct rein_node *rule)
 
 /* ---- compiling ---- */
 
-/* A rule on any channel of the response also looks at strings in unknown places, or they would be a way around it. */
+/* A rule on any channel of the response also examines strings in unknown places, or they would be a way around it. */
 static unsigned channels_of(const struct rein_node *rule)
 {
     unsigned channels = rein_node_words(rule, "channels");

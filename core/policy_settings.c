@@ -10,7 +10,7 @@ static const char *keep(struct policy_loader *l, const char *text)
     return arena_copy(&l->policy->arena, text != NULL ? text : "", text != NULL ? strlen(text) : 0);
 }
 
-/* The template that stands at `path`, of one of two kinds; NULL with a problem if there is none. */
+/* The template that is at `path`, of one of two kinds; NULL with a problem if there is none. */
 static const struct rein_node *find_template(struct policy_loader *l, const char *path, const char *kind,
                                              const char *other_kind)
 {

@@ -173,7 +173,7 @@ static struct rein_problem place_of(const struct rein_node *node, const char *pa
     if (at != NULL)
         node = at;
     doc_path(node, at == NULL ? path : NULL, key);
-    /* A map or list begins with its first child; its key is what a reader looks for. */
+    /* A map or list begins with its first child; its key is what a reader searches for. */
     bool at_key = node->key != NULL && node->kind != REIN_NODE_TEXT;
     return (struct rein_problem){node->file, at_key ? node->key_line : node->line,
                                  at_key ? node->key_column : node->column, key, NULL};

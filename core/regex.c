@@ -136,7 +136,7 @@ static bool add_named_class(uint32_t letter, struct charset *set, int *rv)
     return true;
 }
 
-/* A class between its brackets. What stands there by name (\w) is not folded or cased: \W has no letters, although some
+/* A class between its brackets. What is there by name (\w) is not folded or cased: \W has no letters, although some
  * of its members look like letters. */
 struct class
 {
@@ -300,7 +300,7 @@ static int64_t parse_group_body(struct parser *p, size_t began)
     return node;
 }
 
-/* After "(". Flags hold to the end of the group they stand in. */
+/* After "(". Flags hold to the end of the group they are in. */
 static int64_t parse_group(struct parser *p)
 {
     size_t began = p->at - 1;

@@ -1,6 +1,6 @@
 /* See render.h. An event that needs no change takes the short way: its bytes are copied.
  *
- * Otherwise the changes are collected as splices (a range of the payload and what stands there instead), put in order
+ * Otherwise the changes are collected as splices (a range of the payload and what is there instead), put in order
  * and written between the untouched bytes. SPDX-License-Identifier: Apache-2.0 */
 #include "render.h"
 
@@ -17,9 +17,9 @@ struct splice {
 /* What an event still carries after editing. */
 struct rest {
     size_t text;                     /* bytes of text left */
-    bool is_changed;                 /* some text or member was taken out */
+    bool is_changed;                 /* some text or member was removed */
     bool has_more;                   /* a finish, a role or other things worth sending */
-    bool changed[DELTA_CHOICES_MAX]; /* some text of the choice was taken out */
+    bool changed[DELTA_CHOICES_MAX]; /* some text of the choice was removed */
 };
 
 static int add_splice(struct gate *g, struct range raw, size_t text_at)
@@ -44,9 +44,9 @@ static bool has_edit(const struct text *t, uint64_t start, uint64_t end)
 
 /* What becomes of a piece on its way out. */
 enum touch {
-    TOUCH_NONE, /* goes out as it came */
-    TOUCH_LED,  /* so too, behind a lead */
-    TOUCH_EDIT, /* something is taken out of it */
+    TOUCH_NONE, /* goes out unchanged */
+    TOUCH_LED,  /* so too, after a lead */
+    TOUCH_EDIT, /* something is removed from it */
 };
 
 static enum touch touch_of(const struct gate_piece *p)
@@ -75,7 +75,7 @@ static void count_released(struct gate *g, struct text *t, uint64_t start, uint6
         g->unjudged += end - (start > t->cleared ? start : t->cleared);
 }
 
-/* Decodes a piece that passes, once, behind what is kept of the reasoning. Its parts are moved down from there. */
+/* Decodes a piece that passes, once, after what is kept of the reasoning. Its parts are moved down from there. */
 static int record_piece(struct gate *g, const struct gate_piece *p, struct span payload)
 {
     uint16_t half = p->half_in;
@@ -116,7 +116,7 @@ static int pass_piece(struct gate *g, const struct gate_piece *p, struct span pa
     return 0;
 }
 
-/* Writes what the client sees of a text, and keeps it for a restart to go on from. */
+/* Writes what the client sees of a text, and keeps it for a restart to continue from. */
 static int write_shown(struct gate *g, const struct text *t, struct span text)
 {
     if (t == g->recorded && !g->shown_lost && bytes_append_span(&g->shown, text) != 0)
@@ -130,7 +130,7 @@ static int show(struct gate *g, struct text *t, struct span text, uint64_t start
     return write_shown(g, t, text);
 }
 
-/* What the reasoning began with before the model went on from it. */
+/* What the reasoning began with before the model continued from it. */
 static int show_lead(struct gate *g, const struct text *t)
 {
     g->shown_lead += t == g->recorded ? t->lead.len : 0;

@@ -18,7 +18,7 @@ struct rule {
     bool folded, withholds, masked;
 };
 
-/* What may begin where, for the rules of one channel that look at raw text, or for those that look at folded text. Sets
+/* What may begin where, for the rules of one channel that examine raw text, or for those that examine folded text. Sets
  * of rules are rows of `words` 64-bit words. */
 struct lane_plan {
     size_t words;     /* 0: no rule */
@@ -33,7 +33,7 @@ struct plan {
     struct lane_plan lanes[LANES];
     uint64_t *pairs; /* bits [word before][byte][next byte] of raw text: may any rule of any lane survive both? */
     uint64_t singles[2][4]; /* bits [word before][byte]: the same of one byte */
-    struct byte_set begins; /* the same again, whatever stands before it */
+    struct byte_set begins; /* the same again, whatever is before it */
 };
 
 static inline bool plan_pair(const uint64_t *pairs, bool after_word, unsigned char a, unsigned char b)

@@ -41,7 +41,7 @@ void track_fini(struct track *track)
     *track = (struct track){0};
 }
 
-/* The scratch is made anew when it is needed. */
+/* The scratch is made again when it is needed. */
 int run_pool_copy(struct run_pool *to, const struct run_pool *from)
 {
     struct run *runs = from->cap > 0 ? heap_resize(NULL, from->cap * sizeof *runs) : NULL;

@@ -9,7 +9,7 @@
  * Open runs in the same state have the same future, so they are one group and take one step; a group gives its earliest
  * run first (a pairing heap), because that run's match is the leftmost. When a run's match is found, all later runs of
  * the track go: they began inside it. So no run overlaps the match of an earlier one, ever, and a match is decided as
- * soon as no run stands before it. */
+ * soon as no run is before it. */
 #ifndef CORE_RUN_H
 #define CORE_RUN_H
 

@@ -17,7 +17,7 @@
 enum state {
     TEXT,
     STOPPED,        /* after . ! ? and perhaps closing quotes */
-    STOPPED_NUMBER, /* likewise, but a digit would go on ("No. 5") */
+    STOPPED_NUMBER, /* likewise, but a digit would continue ("No. 5") */
     SPACED,
     SPACED_NUMBER,
     WIDE, /* after a wide stop */
@@ -197,7 +197,7 @@ static bool is_abbreviation(const struct sentencer *s)
     return initial || is_dotted(s);
 }
 
-/* "No. 5", "Fig. 2": a sentence goes on if a number follows. */
+/* "No. 5", "Fig. 2": a sentence continues if a number follows. */
 static bool wants_number(const struct sentencer *s)
 {
     static const struct word_lists words = {{

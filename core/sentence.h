@@ -32,7 +32,7 @@ struct sentencer {
 
 void sentencer_init(struct sentencer *s, uint64_t offset);
 
-/* Looks at the next bytes. Returns how many it consumed. If the present sentence ends, *end is the offset where
+/* Examines the next bytes. Returns how many it consumed. If the present sentence ends, *end is the offset where
  * (exclusive) and where the next one begins; else *end is left alone: all was consumed, feed more. The end may lie a
  * few bytes before the bytes given (it takes what follows to know it), and what was consumed past it belongs to the
  * next sentence. White space after a sentence belongs to it; one of nothing but white space comes only at SENTENCE_MAX.

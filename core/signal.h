@@ -35,7 +35,7 @@ enum signal_class {
 
 const char *signal_class_name(enum signal_class c);
 int signal_class_find(const char *name); /* -1: unknown */
-/* The channel whose sentences the class is looked for in: prompt, reasoning or answer. */
+/* The channel whose sentences the class is searched for in: prompt, reasoning or answer. */
 enum rein_channel signal_class_channel(enum signal_class c);
 
 /* The classes are few enough for a set of 1 << class in an unsigned. */
@@ -46,7 +46,7 @@ struct signal_spec {
     enum signal_class class;
     const char *category; /* harm category of a prompt signal, or NULL */
     const char *regex;    /* over folded text, one of the two */
-    const char *phrase;   /* words that must stand there as they are, whole */
+    const char *phrase;   /* words that must be there as they are, whole */
     double weight;        /* of a prompt signal or score; 1 by default, which 0 means too */
 };
 
@@ -68,7 +68,7 @@ struct signal_hit {
 };
 enum { SIGNAL_HITS_MAX = 64 };
 
-/* Finds the channel's signals in one text of at most SENTENCE_MAX bytes (more is not looked at). Each entry is reported
+/* Finds the channel's signals in one text of at most SENTENCE_MAX bytes (more is not examined). Each entry is reported
  * once. Returns how many were written: the first SIGNAL_HITS_MAX, by the places where they end. */
 int signals_scan(const struct signals *s, struct rein_engine *engine, enum rein_channel channel, struct span text,
                  struct signal_hit hits[SIGNAL_HITS_MAX]) REIN_MUST_USE;

@@ -1,4 +1,4 @@
-/* The classes of signals: their names in lexicons, and the channel that each is looked for in.
+/* The classes of signals: their names in lexicons, and the channel that each is searched for in.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 

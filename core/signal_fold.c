@@ -77,7 +77,7 @@ static bool fold_block(struct span rest, char *out, size_t len)
     return true;
 }
 
-/* Squeezes white space, takes out emphasis marks, makes quotes and dashes plain, lowers ASCII. In place is fine. */
+/* Squeezes white space, removes emphasis marks, makes quotes and dashes plain, lowers ASCII. In place is fine. */
 static size_t squeeze(struct span text, char *out, size_t cap)
 {
     size_t len = 0;

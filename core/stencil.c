@@ -19,7 +19,7 @@ struct anchor {
     uint32_t holes_before;
 };
 
-/* One block: what the pointers point to lies behind the struct, and is as large as the event needs. */
+/* One block: what the pointers point to lies after the struct, and is as large as the event needs. */
 struct stencil {
     size_t size;      /* of the block */
     uint32_t len;     /* 0: fits nothing */
@@ -167,7 +167,7 @@ static size_t count_anchors(const struct delta *d)
     return n;
 }
 
-/* The parts behind the struct, those that want most alignment first. */
+/* The parts after the struct, those that want most alignment first. */
 struct parts {
     size_t anchors, pieces, choices, text, end;
 };

@@ -5,7 +5,7 @@
  *     |  literal: the same bytes, so the same meaning    |        |       literal        |
  *
  * A stencil is an event whose streamed strings are holes. A payload with the same literals, and with well-formed
- * strings in the holes, means what the event meant, but for the holes' own bytes and for offsets behind them: a JSON
+ * strings in the holes, means what the event meant, except for the holes' own bytes and for offsets after them: a JSON
  * scanner comes out of each hole in the state in which it went in. */
 #ifndef CORE_STENCIL_H
 #define CORE_STENCIL_H

@@ -1,5 +1,5 @@
 /* A text: what one place of a response (a choice's reasoning, its answer, one tool's arguments) has said so far, as far
- * as it still has to be looked at, and how far it was cleared. SPDX-License-Identifier: Apache-2.0
+ * as it still has to be examined, and how far it was cleared. SPDX-License-Identifier: Apache-2.0
  *
  *      0        base          cleared      received
  *      |  gone   |   window      |   held     |         offsets are bytes of decoded text
@@ -32,9 +32,9 @@ struct text {
     enum rein_channel channel;
     uint16_t choice;
     uint8_t slot;       /* the choice's how-manieth text of this channel: the same text may come under several names */
-    bool has_sentences; /* somebody looks at them */
+    bool has_sentences; /* somebody examines them */
     bool is_over;       /* nothing will come any more: all is decided */
-    bool is_lifted;     /* others went on for so long that nothing more is held of what is here; until it goes on */
+    bool is_lifted;     /* others continued for so long that nothing more is held of what is here; until it continues */
     struct bytes window;
     uint64_t lifted_to; /* matches that end here or before were decided when the hold was lifted */
     uint64_t origin;    /* what an earlier attempt has shown of it; findings add it to their offsets */
@@ -48,17 +48,17 @@ struct text {
     struct sentencer sentencer;
     struct bytes edits; /* struct edit: ordered, not overlapping, those not yet released */
     struct text_cursor {
-        uint64_t at;   /* looked at up to here by the matcher */
-        uint64_t goal; /* looked at up to here by the sentencer */
+        uint64_t at;   /* examined up to here by the matcher */
+        uint64_t goal; /* examined up to here by the sentencer */
         uint64_t end;  /* of the sentence that is due at `goal`; 0: none */
     } cursor;
 };
 
 /* What text_advance stopped at. */
 enum text_event {
-    TEXT_DRY,      /* all bytes looked at */
+    TEXT_DRY,      /* all bytes examined */
     TEXT_MATCH,    /* matches were decided: in the list */
-    TEXT_SENTENCE, /* a sentence is whole */
+    TEXT_SENTENCE, /* a sentence is complete */
 };
 
 /* Borrows `rules`. */
@@ -66,22 +66,22 @@ void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const
                size_t window_max);
 void text_fini(struct text *t);
 
-/* Appends decoded bytes; text_advance then looks at them. */
+/* Appends decoded bytes; text_advance then examines them. */
 int text_append(struct text *t, struct span bytes) REIN_MUST_USE;
 
-/* Looks at appended bytes up to the next thing that happens, in the order of the text, so that what follows a verdict
- * was never looked at. TEXT_SENTENCE sets *sentence (good until the next append) and *offset. Negative: an error. */
+/* Examines appended bytes up to the next thing that happens, in the order of the text, so that what follows a verdict
+ * was never examined. TEXT_SENTENCE sets *sentence (good until the next append) and *offset. Negative: an error. */
 int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
-/* Another text has its turn, and this one may go on later or not: hands out the sentence that is under way
+/* Another text has its turn, and this one may continue later or not: hands out the sentence that is under way
  * (TEXT_SENTENCE or TEXT_DRY). What rules hold stays held. */
 int text_pause(struct text *t, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
-/* Nothing is to be held any more of what is here, though the text may go on: TEXT_MATCH if its end would decide
- * matches. Should it go on, one that began before is found as well, and what of it is still to come withheld. */
+/* Nothing is to be held any more of what is here, though the text may continue: TEXT_MATCH if its end would decide
+ * matches. Should it continue, one that began before is found as well, and what of it is still to come withheld. */
 int text_lift(struct text *t, struct match_list *matches) REIN_MUST_USE;
 
-/* The text is over, nothing may be appended any more: decides open matches, then hands out the last sentence
+/* The text has ended, nothing may be appended any more: decides open matches, then hands out the last sentence
  * (TEXT_SENTENCE or TEXT_DRY; TEXT_MATCH first if some were decided: call again). */
 int text_end(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
@@ -90,7 +90,7 @@ struct span text_slice(const struct text *t, uint64_t start, uint64_t end);
 
 /* Adds a redaction; what was released already is left out, overlaps are joined. */
 int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule) REIN_MUST_USE;
-/* The first redaction that ends behind `offset`, and how many follow it. */
+/* The first redaction that ends after `offset`, and how many follow it. */
 const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len);
 /* Drops all from the cleared part on. */
 void text_stop(struct text *t);

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A step judges what came in, then releases what may go. While a commit is under way nothing is released, but judging
- * goes on; so a changed byte never goes out before the finding that changed it is durable, and the terminal event never
- * before the decision. */
+ * continues; so a changed byte never goes out before the finding that changed it is durable, and the terminal event
+ * never before the decision. */
 #include <assert.h>
 
 #include "heap.h"
@@ -135,7 +135,7 @@ static size_t count_held(struct rein_trace *t)
 }
 
 /* What the decision lets pass waits for the commit in `last`. For a record of the end that counts what the end
- * releases; for a restart that begins meanwhile and goes on from what will have been shown. */
+ * releases; for a restart that begins meanwhile and continues from what will have been shown. */
 static int ask_commit(struct rein_trace *t, struct rein_update *u)
 {
     u->asks |= REIN_ASK_COMMIT;
@@ -290,7 +290,7 @@ static void forget_attempt(struct rein_trace *t)
     t->gate.rewrites_id = true;
 }
 
-/* Where a restart cannot go on from what was shown, nothing may be shown that it could contradict. */
+/* Where a restart cannot continue from what was shown, nothing may be shown that it could contradict. */
 static enum rein_release release_of(const struct rein_trace *t)
 {
     enum rein_release release = t->policy->settings.reasoning.release;
@@ -380,7 +380,7 @@ int rein_trace_feed(struct rein_trace *t, const char *data, size_t len, struct r
     if (t->phase == TRACE_BROKEN)
         return REIN_ESTATE;
     if (t->phase != TRACE_RUNNING)
-        return finish_step(t, 0, u); /* after a verdict nothing is looked at any more */
+        return finish_step(t, 0, u); /* after a verdict nothing is examined any more */
     t->decision.bytes_in += len;
     return finish_step(t, t->streamed ? feed_events(t, data, len) : bytes_append(&t->in, data, len), u);
 }

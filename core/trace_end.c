@@ -7,7 +7,7 @@ static struct dialect_voice voice_of(const struct rein_trace *t)
     return (struct dialect_voice){t->fallback_id, t->model, t->created_s};
 }
 
-/* The id that the client knows, without its quotes; ids with escapes are passed on as they came by the gate alone. */
+/* The id that the client knows, without its quotes; ids with escapes are passed on unchanged by the gate alone. */
 static struct dialect_voice known_voice(struct rein_trace *t, char id[128])
 {
     struct dialect_voice voice = voice_of(t);
@@ -159,7 +159,7 @@ static int refuse_body(struct rein_trace *t, enum rein_action action)
                       GATE_TERMINAL);
 }
 
-/* A choice of a body that is refused becomes the refusal; one that is cut keeps what was cleared. Others go on. */
+/* A choice of a body that is refused becomes the refusal; one that is cut keeps what was cleared. Others continue. */
 static int stop_body(struct rein_trace *t, uint16_t choice, enum rein_action action)
 {
     bool is_done = action == REIN_CUT_RESPONSE;

@@ -119,8 +119,8 @@ static int number_key(struct rein_trace *t)
     return bytes_append(&t->said, number, (size_t)len);
 }
 
-/* Takes out of the event what was found in a stand-alone string, then does what else the action says. What stands under
- * a key that was taken out stays. */
+/* Removes of the event what was found in a stand-alone string, then does what else the action says. What stands under
+ * a key that was removed stays. */
 static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum rein_action action)
 {
     int rv = 0;
@@ -166,7 +166,7 @@ static int hide_id(struct rein_trace *t, struct span raw)
     return rv == 0 ? bytes_append_span(id, SPAN("\"")) : rv;
 }
 
-/* A number as a program says it that has read it, if that is not as it stands there. */
+/* A number as a program says it that has read it, if that is not as it is there. */
 static int judge_plain(struct rein_trace *t, uint16_t choice, struct span number, enum rein_action *action)
 {
     char plain[NUMBER_PLAIN_MAX];
@@ -241,8 +241,8 @@ static int take_streamed(struct rein_trace *t, const struct piece *piece, struct
     return feed_lane(t, &lane->lane, piece, payload);
 }
 
-/* Stand-alone strings first: what they say of an event decides whether its texts are looked at. Each of them is judged,
- * also behind one that stopped the trace: the event may still go out. */
+/* Stand-alone strings first: what they say of an event decides whether its texts are examined. Each of them is judged,
+ * also after one that stopped the trace: the event may still go out. */
 static int take_pieces(struct rein_trace *t, const struct delta *d, struct span payload)
 {
     int rv = 0;

@@ -1,8 +1,8 @@
 /* Judging: what the matcher and the patterns find in a text, and what becomes of the text then.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Everything happens in the order of the text: a text is looked at up to the byte that decides something, the finding
- * is acted on, and only then the next byte is looked at. So what is found and released does not depend on the chunking.
+ * Everything happens in the order of the text: a text is examined up to the byte that decides something, the finding
+ * is acted on, and only then the next byte is examined. So what is found and released does not depend on the chunking.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -161,7 +161,7 @@ static int on_sentence(struct rein_trace *t, struct text *text, struct span sent
     t->scores_due = true;
     int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, offset);
     if (text->channel == REIN_ANSWER && pattern_answer_stance(tracker) != REIN_STANCE_OPEN)
-        text->has_sentences = false; /* nobody looks at those that follow */
+        text->has_sentences = false; /* nobody examines those that follow */
     return rv == 0 ? take_findings(t, text, tracker, offset) : rv;
 }
 
@@ -191,8 +191,8 @@ static bool is_blank(struct span s)
     return true;
 }
 
-/* A restart can go on from the reasoning that is kept as shown: that of the first name under which any came, since the
- * same may come under several. */
+/* A restart can continue from the reasoning that is kept as shown: that of the first name under which any came, since
+ * the same may come under several. */
 static void record_shown(struct rein_trace *t, struct text *text)
 {
     bool may_go_on = t->policy->settings.may_steer && t->may_continue;
@@ -222,13 +222,13 @@ static int make_tracker(struct rein_trace *t, const struct text *text)
 
 /* ---- turns ----------------------------------------------------------------------------------------------------- */
 
-/* So many bytes of other texts of the choice wait behind what is held of a text that they came after. Then that text is
+/* So many bytes of other texts of the choice wait after what is held of a text that they came after. Then that text is
  * taken to be over. */
 enum { PAUSE_MAX = 512 };
 
 _Static_assert(offsetof(struct channel_text, text) == 0, "a text is the beginning of its channel_text");
 
-/* The reasoning, and a tool's name: others follow them, as a rule, and they do not go on. */
+/* The reasoning, and a tool's name: others follow them, as a rule, and they do not continue. */
 static bool gives_way(const struct text *text)
 {
     return text->channel == REIN_REASONING || text->channel == REIN_OTHER;
@@ -277,7 +277,7 @@ static int lift_paused(struct rein_trace *t, struct choice *choice)
     return rv;
 }
 
-/* A text goes on. What a rule may still claim of the one before it stays held, for a while. */
+/* A text continues. What a rule may still claim of the one before it stays held, for a while. */
 static int take_turn(struct rein_trace *t, struct choice *choice, struct text *text, size_t len)
 {
     struct channel_text *ct = (struct channel_text *)(void *)text;
@@ -334,7 +334,7 @@ static int end_text(struct rein_trace *t, struct text *text)
     return 0;
 }
 
-/* The patterns are decided now, though the text may go on; the rules are not. */
+/* The patterns are decided now, though the text may continue; the rules are not. */
 static int end_sentence(struct rein_trace *t, struct text *text)
 {
     struct span sentence;

@@ -5,7 +5,7 @@
 
 #include "trace_state.h"
 
-/* The length of what stands in a token for bytes that are a part of a character, 0 if nothing does: U+FFFD or "\\xf0".
+/* The length of what is in a token for bytes that are a part of a character, 0 if nothing does: U+FFFD or "\\xf0".
  */
 static size_t partial_len(struct span token, size_t at)
 {
@@ -58,7 +58,7 @@ static bool is_spelled(struct span text, struct span tokens)
     return true;
 }
 
-/* Decodes one kind of a choice's pieces to `out`, one behind the other: the tokens, or the texts. Says whether one of
+/* Decodes one kind of a choice's pieces to `out`, one after the other: the tokens, or the texts. Says whether one of
  * them alone is `wanted`. */
 static size_t decode_pieces(const struct delta *d, uint16_t choice, bool tokens, struct span payload, char *out,
                             struct span wanted, bool *is_one)

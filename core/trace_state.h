@@ -48,14 +48,14 @@ struct choice {
     struct pattern_tracker *trackers[SLOTS_MAX]; /* each made with the first byte of its texts; owned */
     unsigned found;                              /* set of patterns found in this attempt */
     uint64_t said;                               /* bytes of all its texts, in this attempt */
-    struct channel_text *speaker;                /* the text that went on last; NULL: none yet */
-    struct channel_text *paused;                 /* those before it that may yet go on, and hold something; a list */
+    struct channel_text *speaker;                /* the text that continued last; NULL: none yet */
+    struct channel_text *paused;                 /* those before it that may yet continue, and hold something; a list */
 };
 
 /* A text, and when it spoke last. */
 struct channel_text {
     struct text text;
-    uint64_t spoke_at; /* choice.said, when it went on last */
+    uint64_t spoke_at; /* choice.said, when it continued last */
     struct channel_text *next_paused;
     bool is_paused; /* in the choice's list */
 };
@@ -86,7 +86,7 @@ struct rein_trace {
     bool end_due;      /* the last commit is to be asked for ... */
     bool end_asked;    /* ... and was: what it releases is in `last` */
     bool stop_asked;
-    bool pattern_active; /* some pattern is looked for */
+    bool pattern_active; /* some pattern is searched for */
     bool withholds;      /* the policy may keep text from the client */
     bool scores_due;     /* the trackers know more than the decision says */
 
@@ -98,19 +98,20 @@ struct rein_trace {
     enum rein_release release; /* of reasoning, in this attempt */
     char *prefix, *open, *close;
     bool opened, continues;
-    bool may_continue; /* a restart can go on from what this attempt shows, or can try */
+    bool may_continue; /* a restart can continue from what this attempt shows, or can try */
     bool leads;        /* the client sees the prefix before the reasoning */
 
     struct bytes in;
     struct framer framer;
     struct delta_reader *reader;
-    struct channel_lane *lanes, *last_lane, *recent_lane; /* in the order in which they came; owned but for the first */
+    struct channel_lane *lanes, *last_lane,
+        *recent_lane; /* in the order in which they came; owned except for the first */
     size_t lanes_len;
     struct choice *choices; /* those asked for, or with those that came without, then owned */
     size_t choices_len;
     bool saw_choice_error, saw_choice; /* of the present attempt, like the next */
     bool saw_error;
-    bool whole_matched;   /* a stand-alone string was acted on: those that come again are looked at again */
+    bool whole_matched;   /* a stand-alone string was acted on: those that come again are examined again */
     unsigned hidden_keys; /* of the present event: keys that a rule acted on */
 
     struct findings findings;
@@ -125,7 +126,7 @@ struct rein_trace {
     struct choice asked_for[];
 };
 
-/* Always true between two steps that did not fail. Constant time; `deep`: looks at all that waits, too. */
+/* Always true between two steps that did not fail. Constant time; `deep`: examines all that waits, too. */
 bool trace_is_sound(const struct rein_trace *t, bool deep);
 
 /* ---- trace_event.c ---- */
@@ -146,9 +147,9 @@ int trace_mark_spelled(struct rein_trace *t, const struct delta *d, struct span 
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes) REIN_MUST_USE;
 /* The text of a field that is reasoning; NULL: none is. */
 struct text *trace_reasoning_text(struct channel_lane *lane);
-/* The text is over. */
+/* The text has ended. */
 int trace_judge_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
-/* The choice's reasoning is over: it gets its verdict. */
+/* The choice's reasoning has ended: it gets its verdict. */
 int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
 /* A stand-alone string or number. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be
  * shown, escaped, is in t->said. Stronger ones: nothing of it may be shown, and the caller stops the choice with

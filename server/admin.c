@@ -1,7 +1,7 @@
 /* See admin.h: the thread, who may come in, and the end.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Before a request is looked at: the method, the Host (a page of another site that rebinds its name to this address has
+ * Before a request is examined: the method, the Host (a page of another site that rebinds its name to this address has
  * its own name there), the token. Health checks need no token. */
 #include "admin_internal.h"
 

@@ -32,7 +32,7 @@ struct admin {
 /* An answer with the headers that every answer here has; takes `tree`. */
 void admin_reply(struct exchange *x, unsigned status, json_t *tree);
 void admin_reply_error(struct exchange *x, unsigned status, const char *code, const char *param, const char *message);
-/* A query is over: stopping may have waited for it. */
+/* A query has ended: stopping may have waited for it. */
 void admin_query_done(struct admin *admin);
 
 /* ---- admin_routes.c ---- */

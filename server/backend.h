@@ -40,11 +40,11 @@ struct backend_plan {
     /* given; borrowed */
     const struct request *request;
     const char *path_prefix;                /* "/v1" unless configured */
-    const char *prefix;                     /* the text that the reasoning shall begin with */
+    const char *prefix;                     /* the text that the reasoning should begin with */
     const char *shown;                      /* a restart: the reasoning that the client already has, "" for none */
     const char *field;                      /* and the field that it came in, see rein_trace_shown_reasoning; static */
     const char *open, *close;               /* the operator's delimiters of inline reasoning; NULL: none were given */
-    const struct config_template *template; /* the operator's; NULL or empty but for the kind `completions` */
+    const struct config_template *template; /* the operator's; NULL or empty except for the kind `completions` */
     bool verified; /* this upstream, model and prefix passed the check not long ago: no need to repeat it ... */
     unsigned memo; /* ... and this was found out then; a plan that checks sets it */
 

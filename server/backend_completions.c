@@ -2,7 +2,7 @@
  * The operator writes down the model's template; Rein renders the conversation with it, and the prefix follows where
  * the reasoning is open. SPDX-License-Identifier: Apache-2.0
  *
- * Nobody but the operator knows whether the template is the model's. What can be seen is that the model goes on from
+ * Nobody but the operator knows whether the template is the model's. What can be seen is that the model continues from
  * the prompt (recall). Servers read the marks of a template out of any text, so a conversation that holds one of them
  * could forge a turn: it goes the way of the chat API, whose server has to tell them apart, with the prefix in words.
  *
@@ -51,7 +51,7 @@ static bool holds(const char *text, const char *mark, size_t len)
     return memmem(text, strlen(text), mark, len) != NULL;
 }
 
-/* Does the text hold a mark of a part; or, if the part has none, the words before or behind its content? */
+/* Does the text hold a mark of a part; or, if the part has none, the words before or after its content? */
 static bool has_mark_of(const char *text, const char *part)
 {
     size_t len;

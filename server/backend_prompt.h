@@ -26,14 +26,14 @@ const struct delimiters *prompt_family(unsigned number, const struct delimiters 
 
 enum prompt_end { PROMPT_PLAIN, PROMPT_OPEN, PROMPT_CLOSED };
 
-/* How the first `len` bytes end, blanks aside. *family: whose delimiter stands there; untouched with PROMPT_PLAIN. */
+/* How the first `len` bytes end, blanks aside. *family: whose delimiter is there; untouched with PROMPT_PLAIN. */
 enum prompt_end prompt_end(const char *prompt, size_t len, const struct delimiters *own, unsigned *family);
 
-/* How the prompt stands before the words that it ends with. False: it does not end with them. */
+/* How the prompt is before the words that it ends with. False: it does not end with them. */
 bool prompt_before(const char *prompt, const char *words, const struct delimiters *own, enum prompt_end *end,
                    unsigned *family);
 
-/* The family whose opener stands before the last occurrence of a mark; false: none. */
+/* The family whose opener is before the last occurrence of a mark; false: none. */
 bool prompt_opener_of(const char *prompt, const char *mark, const struct delimiters *own, unsigned *family);
 
 #endif

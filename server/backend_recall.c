@@ -1,6 +1,5 @@
-/* Recall, see backend_steps.h: lets the model go on from a prefix that only it can have read, and looks where its words
- * come out.
- * SPDX-License-Identifier: Apache-2.0 */
+/* Recall, see backend_steps.h: lets the model continue from a prefix that only it can have read, and looks where its
+ * words come out. SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
 #include "backend_steps.h"

@@ -1,5 +1,5 @@
-/* The kind `sglang`: with continue_final_message the last turn of the assistant is put behind the template's generation
- * prompt, word for word. Whether the words need an opener depends on the template, so the prompt is looked at first:
+/* The kind `sglang`: with continue_final_message the last turn of the assistant is put after the template's generation
+ * prompt, word for word. Whether the words need an opener depends on the template, so the prompt is examined first:
  * its tokens come back with a short answer (return_prompt_token_ids), and /detokenize reads them. Servers that give no
  * tokens cannot be checked. SPDX-License-Identifier: Apache-2.0
  *
@@ -17,7 +17,7 @@ static json_t *continuing(void)
     return json_pack("{sbsbsb}", "continue_final_message", 1, "separate_reasoning", 1, "stream_reasoning", 1);
 }
 
-/* The assistant's turn: the words, behind an opener where the template has none. */
+/* The assistant's turn: the words, after an opener where the template has none. */
 static json_t *turn(const struct backend_plan *plan, const char *words)
 {
     struct delimiters own;
@@ -110,7 +110,7 @@ static const char *text_of(const struct backend_reply *reply)
     return reply->status == 200 ? json_string_value(json_object_get(reply->body, "text")) : NULL;
 }
 
-/* The words stand in open reasoning; how does the answer come? */
+/* The words are in open reasoning; how does the answer come? */
 static int conclude(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
     enum recall recall = (enum recall)json_integer_value(plan->kept);

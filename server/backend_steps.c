@@ -25,7 +25,7 @@ bool plan_is_known(const struct backend_plan *plan)
 
 /* ---- steps ---- */
 
-/* Servers have their own paths beside the dialect's: "/proxy/v1" -> "/proxy". */
+/* Servers have their own paths next to the dialect's: "/proxy/v1" -> "/proxy". */
 static size_t root_len(const char *prefix)
 {
     size_t len = strlen(prefix);
@@ -245,7 +245,7 @@ int plan_ready_chat(struct backend_plan *plan, json_t *assistant, json_t *more, 
         plan_put_path(plan, "~/chat/completions");
     int rv = make_ready(plan, reason, out);
     plan->attempt.opened = (plan->memo & MEMO_INLINE) != 0;
-    /* A backend that divides the answer itself leaves no delimiters to look for but the usual ones. */
+    /* A backend that divides the answer itself leaves no delimiters to search for but the usual ones. */
     if (!plan->attempt.opened)
         plan->attempt.open = plan->attempt.close = NULL;
     return rv;

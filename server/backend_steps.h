@@ -3,7 +3,7 @@
  *
  * Two kinds of look are taken before a prefill is trusted, both with a conversation of our own, so that no client can
  * sway them. A *render* shows the prompt: it must end with the prefix inside open reasoning. A *recall* lets the model
- * go on: our prefix tells it a code, and where the code turns up again tells where the prefix arrived and how the
+ * continue: our prefix tells it a code, and where the code turns up again tells where the prefix arrived and how the
  * backend divides its answer.
  *
  * Functions that make a step return 0 with *out set, or REIN_ENOMEM. JSON arguments are taken, NULL means out of
@@ -55,7 +55,7 @@ const char *plan_obstacle(const struct backend_plan *plan, bool is_raw);
 
 /* ---- texts ---- */
 
-/* What the reasoning shall begin with: what the client was shown, then the prefix, after `open` and its gap if that is
+/* What the reasoning should begin with: what the client was shown, then the prefix, after `open` and its gap if that is
  * not NULL. Returns owned (free), NULL: out of memory. */
 char *plan_words(const struct backend_plan *plan, const struct delimiters *open);
 

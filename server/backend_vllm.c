@@ -4,8 +4,8 @@
  *
  *   chat   the assistant's turn is continued (continue_final_message). Good where the template leaves that turn as it
  *          is, which many do not: some close an empty reasoning before it.
- *   raw    the conversation is rendered to tokens, the prefix's tokens follow, /v1/completions goes on from there. Good
- *          for every template whose delimiters are known. Takes two short calls for each request.
+ *   raw    the conversation is rendered to tokens, the prefix's tokens follow, /v1/completions continues from there.
+ * Good for every template whose delimiters are known. Takes two short calls for each request.
  *
  *   start -> plain tokens -> plain text -> [history tokens -> history text ->] chat tokens -> chat text -> recall ->
  * READY

@@ -20,7 +20,7 @@
 enum { FOLDERS_DEEP_MAX = 8, SCHEMAS = 6 };
 
 struct check {
-    const char *templates, *lexicons; /* folders; NULL: beside the policy's folder */
+    const char *templates, *lexicons; /* folders; NULL: next to the policy's folder */
     bool with_secrets;                /* those that are not there are problems too */
     struct rein_problems *problems, *absent;
 };
@@ -50,7 +50,7 @@ static int check_config(struct check *c, const char *path)
     return 0;
 }
 
-/* The folder `name` beside the policy's own: a/policies/p.yaml -> a/templates. */
+/* The folder `name` next to the policy's own: a/policies/p.yaml -> a/templates. */
 static char *beside_folder(const char *policy, const char *name)
 {
     char *own = files_beside(policy, "."), *path = NULL;

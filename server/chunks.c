@@ -130,7 +130,7 @@ static void chunk_frame(struct chunk_writer *w)
     w->framed = w->end;
 }
 
-/* Leaves headroom for the next chunk behind a framed rest. Negative, and nothing changed, if memory ran out. */
+/* Leaves headroom for the next chunk after a framed rest. Negative, and nothing changed, if memory ran out. */
 static int chunk_settle(struct chunk_writer *w)
 {
     size_t rest = w->framed - w->start;

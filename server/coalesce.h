@@ -4,7 +4,7 @@
  * A stream that has something costs a turn two system calls, whatever they carry. A loop that is always ready finds one
  * or two events in each of many streams; after a little rest it finds more of them for the same calls. So where turn
  * after turn many streams have little each, a turn is followed by a rest of half its own length: what the rest adds to
- * a delay is small beside the turn that made it, and what it saves is more than it takes (docs/IO.md). A loop with
+ * a delay is small next to the turn that made it, and what it saves is more than it takes (docs/IO.md). A loop with
  * little to do, with a single long turn behind it, or with much in each read never rests.
  *
  * Thread: one at a time. */

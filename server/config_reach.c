@@ -9,7 +9,7 @@
 
 enum { PEM_MAX = 4 << 20 };
 
-/* A file that is there and looks like what it shall be; what is in it shows when a connection is made. */
+/* A file that is there and looks like what it should be; what is in it shows when a connection is made. */
 static int read_pem(struct config_reader *r, const struct rein_node *node, const char *key, bool is_secret, char **out)
 {
     char *text = NULL;

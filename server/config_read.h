@@ -1,7 +1,7 @@
 /* Reading the config: what its steps share.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Each step returns 0 or REIN_ENOMEM; what is wrong with a file is added to `problems`, and reading goes on. */
+ * Each step returns 0 or REIN_ENOMEM; what is wrong with a file is added to `problems`, and reading continues. */
 #ifndef SERVER_CONFIG_READ_H
 #define SERVER_CONFIG_READ_H
 
@@ -34,7 +34,7 @@ int config_read_reach(struct config_reader *r, const struct rein_node *node, str
 int config_read_secret(struct config_reader *r, const struct rein_node *node, const char *env_key, const char *file_key,
                        char **out) REIN_MUST_USE;
 
-/* The text at a path as a path beside the config's file; *out stays NULL if the file says nothing. */
+/* The text at a path as a path next to the config's file; *out stays NULL if the file says nothing. */
 int config_read_path(struct config_reader *r, const struct rein_node *node, const char *key, char **out) REIN_MUST_USE;
 
 #endif

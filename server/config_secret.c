@@ -1,4 +1,4 @@
-/* Secrets of the config: never in its own file, but in a variable of the environment or in a file beside it.
+/* Secrets of the config: never in its own file, but in a variable of the environment or in a file next to it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* The config's store: where decisions are kept.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The first version's sample kept them beside the config. Who has such a file must not lose sight of it when the sample
- * names another place: while the named file is not there, one of the same name beside the config is used. */
+ * The first version's sample kept them next to the config. Who has such a file must not lose sight of it when the
+ * sample names another place: while the named file is not there, one of the same name next to the config is used. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ static bool is_file(const char *path)
     return access(path, F_OK) == 0 && !files_is_folder(path);
 }
 
-/* Takes the file beside the config in place of the one that is named, if only the former is there. */
+/* Takes the file next to the config in place of the one that is named, if only the former is there. */
 static int take_older(struct config_reader *r)
 {
     char *named = r->config->store.path;

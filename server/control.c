@@ -108,7 +108,7 @@ static bool says(const json_t *delta, const char *name)
     return json_string_length(value) > 0 || json_array_size(value) > 0;
 }
 
-/* Is this the first event behind the reasoning? */
+/* Is this the first event after the reasoning? */
 static int judge(struct control *control, const json_t *event, bool *is_behind)
 {
     const json_t *choice = json_array_get(json_object_get(event, "choices"), 0);

@@ -22,12 +22,12 @@ struct control;
 struct control *control_new(const char *words);
 void control_free(struct control *control); /* NULL is fine */
 
-/* The response's bytes from its first on, until it is steered: its id stands in the first event. */
+/* The response's bytes from its first on, until it is steered: its id is in the first event. */
 void control_note(struct control *control, const char *data, size_t len);
 /* NULL: not known. Good as long as the control. */
 const char *control_id(const struct control *control);
 
-/* Bytes behind what was steered, cut anywhere. With CONTROL_TAKEN, once, `out` has what goes on. REIN_ENOMEM;
+/* Bytes after what was steered, cut anywhere. With CONTROL_TAKEN, once, `out` has what continues. REIN_ENOMEM;
  * REIN_ELIMIT: the reasoning does not end. */
 int control_feed(struct control *control, const char *data, size_t len, struct gathered *out,
                  enum control_state *state) REIN_MUST_USE;

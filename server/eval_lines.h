@@ -13,7 +13,7 @@
 
 enum { EVAL_LINE_MAX = 16 << 20 };
 
-/* Gets each line's object (borrowed), or NULL and why it is none. Lines count from 1; blank ones are passed over.
+/* Gets each line's object (borrowed), or NULL and why it is none. Lines count from 1; blank ones are skipped.
  * Anything but 0 ends the reading and is its result. */
 typedef int (*eval_line_fn)(void *ctx, size_t line, json_t *object, const char *why);
 

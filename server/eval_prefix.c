@@ -128,7 +128,7 @@ static int say_error(int rv)
     return CLI_FAILED;
 }
 
-/* What is open, why, and how to go on. */
+/* What is open, why, and how to continue. */
 static int tell_end(const struct eval_asked *asked, const struct eval_grid *grid,
                     const struct eval_prefix_options *options)
 {

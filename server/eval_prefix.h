@@ -144,7 +144,7 @@ struct eval_asked {
 };
 
 /* Asks what is open, with progress on stderr if that is a terminal, until all is asked, SIGINT or SIGTERM comes, or
- * too many questions in a row fail. Failed ones stay open. An error means that it could not go on at all. */
+ * too many questions in a row fail. Failed ones stay open. An error means that it could not continue at all. */
 int eval_ask(struct eval_asked *asked, const struct eval_prefix_options *options, const struct eval_inputs *in,
              struct eval_grid *grid, struct eval_results *results) REIN_MUST_USE;
 

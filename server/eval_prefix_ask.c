@@ -6,7 +6,7 @@
  *     a call ends: score, write the line, make room
  *
  * Failures: a question that fails stays open and the next is asked; FAILURES_MAX in a row mean that the upstream is
- * down, and end the run. Without memory or a results file there is no going on. Thread: the caller's, which runs the
+ * down, and end the run. Without memory or a results file there is no continuing. Thread: the caller's, which runs the
  * loop. */
 #include <signal.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ struct asking {
     size_t next, running, in_a_row;
     bool stopping, closing, shows_progress;
     time_t started;
-    int rv; /* why there is no going on */
+    int rv; /* why there is no continuing */
 };
 
 /* ---- progress ---- */

@@ -1,6 +1,5 @@
-/* The results file: one JSON line for each question that was answered, flushed at once, so that a run can go on where
- * it was left.
- * SPDX-License-Identifier: Apache-2.0 */
+/* The results file: one JSON line for each question that was answered, flushed at once, so that a run can continue
+ * where it was left. SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -84,7 +84,7 @@ static int run_stream(struct run *r, const char *prompt, const char *reasoning, 
 
 /* ---- sentence labels ---- */
 
-/* Where each labelled sentence stands in the reasoning: from `from` on. */
+/* Where each labelled sentence is in the reasoning: from `from` on. */
 static bool find_step(const char *reasoning, const json_t *step, size_t *from, size_t *start, size_t *end)
 {
     const char *text = json_string_value(step);

@@ -4,7 +4,7 @@
  * libmicrohttpd sends the head of a streamed answer and asks for the first bytes of the body; there it is suspended,
  * and from then on the body's chunks are written straight to the connection's descriptor: at once if the source says
  * that this is all for now, else one send per stream and loop turn. At the end it is resumed, told that the body is
- * over, writes the last chunk and goes on with keep-alive. Suspending and resuming for each event would cost a walk
+ * over, writes the last chunk and continues with keep-alive. Suspending and resuming for each event would cost a walk
  * over all suspended connections each time. */
 #include <assert.h>
 #include <errno.h>
@@ -14,10 +14,10 @@
 
 #include "front_internal.h"
 
-/* Beyond write_high and one piece: the answer to a source that goes on although it should pause. A piece itself may be
- * as large as whoever made it may make it: what a policy held until now is released at once. */
+/* Beyond write_high and one piece: the answer to a source that continues although it should pause. A piece itself may
+ * be as large as whoever made it may make it: what a policy held until now is released at once. */
 enum { WRITE_SLACK = 1024 * 1024 };
-/* How long a connection may be idle while others find no room, and how many are looked at for one that is. */
+/* How long a connection may be idle while others find no room, and how many are examined for one that is. */
 enum { GIVE_WAY_MS = 1000, GIVE_WAY_LOOKS = 64 };
 
 /* Slow to read, quick to run: a few comparisons on the way of each event. */
@@ -450,7 +450,7 @@ void exchange_abort(struct exchange *x)
         return;
     x->aborted = true;
     if (x->state == X_STARTING)
-        return; /* when the head is out, flush goes on */
+        return; /* when the head is out, flush continues */
     exchange_put(x, NULL);
     if (x->state == X_DIRECT)
         (void)chunk_flush(&x->out, &x->front->blocks, x->conn->fd, false);

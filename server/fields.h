@@ -12,9 +12,9 @@
 #include <stddef.h>
 
 enum field_rule {
-    FIELD_PASS, /* goes on as it is; its strings are judged with the prompt */
+    FIELD_PASS, /* is forwarded unchanged; its strings are judged with the prompt */
     FIELD_DENY, /* the request is refused */
-    FIELD_DROP, /* taken out: the kind sets it itself, or it means nothing there */
+    FIELD_DROP, /* removed: the kind sets it itself, or it means nothing there */
 };
 
 struct field {

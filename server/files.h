@@ -1,4 +1,4 @@
-/* Small files and folders, read whole; paths beside other files.
+/* Small files and folders, read whole; paths next to other files.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Results are 0 or a negated errno. */
@@ -28,7 +28,7 @@ int files_folders(struct files_list *list, const char *folder) REIN_MUST_USE;
 
 bool files_is_folder(const char *path);
 
-/* `path` as it is meant in `file`: an absolute one as it is, else beside the file. Returned owned: free; NULL: no
+/* `path` as it is meant in `file`: an absolute one as it is, else next to the file. Returned owned: free; NULL: no
  * memory. */
 char *files_beside(const char *file, const char *path) REIN_MUST_USE;
 /* `folder/name`, likewise. */

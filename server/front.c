@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Connections are accepted by the listener and dealt out to FRONT_SHARDS daemons, each with its own epoll descriptor,
- * which the pump (front_pump.c) runs. What libmicrohttpd calls back with is only recorded (but for on_head, whose reply
- * must be queued in the very first call of a request: later, libmicrohttpd would already have asked for the body). */
+ * which the pump (front_pump.c) runs. What libmicrohttpd calls back with is only recorded (except for on_head, whose
+ * reply must be queued in the very first call of a request: later, libmicrohttpd would already have asked for the
+ * body). */
 #include <assert.h>
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -199,7 +200,7 @@ static enum MHD_Result suspend_whole(struct exchange *x)
     if (conn_watch(x->conn) < 0)
         return MHD_NO;
     MHD_suspend_connection(x->conn->mhd);
-    /* With a timeout of its own libmicrohttpd goes on with it, when it is resumed, before it would read from it. */
+    /* With a timeout of its own libmicrohttpd continues with it, when it is resumed, before it would read from it. */
     MHD_set_connection_option(x->conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT, x->front->idle_s + 1);
     x->suspended = true;
     x->state = X_WAITING;
@@ -358,7 +359,7 @@ void front_resume(struct exchange *x)
     assert(x->suspended && loop_phase(x->front->loop) != LOOP_HTTP);
     x->suspended = false;
     MHD_resume_connection(x->conn->mhd);
-    front_mark_due(x->front, x->conn->shard); /* nothing else makes libmicrohttpd look at it when it has no thread */
+    front_mark_due(x->front, x->conn->shard); /* nothing else makes libmicrohttpd examine it when it has no thread */
 }
 
 /* A resumed connection takes a pass to be taken up, and one or two to write and to be cleaned away. Once it is
@@ -387,7 +388,7 @@ void shards_run(struct front *front)
         run_shard(front, &front->shards[__builtin_ctzll(due)]);
 }
 
-/* libmicrohttpd's descriptor has something; it is looked at in the pump. */
+/* libmicrohttpd's descriptor has something; it is examined in the pump. */
 static void on_shard_event(uv_poll_t *poll, int status, int events)
 {
     struct shard *shard = poll->data;
@@ -398,7 +399,7 @@ static void on_shard_event(uv_poll_t *poll, int status, int events)
 /* ---- start and close --------------------------------------------------------------------------------------------- */
 
 /* libmicrohttpd is about to answer a request that it can't read, with a page of its own: whose request? One whose head
- * is whole is known by that. One whose head does not fit the pool is the one that has sent most of one. Else it is
+ * is complete is known by that. One whose head does not fit the pool is the one that has sent most of one. Else it is
  * known if there is only one that has begun. */
 static struct conn *conn_in_error(struct shard *shard, unsigned status)
 {

@@ -28,12 +28,12 @@ struct front_header {
 struct front_handler {
     void *ctx;
     /* The head is there, the body is not. Return false after exchange_reply() to refuse early (401, 413, 429); the
-     * body is then not read. Runs inside the HTTP library: look at the request, reply, and nothing else. Sizes and
+     * body is then not read. Runs inside the HTTP library: examine the request, reply, and nothing else. Sizes and
      * encodings (413, 415, 431) have been checked before. May be NULL. */
     bool (*on_head)(void *ctx, struct exchange *x);
     /* The whole request is there. Reply now or later, but only once. */
     void (*on_request)(void *ctx, struct exchange *x);
-    /* The exchange is over: the response is out, or the client left before (`gone`). Last call. A client that closes
+    /* The exchange has ended: the response is out, or the client left before (`gone`). Last call. A client that closes
      * its sending side counts as gone. Called for each exchange that on_head or on_request has seen. */
     void (*on_closed)(void *ctx, struct exchange *x, bool gone);
     /* What waited to be sent fell below the low mark again. May be NULL. */
@@ -60,7 +60,7 @@ size_t front_connections(const struct front *front);
 /* Other limits from now on; a request whose head was read keeps its body_max. `proxies` are borrowed until the next
  * front_limit or the front's end; NULL: none are trusted. */
 void front_limit(struct front *front, size_t body_max, unsigned client_idle_ms, const struct proxies *proxies);
-/* Stops accepting; idle keep-alive connections are closed, running exchanges go on. */
+/* Stops accepting; idle keep-alive connections are closed, running exchanges continue. */
 void front_drain(struct front *front);
 /* Closes everything that is left (clients see a truncation) and frees the front; `done` is called once from the loop.
  */
@@ -74,7 +74,7 @@ const struct front_header *exchange_queries(const struct exchange *x);   /* all,
 const char *exchange_header(const struct exchange *x, const char *name); /* NULL if absent */
 const char *exchange_bearer(const struct exchange *x);                   /* of Authorization; NULL if there is none */
 struct rein_source exchange_body(const struct exchange *x);              /* `name` unused */
-const char *exchange_peer(struct exchange *x); /* the client's numeric address, also behind trusted proxies */
+const char *exchange_peer(struct exchange *x); /* the client's numeric address, also after trusted proxies */
 
 void exchange_set_user(struct exchange *x, void *user);
 void *exchange_user(const struct exchange *x);
@@ -106,7 +106,8 @@ int exchange_begin(struct exchange *x, unsigned status, const struct front_heade
 int exchange_write(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
 /* That is all for now: what was written goes out at once, as far as the client takes it. */
 void exchange_flush(struct exchange *x);
-/* Bytes that wait for the client. From write_high on the caller should pause its source; on_drain says when to go on.
+/* Bytes that wait for the client. From write_high on the caller should pause its source; on_drain says when to
+ * continue.
  */
 size_t exchange_pending(const struct exchange *x);
 /* A proper end of a streamed answer: everything written goes out first. */

@@ -1,10 +1,10 @@
-/* A request's head: copied out of libmicrohttpd, and looked at as it came.
+/* A request's head: copied out of libmicrohttpd, and checked in its original form.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A head has to stand in libmicrohttpd's buffer as heads have to be sent: each field one line, each line ended by CR
+ * A head has to be in libmicrohttpd's buffer as heads have to be sent: each field one line, each line ended by CR
  * and LF, nothing between them. There CR and LF have become zeros, as has the colon. libmicrohttpd itself lets more
- * pass (lines that go on in the next one, blanks before the colon, zeros, a lone LF), and what it takes for one request
- * another may take for two. */
+ * pass (lines that continue in the next one, blanks before the colon, zeros, a lone LF), and what it takes for one
+ * request another may take for two. */
 #include <microhttpd.h>
 #include <string.h>
 

@@ -37,7 +37,7 @@ struct conn {
     int fd; /* libmicrohttpd's; ours to write to while x is DIRECT */
     bool has_poll, is_watched, has_hung_up, has_served;
     bool has_left;             /* it counts no more, and libmicrohttpd is about to see its end */
-    bool is_answered;          /* before its request was whole: it lingers once libmicrohttpd is done with it */
+    bool is_answered;          /* before its request was complete: it lingers once libmicrohttpd is done with it */
     bool is_odd;               /* the line of the request that comes is not as it should be */
     const char *version_place; /* where its version has to stand; compared, never followed */
     uint64_t taken;            /* bytes of all requests but the one that comes */
@@ -66,7 +66,7 @@ struct exchange {
     bool is_chunked;                /* the request */
     bool is_counted;                /* among the requests of `client`, who came through a proxy */
     struct peer_key client;         /* whose body it is */
-    struct proxies_address address; /* the client's, also behind trusted proxies */
+    struct proxies_address address; /* the client's, also after trusted proxies */
     bool in_flush;
     TAILQ_ENTRY(exchange) flushes;
     struct exchange_queue *todo; /* the list it is on, or NULL */
@@ -121,7 +121,7 @@ struct front {
 };
 
 /* ---- front.c ---- */
-/* Goes on where libmicrohttpd suspended the exchange. Not inside libmicrohttpd. */
+/* Continues where libmicrohttpd suspended the exchange. Not inside libmicrohttpd. */
 void front_resume(struct exchange *x);
 /* Takes a connection from the listener (a listener_take). */
 int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct peer_key *key,
@@ -140,7 +140,7 @@ struct front_problem;
 void conn_answer(struct conn *conn, const struct front_problem *problem);
 
 /* ---- front_head.c ---- */
-/* libmicrohttpd's first word of a request: its target as it came. Returns NULL: the request has no exchange yet. */
+/* libmicrohttpd's first word of a request: its target unchanged. Returns NULL: the request has no exchange yet. */
 void *front_see_target(void *cls, const char *target, struct MHD_Connection *mhd);
 /* Could another reader take the bytes of this head for something else? */
 bool front_head_is_odd(struct conn *conn, const char *method, const char *path, const char *version);
@@ -149,9 +149,9 @@ bool front_head_is_odd(struct conn *conn, const char *method, const char *path, 
 struct exchange *front_copy_head(struct conn *conn, const char *method, const char *path, bool kept);
 
 /* ---- front_pump.c ---- */
-/* The pump shall run once more before the loop blocks, unless it is still to come in this turn anyway. */
+/* The pump should run once more before the loop blocks, unless it is still to come in this turn anyway. */
 void front_wake(struct front *front);
-/* libmicrohttpd shall run that shard in this turn or the next. */
+/* libmicrohttpd should run that shard in this turn or the next. */
 void front_mark_due(struct front *front, unsigned shard);
 /* A handle of libuv's was closed; the last one frees the front. */
 void front_handle_closed(struct front *front);

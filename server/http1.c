@@ -1,4 +1,4 @@
-/* See http1.h: a state for each place in the grammar of RFC 9112, one byte at a time but for bodies.
+/* See http1.h: a state for each place in the grammar of RFC 9112, one byte at a time except for bodies.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "http1.h"
 
@@ -45,7 +45,7 @@ void http1_init(struct http1_reader *r, bool to_head_request)
     r->is_head_request = to_head_request;
 }
 
-/* Nothing is beyond its ceiling by more than the byte that showed it; a body goes on as long as something is left. */
+/* Nothing is beyond its ceiling by more than the byte that showed it; a body continues as long as something is left. */
 static bool http1_is_sound(const struct http1_reader *r)
 {
     bool has_left = r->state != FIXED && r->state != CHUNK_DATA;
@@ -147,7 +147,7 @@ static bool is_name(const struct http1_reader *r, const char *name)
     return strlen(name) == r->name_len && strcasecmp(r->name, name) == 0;
 }
 
-/* A header line is whole. Values that did not fit are marked by value_len beyond what was kept. */
+/* A header line is complete. Values that did not fit are marked by value_len beyond what was kept. */
 static enum http1_event on_field(struct http1_reader *r)
 {
     bool is_cut = r->value_len >= HTTP1_VALUE_KEPT;
@@ -179,7 +179,7 @@ static enum http1_event on_field(struct http1_reader *r)
     return HTTP1_MORE;
 }
 
-/* Forgets an interim response, but for what counts towards the ceilings. */
+/* Forgets an interim response, except for what counts towards the ceilings. */
 static enum http1_event skip_interim(struct http1_reader *r)
 {
     uint8_t interim = (uint8_t)(r->interim + 1);

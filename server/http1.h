@@ -2,9 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Strict means that one reading is possible: lines end in CRLF (a bare LF or CR is refused), no folded header lines, no
- * space before a colon, at most one Content-Length, Transfer-Encoding only "chunked" and never beside a Content-Length.
- * Interim responses (1xx) are skipped; 101 is refused. A body that is encoded is refused: nothing here could look into
- * it. Nothing is allocated; body bytes are handed on in place.
+ * space before a colon, at most one Content-Length, Transfer-Encoding only "chunked" and never next to a
+ * Content-Length. Interim responses (1xx) are skipped; 101 is refused. A body that is encoded is refused: nothing here
+ * could look into it. Nothing is allocated; body bytes are handed on in place.
  *
  * Thread: the owner's. */
 #ifndef SERVER_HTTP1_H
@@ -26,20 +26,21 @@ enum {
 
 enum http1_event {
     HTTP1_MORE, /* all bytes were consumed */
-    HTTP1_HEAD, /* the head is whole: the fields below are set */
+    HTTP1_HEAD, /* the head is complete: the fields below are set */
     HTTP1_DATA, /* bytes of the body: *data, *data_len */
-    HTTP1_END,  /* the response is whole; bytes behind it are not consumed */
+    HTTP1_END,  /* the response is complete; bytes behind it are not consumed */
     HTTP1_BAD,  /* no HTTP as we accept it: `problem` says why; nothing more can be read */
 };
 
 enum http1_body { HTTP1_NO_BODY, HTTP1_LENGTH, HTTP1_CHUNKED, HTTP1_TO_CLOSE };
 
 struct http1_reader {
-    /* Set when the head is whole. Values longer than HTTP1_VALUE_KEPT are refused where they matter, cut elsewhere. */
+    /* Set when the head is complete. Values longer than HTTP1_VALUE_KEPT are refused where they matter, cut elsewhere.
+     */
     unsigned status;
     enum http1_body body;
     uint64_t length; /* of a body with a length */
-    bool keep_alive; /* the connection may be used again once the response is whole */
+    bool keep_alive; /* the connection may be used again once the response is complete */
     char content_type[HTTP1_VALUE_KEPT], retry_after[64];
     const char *problem; /* static */
 

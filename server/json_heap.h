@@ -3,8 +3,9 @@
  *
  * jansson 2.14 overlooks it when the buffer of its lexer can't grow (json_loadb and its kin): the byte is dropped. A
  * string then comes out shorter than it was, or, if the byte was its closing quote, is read and written past the ends
- * of both blocks. A guard must go on with neither, so an allocation that fails ends the process with a line that says
- * why. For the same reason tests that let allocations fail leave jansson's alone. What it is given to read is bounded
+ * of both blocks. A guard must continue with neither, so an allocation that fails ends the process with a line that
+ * says why. For the same reason tests that let allocations fail leave jansson's alone. What it is given to read is
+ * bounded
  * (`limits` of the config).
  *
  * It follows that a function of jansson's which returns NULL was given something that it does not accept. */

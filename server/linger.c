@@ -65,7 +65,7 @@ static void linger_close(struct lingering *l)
     l->fd = -1;
 }
 
-/* Reads and drops; false: it is over. */
+/* Reads and drops; false: it has ended. */
 static bool linger_read(struct lingering *l)
 {
     char dropped[LINGER_READ];

@@ -42,11 +42,11 @@ int listener_start(struct listener **out, struct loop *loop, const struct listen
 /* Whose connections count as those of proxies from now on; borrowed, NULL: nobody's. */
 void listener_trust(struct listener *listener, const struct proxies *proxies);
 uint16_t listener_port(const struct listener *listener);
-/* A connection that was taken is over. */
+/* A connection that was taken has ended. */
 void listener_leave(struct listener *listener, const struct peer_key *key, enum peers_kind kind);
 /* Connections taken and not over. */
 size_t listener_connections(const struct listener *listener);
-/* Takes the descriptor of a connection that was answered before its request was whole (linger.h). */
+/* Takes the descriptor of a connection that was answered before its request was complete (linger.h). */
 void listener_linger(struct listener *listener, int fd);
 /* Closes refused connections whose answer has had its time; to be called about every second. */
 void listener_tick(struct listener *listener);

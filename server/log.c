@@ -73,7 +73,7 @@ static bool limit_is_sound(const struct log_limit *limit)
     return limit->written <= LOG_FIRST && (is_idle || (limit->is_listed && limit->written == LOG_FIRST));
 }
 
-/* A thread may have looked at the clock before the one that began the period. */
+/* A thread may have examined the clock before the one that began the period. */
 static bool limit_is_over(const struct log_limit *limit, uint64_t now_ms)
 {
     return now_ms > limit->since_ms && now_ms - limit->since_ms >= LOG_PERIOD_MS;

@@ -19,7 +19,7 @@ void log_write(enum log_level level, const char *area, const char *format, ...) 
 
 /* Messages of one kind that traffic can repeat without a bound: a client, an upstream or a full disk must not fill the
  * log. The first LOG_FIRST are written; while more come, one line a period has the latest of them and how many came. A
- * period without any begins anew. One static variable for each kind, all zero at first. */
+ * period without any begins again. One static variable for each kind, all zero at first. */
 enum { LOG_FIRST = 5, LOG_PERIOD_MS = 10000, LOG_LATEST_MAX = 512 };
 struct log_limit {
     uint64_t since_ms; /* when the period began, monotonic */
@@ -28,7 +28,7 @@ struct log_limit {
     enum log_level level; /* of the latest that was left out, like the rest */
     const char *area;
     char latest[LOG_LATEST_MAX];
-    struct log_limit *next; /* of those that log_flush looks at */
+    struct log_limit *next; /* of those that log_flush examines */
     int is_listed;
 };
 #define log_limited(limit, level, area, ...) log_limited_at(limit, log_now_ms(), level, area, __VA_ARGS__)

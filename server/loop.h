@@ -33,7 +33,7 @@ uv_loop_t *loop_uv(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop); /* the loop's thread */
 
-/* The loop shall not block before it has run the pump once more. The loop's thread. */
+/* The loop should not block before it has run the pump once more. The loop's thread. */
 void loop_kick(struct loop *loop);
 /* A step of the pump, run in the order of adding, each turn. Borrows ctx as long as the loop. */
 int loop_add_pump(struct loop *loop, loop_fn step, void *ctx) REIN_MUST_USE;

@@ -113,7 +113,7 @@ static inline void metrics_sub(struct metrics_worker *worker, enum metric metric
 /* In the histogram's unit. */
 void metrics_observe(struct metrics_worker *worker, enum histogram histogram, uint64_t value);
 
-/* A request is over. `route`, `model` and `ending` are numbers of metrics_label(); `decision` NULL: never judged. */
+/* A request has ended. `route`, `model` and `ending` are numbers of metrics_label(); `decision` NULL: never judged. */
 void metrics_request(struct metrics_worker *worker, unsigned route, unsigned model, unsigned ending,
                      const struct rein_decision *decision);
 void metrics_upstream_error(struct metrics_worker *worker, unsigned upstream, enum upstream_error error);

@@ -21,7 +21,7 @@ struct origin {
 };
 
 /* Reads the origin at the beginning of a text; what follows it is nothing or a path. NULL: fine; else why it is none, a
- * static text that goes on from the name of a key ("has no host name"). */
+ * static text that continues from the name of a key ("has no host name"). */
 const char *origin_read(struct origin *out, const char *text);
 
 #endif

@@ -139,7 +139,7 @@ enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key, en
     return verdict;
 }
 
-/* Moves back what stood behind a slot that became free, so that probing still finds it. */
+/* Moves back what stood after a slot that became free, so that probing still finds it. */
 static void close_gap(struct peers *peers, size_t gap)
 {
     for (size_t i = (gap + 1) & peers->mask; !is_free(&peers->slots[i]); i = (i + 1) & peers->mask) {

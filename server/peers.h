@@ -41,7 +41,7 @@ struct peers_limits {
 
 /* Returns owned. */
 int peers_new(struct peers **out, const struct peers_limits *limits) REIN_MUST_USE;
-/* Other limits from now on, but for `all`; what is there stays. Any thread. */
+/* Other limits from now on, except for `all`; what is there stays. Any thread. */
 void peers_limit(struct peers *peers, const struct peers_limits *limits);
 void peers_free(struct peers *peers); /* NULL is fine */
 
@@ -55,7 +55,7 @@ enum peers_verdict peers_add(struct peers *peers, const struct peer_key *key, en
 void peers_remove(struct peers *peers, const struct peer_key *key, enum peers_kind kind);
 
 /* Counts bytes for an address that has a connection or request there, if they are welcome. They are given back before
- * or after that is over. */
+ * or after that has ended. */
 enum peers_verdict peers_hold(struct peers *peers, const struct peer_key *key, size_t bytes) REIN_MUST_USE;
 void peers_give_back(struct peers *peers, const struct peer_key *key, size_t bytes);
 

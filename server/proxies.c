@@ -61,7 +61,7 @@ static bool read_node(const char *text, size_t len, struct proxies_address *out)
         *end = '\0';
         return inet_pton(AF_INET6, begin + 1, out->bytes) == 1;
     }
-    if (colon && !strchr(colon + 1, ':')) { /* one colon: a port behind an IPv4 address */
+    if (colon && !strchr(colon + 1, ':')) { /* one colon: a port after an IPv4 address */
         if (!is_port(colon + 1))
             return false;
         *colon = '\0';
@@ -207,7 +207,7 @@ static void read_list(struct chain *chain, const char *value)
 }
 
 /* Reads one name=value; false: it is none. *node is filled if the name is "for". A backslash in a value would have to
- * be taken out; no address has one. */
+ * be removed; no address has one. */
 static bool read_pair(const char **text, const char **node, size_t *node_len)
 {
     const char *at = *text;

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A chain of proxies writes into Forwarded (RFC 7239) or X-Forwarded-For who called each of them, the last one last. It
- * is read from its end: the first address that is not a trusted proxy's is the client. What stands before that was
+ * is read from its end: the first address that is not a trusted proxy's is the client. What is before that was
  * written by the client itself and means nothing. Where the chain can't be read up to there, or two headers name two
  * clients, the connection's own address is the client.
  *
@@ -32,7 +32,7 @@ struct proxies {
     struct proxies_network networks[];
 };
 
-/* "10.0.0.0/8", "fd00::/8", or an address alone. False: it is none, or has bits behind its prefix. */
+/* "10.0.0.0/8", "fd00::/8", or an address alone. False: it is none, or has bits after its prefix. */
 bool proxies_read_network(const char *text, struct proxies_network *out);
 /* Returns owned (free). */
 int proxies_new(struct proxies **out, const struct proxies_network *networks, size_t len) REIN_MUST_USE;
@@ -41,7 +41,7 @@ struct proxies_address proxies_address_of(const struct sockaddr *address);
 /* NULL trusts nobody. */
 bool proxies_trust(const struct proxies *proxies, const struct proxies_address *address);
 
-/* One value of a header, as often as it came; NULL at the end. */
+/* One value of a header, as often unchanged; NULL at the end. */
 struct proxies_header {
     const char *value;
     bool is_forwarded; /* else it is X-Forwarded-For */

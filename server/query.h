@@ -1,7 +1,7 @@
 /* Queries off the loop: reads of the store run in libuv's threads, so that no loop waits for a disk.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Thread: the loop's, but for `run`. */
+ * Thread: the loop's, except for `run`. */
 #ifndef SERVER_QUERY_H
 #define SERVER_QUERY_H
 

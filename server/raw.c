@@ -193,7 +193,7 @@ static int end_stream(struct raw *raw, struct gathered *out)
 {
     int rv = 0;
     if (raw->done || !raw->finished)
-        return 0; /* without a finish it broke off, and whoever judges the stream shall see that */
+        return 0; /* without a finish it broke off, and whoever judges the stream should see that */
     raw->done = true;
     if (raw->usage != NULL) {
         json_t *event = envelope(raw, "chat.completion.chunk", json_array());

@@ -23,7 +23,7 @@ void reach_fini(struct reach *reach); /* overwrites the secret */
 /* NULL for `b`: nothing is set. */
 bool reach_is_same(const struct reach *a, const struct reach *b);
 
-/* Why a text is no proxy, goes on from the name of a key; NULL: it is one. */
+/* Why a text is no proxy, continues from the name of a key; NULL: it is one. */
 const char *reach_why_no_proxy(const char *text);
 
 #endif

@@ -120,8 +120,8 @@ static int take_out(struct request *r, const struct rein_json_node *key)
     return 0;
 }
 
-/* Clients write null for "not set"; so it is taken out before anything is checked, but for a key that upstreams want to
- * see (`kept`; NULL: none). */
+/* Clients write null for "not set"; so it is removed before anything is checked, except for a key that upstreams want
+ * to see (`kept`; NULL: none). */
 static int drop_nulls(struct request *r, const struct rein_json_node *object, const char *kept)
 {
     int rv = 0;
@@ -186,7 +186,7 @@ struct accepted {
     const char *const *allow;                /* NULL: none */
 };
 
-/* Takes out what the table drops. *refused: the first key that it refuses, with its row (NULL: unknown), or NULL.
+/* Removes what the table drops. *refused: the first key that it refuses, with its row (NULL: unknown), or NULL.
  * REIN_ENOMEM. */
 static int check_keys(struct request *r, const struct rein_json_node *object, struct accepted accepted,
                       const struct rein_json_node **refused, const struct field **row)
@@ -424,9 +424,9 @@ static int check(struct request *r, const struct config_limits *limits, struct r
     return check_messages(r, limits->messages, err);
 }
 
-/* ---- numbers that only pass as they came ---- */
+/* ---- numbers that only pass unchanged ---- */
 
-/* Finds the first one at or below `node`; its name is put behind the `len` bytes that `name` has already. */
+/* Finds the first one at or below `node`; its name is put after the `len` bytes that `name` has already. */
 static bool find_huge(const struct rein_json_node *node, char name[96], size_t len)
 {
     bool is_object = rein_json_is(node, REIN_JSON_OBJECT);

@@ -2,12 +2,12 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *     request_parse -> request_check_fields -> request_judge          of the document (rein/json.h), no tree is made
- *         -> request_sent_text                                        most go on as they came
- *         -> request_load -> request_upstream_body                    the others are built anew
+ *         -> request_sent_text                                        most are forwarded unchanged
+ *         -> request_load -> request_upstream_body                    the others are built again
  *     request_shed                                                    the call has begun; request_load is there again
  *
  * What was judged is what is sent: an upstream's body is the client's own bytes, or is built from these bytes without
- * the members that were taken out. They can be read in one way only: strict JSON, no key twice, every key known.
+ * the members that were removed. They can be read in one way only: strict JSON, no key twice, every key known.
  *
  * Thread: one at a time. */
 #ifndef SERVER_REQUEST_H
@@ -31,10 +31,10 @@ struct request_error {
 
 struct request {
     struct rein_source sent; /* the client's bytes; borrowed */
-    struct rein_json *json;  /* the same, as a document, without what was taken out; owned; NULL: shed */
+    struct rein_json *json;  /* the same, as a document, without what was removed; owned; NULL: shed */
     json_t *body;            /* the same, as a tree; owned; NULL: not loaded */
     struct rein_json_place *cuts;
-    size_t cuts_len; /* members that were taken out, in no order */
+    size_t cuts_len; /* members that were removed, in no order */
     bool stream;
     bool wants_usage; /* of a stream: the client asked for the usage event */
     bool has_options; /* stream_options are there */
@@ -51,7 +51,7 @@ int request_parse(struct request **out, struct rein_source body, const struct co
 void request_free(struct request *request);
 
 /* Makes the tree from which bodies are built, if it is not there. REIN_ENOMEM, or REIN_EFORMAT if it holds a number
- * that no tree can hold: it passes only as it came. */
+ * that no tree can hold: it passes only unchanged. */
 int request_load(struct request *request) REIN_MUST_USE;
 /* After REIN_EFORMAT of request_load: which number it is. REIN_EFORMAT with `err` filled, or REIN_EINVAL if there is
  * none or the document is shed. */
@@ -70,7 +70,7 @@ int request_check_fields(struct request *request, const struct field_table *kind
  * and whatever else holds a string. */
 int request_judge(const struct request *request, struct rein_trace *trace) REIN_MUST_USE;
 
-/* May the client's bytes go on as they came? Not where something was taken out, or is to be changed. */
+/* May the client's bytes be forwarded unchanged? Not where something was removed, or is to be changed. */
 bool request_is_as_sent(const struct request *request);
 /* Then this is the upstream's body: those bytes, of which a stream is asked for its usage. Owned; NULL: no memory. */
 char *request_sent_text(const struct request *request);

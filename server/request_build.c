@@ -19,7 +19,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* A member is gone: so is the comma behind it, or if none follows the one before it. Returns where the text goes on. */
+/* A member is gone: so is the comma behind it, or if none follows the one before it. Returns where the text continues.
+ */
 static const char *drop_comma(const char *at, const char *end, const char *out, size_t *out_len)
 {
     while (at < end && is_blank(*at))
@@ -34,7 +35,7 @@ static const char *drop_comma(const char *at, const char *end, const char *out, 
     return at;
 }
 
-/* The client's text without the members that were taken out. Returns owned; NULL: no memory. */
+/* The client's text without the members that were removed. Returns owned; NULL: no memory. */
 static char *text_without_cuts(struct request *request, size_t *len)
 {
     const char *at = request->sent.text, *end = at + request->sent.len;
@@ -45,7 +46,7 @@ static char *text_without_cuts(struct request *request, size_t *len)
     *len = 0;
     for (size_t i = 0; i < request->cuts_len; i++) {
         const char *from = request->sent.text + request->cuts[i].at;
-        if (from < at) /* it stands in one that is gone already */
+        if (from < at) /* it is in one that is gone already */
             continue;
         memcpy(text + *len, at, (size_t)(from - at));
         *len += (size_t)(from - at);

@@ -22,7 +22,7 @@ static bool is_number(const struct rein_json_node *node)
 /* ---- words of the API itself ---- */
 
 /* An object's place: which words its "type" may be there, so that it is no text of the client's, and what stands below.
- * A list's elements stand at the list's own place. */
+ * A list's elements are at the list's own place. */
 struct place {
     const char *const *types; /* NULL-terminated; NULL: none */
     const struct below {
@@ -31,7 +31,7 @@ struct place {
     } * below; /* `place` NULL ends it; NULL: nothing */
 };
 
-/* JSON Schema: a place of its own behind a few keys; what stands behind others (`default`, `enum`) is text. */
+/* JSON Schema: a place of its own after a few keys; what is after others (`default`, `enum`) is text. */
 static const struct place at_schema;
 static const struct place at_schemas = {NULL, (const struct below[]){{NULL, &at_schema}, {"", NULL}}};
 static const struct place at_schema = {

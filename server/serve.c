@@ -109,7 +109,7 @@ static struct peers_limits limits_of(const struct config *config)
 
 static void reload_begin(struct service *service);
 
-/* The reload's own thread. What runs is immutable, and stays what it is until this is over. */
+/* The reload's own thread. What runs is immutable, and stays what it is until this has ended. */
 static void reload_read(void *ctx)
 {
     struct service *service = ctx;

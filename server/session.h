@@ -41,8 +41,8 @@ struct session_env {
     size_t write_high; /* bytes waiting for a client at which its upstream is paused */
 };
 
-/* Takes over an exchange whose request is whole. `key` names the client's bearer key (the config's), NULL for none. The
- * session keeps its own reference to the config and answers even if it fails; it is the exchange's responder. */
+/* Takes over an exchange whose request is complete. `key` names the client's bearer key (the config's), NULL for none.
+ * The session keeps its own reference to the config and answers even if it fails; it is the exchange's responder. */
 void session_start(struct session_env *env, struct exchange *x, struct config *config, const char *key);
 
 /* Comments on silent streams; to be called for all sessions a few times per keep_alive_ms. */

@@ -127,7 +127,7 @@ static void answer_begins(struct session *s)
         s->plan.attempt.open = s->route->upstream->open;
         s->plan.attempt.close = s->route->upstream->close;
     }
-    /* How a prefilled turn begins was looked at; of another the operator knows. */
+    /* How a prefilled turn begins was examined; of another the operator knows. */
     if (s->plan.attempt.delivery != REIN_DELIVER_PREFILL)
         s->plan.attempt.opened = s->route->upstream->opened;
     int rv = rein_trace_attempt(s->trace, &s->plan.attempt);
@@ -168,7 +168,7 @@ static void on_head(void *ctx, const struct upstream_response *response)
                          "upstream_error");
 }
 
-/* `data` NULL: the transfer is over. */
+/* `data` NULL: the transfer has ended. */
 static int feed_raw(struct session *s, const char *data, size_t len, struct rein_update *update)
 {
     struct gathered chat = {0};
@@ -191,7 +191,7 @@ static void on_data(void *ctx, const char *data, size_t len)
         return;
     }
     if (s->state != SESSION_ANSWERING) {
-        /* What is over the limit is not needed: an error's type stands at its beginning, a plan's reply is refused. */
+        /* What is over the limit is not needed: an error's type is at its beginning, a plan's reply is refused. */
         size_t limit = s->plan_call ? s->config->limits.upstream_body_bytes : SESSION_ERROR_BODY_MAX;
         if (gathered_add(&s->body, data, len, limit) < 0)
             s->call_unexpected = true;

@@ -35,7 +35,7 @@ void session_control_drop(struct session *s)
     s->control = NULL;
 }
 
-/* The backend goes on, uncorrected: it is stopped, and asked anew. */
+/* The backend continues, uncorrected: it is stopped, and asked again. */
 static void give_up(struct session *s, const char *why)
 {
     static struct log_limit limit;

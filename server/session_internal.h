@@ -113,7 +113,7 @@ void session_plan(struct session *s);
 void session_restart(struct session *s);
 /* The present attempt is to be set right; from the first such moment on time is short. */
 void session_note_steer(struct session *s);
-/* The plan goes on with the reply to its last call, NULL: it begins. */
+/* The plan continues with the reply to its last call, NULL: it begins. */
 void session_take_step(struct session *s, const struct backend_reply *reply);
 
 /* ---- session_call.c: the upstream's side ---- */
@@ -164,7 +164,7 @@ bool session_is_unanswered(struct session *s);
 const char *session_ending(struct session *s);
 /* Puts the row as it stands. `done` may be NULL. */
 int session_put(struct session *s, bool final, store_done done) REIN_MUST_USE;
-/* The last row is right now that the client has everything: its ending, and its times but for a moment. */
+/* The last row is right now that the client has everything: its ending, and its times except for a moment. */
 bool session_row_stands(const struct session *s);
 
 /* ---- session_meter.c ---- */

@@ -1,4 +1,4 @@
-/* What a session adds to the metrics, once, when its exchange is over.
+/* What a session adds to the metrics, once, when its exchange has ended.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "session_internal.h"
 

@@ -6,7 +6,7 @@
 #include "session_internal.h"
 #include "utf8.h"
 
-/* Words would let the model begin anew, and contradict what the client has read. */
+/* Words would let the model begin again, and contradict what the client has read. */
 static bool has_shown(const struct session *s)
 {
     return s->plan.shown[strspn(s->plan.shown, " \t\r\n")] != '\0';
@@ -62,7 +62,7 @@ static int begin_plan(struct session *s, const char *prefix)
     /* The client may have been shown bytes that are no characters, and no JSON text can hold those. */
     char *text = shown.len > 0 ? utf8_mend(shown.text, shown.len) : NULL;
     if (shown.len > 0 && text == NULL)
-        return REIN_ENOMEM; /* without it the model would begin anew, and contradict what was shown */
+        return REIN_ENOMEM; /* without it the model would begin again, and contradict what was shown */
     backend_plan_fini(&s->plan);
     free(s->shown);
     s->shown = text;
@@ -113,7 +113,7 @@ static void prefill(struct session *s)
         session_take_step(s, NULL);
 }
 
-/* A number that no tree can hold only passes as it came: the client is told which, or the steered attempt is lost. */
+/* A number that no tree can hold only passes unchanged: the client is told which, or the steered attempt is lost. */
 static void fail_to_load(struct session *s, int rv)
 {
     struct request_error err;
@@ -144,8 +144,8 @@ static void deliver(struct session *s)
         prefill(s);
 }
 
-/* Could a restart go on from what an attempt without a prefix shows? Whether it can is asked when it is made; here it
- * is enough that nothing is known to be in the way. */
+/* Could a restart continue from what an attempt without a prefix shows? Whether it can is asked when it is made; here
+ * it is enough that nothing is known to be in the way. */
 static bool may_continue(const struct session *s)
 {
     struct verified_note note;

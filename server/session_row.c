@@ -25,7 +25,7 @@ bool session_is_unanswered(struct session *s)
     return has_failed && released == 0;
 }
 
-/* At the head of a stream the verdict is not known but for what the prompt alone gave. */
+/* At the head of a stream the verdict is not known except for what the prompt alone gave. */
 static const char *verdict_header(struct session *s, bool streamed)
 {
     const struct rein_decision *decision = decision_of(s);

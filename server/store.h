@@ -44,7 +44,7 @@ struct store_record {
     const char *route, *model, *upstream, *key, *tenant, *dialect;
     const char *policy, *policy_version;
     bool streamed;
-    bool final;         /* false: committed before the end, the request goes on */
+    bool final;         /* false: committed before the end, the request continues */
     const char *ending; /* "complete", "refused", "cut", "upstream_broke", "client_left", "rejected", ... */
     unsigned status;    /* HTTP status the client got */
     int64_t upstream_first_byte_us, client_first_byte_us, duration_us; /* since the request began, -1 unknown */

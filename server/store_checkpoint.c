@@ -38,7 +38,7 @@ static int sync_database(struct store_checkpoint *c)
     return rc == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : rc;
 }
 
-/* Never waits: commits and readers go on. */
+/* Never waits: commits and readers continue. */
 static void run_round(struct store_checkpoint *c)
 {
     for (int i = 0; i < PASSES; i++) {

@@ -1,9 +1,9 @@
-/* Checkpoints beside the commits: a connection and a thread that move the write-ahead log into the database.
+/* Checkpoints next to the commits: a connection and a thread that move the write-ahead log into the database.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A round takes along all that was committed before it began, and syncs; commits go on meanwhile. What they add is left
- * for the writer, which alone can see to it that nothing is added: only a log all of which is in the database, and
- * which no reader is in, begins anew.
+ * A round takes along all that was committed before it began, and syncs; commits continue meanwhile. What they add is
+ * left for the writer, which alone can see to it that nothing is added: only a log all of which is in the database, and
+ * which no reader is in, begins again.
  *
  * Thread: the writer's. */
 #ifndef SERVER_STORE_CHECKPOINT_H

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Opening: the lock file, the file itself (0600), SQLite, migrations, what a crash left, statements. A write is BEGIN,
- * the rows of each job, COMMIT, which syncs the write-ahead log; the log goes into the database later, beside the
- * writes (store_checkpoint.h), but for the last step. */
+ * the rows of each job, COMMIT, which syncs the write-ahead log; the log goes into the database later, next to the
+ * writes (store_checkpoint.h), except for the last step. */
 #include "store_db.h"
 
 #include <assert.h>
@@ -41,7 +41,7 @@ struct store_db {
     struct store_place place; /* the files that are open, or were last; nothing in it: none yet */
     int pins[STORE_FILES];    /* keep these files the ones that `place` means */
     bool is_open;             /* from here up to `checkpoint` all is of the open database */
-    struct store_place seen;  /* what was at the path when it was looked at last, while it is not open */
+    struct store_place seen;  /* what was at the path when it was examined last, while it is not open */
     int64_t quiet_since_us;   /* monotonic: since then that has not changed */
     bool is_new;              /* there was no file when it was opened last */
     bool is_gone;             /* a file is not in its place: nothing is written; open until the next write or probe */
@@ -147,7 +147,7 @@ static int make_file(const char *path, bool *is_new)
     return 0;
 }
 
-/* Makes a file private, with what SQLite keeps beside it: it gives new ones the database's mode. */
+/* Makes a file private, with what SQLite keeps next to it: it gives new ones the database's mode. */
 static int make_private(const char *path, bool *is_new)
 {
     int rv = make_file(path, is_new);
@@ -169,7 +169,7 @@ static int on_wal(void *ctx, sqlite3 *sqlite, const char *name, int pages)
     struct store_db *db = ctx;
     (void)sqlite;
     (void)name;
-    if (pages < db->wal_pages) /* it began anew */
+    if (pages < db->wal_pages) /* it began again */
         db->checkpoint_at = WAL_PAGES;
     db->wal_pages = pages;
     return SQLITE_OK;
@@ -513,7 +513,7 @@ int store_db_probe(struct store_db *db)
 }
 
 /* What was committed during a round is little. Nothing is added to the log now: if no reader is in it, the next commit
- * begins it anew. */
+ * begins it again. */
 static void finish_checkpoint(struct store_db *db)
 {
     int mode = db->wal_pages < WAL_PAGES_MAX ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
@@ -522,7 +522,7 @@ static void finish_checkpoint(struct store_db *db)
         fail(db, "cannot checkpoint");
     db->is_checkpointing = false;
     db->checkpoint_at =
-        db->wal_pages + WAL_PAGES; /* unless it begins anew: after a failure, or where a reader is in it */
+        db->wal_pages + WAL_PAGES; /* unless it begins again: after a failure, or where a reader is in it */
 }
 
 void store_db_checkpoint(struct store_db *db)

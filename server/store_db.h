@@ -5,7 +5,7 @@
  * damaged, not in its place), REIN_EINVAL (this record cannot be written), REIN_ENOMEM.
  *
  * A database whose files are removed, renamed or replaced is left: what its log holds is put into it wherever it is
- * now, it is closed, and all writing fails. Each later write or probe looks at the path; once nothing has changed there
+ * now, it is closed, and all writing fails. Each later write or probe examines the path; once nothing has changed there
  * for a while, what is there is opened, or a new database is made.
  *
  * Thread: one at a time; the writer's once it runs. */
@@ -22,13 +22,13 @@ void store_db_close(struct store_db *db); /* NULL is fine */
 /* Writes a chain of jobs (by `next`) in one transaction; when this returns 0 it outlives this process, and, if a
  * finding of the chain changed a response, a power failure too. On an error nothing of the chain is written. */
 int store_db_write(struct store_db *db, struct store_job *first) REIN_MUST_USE;
-/* Looks at the files' names. False: the database is, or was now, left. To be called twice a second; a write does it
+/* Examines the files' names. False: the database is, or was now, left. To be called twice a second; a write does it
  * too, so what is written without an error was in its place. */
 bool store_db_is_in_place(struct store_db *db) REIN_MUST_USE;
 uint64_t store_db_times_gone(const struct store_db *db); /* how often it was left */
 /* Commits a small fact, to see whether writing works. */
 int store_db_probe(struct store_db *db) REIN_MUST_USE;
-/* Between writes: sees to it that the write-ahead log goes into the database when it has grown, and begins anew. */
+/* Between writes: sees to it that the write-ahead log goes into the database when it has grown, and begins again. */
 void store_db_checkpoint(struct store_db *db);
 /* How many days decisions are kept from now on, 0: for ever. */
 void store_db_keep(struct store_db *db, unsigned days);

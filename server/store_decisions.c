@@ -3,7 +3,7 @@
  *
  * One INSERT takes up to ROWS_MAX rows: opening the trees and finding their ends is then done once for all of them, and
  * is a good part of what a row costs. Rows that were there already are ignored by it, which is rare; then each is
- * looked for. Parameters keep what was bound until it is another value: most of a row's numbers are those of the last
+ * searched for. Parameters keep what was bound until it is another value: most of a row's numbers are those of the last
  * row. */
 #include "store_decisions.h"
 
@@ -177,7 +177,7 @@ static struct value value_of(const struct column *column, const struct store_job
 }
 
 /* A text is another one each time, and stays where it is until the statement was stepped. What could not be bound is
- * not remembered: the next row binds it anew. */
+ * not remembered: the next row binds it again. */
 static int bind_value(sqlite3_stmt *stmt, int i, struct value *bound, const struct value *value)
 {
     int rc;

@@ -24,7 +24,7 @@ static void *take(struct packer *p, size_t size, size_t align)
     return at;
 }
 
-/* How many bytes from the front are plain: ASCII without NUL. Nearly every text is that, so eight are looked at at
+/* How many bytes from the front are plain: ASCII without NUL. Nearly every text is that, so eight are examined at
  * once: a byte of 0 borrows, and then has its highest bit set like one that is no ASCII. */
 static size_t plain_length(const char *text, size_t len)
 {

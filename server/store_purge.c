@@ -39,7 +39,7 @@ static int purge_decisions(sqlite3 *sqlite, int64_t before_us, int *out)
     return rc;
 }
 
-/* Looks at the oldest texts alone, so that it costs the same when there is nothing to purge. */
+/* Examines the oldest texts alone, so that it costs the same when there is nothing to purge. */
 static int purge_texts(sqlite3 *sqlite, int64_t before_us, int *out)
 {
     return purge_rows(sqlite,

@@ -22,7 +22,7 @@ int store_reader_open(struct store_reader **out, const char *path, unsigned time
 void store_reader_close(struct store_reader *reader); /* NULL is fine */
 
 /* All connections of a process to one file share SQLite's index of the log, and one that stays open keeps the old index
- * alive. So while a database is out of its place no reader opens, and the writer opens anew once none is left.
+ * alive. So while a database is out of its place no reader opens, and the writer opens again once none is left.
  * Any thread. */
 void store_readers_block(bool block);
 bool store_readers_are_gone(void);
@@ -42,7 +42,7 @@ struct store_filter {
     unsigned limit;            /* at least 1 */
 };
 
-/* A page of decisions as an array, newest first. *has_more: `next` is where the next page goes on. Returns owned. */
+/* A page of decisions as an array, newest first. *has_more: `next` is where the next page continues. Returns owned. */
 int store_read_decisions(struct store_reader *reader, const struct store_filter *filter, json_t **out, bool *has_more,
                          struct store_cursor *next) REIN_MUST_USE;
 

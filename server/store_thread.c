@@ -9,7 +9,7 @@
 #include "log.h"
 
 /* A thread of this class takes its share like any other, but does not push another aside the moment it wakes up: that
- * would be the loop which has just given it a record. A hint; without it all goes on as well. */
+ * would be the loop which has just given it a record. A hint; without it all continues as well. */
 static void stand_back(pthread_t thread)
 {
 #ifdef SCHED_BATCH

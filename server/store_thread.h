@@ -1,4 +1,4 @@
-/* The store's threads: named, without signals, and behind the loops in the scheduler's eyes.
+/* The store's threads: named, without signals, and after the loops in the scheduler's eyes.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SERVER_STORE_THREAD_H
 #define SERVER_STORE_THREAD_H

@@ -7,7 +7,7 @@
 
 /* The name of a VFS for the one connection that writes; all but the log is the default VFS's, which also finds the
  * files. NULL: use the default one. Once the database is open that connection must not spill (PRAGMA cache_spill):
- * frames without a commit behind them could be held when the lock is given up. Main thread. */
+ * frames without a commit after them could be held when the lock is given up. Main thread. */
 const char *store_wal_vfs(void);
 
 #endif

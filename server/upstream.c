@@ -318,7 +318,7 @@ void dial_free(struct dial *dial)
     struct watch *watch;
     dial_unfail(dial);
     /* libcurl 7.88 closes a socket that is not connected yet before it says CURL_POLL_REMOVE. By then the number may be
-     * another worker's new socket. It would be looked for in our epoll set in vain, so it does no harm; but what is
+     * another worker's new socket. It would be searched for in our epoll set in vain, so it does no harm; but what is
      * watched is better let go of while it is still open. */
     while ((watch = LIST_FIRST(&dial->watches)))
         watch_close(watch);

@@ -67,12 +67,13 @@ void upstream_pool_close(struct upstream_pool *pool, loop_fn done, void *ctx);
  * on_end returns. REIN_EINVAL: a URL or header that can't be sent. */
 int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const struct upstream_request *request,
                    const struct upstream_handler *handler, void *ctx) REIN_MUST_USE;
-/* No callback after this; the connection is closed at once unless the response was whole. May be called in a callback.
+/* No callback after this; the connection is closed at once unless the response was complete. May be called in a
+ * callback.
  */
 void upstream_cancel(struct upstream_call *call);
-/* Stops reading and writing (the kernel's buffers push back); deadlines stand still meanwhile, but for that of
- * connecting: a call that is still connecting goes on until it is connected. What was read already, at most 64 KiB, is
- * still handed on, and so is the end if it was among that. Resuming calls back later. */
+/* Stops reading and writing (the kernel's buffers push back); deadlines stand still meanwhile, except for that of
+ * connecting: a call that is still connecting continues until it is connected. What was read already, at most 64 KiB,
+ * is still handed on, and so is the end if it was among that. Resuming calls back later. */
 void upstream_pause(struct upstream_call *call);
 void upstream_resume(struct upstream_call *call);
 

@@ -115,7 +115,7 @@ static unsigned limit_of(const struct upstream_call *call)
 
 static void on_timer(uv_timer_t *timer);
 
-/* Activity only moves since_ms; the timer looks at it when it fires, so an event costs nothing here. */
+/* Activity only moves since_ms; the timer examines it when it fires, so an event costs nothing here. */
 static void arm(struct upstream_call *call)
 {
     uint64_t spent = loop_now_ms(call->pool->loop) - call->since_ms, limit = limit_of(call);
@@ -221,7 +221,7 @@ static void whole(struct upstream_call *call, bool has_rest)
     finish(call, UPSTREAM_WHOLE, "");
 }
 
-/* Hands on what was read; false: the call is over. Chunks are moved together, so that a burst is handed on as one. */
+/* Hands on what was read; false: the call has ended. Chunks are moved together, so that a burst is handed on as one. */
 static bool feed(struct upstream_call *call, char *in, size_t len)
 {
     char *run = in;
@@ -294,7 +294,7 @@ static void read_some(struct upstream_call *call)
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-/* What the loop shall tell of: bytes to read, and room to write while there is something to write. Of a paused call
+/* What the loop should tell of: bytes to read, and room to write while there is something to write. Of a paused call
  * nothing. */
 static void call_watch(struct upstream_call *call)
 {

@@ -73,7 +73,7 @@ struct upstream_pool {
     struct upstream_origin origins[UPSTREAM_ORIGINS_MAX];
     struct dialer *dialers;
     unsigned next_dialer;
-    TAILQ_HEAD(, upstream_call) due; /* to be gone on with in the pump */
+    TAILQ_HEAD(, upstream_call) due; /* to be continued in the pump */
     size_t due_len;
     uv_timer_t tick;
     size_t handles; /* of libuv, open */
@@ -87,7 +87,7 @@ struct upstream_pool {
 int dialers_start(struct upstream_pool *pool) REIN_MUST_USE;
 /* Frees all dialers; their handles close soon. */
 void dialers_close(struct upstream_pool *pool);
-/* Goes on with what libcurl wants done at once. */
+/* Continues with what libcurl wants done at once. */
 void dialers_pump(struct upstream_pool *pool);
 /* Begins to connect; ends in call_connected or call_not_connected, not before it returns. */
 int dial_start(struct upstream_call *call) REIN_MUST_USE;

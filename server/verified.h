@@ -1,7 +1,7 @@
 /* What was found out about prefills: for which upstream, model and prefix the rendered prompt ends as it should.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A bounded table; an entry is good for a while, then the check is made again, since a model may be replaced behind its
+ * A bounded table; an entry is good for a while, then the check is made again, since a model may be replaced after its
  * name. One table per worker. Thread: the worker's. */
 #ifndef SERVER_VERIFIED_H
 #define SERVER_VERIFIED_H

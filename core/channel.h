@@ -15,7 +15,7 @@
  *
  * What cannot be decided: a closer without an opener says that all before it was reasoning. Only if the caller knows
  * that the prompt left reasoning open is that known in time; otherwise what came before has been called answer, and
- * `closed_unopened` tells so afterwards. Thread: any, one splitter each; allocates nothing. */
+ * `closed_unopened` is set then. Thread: any, one splitter each; allocates nothing. */
 #ifndef CORE_CHANNEL_H
 #define CORE_CHANNEL_H
 

@@ -300,7 +300,7 @@ static int follow(struct builder *b, uint32_t state, uint32_t class, uint32_t *o
 
 /* ---- byte classes ------------------------------------------------------------------------------------------------ */
 
-/* Bytes that no instruction tells apart are one class. */
+/* Bytes that all instructions treat alike are one class. */
 static void make_classes(struct builder *b)
 {
     bool begins[257] = {true};

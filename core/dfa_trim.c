@@ -52,7 +52,7 @@ static bool leads_to(const struct dfa *dfa, uint32_t state, enum dfa_flag flag)
     return false;
 }
 
-/* Breadth first, backwards from where matches end. A match that is told by the byte after it needs no more bytes. */
+/* Breadth first, backwards from where matches end. A match that the byte after it decides needs no more bytes. */
 static void measure_missing(struct dfa *dfa, struct reverse *r)
 {
     size_t len = 0;

@@ -159,7 +159,7 @@ int scope_read_number(struct delta_fill *fill, struct scope *scope, int64_t *val
     return scope_read_other(fill, scope, 0);
 }
 
-/* An index that is there must be a small number: what it numbers could not be told apart otherwise. */
+/* An index that is there must be a small number: otherwise the things that it numbers could not be distinguished. */
 int scope_read_index(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;

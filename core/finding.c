@@ -96,7 +96,7 @@ bool findings_is_sound(const struct findings *f)
            (f->len > 0 || (f->verdict == REIN_ALLOW && f->shadow == REIN_ALLOW));
 }
 
-/* What the finding does to the verdict does not depend on whether it can be listed. */
+/* A finding counts for the verdict even if it cannot be listed. */
 static void count_in(struct findings *f, const struct rein_finding *finding)
 {
     enum rein_action done = finding->shadow ? REIN_RECORD : finding->action;

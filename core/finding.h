@@ -23,7 +23,7 @@ struct findings {
     struct rein_finding *items;
     size_t len, cap;
     size_t dropped;           /* made, but not kept: the list is full */
-    enum rein_action verdict; /* the strongest action that was taken, of all that were made */
+    enum rein_action verdict; /* the strongest action of all enforced findings */
     enum rein_action shadow;  /* the strongest that shadow findings would have taken */
 };
 

@@ -52,7 +52,7 @@ struct gate_piece {
     struct range raw;    /* inside the payload */
     uint16_t half_in;    /* half of a surrogate pair that the piece before ended in */
     bool ends_half;      /* this one ends in one */
-    bool unseen;         /* came after the verdict: rendered empty */
+    bool unseen;         /* came after the text was stopped: rendered empty */
 };
 
 /* A replacement of a stand-alone string, made when it was scanned. */
@@ -164,12 +164,12 @@ void gate_leave(struct gate *g);
 /* The upstream's event that is being judged: pushed last, not left, and still waiting; else NULL. */
 struct gate_event *gate_last(struct gate *g);
 
-/* A verdict ends everything here: the first event that is not passable now may still show its cleared part, the ones
- * behind it are dropped. Call before the texts are stopped. */
+/* Ends everything here: the first event that is not passable now may still show its cleared part; those after it are
+ * dropped. Call before the texts are stopped. */
 void gate_cut(struct gate *g);
 
-/* The choice's verdict is an end: finish reasons of events that wait, or that came with the verdict, are not its own
- * any more. Call before the texts are stopped. */
+/* Ends the choice: finish reasons of waiting events, or of the event that ended it, are not its own any more. Call
+ * before the texts are stopped. */
 void gate_close(struct gate *g, uint16_t choice);
 
 /* Appends to `out` what may go. An `out` that is empty may get another block of memory: it must have begun in no room.

@@ -52,7 +52,7 @@ static bool is_about_harm(const struct pattern_tracker *p)
 }
 
 /* How sure it is that the answer complies with what the reasoning refused. A caution ("this is illegal") that is no
- * refusal makes it less sure. After reasoning whose last word is a plan, an answer has to go along in words, unless it
+ * refusal makes it less sure. After reasoning whose last word is a plan, an answer has to comply explicitly, unless it
  * is about harm for sure. */
 static double compliance_score(const struct pattern_tracker *p, bool whole_head)
 {

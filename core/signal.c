@@ -31,7 +31,7 @@ struct signals {
     char *categories[SIGNAL_CATEGORIES_MAX];
     size_t categories_len;
     hs_database_t *db[DATABASES]; /* by channel; NULL: no entries */
-    uint64_t serial;              /* tells apart the signals that an engine was prepared for */
+    uint64_t serial;              /* identifies the signals that an engine was prepared for */
     char why[WHY_MAX];
 };
 

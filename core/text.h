@@ -69,7 +69,7 @@ void text_fini(struct text *t);
 /* Appends decoded bytes; text_advance then examines them. */
 int text_append(struct text *t, struct span bytes) REIN_MUST_USE;
 
-/* Examines appended bytes up to the next thing that happens, in the order of the text, so that what follows a verdict
+/* Judges appended bytes up to the next result, in the order of the text, so that what follows a decisive finding
  * was never examined. TEXT_SENTENCE sets *sentence (good until the next append) and *offset. Negative: an error. */
 int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 

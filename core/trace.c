@@ -380,7 +380,7 @@ int rein_trace_feed(struct rein_trace *t, const char *data, size_t len, struct r
     if (t->phase == TRACE_BROKEN)
         return REIN_ESTATE;
     if (t->phase != TRACE_RUNNING)
-        return finish_step(t, 0, u); /* after a verdict nothing is examined any more */
+        return finish_step(t, 0, u); /* after the response was ended, nothing is judged any more */
     t->decision.bytes_in += len;
     return finish_step(t, t->streamed ? feed_events(t, data, len) : bytes_append(&t->in, data, len), u);
 }

@@ -103,7 +103,7 @@ static void end_with(struct rein_trace *t, enum rein_ending ending)
     t->end_due = true;
 }
 
-/* Has each choice that is there, or is to come, had its verdict? */
+/* Is each choice, present or still to come, closed? */
 static bool all_are_closed(const struct rein_trace *t)
 {
     for (size_t c = 0; c < t->choices_len; c++) {
@@ -241,7 +241,8 @@ static bool any_finish_seen(const struct rein_trace *t)
     return false;
 }
 
-/* What came in the clothes of an answer is none. A top-level `error` of a stream is told as the upstream told it. */
+/* A response with an error in it is not an answer. A top-level `error` of a stream is passed on as the upstream wrote
+ * it. */
 static const char *why_no_answer(const struct rein_trace *t)
 {
     if (t->saw_error)

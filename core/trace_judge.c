@@ -116,7 +116,7 @@ static int on_matches(struct rein_trace *t, struct text *text, uint64_t decided)
     return rv;
 }
 
-/* A pattern that is found again under another name of the same text is acted on, but not told twice. */
+/* A pattern that is found again under another name of the same text is acted on, but not recorded twice. */
 static bool is_news(struct choice *choice, enum rein_pattern pattern)
 {
     unsigned bit = 1u << pattern;
@@ -139,7 +139,7 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     /* Earlier sentences may be gone from the window, or not, as the chunking was: only the present one is evidence. */
     struct span evidence = p->offset >= present ? text_slice(text, p->offset, p->offset + p->len) : SPAN("");
     int rv = is_news(&t->choices[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
-    /* What a pattern holds of an answer it holds as a whole: nothing of it goes out with the verdict. */
+    /* A pattern holds the whole beginning of an answer: nothing of it is released together with the finding. */
     uint64_t start = text->channel == REIN_ANSWER ? text->cleared : p->offset;
     if (rv == 0 && !f.shadow)
         rv = act(t, text, f.action, start, p->offset + p->len, 0);

@@ -1,4 +1,4 @@
-/* What spells text out: logprobs and token ids say a text in other words. They may go out with the text that they say,
+/* Members that spell text out: logprobs and token ids repeat a text in another form. They may go out with that text,
  * and with no other: they come before it, or for a text that is hidden.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>

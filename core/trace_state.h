@@ -2,7 +2,7 @@
  * trace_spelled.c (what says text otherwise), trace_judge.c (what is found, and what becomes of it), trace_end.c (how a
  * response ends). SPDX-License-Identifier: Apache-2.0
  *
- *      attempt -> feed: event -> pieces -> lanes -> texts -> matches, sentences -> findings -> verdict -> gate -> out
+ *      attempt -> feed: event -> pieces -> lanes -> texts -> matches, sentences -> findings -> actions -> gate -> out
  *
  * Thread: one. */
 #ifndef CORE_TRACE_STATE_H
@@ -43,7 +43,7 @@ enum trace_phase {
 /* One of the response's choices. */
 struct choice {
     bool is_seen, has_reasoning, finish_seen;
-    bool reasoning_over; /* its reasoning has its verdict: the answer may go */
+    bool reasoning_over; /* its reasoning has ended and is judged: the answer may be released */
     uint8_t reasoning_texts, answer_texts;
     struct pattern_tracker *trackers[SLOTS_MAX]; /* each made with the first byte of its texts; owned */
     unsigned found;                              /* set of patterns found in this attempt */
@@ -149,7 +149,7 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes) REIN_MUST
 struct text *trace_reasoning_text(struct channel_lane *lane);
 /* The text has ended. */
 int trace_judge_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
-/* The choice's reasoning has ended: it gets its verdict. */
+/* The choice's reasoning has ended: judges it as a whole. */
 int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
 /* A stand-alone string or number. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be
  * shown, escaped, is in t->said. Stronger ones: nothing of it may be shown, and the caller stops the choice with
@@ -159,7 +159,7 @@ int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, e
 int trace_judge_prompt(struct rein_trace *t, struct span text) REIN_MUST_USE;
 
 /* ---- trace_end.c ---- */
-/* Carries out a verdict that ends a choice (or all): refuse, cut_response, steer. */
+/* Carries out an action that ends a choice (or all): refuse, cut_response, steer. */
 int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action) REIN_MUST_USE;
 /* Can this response still be steered? */
 bool trace_can_steer(const struct rein_trace *t);

@@ -80,7 +80,7 @@ const struct backend *backend_find(const char *kind);
 bool backend_knows_field(const char *name, bool *is_refused);
 /* The known field that is nearest to this name; NULL: none is near. */
 const char *backend_nearest_field(const char *name);
-/* May this request be prefilled here, as far as can be told without asking the backend? `backend` may be NULL. */
+/* May this request be prefilled here, as far as is known without asking the backend? `backend` may be NULL. */
 bool backend_may_prefill(const struct backend *backend, const struct backend_plan *plan);
 
 void backend_plan_fini(struct backend_plan *plan);
@@ -88,7 +88,7 @@ void backend_plan_fini(struct backend_plan *plan);
 /* The plan with no prefix at all: the request as it is. The first makes no body: the client's own bytes are it. */
 void backend_plan_as_sent(struct backend_plan *plan, const char *reason);
 int backend_plan_plain(struct backend_plan *plan, const char *reason) REIN_MUST_USE;
-/* The plan that asks for the prefix in words, in the conversation's system message; possible everywhere. */
+/* The plan for `instruct`: the conversation's system message asks for the prefix. Always possible. */
 int backend_plan_instruct(struct backend_plan *plan, const char *reason) REIN_MUST_USE;
 
 /* The entries of the table. */

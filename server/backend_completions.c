@@ -4,7 +4,7 @@
  *
  * Nobody but the operator knows whether the template is the model's. What can be seen is that the model continues from
  * the prompt (recall). Servers read the marks of a template out of any text, so a conversation that holds one of them
- * could forge a turn: it goes the way of the chat API, whose server has to tell them apart, with the prefix in words.
+ * could forge a turn: it uses the chat API, whose server must handle that, and `instruct`.
  *
  *   start -> recall -> READY */
 #include <stdlib.h>

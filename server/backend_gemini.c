@@ -1,5 +1,5 @@
 /* The kind `gemini`: its API of OpenAI's form (path_prefix /v1beta/openai). Newer models refuse a turn of the assistant
- * at the end, and none takes up reasoning from one, so the prefix is asked for in words. Summaries of the reasoning
+ * at the end, and none takes up reasoning from one, so the delivery is `instruct`. Summaries of the reasoning
  * come inline, between <thought> and </thought>. SPDX-License-Identifier: Apache-2.0 */
 #include "backend.h"
 

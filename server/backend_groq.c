@@ -1,4 +1,4 @@
-/* The kind `groq`: OpenAI's chat API; no turn of the assistant is continued, so the prefix is asked for in words.
+/* The kind `groq`: OpenAI's chat API; no turn of the assistant is continued, so the delivery is `instruct`.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backend.h"
 

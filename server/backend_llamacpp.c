@@ -101,7 +101,8 @@ static int on_chat_text(struct backend_plan *plan, const struct backend_reply *r
 
 static int on_recall(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    /* Without a parser the opener would be missing from the answer's text: raw, it can be told apart. */
+    /* Without a parser the opener would be missing from the answer's text; with a raw prompt the reasoning can be
+     * separated. */
     if (reply->status != 200 || recall_read(reply->body, true) != RECALL_SPLIT)
         return begin_raw(plan, out);
     plan->memo |= MEMO_CHAT;

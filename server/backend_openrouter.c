@@ -1,5 +1,5 @@
-/* The kind `openrouter`: OpenAI's chat API before many others, none of which is known here, so the prefix is asked for
- * in words. SPDX-License-Identifier: Apache-2.0 */
+/* The kind `openrouter`: OpenAI's chat API before many others, none of which is known here, so the delivery is
+ * `instruct`. SPDX-License-Identifier: Apache-2.0 */
 #include "backend.h"
 
 static const struct field rows[] = {

@@ -33,7 +33,7 @@ static const char *why_no_root(const char *url, size_t *len)
     return origin_read(&origin, url);
 }
 
-/* The root: what url_env names, else url. NULL if neither says it, which has then been told. *key: where it stands. */
+/* The root: what url_env names, else url. NULL if neither is set, which is then reported. *key: the key that has it. */
 static const char *find_url(struct config_reader *r, const struct rein_node *node, const char **key)
 {
     const char *variable = rein_node_text(node, "url_env");

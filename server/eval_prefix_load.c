@@ -1,7 +1,8 @@
 /* What `rein eval prefix` works on: prompts, the arms' policies, and the policy that searches for refusals.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A template is wrapped into a policy of its own, so that all arms are alike and all errors are told the same way. */
+ * A template is wrapped into a policy of its own, so that all arms are alike and all errors are reported in the same
+ * way. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -61,7 +61,7 @@ static int feed_text(struct run *r, const char *key, const char *text)
 static int run_stream(struct run *r, const char *prompt, const char *reasoning, const char *answer)
 {
     static const char done[] = "data: [DONE]\n\n";
-    /* As served by request for a prefix: reasoning is held to its verdict, so that steering is possible. */
+    /* As with `instruct`: reasoning is held to its end, so that steering is possible. */
     struct rein_attempt attempt = {.delivery = REIN_DELIVER_INSTRUCT, .prefix = ""};
     int rv = rein_trace_prompt(r->trace, "user", prompt, strlen(prompt));
     if (rv == 0)

@@ -345,7 +345,7 @@ int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len,
     loop_leave(front->loop, back);
     front_mark_due(front, shard);
     if (!front->adopted)
-        return 0; /* what became of it, on_connection was told; it may be freed already */
+        return 0; /* on_connection was informed of the outcome; it may be freed already */
     front->adopted = NULL;
     free(conn);
     return REIN_ENOMEM;

@@ -109,7 +109,7 @@ struct front {
     const struct proxies *proxies; /* borrowed; NULL: none are trusted */
     size_t body_max, write_low, write_high;
     uint64_t client_idle_ms;
-    unsigned idle_s, daemon_idle_s; /* libmicrohttpd's own deadline; that of new connections if they are not told */
+    unsigned idle_s, daemon_idle_s; /* libmicrohttpd's own deadline; that of new connections until they get their own */
     uv_timer_t tick;
     struct chunk_store blocks;
     struct conn_queue reading, writing; /* by since_ms, oldest first */
@@ -171,7 +171,7 @@ enum { FRONT_ANSWER_MAX = 512 };
 size_t front_problem_text(const struct front_problem *problem, char text[FRONT_ANSWER_MAX]);
 /* Is it a header's name, all of it? */
 bool front_is_token(const char *name);
-/* Are both the same header's name? Nearly always the first letter already tells. */
+/* Are both the same header's name? Nearly always the first letter already decides. */
 static inline bool front_is_name(const char *a, const char *b)
 {
     return ((a[0] ^ b[0]) & ~0x20) == 0 && strcasecmp(a, b) == 0;
@@ -196,7 +196,7 @@ struct exchange *exchange_new(struct conn *conn, size_t head_size);
 void exchange_finish(struct exchange *x);
 /* Puts the exchange on a list (and off the one it was on). */
 void exchange_put(struct exchange *x, struct exchange_queue *list);
-/* The client can't be served any more: its connection is shut, and the handler told (from the pump). */
+/* The client can't be served any more: its connection is shut, and the pump informs the handler. */
 void exchange_leave(struct exchange *x);
 void exchange_shut(struct exchange *x);
 /* Writes what is on the flush list. */

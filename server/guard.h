@@ -1,4 +1,4 @@
-/* GET /v1/guard/decisions/{id}: what became of a client's own request: verdict and counts, no evidence.
+/* GET /v1/guard/decisions/{id}: the outcome of a client's own request: verdict and counts, no evidence.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Thread: the worker's. */

@@ -267,7 +267,7 @@ static void read_forwarded(struct chain *chain, const char *value)
     chain->is_broken = true;
 }
 
-/* The first that is not trusted, from the end; the farthest proxy if there is none. False: it can't be told. */
+/* The first that is not trusted, from the end; the farthest proxy if there is none. False: it cannot be known. */
 static bool chain_client(const struct chain *chain, const struct proxies *proxies, struct proxies_address *out)
 {
     size_t kept = chain->len < CHAIN_MAX ? chain->len : CHAIN_MAX;

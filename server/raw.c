@@ -15,10 +15,10 @@ struct raw {
     struct gathered line; /* the line or the body so far */
     struct gathered tail; /* text that may be the beginning of the delimiter */
     bool is_answer;       /* the delimiter was seen */
-    bool is_divided;      /* the backend tells reasoning apart by itself */
+    bool is_divided;      /* the backend separates reasoning itself */
     bool answered;        /* and text of the answer after it */
     bool begun, finished, done;
-    json_t *usage; /* owned; told after the last choice event */
+    json_t *usage; /* owned; sent after the last choice event */
 };
 
 int raw_new(struct raw **out, const struct raw_options *options)
@@ -100,7 +100,7 @@ static int say_text(struct raw *raw, const char *text, size_t len, struct gather
     return rv < 0 ? rv : say_delta(raw, json_pack("{ss%}", name, text, len), NULL, out);
 }
 
-/* From here on it is the answer. A client that reads the reasoning inline is told by the delimiter. */
+/* From here on it is the answer. A client that reads inline reasoning needs the delimiter. */
 static int begin_answer(struct raw *raw, struct gathered *out)
 {
     const char *close = raw->options.close;
@@ -154,7 +154,7 @@ static int take_text(struct raw *raw, const char *text, size_t len, struct gathe
     return rv < 0 ? rv : split(raw, false, out);
 }
 
-/* Where the backend tells reasoning apart, its text is the answer. */
+/* If the backend separates reasoning, its text is the answer. */
 static int take_piece(struct raw *raw, const struct raw_piece *piece, struct gathered *out)
 {
     int rv = 0;
@@ -167,7 +167,7 @@ static int take_piece(struct raw *raw, const struct raw_piece *piece, struct gat
     return rv == 0 && piece->len > 0 ? take_text(raw, piece->text, piece->len, out) : rv;
 }
 
-/* Returns owned; NULL: nothing was told. */
+/* Returns owned; NULL: no usage was sent. */
 static json_t *usage_of(const struct raw_piece *piece)
 {
     if (piece->usage != NULL)

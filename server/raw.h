@@ -23,11 +23,11 @@
 struct raw_piece {
     const char *text; /* borrowed from the event; NULL: none */
     size_t len;
-    const char *reasoning; /* likewise: what the backend told apart by itself; NULL: none */
+    const char *reasoning; /* likewise: what the backend separated itself; NULL: none */
     size_t reasoning_len;
     const char *finish;                          /* an OpenAI finish_reason; NULL: not yet */
     json_t *usage;                               /* borrowed, in OpenAI's form; NULL: none, or of another form: */
-    json_int_t prompt_tokens, completion_tokens; /* 0: not told */
+    json_int_t prompt_tokens, completion_tokens; /* 0: not sent */
 };
 
 /* Reads an event, or the body of an unstreamed answer. False: it is of no form that is known. */

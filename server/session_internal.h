@@ -158,7 +158,7 @@ enum { SESSION_HEADERS_MAX = 10 };
 void session_headers(struct session *s, bool streamed, struct front_header out[SESSION_HEADERS_MAX]);
 /* The id that an answer of ours has in its body. */
 void session_answer_id(const struct session *s, char out[SESSION_ANSWER_ID_MAX]);
-/* The upstream failed, and nothing of an answer was released: there is nothing that a verdict could be about. */
+/* The upstream failed, and nothing of an answer was released: so there is no verdict. */
 bool session_is_unanswered(struct session *s);
 /* The word for how it ended; static. */
 const char *session_ending(struct session *s);

@@ -113,7 +113,8 @@ static void prefill(struct session *s)
         session_take_step(s, NULL);
 }
 
-/* A number that no tree can hold only passes unchanged: the client is told which, or the steered attempt is lost. */
+/* A number that no tree can hold passes only unchanged: the error names it to the client, or the steered attempt is
+ * lost. */
 static void fail_to_load(struct session *s, int rv)
 {
     struct request_error err;

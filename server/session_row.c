@@ -1,4 +1,4 @@
-/* What a session tells of itself: the headers of its answer and its row in the store.
+/* What a session reports: the headers of its answer and its row in the store.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 

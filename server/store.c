@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *      store_put (any loop) -> queue -> writer: all that is queued -> one transaction -> post to each loop -> done
- *                                          |  failed: told of at once, kept
+ *                                          |  failed: reported at once, kept
  *                                          +-> kept -> tried again before newer records, twice a second
  *
  * The queue's lock is all that loops and writer share; it is held to move a pointer. Between transactions the writer
@@ -26,7 +26,7 @@ enum {
     LOOK_US = 500 * 1000,         /* between two looks at the database's files */
     RETRY_US = 500 * 1000,        /* between two tries of a store that fails */
     LAST_RETRY_US = 100 * 1000,   /* likewise, at the end */
-    POST_RETRY_US = 10 * 1000,    /* a loop could not be told for want of memory */
+    POST_RETRY_US = 10 * 1000,    /* a loop could not be notified for lack of memory */
     PURGE_IDLE_US = 60 * 1000000, /* nothing was left to purge */
     PURGE_MORE_US = 50 * 1000,    /* there is more: leave room for writes in between */
 };
@@ -53,7 +53,7 @@ struct store {
     struct store_job *untold; /* chain by `notice`: callbacks that could not be posted yet */
     int64_t retry_at_us, purge_at_us, look_at_us;
     size_t group_len; /* how many records were taken together last */
-    bool leaving;     /* the loops have stopped: nobody is told any more */
+    bool leaving;     /* the loops have stopped: nobody is notified any more */
 
     atomic_bool healthy; /* from here on for all to read */
     _Atomic uint64_t queued_len, kept_len, written, failed, dropped, purged, commits, gone;
@@ -242,7 +242,7 @@ static void tell(struct store *store)
     store->untold = left;
 }
 
-/* Notes the outcome of each job of a list for those who wait for it. They are told when the writer has let go of the
+/* Notes the outcome of each job of a list for those who wait for it. They are notified when the writer has released the
  * jobs: so it is their loop that frees them, whose memory they are of. */
 static void settle(struct store *store, const struct job_list *list, int rv)
 {
@@ -335,7 +335,7 @@ static int write_each(struct store *store, struct job_list *list)
     return rv;
 }
 
-/* Writes a list in one transaction, tells, and disposes of it. */
+/* Writes a list in one transaction, notifies those who wait, and frees it. */
 static void write_list(struct store *store, struct job_list *list)
 {
     int rv = store_db_write(store->db, list->first);

@@ -71,7 +71,7 @@ enum { STORE_QUEUE_MAX = 8192, STORE_AWAY_MS = 5000 };
  * process has it; REIN_EIO. All are logged. Blocks; main thread. */
 int store_open(struct store **out, const struct store_options *options) REIN_MUST_USE;
 /* The last writes: of what is queued, and for up to STORE_LAST_TRIES_MS of what could not be written so far. From now
- * on nothing can be put and nobody is told any more. Waits at most `wait_ms`. 0: all is written; REIN_EIO: some
+ * on nothing can be put and nobody is notified any more. Waits at most `wait_ms`. 0: all is written; REIN_EIO: some
  * decisions are lost, logged how many; REIN_ELIMIT: the disk still holds the writer up, and store_close would wait for
  * it. Main thread, after the loops have stopped running and before they are freed. */
 int store_finish(struct store *store, unsigned wait_ms) REIN_MUST_USE;

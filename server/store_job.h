@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Texts become valid UTF-8 without NUL and have ceilings, so that whatever a client or an upstream sent can be stored
- * and read back. Made in the caller's thread, read by the writer and by the loop that is told. */
+ * and read back. Made in the caller's thread, read by the writer and by the loop that is notified. */
 #ifndef SERVER_STORE_JOB_H
 #define SERVER_STORE_JOB_H
 
@@ -19,7 +19,7 @@ enum {
 
 struct store_job {
     struct store_job *next;   /* the writer's */
-    struct store_job *notice; /* the next of those that the same loop is told of */
+    struct store_job *notice; /* the next one for the same loop */
     atomic_uint refs;         /* the writer's and, while a callback is due, the loop's */
     bool notified;            /* the writer's: the callback was posted */
     int rv;                   /* set before the callback is posted */

@@ -1,7 +1,8 @@
 /* Where a database's files are, and whether they are still the ones that were opened.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A process keeps writing into a file that was removed or renamed, and nobody finds what it wrote. Only the name tells.
+ * A process keeps writing into a file that was removed or renamed, and nobody finds what it wrote. Only the file's name
+ * shows this.
  *
  * Thread: one at a time. */
 #ifndef SERVER_STORE_PLACE_H

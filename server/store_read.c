@@ -63,7 +63,7 @@ static void bind_filter(sqlite3_stmt *stmt, const struct store_filter *f)
     reader_bind_text(stmt, ":model", f->model);
     reader_bind_text(stmt, ":policy_version", f->policy_version);
     reader_bind_text(stmt, ":verdict", f->verdict);
-    reader_bind_number(stmt, ":limit", (int64_t)f->limit + 1); /* one more tells whether there is more */
+    reader_bind_number(stmt, ":limit", (int64_t)f->limit + 1); /* one more shows whether there is another page */
 }
 
 static int column(sqlite3_stmt *stmt, const char *name)

@@ -27,7 +27,7 @@ struct dialer {
     bool is_due, closing;
 };
 
-/* A descriptor that libcurl wants to be told about. The same number may come again while the old handle is still
+/* A descriptor that libcurl wants to have watched. The same number may come again while the old handle is still
  * closing, so there is a fresh one each time. */
 struct watch {
     uv_poll_t poll;

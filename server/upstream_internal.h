@@ -103,7 +103,7 @@ struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, 
 void origin_put(struct upstream_origin *origin);
 /* Takes the descriptor, and `tls` if it is not NULL, for the call's origin; NULL (and both closed) if libuv can't. */
 struct upstream_conn *conn_new(struct upstream_call *call, int fd, struct dial *tls);
-/* Keeps reading, and tells when it can write if asked. */
+/* Keeps reading, and reports when it can write, if requested. */
 void conn_poll(struct upstream_conn *conn, bool writable);
 void conn_pause(struct upstream_conn *conn);
 ssize_t conn_recv(struct upstream_conn *conn, char *data, size_t len);

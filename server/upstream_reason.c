@@ -14,7 +14,7 @@ enum { KEY_MIN = 8, TOKEN_MIN = 16 };
 
 /* ---- the forms of an error --------------------------------------------------------------------------------------- */
 
-/* The object that tells of the error: {"error":{…}}, {"error":"…"}, {"object":"error",…}, {"detail":…}, or any of them
+/* The object that describes the error: {"error":{…}}, {"error":"…"}, {"object":"error",…}, {"detail":…}, or any of them
  * in an array. Borrowed. */
 static const json_t *reason_object(const json_t *tree)
 {

@@ -63,7 +63,7 @@ static void on_front_closed(void *ctx)
     upstream_pool_close(w->pool, on_pool_closed, w);
 }
 
-/* Sessions and queries are told of on this loop: while one is left, the loop has to be there. */
+/* Sessions and queries are notified on this loop: while one is left, the loop has to be there. */
 static bool is_done(const struct worker *w)
 {
     return w->pool_closed && w->sessions.count == 0 && query_pool_busy(w->queries) == 0;

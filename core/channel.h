@@ -9,13 +9,13 @@
  * what follows. A tag is no text of a channel. The rules:
  *   - An opener counts at the beginning (blanks aside) and directly after a closer; anywhere else it is text.
  *   - Reasoning ends with its own family's closer, or where a tool call begins (which is answer). Never closed: all of
- * it was reasoning. A closer that the reasoning only quotes ends it too: nobody can tell.
- *   - An opener or a closer that comes twice in a row is a tag once more.
+ * it was reasoning. A closer that the reasoning only quotes ends it too: the two cannot be distinguished.
+ *   - An opener or a closer that is repeated directly is a tag again.
  *   - gpt-oss names a channel before every message; there reasoning may come again at any time.
  *
- * What cannot be decided: a closer without an opener says that all before it was reasoning. Only if the caller knows
- * that the prompt left reasoning open is that known in time; otherwise what came before has been called answer, and
- * `closed_unopened` is set then. Thread: any, one splitter each; allocates nothing. */
+ * What cannot be decided: a closer without an opener means that everything before it was reasoning. This is known in
+ * time only if the caller knows that the prompt left reasoning open; otherwise the text before it was treated as
+ * answer, and `closed_unopened` is set. Thread: any, one splitter each; allocates nothing. */
 #ifndef CORE_CHANNEL_H
 #define CORE_CHANNEL_H
 

@@ -1,7 +1,7 @@
-/* Events and bodies of OpenAI's chat completions that Rein says itself.
+/* Events and bodies of OpenAI's chat completions that Rein writes itself.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A message is put together by a chain of `put` calls; the first error sticks, and the whole message is taken back. */
+ * A chain of `put` calls builds a message; after the first error the whole message is discarded. */
 #include "dialect_openai_say.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* What the dialect of OpenAI's chat completions says of its own: see struct dialect for the contracts.
+/* What the dialect of OpenAI's chat completions writes itself: see struct dialect for the contracts.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_DIALECT_OPENAI_SAY_H
 #define CORE_DIALECT_OPENAI_SAY_H

@@ -1,12 +1,12 @@
 /* YAML into a tree: the only file that knows libyaml.
  * SPDX-License-Identifier: Apache-2.0
  *
- * libyaml's events are put together here and not by its own document loader, because the loader resolves aliases (a
- * few lines can stand for gigabytes) and forgets where keys stood. libyaml keeps its own scratch memory; the tree is
+ * libyaml's events are assembled here and not by its own document loader, because the loader resolves aliases (a few
+ * lines can expand to gigabytes) and forgets the positions of keys. libyaml keeps its own scratch memory; the tree is
  * ours.
  *
- * What breaks the syntax ends the reading with one problem; what merely must not be here (an alias, a duplicate key)
- * is recorded and skipped, so that the rest can be checked too. */
+ * A syntax error ends the reading with one problem; something that is only not allowed (an alias, a duplicate key) is
+ * recorded and skipped, so that the rest can be checked too. */
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>

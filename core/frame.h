@@ -3,11 +3,11 @@
  *
  * Follows the WHATWG HTML standard, section 9.2 (server-sent events): lines end in LF, CRLF or CR, a byte order mark
  * may open the stream, an event ends with a blank line. A frame is the raw bytes of one event with its blank line, so
- * that it can be forwarded unchanged; the payload is found inside it. Frames laid end to end are the input, byte for
+ * that it can be forwarded unchanged; the payload is found inside it. All frames concatenated are the input, byte for
  * byte. Linear: no byte is searched twice, however small the pieces.
  *
  * Where frames begin and end depends on the bytes alone, not on how they were cut. A CR may be the first half of a CRLF
- * whose LF is still under way, and so:
+ * whose LF has not arrived yet, so:
  *   - after "CR CR" the event ends at once (streams with bare CRs are not delayed); should an LF follow after all, it
  *     is the first byte of the next frame;
  *   - a CR that is a blank line after an LF or at a frame's beginning waits for the byte after it, which is nearly

@@ -1,11 +1,11 @@
-/* Joining: where much has to wait, events that differ in nothing but one string wait as one event with both texts.
+/* Joining: when much is waiting, events that differ only in one string wait as one event with both texts.
  * SPDX-License-Identifier: Apache-2.0
  *
  *      {"delta":{"content":"Hel"}} + {"delta":{"content":"lo"}}  ->  {"delta":{"content":"Hello"}}
  *
  * A token's event is some three hundred bytes around a few bytes of text. Held reasoning of a few thousand tokens would
- * outgrow any sensible ceiling; joined, it costs what its text costs. Nothing is joined while little waits, so a stream
- * that flows keeps its events. */
+ * exceed any sensible ceiling; joined, it costs what its text costs. Nothing is joined while little is waiting, so a
+ * stream that flows keeps its events. */
 #include "gate.h"
 
 #include <assert.h>

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A string without an escape is the text's own bytes. One with escapes is decoded into a second block as long as the
- * text, at the place where it is in the text: it never gets longer, and so its place is known from either. */
+ * text, at the same place as in the text: decoding never makes it longer, so both places are the same. */
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Numbers of JSON: which of them a program can hold. They are checked as text, for strtod reads by the locale.
- * SPDX-License-Identifier: Apache-2.0 */
+/* Numbers of JSON: which of them a program can represent. They are checked as text, because strtod depends on the
+ * locale. SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_JSON_NUMBER_H
 #define CORE_JSON_NUMBER_H
 

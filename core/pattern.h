@@ -4,7 +4,7 @@
  * Definitions: arXiv 2505.15404 v2, section 3. Order is everything: awareness, then concession, then commitment. A
  * pattern tracker belongs to one choice; it is fed whole sentences of the reasoning and of the answer, in order, and
  * makes findings with a score and the steps that explain it. After init it allocates only for the first finding and
- * the first sentence to be told of. */
+ * the first sentence to be reported. */
 #ifndef CORE_PATTERN_H
 #define CORE_PATTERN_H
 

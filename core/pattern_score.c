@@ -3,8 +3,8 @@
  *
  * Two questions: is the request harmful at all (its own signals, and the words of the reasoning that restates it), and
  * does the reasoning go along with it? Both are linear in a few features of whole signal classes, none of a single
- * entry, so that little can be learned by heart; docs/DETECTION.md says how the numbers were made. Without a sign of
- * harm the second question does not matter. */
+ * entry, so that the score cannot be fitted to single phrases; docs/DETECTION.md says how the numbers were made.
+ * Without a sign of harm the second question does not matter. */
 #include <math.h>
 
 #include "pattern_state.h"

@@ -1,4 +1,4 @@
-/* Tables that tell at once where no rule can begin, so that ordinary text is skipped quickly.
+/* Tables that show where no rule can begin, so that ordinary text is skipped quickly.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "heap.h"
 #include "ruleset.h"

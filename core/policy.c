@@ -1,4 +1,4 @@
-/* A policy's life: loaded step by step, shared by count, freed by the last.
+/* The life of a policy: loaded step by step, shared by reference count, freed by the last reference.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "policy.h"
 

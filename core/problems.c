@@ -1,4 +1,4 @@
-/* The list of what is wrong with documents: all of it at once, in the order of the files' lines.
+/* The list of the problems of documents: all at once, in the order of the files' lines.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* Regular expressions: the text of a rule, parsed into a tree.
  * SPDX-License-Identifier: Apache-2.0
  *
- * What is understood: literals, \n \r \t \f \e \a \0, \xHH \x{H...}, escaped marks, . \d \D \w \W \s \S (ASCII, but
+ * Supported: literals, \n \r \t \f \e \a \0, \xHH \x{H...}, escaped marks, . \d \D \w \W \s \S (ASCII, but
  * the negated ones take every other character), classes with ranges and negation, groups (capturing, named and (?:...),
  * all alike), alternation, * + ? {n} {n,} {n,m}, the anchors ^ \A $ \z of the whole text, \b \B, and the flags i and s,
  * as (?i) or (?i:...). A lazy mark after a repetition is accepted and means nothing, because the longest match counts.
- * Not understood, and refused with its position: back references, lookaround, atomic groups, possessive repetition,
+ * Not supported, and refused with the position: back references, lookaround, atomic groups, possessive repetition,
  * conditions, \p, \Q, (?m), (?x).
  *
  * Characters are code points; a byte that is no part of valid UTF-8 is matched by nothing. */

@@ -6,7 +6,7 @@
  *
  * A stencil is an event whose streamed strings are holes. A payload with the same literals, and with well-formed
  * strings in the holes, means what the event meant, except for the holes' own bytes and for offsets after them: a JSON
- * scanner comes out of each hole in the state in which it went in. */
+ * scanner leaves each hole in the state in which it entered it. */
 #ifndef CORE_STENCIL_H
 #define CORE_STENCIL_H
 

@@ -1,10 +1,10 @@
-/* A text: what one place of a response (a choice's reasoning, its answer, one tool's arguments) has said so far, as far
- * as it still has to be examined, and how far it was cleared. SPDX-License-Identifier: Apache-2.0
+/* A text: the text so far of one place of a response (a choice's reasoning, its answer, one tool's arguments), as far
+ * as it is still needed, and how far it is judged and cleared. SPDX-License-Identifier: Apache-2.0
  *
  *      0        base          cleared      received
  *      |  gone   |   window      |   held     |         offsets are bytes of decoded text
  *
- * The window keeps what a matcher or an unfinished sentence may still want. A byte is cleared when no rule or pattern
+ * The window keeps what a matcher or an unfinished sentence may still need. A byte is cleared when no rule or pattern
  * can claim it any more; `limit` ends the text early: bytes from there on are dropped, not held.
  *
  * Other texts may come in between: what a rule may still claim of this one stays held then. See text_lift.

@@ -1,6 +1,6 @@
 /* The trace's own state, shared by the files that make it up: trace.c (the API), trace_event.c (events to texts),
- * trace_spelled.c (what says text otherwise), trace_judge.c (what is found, and what becomes of it), trace_end.c (how a
- * response ends). SPDX-License-Identifier: Apache-2.0
+ * trace_spelled.c (members that repeat text), trace_judge.c (findings and their actions), trace_end.c (how a response
+ * ends). SPDX-License-Identifier: Apache-2.0
  *
  *      attempt -> feed: event -> pieces -> lanes -> texts -> matches, sentences -> findings -> actions -> gate -> out
  *

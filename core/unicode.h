@@ -1,7 +1,7 @@
 /* Unicode: UTF-8 steps and folding with offsets kept.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Folding takes away what does not change how a word reads: case, width and compatibility forms (utf8proc's tables),
+ * Folding removes what does not change how a word reads: case, width and compatibility forms (utf8proc's tables),
  * zero-width and other default-ignorable characters, accents, and letters of other scripts that look like Latin ones (a
  * table of our own, after UTS #39). Each folded byte remembers which original bytes it stands for. */
 #ifndef CORE_UNICODE_H

@@ -1,4 +1,4 @@
-/* The vocabulary: object keys that the known formats have. A key that is not among them is text.
+/* The vocabulary: the object keys of the known formats. Any other key is text.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_VOCABULARY_H
 #define CORE_VOCABULARY_H

@@ -1,15 +1,15 @@
-/* Kinds of upstream: how each is asked, and how a safe reasoning prefix reaches its model.
+/* Kinds of upstream: how each is called, and how a safe reasoning prefix reaches its model.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A kind is one file with one table of functions (backend_<kind>.c) and one line in backend.c. Its heart is a plan: a
- * little machine that turns a checked request into the call whose response is the answer. A plan that has to look
- * before it leaps (render the prompt, count its tokens) asks for calls of its own first:
+ * A kind is one file with one table of functions (backend_<kind>.c) and one line in backend.c. Its main part is a plan:
+ * a state machine that turns a checked request into the call whose response is the answer. A plan that has to check
+ * something first (render the prompt, count its tokens) asks for calls of its own:
  *
  *     backend_plan_init -> next -> BACKEND_CALL -> (the session makes plan->call) -> next -> ... -> BACKEND_READY
  *                                                                                           or BACKEND_ASIDE
  *
- * BACKEND_READY: body, path and how the response is to be read are in the plan. BACKEND_ASIDE: prefill is not possible
- * here, for plan->reason; the session falls back to `instruct`, or fails if the policy says `prefill`.
+ * BACKEND_READY: the plan has the body, the path, and how to read the response. BACKEND_ASIDE: prefill is not possible
+ * here, because of plan->reason; the session falls back to `instruct`, or fails if the policy says `prefill`.
  *
  * Plans do no I/O and keep no state but their own. Thread: one at a time. */
 #ifndef SERVER_BACKEND_H

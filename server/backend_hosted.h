@@ -1,4 +1,4 @@
-/* The plan of hosted services that take a turn to be continued but never show their prompt: recall is all there is.
+/* The plan of hosted services that continue a turn but never show their prompt: recall is the only check.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SERVER_BACKEND_HOSTED_H
 #define SERVER_BACKEND_HOSTED_H

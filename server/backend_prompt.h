@@ -5,7 +5,7 @@
  *     <|im_start|>assistant\n<think>\n                 PROMPT_OPEN    what follows is reasoning
  *     <|im_start|>assistant\n<think>\n\n</think>\n\n   PROMPT_CLOSED  what follows is answer
  *
- * Only the very end counts: what a conversation quotes further up opens and closes nothing. Thread: any. */
+ * Only the end counts: quotes earlier in the conversation open and close nothing. Thread: any. */
 #ifndef SERVER_BACKEND_PROMPT_H
 #define SERVER_BACKEND_PROMPT_H
 

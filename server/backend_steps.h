@@ -1,10 +1,10 @@
-/* What the prefill plans of several kinds share: their calls, their probes, and the two forms of a plan that is ready.
+/* What the prefill plans of several kinds share: their calls, their checks, and the two forms of a finished plan.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Two kinds of look are taken before a prefill is trusted, both with a conversation of our own, so that no client can
- * sway them. A *render* shows the prompt: it must end with the prefix inside open reasoning. A *recall* lets the model
- * continue: our prefix tells it a code, and where the code turns up again tells where the prefix arrived and how the
- * backend divides its answer.
+ * A prefill is checked in two ways before it is used, both with a conversation of our own, so that no client can
+ * influence the result. A *render* shows the prompt: it must end with the prefix inside open reasoning. A *recall* lets
+ * the model continue: our prefix tells it a code, and the place where the code comes back shows where the prefix
+ * arrived and how the backend divides its answer.
  *
  * Functions that make a step return 0 with *out set, or REIN_ENOMEM. JSON arguments are taken, NULL means out of
  * memory. */

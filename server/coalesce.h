@@ -1,11 +1,11 @@
-/* When a busy loop lets events gather: the counterpart of interrupt coalescing in network drivers.
+/* When a busy loop lets events accumulate: like interrupt coalescing in network drivers.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A stream that has something costs a turn two system calls, whatever they carry. A loop that is always ready finds one
- * or two events in each of many streams; after a little rest it finds more of them for the same calls. So where turn
- * after turn many streams have little each, a turn is followed by a rest of half its own length: what the rest adds to
- * a delay is small next to the turn that made it, and what it saves is more than it takes (docs/IO.md). A loop with
- * little to do, with a single long turn behind it, or with much in each read never rests.
+ * A ready stream costs a turn two system calls, however many events they carry. A loop that is always ready finds one
+ * or two events in each of many streams; after a short rest it finds more events for the same calls. So when several
+ * turns in a row find little in each of many streams, a turn is followed by a rest of half its own length: the delay
+ * that the rest adds is small compared with the turn that caused it, and the rest saves more than it costs
+ * (docs/IO.md). A loop never rests if it has little to do, after a single long turn, or if each read finds much.
  *
  * Thread: one at a time. */
 #ifndef SERVER_COALESCE_H

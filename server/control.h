@@ -1,12 +1,12 @@
-/* A response that is corrected while it runs: what the server still says until its reasoning has ended with the words
- * that were to be put there, and whether it did.
+/* A response that is corrected in flight: what the server still sends until its reasoning has ended with the requested
+ * text, and whether it did.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     ... astray | more of it ... <words></think>   answer ...
  *                ^ steered       dropped            ^ CONTROL_TAKEN: from this event on it goes to the client
  *
- * The server may end the reasoning by itself before it hears of it: then the words are missing, and what follows is the
- * answer of a model that was not corrected: CONTROL_LOST. Thread: one at a time. */
+ * The server may end the reasoning itself before it gets the request. Then the text is missing, and the answer is that
+ * of a model that was not corrected: CONTROL_LOST. Thread: one at a time. */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
 

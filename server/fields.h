@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Requests are not trusted: a field that moves, hides, forces or prefills the model's text would defeat the guard. So
- * the table lists what passes; what it does not know is refused, by name. A kind of backend may have rows of its own,
+ * the table lists the fields that pass; all others are refused by name. A kind of backend may have rows of its own,
  * which come first.
  *
  * Thread: any; tables are constant. */

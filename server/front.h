@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * libmicrohttpd parses requests and writes response heads; streamed bodies are then written straight to the connection
- * (docs/ARCHITECTURE.md, "direct mode"). <microhttpd.h> is included in front.c and front_head.c alone.
+ * (docs/IO.md, "Direct mode"). <microhttpd.h> is included in front.c and front_head.c alone.
  *
  * Thread: the loop's, all of it. An exchange is one request and its response; it is good from on_request until
  * on_closed has been called, exactly once, whatever happened. */

@@ -2,7 +2,7 @@
  * heads, front_pump.c has the order of a turn, front_request.c what is checked of requests, exchange.c what answers do.
  * SPDX-License-Identifier: Apache-2.0
  *
- * An exchange's way; everything but CUT and OVER may also lead to CUT:
+ * The states of an exchange; every state except CUT and OVER may also lead to CUT:
  *
  *     READING -> WAITING -> REPLYING ------------------> OVER
  *                       `-> STARTING -> DIRECT -> ENDING -'

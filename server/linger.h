@@ -1,8 +1,8 @@
-/* Lingering: connections that were answered before their client had sent all, kept until the answer has arrived.
+/* Lingering: connections that were answered before their request was complete, kept until the answer has arrived.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Closing a socket with unread bytes in it resets the connection, and a reset takes the answer away from the client. So
- * what still comes is read and dropped: at most LINGER_BYTES, for at most LINGER_MS, LINGER_IDLE_MS of them in silence,
+ * Closing a socket with unread bytes in it resets the connection, and the client then loses the answer. So what still
+ * arrives is read and dropped: at most LINGER_BYTES, for at most LINGER_MS, LINGER_IDLE_MS of them in silence,
  * of at most LINGER_MAX connections at once. One more closes the oldest.
  *
  * Thread: the loop's. */

@@ -1,4 +1,4 @@
-/* The listener: accepts connections within limits and hands them on; who is one too many gets a short answer.
+/* The listener: accepts connections within limits and hands them on; a connection over a limit gets a short answer.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Thread: the loop's. */

@@ -1,4 +1,4 @@
-/* One thread's event loop: libuv, the phases that foreign callbacks run in, and what others post to it.
+/* One thread's event loop: libuv, the phases in which foreign callbacks run, and what other threads post to it.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Foreign callbacks (libmicrohttpd's, libcurl's) record and wake the pump; decisions are made in the pump, in a fixed

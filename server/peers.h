@@ -1,13 +1,13 @@
-/* Who is connected and what they hold: connections, and bytes of request bodies, of all clients and of each address, in
- * a table that never grows. SPDX-License-Identifier: Apache-2.0
+/* What clients use: connections, and bytes of request bodies, of all clients together and per address, in a table that
+ * never grows. SPDX-License-Identifier: Apache-2.0
  *
- * One of these may be shared by listeners of several threads, so that limits hold for the process. An IPv6 client
- * counts by its /64, which is what one client is usually given.
+ * Listeners of several threads may share one, so that limits apply to the whole process. An IPv6 client counts by its
+ * /64, which is what one client usually has.
  *
- * A proxy that is trusted brings the requests of many: its connections count towards all, not towards its own address.
- * Each request that runs counts for its client's address instead.
+ * A trusted proxy forwards the requests of many clients: its connections count towards the total, not towards its own
+ * address. Instead each running request counts towards its client's address.
  *
- * Thread: any. A lock is held for a few instructions a connection, and as often as a body needs memory. */
+ * Thread: any. A lock is held for a few instructions per connection, and each time a body needs memory. */
 #ifndef SERVER_PEERS_H
 #define SERVER_PEERS_H
 

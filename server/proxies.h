@@ -1,10 +1,10 @@
-/* Trusted proxies: networks whose connections bring the requests of others, and whose word for whose they are counts.
+/* Trusted proxies: networks whose connections carry the requests of others, and whose headers name the clients.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A chain of proxies writes into Forwarded (RFC 7239) or X-Forwarded-For who called each of them, the last one last. It
- * is read from its end: the first address that is not a trusted proxy's is the client. What is before that was
- * written by the client itself and means nothing. Where the chain can't be read up to there, or two headers name two
- * clients, the connection's own address is the client.
+ * Each proxy of a chain adds the address of its caller to Forwarded (RFC 7239) or X-Forwarded-For, at the end. The
+ * chain is read from its end: the first address that is not a trusted proxy's is the client. Everything before that was
+ * written by the client itself and is ignored. If the chain is malformed before that point, or two headers name
+ * different clients, the connection's own address is the client.
  *
  * Thread: any; immutable once made. */
 #ifndef SERVER_PROXIES_H

@@ -1,11 +1,11 @@
-/* The answer of a raw route, rebuilt as chat: what a backend continues after a prompt that was rendered for it.
+/* The answer to a raw prompt, rebuilt as chat.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     {"text":"so I must refuse.</think>I can't"}   ->   {"delta":{"reasoning_content":"so I must refuse."}}
  *                                                        {"delta":{"content":"I can't"}}
  *
  * The prompt ended inside open reasoning, so the text begins as reasoning, until the delimiter that closes it. Events
- * come as SSE or one a line; what is no JSON object is left out, errors are passed on as they are.
+ * are SSE or one per line; what is not a JSON object is dropped, errors are passed on unchanged.
  *
  * Thread: one at a time. */
 #ifndef SERVER_RAW_H

@@ -1,13 +1,14 @@
-/* A client's chat request: read, checked, judged, and made into what an upstream gets.
+/* A client's chat request: read, checked, judged, and turned into the upstream's request.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     request_parse -> request_check_fields -> request_judge          of the document (rein/json.h), no tree is made
+ *     request_parse -> request_check_fields -> request_judge          on the document (rein/json.h), without a tree
  *         -> request_sent_text                                        most are forwarded unchanged
- *         -> request_load -> request_upstream_body                    the others are built again
- *     request_shed                                                    the call has begun; request_load is there again
+ *         -> request_load -> request_upstream_body                    the others are rebuilt
+ *     request_shed                                                    frees the document once the call has begun;
+ *                                                                     request_load can read it again
  *
  * What was judged is what is sent: an upstream's body is the client's own bytes, or is built from these bytes without
- * the members that were removed. They can be read in one way only: strict JSON, no key twice, every key known.
+ * the members that were removed. They have only one interpretation: strict JSON, no duplicate keys, every key known.
  *
  * Thread: one at a time. */
 #ifndef SERVER_REQUEST_H

@@ -1,16 +1,16 @@
-/* One chat request from its first byte to its row: the only place that knows both the client and the upstream.
+/* One chat request from its first byte to its row: the only part that knows both the client and the upstream.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     judging -> planning -> calling -> answering -> ending -> closed
  *
- * judging    the prompt goes to the trace; a refusal is said before any upstream was asked
- * planning   how the prefix reaches the model; may ask the upstream to render first
- * calling    the upstream has the request, its head is not there yet
- * answering  its bytes go to the trace, what the trace releases to the client
+ * judging    the trace judges the prompt; a refusal is sent before any upstream is called
+ * planning   decides how the prefix reaches the model; may ask the upstream to render first
+ * calling    the upstream has the request; its head has not arrived yet
+ * answering  the upstream's bytes go to the trace, and what the trace releases goes to the client
  * ending     the client's answer is complete or failed; what was written still goes out
  * closed     the exchange is gone; the session lives until the store has answered
  *
- * A steered response goes from answering back to planning. Each request leaves exactly one row, whatever happens.
+ * A steered response goes from answering back to planning. Each request has exactly one row, whatever happens.
  *
  * Thread: the loop's, all of it. A session frees itself. */
 #ifndef SERVER_SESSION_H

@@ -1,4 +1,4 @@
-/* The store: decisions, written by one thread, read by many. An interface of a few verbs; SQLite is behind it.
+/* The store: decisions, written by one thread, read by many. A small interface; SQLite is its driver.
  * SPDX-License-Identifier: Apache-2.0
  *
  * One writer thread owns the connection that writes: WAL, group commit from a bounded queue. A

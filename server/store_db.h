@@ -4,9 +4,9 @@
  * SQLite's codes become ours here, logged once: REIN_EIO (disk full, I/O error, locked by another program, read-only,
  * damaged, not in its place), REIN_EINVAL (this record cannot be written), REIN_ENOMEM.
  *
- * A database whose files are removed, renamed or replaced is left: what its log holds is put into it wherever it is
- * now, it is closed, and all writing fails. Each later write or probe examines the path; once nothing has changed there
- * for a while, what is there is opened, or a new database is made.
+ * When the database's files are removed, renamed or replaced, the database is left: its log is moved into it, wherever
+ * it is now, it is closed, and all writing fails. Each later write or probe checks the path; once nothing has changed
+ * there for a while, the file at the path is opened, or a new database is made.
  *
  * Thread: one at a time; the writer's once it runs. */
 #ifndef SERVER_STORE_DB_H

@@ -1,8 +1,8 @@
-/* A record on its way to the writer: one allocation that holds a copy of all of it.
+/* A record on its way to the writer: one allocation with a copy of all its data.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Texts become valid UTF-8 without NUL and have ceilings, so that whatever a client or an upstream sent can be stored
- * and read back. Made in the caller's thread, read by the writer and by the loop that is notified. */
+ * Texts become valid UTF-8 without NUL and have ceilings, so that everything that a client or an upstream sent can be
+ * stored and read back. Made in the caller's thread, read by the writer and by the loop that is notified. */
 #ifndef SERVER_STORE_JOB_H
 #define SERVER_STORE_JOB_H
 

@@ -1,5 +1,5 @@
-/* Reading decisions: a connection that cannot write, for the admin API and for clients that ask what became of theirs.
- * SPDX-License-Identifier: Apache-2.0
+/* Reading decisions: a connection that cannot write, for the admin API and for clients that ask for their own
+ * decisions. SPDX-License-Identifier: Apache-2.0
  *
  * Every query has bound parameters and a time limit. Rows become JSON objects with the columns of the views (2nd
  * migration) as keys. Results: REIN_ELIMIT: the time is over; REIN_EIO, logged; REIN_ENOMEM; *out is then untouched.

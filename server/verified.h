@@ -1,8 +1,8 @@
-/* What was found out about prefills: for which upstream, model and prefix the rendered prompt ends as it should.
+/* Results of prefill checks: for which upstream, model and prefix the rendered prompt ends as it should.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A bounded table; an entry is good for a while, then the check is made again, since a model may be replaced after its
- * name. One table per worker. Thread: the worker's. */
+ * A bounded table. An entry is good for a while; then the check is repeated, because another model may have got the
+ * same name. One table per worker. Thread: the worker's. */
 #ifndef SERVER_VERIFIED_H
 #define SERVER_VERIFIED_H
 

@@ -1,7 +1,7 @@
 /* A worker: one thread with its loop, its listener, its upstream connections and the sessions between them.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Workers share nothing on the hot path but immutable snapshots of the config. */
+ * On the hot path workers share only immutable snapshots of the config. */
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
 

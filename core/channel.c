@@ -98,7 +98,8 @@ static const struct tag known_tags[] = {
 
 enum {
     BLANKS_MAX = SPLITTER_TAIL_MAX - SPLITTER_TAG_MAX - 1,
-    ROUNDS_MAX = 6, /* a text that opens and closes more often than this only plays with tags */
+    ROUNDS_MAX =
+        6, /* a text that opens and closes more often than this is not taken seriously: further tags are text */
 };
 
 /* What was found at a byte. */
@@ -291,7 +292,7 @@ static enum part_kind text_kind(const struct splitter *s)
     return is_open_reasoning(s) ? PART_REASONING : PART_ANSWER;
 }
 
-/* A byte that is no blank has come. */
+/* A byte that is not a blank has arrived. */
 static void leave_beginning(struct splitter *s)
 {
     if (s->state == REASONING_BEGUN)

@@ -25,7 +25,7 @@ static void mask_span(char *text, size_t len)
     memset(text, '*', len);
 }
 
-/* Whatever a masking rule finds in the evidence is starred out, also when another finding brought it here. */
+/* Masks everything that a masking rule finds in the evidence, even if another finding quotes it. */
 static int mask(const struct findings *f, char *text, size_t len)
 {
     struct match_list list = {0};
@@ -41,7 +41,7 @@ static int mask(const struct findings *f, char *text, size_t len)
     return rv;
 }
 
-/* A masked rule's own evidence shows its length alone: a piece of it, cut at EVIDENCE_MAX, need not match again. */
+/* The evidence of a masked rule shows only its length: a part of it, cut at EVIDENCE_MAX, might not match again. */
 static bool is_masked(const struct findings *f, const struct rein_finding *finding)
 {
     if (!finding->is_rule)

@@ -14,7 +14,7 @@
 #include "rein/rein.h"
 
 enum {
-    FINDINGS_MAX = 256, /* of one trace; later ones are acted on and counted, but not kept */
+    FINDINGS_MAX = 256, /* findings of one trace; later ones are acted on and counted, but not kept */
     EVIDENCE_MAX = 512, /* bytes of evidence that one finding keeps */
 };
 
@@ -24,7 +24,7 @@ struct findings {
     size_t len, cap;
     size_t dropped;           /* made, but not kept: the list is full */
     enum rein_action verdict; /* the strongest action of all enforced findings */
-    enum rein_action shadow;  /* the strongest that shadow findings would have taken */
+    enum rein_action shadow;  /* the strongest action that shadow findings would have had */
 };
 
 /* Always true between two calls. */
@@ -33,9 +33,9 @@ bool findings_is_sound(const struct findings *f);
 void findings_init(struct findings *f, const struct rein_policy *policy);
 void findings_fini(struct findings *f);
 
-/* Adds a finding; `evidence` is the text it stands on, copied (masked where a rule that masks matches in it) if the
- * policy keeps evidence at all. The finding's own evidence fields are ignored. The verdict counts it also where the
- * list is full. REIN_ENOMEM: nothing was added. */
+/* Adds a finding; `evidence` is its text, which is copied if the policy keeps evidence (masked where a masking rule
+ * matches in it). The finding's own evidence fields are ignored. It counts for the verdict even if the list is full.
+ * REIN_ENOMEM: nothing was added. */
 int findings_add(struct findings *f, const struct rein_finding *finding, struct span evidence) REIN_MUST_USE;
 
 #endif

@@ -7,7 +7,7 @@
 #include "heap.h"
 #include "render.h"
 
-/* One event, with what redactions make of it: a short match may have a long replacement. */
+/* The limit of one event after redactions: a short match may have a long replacement. */
 enum { GATE_EDITED_MAX = 64 * 1024 * 1024 };
 
 void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit)
@@ -70,7 +70,7 @@ void gate_reset(struct gate *g)
     for (size_t i = 0; i < event_count(g); i++)
         free_patches(event_at(g, i));
     bytes_clear(&g->raw);
-    bytes_clear(&g->body); /* its bytes are still there for who is reading them */
+    bytes_clear(&g->body); /* its bytes stay for code that is reading them */
     bytes_clear(&g->events);
     bytes_clear(&g->pieces);
     bytes_clear(&g->parts);
@@ -98,7 +98,7 @@ void gate_leave(struct gate *g)
     g->pushed = 0;
 }
 
-/* Appends what room was made for. */
+/* Appends to room that was reserved. */
 static inline void gate_put(struct bytes *to, const void *data, size_t len)
 {
     if (len > 0)
@@ -112,7 +112,7 @@ struct gate_event *gate_last(struct gate *g)
     return g->pushed > 0 ? event_at(g, g->pushed - 1) : NULL;
 }
 
-/* Room for them was made. */
+/* Room for them was reserved. */
 static void push_parts(struct gate *g, const struct delta *d)
 {
     for (size_t i = 0; i < d->choices_len; i++) {
@@ -133,7 +133,7 @@ static inline int gate_reserve(struct bytes *to, size_t len)
     return len > to->cap - to->end ? bytes_reserve(to, len) : 0;
 }
 
-/* Room for all of an event, so that a push that fails has changed nothing. */
+/* Reserves room for a whole event, so that a failing push changes nothing. */
 static inline int reserve_event(struct gate *g, const struct gate_event *e, size_t id_len)
 {
     int rv = gate_reserve(&g->raw, e->stored_len);
@@ -155,7 +155,7 @@ static struct range payload_range(const struct frame *frame, unsigned flags)
     return (struct range){frame->kind == FRAME_DATA ? (uint32_t)(frame->payload.data - frame->raw.data) : 0, len};
 }
 
-/* The response's id is that of its first event, known from then on: what Rein says itself may overtake the rendering.
+/* The response's id is that of its first event, and known from then on: Rein's own events may overtake the rendering.
  */
 static struct span new_id(const struct gate *g, const struct frame *frame, const struct delta *d)
 {
@@ -256,7 +256,7 @@ bool gate_replace_choice(struct gate *g, uint16_t choice, struct span object, in
     return is_there;
 }
 
-/* What the waiting events still bring to a choice. */
+/* What the waiting events will still send for a choice. */
 static void look_ahead(const struct gate *g, uint16_t choice, bool *role, bool *finish)
 {
     const struct gate_part *part = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
@@ -299,7 +299,7 @@ int gate_say(struct gate *g, struct span bytes, unsigned flags)
     return 0;
 }
 
-/* Does what spells text out still wait for it? */
+/* Do members that spell text still wait for that text? */
 static bool is_awaiting(const struct gate_event *e, const struct gate_part *parts)
 {
     bool waits = false;
@@ -321,7 +321,7 @@ static bool is_passable(const struct gate *g, const struct gate_event *e, const 
         if (p->unseen)
             continue;
         uint64_t passable = lane_passable(p->lane);
-        /* Half a character belongs to the piece that completes it, if one will. */
+        /* Half a character belongs to the piece that completes it, if there is one. */
         bool may_complete = p->ends_half && !p->lane->has_stopped && !p->lane->is_over;
         if (passable < p->end || (may_complete && passable <= p->end))
             return false;
@@ -361,7 +361,7 @@ void gate_go_on(struct gate *g, uint16_t choice, struct lane *lane, uint64_t sta
     }
 }
 
-/* What awaits a text of the choice continues without: `hides`, and without what it spells. */
+/* Parts that await a text of the choice stop waiting; `hides`: without the members that spell it. */
 static void stop_waiting(struct gate *g, uint16_t choice, bool hides)
 {
     struct gate_part *part = first_part(g) + bytes_len(&g->parts) / sizeof *part;

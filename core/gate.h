@@ -51,7 +51,7 @@ struct gate_piece {
     uint64_t start, end; /* source bytes of the lane */
     struct range raw;    /* inside the payload */
     uint16_t half_in;    /* half of a surrogate pair that the piece before ended in */
-    bool ends_half;      /* this one ends in one */
+    bool ends_half;      /* this piece ends in half of a surrogate pair */
     bool unseen;         /* came after the text was stopped: rendered empty */
 };
 

@@ -10,7 +10,7 @@
 
 #include <assert.h>
 
-/* Has the event just what can be joined: one streamed string, no end, nothing removed? */
+/* Can the event be joined: one streamed string, no end, nothing removed? */
 static bool is_plain(const struct gate_event *e, const struct gate_part *part)
 {
     const unsigned odd =
@@ -51,7 +51,7 @@ static bool has_same_frame(const struct gate_event *e, const char *stored, const
            memcmp(stored + behind, frame->raw.data + new_behind, e->raw_len - behind) == 0;
 }
 
-/* Puts the raw string after the one that is there. */
+/* Appends the raw string to the existing one. */
 static int insert(struct gate *g, struct gate_event *e, struct gate_piece *p, struct gate_part *part, struct span raw)
 {
     int rv = bytes_reserve(&g->raw, raw.len);

@@ -5,10 +5,10 @@
 #include <assert.h>
 
 enum {
-    RUNS_MAX_BYTES = 1 << 20, /* alternations of tags and text that wait at a time */
+    RUNS_MAX_BYTES = 1 << 20, /* alternations of tags and text that may wait at a time */
     SLICE = 64,               /* what splitter_feed takes at once with PARTS of room */
     PARTS = 32,
-    PLAIN_MAX = 4096, /* and what is passed on at once that need not be fed: a text's window grows by as much */
+    PLAIN_MAX = 4096, /* and what may be passed on at once without feeding: a text's window grows by as much */
 };
 
 void lane_init(struct lane *lane, struct place place, struct text *text)
@@ -116,7 +116,7 @@ static int feed_slice(struct lane *lane, struct span slice, lane_sink sink, void
     return pass_on(lane, parts, n, (struct span){joined, tail + slice.len}, sink, ctx);
 }
 
-/* Takes as much from the beginning of `bytes` as can be taken at once. */
+/* Takes as much from the beginning of `bytes` as possible at once. */
 static int feed_split(struct lane *lane, struct span *bytes, lane_sink sink, void *ctx)
 {
     size_t len = bytes->len < PLAIN_MAX ? bytes->len : PLAIN_MAX;
@@ -159,7 +159,7 @@ int lane_end(struct lane *lane, lane_sink sink, void *ctx)
     return pass_on(lane, parts, n, joined, sink, ctx);
 }
 
-/* Where the first byte of a run stands that may not pass; the run's end if all may. */
+/* The first byte of a run that may not pass; the run's end if all may. */
 static uint64_t run_passable(const struct run *run, uint64_t start)
 {
     uint64_t passable = run->text != NULL ? text_passable(run->text) : UINT64_MAX;

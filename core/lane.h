@@ -40,7 +40,7 @@ struct lane {
     uint64_t decided;                /* source bytes that the splitter has given to a text */
     struct bytes runs;               /* struct run, oldest first; only of lanes that split */
     uint64_t runs_start;             /* source offset where the first run begins */
-    size_t runs_passable;            /* so many of them, from the first on, may pass as wholes; not the last one */
+    size_t runs_passable;            /* how many of them, from the first on, may pass completely; never the last one */
     struct run first_runs[2];        /* where `runs` begins */
 };
 
@@ -58,7 +58,7 @@ typedef int (*lane_sink)(void *ctx, struct text *text, struct span bytes);
 
 /* Splits and passes on the next source bytes, in order; stops early once has_stopped is set by the sink. */
 int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx) REIN_MUST_USE;
-/* No more will come: what was undecided is decided. */
+/* No more will come: decides what is undecided. */
 int lane_end(struct lane *lane, lane_sink sink, void *ctx) REIN_MUST_USE;
 
 /* Source bytes up to here may pass (they are cleared, or will be dropped when rendered). Never falls; what was passable

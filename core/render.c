@@ -42,7 +42,7 @@ static bool has_edit(const struct text *t, uint64_t start, uint64_t end)
     return first != NULL && first->start < end;
 }
 
-/* What becomes of a piece on its way out. */
+/* What happens to a piece when it is released. */
 enum touch {
     TOUCH_NONE, /* goes out unchanged */
     TOUCH_LED,  /* so too, after a lead */
@@ -75,7 +75,7 @@ static void count_released(struct gate *g, struct text *t, uint64_t start, uint6
         g->unjudged += end - (start > t->cleared ? start : t->cleared);
 }
 
-/* Decodes a piece that passes, once, after what is kept of the reasoning. Its parts are moved down from there. */
+/* Decodes a passing piece once, after the recorded reasoning; its shown parts are then moved to the front. */
 static int record_piece(struct gate *g, const struct gate_piece *p, struct span payload)
 {
     uint16_t half = p->half_in;
@@ -130,14 +130,14 @@ static int show(struct gate *g, struct text *t, struct span text, uint64_t start
     return write_shown(g, t, text);
 }
 
-/* What the reasoning began with before the model continued from it. */
+/* The beginning of the reasoning, from which the model continued. */
 static int show_lead(struct gate *g, const struct text *t)
 {
     g->shown_lead += t == g->recorded ? t->lead.len : 0;
     return write_shown(g, t, t->lead);
 }
 
-/* Writes text bytes [start, start + text.len) without what is redacted and what lies beyond the limit. */
+/* Writes text bytes [start, start + text.len) without redacted spans and without what lies beyond the limit. */
 static int render_part(struct gate *g, struct text *t, struct span text, uint64_t start)
 {
     uint64_t end = start + text.len, stop = t->limit < end ? (t->limit > start ? t->limit : start) : end;
@@ -184,7 +184,7 @@ static int render_decoded(struct gate *g, const struct gate_piece *p, struct spa
     return 0;
 }
 
-/* Puts what may be shown of a piece in its place. */
+/* Replaces a piece by what may be shown of it. */
 static int edit_piece(struct gate *g, const struct gate_piece *p, struct span payload, struct rest *rest)
 {
     size_t at = bytes_len(&g->scratch);
@@ -243,7 +243,7 @@ static int replace_finish(struct gate *g, struct range finish)
     return rv == 0 ? add_splice(g, finish, at) : rv;
 }
 
-/* Does the byte that the part awaited not go out? */
+/* Is the byte that the part awaited not released? */
 static bool is_taken_out(const struct gate_part *part)
 {
     struct lane_part byte = lane_part_at(part->next, part->next_at, part->next_at + 1);
@@ -251,7 +251,7 @@ static bool is_taken_out(const struct gate_part *part)
            (byte.text->limit <= byte.text_start || has_edit(byte.text, byte.text_start, byte.text_start + 1));
 }
 
-/* Role, finish reason and what spells text out. */
+/* Role, finish reason and members that spell text. */
 static int edit_choice(struct gate *g, const struct gate_part *part, struct rest *rest)
 {
     struct gate_choice *choice = &g->choices[part->choice];
@@ -287,7 +287,7 @@ static int by_place(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Writes the payload with its splices. A splice inside one that was written already is gone with it. */
+/* Writes the payload with its splices. A splice inside one that was already written is skipped. */
 static int write_spliced(struct gate *g, struct span payload, struct bytes *out)
 {
     struct span all = bytes_span(&g->splices);
@@ -327,7 +327,7 @@ static int write_edited(struct gate *g, const struct gate_event *e, struct span 
     return rv == 0 ? bytes_append(out, stored.data + behind, e->raw_len - behind) : rv;
 }
 
-/* A body changes hands; the bytes of other events are copied. */
+/* A body is handed over; the bytes of other events are copied. */
 static int write_untouched(struct gate *g, const struct gate_event *e, struct span stored, struct bytes *out)
 {
     if (!(e->flags & GATE_BARE) || bytes_len(out) > 0)

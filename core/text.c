@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-    PAST_MAX = 512,     /* so much of the past is kept as evidence for rules that do not hold */
-    EDITS_MAX = 131072, /* redactions that wait at a time */
+    PAST_MAX = 512,     /* how much earlier text is kept as evidence for rules that do not hold */
+    EDITS_MAX = 131072, /* redactions that may wait at a time */
 };
 
 void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
@@ -68,7 +68,7 @@ struct span text_slice(const struct text *t, uint64_t start, uint64_t end)
     return (struct span){bytes_at(&t->window, (size_t)(start - t->base)), (size_t)(end - start)};
 }
 
-/* Lets the sentencer say how far the matcher may go before a sentence is due. */
+/* Asks the sentencer how far the matcher may go before a sentence is due. */
 static void set_goal(struct text *t)
 {
     struct text_cursor *c = &t->cursor;

@@ -31,20 +31,21 @@ struct edit {
 struct text {
     enum rein_channel channel;
     uint16_t choice;
-    uint8_t slot;       /* the choice's how-manieth text of this channel: the same text may come under several names */
+    uint8_t
+        slot; /* number of the text among the choice's texts of this channel: several fields may have the same text */
     bool has_sentences; /* somebody examines them */
     bool is_over;       /* nothing will come any more: all is decided */
-    bool is_lifted;     /* others continued for so long that nothing more is held of what is here; until it continues */
+    bool is_lifted; /* others continued for so long that nothing of this text is held any more, until it continues */
     struct bytes window;
     uint64_t lifted_to; /* matches that end here or before were decided when the hold was lifted */
-    uint64_t origin;    /* what an earlier attempt has shown of it; findings add it to their offsets */
-    struct span lead;   /* goes out before the first byte, if that does; no part of the text. Borrowed */
+    uint64_t origin;    /* bytes that earlier attempts have shown of it; findings add this to their offsets */
+    struct span lead;   /* released together with the first byte; not part of the text. Borrowed */
     uint64_t base, received, cleared, released, limit;
     uint64_t judged; /* where the last judged sentence ended */
     uint64_t blank;  /* length of the white space that the text begins with */
     uint64_t held_max;
     const struct ruleset *rules; /* borrowed */
-    struct matcher *matcher;     /* made with the first byte; NULL: no rule looks here */
+    struct matcher *matcher;     /* made with the first byte; NULL: no rule applies here */
     struct sentencer sentencer;
     struct bytes edits; /* struct edit: ordered, not overlapping, those not yet released */
     struct text_cursor {
@@ -73,22 +74,22 @@ int text_append(struct text *t, struct span bytes) REIN_MUST_USE;
  * was never examined. TEXT_SENTENCE sets *sentence (good until the next append) and *offset. Negative: an error. */
 int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
-/* Another text has its turn, and this one may continue later or not: hands out the sentence that is under way
+/* Another text continues, and this one may continue later or not: returns its unfinished sentence
  * (TEXT_SENTENCE or TEXT_DRY). What rules hold stays held. */
 int text_pause(struct text *t, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
-/* Nothing is to be held any more of what is here, though the text may continue: TEXT_MATCH if its end would decide
- * matches. Should it continue, one that began before is found as well, and what of it is still to come withheld. */
+/* Holds nothing of the present text any more, though the text may continue: TEXT_MATCH if its end would decide matches.
+ * If it continues, a match that began before is still found, and the rest of it is withheld. */
 int text_lift(struct text *t, struct match_list *matches) REIN_MUST_USE;
 
-/* The text has ended, nothing may be appended any more: decides open matches, then hands out the last sentence
+/* The text has ended, nothing may be appended any more: decides open matches, then returns the last sentence
  * (TEXT_SENTENCE or TEXT_DRY; TEXT_MATCH first if some were decided: call again). */
 int text_end(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
 /* The bytes [start, end) as far as the window still has them. */
 struct span text_slice(const struct text *t, uint64_t start, uint64_t end);
 
-/* Adds a redaction; what was released already is left out, overlaps are joined. */
+/* Adds a redaction; released bytes are excluded, overlaps are joined. */
 int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule) REIN_MUST_USE;
 /* The first redaction that ends after `offset`, and how many follow it. */
 const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len);
@@ -96,10 +97,10 @@ const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len
 void text_stop(struct text *t);
 /* Everything up to `offset` went out: forgets what is not needed any more. */
 void text_released(struct text *t, uint64_t offset);
-/* Reclaims window bytes that nobody wants any more. */
+/* Reclaims window bytes that are not needed any more. */
 void text_trim(struct text *t);
 
-/* The redactions that wait, as far as their first and last go. */
+/* Are the waiting redactions sound, judging by the first and the last? */
 bool text_edits_are_sound(const struct text *t);
 
 /* Always true between two calls. Constant time. */

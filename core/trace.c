@@ -9,9 +9,9 @@
 #include "heap.h"
 #include "trace_state.h"
 
-enum { SLICE = 16384 }; /* bytes of a read that are taken at once */
+enum { SLICE = 16384 }; /* bytes of a read that are processed at once */
 
-/* A trace with its options, and nothing else yet. */
+/* Makes a trace with its options, and nothing else yet. */
 static struct rein_trace *make(const struct rein_trace_options *o)
 {
     const char *model = o->model != NULL ? o->model : "", *id = o->id != NULL ? o->id : "chatcmpl-rein";
@@ -42,7 +42,7 @@ static bool any_pattern(const struct rein_policy *policy)
     return false;
 }
 
-/* Could anything that is said be kept from the client, if only for a while? */
+/* Could the policy keep any text from the client, even temporarily? */
 static bool may_withhold(const struct rein_policy *policy)
 {
     bool withholds = policy->settings.worst_hold > 0 || !policy->settings.reasoning.show;
@@ -134,8 +134,9 @@ static size_t count_held(struct rein_trace *t)
     return (size_t)all;
 }
 
-/* What the decision lets pass waits for the commit in `last`. For a record of the end that counts what the end
- * releases; for a restart that begins meanwhile and continues from what will have been shown. */
+/* What the decision lets pass waits for the commit in `last`: at the end, so that the record counts what the end
+ * releases; before a restart, because the restart begins in the meantime and continues from what will have been shown.
+ */
 static int ask_commit(struct rein_trace *t, struct rein_update *u)
 {
     u->asks |= REIN_ASK_COMMIT;
@@ -153,7 +154,7 @@ static int ask_commit(struct rein_trace *t, struct rein_update *u)
     return rv;
 }
 
-/* What the step asks, and what it may release. */
+/* Sets what the step asks for, and what it releases. */
 static int answer(struct rein_trace *t, struct rein_update *u)
 {
     int rv = 0;
@@ -188,7 +189,7 @@ bool trace_is_sound(const struct rein_trace *t, bool deep)
     return is_sound;
 }
 
-/* A step that could not be done leaves nothing half judged on the wire: nothing comes after it. */
+/* After a step that failed, nothing more is released, so that nothing unjudged goes out. */
 static int finish_step(struct rein_trace *t, int rv, struct rein_update *u)
 {
     if (rv == REIN_ELIMIT && t->phase == TRACE_RUNNING)
@@ -243,7 +244,7 @@ static int replace_copy(char **copy, const char *text)
     return *copy != NULL ? 0 : REIN_ENOMEM;
 }
 
-/* An answer may come under several names; the one that takes a stance counts. */
+/* An answer may have several fields; the one that takes a stance counts. */
 static enum rein_stance answer_stance(const struct choice *choice)
 {
     enum rein_stance stance = REIN_STANCE_OPEN;
@@ -253,7 +254,7 @@ static enum rein_stance answer_stance(const struct choice *choice)
     return stance;
 }
 
-/* The highest scores so far: trackers go with their attempt. */
+/* The highest scores so far, because trackers end with their attempt. */
 static void note_scores(struct rein_trace *t)
 {
     struct rein_decision *d = &t->decision;
@@ -281,7 +282,7 @@ static void note_scores(struct rein_trace *t)
 static void forget_attempt(struct rein_trace *t)
 {
     note_scores(t);
-    t->decision.talk_len = 0; /* the steps go with the trackers */
+    t->decision.talk_len = 0; /* the steps end with the trackers */
     gate_reset(&t->gate);
     trace_drop_lanes(t);
     framer_reset(&t->framer);
@@ -290,7 +291,7 @@ static void forget_attempt(struct rein_trace *t)
     t->gate.rewrites_id = true;
 }
 
-/* Where a restart cannot continue from what was shown, nothing may be shown that it could contradict. */
+/* If a restart cannot continue from what was shown, nothing may be shown that it could contradict. */
 static enum rein_release release_of(const struct rein_trace *t)
 {
     enum rein_release release = t->policy->settings.reasoning.release;
@@ -359,7 +360,7 @@ static int take_frames(struct rein_trace *t, bool at_end)
     return rv;
 }
 
-/* In slices, so that a large read needs no more room than a small one. */
+/* In slices, so that a large read needs as little room as a small one. */
 static int feed_events(struct rein_trace *t, const char *data, size_t len)
 {
     int rv = 0;

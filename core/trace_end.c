@@ -40,11 +40,12 @@ static void stop_lanes(struct rein_trace *t, uint16_t choice, bool all)
     }
 }
 
-/* Was any text of the response cleared for the client, in this attempt or before? White space does not count. */
+/* Was any text of the response cleared for the client, in this attempt or an earlier one? White space does not count.
+ */
 static bool has_shown(const struct rein_trace *t, bool reasoning_too)
 {
     if (!t->streamed)
-        return false; /* a body goes out at its end, or not at all */
+        return false; /* a body is released at its end, or not at all */
     if (reasoning_too && bytes_len(&t->gate.shown) > 0)
         return true;
     for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
@@ -130,7 +131,7 @@ static void hide_choice(struct rein_trace *t, uint16_t choice)
             lane->texts[k].text.limit = 0;
 }
 
-/* In the place of one choice of several stands the refusal. *is_done is false if the body has no other choice. */
+/* Replaces one choice of several by the refusal. *is_done is false if the body has no other choice. */
 static int refuse_in_body(struct rein_trace *t, uint16_t choice, bool *is_done)
 {
     const struct rein_policy_settings *settings = &t->policy->settings;
@@ -143,7 +144,7 @@ static int refuse_in_body(struct rein_trace *t, uint16_t choice, bool *is_done)
     return rv;
 }
 
-/* Nothing but the refusal, in each choice. */
+/* Only the refusal, in each choice. */
 static int refuse_body(struct rein_trace *t, enum rein_action action)
 {
     char id[128];
@@ -159,7 +160,7 @@ static int refuse_body(struct rein_trace *t, enum rein_action action)
                       GATE_TERMINAL);
 }
 
-/* A choice of a body that is refused becomes the refusal; one that is cut keeps what was cleared. Others continue. */
+/* A refused choice of a body becomes the refusal; a cut one keeps what was cleared. The others continue. */
 static int stop_body(struct rein_trace *t, uint16_t choice, enum rein_action action)
 {
     bool is_done = action == REIN_CUT_RESPONSE;
@@ -183,7 +184,7 @@ static int close_choice(struct rein_trace *t, uint16_t choice, enum rein_action 
         gate_cut(&t->gate);
     stop_lanes(t, choice, is_only);
     int rv = action == REIN_REFUSE ? say_refusal(t, choice) : 0;
-    if (rv == 0 && !gate_has_finish(&t->gate, choice)) /* else what was refused came after the end */
+    if (rv == 0 && !gate_has_finish(&t->gate, choice)) /* otherwise the refused text came after the end */
         rv = say_finish(t, choice, t->policy->settings.refusal.finish_reason);
     if (rv != 0)
         return rv;
@@ -213,7 +214,7 @@ int trace_fall_back(struct rein_trace *t)
 {
     enum rein_action action = t->policy->settings.steer.fallback;
     t->needs_commit = true;
-    /* A fallback that cuts or records cannot bring back what was stopped: what is left is to end. */
+    /* The upstream is stopped already, so a fallback that cuts or records can only end the response. */
     action = action == REIN_REFUSE ? REIN_REFUSE : REIN_CUT_RESPONSE;
     if (!t->streamed) {
         gate_reset(&t->gate);
@@ -223,7 +224,7 @@ int trace_fall_back(struct rein_trace *t)
     return trace_stop(t, 0, action);
 }
 
-/* Clients lose a choice that has no finish reason. */
+/* Clients would lose a choice without a finish reason. */
 static int say_missing_finishes(struct rein_trace *t)
 {
     int rv = 0;

@@ -9,7 +9,7 @@
 
 static struct channel_lane *find_lane(const struct rein_trace *t, const struct place *place)
 {
-    /* The same field as before, mostly, or the next one. */
+    /* Mostly the same field as before, or the next one. */
     struct channel_lane *recent = t->recent_lane, *next = recent != NULL ? recent->next : NULL;
     if (recent != NULL && delta_is_same_text(&recent->lane.place, place))
         return recent;
@@ -109,7 +109,7 @@ void trace_drop_lanes(struct rein_trace *t)
     }
 }
 
-/* Keys of one object have to stay different. */
+/* The keys of one object must stay different. */
 static int number_key(struct rein_trace *t)
 {
     char number[16];
@@ -119,8 +119,8 @@ static int number_key(struct rein_trace *t)
     return bytes_append(&t->said, number, (size_t)len);
 }
 
-/* Removes of the event what was found in a stand-alone string, then does what else the action says. What stands under
- * a key that was removed stays. */
+/* Removes from the event what was found in a stand-alone string, then carries out the rest of the action. The value
+ * under a removed key stays. */
 static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum rein_action action)
 {
     int rv = 0;
@@ -136,7 +136,7 @@ static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum re
     return rv == 0 && action > REIN_REDACT && !is_over ? trace_stop(t, piece->place.choice, action) : rv;
 }
 
-/* What a piece says: its own bytes where nothing is escaped, else decoded in t->scratch. */
+/* The text of a piece: its own bytes if nothing is escaped, otherwise decoded in t->scratch. */
 static int decode(struct rein_trace *t, uint16_t *half, const struct piece *piece, struct span payload,
                   struct span *text)
 {
@@ -152,7 +152,7 @@ static int decode(struct rein_trace *t, uint16_t *half, const struct piece *piec
     return 0;
 }
 
-/* The response's id is said again in what Rein says itself; not one that a rule acts on. */
+/* Events that Rein writes repeat the response's id, unless a rule acts on it. */
 static int hide_id(struct rein_trace *t, struct span raw)
 {
     struct bytes *id = &t->gate.id;
@@ -166,7 +166,7 @@ static int hide_id(struct rein_trace *t, struct span raw)
     return rv == 0 ? bytes_append_span(id, SPAN("\"")) : rv;
 }
 
-/* A number as a program says it that has read it, if that is not as it is there. */
+/* A number as a program prints it after reading it, if that differs from the payload. */
 static int judge_plain(struct rein_trace *t, uint16_t choice, struct span number, enum rein_action *action)
 {
     char plain[NUMBER_PLAIN_MAX];
@@ -175,7 +175,7 @@ static int judge_plain(struct rein_trace *t, uint16_t choice, struct span number
     return len > 0 && !span_is(text, number) ? trace_judge_whole(t, choice, text, action) : 0;
 }
 
-/* A string or a number that no lane has: it is judged on its own, and edited or its event dropped. */
+/* A string or number without a lane: judged on its own; then it is edited, or its event is dropped. */
 static int take_whole(struct rein_trace *t, const struct piece *piece, struct span payload)
 {
     if (piece->len == 0 || (piece->seen && !t->whole_matched))
@@ -241,8 +241,8 @@ static int take_streamed(struct rein_trace *t, const struct piece *piece, struct
     return feed_lane(t, &lane->lane, piece, payload);
 }
 
-/* Stand-alone strings first: what they say of an event decides whether its texts are examined. Each of them is judged,
- * also after one that stopped the trace: the event may still go out. */
+/* Stand-alone strings first: they decide whether the event's texts are judged. Each of them is judged, also after one
+ * that stopped the trace, because the event may still go out. */
 static int take_pieces(struct rein_trace *t, const struct delta *d, struct span payload)
 {
     int rv = 0;
@@ -255,7 +255,7 @@ static int take_pieces(struct rein_trace *t, const struct delta *d, struct span 
     return rv;
 }
 
-/* Makes `choices` hold at least `len`; pointers into it are good until then. */
+/* Makes room for at least `len` choices; pointers into the array are good until then. */
 static int know_choices(struct rein_trace *t, size_t len)
 {
     if (len <= t->choices_len)
@@ -312,7 +312,7 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     struct gate_piece *joined;
     const struct piece *piece;
     bytes_clear(&t->scratch);
-    if (gate_held(&t->gate) >= t->gate.join_from) /* what is joined has to be decoded then */
+    if (gate_held(&t->gate) >= t->gate.join_from) /* what is joined must be decoded */
         rv = bytes_reserve(&t->scratch, frame->payload.len + 3);
     if (rv == 0)
         rv = gate_join(&t->gate, frame, d, &joined, &piece);
@@ -323,13 +323,13 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     if (t->strip_usage && t->streamed && d->has_choices && d->choices_len == 0 && d->usage.len > 0)
         gate_last(&t->gate)->flags |= GATE_DROP;
     t->hidden_keys = 0;
-    if (d->spells_aside && t->withholds) /* which choice's text it says is not known */
+    if (d->spells_aside && t->withholds) /* it is not known which choice's text it spells */
         gate_last(&t->gate)->flags |= GATE_SPELLS;
     rv = d->spells && t->withholds ? trace_mark_spelled(t, d, frame->payload) : 0;
     return rv == 0 ? take_pieces(t, d, frame->payload) : rv;
 }
 
-/* What stands outside the payload (comments, event names) is text as well. */
+/* What is outside the payload (comments, event names) is text as well. */
 static int judge_outside(struct rein_trace *t, struct span outside, enum rein_action *worst)
 {
     enum rein_action action = REIN_ALLOW;

@@ -30,7 +30,7 @@ static uint64_t clearable(const struct rein_trace *t, const struct text *text)
         bool by_sentence = t->release != REIN_RELEASE_STREAM && text->has_sentences;
         return by_sentence ? min_offset(unclaimed, text->judged) : unclaimed;
     }
-    /* White space before the reasoning is no answer yet, and must not keep the reasoning behind it waiting. */
+    /* White space before the reasoning is not the answer, and must not delay the reasoning after it. */
     const struct pattern_tracker *tracker = choice->trackers[text->slot];
     bool is_open = text->has_sentences && tracker != NULL && pattern_answer_is_open(tracker);
     return !choice->reasoning_over || is_open ? min_offset(unclaimed, text->blank) : unclaimed;
@@ -51,7 +51,7 @@ static void clear_choice(struct rein_trace *t, uint16_t choice)
                 clear_up_to(t, &lane->texts[k].text, UINT64_MAX);
 }
 
-/* What an action means here: steering may be impossible, and only reasoning can be cut alone. */
+/* The action that is possible here: steering may be impossible, and only reasoning can be cut alone. */
 static enum rein_action resolve(const struct rein_trace *t, enum rein_action action, enum rein_channel channel)
 {
     if (action == REIN_STEER && !trace_can_steer(t))
@@ -105,7 +105,7 @@ static int on_match(struct rein_trace *t, struct text *text, const struct match 
     return rv;
 }
 
-/* Those that end at `decided` or before were acted on already. */
+/* Matches that end at `decided` or before were acted on already. */
 static int on_matches(struct rein_trace *t, struct text *text, uint64_t decided)
 {
     int rv = 0;
@@ -116,7 +116,7 @@ static int on_matches(struct rein_trace *t, struct text *text, uint64_t decided)
     return rv;
 }
 
-/* A pattern that is found again under another name of the same text is acted on, but not recorded twice. */
+/* A pattern that is found again in another field with the same text is acted on, but not recorded twice. */
 static bool is_news(struct choice *choice, enum rein_pattern pattern)
 {
     unsigned bit = 1u << pattern;
@@ -136,7 +136,8 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     f.len = p->len;
     f.steps_len = p->steps_len;
     memcpy(f.steps, p->steps, sizeof f.steps);
-    /* Earlier sentences may be gone from the window, or not, as the chunking was: only the present one is evidence. */
+    /* Whether earlier sentences are still in the window depends on the chunking, so only the present one is evidence.
+     */
     struct span evidence = p->offset >= present ? text_slice(text, p->offset, p->offset + p->len) : SPAN("");
     int rv = is_news(&t->choices[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
     /* A pattern holds the whole beginning of an answer: nothing of it is released together with the finding. */
@@ -161,7 +162,7 @@ static int on_sentence(struct rein_trace *t, struct text *text, struct span sent
     t->scores_due = true;
     int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, offset);
     if (text->channel == REIN_ANSWER && pattern_answer_stance(tracker) != REIN_STANCE_OPEN)
-        text->has_sentences = false; /* nobody examines those that follow */
+        text->has_sentences = false; /* nothing reads the following ones */
     return rv == 0 ? take_findings(t, text, tracker, offset) : rv;
 }
 
@@ -191,8 +192,8 @@ static bool is_blank(struct span s)
     return true;
 }
 
-/* A restart can continue from the reasoning that is kept as shown: that of the first name under which any came, since
- * the same may come under several. */
+/* A restart can continue from the reasoning that is recorded as shown: that of the first field with reasoning, because
+ * several fields may have the same. */
 static void record_shown(struct rein_trace *t, struct text *text)
 {
     bool may_go_on = t->policy->settings.may_steer && t->may_continue;
@@ -200,7 +201,7 @@ static void record_shown(struct rein_trace *t, struct text *text)
         t->gate.recorded = text;
 }
 
-/* Whatever name the reasoning comes under, the prefix is its beginning. */
+/* In every field with reasoning, the prefix is its beginning. */
 static void lead_in(const struct rein_trace *t, struct text *text)
 {
     bool begins = text->received == 0 && !t->choices[text->choice].reasoning_over;
@@ -208,7 +209,7 @@ static void lead_in(const struct rein_trace *t, struct text *text)
         text->lead = (struct span){t->prefix, strlen(t->prefix)};
 }
 
-/* Most fields never carry text, and a tracker is large. */
+/* Most fields never get text, and a tracker is large. */
 static int make_tracker(struct rein_trace *t, const struct text *text)
 {
     struct pattern_tracker **tracker = &t->choices[text->choice].trackers[text->slot];
@@ -222,13 +223,13 @@ static int make_tracker(struct rein_trace *t, const struct text *text)
 
 /* ---- turns ----------------------------------------------------------------------------------------------------- */
 
-/* So many bytes of other texts of the choice wait after what is held of a text that they came after. Then that text is
- * taken to be over. */
+/* So many bytes of other texts of the choice may wait for what an interrupted text holds. Then that text is treated as
+ * over. */
 enum { PAUSE_MAX = 512 };
 
 _Static_assert(offsetof(struct channel_text, text) == 0, "a text is the beginning of its channel_text");
 
-/* The reasoning, and a tool's name: others follow them, as a rule, and they do not continue. */
+/* Reasoning and a tool's name: usually other texts follow them, and they do not continue. */
 static bool gives_way(const struct text *text)
 {
     return text->channel == REIN_REASONING || text->channel == REIN_OTHER;
@@ -254,7 +255,7 @@ static int lift_text(struct rein_trace *t, struct text *text)
     return rv;
 }
 
-/* Of a text that does not go out nothing waits, so nothing waits for it. */
+/* A text that is not released holds nothing, so nothing waits for it. */
 static bool is_waited_for(const struct choice *choice, const struct channel_text *ct)
 {
     return text_passable(&ct->text) != UINT64_MAX && choice->said - ct->spoke_at <= PAUSE_MAX;
@@ -277,7 +278,7 @@ static int lift_paused(struct rein_trace *t, struct choice *choice)
     return rv;
 }
 
-/* A text continues. What a rule may still claim of the one before it stays held, for a while. */
+/* A text continues. What a rule may still claim of the previous text stays held, for a while. */
 static int take_turn(struct rein_trace *t, struct choice *choice, struct text *text, size_t len)
 {
     struct channel_text *ct = (struct channel_text *)(void *)text;
@@ -412,7 +413,7 @@ static int by_start(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Finds all matches of a text that stands alone. *worst is the strongest action; redactions go to t->said. */
+/* Finds all matches of a stand-alone text. *worst is the strongest action; redactions go to t->said. */
 static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span text, enum rein_action *worst)
 {
     size_t at = 0;
@@ -459,7 +460,7 @@ int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, e
     return 0;
 }
 
-/* A prompt is refused or goes upstream as it is: no rule can redact it. */
+/* A prompt is refused or forwarded unchanged: no rule can redact it. */
 int trace_judge_prompt(struct rein_trace *t, struct span text)
 {
     struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = REIN_PROMPT};

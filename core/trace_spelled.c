@@ -5,7 +5,7 @@
 
 #include "trace_state.h"
 
-/* The length of what is in a token for bytes that are a part of a character, 0 if nothing does: U+FFFD or "\\xf0".
+/* The length of what a token has in place of part of a character, 0 if nothing: U+FFFD or "\\xf0".
  */
 static size_t partial_len(struct span token, size_t at)
 {
@@ -33,8 +33,8 @@ static struct span trim(struct span s)
     return s;
 }
 
-/* Do the tokens say what the text says, or a part of it? White space around it does not count: upstreams strip it.
- * Where a token is part of a character, no more is known than that it is not ASCII. */
+/* Do the tokens spell the text, or a part of it? White space around it does not count, because upstreams strip it. A
+ * token that is part of a character is only known to be not ASCII. */
 static bool is_spelled(struct span text, struct span tokens)
 {
     size_t i = 0, k = 0;
@@ -58,7 +58,7 @@ static bool is_spelled(struct span text, struct span tokens)
     return true;
 }
 
-/* Decodes one kind of a choice's pieces to `out`, one after the other: the tokens, or the texts. Says whether one of
+/* Decodes one kind of a choice's pieces to `out`, one after the other: the tokens, or the texts. Returns whether one of
  * them alone is `wanted`. */
 static size_t decode_pieces(const struct delta *d, uint16_t choice, bool tokens, struct span payload, char *out,
                             struct span wanted, bool *is_one)
@@ -88,10 +88,10 @@ static bool says_something(const struct delta *d, const struct delta_choice *c)
     return false;
 }
 
-/* What tokens spell out has to be text that goes out with them: of this event, of one field or of all its fields. Else
- * they may say what is hidden, or what is still to be judged. Ids cannot be read. There can be no more of them than
- * bytes, and those without any text wait for the text that comes next: of a character's parts, only the last one comes
- * with it. */
+/* What tokens spell must be text that is released with them: of this event, of one field or of all its fields.
+ * Otherwise they may spell hidden text, or text that is not judged yet. Ids cannot be read. There can be no more of
+ * them than bytes, and those without any text wait for the text that comes next: of a character's parts, only the last
+ * one comes with it. */
 static int mark_choice(struct rein_trace *t, const struct delta *d, const struct delta_choice *c, struct span payload,
                        struct gate_part *part)
 {

@@ -25,7 +25,7 @@
 
 enum backend_next { BACKEND_READY, BACKEND_CALL, BACKEND_ASIDE };
 
-/* A call that a plan wants made, and what came of it. */
+/* A call that a plan needs, and its reply. */
 struct backend_call {
     const char *method; /* static */
     char path[128];     /* from the upstream's root: "/v1/models" */
@@ -41,12 +41,12 @@ struct backend_plan {
     const struct request *request;
     const char *path_prefix;                /* "/v1" unless configured */
     const char *prefix;                     /* the text that the reasoning should begin with */
-    const char *shown;                      /* a restart: the reasoning that the client already has, "" for none */
-    const char *field;                      /* and the field that it came in, see rein_trace_shown_reasoning; static */
+    const char *shown;                      /* for a restart: the reasoning that the client already has, "" for none */
+    const char *field;                      /* and its field, see rein_trace_shown_reasoning; static */
     const char *open, *close;               /* the operator's delimiters of inline reasoning; NULL: none were given */
     const struct config_template *template; /* the operator's; NULL or empty except for the kind `completions` */
-    bool verified; /* this upstream, model and prefix passed the check not long ago: no need to repeat it ... */
-    unsigned memo; /* ... and this was found out then; a plan that checks sets it */
+    bool verified; /* this upstream, model and prefix passed the check recently, so it need not be repeated ... */
+    unsigned memo; /* ... and this is what it found; a plan that checks sets it */
 
     /* the plan's own */
     unsigned stage;
@@ -57,35 +57,35 @@ struct backend_plan {
     json_t *body;                /* for the upstream; owned; NULL: the client's own bytes */
     char path[128];              /* from the upstream's root */
     struct rein_attempt attempt; /* delivery, opened, continues_shown, delimiters; its prefix is `prefix` */
-    raw_read read_raw;           /* not NULL: a raw route, to be rebuilt in the client's dialect ... */
+    raw_read read_raw;           /* not NULL: a raw prompt, whose answer is rebuilt in the client's dialect ... */
     const char *raw_close;       /* ... whose reasoning ends with this; static */
-    bool checked;                /* the check was made just now: worth remembering, READY as good, ASIDE as bad */
+    bool checked;                /* the check was made just now: to be remembered, READY as passed, ASIDE as failed */
     const char *reason;          /* why this delivery: "instruct_only", "verified", "tools", ...; static */
 };
 
 struct backend {
     const char *kind;
     bool can_prefill;
-    struct field_table fields; /* rows of its own, before fields_common */
+    struct field_table fields; /* its own rows, before fields_common */
     /* The next step of a prefill plan. NULL if the kind cannot prefill. `reply` is NULL on the first call. REIN_ENOMEM
      * is the only error. */
     int (*next)(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out);
-    /* Makes a chat call one whose reasoning can be ended with these words while it runs. NULL: the kind cannot. */
+    /* Changes a chat call so that its reasoning can be ended with this text in flight. NULL: the kind cannot. */
     int (*arm)(struct backend_plan *plan, const char *words);
 };
 
 /* NULL if there is no such kind. */
 const struct backend *backend_find(const char *kind);
-/* Is there such a field of the request's top level, for any kind? *is_refused: some kind refuses it. */
+/* Does any kind know this top-level field of a request? *is_refused: some kind refuses it. */
 bool backend_knows_field(const char *name, bool *is_refused);
-/* The known field that is nearest to this name; NULL: none is near. */
+/* The known field with the most similar name; NULL: none is similar. */
 const char *backend_nearest_field(const char *name);
 /* May this request be prefilled here, as far as is known without asking the backend? `backend` may be NULL. */
 bool backend_may_prefill(const struct backend *backend, const struct backend_plan *plan);
 
 void backend_plan_fini(struct backend_plan *plan);
 
-/* The plan with no prefix at all: the request as it is. The first makes no body: the client's own bytes are it. */
+/* Plans without a prefix. The first makes no body: the client's own bytes are sent. */
 void backend_plan_as_sent(struct backend_plan *plan, const char *reason);
 int backend_plan_plain(struct backend_plan *plan, const char *reason) REIN_MUST_USE;
 /* The plan for `instruct`: the conversation's system message asks for the prefix. Always possible. */

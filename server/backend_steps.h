@@ -20,7 +20,7 @@ typedef int (*plan_step)(struct backend_plan *plan, const struct backend_reply *
 
 enum {
     MEMO_FAMILY = 0xff,  /* number of the delimiters */
-    MEMO_CHAT = 0x100,   /* the chat route carries the prefix; otherwise the raw one does */
+    MEMO_CHAT = 0x100,   /* the chat API delivers the prefix; otherwise the raw prompt does */
     MEMO_INLINE = 0x200, /* chat: reasoning comes in the answer's text */
     MEMO_OPEN = 0x400,   /* the prompt opens the reasoning by itself */
 };
@@ -33,11 +33,11 @@ bool plan_is_known(const struct backend_plan *plan);
 
 /* ---- steps ---- */
 
-/* POST to a path from the upstream's root; or from the dialect's own, where the path begins with '~'. */
+/* POST to a path from the upstream's root; or from the path prefix, if the path begins with '~'. */
 int plan_ask(struct backend_plan *plan, unsigned stage, const char *path, json_t *body, enum backend_next *out);
-/* Sets where the answer is asked for, likewise. */
+/* Sets the path of the call for the answer, likewise. */
 void plan_put_path(struct backend_plan *plan, const char *path);
-/* `reply`: what showed it; NULL: the request itself. Remembered if the reply was a clear one. */
+/* `reply`: the reply that showed it; NULL: the request itself. Remembered if the reply was clear. */
 int plan_aside(struct backend_plan *plan, const char *reason, const struct backend_reply *reply,
                enum backend_next *out);
 
@@ -70,7 +70,7 @@ json_t *plan_messages(const struct backend_plan *plan, json_t *assistant);
 /* {role: assistant, content} */
 json_t *plan_assistant(const char *content);
 
-/* A message's content as one text, parts by lines; "" for none. Returns owned. */
+/* A message's content as one text, with its parts on lines; "" for none. Returns owned. */
 json_t *plan_joined(const json_t *content);
 
 #define PLAN_MARK "I weigh it with care."
@@ -91,7 +91,7 @@ json_t *recall_messages(void);
 
 /* A body for a chat call: the question for the code, and the assistant's turn (taken). */
 json_t *recall_body(const struct backend_plan *plan, json_t *assistant);
-/* What a chat completion says of it. `rendered`: the place is known from a render, so any words at all will do. */
+/* What a chat completion says of it. `rendered`: the place is known from a render, so any text is enough. */
 enum recall recall_read(const json_t *body, bool rendered);
 /* What a raw completion does (NULL: there is no text): INLINE, ECHO or LOST. */
 enum recall recall_read_text(const char *text);
@@ -104,8 +104,8 @@ int plan_ready_chat(struct backend_plan *plan, json_t *assistant, json_t *more, 
                     enum backend_next *out);
 /* Sets how a raw answer is read; the caller has set plan->body and plan->path. */
 int plan_ready_raw(struct backend_plan *plan, raw_read read, enum backend_next *out);
-/* The request as a raw completion of OpenAI's form. `room`: tokens that it may have if the client named no limit, 0:
- * as the backend likes. */
+/* The request as a raw completion of OpenAI's form. `room`: the token limit if the client set none, 0: the backend's
+ * own. */
 int plan_ready_completion(struct backend_plan *plan, json_t *prompt, json_int_t room, json_t *more,
                           enum backend_next *out);
 

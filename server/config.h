@@ -20,7 +20,7 @@ struct config_listener {
     bool loopback;
 };
 
-/* How a conversation becomes a prompt, for upstreams that are given the prompt itself. `{content}` stands for a
+/* How a conversation becomes a prompt, for upstreams that take a raw prompt. `{content}` stands for a
  * message's text. */
 struct config_template {
     char *begin, *system, *user, *assistant; /* before all, and for each role */
@@ -34,7 +34,7 @@ struct config_upstream {
     bool opened;         /* the template opens the reasoning: inline text begins with it */
     struct config_template template;
     struct reach reach;
-    bool in_flight; /* a steered response is corrected while it runs, where that can be */
+    bool in_flight; /* a steered response is corrected in flight, if possible */
 };
 
 struct config_route {
@@ -43,7 +43,7 @@ struct config_route {
     size_t models_len;
     const struct config_upstream *upstream;
     struct rein_policy *policy;
-    char *policy_tag; /* the policy's name and the beginning of its version, as answers carry it */
+    char *policy_tag; /* the policy's name and the beginning of its version, as in the header of answers */
 };
 
 /* The tables of config_settings.h as fields. */
@@ -62,11 +62,11 @@ struct proxies;
 struct config {
     atomic_uint refs;
     struct config_listener listen, admin;
-    char **hosts;            /* names that clients may call the listener by, besides its own; ends with NULL; or NULL */
-    struct proxies *proxies; /* NULL: none are trusted */
+    char **hosts;                 /* further host names of the listener; ends with NULL; or NULL */
+    struct proxies *proxies;      /* NULL: none are trusted */
     char *keys_file, *token_file; /* NULL: none; absolute or relative to the working directory */
-    struct keys *keys, *tokens;   /* what they hold (keys.h); NULL: none, everyone may come in */
-    unsigned workers;             /* at least 1: 0 in the file has become the number of cores */
+    struct keys *keys, *tokens;   /* their content (keys.h); NULL: no keys are needed */
+    unsigned workers;             /* at least 1: 0 in the file is replaced by the number of cores */
     struct config_upstream *upstreams;
     size_t upstreams_len;
     struct config_route *routes;
@@ -77,29 +77,29 @@ struct config {
     struct config_timeouts timeouts;
     struct {
         char *path;   /* of the SQLite file */
-        char *wanted; /* NULL, or the path that the file names: an older file is used in its place (config_store.c) */
+        char *wanted; /* NULL, or the path in the file if an older file is used instead (config_store.c) */
         enum config_store_on_error on_error;
         CONFIG_STORE_SETTINGS(CONFIG_UNSIGNED)
     } store;
-    char **fixed; /* what the file says of each key that takes a restart, in the schema's order; ends with NULL */
+    char **fixed; /* the values of all keys that take a restart, in the schema's order; ends with NULL */
 };
 
 /* Reads the file and all policies, templates, lexicons and keys it refers to. On REIN_EPOLICY all errors are in
  * `problems`. Returns owned (one reference). Any thread, one at a time. */
 int config_load(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
-/* The same for a program that runs with `previous` (NULL: none). What that has compiled already is taken over where it
- * has not changed. A file is refused, too, if it changes a key that takes a restart, or if it would let in on an open
- * socket who could not come in before: not the file's addresses count for that, but those that were opened. */
+/* The same for a program that runs with `previous` (NULL: none). What `previous` has compiled is reused if it has not
+ * changed. A file is also refused if it changes a key that takes a restart, or if it would open a socket to clients
+ * that it did not accept before: not the file's addresses count for that, but those that were opened. */
 int config_reload(struct config **out, const char *path, const struct config *previous,
                   struct rein_problems *problems) REIN_MUST_USE;
-/* As config_load, but keys files that are not there are made, with one key each; the log says where its text is. */
+/* As config_load, but makes keys files that do not exist, with one key each; the log says where the key is. */
 int config_load_with_first_keys(struct config **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
-/* As config_load, for who does not serve: files and variables that hold secrets need not be there. Those that are not
- * are added to `absent`, those that are there are read. With `problems` for both it refuses just what config_load does.
+/* As config_load, for a caller that does not serve: files and variables with secrets may be missing. Missing ones are
+ * added to `absent`, existing ones are read. With `problems` for both it refuses the same as config_load.
  */
 int config_check(struct config **out, const char *path, struct rein_problems *problems,
                  struct rein_problems *absent) REIN_MUST_USE;
-/* What always holds of a config that serves: who listens off loopback has keys. Any thread. */
+/* What always holds of a config that serves: a listener off loopback has keys. Any thread. */
 bool config_is_sound(const struct config *config);
 struct config *config_ref(struct config *config); /* any thread */
 void config_unref(struct config *config);         /* any thread; NULL is fine */

@@ -27,16 +27,16 @@ struct front_header {
 
 struct front_handler {
     void *ctx;
-    /* The head is there, the body is not. Return false after exchange_reply() to refuse early (401, 413, 429); the
-     * body is then not read. Runs inside the HTTP library: examine the request, reply, and nothing else. Sizes and
+    /* The head has arrived, the body has not. Return false after exchange_reply() to refuse early (401, 413, 429); the
+     * body is then not read. Runs inside the HTTP library: inspect the request and reply, nothing else. Sizes and
      * encodings (413, 415, 431) have been checked before. May be NULL. */
     bool (*on_head)(void *ctx, struct exchange *x);
-    /* The whole request is there. Reply now or later, but only once. */
+    /* The whole request has arrived. Reply now or later, exactly once. */
     void (*on_request)(void *ctx, struct exchange *x);
     /* The exchange has ended: the response is out, or the client left before (`gone`). Last call. A client that closes
      * its sending side counts as gone. Called for each exchange that on_head or on_request has seen. */
     void (*on_closed)(void *ctx, struct exchange *x, bool gone);
-    /* What waited to be sent fell below the low mark again. May be NULL. */
+    /* The waiting output has fallen below the low mark again. May be NULL. */
     void (*on_drain)(void *ctx, struct exchange *x);
 };
 
@@ -46,10 +46,10 @@ struct front_options {
     bool reuse_port;  /* several workers share the port */
     size_t body_max, connections_max, connections_per_address_max;
     size_t bodies_max, bodies_per_address_max; /* bytes held at once, without `peers`; 0: no limit */
-    struct peers *peers;           /* who counts towards both limits, shared by fronts; NULL: this front's own alone */
+    struct peers *peers;           /* counts clients for both limits, shared by fronts; NULL: only this front's own */
     const struct proxies *proxies; /* as in front_limit */
-    unsigned client_idle_ms;       /* a client that neither sends nor reads for that long is closed */
-    size_t write_low, write_high;  /* marks of what may wait for one client; 0: 16 KiB and 64 KiB */
+    unsigned client_idle_ms;       /* a client that neither sends nor reads for so long is disconnected */
+    size_t write_low, write_high;  /* limits of the output that waits for one client; 0: 16 KiB and 64 KiB */
 };
 
 /* Returns owned. Errors are logged once. */
@@ -57,7 +57,7 @@ int front_start(struct front **out, struct loop *loop, const struct front_option
                 const struct front_handler *handler) REIN_MUST_USE;
 uint16_t front_port(const struct front *front);
 size_t front_connections(const struct front *front);
-/* Other limits from now on; a request whose head was read keeps its body_max. `proxies` are borrowed until the next
+/* Sets new limits; a request whose head was read keeps its body_max. `proxies` are borrowed until the next
  * front_limit or the front's end; NULL: none are trusted. */
 void front_limit(struct front *front, size_t body_max, unsigned client_idle_ms, const struct proxies *proxies);
 /* Stops accepting; idle keep-alive connections are closed, running exchanges continue. */
@@ -79,8 +79,8 @@ const char *exchange_peer(struct exchange *x); /* the client's numeric address, 
 void exchange_set_user(struct exchange *x, void *user);
 void *exchange_user(const struct exchange *x);
 
-/* What a request was granted at its head: who its caller is, and what it is served with. Decided in on_head, and the
- * same until the exchange is freed, whatever changes meanwhile. */
+/* What a request is granted at its head: who its caller is, and which config serves it. Decided in on_head; stays the
+ * same until the exchange is freed, whatever changes in the meantime. */
 struct front_grant {
     const char *caller;           /* the name of its key, "" for none; good as long as `owner` */
     void *owner;                  /* NULL: the request needs no grant */
@@ -92,7 +92,7 @@ const struct front_grant *exchange_granted(const struct exchange *x);
 
 /* ---- the response ---- */
 /* The whole answer at once; copies everything. `headers` ends with a NULL name, or is NULL; a header with an empty
- * value is left out. */
+ * value is omitted. */
 int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,
                    size_t len) REIN_MUST_USE;
 /* The same, but takes `body` (free()), also when it fails. */
@@ -100,11 +100,11 @@ int exchange_give(struct exchange *x, unsigned status, const struct front_header
                   size_t len) REIN_MUST_USE;
 /* Begins a streamed answer: chunked, or with HTTP/1.0 up to the connection's end. */
 int exchange_begin(struct exchange *x, unsigned status, const struct front_header *headers) REIN_MUST_USE;
-/* Sends bytes of a streamed answer; copies them. One send for all that came until exchange_flush, or else in a loop
- * turn. A piece may have any size. REIN_ELIMIT when more than write_high + 1 MiB and the largest piece so far wait
- * already: pause the source long before that. */
+/* Sends bytes of a streamed answer; copies them. Everything until exchange_flush, or in a loop turn, goes out with one
+ * send. A piece may have any size. REIN_ELIMIT when more than write_high + 1 MiB and the largest piece so far are
+ * waiting already; pause the source long before that. */
 int exchange_write(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
-/* That is all for now: what was written goes out at once, as far as the client takes it. */
+/* Sends what was written at once, as far as the client accepts it. */
 void exchange_flush(struct exchange *x);
 /* Bytes that wait for the client. From write_high on the caller should pause its source; on_drain says when to
  * continue.

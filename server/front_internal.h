@@ -36,11 +36,11 @@ struct conn {
     unsigned shard;
     int fd; /* libmicrohttpd's; ours to write to while x is DIRECT */
     bool has_poll, is_watched, has_hung_up, has_served;
-    bool has_left;             /* it counts no more, and libmicrohttpd is about to see its end */
+    bool has_left;             /* it no longer counts, and libmicrohttpd will notice its end soon */
     bool is_answered;          /* before its request was complete: it lingers once libmicrohttpd is done with it */
-    bool is_odd;               /* the line of the request that comes is not as it should be */
-    const char *version_place; /* where its version has to stand; compared, never followed */
-    uint64_t taken;            /* bytes of all requests but the one that comes */
+    bool is_odd;               /* the request line of the next request is malformed */
+    const char *version_place; /* where its version must be; only compared, never dereferenced */
+    uint64_t taken;            /* bytes of all requests except the next one */
     uv_poll_t poll;            /* for UV_DISCONNECT, and UV_WRITABLE when the client is slow */
     enum conn_wait wait;
     uint64_t since_ms; /* of the wait */
@@ -59,12 +59,12 @@ struct exchange {
     struct conn *conn; /* NULL when OVER */
     enum exchange_state state;
     bool suspended;                 /* in libmicrohttpd */
-    bool seen;                      /* by the handler: on_closed is owed */
+    bool seen;                      /* seen by the handler, so on_closed must be called */
     bool gone, aborted;             /* the client left; we gave up */
     bool ending;                    /* exchange_end was called */
     bool is_http10, too_high;       /* above write_high since the last on_drain */
     bool is_chunked;                /* the request */
-    bool is_counted;                /* among the requests of `client`, who came through a proxy */
+    bool is_counted;                /* counted for `client`, which came through a proxy */
     struct peer_key client;         /* whose body it is */
     struct proxies_address address; /* the client's, also after trusted proxies */
     bool in_flush;
@@ -77,11 +77,11 @@ struct exchange {
     size_t largest; /* piece that was written to it */
     void *user;
     struct front_grant grant;
-    uint64_t head_ms; /* when the head was there */
+    uint64_t head_ms; /* when the head had arrived */
     char *body;
-    size_t body_len, body_cap, body_max; /* as it was when the head was there */
+    size_t body_len, body_cap, body_max; /* its value when the head arrived */
     const char *method, *path;
-    char peer[INET6_ADDRSTRLEN];                  /* of `address`, once it was asked for */
+    char peer[INET6_ADDRSTRLEN];                  /* of `address`, made on first use */
     const struct front_header *headers, *queries; /* end with a NULL name; in `head` with all they point to */
     struct front_header head[];
 };
@@ -105,7 +105,7 @@ struct front {
     uint64_t due_next;             /* in the next turn, not before */
     bool has_completed;            /* an exchange, since this was last set to false */
     struct conn *adopted;          /* while MHD_add_connection runs */
-    struct peers *counts, *peers;  /* where all are counted; the same if that is ours, else NULL */
+    struct peers *counts, *peers;  /* where all clients are counted; the same if we own it, otherwise NULL */
     const struct proxies *proxies; /* borrowed; NULL: none are trusted */
     size_t body_max, write_low, write_high;
     uint64_t client_idle_ms;
@@ -134,24 +134,24 @@ void shards_run(struct front *front);
 /* Closes all connections. None may be suspended. */
 void shards_stop(struct front *front);
 
-/* Answers a connection whose request is not whole, past libmicrohttpd, which is then to close it: nothing else is sent
- * on it. Anywhere. */
+/* Answers a connection whose request is incomplete, without libmicrohttpd, which then has to close it: nothing else is
+ * sent on it. May be called anywhere. */
 struct front_problem;
 void conn_answer(struct conn *conn, const struct front_problem *problem);
 
 /* ---- front_head.c ---- */
-/* libmicrohttpd's first word of a request: its target unchanged. Returns NULL: the request has no exchange yet. */
+/* libmicrohttpd's first call for a request, with its raw target. Returns NULL: the request has no exchange yet. */
 void *front_see_target(void *cls, const char *target, struct MHD_Connection *mhd);
-/* Could another reader take the bytes of this head for something else? */
+/* Could another reader interpret the bytes of this head differently? */
 bool front_head_is_odd(struct conn *conn, const char *method, const char *path, const char *version);
-/* Copies what is asked of a request later: libmicrohttpd's own strings end with its part, before on_closed. A head that
- * is not `kept`, or is too large, is left out (the method is then empty). NULL: out of memory. */
+/* Copies what is needed of a request later, because libmicrohttpd's own strings end before on_closed. A head that is
+ * not `kept`, or is too large, is omitted (the method is then empty). NULL: out of memory. */
 struct exchange *front_copy_head(struct conn *conn, const char *method, const char *path, bool kept);
 
 /* ---- front_pump.c ---- */
-/* The pump should run once more before the loop blocks, unless it is still to come in this turn anyway. */
+/* Makes the pump run once more before the loop blocks, unless it will run in this turn anyway. */
 void front_wake(struct front *front);
-/* libmicrohttpd should run that shard in this turn or the next. */
+/* Marks a shard that libmicrohttpd has to run in this turn or the next. */
 void front_mark_due(struct front *front, unsigned shard);
 /* A handle of libuv's was closed; the last one frees the front. */
 void front_handle_closed(struct front *front);
@@ -163,52 +163,52 @@ enum { FRONT_HEAD_MAX = 36 * 1024 };
 struct front_problem {
     unsigned status;
     const char *code, *message, *type; /* type: NULL is "invalid_request_error" */
-    bool comes_again;                  /* it may be tried again in a moment */
+    bool comes_again;                  /* the client may try again in a moment */
 };
 extern const struct front_problem front_head_too_large, front_body_too_large, front_malformed, front_version_unknown;
 enum { FRONT_ANSWER_MAX = 512 };
 /* The problem as an error object; the length. */
 size_t front_problem_text(const struct front_problem *problem, char text[FRONT_ANSWER_MAX]);
-/* Is it a header's name, all of it? */
+/* Is all of it a valid header name? */
 bool front_is_token(const char *name);
 /* Are both the same header's name? Nearly always the first letter already decides. */
 static inline bool front_is_name(const char *a, const char *b)
 {
     return ((a[0] ^ b[0]) & ~0x20) == 0 && strcasecmp(a, b) == 0;
 }
-/* Checks what frames and encodes the body. */
+/* Checks the headers that frame and encode the body. */
 bool front_head_is_fine(const struct exchange *x, struct front_problem *problem);
 /* Takes bytes of the body. Negative: the connection has to be closed. */
 int front_take_body(struct exchange *x, const char *data, size_t len) REIN_MUST_USE;
-/* Finds out whose request it is, and counts it. */
+/* Finds the request's client, and counts the request. */
 bool front_may_client_ask(struct exchange *x, struct front_problem *problem);
 /* Decodes %XX in place; returns the new length. */
 size_t front_unescape(char *text);
 
 /* ---- exchange.c ---- */
-/* What always holds between two calls, of states, lists and who points to whom. Asserted where the functions of the
- * exchange and of libmicrohttpd's callbacks are entered and left. */
+/* What always holds between two calls of states, lists and pointers. Asserted at entry and exit of the exchange's
+ * functions and of libmicrohttpd's callbacks. */
 bool conn_is_sound(const struct conn *conn);
 bool exchange_is_sound(const struct exchange *x);
 /* With room for the copy of a head. */
 struct exchange *exchange_new(struct conn *conn, size_t head_size);
-/* Tells the handler, if it is owed, and frees. */
+/* Calls on_closed if the handler has seen the exchange, and frees it. */
 void exchange_finish(struct exchange *x);
 /* Puts the exchange on a list (and off the one it was on). */
 void exchange_put(struct exchange *x, struct exchange_queue *list);
-/* The client can't be served any more: its connection is shut, and the pump informs the handler. */
+/* The client cannot be served any more: shuts its connection; the pump informs the handler. */
 void exchange_leave(struct exchange *x);
 void exchange_shut(struct exchange *x);
-/* Writes what is on the flush list. */
+/* Writes the output of the exchanges on the flush list. */
 void exchange_flush_all(struct front *front);
-/* Watches a connection for the client's leaving, as long as it lives: starting and stopping for each request would cost
- * three system calls. Negative if libuv can't. */
+/* Watches a connection for its client's end, for its whole life: starting and stopping for each request would cost
+ * three system calls. Negative if libuv fails. */
 int conn_watch(struct conn *conn) REIN_MUST_USE;
 void conn_unwatch(struct conn *conn);
 void conn_wait(struct conn *conn, enum conn_wait wait);
-/* Closes a connection on which nothing happens, a listener_make_room. */
+/* Closes an idle connection. A listener_make_room. */
 bool conn_give_way(void *front);
-/* Cuts clients that neither send nor read. */
+/* Disconnects clients that neither send nor read. */
 void conn_expire_all(struct front *front);
 
 #endif

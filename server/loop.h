@@ -16,7 +16,7 @@
 struct loop;
 typedef void (*loop_fn)(void *ctx);
 
-/* Where the thread is. Foreign libraries are entered from LOOP_FREE or LOOP_PUMP only, and never from each other. */
+/* Where the thread is. Foreign libraries are entered only from LOOP_FREE or LOOP_PUMP, and never from each other. */
 enum loop_phase {
     LOOP_FREE, /* a callback of libuv's, or outside of loop_run */
     LOOP_PUMP,
@@ -33,11 +33,11 @@ uv_loop_t *loop_uv(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop); /* the loop's thread */
 
-/* The loop should not block before it has run the pump once more. The loop's thread. */
+/* Makes the loop run the pump once more before it blocks. The loop's thread. */
 void loop_kick(struct loop *loop);
-/* A step of the pump, run in the order of adding, each turn. Borrows ctx as long as the loop. */
+/* Adds a step of the pump; steps run each turn, in the order of adding. Borrows ctx for the loop's lifetime. */
 int loop_add_pump(struct loop *loop, loop_fn step, void *ctx) REIN_MUST_USE;
-/* Takes a step away again; from loop_defer'd functions or libuv's callbacks, not from a step. */
+/* Removes a step; from loop_defer'd functions or libuv's callbacks, not from a step. */
 void loop_remove_pump(struct loop *loop, loop_fn step, void *ctx);
 /* Runs `fn` once at the end of this turn (deferred frees). It can't fail: the task is the caller's memory, borrowed
  * until `fn` is called, and waits for one turn at a time. The loop's thread. */
@@ -48,12 +48,12 @@ struct loop_task {
 };
 void loop_defer(struct loop *loop, struct loop_task *task);
 /* Runs `fn` on the loop's thread, soon. Any thread. Never blocks; posts of one thread keep their order. REIN_ELIMIT
- * when LOOP_POSTS_MAX already wait. What is posted after the last turn is dropped by loop_free. */
+ * when LOOP_POSTS_MAX already wait. loop_free drops what is posted after the last turn. */
 int loop_post(struct loop *loop, loop_fn fn, void *ctx) REIN_MUST_USE;
 
-/* A post that cannot fail, for what must not get lost: its memory is the caller's, zeroed before the first use, good
- * until it has run for the last time. Given again before it has run it runs once. They run after the posts, in the
- * order in which they were given. */
+/* A post that cannot fail, for messages that must not get lost: its memory is the caller's, zeroed before the first
+ * use, good until it has run for the last time. If it is given again before it has run, it runs once. Orders run after
+ * the posts, in the order in which they were given. */
 struct loop_order {
     loop_fn fn;
     void *ctx;
@@ -63,11 +63,11 @@ struct loop_order {
 /* Any thread. */
 void loop_give(struct loop *loop, struct loop_order *order);
 
-/* A stream's descriptor was read. Turn after turn of many such reads with little in each is followed by rests
+/* A stream's descriptor was read. After several turns with many such reads and little in each, rests follow
  * (coalesce.h), in which nothing else runs either; at most COALESCE_MAX_US. The loop's thread. */
 void loop_note_read(struct loop *loop, size_t bytes);
 
-/* Monotonic, as of the beginning of this turn's callbacks. */
+/* Monotonic time, from the beginning of this turn's callbacks. */
 uint64_t loop_now_ms(struct loop *loop);
 
 /* Marks the way into and out of a foreign library; asserts that nothing nests. Returns the phase to leave to. */

@@ -18,7 +18,7 @@
 #include "rein/rein.h"
 #include "store.h"
 
-/* name, type, help. A gauge is what was added and taken away again. */
+/* name, type, help. A gauge is what was added less what was removed. */
 #define METRICS(X)                                                                                                     \
     X(METRIC_EVENTS, "rein_events_total", "counter", "Events received from upstreams")                                 \
     X(METRIC_GARBAGE_EVENTS, "rein_garbage_events_total", "counter", "Events that were no valid JSON, dropped")        \
@@ -40,7 +40,7 @@ enum metric {
 };
 
 enum histogram {
-    HISTOGRAM_HELD_BYTES, /* bytes: the most that a response held back */
+    HISTOGRAM_HELD_BYTES, /* bytes: the largest amount that a response held */
     HISTOGRAM_FIRST_BYTE, /* microseconds: request to first byte for the client */
     HISTOGRAM_DURATION,   /* microseconds: the whole request */
     HISTOGRAM_ADDED,      /* microseconds: from the upstream's first byte to the client's */
@@ -64,14 +64,14 @@ enum upstream_error {
         UPSTREAM_ERROR_COUNT
 };
 
-/* Names that come from outside, each with room for a few; number 0 is "other". */
+/* Names from outside, each kind with room for a few; number 0 is "other". */
 enum label { LABEL_ROUTE, LABEL_MODEL, LABEL_UPSTREAM, LABEL_ENDING, LABEL_COUNT };
 enum { ROUTES_MAX = 33, MODELS_MAX = 65, UPSTREAMS_MAX = 33, ENDINGS_MAX = 25, LABELS_MAX = 65 };
 enum { VERDICTS = 6 }; /* the words of store_verdict() */
 
 struct metrics;
 
-/* One worker's. To be touched by the functions below alone. */
+/* One worker's. Only the functions below may access it. */
 struct metrics_worker {
     _Atomic uint64_t values[METRIC_COUNT];
     struct {
@@ -87,8 +87,8 @@ void metrics_free(struct metrics *metrics); /* after all workers have stopped */
 /* Good as long as the metrics. */
 struct metrics_worker *metrics_worker(struct metrics *metrics, unsigned i);
 
-/* The number of a name: 0 if the table is full or `name` is NULL. Any thread; takes a lock only for a name that it has
- * not seen. Numbers stay. */
+/* The number of a name: 0 if the table is full or `name` is NULL. Any thread; takes a lock only for a new name. Numbers
+ * do not change. */
 unsigned metrics_label(struct metrics *metrics, enum label label, const char *name);
 
 /* ---- the worker's own thread ---- */

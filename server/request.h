@@ -23,10 +23,10 @@
 #include "rein/json.h"
 #include "rein/rein.h"
 
-/* What is wrong with a request: an HTTP 400 in the words of the OpenAI API. */
+/* What is wrong with a request: an HTTP 400 with the fields of an OpenAI error. */
 struct request_error {
     const char *code; /* static */
-    char param[96];   /* "messages[2].content"; "" if no one field is to blame */
+    char param[96];   /* "messages[2].content"; "" if it is about no single field */
     char message[240];
 };
 
@@ -38,26 +38,26 @@ struct request {
     size_t cuts_len; /* members that were removed, in no order */
     bool stream;
     bool wants_usage; /* of a stream: the client asked for the usage event */
-    bool has_options; /* stream_options are there */
+    bool has_options; /* the request has stream_options */
     bool has_tools;
     bool has_format; /* response_format asks for JSON */
     unsigned choices;
     char model[];
 };
 
-/* Reads and checks what holds for every upstream. REIN_EFORMAT (with `err` filled) or REIN_ENOMEM. Returns owned;
- * borrows the body's text as long as the request lives. */
+/* Reads and checks the request, as far as this is the same for all upstreams. REIN_EFORMAT (with `err` filled) or
+ * REIN_ENOMEM. Returns owned; borrows the body's text as long as the request lives. */
 int request_parse(struct request **out, struct rein_source body, const struct config_limits *limits,
                   struct request_error *err) REIN_MUST_USE;
 void request_free(struct request *request);
 
-/* Makes the tree from which bodies are built, if it is not there. REIN_ENOMEM, or REIN_EFORMAT if it holds a number
+/* Makes the tree from which bodies are built, if it does not exist. REIN_ENOMEM, or REIN_EFORMAT if it holds a number
  * that no tree can hold: it passes only unchanged. */
 int request_load(struct request *request) REIN_MUST_USE;
 /* After REIN_EFORMAT of request_load: which number it is. REIN_EFORMAT with `err` filled, or REIN_EINVAL if there is
  * none or the document is shed. */
 int request_explain(const struct request *request, struct request_error *err) REIN_MUST_USE;
-/* A stream may last for minutes and needs document and tree only to begin: forgets them. */
+/* Frees document and tree: a stream may last for minutes and needs them only at its beginning. */
 void request_shed(struct request *request);
 
 /* Applies the table of the upstream's kind (NULL: none of its own), then the common one: refuses or drops fields.
@@ -73,11 +73,12 @@ int request_judge(const struct request *request, struct rein_trace *trace) REIN_
 
 /* May the client's bytes be forwarded unchanged? Not where something was removed, or is to be changed. */
 bool request_is_as_sent(const struct request *request);
-/* Then this is the upstream's body: those bytes, of which a stream is asked for its usage. Owned; NULL: no memory. */
+/* If so, this is the upstream's body: those bytes, with a request for usage if it is a stream. Owned; NULL: no memory.
+ */
 char *request_sent_text(const struct request *request);
 
-/* The fields for one upstream call, of a loaded request, in an object of its own; their values are the request's, so a
- * field is replaced, never changed in place. A stream asks for its usage, always. Returns owned, NULL when out of
+/* The fields for one upstream call, of a loaded request, in a new object. Their values belong to the request, so a
+ * field is replaced, never changed in place. A stream always asks for its usage. Returns owned, NULL when out of
  * memory. */
 json_t *request_upstream_body(const struct request *request) REIN_MUST_USE;
 

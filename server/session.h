@@ -26,7 +26,7 @@
 
 struct session;
 
-/* What the sessions of one loop share. Outlives them. */
+/* What the sessions of one loop share; outlives them. */
 struct session_env {
     struct loop *loop;
     struct upstream_pool *pool;
@@ -35,10 +35,10 @@ struct session_env {
     struct metrics *metrics;
     struct metrics_worker *meter; /* this loop's */
     struct verified verified;
-    const struct config *current; /* what new requests get; to compare with, it may be gone */
+    const struct config *current; /* the config of new requests; only compared, because it may be freed */
     struct session *first;        /* all sessions that are not freed yet */
     size_t count;
-    size_t write_high; /* bytes waiting for a client at which its upstream is paused */
+    size_t write_high; /* waiting bytes for a client at which its upstream is paused */
 };
 
 /* Takes over an exchange whose request is complete. `key` names the client's bearer key (the config's), NULL for none.

@@ -38,7 +38,7 @@ struct session {
     const struct config_route *route; /* NULL: refused before it was found; like the rest, good as long as config */
     const struct rein_policy_settings *policy;
     const struct backend *backend;
-    struct request *request; /* its tree is there until the upstream was called, and again for a restart */
+    struct request *request; /* its tree exists until the upstream is called, and again for a restart */
     struct rein_trace *trace;
 
     struct store_id id;
@@ -53,7 +53,7 @@ struct session {
     unsigned status; /* of the answer, 0: none yet */
     bool begun;      /* a streamed head is out */
     bool prompt_refused;
-    struct gathered answer; /* an unstreamed answer; or the error that ends a stream */
+    struct gathered answer; /* an answer that is not streamed; or the error that ends a stream */
 
     /* the upstream side */
     struct upstream_call *call;
@@ -73,13 +73,13 @@ struct session {
     size_t attempts_len, attempts_max;
     struct control *control;            /* owned; NULL: the response cannot be corrected while it runs */
     struct upstream_call *control_call; /* that asks for it */
-    bool controlling;                   /* what comes is dropped until it was corrected */
+    bool controlling;                   /* output is dropped until the response is corrected */
     uint64_t control_since_ms;
-    int64_t steered_us; /* when the first restart was called for, 0: none was */
+    int64_t steered_us; /* when the first restart was needed, 0: not yet */
 
     /* what the trace asked for */
     bool committing, commit_again, restart_due, end_due;
-    const char *ending; /* ours, when the trace does not know it: "client_left", "rejected", ...; static */
+    const char *ending; /* Rein's own, when the trace does not know it: "client_left", "rejected", ...; static */
     bool row_final;     /* the last row says how it ended */
     int64_t row_us;     /* and how long it took until then */
     size_t puts;        /* callbacks of the store that are still to come */
@@ -87,8 +87,8 @@ struct session {
 };
 
 /* ---- session.c ---- */
-/* What holds of a session whenever it is entered from outside or from its trace: the exchange is there until it is
- * closed, a call runs only where its answer is waited for, what is paused or corrected is a call that runs. */
+/* What holds of a session whenever it is entered from outside or from its trace: the exchange exists until it is
+ * closed, a call runs only in states that wait for its answer, only a running call is paused or corrected. */
 bool session_is_sound(const struct session *s);
 void session_move(struct session *s, enum session_state to);
 static inline bool session_is_over(const struct session *s)
@@ -102,7 +102,7 @@ void session_act(struct session *s, const struct rein_update *update);
 void session_maybe_free(struct session *s);
 /* Sends the head of a streamed answer, once. */
 int session_begin(struct session *s) REIN_MUST_USE;
-/* Ends with an error of ours: an error object before the first byte, an error event after it. */
+/* Ends with an error of Rein's: an error object before the first byte, an error event after it. */
 void session_fail(struct session *s, unsigned status, const char *code, const char *message, const char *ending);
 void session_fail_with(struct session *s, const struct reply_error *error, const char *ending);
 void session_fail_internal(struct session *s, int rv);
@@ -111,43 +111,43 @@ void session_fail_internal(struct session *s, int rv);
 /* The first attempt, once the prompt was judged; or the next one, after a steer. */
 void session_plan(struct session *s);
 void session_restart(struct session *s);
-/* The present attempt is to be set right; from the first such moment on time is short. */
+/* The present attempt is to be corrected; from the first time on, steer.max_added_ms counts. */
 void session_note_steer(struct session *s);
-/* The plan continues with the reply to its last call, NULL: it begins. */
+/* Continues the plan with the reply to its last call, NULL: begins it. */
 void session_take_step(struct session *s, const struct backend_reply *reply);
 
 /* ---- session_call.c: the upstream's side ---- */
-/* The call that the plan has made ready; or the one that it needs first. */
+/* Makes the call that the plan has prepared; or the one that it needs first. */
 void session_call(struct session *s);
 void session_call_for_plan(struct session *s);
-/* An attempt that cannot be made: an error at first, after a steer the policy's fallback. */
+/* An attempt that cannot be made: an error if it is the first, otherwise the policy's fallback. */
 void session_lose_attempt(struct session *s, unsigned status, const char *code, const char *message,
                           const char *ending);
-/* Begins the attempt's row, of the plan that is ready. */
+/* Begins the attempt's row, from the plan that is ready. */
 void session_open_attempt(struct session *s);
-/* Sends a call of ours beside: POST, a JSON text, from the upstream's root. */
+/* Sends an additional call: POST, a JSON text, to a path from the upstream's root. */
 int session_send(struct session *s, struct upstream_call **out, const char *path, const char *text,
                  const struct upstream_handler *handler) REIN_MUST_USE;
 /* The latest attempt; NULL if there was none. */
 struct store_attempt *session_attempt(struct session *s);
-/* Cancels what runs, if anything does, and says in the attempt's row what became of it. */
+/* Cancels the running call, if any, and notes its outcome in the attempt's row. */
 void session_cancel_call(struct session *s, const char *outcome);
-/* What became of the running attempt, if one is. */
+/* Notes the outcome of the running attempt, if any. */
 void session_close_attempt(struct session *s, const char *outcome);
 
 /* ---- session_error.c ---- */
-/* The call was answered with an HTTP error, now read. */
+/* The call was answered with an HTTP error, which has been read. */
 void session_answer_error(struct session *s);
 
-/* ---- session_control.c: corrected while it runs ---- */
-/* Is the call that is to be made the kind of call that can be? */
+/* ---- session_control.c: corrections in flight ---- */
+/* Can the next call be corrected in flight? */
 bool session_may_control(const struct session *s);
-/* Prepares the call for it, if it may be. */
+/* Prepares the call for it, if possible. */
 void session_control_arm(struct session *s);
 void session_control_drop(struct session *s);
-/* Asks for it. False: it cannot be, the response is to be stopped. */
+/* Requests it. False: not possible, the response has to be stopped. */
 bool session_control_start(struct session *s);
-/* Bytes of the response meanwhile; its end. */
+/* Bytes of the response in the meantime; its end. */
 void session_control_feed(struct session *s, const char *data, size_t len);
 void session_control_end(struct session *s);
 void session_control_tick(struct session *s, uint64_t now);
@@ -156,15 +156,15 @@ void session_control_tick(struct session *s, uint64_t now);
 /* The headers that every answer of a session carries; good as long as the session is open. */
 enum { SESSION_HEADERS_MAX = 10 };
 void session_headers(struct session *s, bool streamed, struct front_header out[SESSION_HEADERS_MAX]);
-/* The id that an answer of ours has in its body. */
+/* The id in the body of an answer that Rein makes. */
 void session_answer_id(const struct session *s, char out[SESSION_ANSWER_ID_MAX]);
 /* The upstream failed, and nothing of an answer was released: so there is no verdict. */
 bool session_is_unanswered(struct session *s);
 /* The word for how it ended; static. */
 const char *session_ending(struct session *s);
-/* Puts the row as it stands. `done` may be NULL. */
+/* Stores the row as it is now. `done` may be NULL. */
 int session_put(struct session *s, bool final, store_done done) REIN_MUST_USE;
-/* The last row is right now that the client has everything: its ending, and its times except for a moment. */
+/* Is the last row still right now that the client has everything: its ending, and its times except for a moment? */
 bool session_row_stands(const struct session *s);
 
 /* ---- session_meter.c ---- */

@@ -35,8 +35,8 @@ struct store_attempt {
     const char *outcome; /* "whole", "timeout", "broke", "cancelled", "steered", ... */
 };
 
-/* What is stored of a request. A first record of a request inserts, a later one replaces it. Everything is copied;
- * strings may be NULL, names are cut at 256 bytes. */
+/* What is stored about a request. The first record of a request inserts a row, later ones replace it. Everything is
+ * copied; strings may be NULL, names are cut at 256 bytes. */
 struct store_record {
     struct store_id id;
     const char *request_id;
@@ -53,16 +53,16 @@ struct store_record {
     const struct rein_decision *decision; /* NULL: refused before there was a trace */
     enum rein_keep_text keep_text;
     const char *upstream_error; /* what the upstream said of its failure: a JSON object, at most 4 KiB; NULL: nothing */
-    bool unanswered; /* the upstream failed before anything of an answer could be judged: a verdict of `allow`
-                        or `record` would be about nothing, so it is `none` */
+    bool unanswered; /* the upstream failed before anything of an answer could be judged: `allow` or `record` would be
+                        wrong, so the verdict is `none` */
 };
 
 struct store_options {
-    const char *path;        /* of the SQLite file; it is made, mode 0600, if it is not there */
-    unsigned keep_days;      /* decisions older than that are purged in the background, 0: kept for ever */
-    unsigned keep_text_days; /* likewise their kept text, 0: as long as the decision */
-    unsigned away_ms;        /* how long nothing may change at `path` before it is opened again, 0: STORE_AWAY_MS */
-    size_t queue_max;        /* records waiting; beyond it store_put says REIN_ELIMIT. 0: STORE_QUEUE_MAX */
+    const char *path;        /* of the SQLite file; it is made with mode 0600 if it does not exist */
+    unsigned keep_days;      /* older decisions are purged in the background, 0: kept forever */
+    unsigned keep_text_days; /* older kept text is purged, 0: kept as long as its decision */
+    unsigned away_ms;        /* how long `path` must be unchanged before it is opened again, 0: STORE_AWAY_MS */
+    size_t queue_max;        /* records that may wait; beyond that store_put returns REIN_ELIMIT. 0: STORE_QUEUE_MAX */
 };
 enum { STORE_QUEUE_MAX = 8192, STORE_AWAY_MS = 5000 };
 
@@ -70,14 +70,14 @@ enum { STORE_QUEUE_MAX = 8192, STORE_AWAY_MS = 5000 };
  * may have a store open (FILE-lock is locked). REIN_EFORMAT: not a database of this version; REIN_ESTATE: another
  * process has it; REIN_EIO. All are logged. Blocks; main thread. */
 int store_open(struct store **out, const struct store_options *options) REIN_MUST_USE;
-/* The last writes: of what is queued, and for up to STORE_LAST_TRIES_MS of what could not be written so far. From now
- * on nothing can be put and nobody is notified any more. Waits at most `wait_ms`. 0: all is written; REIN_EIO: some
- * decisions are lost, logged how many; REIN_ELIMIT: the disk still holds the writer up, and store_close would wait for
- * it. Main thread, after the loops have stopped running and before they are freed. */
+/* The last writes: of everything queued, and for up to STORE_LAST_TRIES_MS of what could not be written so far. From
+ * now on nothing can be put and nobody is notified any more. Waits at most `wait_ms`. 0: all is written; REIN_EIO: some
+ * decisions are lost, and their number is logged; REIN_ELIMIT: the disk still blocks the writer, and store_close would
+ * wait for it. Main thread, after the loops have stopped running and before they are freed. */
 int store_finish(struct store *store, unsigned wait_ms) REIN_MUST_USE;
 enum { STORE_FINISH_MS = 15000, STORE_LAST_TRIES_MS = 6000 };
-/* Closes; without store_finish before it what is queued is written first, with one try. Blocks. Thread as above. NULL
- * is fine. */
+/* Closes; without a store_finish before it, what is queued is written first, with one try. Blocks. Thread as above.
+ * NULL is fine. */
 void store_close(struct store *store);
 
 /* Called on `loop`'s thread once the record is durable (rv 0) or was not written (rv < 0). */
@@ -90,7 +90,7 @@ typedef void (*store_done)(void *ctx, int rv);
  * writes it when writing works again, so that an outage that ends loses no row. */
 int store_put(struct store *store, const struct store_record *record, struct loop *loop, store_done done,
               void *ctx) REIN_MUST_USE;
-/* Decisions older than so many days go, from now on; 0: none. Any thread. */
+/* Sets after how many days decisions are purged; 0: never. Any thread. */
 void store_keep(struct store *store, unsigned days);
 /* False from a failed write until the next that succeeds; the store tries by itself, twice a second. A database whose
  * files are removed, renamed or replaced is noticed within a second and fails like a full disk, until it is back, or
@@ -98,10 +98,10 @@ void store_keep(struct store *store, unsigned days);
  * thread. */
 bool store_is_healthy(struct store *store);
 
-/* The word of the database for a decision: allow, redact, steer, refuse, cut; none for NULL. */
+/* The verdict of a decision as the database has it: allow, redact, steer, refuse, cut; none for NULL. */
 const char *store_verdict(const struct rein_decision *decision);
 
-/* What the store did so far. */
+/* What the store has done so far. */
 #define STORE_LATENCY_BOUNDS_US                                                                                        \
     {                                                                                                                  \
         250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000                               \
@@ -114,13 +114,13 @@ struct store_stats {
     uint64_t failed;                            /* records whose commit failed, written later or not */
     uint64_t dropped;                           /* records that were never written */
     uint64_t purged;                            /* decisions purged */
-    uint64_t gone;                              /* times that the database's files were not in their place */
+    uint64_t gone;                              /* how often the database's files were removed, renamed or replaced */
     uint64_t commits;                           /* transactions */
     uint64_t latency[STORE_LATENCY_BOUNDS + 1]; /* put to durable, by STORE_LATENCY_BOUNDS_US and above */
     uint64_t latency_sum_us;
 };
 void store_stats(struct store *store, struct store_stats *out); /* any thread */
 
-/* Readers have connections of their own: store_read.h. */
+/* Readers have their own connections: store_read.h. */
 
 #endif

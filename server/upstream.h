@@ -25,7 +25,7 @@ struct upstream_header {
 
 struct upstream_request {
     const char *method;                    /* "POST", "GET" */
-    const char *url;                       /* whole; or only scheme, host and port, if there is a `path` */
+    const char *url;                       /* complete; or only scheme, host and port, if there is a `path` */
     const struct upstream_header *headers; /* ends with a NULL name; Host, Content-Length, Accept-Encoding: identity are
                                               added. Copied by upstream_start, like all of this */
     const char *body;
@@ -33,7 +33,7 @@ struct upstream_request {
     unsigned connect_ms, first_byte_ms, idle_ms;
     size_t body_max;  /* of a response that is no event stream (text/event-stream, application/x-ndjson); 0: no limit */
     const char *path; /* NULL: the URL has its own */
-    const struct reach *reach; /* NULL: directly. Connections are shared by calls that are reached in the same way */
+    const struct reach *reach; /* NULL: direct. Calls that reach their upstream in the same way share connections */
 };
 
 enum upstream_end {
@@ -55,7 +55,7 @@ struct upstream_handler {
     /* Each may be called only from the loop, never before upstream_start has returned. */
     void (*on_head)(void *ctx, const struct upstream_response *response);
     void (*on_data)(void *ctx, const char *data, size_t len);
-    /* Exactly once, last. `message` is fit for a log, holds no secret. */
+    /* Exactly once, last. `message` may be logged; it contains no secret. */
     void (*on_end)(void *ctx, enum upstream_end end, const char *message);
 };
 
@@ -63,8 +63,8 @@ int upstream_pool_new(struct upstream_pool **out, struct loop *loop, unsigned ke
 /* No call may be running. `done` is called once from the loop. */
 void upstream_pool_close(struct upstream_pool *pool, loop_fn done, void *ctx);
 
-/* Either an error and no callback ever, or 0 and on_end exactly once later (unless cancelled). The call is gone when
- * on_end returns. REIN_EINVAL: a URL or header that can't be sent. */
+/* Either an error and no callback, or 0 and on_end exactly once later (unless cancelled). The call is freed when on_end
+ * returns. REIN_EINVAL: a URL or header that can't be sent. */
 int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const struct upstream_request *request,
                    const struct upstream_handler *handler, void *ctx) REIN_MUST_USE;
 /* No callback after this; the connection is closed at once unless the response was complete. May be called in a
@@ -73,7 +73,7 @@ int upstream_start(struct upstream_call **out, struct upstream_pool *pool, const
 void upstream_cancel(struct upstream_call *call);
 /* Stops reading and writing (the kernel's buffers push back); deadlines stand still meanwhile, except for that of
  * connecting: a call that is still connecting continues until it is connected. What was read already, at most 64 KiB,
- * is still handed on, and so is the end if it was among that. Resuming calls back later. */
+ * is still handed on, and so is the end if it was read. Resuming never calls back before it returns. */
 void upstream_pause(struct upstream_call *call);
 void upstream_resume(struct upstream_call *call);
 

@@ -17,13 +17,14 @@
 
 enum {
     UPSTREAM_READ = 64 * 1024,
-    UPSTREAM_ORIGINS_MAX = 2 * CONFIG_UPSTREAMS_MAX, /* those of a config, and of the one before while its calls run */
+    UPSTREAM_ORIGINS_MAX =
+        2 * CONFIG_UPSTREAMS_MAX, /* those of a config, and of the previous one while its calls run */
     UPSTREAM_IDLE_MAX = 512,
     UPSTREAM_DIALERS = 16
 };
 
 struct dial;
-struct dialer; /* one of libcurl's multi handles; many, for libcurl walks all connections of one to find one */
+struct dialer; /* one of libcurl's multi handles; there are many because libcurl searches all connections of one */
 
 struct upstream_conn {
     struct upstream_pool *pool;
@@ -40,7 +41,7 @@ TAILQ_HEAD(upstream_conns, upstream_conn);
 /* Where connections go: scheme, host, port. */
 struct upstream_origin {
     char *key;       /* "https://example.org:8443"; NULL: a free slot */
-    bool is_wrapped; /* its bytes pass through libcurl: TLS, or a proxy that is spoken to in TLS */
+    bool is_wrapped; /* its bytes pass through libcurl: TLS, or a TLS connection to a proxy */
     struct reach reach;
     size_t users;               /* calls and connections */
     struct upstream_conns idle; /* newest first */
@@ -91,7 +92,7 @@ void dialers_close(struct upstream_pool *pool);
 void dialers_pump(struct upstream_pool *pool);
 /* Begins to connect; ends in call_connected or call_not_connected, not before it returns. */
 int dial_start(struct upstream_call *call) REIN_MUST_USE;
-/* Gives up a dial, or the encrypted connection that became of it. */
+/* Cancels a connection attempt, or closes the encrypted connection that came from it. */
 void dial_free(struct dial *dial);
 /* Bytes moved; 0: the peer closed; -EAGAIN; another negative number: it failed. */
 ssize_t dial_recv(struct dial *dial, char *data, size_t len);
@@ -101,7 +102,7 @@ ssize_t dial_send(struct dial *dial, const char *data, size_t len);
 /* Finds or makes the origin; counts a user. NULL: too many. Borrows the key. */
 struct upstream_origin *origin_get(struct upstream_pool *pool, const char *key, bool is_tls, const struct reach *reach);
 void origin_put(struct upstream_origin *origin);
-/* Takes the descriptor, and `tls` if it is not NULL, for the call's origin; NULL (and both closed) if libuv can't. */
+/* Takes the descriptor, and `tls` if it is not NULL, for the call's origin. NULL (and both closed) if libuv fails. */
 struct upstream_conn *conn_new(struct upstream_call *call, int fd, struct dial *tls);
 /* Keeps reading, and reports when it can write, if requested. */
 void conn_poll(struct upstream_conn *conn, bool writable);
@@ -111,7 +112,7 @@ ssize_t conn_send(struct upstream_conn *conn, const char *data, size_t len);
 void conn_close(struct upstream_conn *conn);
 /* A kept connection to that origin, or NULL. */
 struct upstream_conn *conn_take(struct upstream_pool *pool, struct upstream_origin *origin);
-/* Keeps it for the next call, if there is room. */
+/* Keeps the connection for another call, if there is room. */
 void conn_keep(struct upstream_conn *conn);
 /* A handle of libuv's was closed. */
 void pool_handle_closed(struct upstream_pool *pool);
@@ -120,12 +121,13 @@ void pool_handle_closed(struct upstream_pool *pool);
 /* Where a request goes; leads into its strings. */
 struct upstream_url {
     bool is_tls;
-    const char *host, *path; /* host with its port, as Host wants it */
+    const char *host, *path; /* host and port, as in the Host header */
     size_t host_len, origin_len;
 };
 /* REIN_EINVAL: no URL that can be called. */
 int url_parse(struct upstream_url *out, const struct upstream_request *request) REIN_MUST_USE;
-/* What there is to send, and to send again. *out is owned, also after REIN_EINVAL: a header that can't be sent. */
+/* The bytes to send, and to send again on a retry. *out is owned, also after REIN_EINVAL: a header that cannot be sent.
+ */
 int request_write(char **out, size_t *len, const struct upstream_request *request,
                   const struct upstream_url *url) REIN_MUST_USE;
 

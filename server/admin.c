@@ -242,6 +242,7 @@ void admin_drain(struct admin *admin)
 
 void admin_reload(struct admin *admin, struct config *config)
 {
-    config_unref(atomic_exchange(&admin->next, config_ref(config))); /* one that was not taken yet never will be */
+    config_unref(
+        atomic_exchange(&admin->next, config_ref(config))); /* one that was not taken yet will never be taken */
     loop_give(admin->loop, &admin->reloads);
 }

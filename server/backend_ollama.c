@@ -142,7 +142,7 @@ static int on_prompt_text(struct backend_plan *plan, const struct backend_reply 
 {
     const char *prompt = prompt_of(reply);
     if (prompt == NULL)
-        return plan_aside(plan, "no_render", NULL, out); /* nothing to remember: this conversation is at fault */
+        return plan_aside(plan, "no_render", NULL, out); /* nothing to remember: only this conversation is the cause */
     bool may;
     char *whole = plan_whole_prompt(plan, prompt, &may);
     if (whole == NULL)

@@ -32,7 +32,7 @@ enum stage {
 
 /* ---- calls ---- */
 
-/* Thinking is on, by either of the names that templates have for it. */
+/* Turns reasoning on, by both names that templates use. */
 static json_t *template_arguments(const struct backend_plan *plan)
 {
     json_t *arguments = json_pack("{sbsb}", "enable_thinking", 1, "thinking", 1);
@@ -114,7 +114,7 @@ static int start(struct backend_plan *plan, const struct backend_reply *reply, e
 
 /* ---- how the template opens the reasoning ---- */
 
-/* The delimiters are known: from here on there is a way. */
+/* The delimiters are known: from here on a prefill is possible. */
 static int ask_chat(struct backend_plan *plan, enum backend_next *out)
 {
     char *words = plan_words(plan, NULL);
@@ -158,7 +158,7 @@ static int on_chat_tokens(struct backend_plan *plan, const struct backend_reply 
     return has_tokens(reply) ? detokenize(plan, CHAT_TEXT, reply, out) : ask_prompt(plan, out);
 }
 
-/* Ours is the opener, so before it there must be neither reasoning that is open nor one that was closed. */
+/* We add the opener, so the prompt must have neither open nor closed reasoning before it. */
 static int on_chat_text(struct backend_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
     enum prompt_end before = PROMPT_CLOSED;
@@ -195,7 +195,7 @@ static int on_prompt_tokens(struct backend_plan *plan, const struct backend_repl
 {
     struct delimiters own;
     if (!has_tokens(reply))
-        return plan_aside(plan, "no_render", NULL, out); /* nothing to remember: this conversation is at fault */
+        return plan_aside(plan, "no_render", NULL, out); /* nothing to remember: only this conversation is the cause */
     json_decref(plan->kept);
     plan->kept = json_incref(reply->body);
     char *words = plan_words(plan, (plan->memo & MEMO_OPEN) != 0 ? NULL : plan_delimiters(plan, &own));

@@ -21,7 +21,7 @@ enum { FOLDERS_DEEP_MAX = 8, SCHEMAS = 6 };
 
 struct check {
     const char *templates, *lexicons; /* folders; NULL: next to the policy's folder */
-    bool with_secrets;                /* those that are not there are problems too */
+    bool with_secrets;                /* missing ones are problems too */
     struct rein_problems *problems, *absent;
 };
 
@@ -66,7 +66,7 @@ static char *beside_folder(const char *policy, const char *name)
     return path;
 }
 
-/* The folder that was asked for, or the usual one. */
+/* The folder from the command line, or the default one. */
 static int read_folder(struct check *c, const char *policy, const char *asked, const char *usual,
                        struct library_folder *folder)
 {
@@ -76,7 +76,7 @@ static int read_folder(struct check *c, const char *policy, const char *asked, c
     return rv;
 }
 
-/* Fields that a policy lets pass although Rein knows no field of that name, or refuses none. */
+/* Fields that a policy accepts although Rein does not know them or would not refuse them. */
 static int warn_of_fields(struct check *c, const struct rein_source *source, const char *const *allow)
 {
     struct rein_doc *doc;

@@ -31,7 +31,7 @@ bool chunk_is_sound(const struct chunk_writer *w)
            w->end + TAIL <= w->cap;
 }
 
-/* Gives the memory back. Whether the client is gone stays known. */
+/* Returns the memory. Still knows whether the client is gone. */
 static void chunk_release(struct chunk_writer *w, struct chunk_store *store)
 {
     if (w->cap == CHUNK_BLOCK && store->len < CHUNK_BLOCKS_KEPT)
@@ -47,7 +47,7 @@ void chunk_drop(struct chunk_writer *w, struct chunk_store *store)
     chunk_release(w, store);
 }
 
-/* Nothing of what waits can be sent any more, so nothing is kept, and no later call frames anything. */
+/* Waiting bytes cannot be sent any more, so nothing is kept, and no later call frames anything. */
 static enum chunk_sent chunk_gone(struct chunk_writer *w, struct chunk_store *store)
 {
     w->is_gone = true;

@@ -87,7 +87,7 @@ static bool ends_with_words(const struct control *control)
     return n > 0 && n <= len && memcmp(control->tail.data + len - n, control->words, n) == 0;
 }
 
-/* Keeps the end of the reasoning, as much as the words take and some blanks. */
+/* Keeps the end of the reasoning, as much as the text and some blanks need. */
 static int remember(struct control *control, const json_t *text)
 {
     size_t len = json_string_length(text), keep = strlen(control->words) + 64;

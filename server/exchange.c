@@ -14,13 +14,13 @@
 
 #include "front_internal.h"
 
-/* Beyond write_high and one piece: the answer to a source that continues although it should pause. A piece itself may
- * be as large as whoever made it may make it: what a policy held until now is released at once. */
+/* Beyond write_high and one piece: for a source that continues although it should pause. A piece itself may have any
+ * size, because what a policy held is released at once. */
 enum { WRITE_SLACK = 1024 * 1024 };
-/* How long a connection may be idle while others find no room, and how many are examined for one that is. */
+/* How long a connection may be idle while others find no room, and how many are checked for being idle. */
 enum { GIVE_WAY_MS = 1000, GIVE_WAY_LOOKS = 64 };
 
-/* Slow to read, quick to run: a few comparisons on the way of each event. */
+/* Only a few comparisons for each event. */
 bool conn_is_sound(const struct conn *conn)
 {
     const struct exchange *x = conn->x;
@@ -33,7 +33,7 @@ bool exchange_is_sound(const struct exchange *x)
 {
     enum {
         OWNED = 1 << X_WAITING | 1 << X_DIRECT,                    /* libmicrohttpd has suspended it */
-        ANSWERED = 1 << X_REPLYING | 1 << X_STARTING | 1 << X_CUT, /* it has, or is about to take, the response */
+        ANSWERED = 1 << X_REPLYING | 1 << X_STARTING | 1 << X_CUT, /* it has the response, or is about to take it */
         FLUSHABLE = 1 << X_DIRECT,                                 /* there may be something to write */
         STREAMED = 1 << X_STARTING | 1 << X_DIRECT | 1 << X_ENDING | 1 << X_CUT | 1 << X_OVER,
     };
@@ -165,7 +165,7 @@ static void expire_writing(struct front *front, uint64_t now)
     }
 }
 
-/* The oldest that waits for its first or next request, but not one that has just begun to. */
+/* The connection that has waited longest for its first or next request, but not one that has just begun to wait. */
 bool conn_give_way(void *ctx)
 {
     struct front *front = ctx;
@@ -262,7 +262,7 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
     struct exchange *x = conn->x;
     assert(conn_is_sound(conn) && (!x || exchange_is_sound(x)));
     if (status < 0 || (events & UV_DISCONNECT)) {
-        conn_unwatch(conn); /* it would call back without end */
+        conn_unwatch(conn); /* it would call back repeatedly */
         conn->has_hung_up = true;
         if (x && x->suspended)
             exchange_put(x, &conn->front->left);
@@ -276,7 +276,7 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
 
 /* ---- leaving ----------------------------------------------------------------------------------------------------- */
 
-/* Where only the end of the connection ends a body, a proper end would tell the client that it has all. */
+/* If only the end of the connection ends a body, a proper end would look complete to the client. */
 static void conn_reset(struct conn *conn)
 {
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
@@ -403,7 +403,7 @@ int exchange_write(struct exchange *x, const char *data, size_t len)
 {
     assert(exchange_is_sound(x));
     if (x->state == X_CUT || x->state == X_OVER || x->aborted)
-        return 0; /* a client that left takes anything */
+        return 0; /* writing to a client that left always succeeds */
     if ((x->state != X_STARTING && x->state != X_DIRECT) || x->ending)
         return REIN_ESTATE;
     if (chunk_pending(&x->out) > x->front->write_high + WRITE_SLACK + x->largest)
@@ -419,7 +419,7 @@ int exchange_write(struct exchange *x, const char *data, size_t len)
     return 0;
 }
 
-/* Only where all goes as it should: whatever else there is to do, the pump's flush does. */
+/* Only for the usual case; the pump's flush does everything else. */
 void exchange_flush(struct exchange *x)
 {
     bool is_plain = x->state == X_DIRECT && !x->ending && !x->aborted && !x->too_high && x->todo != &x->front->left;

@@ -28,12 +28,12 @@ struct field_table {
     size_t len;
 };
 
-/* Fields of the request's top level that hold for every kind. */
+/* Top-level fields of a request, for every kind. */
 extern const struct field_table fields_common;
 /* Fields of one message. */
 extern const struct field_table fields_message;
 
-/* The row of a name, which holds no NUL; NULL if the table has none. */
+/* The row of a name, which contains no NUL; NULL if the table has none. */
 const struct field *field_find(const struct field_table *table, const char *name, size_t len);
 
 #endif

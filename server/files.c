@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* No folder of documents has more; a wrong path may. */
+/* A folder of documents has fewer; a wrong path may have more. */
 enum { PATHS_MAX = 10000 };
 
 /* ---- reading ---- */
@@ -43,7 +43,7 @@ static int read_open(int fd, char **text, size_t *len, size_t limit)
         return -EINVAL;
     if ((uintmax_t)st.st_size > limit)
         return -EFBIG;
-    /* A file that grows meanwhile is read as far as it was. */
+    /* A file that grows meanwhile is read up to its former length. */
     char *buffer = malloc((size_t)st.st_size + 1);
     if (buffer == NULL)
         return -ENOMEM;
@@ -181,7 +181,7 @@ static int write_all(int fd, const char *text, size_t len)
     return fsync(fd) == 0 ? 0 : -errno;
 }
 
-/* The new name is durable once its folder is. */
+/* The new name is durable once its folder is synced. */
 static int sync_folder(const char *path)
 {
     char *folder = files_beside(path, ".");

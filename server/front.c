@@ -24,8 +24,8 @@ enum { POOL_SIZE = 48 * 1024, PASSES_MAX = 4, SHARD_FILL = 32, FIELD_COST = 72, 
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-/* A request whose body came in chunks is the last of its connection: libmicrohttpd reads their lines with more patience
- * than others do, and where two disagree on a body's end, what follows would be a request to one of them alone. */
+/* A request whose body came in chunks is the last of its connection: libmicrohttpd parses chunk headers less strictly
+ * than others do, and if two parsers disagree on a body's end, what follows would be a request to only one of them. */
 static int add_headers(const struct exchange *x, struct MHD_Response *response, const struct front_header *headers)
 {
     bool is_last = x->front->draining || x->is_chunked || x->out.is_plain;
@@ -75,7 +75,7 @@ int exchange_give(struct exchange *x, unsigned status, const struct front_header
     return is_too_late ? 0 : REIN_ESTATE;
 }
 
-/* libmicrohttpd wants the next bytes of a streamed body. The first time this means that the head is out. */
+/* libmicrohttpd asks for the next bytes of a streamed body. The first time, this means that the head is out. */
 static ssize_t read_body(void *cls, uint64_t at, char *buffer, size_t max)
 {
     struct exchange *x = cls;
@@ -193,14 +193,14 @@ static enum MHD_Result begin_request(struct MHD_Connection *mhd, const char *pat
     return x->method[0] ? check_head(x) : refuse(x, &front_head_too_large);
 }
 
-/* The whole request is there: libmicrohttpd waits, and the client is watched, until there is an answer. */
+/* The whole request has arrived: libmicrohttpd waits, and the client is watched, until there is an answer. */
 static enum MHD_Result suspend_whole(struct exchange *x)
 {
     conn_wait(x->conn, CONN_NOT_WAITED_FOR);
     if (conn_watch(x->conn) < 0)
         return MHD_NO;
     MHD_suspend_connection(x->conn->mhd);
-    /* With a timeout of its own libmicrohttpd continues with it, when it is resumed, before it would read from it. */
+    /* With a timeout of its own, libmicrohttpd continues a resumed connection before it reads from any. */
     MHD_set_connection_option(x->conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT, x->front->idle_s + 1);
     x->suspended = true;
     x->state = X_WAITING;
@@ -270,7 +270,7 @@ static void on_conn_poll_closed(uv_handle_t *handle)
 static void conn_closed(struct conn *conn)
 {
     struct front *front = conn->front;
-    if (conn->x) /* libmicrohttpd had no memory for an error of its own: it closes without a word */
+    if (conn->x) /* libmicrohttpd had no memory for its own error page: it closes silently */
         exchange_complete(conn->x, false);
     assert(!conn->x);
     int fd = conn->is_answered && !front->stopped ? fcntl(conn->fd, F_DUPFD_CLOEXEC, 0) : -1;
@@ -282,7 +282,7 @@ static void conn_closed(struct conn *conn)
     if (!conn->has_left)
         listener_leave(front->listener, &conn->key, conn->kind);
     if (conn->has_poll)
-        uv_close((uv_handle_t *)&conn->poll, on_conn_poll_closed); /* at once, as far as the descriptor goes */
+        uv_close((uv_handle_t *)&conn->poll, on_conn_poll_closed); /* the descriptor is closed at once */
     else
         free(conn);
 }
@@ -305,12 +305,12 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     if (front->idle_s != front->daemon_idle_s)
         MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, front->idle_s);
     static struct log_limit limit;
-    if (conn_watch(conn) < 0) /* its first request tries again, and fails if it must */
+    if (conn_watch(conn) < 0) /* its first request tries again and may fail then */
         log_limited(&limit, LOG_WARN, "http", "a connection cannot be watched");
 }
 
-/* Running a daemon costs a system call or three, whatever there is to do, so connections share one; but after any
- * resume it walks all that are suspended, so not too many of them. */
+/* Running a daemon costs one to three system calls, whatever there is to do, so connections share one. But after any
+ * resume it walks all suspended connections, so there must not be too many. */
 static unsigned pick_shard(const struct front *front)
 {
     unsigned least = 0;
@@ -359,10 +359,10 @@ void front_resume(struct exchange *x)
     assert(x->suspended && loop_phase(x->front->loop) != LOOP_HTTP);
     x->suspended = false;
     MHD_resume_connection(x->conn->mhd);
-    front_mark_due(x->front, x->conn->shard); /* nothing else makes libmicrohttpd examine it when it has no thread */
+    front_mark_due(x->front, x->conn->shard); /* without a thread, libmicrohttpd does not notice it otherwise */
 }
 
-/* A resumed connection takes a pass to be taken up, and one or two to write and to be cleaned away. Once it is
+/* A resumed connection needs one pass to be noticed, and one or two to write and to be cleaned up. Once it is
  * answered, the next request is read for at once, without asking epoll whether it is there: a turn later it more often
  * is, and if not, it costs a read in vain, and entering and leaving the epoll set. */
 static void run_shard(struct front *front, struct shard *shard)
@@ -412,7 +412,8 @@ static struct conn *conn_in_error(struct shard *shard, unsigned status)
         if (!conn->x && MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE))
             return conn;
         uint64_t received = tcp_read_bytes(conn->fd), size = received > conn->taken ? received - conn->taken : 0;
-        /* One that libmicrohttpd has closed stays in its list until the end of the pass, its fields in freed memory. */
+        /* A connection that libmicrohttpd has closed stays in its list until the end of the pass, with its fields in
+         * freed memory. */
         if (!conn->x && (size == 0 || !tcp_is_open(conn->fd)))
             continue;
         only = conn;
@@ -430,7 +431,7 @@ static struct conn *conn_in_error(struct shard *shard, unsigned status)
 static void on_message(void *cls, const char *format, va_list args)
 {
     static const char refused[] = "Error processing request";
-    /* The arguments may be a client's bytes. */
+    /* The arguments may contain a client's bytes. */
     log_debug("http", "libmicrohttpd: %.100s", format);
     if (strncmp(format, refused, sizeof refused - 1) != 0)
         return;
@@ -486,11 +487,11 @@ static int start_shard(struct front *front, unsigned index, const struct front_o
     return 0;
 }
 
-/* Exchanges that are under way take it up when they are completed. */
+/* Running exchanges adopt it when they are complete. */
 void front_set_idle(struct front *front, uint64_t client_idle_ms)
 {
     struct conn *conn;
-    front->idle_s = (unsigned)((client_idle_ms + 999) / 1000 + 1); /* ours comes first where both apply */
+    front->idle_s = (unsigned)((client_idle_ms + 999) / 1000 + 1); /* ours is shorter where both apply */
     for (unsigned i = 0; i < FRONT_SHARDS; i++)
         for (conn = LIST_FIRST(&front->shards[i].conns); conn; conn = LIST_NEXT(conn, all))
             if (!conn->x)

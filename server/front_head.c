@@ -41,7 +41,7 @@ static enum MHD_Result copy_field(void *cls, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-/* Pointers are compared before anything between them is read: an odd one may lead elsewhere. */
+/* Pointers are compared before anything between them is read, because an unexpected one may point elsewhere. */
 static enum MHD_Result check_field(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     struct copier *c = cls;

@@ -77,7 +77,7 @@ static void pump(void *ctx)
         stop(front);
 }
 
-/* Closes a kept connection on which nothing arrives at this moment. */
+/* Closes a kept connection on which nothing is arriving. */
 static void close_idle(struct conn *conn)
 {
     char byte;
@@ -92,7 +92,7 @@ static void tick(struct front *front)
     conn_expire_all(front);
     for (unsigned i = 0; i < FRONT_SHARDS; i++)
         if (front->shards[i].connections > 0)
-            front_mark_due(front, i); /* for libmicrohttpd's own timeouts, which nobody else waits for */
+            front_mark_due(front, i); /* for libmicrohttpd's own timeouts, which nothing else triggers */
     for (unsigned i = 0; front->draining && i < FRONT_SHARDS; i++)
         for (conn = LIST_FIRST(&front->shards[i].conns); conn; conn = LIST_NEXT(conn, all))
             close_idle(conn);

@@ -7,7 +7,7 @@
 
 #include "front_internal.h"
 
-/* Slowest body that is waited for, in bytes per millisecond, after the first client_idle_ms. */
+/* The slowest accepted body, in bytes per millisecond, after the first client_idle_ms. */
 enum { SLOWEST_BODY = 4 };
 enum { FIRST_BODY = 1024, FIRST_BODY_MAX = 64 * 1024 };
 
@@ -74,7 +74,7 @@ static size_t count_header(const struct exchange *x, const char *name)
     return count;
 }
 
-/* What frames the body must be beyond doubt; libmicrohttpd alone would take the first of several headers. */
+/* The framing of the body must be unambiguous; libmicrohttpd alone would take the first of several headers. */
 static bool has_clear_framing(const struct exchange *x)
 {
     size_t lengths = count_header(x, "Content-Length"), codings = count_header(x, "Transfer-Encoding");
@@ -124,7 +124,7 @@ bool front_head_is_fine(const struct exchange *x, struct front_problem *problem)
 
 enum { FORWARDED_MAX = 16 }; /* headers of one request that say so */
 
-/* Too many headers can't be read, like anything else that is not clear. */
+/* Too many headers count as malformed, like anything else that is ambiguous. */
 static struct proxies_address client_of(const struct exchange *x)
 {
     struct proxies_header headers[FORWARDED_MAX + 1];
@@ -159,7 +159,8 @@ bool front_may_client_ask(struct exchange *x, struct front_problem *problem)
 
 /* ---- the body ---- */
 
-/* What the head announced, so that a small body takes no more than it needs; but no promise is paid for in advance. */
+/* As much as the head announced, so that a small body takes no more than it needs; but large announcements are not
+ * trusted. */
 static size_t first_size(const struct exchange *x)
 {
     const char *length = exchange_header(x, "Content-Length");
@@ -167,7 +168,7 @@ static size_t first_size(const struct exchange *x)
     return announced < FIRST_BODY_MAX ? (size_t)announced : FIRST_BODY_MAX;
 }
 
-/* More room for the body, counted before it is taken. */
+/* Makes more room for the body, counted before it is allocated. */
 static int grow_body(struct exchange *x, size_t need)
 {
     size_t cap = x->body_cap ? x->body_cap * 2 : first_size(x);
@@ -200,19 +201,19 @@ static int append(struct exchange *x, const char *data, size_t len)
     return 0;
 }
 
-/* Has as much come as the time spent asks for? */
+/* Has the body arrived fast enough so far? */
 static bool is_fast_enough(const struct exchange *x, size_t received)
 {
     uint64_t spent_ms = loop_now_ms(x->front->loop) - x->head_ms, idle_ms = x->front->client_idle_ms;
     return spent_ms <= idle_ms || received >= (spent_ms - idle_ms) * SLOWEST_BODY;
 }
 
-/* A body without a length turns out too large on the way. libmicrohttpd can't queue an answer there. */
+/* A body without a length turns out to be too large. libmicrohttpd cannot queue an answer here. */
 int front_take_body(struct exchange *x, const char *data, size_t len)
 {
     x->conn->taken += len;
     if (is_fast_enough(x, x->body_len + len))
-        conn_wait(x->conn, CONN_READING); /* from now on; who is too slow keeps the old time and expires */
+        conn_wait(x->conn, CONN_READING); /* from now on; a client that is too slow keeps the old time and expires */
     if (len <= x->body_max - x->body_len)
         return append(x, data, len);
     x->aborted = true;
@@ -220,7 +221,7 @@ int front_take_body(struct exchange *x, const char *data, size_t len)
     return REIN_ELIMIT;
 }
 
-/* %00 stays as it is: decoded, it would cut the string short. */
+/* %00 is not decoded, because it would end the string. */
 size_t front_unescape(char *text)
 {
     char *to = text;

@@ -13,7 +13,7 @@ struct gathered {
     size_t len, cap;
 };
 
-/* REIN_ELIMIT (more than `limit` in all) and REIN_ENOMEM leave all as it was. */
+/* On REIN_ELIMIT (more than `limit` in all) and REIN_ENOMEM nothing is changed. */
 int gathered_add(struct gathered *g, const char *data, size_t len, size_t limit) REIN_MUST_USE;
 void gathered_clear(struct gathered *g);
 

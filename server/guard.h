@@ -11,7 +11,7 @@ struct worker;
 
 #define GUARD_PATH "/v1/guard/decisions/"
 
-/* Answers, later: 404 unless the decision is there and came with the key of that name. */
+/* Answers later: 404 unless the decision exists and was made with the key of that name. */
 void guard_start(struct worker *worker, struct exchange *x, const char *key);
 
 #endif

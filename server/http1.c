@@ -55,7 +55,7 @@ static bool http1_is_sound(const struct http1_reader *r)
            (r->state <= HEAD_LF || r->state == BAD || (r->status >= 200 && r->head_len > 0));
 }
 
-/* Not asked of the state: the end of a connection is no byte of a response. */
+/* Not part of the state: the end of a connection is not a byte of a response. */
 bool http1_has_begun(const struct http1_reader *r)
 {
     return r->head_len > 0;
@@ -156,7 +156,7 @@ static enum http1_event on_field(struct http1_reader *r)
         len--;
     r->value[len] = '\0';
     if (r->name_len >= HTTP1_NAME_KEPT)
-        return HTTP1_MORE; /* none that we know is that long */
+        return HTTP1_MORE; /* no known one is that long */
     r->name[r->name_len] = '\0';
     bool frames = is_name(r, "Content-Length") || is_name(r, "Transfer-Encoding") || is_name(r, "Content-Encoding") ||
                   is_name(r, "Connection");
@@ -253,7 +253,7 @@ static enum http1_event status_byte(struct http1_reader *r, unsigned char c)
         if (++r->matched == 3)
             r->state = AFTER_STATUS;
         return HTTP1_MORE;
-    case AFTER_STATUS: /* the space is missing where there is no reason, often enough */
+    case AFTER_STATUS: /* the space is often missing if there is no reason */
         if (r->status < 100 || r->status > 599 || (c != ' ' && c != '\r'))
             return fail(r, "a bad status");
         r->state = c == ' ' ? REASON : LINE_LF;
@@ -309,7 +309,8 @@ static enum http1_event header_byte(struct http1_reader *r, unsigned char c)
     }
 }
 
-/* Most of a head are names and values: their bytes are taken at once, up to one that ends or spoils them. */
+/* Most of a head is names and values: their bytes are consumed in blocks, up to one that ends them or is not allowed.
+ */
 static size_t fit_length(const struct http1_reader *r, const char *in, size_t len)
 {
     size_t n = 0;

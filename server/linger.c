@@ -10,14 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINGER_READ = 16 * 1024, LINGER_READS = 16 }; /* bytes a read, reads a turn: others are served in between */
+enum { LINGER_READ = 16 * 1024, LINGER_READS = 16 }; /* bytes per read, reads per turn: others are served in between */
 
 struct lingering {
     uv_poll_t poll;
     struct lingers *owner; /* NULL: closed, only libuv still has it */
     int fd;
     size_t bytes;               /* read and dropped */
-    uint64_t began_ms, last_ms; /* last: when something came */
+    uint64_t began_ms, last_ms; /* last: when something arrived */
     TAILQ_ENTRY(lingering) all;
 };
 
@@ -60,7 +60,7 @@ static void linger_close(struct lingering *l)
     l->owner->len--;
     assert(lingers_are_sound(l->owner));
     l->owner = NULL;
-    uv_close((uv_handle_t *)&l->poll, on_linger_closed); /* before the descriptor goes */
+    uv_close((uv_handle_t *)&l->poll, on_linger_closed); /* before the descriptor is closed */
     close(l->fd);
     l->fd = -1;
 }

@@ -27,7 +27,7 @@ void lingers_take(struct lingers *lingers, int fd);
 /* Closes those whose time is over; to be called about every second. */
 void lingers_tick(struct lingers *lingers);
 size_t lingers_count(const struct lingers *lingers);
-/* Closes all at once and frees; NULL is fine. libuv lets go of the rest by itself. */
+/* Closes all at once and frees; NULL is fine. libuv frees the rest itself. */
 void lingers_free(struct lingers *lingers);
 
 #endif

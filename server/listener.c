@@ -91,7 +91,7 @@ static void accept_some(struct listener *listener, int max)
             static struct log_limit limit;
             log_limited(&limit, LOG_ERROR, "http",
                         "no file descriptors left to accept connections: raise the limit of open files");
-            uv_poll_stop(&listener->poll); /* until the next tick: it would call back without end */
+            uv_poll_stop(&listener->poll); /* until the next tick, because it would call back repeatedly */
             return;
         } else if (errno != ECONNABORTED && errno != EINTR)
             return;

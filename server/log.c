@@ -73,13 +73,13 @@ static bool limit_is_sound(const struct log_limit *limit)
     return limit->written <= LOG_FIRST && (is_idle || (limit->is_listed && limit->written == LOG_FIRST));
 }
 
-/* A thread may have examined the clock before the one that began the period. */
+/* A thread may have read the clock before the one that began the period. */
 static bool limit_is_over(const struct log_limit *limit, uint64_t now_ms)
 {
     return now_ms > limit->since_ms && now_ms - limit->since_ms >= LOG_PERIOD_MS;
 }
 
-/* One line for all that a period left out. The next period is one of the same flood: it has no first ones. */
+/* One line for everything that a period omitted. The next period belongs to the same flood and has no first lines. */
 static void limit_end_period(struct log_limit *limit, uint64_t now_ms)
 {
     if (limit->left_out == 1)

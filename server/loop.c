@@ -68,7 +68,7 @@ static void run_all(struct task_list *list)
     list->len = 0;
 }
 
-/* What runs may defer again, and itself: that waits for the next turn. */
+/* A running task may defer others, and itself; those wait for the next turn. */
 static void run_deferred(struct loop *loop)
 {
     STAILQ_HEAD(, loop_task) now = STAILQ_HEAD_INITIALIZER(now);
@@ -105,7 +105,7 @@ static void rest(uint64_t us)
     nanosleep(&length, NULL);
 }
 
-/* All that came is on its way. Where work is left, there is no rest. */
+/* Everything that arrived is processed. If work is left, there is no rest. */
 static void end_turn(struct loop *loop)
 {
     uint64_t rest_us = coalesce_end(&loop->turn, loop->turn.reads > 0 ? uv_hrtime() / 1000 : 0);
@@ -126,7 +126,7 @@ static void on_prepare(uv_prepare_t *handle)
     end_turn(loop);
 }
 
-/* The turn that was asked for has come. */
+/* The requested turn has come. */
 static void on_idle(uv_idle_t *handle)
 {
     uv_idle_stop(handle);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* Is this header value of the media type `type`, such as "text/event-stream"? NULL, for no header, is of none. */
+/* Is this header value of the media type `type`, such as "text/event-stream"? NULL, for a missing header, is not. */
 bool media_type_is(const char *value, const char *type);
 
 #endif

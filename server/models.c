@@ -44,7 +44,7 @@ static void add_spelled_out(struct models *m)
     }
 }
 
-/* A model counts only where a request for it would go to this very upstream. */
+/* A model counts only if a request for it would go to this upstream. */
 static void add_offered(struct models *m, const struct config_upstream *upstream)
 {
     json_t *tree = m->body.len > 0 ? json_loadb(m->body.data, m->body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
@@ -85,7 +85,7 @@ static void on_data(void *ctx, const char *data, size_t len)
 {
     struct models *m = ctx;
     if (gathered_add(&m->body, data, len, LIST_BYTES_MAX) < 0)
-        m->status = 0; /* what is too large to keep is as good as no list */
+        m->status = 0; /* a list that is too large counts as no list */
 }
 
 static void on_end(void *ctx, enum upstream_end end, const char *message)
@@ -102,7 +102,7 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
     ask_next(m);
 }
 
-/* The config's own time-outs hold here too, where they are shorter. */
+/* The config's timeouts apply here too, if they are shorter. */
 static unsigned at_most(unsigned ms)
 {
     return ms < ANSWER_MS ? ms : ANSWER_MS;

@@ -12,7 +12,7 @@ static const char bad_byte[] = "contains a character that is not allowed in a UR
 static const char digits[] = "0123456789";
 static const char name_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-/* A name, or an address of four numbers: parts between dots, none of them empty except for what a last dot leaves. */
+/* A name, or an address of four numbers: parts between dots, none of them empty, except after a final dot. */
 static const char *read_name(const char *text, size_t *len)
 {
     size_t at = 0;

@@ -12,7 +12,7 @@
 /* Bytes of the longest origin, "https://", a name, ":65535"; and the room that it needs as a string. */
 enum { ORIGIN_HOST_MAX = 253, ORIGIN_LEN_MAX = 8 + ORIGIN_HOST_MAX + 6, ORIGIN_SIZE = ORIGIN_LEN_MAX + 1 };
 
-/* Leads into the text that was read. */
+/* Points into the text that was read. */
 struct origin {
     bool is_tls;
     const char *host; /* with its port, as a Host header has it */

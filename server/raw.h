@@ -19,7 +19,7 @@
 #include "gathered.h"
 #include "rein/rein.h"
 
-/* What one event of a raw route says. */
+/* The content of one event of a raw prompt's answer. */
 struct raw_piece {
     const char *text; /* borrowed from the event; NULL: none */
     size_t len;
@@ -30,15 +30,15 @@ struct raw_piece {
     json_int_t prompt_tokens, completion_tokens; /* 0: not sent */
 };
 
-/* Reads an event, or the body of an unstreamed answer. False: it is of no form that is known. */
+/* Reads an event, or the body of an unstreamed answer. False: its format is unknown. */
 typedef bool (*raw_read)(const json_t *event, struct raw_piece *out);
 
 struct raw_options {
     bool streamed;
     raw_read read;
-    const char *close; /* what closes the reasoning; borrowed as long as the raw */
-    const char *field; /* of the reasoning in events, "content": inline, closed as it is; NULL or "": the usual one.
-                          Static */
+    const char *close;      /* what closes the reasoning; borrowed as long as the raw */
+    const char *field;      /* the field of the reasoning in events, "content": inline, with its closer; NULL or "": the
+                               usual field. Static */
     const char *model, *id; /* of the events; copied */
     int64_t created_s;
     size_t body_max; /* of an unstreamed answer */

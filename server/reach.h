@@ -17,13 +17,13 @@ struct reach {
     char *proxy_auth;               /* "user:password"; never logged */
 };
 
-/* *out is to be given back with reach_fini, also after REIN_ENOMEM. `from` NULL: nothing is set. */
+/* Free *out with reach_fini, also after REIN_ENOMEM. `from` NULL: nothing is set. */
 int reach_copy(struct reach *out, const struct reach *from) REIN_MUST_USE;
 void reach_fini(struct reach *reach); /* overwrites the secret */
 /* NULL for `b`: nothing is set. */
 bool reach_is_same(const struct reach *a, const struct reach *b);
 
-/* Why a text is no proxy, continues from the name of a key; NULL: it is one. */
+/* Why a text is not a valid proxy, as a continuation of a key's name; NULL: it is valid. */
 const char *reach_why_no_proxy(const char *text);
 
 #endif

@@ -11,9 +11,9 @@
 
 #define MODEL_NAME_MAX 256
 
-/* ---- saying what is wrong ---- */
+/* ---- errors ---- */
 
-/* What was cut to fit must not end inside a character. */
+/* A text that was cut to fit must not end inside a character. */
 static void end_text(char *text, size_t cap, int len)
 {
     if (len >= (int)cap)
@@ -37,7 +37,7 @@ static int reject_type(struct request_error *err, const char *param, const char 
     return reject(err, "invalid_type", param, "'%s' must be %s.", param, wanted);
 }
 
-/* The name of a message, or of something in it: made only where something is wrong, most requests are right. */
+/* The name of a message, or of something in it; made only for errors. */
 struct message_name {
     char text[112];
 };
@@ -62,7 +62,7 @@ static int reject_field(struct request_error *err, const char *param, const stru
 
 /* ---- JSON as a whole ---- */
 
-/* A string that a program cannot hold, or not in one way only. */
+/* A string that programs cannot represent, or represent in different ways. */
 static int reject_string(struct request_error *err, const struct rein_json_problem *problem, const char *what)
 {
     const char *place = problem->place;
@@ -180,9 +180,9 @@ static int check_content(const struct rein_json_node *content, const struct rein
     return 0;
 }
 
-/* What the tables say of fields, and what a policy lets pass all the same. */
+/* The tables of fields, and the fields that a policy accepts in addition. */
 struct accepted {
-    const struct field_table *kind, *common; /* kind: NULL if it has none of its own */
+    const struct field_table *kind, *common; /* kind: NULL if it has no table of its own */
     const char *const *allow;                /* NULL: none */
 };
 
@@ -366,7 +366,7 @@ static bool holds(const struct rein_json_node *text, const char *mark)
     return false;
 }
 
-/* A delimiter of reasoning as a stop string takes away the mark by which the end of the reasoning is known. */
+/* A delimiter of reasoning as a stop string would remove the mark that ends the reasoning. */
 static bool is_delimiter(const struct rein_json_node *text)
 {
     static const char *const marks[] = {"<think", "</think", "think>", "THINK]", "<|", "|>", "thought>", "\u25b7"};

@@ -21,8 +21,8 @@ static bool is_number(const struct rein_json_node *node)
 
 /* ---- words of the API itself ---- */
 
-/* An object's place: which words its "type" may be there, so that it is no text of the client's, and what stands below.
- * A list's elements are at the list's own place. */
+/* The place of an object: which words its "type" may have there without being text of the client, and the places below.
+ * A list's elements have the place of the list. */
 struct place {
     const char *const *types; /* NULL-terminated; NULL: none */
     const struct below {
@@ -31,7 +31,7 @@ struct place {
     } * below; /* `place` NULL ends it; NULL: nothing */
 };
 
-/* JSON Schema: a place of its own after a few keys; what is after others (`default`, `enum`) is text. */
+/* JSON Schema: a place of its own under a few keys; values of other keys (`default`, `enum`) are text. */
 static const struct place at_schema;
 static const struct place at_schemas = {NULL, (const struct below[]){{NULL, &at_schema}, {"", NULL}}};
 static const struct place at_schema = {
@@ -75,7 +75,7 @@ static const struct place at_root = {NULL, (const struct below[]){{"tools", &at_
                                                                   {"prediction", &at_prediction},
                                                                   {"", NULL}}};
 
-/* A key with the one word that the API has there. */
+/* A key whose only allowed word is one of the API. */
 static bool is_known_word(const struct place *place, const struct rein_json_node *key)
 {
     if (place == NULL || place->types == NULL || !rein_json_says(key, "type"))
@@ -96,7 +96,7 @@ static const struct place *place_below(const struct place *place, const struct r
     return NULL;
 }
 
-/* Numbers of these fields are read as numbers, and no model sees them. */
+/* Numbers in these fields are parameters; no model sees them. */
 static bool is_numeric_field(const struct rein_json_node *key)
 {
     static const char *const names[] = {"frequency_penalty",
@@ -120,7 +120,7 @@ static bool is_numeric_field(const struct rein_json_node *key)
 
 /* ---- strings and numbers ---- */
 
-/* As it stands, and as a program prints it that has read it. */
+/* As it is written, and as a program prints it. */
 static int judge_number(struct rein_trace *trace, const char *role, const struct rein_json_node *number)
 {
     char plain[REIN_JSON_PLAIN_MAX];
@@ -153,7 +153,7 @@ static int judge_all(struct rein_trace *trace, const char *role, const struct re
     return rv;
 }
 
-/* A part says the one string that its type names (request.c). */
+/* The string of a part is the one that its type names (request.c). */
 static const struct rein_json_node *part_text(const struct rein_json_node *part)
 {
     return rein_json_get(part, rein_json_says(rein_json_get(part, "type"), "text") ? "text" : "refusal");
@@ -189,7 +189,7 @@ static int judge_parts(struct rein_trace *trace, const char *role, const struct 
     return rv < 0 ? rv : judge_joined(trace, role, parts, "\n");
 }
 
-/* What else a part holds: nobody knows what an upstream makes of it. */
+/* Other content of a part: an upstream may use it in unknown ways. */
 static int judge_beside_text(struct rein_trace *trace, const char *role, const struct rein_json_node *part)
 {
     const struct rein_json_node *text = part_text(part), *key = rein_json_first(part);
@@ -205,7 +205,7 @@ static int judge_content(struct rein_trace *trace, const char *role, const struc
     if (rein_json_is(content, REIN_JSON_STRING))
         return judge(trace, role, content);
     if (!rein_json_is(content, REIN_JSON_ARRAY))
-        return 0; /* the assistant's, who called a tool: request.c */
+        return 0; /* of the assistant, which called a tool: request.c */
     int rv = judge_parts(trace, role, content);
     const struct rein_json_node *at = rein_json_first(content);
     for (; at != NULL && rv == 0; at = rein_json_next(content, at))
@@ -213,7 +213,7 @@ static int judge_content(struct rein_trace *trace, const char *role, const struc
     return rv;
 }
 
-/* A role as the trace wants it: one of few short words (request.c), with a NUL at its end. */
+/* A role for the trace: one of a few short words (request.c), NUL-terminated. */
 struct role {
     char text[16];
 };

@@ -29,7 +29,7 @@ static void release_config(void *owner)
 }
 
 /* Decides, at a request's head and for as long as it lasts, who its caller is and which config it is served with: keys
- * that are taken away meanwhile, or a config that comes, are for the requests after it. False: it may not come in. */
+ * that are removed meanwhile, or a new config, apply to later requests. False: access is denied. */
 static bool grant_access(const struct worker *worker, struct exchange *x)
 {
     struct config *config = worker->config;
@@ -49,7 +49,7 @@ static void serve_health(struct worker *worker, struct exchange *x)
     reply_json(x, 200, json_pack("{ss}", "status", "ok"), NULL);
 }
 
-/* Ready is who would accept a request now. */
+/* Ready means that a request would be accepted now. */
 static void serve_ready(struct worker *worker, struct exchange *x)
 {
     bool healthy = store_is_healthy(worker->sessions.store);
@@ -87,7 +87,7 @@ static const struct path paths[] = {
     {"/readyz", "GET", true, false, serve_ready},
 };
 
-/* A path that ends with a slash is the beginning of longer ones. */
+/* A path that ends with a slash is a prefix of longer ones. */
 static bool is_path(const char *ours, const char *path)
 {
     size_t len = strlen(ours);

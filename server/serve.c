@@ -23,23 +23,23 @@
 
 enum { QUEUE_MAX = 16384, SIGNALS = 3 };
 
-/* Reading the config again takes seconds when a lexicon has changed: a thread does it, so that a signal to stop need
- * not wait for it. Then every worker and the admin listener take it, which cannot fail, and say so. */
+/* Reading the config again takes seconds when a lexicon has changed: a thread does it, so that a signal to stop does
+ * not wait for it. Then every worker and the admin listener take the config, which cannot fail, and confirm it. */
 struct reload {
     uv_thread_t thread;
-    struct config *config; /* what was read; NULL: it is refused, and `problems` says why */
+    struct config *config; /* the config that was read; NULL: it is refused, and `problems` says why */
     struct rein_problems *problems;
     int rv;
     struct loop_order was_read;
     bool is_running; /* from the signal until all have taken it */
     bool is_reading; /* the thread is there */
-    bool is_wanted;  /* there was another signal meanwhile */
-    size_t waiting;  /* who has not taken it yet */
+    bool is_wanted;  /* another signal has arrived meanwhile */
+    size_t waiting;  /* how many have not taken it yet */
 };
 
 struct service {
     const char *path;
-    struct config *config; /* what runs. Its listeners are those that are open */
+    struct config *config; /* the running config. Its listeners are the open ones */
     struct store *store;
     struct metrics *metrics;
     struct admin *admin;
@@ -50,7 +50,7 @@ struct service {
     struct reload reload;
     uv_signal_t signals[SIGNALS];
     size_t signals_len;
-    bool with_first_keys; /* keys files that are not there are made at the start */
+    bool with_first_keys; /* missing keys files are made at the start */
     bool stopping;
 };
 
@@ -109,7 +109,7 @@ static struct peers_limits limits_of(const struct config *config)
 
 static void reload_begin(struct service *service);
 
-/* The reload's own thread. What runs is immutable, and stays what it is until this has ended. */
+/* The reload's own thread. The running config is immutable and does not change until this has ended. */
 static void reload_read(void *ctx)
 {
     struct service *service = ctx;
@@ -230,7 +230,7 @@ static void on_worker_done(void *ctx)
 static void service_stop(struct service *service)
 {
     if (service->stopping)
-        _exit(CLI_FAILED); /* asked twice: what is stored is stored, nothing else is waited for */
+        _exit(CLI_FAILED); /* a second signal: the process ends without waiting for the store */
     service->stopping = true;
     log_info("serve", "draining");
     admin_drain(service->admin);
@@ -303,8 +303,7 @@ static int open_store(struct service *service)
     return store_open(&service->store, &options);
 }
 
-/* The system's limit of open files is a limit of connections too: as many as it gives, and a word if these are too
- * few. */
+/* The system's limit of open files also limits connections: raises it as far as allowed, and warns if it is too low. */
 static void take_descriptors(const struct config *config)
 {
     struct rlimit limit;
@@ -356,7 +355,7 @@ static int service_start(struct service *service)
     return 0;
 }
 
-/* Someone may still touch all of this: nothing is freed, the process ends as it is. */
+/* A thread may still use all of this: nothing is freed, the process just ends. */
 static _Noreturn void leave_as_it_is(bool is_written)
 {
     log_flush(LOG_FLUSH_ALL);
@@ -384,15 +383,15 @@ static int service_finish(struct service *service)
     log_info("serve", "stopped");
     int status = written == 0 ? CLI_OK : CLI_FAILED;
     if (service->reload.is_reading)
-        _exit(status); /* what is being read is of no more use, and may take seconds */
+        _exit(status); /* the reading is not needed any more, and may take seconds */
     config_unref(service->reload.config);
     loop_free(service->loop);
     config_unref(service->config);
     return status;
 }
 
-/* From here on SIGHUP is no end, even if it comes before there is a config: it is then read again. SIGTERM ends at once
- * until there is something to drain. */
+/* From here on SIGHUP does not end the process, even before there is a config, which is then read again. SIGTERM ends
+ * at once until there is something to drain. */
 static int serve(struct service *service)
 {
     if (loop_new(&service->loop) < 0)
@@ -404,7 +403,7 @@ static int serve(struct service *service)
         return CLI_CONFIG;
     }
     if (service_start(service) < 0)
-        _exit(CLI_FAILED); /* threads may run: the process ends, nothing is worth taking apart */
+        _exit(CLI_FAILED); /* threads may be running: the process ends, nothing needs to be freed */
     log_info("serve", "admin listening on http://%s:%u", service->config->admin.host,
              (unsigned)admin_port(service->admin));
     log_info("serve", "listening on http://%s:%u", service->config->listen.host,

@@ -10,7 +10,7 @@
 #include "session_internal.h"
 
 static const char keep_alive[] = ": keep-alive\n\n";
-enum { LINGER_MS = 1000 }; /* how long the end of a transfer is waited for once its last event was read */
+enum { LINGER_MS = 1000 }; /* how long to wait for the end of a transfer after its last event was read */
 
 /* ---- states ---- */
 
@@ -110,7 +110,7 @@ int session_begin(struct session *s)
     return exchange_begin(s->x, 200, headers);
 }
 
-/* Bytes for the client: written at once if it gets a stream, gathered if it gets one body. */
+/* Bytes for the client: written at once in a stream, collected for an answer that is not streamed. */
 static int emit(struct session *s, const char *data, size_t len)
 {
     if (!s->request->stream)
@@ -120,11 +120,11 @@ static int emit(struct session *s, const char *data, size_t len)
         return rv;
     note_write(s);
     rv = exchange_write(s->x, data, len);
-    exchange_flush(s->x); /* an upstream's read gives one piece: better sent while it is in the cache */
+    exchange_flush(s->x); /* one read of the upstream gives one piece: send it while it is in the cache */
     return rv;
 }
 
-/* The gathered answer goes to the client with its memory. */
+/* Gives the collected answer to the client, with its memory. */
 static void reply_whole(struct session *s)
 {
     struct front_header headers[SESSION_HEADERS_MAX];
@@ -167,7 +167,7 @@ static void on_last_row(void *ctx, int rv)
         say_goodbye(s);
 }
 
-/* No client sees the end of an answer whose row could still be lost. */
+/* A client must not see the end of an answer whose row could still be lost. */
 static void part(struct session *s)
 {
     session_move(s, SESSION_ENDING);
@@ -180,12 +180,12 @@ static void part(struct session *s)
     s->row_final = true;
     int rv = session_put(s, true, on_last_row);
     if (rv < 0) {
-        s->puts++; /* as if it had been called back */
+        s->puts++; /* as the callback would */
         on_last_row(s, rv);
     }
 }
 
-/* The error takes the place of an unstreamed answer, and ends a stream as an event. */
+/* The error replaces an answer that is not streamed; a stream ends with an error event. */
 static int write_error(struct session *s, const struct reply_error *error)
 {
     char *text = reply_error_text(error);
@@ -216,7 +216,7 @@ static unsigned final_status(struct session *s)
     return !s->begun && !s->request->stream && (ending == REIN_UPSTREAM_BROKE || ending == REIN_OVERFLOW) ? 502 : 200;
 }
 
-/* What the trace released is all: the answer is complete. */
+/* The trace has released everything: the answer is complete. */
 static void finish(struct session *s)
 {
     s->status = final_status(s);
@@ -230,7 +230,7 @@ static void finish(struct session *s)
     } else if (s->request->stream && session_begin(s) < 0) {
         exchange_abort(s->x);
     }
-    /* The last event was read, the end of the transfer is close: a connection that ends properly is used again. */
+    /* The last event was read and the end of the transfer is near: a connection that ends properly can be kept. */
     s->lingering = s->call != NULL && rein_trace_decision(s->trace)->ending == REIN_COMPLETE;
     if (!session_is_over(s))
         part(s);
@@ -313,11 +313,11 @@ static void commit(struct session *s)
         s->row_final = known;
         return;
     }
-    s->puts++; /* as if it had been called back */
+    s->puts++; /* as the callback would */
     on_committed(s, rv);
 }
 
-/* A stream that waits for the store holds what arrives meanwhile: the upstream pauses before that becomes much. */
+/* While a stream waits for the store it holds what arrives: the upstream is paused before that becomes much. */
 static void balance(struct session *s, size_t held)
 {
     if (s->call == NULL || session_is_over(s))
@@ -331,8 +331,8 @@ static void balance(struct session *s, size_t held)
     s->paused = full;
 }
 
-/* An end waits for its commit. A restart does not: the store and the upstream take their time together, and nothing of
- * the new attempt reaches the client before the commit. */
+/* An end waits for its commit. A restart does not: store and upstream work at the same time, and nothing of the new
+ * attempt reaches the client before the commit. */
 static void settle(struct session *s)
 {
     if (session_is_over(s))
@@ -399,8 +399,8 @@ void session_on_closed(struct responder *responder, bool gone)
     session_maybe_free(s);
 }
 
-/* A comment needs the head of the stream before it. So a stream whose upstream has said nothing for a while begins
- * before it is known what there will be to say; should there be none, it ends with an error event. */
+/* A comment needs the head of the stream before it. So a stream whose upstream is silent for a while begins before the
+ * outcome is known; if the call then fails, the stream ends with an error event. */
 static void keep_alive_session(struct session *s, uint64_t now)
 {
     bool waits = s->state == SESSION_PLANNING || s->state == SESSION_CALLING;

@@ -54,7 +54,7 @@ void session_cancel_call(struct session *s, const char *outcome)
         session_close_attempt(s, outcome);
 }
 
-/* Before anything was shown an attempt that cannot be made is an error; after a steer it is the policy's fallback. */
+/* A first attempt that cannot be made is an error; after a steer the policy's fallback is taken. */
 void session_lose_attempt(struct session *s, unsigned status, const char *code, const char *message, const char *ending)
 {
     if (s->trace != NULL && rein_trace_decision(s->trace)->attempts > 0) {
@@ -96,7 +96,7 @@ static const struct end_words *words_of(enum upstream_end end)
 
 /* ---- the upstream's callbacks ---- */
 
-/* A raw route may send an event a line. */
+/* An answer to a raw prompt may have one event per line. */
 static bool is_expected(const struct session *s, const char *type)
 {
     return media_type_is(type, s->request->stream ? "text/event-stream" : "application/json") ||
@@ -127,7 +127,7 @@ static void answer_begins(struct session *s)
         s->plan.attempt.open = s->route->upstream->open;
         s->plan.attempt.close = s->route->upstream->close;
     }
-    /* How a prefilled turn begins was examined; of another the operator knows. */
+    /* A check found how a prefilled turn begins; for other turns the operator's config says it. */
     if (s->plan.attempt.delivery != REIN_DELIVER_PREFILL)
         s->plan.attempt.opened = s->route->upstream->opened;
     int rv = rein_trace_attempt(s->trace, &s->plan.attempt);
@@ -162,7 +162,7 @@ static void on_head(void *ctx, const struct upstream_response *response)
         answer_begins(s);
         return;
     }
-    /* Most often an error in the clothes of a success: a client that reads events would see an empty answer. */
+    /* Usually an error with a success status: a client that reads events would see an empty answer. */
     session_cancel_call(s, "malformed");
     session_lose_attempt(s, 502, "upstream_malformed", "The upstream's answer has an unexpected content type.",
                          "upstream_error");
@@ -191,7 +191,8 @@ static void on_data(void *ctx, const char *data, size_t len)
         return;
     }
     if (s->state != SESSION_ANSWERING) {
-        /* What is over the limit is not needed: an error's type is at its beginning, a plan's reply is refused. */
+        /* Bytes over the limit are not needed: an error's type is at its beginning, and a plan's reply is then refused.
+         */
         size_t limit = s->plan_call ? s->config->limits.upstream_body_bytes : SESSION_ERROR_BODY_MAX;
         if (gathered_add(&s->body, data, len, limit) < 0)
             s->call_unexpected = true;
@@ -221,7 +222,7 @@ static void end_answer(struct session *s, bool whole, const char *message)
     int rv = 0;
     if (whole && s->plan.read_raw != NULL) {
         rv = feed_raw(s, NULL, 0, &update);
-        whole = rv != REIN_EFORMAT; /* a body that cannot be read is as good as none */
+        whole = rv != REIN_EFORMAT; /* an unreadable body counts as no body */
         rv = whole ? rv : 0;
         if (rv == 0)
             session_act(s, &update);
@@ -249,7 +250,8 @@ static void on_end(void *ctx, enum upstream_end end, const char *message)
         return;
     }
     if (end != UPSTREAM_WHOLE) {
-        static struct log_limit limits[UPSTREAM_TOO_LARGE + 1]; /* one flood hides no failure of another kind */
+        static struct log_limit
+            limits[UPSTREAM_TOO_LARGE + 1]; /* so that many failures of one kind do not hide another kind */
         log_limited(&limits[end], LOG_WARN, "upstream", "request %s: %s", s->id.text, message);
         session_meter_error(s, words->error);
     }
@@ -332,12 +334,12 @@ static int send_plan(struct session *s)
 {
     if (s->plan.body != NULL)
         return call_with(s, s->plan.path, json_dumps(s->plan.body, JSON_COMPACT));
-    if (s->request->stream) /* may have to ask for its usage */
+    if (s->request->stream) /* may have to request usage */
         return call_with(s, s->plan.path, request_sent_text(s->request));
     return call(s, "POST", s->plan.path, s->request->sent);
 }
 
-/* What only the call's beginning needed: thousands of open streams would keep it for nothing. */
+/* Frees what only the beginning of the call needed: thousands of open streams would keep it for nothing. */
 static void shed(struct session *s)
 {
     request_shed(s->request);

@@ -35,7 +35,7 @@ void session_control_drop(struct session *s)
     s->control = NULL;
 }
 
-/* The backend continues, uncorrected: it is stopped, and asked again. */
+/* The backend continues without the correction: it is stopped and called again. */
 static void give_up(struct session *s, const char *why)
 {
     static struct log_limit limit;
@@ -56,7 +56,7 @@ static void on_data(void *ctx, const char *data, size_t len)
 {
     struct session *s = ctx;
     if (gathered_add(&s->body, data, len, SESSION_ERROR_BODY_MAX) < 0)
-        gathered_clear(&s->body); /* nothing that says yes is so long */
+        gathered_clear(&s->body); /* no positive reply is that long */
 }
 
 static void on_end(void *ctx, enum upstream_end end, const char *message)
@@ -101,7 +101,7 @@ bool session_control_start(struct session *s)
 
 /* ---- the response ---- */
 
-/* The words are there: what follows is another attempt's answer, though of the same call. */
+/* The text has arrived: what follows is the answer of another attempt, although of the same call. */
 static void go_on(struct session *s, const struct gathered *rest)
 {
     struct rein_update update = {0};
@@ -147,7 +147,7 @@ void session_control_end(struct session *s)
 
 void session_control_tick(struct session *s, uint64_t now)
 {
-    /* Half of the time that there is: a restart needs some too. */
+    /* Half of the available time, because a restart needs some too. */
     if (s->controlling && now - s->control_since_ms > s->policy->steer.max_added_ms / 2)
         give_up(s, "no end in time");
 }

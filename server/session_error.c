@@ -29,7 +29,7 @@ static const char *status_message(unsigned status)
     }
 }
 
-/* A trace of its own judges it as an answer, so that the request's own decision says nothing of it. */
+/* A separate trace judges it as an answer, so that it does not change the request's own decision. */
 static int judge_answer(struct session *s, const char *body, enum rein_action *verdict)
 {
     struct rein_trace *trace = NULL;
@@ -55,7 +55,7 @@ static int judge_answer(struct session *s, const char *body, enum rein_action *v
     return rv;
 }
 
-/* May the client read this? What can't be judged, it may not. */
+/* May the client read this? Not if it cannot be judged. */
 static bool may_pass(struct session *s, const struct upstream_reason *reason)
 {
     enum rein_action verdict = REIN_REFUSE;
@@ -70,7 +70,8 @@ static bool may_pass(struct session *s, const struct upstream_reason *reason)
     return rv == 0 && verdict <= REIN_RECORD;
 }
 
-/* The log and the row; never what was said of the operator's credentials, nor what the policy wants no text of. */
+/* Notes the reason in the log and the row; never text about the operator's credentials, nor text that the policy does
+ * not keep. */
 static void note_reason(struct session *s, const struct upstream_reason *reason)
 {
     static struct log_limit limit;
@@ -92,7 +93,7 @@ static void fail_with_reason(struct session *s, const struct upstream_reason *re
 {
     struct reply_error error = {
         .status = reason->status, .type = "upstream_error", .message = status_message(reason->status)};
-    if (upstream_reason_is_ours(reason)) { /* not the client's credentials: its own are good */
+    if (upstream_reason_is_ours(reason)) { /* not the client's credentials: those are valid */
         error.status = 502;
         error.code = "upstream_credentials";
     } else if (may_pass(s, reason)) {

@@ -6,13 +6,13 @@
 #include "session_internal.h"
 #include "utf8.h"
 
-/* Words would let the model begin again, and contradict what the client has read. */
+/* With `instruct` the model would begin again and could contradict what the client has read. */
 static bool has_shown(const struct session *s)
 {
     return s->plan.shown[strspn(s->plan.shown, " \t\r\n")] != '\0';
 }
 
-/* Prefill does not work here: words instead, unless the policy wants prefill or nothing. */
+/* Prefill is not possible here: `instruct` instead, unless the policy requires prefill. */
 static void step_aside(struct session *s)
 {
     const char *reason = s->plan.reason != NULL ? s->plan.reason : "unverified";
@@ -29,8 +29,8 @@ static void step_aside(struct session *s)
     }
 }
 
-/* A check that was made is remembered, a call that failed is not; nor is what a request found that began before a
- * reload, for the upstream of that name may be another one now. */
+/* Remembers the result of a check, but not a failed call. Nor the result of a request that began before a reload,
+ * because the upstream of that name may be another one now. */
 static void remember(struct session *s, enum backend_next next)
 {
     if (s->config == s->env->current && s->plan.checked && next != BACKEND_CALL)
@@ -59,10 +59,10 @@ static int begin_plan(struct session *s, const char *prefix)
     struct rein_source shown = {.name = "", .text = ""};
     if (s->state == SESSION_ANSWERING)
         shown = rein_trace_shown_reasoning(s->trace);
-    /* The client may have been shown bytes that are no characters, and no JSON text can hold those. */
+    /* The client may have been shown invalid UTF-8, which JSON text cannot contain. */
     char *text = shown.len > 0 ? utf8_mend(shown.text, shown.len) : NULL;
     if (shown.len > 0 && text == NULL)
-        return REIN_ENOMEM; /* without it the model would begin again, and contradict what was shown */
+        return REIN_ENOMEM; /* without it the model would begin again and could contradict what was shown */
     backend_plan_fini(&s->plan);
     free(s->shown);
     s->shown = text;
@@ -80,7 +80,7 @@ static int begin_plan(struct session *s, const char *prefix)
     return 0;
 }
 
-/* Why there is no prefix; NULL if there is one. */
+/* The reason why there is no prefix; NULL if there is one. */
 static const char *without_prefix(const struct session *s)
 {
     if (s->policy->prefix.deliver == REIN_DELIVER_OFF || s->policy->prefix.when == REIN_WHEN_NEVER ||
@@ -133,7 +133,7 @@ static void fail_to_load(struct session *s, int rv)
         session_fail_internal(s, rv);
 }
 
-/* A correction takes the strongest way even where the policy wants no prefix: `off` is about the first attempt. */
+/* A correction uses prefill if possible even if the policy says `off`, which is about the first attempt. */
 static void deliver(struct session *s)
 {
     int rv = request_load(s->request);
@@ -145,8 +145,8 @@ static void deliver(struct session *s)
         prefill(s);
 }
 
-/* Could a restart continue from what an attempt without a prefix shows? Whether it can is asked when it is made; here
- * it is enough that nothing is known to be in the way. */
+/* Could a restart continue from what an attempt without a prefix shows? This is checked when the restart is made; here
+ * it is enough that no obstacle is known. */
 static bool may_continue(const struct session *s)
 {
     struct verified_note note;
@@ -183,7 +183,7 @@ void session_plan(struct session *s)
         go_plain(s, why_not);
 }
 
-/* What a client has read meanwhile is no loss: time counts from when the first attempt went wrong. */
+/* Time counts from when the first attempt was steered; what the client has read until then is not lost. */
 static bool may_restart(struct session *s)
 {
     int64_t now = session_elapsed_us(s), most = (int64_t)s->policy->steer.max_added_ms * 1000;

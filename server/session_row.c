@@ -5,8 +5,8 @@
 #include "session_internal.h"
 
 enum {
-    ROW_LATE_US = 10000, /* a row's times may fall short by that, */
-    ROW_LATE_PART = 10,  /* or by that part of the duration */
+    ROW_LATE_US = 10000, /* a row's times may be too short by this much, */
+    ROW_LATE_PART = 10,  /* or by this fraction of the duration */
 };
 
 static const struct rein_decision *decision_of(struct session *s)
@@ -25,7 +25,7 @@ bool session_is_unanswered(struct session *s)
     return has_failed && released == 0;
 }
 
-/* At the head of a stream the verdict is not known except for what the prompt alone gave. */
+/* At the head of a stream only the prompt's part of the verdict is known. */
 static const char *verdict_header(struct session *s, bool streamed)
 {
     const struct rein_decision *decision = decision_of(s);
@@ -41,7 +41,7 @@ void session_headers(struct session *s, bool streamed, struct front_header out[S
     const char *verdict = verdict_header(s, streamed);
     if (streamed) {
         *out++ = (struct front_header){"content-type", "text/event-stream; charset=utf-8"};
-        /* A proxy that gathers a stream, or compresses it, would keep it until its end. */
+        /* A proxy that buffers or compresses a stream would keep it until its end. */
         *out++ = (struct front_header){"cache-control", "no-cache, no-transform"};
         *out++ = (struct front_header){"x-accel-buffering", "no"};
     }
@@ -79,7 +79,7 @@ const char *session_ending(struct session *s)
     return words[decision != NULL ? decision->ending : REIN_OPEN];
 }
 
-/* The row of an answer is written just before its client gets it, so it says what is true a moment later. */
+/* The row of an answer is written just before its client gets the answer, so it describes the state a moment later. */
 static int64_t first_byte_us(const struct session *s, bool final)
 {
     return s->client_first_byte_us < 0 && final && s->x != NULL ? s->row_us : s->client_first_byte_us;

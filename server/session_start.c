@@ -15,7 +15,7 @@ static void link_in(struct session *s)
     s->env->count++;
 }
 
-/* A client's own id is kept if it is fit for headers, logs and the database. */
+/* A client's own id is kept if it is valid in headers, logs and the database. */
 static void take_request_id(struct session *s)
 {
     static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";

@@ -22,7 +22,7 @@
 
 enum {
     GATHER_US = 1000,             /* how long the next group may take to gather */
-    GATHER_LEN = 6,               /* in such a group a commit's own cost is small change */
+    GATHER_LEN = 6,               /* in a group of this size the commit's own cost is small */
     LOOK_US = 500 * 1000,         /* between two looks at the database's files */
     RETRY_US = 500 * 1000,        /* between two tries of a store that fails */
     LAST_RETRY_US = 100 * 1000,   /* likewise, at the end */
@@ -42,20 +42,20 @@ struct store {
     pthread_cond_t wake;
     struct job_list queue; /* with `lock`, like all up to queue_max */
     size_t wanted;         /* the writer sleeps until so many are queued */
-    bool closing, ended;   /* nothing is put any more; the writer has written its last */
+    bool closing, ended;   /* nothing can be put any more; the writer has finished */
     int64_t give_up_at_us; /* set with closing: until then a failing store is tried again */
     bool keeps_anew;       /* keep_days has changed, and the writer does not know it yet */
     unsigned keep_days;
     size_t queue_max;
 
-    struct store_db *db; /* from here on the writer's */
+    struct store_db *db; /* the members below belong to the writer */
     struct job_list kept;
     struct store_job *untold; /* chain by `notice`: callbacks that could not be posted yet */
     int64_t retry_at_us, purge_at_us, look_at_us;
-    size_t group_len; /* how many records were taken together last */
+    size_t group_len; /* number of records in the last group */
     bool leaving;     /* the loops have stopped: nobody is notified any more */
 
-    atomic_bool healthy; /* from here on for all to read */
+    atomic_bool healthy; /* the members below may be read by all threads */
     _Atomic uint64_t queued_len, kept_len, written, failed, dropped, purged, commits, gone;
     _Atomic uint64_t latency[STORE_LATENCY_BOUNDS + 1], latency_sum_us;
 };
@@ -116,7 +116,7 @@ static void list_push_front(struct job_list *list, struct store_job *job)
     assert(list_is_sound(list));
 }
 
-/* What loops and writer share; with the lock. */
+/* What holds of the members that loops and writer share; with the lock. */
 static bool store_queue_is_sound(const struct store *store)
 {
     return list_is_sound(&store->queue) && store->queue.len <= store->queue_max &&
@@ -124,8 +124,8 @@ static bool store_queue_is_sound(const struct store *store)
            (store->closing || !store->ended);
 }
 
-/* What is the writer's: a record is kept because writing failed, and whoever waited for it knows. Only a job that
- * somebody waits for is in `untold`, and nobody does once the loops have stopped. */
+/* What holds of the writer's members: a record is kept because writing failed, and its waiter was notified. Only jobs
+ * with a waiter are in `untold`, and there are no waiters once the loops have stopped. */
 static bool store_writer_is_sound(const struct store *store)
 {
     const struct job_list *kept = &store->kept;
@@ -201,7 +201,7 @@ static void deliver(void *ctx)
     }
 }
 
-/* Takes all notices of the first one's loop out of a chain, in order. */
+/* Removes all notices of the first one's loop from a chain, in order. */
 static struct store_job *take_loop(struct store_job **chain)
 {
     struct store_job *taken = NULL, **end = &taken, **at = chain;
@@ -243,7 +243,7 @@ static void tell(struct store *store)
 }
 
 /* Notes the outcome of each job of a list for those who wait for it. They are notified when the writer has released the
- * jobs: so it is their loop that frees them, whose memory they are of. */
+ * jobs: so their own loop, whose memory they use, frees them. */
 static void settle(struct store *store, const struct job_list *list, int rv)
 {
     struct store_job **end = &store->untold;
@@ -290,7 +290,7 @@ static void observe(struct store *store, const struct job_list *list)
 
 static void set_healthy(struct store *store, bool healthy)
 {
-    static struct log_limit lost, found; /* a disk that is nearly full comes and goes */
+    static struct log_limit lost, found; /* a disk that is nearly full fails intermittently */
     atomic_store_explicit(&store->gone, store_db_times_gone(store->db), memory_order_relaxed);
     bool was = atomic_exchange(&store->healthy, healthy);
     if (was && !healthy)
@@ -301,7 +301,7 @@ static void set_healthy(struct store *store, bool healthy)
         store->retry_at_us = now_us() + RETRY_US;
 }
 
-/* Records of a failed commit wait for better times; when there are too many, the oldest go. */
+/* Records of a failed commit are kept and tried again; if there are too many, the oldest are dropped. */
 static void keep(struct store *store, struct job_list *list)
 {
     while (list->first != NULL)
@@ -313,7 +313,7 @@ static void keep(struct store *store, struct job_list *list)
     atomic_store(&store->kept_len, store->kept.len);
 }
 
-/* One record of a group cannot be written for its own sake: find it, write the others. */
+/* One record of a group cannot be written because of its own content: find it, write the others. */
 static int write_each(struct store *store, struct job_list *list)
 {
     int rv = 0;
@@ -396,7 +396,7 @@ static int64_t next_due(const struct store *store)
     return due;
 }
 
-/* Sleeps until so many are queued, it is time, or the store is closing. With the lock. */
+/* Sleeps until enough records are queued, the time has come, or the store is closing. With the lock. */
 static void sleep_until(struct store *store, size_t wanted, int64_t due)
 {
     struct timespec until = {due / 1000000, due % 1000000 * 1000};
@@ -406,8 +406,8 @@ static void sleep_until(struct store *store, size_t wanted, int64_t due)
     store->wanted = 0;
 }
 
-/* A commit costs as much as several rows: where records come together anyway, a little patience makes one of several.
- * Who is alone never waits, for then the last group had one record and none came during its commit. */
+/* A commit costs as much as several rows: if records arrive together anyway, a short wait turns several commits into
+ * one. A single client never waits, because then the last group had one record and none arrived during its commit. */
 static void gather(struct store *store)
 {
     size_t wanted = store->queue.len + store->group_len;
@@ -443,7 +443,7 @@ static bool wait_batch(struct store *store, struct job_list *batch)
     return !closing;
 }
 
-/* Nobody may write for hours: files that are gone are noticed all the same. */
+/* There may be no writes for hours; missing files are noticed nevertheless. */
 static void look(struct store *store)
 {
     store->look_at_us = now_us() + LOOK_US;
@@ -451,7 +451,8 @@ static void look(struct store *store)
         set_healthy(store, false);
 }
 
-/* What is left at the end is tried again for a while: a busy database, a disk that is full for a moment. */
+/* At the end, remaining records are tried again for a while: the database may be busy, or the disk full for a moment.
+ */
 static void write_last(struct store *store, struct job_list *batch)
 {
     store->leaving = true;
@@ -533,7 +534,7 @@ int store_open(struct store **out, const struct store_options *options)
     return 0;
 }
 
-/* Nothing is put any more; the writer ends. What fails is tried again until `give_up_at_us`. */
+/* Nothing can be put any more; the writer ends. Failed writes are tried again until `give_up_at_us`. */
 static void begin_end(struct store *store, int64_t give_up_at_us)
 {
     pthread_mutex_lock(&store->lock);

@@ -15,7 +15,7 @@
 
 struct store_checkpoint;
 
-/* The database must be there. Signals are not the thread's. REIN_EIO, logged; REIN_ENOMEM. */
+/* The database must exist. The thread blocks signals. REIN_EIO, logged; REIN_ENOMEM. */
 int store_checkpoint_open(struct store_checkpoint **out, const char *path) REIN_MUST_USE;
 void store_checkpoint_close(struct store_checkpoint *checkpoint); /* waits for a round; NULL is fine */
 

@@ -28,8 +28,8 @@
 #include "store_wal.h"
 
 enum {
-    BUSY_MS = 2000,        /* another program may hold the database that long */
-    WAL_PAGES = 8000,      /* a round of checkpoints whenever so many came, about 32 MiB */
+    BUSY_MS = 2000,        /* how long another program may lock the database */
+    WAL_PAGES = 8000,      /* pages after which a round of checkpoints begins, about 32 MiB */
     WAL_PAGES_MAX = 32000, /* wait for a round, and for readers to let go, from here on, about 128 MiB */
     WAL_BYTES_KEPT = 48 << 20,
 };
@@ -38,15 +38,15 @@ struct store_db {
     char *path;
     unsigned away_ms;
     uint64_t times_gone;
-    struct store_place place; /* the files that are open, or were last; nothing in it: none yet */
-    int pins[STORE_FILES];    /* keep these files the ones that `place` means */
-    bool is_open;             /* from here up to `checkpoint` all is of the open database */
+    struct store_place place; /* the files that are open, or were last open; empty: none yet */
+    int pins[STORE_FILES];    /* keep the file numbers of `place` in use */
+    bool is_open;             /* the members from here to `checkpoint` belong to the open database */
     struct store_place seen;  /* what was at the path when it was examined last, while it is not open */
-    int64_t quiet_since_us;   /* monotonic: since then that has not changed */
-    bool is_new;              /* there was no file when it was opened last */
-    bool is_gone;             /* a file is not in its place: nothing is written; open until the next write or probe */
-    bool is_cut;              /* the file was still there when it was left, but overwritten */
-    bool is_log_left;         /* what the log of the one before had could not all be put into its database */
+    int64_t quiet_since_us;   /* monotonic: since when that has not changed */
+    bool is_new;              /* there was no file when the database was last opened */
+    bool is_gone;     /* a file is missing or replaced: nothing is written; still open until the next write or probe */
+    bool is_cut;      /* the file still existed but was overwritten */
+    bool is_log_left; /* the log of the previous database could not be moved into it completely */
 
     bool syncs; /* each commit is followed by a sync */
     int lock_fd;
@@ -54,12 +54,13 @@ struct store_db {
     struct store_rows *rows;
     sqlite3_stmt *begin, *commit, *rollback;
     struct store_checkpoint *checkpoint;
-    bool is_checkpointing;        /* a round was begun; what it left is to do */
+    bool is_checkpointing;        /* a round was begun; its last step is still to be done */
     int wal_pages, checkpoint_at; /* the log's length, and at which the next round begins */
     unsigned keep_days, keep_text_days;
 };
 
-/* Foreign codes become ours; the one place that logs them. `rc` may be one that the connection does not know of. */
+/* Turns SQLite's codes into ours; the only place that logs them. `rc` may be a code that the connection does not know.
+ */
 static int fail_with(struct store_db *db, const char *what, int rc)
 {
     static struct log_limit limit;
@@ -133,7 +134,7 @@ static int take_lock(struct store_db *db)
     return 0;
 }
 
-/* Makes the file if there is none; one that is there is not opened here, for the reason above. */
+/* Makes the file if there is none; an existing one is not opened here, for the reason above. */
 static int make_file(const char *path, bool *is_new)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -178,7 +179,7 @@ static int on_wal(void *ctx, sqlite3 *sqlite, const char *name, int pages)
 static int open_sqlite(struct store_db *db)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock at each allocation, for figures that nobody reads */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* would lock at each allocation, for unused statistics */
     if (sqlite3_open_v2(db->path, &db->sqlite, flags, store_wal_vfs()) != SQLITE_OK)
         return db->sqlite != NULL ? fail(db, db->path) : REIN_ENOMEM;
     sqlite3_extended_result_codes(db->sqlite, 1);
@@ -210,7 +211,7 @@ static int prepare(struct store_db *db, sqlite3_stmt **out, const char *sql)
     return 0;
 }
 
-/* `resumes`: the database is the one that was open before, so what is open in it is of requests that run. */
+/* `resumes`: the database is the one that was open before, so its open rows belong to running requests. */
 static int open_all(struct store_db *db, bool resumes)
 {
     assert(db_is_sound(db) && !db->is_open);
@@ -223,7 +224,7 @@ static int open_all(struct store_db *db, bool resumes)
         rv = store_migrate(db->sqlite, migrations, migrations_len);
     if (rv == 0 && !resumes)
         rv = mark_lost(db);
-    if (rv == 0) /* from here on transactions are small */
+    if (rv == 0) /* from now on transactions are small */
         rv = exec(db, "PRAGMA cache_spill = OFF");
     if (rv == 0)
         rv = prepare(db, &db->begin, "BEGIN IMMEDIATE");
@@ -239,7 +240,7 @@ static int open_all(struct store_db *db, bool resumes)
     return rv;
 }
 
-/* Also what open_all has left behind. */
+/* Also cleans up after a failed open_all. */
 static void close_all(struct store_db *db)
 {
     store_checkpoint_close(db->checkpoint);
@@ -308,8 +309,8 @@ int store_db_open(struct store_db **out, const struct store_options *options)
 
 /* ---- leaving and returning ---- */
 
-/* Puts what the log has into the database, through the descriptors that are open: wherever the files are now. Not if
- * the database has got another log. */
+/* Moves the log into the database through the open descriptors, wherever the files are now. Not if the database has
+ * another log now. */
 static bool empty_log(struct store_db *db, const struct store_place *now)
 {
     int log = -1, done = -2;
@@ -322,7 +323,7 @@ static bool empty_log(struct store_db *db, const struct store_place *now)
     return log == done;
 }
 
-/* From now on nothing is written: loud, and at once. */
+/* From now on nothing is written; logs this at once. */
 static void note_gone(struct store_db *db, const struct store_place *now)
 {
     char name[STORE_PATH_MAX] = "";
@@ -335,7 +336,7 @@ static void note_gone(struct store_db *db, const struct store_place *now)
     store_readers_block(true);
 }
 
-/* SQLite would clean up by name, and the names may be those of other files by now. */
+/* SQLite would remove files by name, and the names may belong to other files by now. */
 static void leave(struct store_db *db)
 {
     assert(db->is_open && db->is_gone);
@@ -348,8 +349,8 @@ static void leave(struct store_db *db)
     close_all(db);
 }
 
-/* A file that is overwritten stays the same file, but gets shorter first. That it is shorter than what the database has
- * is no work of SQLite's: not even VACUUM's. */
+/* A file that is overwritten stays the same file, but gets shorter first. SQLite itself never makes it shorter than the
+ * database, not even with VACUUM. */
 static bool is_cut_short(struct store_db *db, const struct store_place *now)
 {
     static const char sql[] = "SELECT (SELECT page_count FROM pragma_page_count)"
@@ -386,8 +387,8 @@ uint64_t store_db_times_gone(const struct store_db *db)
     return db->times_gone;
 }
 
-/* The log and the index of a database that is not here any more would be taken for those of the one that is. A log that
- * could not be emptied is kept under another name. */
+/* The log and the index of a database that is gone would be mistaken for those of the present one. A log that could not
+ * be emptied is kept under another name. */
 static void clear_old_log(struct store_db *db, const struct store_place *now)
 {
     char name[STORE_PATH_MAX], kept[STORE_PATH_MAX + 8];
@@ -400,8 +401,8 @@ static void clear_old_log(struct store_db *db, const struct store_place *now)
         unlink(name);
 }
 
-/* Opens what is at the path, once nobody is at work there and no reader has the old files open. Always REIN_EIO if not:
- * no record is to blame. */
+/* Opens the file at the path, once nothing changes there and no reader has the old files open. Otherwise always
+ * REIN_EIO, because no record is at fault. */
 static int return_to_place(struct store_db *db)
 {
     struct store_place now;
@@ -413,7 +414,7 @@ static int return_to_place(struct store_db *db)
     }
     if (at_us - db->quiet_since_us < (int64_t)db->away_ms * 1000 || !store_readers_are_gone())
         return REIN_EIO;
-    db->quiet_since_us = at_us; /* the next try, should this one fail */
+    db->quiet_since_us = at_us; /* the next try, if this one fails */
     bool resumes = store_place_has(&db->place, &now, STORE_FILE_DATABASE) && !db->is_cut;
     if (!resumes)
         clear_old_log(db, &now);
@@ -430,11 +431,11 @@ static int return_to_place(struct store_db *db)
 static int step(sqlite3_stmt *stmt)
 {
     sqlite3_step(stmt);
-    return sqlite3_reset(stmt); /* the same code, and its message stays */
+    return sqlite3_reset(stmt); /* the same code, so its message stays */
 }
 
-/* Ends a failed transaction. SQLite may have rolled back by itself; where it could not, for want of memory, be_open
- * tries again. */
+/* Ends a failed transaction. SQLite may have rolled back by itself; if it could not, for lack of memory, be_open tries
+ * again. */
 static void roll_back(struct store_db *db)
 {
     if (!sqlite3_get_autocommit(db->sqlite))
@@ -442,7 +443,7 @@ static void roll_back(struct store_db *db)
     store_rows_forget(db->rows);
 }
 
-/* Before any use: open, and outside of a transaction. */
+/* Before each use: open, and outside of a transaction. */
 static int be_open(struct store_db *db)
 {
     assert(db_is_sound(db));
@@ -469,8 +470,8 @@ void store_db_close(struct store_db *db)
 
 /* ---- writing ---- */
 
-/* What Rein did outlives a power failure before the client sees it; of what it let pass, the last moments before one
- * may be lost. Either outlives the process. A sync takes all earlier commits along. */
+/* A decision that changed a response outlives a power failure before the client sees it; of the others, those of the
+ * last moments may be lost. Both outlive the process. A sync includes all earlier commits. */
 static int set_sync(struct store_db *db, const struct store_job *first)
 {
     bool acted = false;
@@ -512,8 +513,8 @@ int store_db_probe(struct store_db *db)
     return exec(db, sql);
 }
 
-/* What was committed during a round is little. Nothing is added to the log now: if no reader is in it, the next commit
- * begins it again. */
+/* Little was committed during a round. Nothing is added to the log now: if no reader uses it, the next commit restarts
+ * it. */
 static void finish_checkpoint(struct store_db *db)
 {
     int mode = db->wal_pages < WAL_PAGES_MAX ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
@@ -522,7 +523,7 @@ static void finish_checkpoint(struct store_db *db)
         fail(db, "cannot checkpoint");
     db->is_checkpointing = false;
     db->checkpoint_at =
-        db->wal_pages + WAL_PAGES; /* unless it begins again: after a failure, or where a reader is in it */
+        db->wal_pages + WAL_PAGES; /* unless it is restarted: after a failure, or while a reader uses it */
 }
 
 void store_db_checkpoint(struct store_db *db)

@@ -44,8 +44,8 @@ struct store_decisions {
 /* ---- statements ---- */
 
 /* INSERT … (seq, <columns>) VALUES (NULL, ?1, ?2, …), … SQLite numbers the rows. All columns of the table in its own
- * order, so that SQLite need not copy them; OR FAIL, so that it keeps no journal for undoing one statement alone: who
- * has begun the transaction undoes all of it. */
+ * order, so that SQLite need not copy them; OR FAIL, so that it keeps no journal for undoing a single statement: the
+ * caller undoes the whole transaction. */
 static void print_add(FILE *f, size_t rows)
 {
     size_t parameter = 1;
@@ -62,7 +62,8 @@ static void print_add(FILE *f, size_t rows)
     fprintf(f, " ON CONFLICT (id) DO NOTHING");
 }
 
-/* What a request is known by: the same in all its rows, so that a later one leaves the indexes over these alone. */
+/* What identifies a request: the same in all its rows, so that a later row does not change the indexes over these
+ * columns. */
 static bool is_fixed(const char *column)
 {
     static const char *const fixed[] = {"id",  "request_id", "started_at_us", "route",  "model",   "upstream",
@@ -176,8 +177,8 @@ static struct value value_of(const struct column *column, const struct store_job
     return (struct value){NOTHING, .number = 0};
 }
 
-/* A text is another one each time, and stays where it is until the statement was stepped. What could not be bound is
- * not remembered: the next row binds it again. */
+/* A text differs each time, and stays in place until the statement was stepped. A value that could not be bound is not
+ * remembered, so the next row binds it again. */
 static int bind_value(sqlite3_stmt *stmt, int i, struct value *bound, const struct value *value)
 {
     int rc;
@@ -221,7 +222,7 @@ static int find(struct store_decisions *d, struct store_job *job)
     if (rc == SQLITE_ROW)
         job->seq = sqlite3_column_int64(d->find, 0);
     int reset = sqlite3_reset(d->find);
-    return rc == SQLITE_DONE ? SQLITE_CORRUPT : reset; /* the INSERT has just met it */
+    return rc == SQLITE_DONE ? SQLITE_CORRUPT : reset; /* the INSERT has just found it */
 }
 
 static int change(struct store_decisions *d, const struct store_job *job)
@@ -265,7 +266,7 @@ static int write_rows(struct store_decisions *d, struct store_job *first, size_t
         rc = step(d->add[size].stmt);
     if (rc != SQLITE_OK)
         return rc;
-    /* Where nothing was added, the last number is that of another insert, perhaps into another table. */
+    /* If nothing was added, the last number belongs to another insert, perhaps into another table. */
     int added = sqlite3_changes(d->sqlite);
     int64_t next = added > 0 ? sqlite3_last_insert_rowid(d->sqlite) - added + 1 : 0;
     if ((size_t)added < rows)

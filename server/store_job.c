@@ -74,7 +74,7 @@ static const char *pack_name(struct packer *p, const char *text)
     return text == NULL ? NULL : pack_bytes(p, text, strlen(text), STORE_NAME_MAX, &len);
 }
 
-/* Unknown is NULL in the database, also when the caller says it with an empty text. */
+/* Unknown is NULL in the database, also if the caller passes an empty text. */
 static const char *pack_known(struct packer *p, const char *text)
 {
     return text == NULL || *text == '\0' ? NULL : pack_name(p, text);

@@ -33,7 +33,7 @@ struct store_job {
     struct rein_decision decision;
     struct store_attempt first;                        /* attempt; its row is the decision's own */
     const char *delivery;                              /* of the first attempt, a constant */
-    size_t findings_len;                               /* how many there were, also those above the ceiling */
+    size_t findings_len;                               /* how many there were, including those above the ceiling */
     const char *verdict, *action, *shadow, *reasoning; /* constants */
     bool acted;                                        /* a finding changed the response */
 };

@@ -33,7 +33,7 @@ static int read_number(sqlite3 *db, const char *sql, int *out)
     return 0;
 }
 
-/* An empty file becomes ours; a file of another program stays untouched. */
+/* An empty file becomes a database of Rein's; a file of another program is not changed. */
 static int claim(sqlite3 *db)
 {
     int id, tables;

@@ -33,9 +33,9 @@ struct store_place {
 /* The name of a file of the database at `path`, with NUL. REIN_EINVAL: too long. */
 enum { STORE_PATH_MAX = 4096 };
 int store_place_name(char out[STORE_PATH_MAX], const char *path, enum store_file file) REIN_MUST_USE;
-/* Looks what is there now. */
+/* Reads which files exist now. */
 void store_place_look(struct store_place *out, const char *path);
-/* The first file that is there in `opened` and is not, or is another one, in `now`; STORE_FILES: all are in place. */
+/* The first file of `opened` that is missing or another one in `now`; STORE_FILES: all are in place. */
 enum store_file store_place_missing(const struct store_place *opened, const struct store_place *now);
 /* The same file at both times. */
 bool store_place_has(const struct store_place *opened, const struct store_place *now, enum store_file file);
@@ -43,7 +43,7 @@ bool store_place_has(const struct store_place *opened, const struct store_place 
  * them. Fails silently where there is no file any more. `pins` begins as {-1, …} (store_place_unpin). */
 void store_place_pin(int pins[STORE_FILES], const char *path);
 void store_place_unpin(int pins[STORE_FILES]);
-/* Nothing has changed from one look to the next. */
+/* Nothing has changed from one check to the next. */
 bool store_place_is_quiet(const struct store_place *before, const struct store_place *now);
 
 #endif

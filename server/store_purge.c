@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Of all that began before `before_us`; *out is how many rows went. */
+/* Deletes rows of everything that began before `before_us`; *out is their number. */
 static int purge_rows(sqlite3 *sqlite, const char *sql, int64_t before_us, int *out)
 {
     sqlite3_stmt *stmt;
@@ -23,8 +23,8 @@ static int purge_rows(sqlite3 *sqlite, const char *sql, int64_t before_us, int *
 
 #define OLDEST "(SELECT seq FROM decisions WHERE started_at_us < ?1 ORDER BY started_at_us LIMIT ?2)"
 
-/* The decisions go last: the others are found by them. All by the same time, or a decision that has just become old
- * enough would go without the rest of it. */
+/* Decisions are deleted last, because the other rows are found by them. All use the same time; otherwise a decision
+ * that has just become old enough would be deleted without its other rows. */
 static int purge_decisions(sqlite3 *sqlite, int64_t before_us, int *out)
 {
     static const char *const statements[] = {

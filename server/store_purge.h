@@ -9,7 +9,7 @@
 
 struct sqlite3;
 
-/* How many went; STORE_PURGE_BATCH: there may be more. */
+/* The number of deleted rows; STORE_PURGE_BATCH: there may be more. */
 struct store_purged {
     int decisions, texts;
 };

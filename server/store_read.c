@@ -9,7 +9,7 @@
 /* ---- pages ---- */
 
 /* Conditions are written so that each filter has its index (1st migration) and every page comes in the index's order.
- * A finding leads when there is a filter for one: findings_by_name is in time order too. */
+ * With a filter for a finding the query begins with findings: findings_by_name is in time order too. */
 static char *page_sql(const struct store_filter *f)
 {
     char *sql = NULL;

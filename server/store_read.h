@@ -16,8 +16,8 @@
 
 struct store_reader;
 
-/* The database must be there: after store_open. REIN_EIO: also while it is not in its place. A connection is for a
- * query or a few, not for a process's life. */
+/* The database must exist: call after store_open. REIN_EIO also while its files are missing. A connection is for one
+ * query or a few, not for the life of the process. */
 int store_reader_open(struct store_reader **out, const char *path, unsigned time_limit_ms) REIN_MUST_USE;
 void store_reader_close(struct store_reader *reader); /* NULL is fine */
 

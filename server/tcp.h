@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes that came from the peer and have been read. 0 if the system does not tell. */
+/* Bytes that came from the peer and have been read. 0 if the system does not report it. */
 uint64_t tcp_read_bytes(int fd);
 /* Neither has this side ended what it sends, nor has the connection been reset. */
 bool tcp_is_open(int fd);

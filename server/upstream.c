@@ -23,7 +23,7 @@ struct dialer {
     struct upstream_pool *pool;
     CURLM *multi;
     uv_timer_t timer;
-    TAILQ_HEAD(, dial) failed; /* their sockets can't be polled; to be ended by collect */
+    TAILQ_HEAD(, dial) failed; /* their sockets cannot be polled; ended by collect */
     bool is_due, closing;
 };
 
@@ -47,7 +47,7 @@ struct dial {
     char error[CURL_ERROR_SIZE];
 };
 
-/* A call dials, and waits for that and nothing else. */
+/* The call is connecting, and waits only for that. */
 static bool dial_is_sound(const struct dial *dial)
 {
     return dial->easy && dial->call && dial->call->dial == dial && !dial->call->conn && dial->kept == CURL_SOCKET_BAD;
@@ -103,7 +103,7 @@ static struct watch *watch_new(struct dialer *dialer, struct dial *dial, curl_so
     return watch;
 }
 
-/* Stops at once; libcurl knows it no more. */
+/* Stops at once; libcurl does not know it any more. */
 static void watch_close(struct watch *watch)
 {
     curl_multi_assign(watch->dialer->multi, watch->fd, NULL);
@@ -117,7 +117,7 @@ static void dial_fail(struct dial *dial)
         return;
     dial->has_failed = true;
     TAILQ_INSERT_TAIL(&dial->dialer->failed, dial, failures);
-    dial->dialer->is_due = true; /* what runs now collects it; if that is not act(), the pump does */
+    dial->dialer->is_due = true; /* the running function collects it; if that is not act(), the pump does */
     loop_kick(dial->dialer->pool->loop);
 }
 
@@ -211,7 +211,7 @@ int dialers_start(struct upstream_pool *pool)
         curl_multi_setopt(dialer->multi, CURLMOPT_SOCKETDATA, dialer);
         curl_multi_setopt(dialer->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
         curl_multi_setopt(dialer->multi, CURLMOPT_TIMERDATA, dialer);
-        curl_multi_setopt(dialer->multi, CURLMOPT_MAXCONNECTS, 65536L); /* kept connections are ours to count */
+        curl_multi_setopt(dialer->multi, CURLMOPT_MAXCONNECTS, 65536L); /* we count kept connections ourselves */
     }
     return 0;
 }
@@ -253,7 +253,7 @@ static bool set_tls(CURL *easy, const struct reach *reach)
            set_text(easy, CURLOPT_SSLCERT, reach->client_cert) && set_text(easy, CURLOPT_SSLKEY, reach->client_key);
 }
 
-/* libcurl undoes percent signs in both. */
+/* libcurl decodes percent signs in both. */
 static bool set_escaped(CURL *easy, CURLoption option, const char *text, size_t len)
 {
     char *escaped = curl_easy_escape(easy, text, (int)len);
@@ -271,7 +271,7 @@ static bool set_proxy_auth(CURL *easy, const char *auth)
                       set_escaped(easy, CURLOPT_PROXYPASSWORD, colon + 1, strlen(colon + 1)));
 }
 
-/* Always a tunnel: what goes through it is ours to write. The environment's proxies and exceptions do not apply. */
+/* Always a tunnel: we write what goes through it. The environment's proxies and exceptions do not apply. */
 static bool set_proxy(CURL *easy, const struct reach *reach)
 {
     return set_text(easy, CURLOPT_PROXY, reach->proxy ? reach->proxy : "") && set_text(easy, CURLOPT_NOPROXY, "") &&
@@ -318,8 +318,8 @@ void dial_free(struct dial *dial)
     struct watch *watch;
     dial_unfail(dial);
     /* libcurl 7.88 closes a socket that is not connected yet before it says CURL_POLL_REMOVE. By then the number may be
-     * another worker's new socket. It would be searched for in our epoll set in vain, so it does no harm; but what is
-     * watched is better let go of while it is still open. */
+     * another worker's new socket. It would not be found in our epoll set, so this is harmless; but it is better to
+     * stop watching while the socket is still open. */
     while ((watch = LIST_FIRST(&dial->watches)))
         watch_close(watch);
     /* Closes the connection too: libcurl can't find it again without its handle. */
@@ -332,7 +332,7 @@ static void connected(struct dial *dial)
 {
     struct upstream_call *call = dial->call;
     assert(dial_is_sound(dial));
-    dial_unfail(dial); /* of two addresses that were tried at once the other one */
+    dial_unfail(dial); /* the other one of two addresses that were tried at once */
     curl_socket_t fd = CURL_SOCKET_BAD;
     dial->call = NULL;
     call->dial = NULL;
@@ -366,7 +366,7 @@ static void not_connected(struct dial *dial, CURLcode code)
     call_not_connected(call, message);
 }
 
-/* Takes what has completed, one at a time: what the calls do then may change the list. */
+/* Takes completed transfers one at a time, because the calls may change the list. */
 static void collect(struct dialer *dialer)
 {
     int left;

@@ -18,8 +18,8 @@
 
 enum { READS_A_TURN = 16 };
 
-/* It waits, dials or has a connection, and never two of these; what was sent is a part of the request, and the request
- * is there until the first byte of a response came. */
+/* The call waits, connects, or has a connection, never two of these. What was sent is a part of the request, and the
+ * request exists until the first byte of a response has arrived. */
 static bool upstream_call_is_sound(const struct upstream_call *call)
 {
     return call->origin->users > 0 && !(call->conn && call->dial) && (!call->conn || call->conn->call == call) &&
@@ -59,7 +59,7 @@ static void on_timer_closed(uv_handle_t *handle)
     pool_handle_closed(pool);
 }
 
-/* Lets go of all but the memory, which goes when libuv has closed the timer. */
+/* Releases everything except the memory, which is freed when libuv has closed the timer. */
 static void dispose(struct upstream_call *call)
 {
     call_off_due(call);
@@ -78,7 +78,7 @@ static void finish(struct upstream_call *call, enum upstream_end end, const char
     call->is_over = true;
     if (call->conn && end != UPSTREAM_WHOLE)
         conn_close(call->conn);
-    call->is_calling = true; /* a cancel in on_end is too late to mean anything */
+    call->is_calling = true; /* a cancel in on_end has no effect */
     call->handler.on_end(call->ctx, end, message);
     dispose(call);
 }
@@ -94,7 +94,7 @@ void upstream_cancel(struct upstream_call *call)
         dispose(call);
 }
 
-/* Runs when a handler's function has returned; false: it cancelled, and the call is gone. */
+/* Runs when a handler's function has returned; false: it cancelled the call, which is freed. */
 static bool survived(struct upstream_call *call)
 {
     call->is_calling = false;
@@ -285,7 +285,7 @@ static void read_some(struct upstream_call *call)
         if (!feed(call, pool->buffer, (size_t)got))
             return;
         if (is_first)
-            arm(call); /* from now on the other limit holds */
+            arm(call); /* from now on the other limit applies */
         if (call->is_paused || !call->conn->tls)
             return;
     }
@@ -294,7 +294,7 @@ static void read_some(struct upstream_call *call)
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-/* What the loop should tell of: bytes to read, and room to write while there is something to write. Of a paused call
+/* What the loop should watch: bytes to read, and room to write while there is something to write. For a paused call
  * nothing. */
 static void call_watch(struct upstream_call *call)
 {
@@ -326,7 +326,7 @@ void call_on_event(struct upstream_call *call, bool readable, bool writable)
 {
     assert(upstream_call_is_sound(call));
     if (writable && (!write_some(call) || call->out_sent == call->out_len))
-        call_watch(call); /* what is left is to read an answer, or the end */
+        call_watch(call); /* now only an answer, or the end, is to be read */
     if (readable)
         read_some(call);
 }
@@ -380,7 +380,7 @@ void upstream_resume(struct upstream_call *call)
         return;
     call->is_paused = false;
     if (!call->conn)
-        return; /* it has not stood still: it dials */
+        return; /* the timer is running: the call is connecting */
     call_watch(call);
     touch(call);
     arm(call);

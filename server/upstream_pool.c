@@ -15,14 +15,14 @@
 
 enum { TICK_MS = 1000 };
 
-/* An origin in use has a key; what is kept for it are users of it. */
+/* An origin in use has a key; kept connections count as its users. */
 static bool origin_is_sound(const struct upstream_origin *origin)
 {
     return origin->key && origin->users > 0 && origin->idle_len <= origin->users &&
            TAILQ_EMPTY(&origin->idle) == (origin->idle_len == 0);
 }
 
-/* Open; and either a call's, and then that call's own, or kept. */
+/* Open; and either kept, or the connection of exactly one call. */
 static bool conn_is_sound(const struct upstream_conn *conn)
 {
     return conn->fd >= 0 && origin_is_sound(conn->origin) &&
@@ -31,7 +31,7 @@ static bool conn_is_sound(const struct upstream_conn *conn)
 
 /* ---- origins ----------------------------------------------------------------------------------------------------- */
 
-/* Where all slots are taken, one that only keeps connections for later gives them up. */
+/* If all slots are taken, an origin with only kept connections loses them. */
 static struct upstream_origin *free_a_slot(struct upstream_pool *pool)
 {
     for (size_t i = 0; i < UPSTREAM_ORIGINS_MAX; i++) {
@@ -237,7 +237,7 @@ static void pump(void *ctx)
     struct upstream_call *call;
     if (pool->closing)
         return;
-    /* Calls that come on the list meanwhile wait for the next turn. */
+    /* Calls that are added meanwhile wait for the next turn. */
     for (size_t left = pool->due_len; left > 0 && (call = TAILQ_FIRST(&pool->due)); left--) {
         call_off_due(call);
         call_continue(call);

@@ -37,7 +37,7 @@ static const char *reason_text(const json_t *error)
     return "";
 }
 
-/* A mere word; anything else is text, and has no place here. */
+/* A plain word; anything else is text and is not accepted here. */
 static void take_word(char out[UPSTREAM_WORD_MAX + 1], const json_t *error, const char *const *keys)
 {
     static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
@@ -90,7 +90,7 @@ static bool has_key_prefix(const char *run, size_t len)
     return false;
 }
 
-/* A run of letters and digits that is too long and too mixed for a word, a number, or a part of a model's name. */
+/* A sequence of letters and digits that is too long and too mixed to be a word, a number, or part of a model's name. */
 static bool has_random_part(const char *run, size_t len)
 {
     size_t part = 0, letters = 0, digits = 0;

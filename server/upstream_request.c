@@ -37,7 +37,7 @@ static bool is_header(const struct upstream_header *header)
     return !strpbrk(header->value, "\r\n");
 }
 
-/* Room for the head, with what is added to it. */
+/* Room for the head, including added fields. */
 static size_t head_size(const struct upstream_request *request, const struct upstream_url *url)
 {
     size_t size = strlen(request->method) + strlen(url->path) + url->host_len + 128;

@@ -18,7 +18,7 @@ static size_t slot_of(const char *upstream, const char *model, const char *prefi
     return hash(prefix, hash(model, hash(upstream, 0xcbf29ce484222325u))) % VERIFIED_SLOTS;
 }
 
-/* The parts of a key stand one after the other, each with its NUL. */
+/* The parts of a key follow one another, each with its NUL. */
 static bool is_key(const char *key, const char *upstream, const char *model, const char *prefix)
 {
     if (key == NULL || strcmp(key, upstream) != 0)

@@ -13,10 +13,10 @@
 enum verified_state {
     VERIFIED_UNKNOWN, /* to be checked */
     VERIFIED_GOOD,
-    VERIFIED_BAD, /* the prefix does not arrive where it should */
+    VERIFIED_BAD, /* the prefix does not arrive in the right place */
 };
 
-/* What a check found out besides. */
+/* What else a check found. */
 struct verified_note {
     unsigned memo;      /* the plan's own: which way, which delimiters */
     const char *reason; /* of VERIFIED_BAD; static */
@@ -39,7 +39,7 @@ void verified_clear(struct verified *v);
 /* *note is filled unless the state is unknown. */
 enum verified_state verified_find(const struct verified *v, const char *upstream, const char *model, const char *prefix,
                                   uint64_t now_ms, struct verified_note *note);
-/* Another entry may have to go; without memory nothing is remembered. */
+/* May replace another entry; without memory nothing is remembered. */
 void verified_put(struct verified *v, const char *upstream, const char *model, const char *prefix,
                   enum verified_state state, struct verified_note note, uint64_t now_ms);
 

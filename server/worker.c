@@ -15,7 +15,7 @@ enum {
     TICK_MAX_MS = 250,
     TICK_MIN_MS = 10,
     DRAIN_TICK_MS = 10,
-    CLOSE_GRACE_MS = 2000, /* for the last bytes of what was cut */
+    CLOSE_GRACE_MS = 2000, /* for the last bytes of cut responses */
     QUERY_MS = 2000,
     QUERY_READERS = 1,
     QUERIES_WAITING = 64,
@@ -63,7 +63,7 @@ static void on_front_closed(void *ctx)
     upstream_pool_close(w->pool, on_pool_closed, w);
 }
 
-/* Sessions and queries are notified on this loop: while one is left, the loop has to be there. */
+/* Sessions and queries are notified on this loop, so it must exist while one is left. */
 static bool is_done(const struct worker *w)
 {
     return w->pool_closed && w->sessions.count == 0 && query_pool_busy(w->queries) == 0;
@@ -112,7 +112,7 @@ static void on_tick(uv_timer_t *timer)
         drain_step(w);
 }
 
-/* Often enough that a silent stream gets its comment about when the config says so. */
+/* Often enough that a silent stream gets its comment at about the configured time. */
 static void start_tick(struct worker *w)
 {
     unsigned tick_ms = w->config->timeouts.keep_alive_ms / 4;
@@ -120,7 +120,7 @@ static void start_tick(struct worker *w)
     uv_timer_start(&w->tick, on_tick, tick_ms, tick_ms);
 }
 
-/* All that a worker enforces itself follows the config of new requests; the rest each request takes from its own. */
+/* What a worker enforces itself follows the newest config; everything else follows the config of the request. */
 static void take_config(void *ctx)
 {
     struct worker *w = ctx;
@@ -128,7 +128,7 @@ static void take_config(void *ctx)
     assert(worker_is_sound(w));
     if (next == NULL)
         return;
-    if (w->closing) { /* the front that goes still borrows from the config that it has */
+    if (w->closing) { /* the closing front still borrows from its config */
         config_unref(next);
         loop_give(w->owner, &w->taken);
         return;
@@ -188,7 +188,7 @@ int worker_start(struct worker **out, const struct worker_options *options)
     if (rv == 0)
         rv = start_front(w, options);
     if (rv < 0)
-        return rv; /* the process ends: nothing is worth taking apart */
+        return rv; /* the process ends: nothing needs to be freed */
     assert(worker_is_sound(w));
     w->sessions.current = w->config;
     w->sessions.loop = w->loop;
@@ -213,7 +213,8 @@ uint16_t worker_port(const struct worker *worker)
 
 void worker_reload(struct worker *worker, struct config *config)
 {
-    config_unref(atomic_exchange(&worker->next, config_ref(config))); /* one that was not taken yet never will be */
+    config_unref(
+        atomic_exchange(&worker->next, config_ref(config))); /* one that was not taken yet will never be taken */
     loop_give(worker->loop, &worker->reloads);
 }
 
@@ -230,7 +231,7 @@ int worker_join(struct worker *worker)
 
 void worker_free(struct worker *worker)
 {
-    assert(worker->sessions.count == 0); /* the store would tell a loop that is gone */
+    assert(worker->sessions.count == 0); /* otherwise the store would notify a loop that is gone */
     rein_engine_free(worker->sessions.engine);
     verified_clear(&worker->sessions.verified);
     query_pool_free(worker->queries);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "curl_heap.h"
 #include "log.h"
 #include "upstream_internal.h"
 
@@ -23,6 +24,7 @@ struct dialer {
     struct upstream_pool *pool;
     CURLM *multi;
     uv_timer_t timer;
+    LIST_HEAD(, dial) dials;   /* that libcurl works on */
     TAILQ_HEAD(, dial) failed; /* their sockets cannot be polled; ended by collect */
     bool is_due, closing;
 };
@@ -43,6 +45,7 @@ struct dial {
     curl_socket_t kept;         /* not for libcurl to close */
     LIST_HEAD(, watch) watches;
     bool has_failed;
+    LIST_ENTRY(dial) dials;
     TAILQ_ENTRY(dial) failures;
     char error[CURL_ERROR_SIZE];
 };
@@ -54,6 +57,7 @@ static bool dial_is_sound(const struct dial *dial)
 }
 
 static void collect(struct dialer *dialer);
+static void dialer_fail(struct dialer *dialer);
 
 static void act(struct dialer *dialer, curl_socket_t fd, int events)
 {
@@ -63,8 +67,10 @@ static void act(struct dialer *dialer, curl_socket_t fd, int events)
     enum loop_phase back = loop_enter(loop, LOOP_CONNECT);
     CURLMcode code = curl_multi_socket_action(dialer->multi, fd, events, &running);
     loop_leave(loop, back);
-    if (code != CURLM_OK)
+    if (code != CURLM_OK) {
         log_limited(&limit, LOG_ERROR, "upstream", "libcurl: %s", curl_multi_strerror(code));
+        dialer_fail(dialer);
+    }
     collect(dialer);
 }
 
@@ -119,6 +125,16 @@ static void dial_fail(struct dial *dial)
     TAILQ_INSERT_TAIL(&dial->dialer->failed, dial, failures);
     dial->dialer->is_due = true; /* the running function collects it; if that is not act(), the pump does */
     loop_kick(dial->dialer->pool->loop);
+}
+
+/* After an error of the multi handle its state is undefined until its transfers are removed, and whose the error was it
+ * does not tell. So all that dial give up; else they would wait for their deadline. Connections that are made live on.
+ */
+static void dialer_fail(struct dialer *dialer)
+{
+    struct dial *dial;
+    LIST_FOREACH(dial, &dialer->dials, dials)
+    dial_fail(dial);
 }
 
 static void dial_unfail(struct dial *dial)
@@ -186,7 +202,8 @@ void dialers_pump(struct upstream_pool *pool)
 
 static void init_libcurl(void)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_heap_malloc, curl_heap_free, curl_heap_realloc, curl_heap_strdup,
+                         curl_heap_calloc);
     signal(SIGPIPE, SIG_IGN); /* TLS libraries write without MSG_NOSIGNAL */
 }
 
@@ -309,6 +326,7 @@ int dial_start(struct upstream_call *call)
         free(dial);
         return REIN_ENOMEM;
     }
+    LIST_INSERT_HEAD(&dial->dialer->dials, dial, dials);
     call->dial = dial;
     return 0;
 }
@@ -317,6 +335,7 @@ void dial_free(struct dial *dial)
 {
     struct watch *watch;
     dial_unfail(dial);
+    LIST_REMOVE(dial, dials);
     /* libcurl 7.88 closes a socket that is not connected yet before it says CURL_POLL_REMOVE. By then the number may be
      * another worker's new socket. It would not be found in our epoll set, so this is harmless; but it is better to
      * stop watching while the socket is still open. */

@@ -1,7 +1,8 @@
 /* Calls to upstreams when memory is short: each allocation of ours fails in turn, and each call ends once, as it says.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Only what Rein's own objects ask for can fail: the linker leads them here, libcurl and libuv have their own way. */
+ * What Rein's own objects ask for is led here by the linker, and so is what libcurl asks of the heap that Rein lends
+ * it: small blocks come from its reserve then, and a large one that is missing fails the call. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "curl_heap.h"
 #include "loop.h"
 #include "upstream.h"
 #include "wirekit.h"
@@ -92,7 +94,7 @@ static void serve_once(void *ctx, int fd, int number)
 static bool call(struct fixture *f, const char *url)
 {
     static const struct upstream_handler handler = {on_head, on_data, on_end};
-    struct upstream_request request = {"POST", url, NULL, "{}", 2, 5000, 5000, 5000, 0, NULL, NULL};
+    struct upstream_request request = {"POST", url, NULL, "{}", 2, 600000, 600000, 600000, 0, NULL, NULL};
     f->ends = 0;
     is_armed = true;
     int rv = upstream_start(&f->call, f->pool, &request, &handler, f);
@@ -133,19 +135,54 @@ static void test_found_m6_each_allocation_of_a_call_fails(void **state)
     struct wire_peer peer;
     char url[64];
     wire_peer_start(&peer, serve_once, NULL);
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/", peer.port);
+    snprintf(url, sizeof url, "http://localhost:%u/", peer.port);
     assert_int_equal(make_calls(url, 0), 3);
-    size_t all = asked;
-    assert_in_range(all, 8, 200); /* call, request, origin, dial, watch, connection: of each call most of them */
-    for (size_t at = 1; at <= all; at++)
-        assert_in_range(make_calls(url, at), 2, 3); /* only the call that it hit has failed */
+    size_t all = asked, used = curl_heap_reserve_used();
+    assert_in_range(all, 300, 5000); /* call, request, dial, connection, and what libcurl wants for itself */
+    for (size_t at = 1; at <= all; at++) {
+        assert_in_range(make_calls(url, at), 2, 3);       /* only the call that it hit has failed */
+        assert_int_equal(curl_heap_reserve_used(), used); /* what was lent came back */
+    }
     wire_peer_stop(&peer);
+}
+
+/* A reserve that is used up is an answer too; what it lends is apart from everything else. */
+static void test_found_m6_the_reserve_of_libcurl(void **state)
+{
+    (void)state;
+    static char *blocks[CURL_HEAP_BLOCKS];
+    size_t before = curl_heap_reserve_used();
+    is_armed = true;
+    for (size_t i = 0; i < CURL_HEAP_BLOCKS - before; i++) {
+        asked = 0;
+        fails_at = 1;
+        blocks[i] = curl_heap_malloc(CURL_HEAP_BLOCK);
+        assert_non_null(blocks[i]);
+        memset(blocks[i], (int)(i & 0xFF), CURL_HEAP_BLOCK);
+    }
+    asked = 0;
+    assert_null(curl_heap_malloc(1));
+    asked = 0;
+    assert_null(curl_heap_calloc(1, CURL_HEAP_BLOCK + 1));
+    asked = 0;
+    assert_ptr_equal(curl_heap_realloc(blocks[0], 10), blocks[0]);
+    is_armed = false;
+    fails_at = 0;
+    for (size_t i = 0; i < CURL_HEAP_BLOCKS - before; i++) {
+        for (size_t k = 0; k < CURL_HEAP_BLOCK; k++)
+            assert_int_equal((unsigned char)blocks[i][k], i & 0xFF);
+        char *moved = curl_heap_realloc(blocks[i], 2 * CURL_HEAP_BLOCK);
+        assert_int_equal((unsigned char)moved[CURL_HEAP_BLOCK - 1], i & 0xFF);
+        curl_heap_free(moved);
+    }
+    assert_int_equal(curl_heap_reserve_used(), before);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_m6_each_allocation_of_a_call_fails),
+        cmocka_unit_test(test_found_m6_the_reserve_of_libcurl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

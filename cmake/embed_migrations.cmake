@@ -19,5 +19,5 @@ foreach(file ${files})
   string(APPEND texts "static const char text_${count}[] = {${bytes}0};\n")
   string(APPEND entries "    {${count}, \"${name}\", \"${sha256}\", text_${count}},\n")
 endforeach()
-file(WRITE "${OUTPUT}" "/* Made by cmake/embed_migrations.cmake. */\n#include \"store_migrate.h\"\n\n${texts}
+file(WRITE "${OUTPUT}" "/* Made by cmake/embed_migrations.cmake. */\n#include \"store/sqlite/migrate.h\"\n\n${texts}
 const struct migration migrations[] = {\n${entries}};\nconst size_t migrations_len = ${count};\n")

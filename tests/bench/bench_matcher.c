@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "matcher.h"
+#include "rules/matcher.h"
 #include "text.h"
 
 enum { TEXT_LEN = 1 << 20, PIECE = 5, ROUNDS = 7, LITERALS_MAX = 1000, HOLD = 4096 };

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "front.h"
-#include "loop.h"
-#include "upstream.h"
+#include "base/loop.h"
+#include "front/front.h"
+#include "upstream/upstream.h"
 
 struct proxy {
     struct loop *loop;

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "loop.h"
-#include "store.h"
+#include "base/loop.h"
+#include "store/store.h"
 
 struct client {
     struct bench *bench;

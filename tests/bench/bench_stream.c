@@ -5,10 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "channel.h"
-#include "delta.h"
-#include "dialect.h"
-#include "frame.h"
+#include "dialect/dialect.h"
+#include "dialect/event.h"
+#include "dialect/frame.h"
+#include "trace/reasoning_splitter.h"
 
 enum { EVENTS = 20000, ROUNDS = 20, EVENT_MAX = 1024 };
 

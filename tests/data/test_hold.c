@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "bytes.h"
-#include "delta.h"
+#include "base/bytes.h"
+#include "dialect/event.h"
 #include "rein/rein.h"
 #include "tracekit.h"
 
@@ -76,7 +76,7 @@ static void feed_text(struct rein_trace *trace, size_t channel, const char *text
                            : "data: {\"choices\":[{\"index\":0,\"delta\":{\"");
         append(&event, channels[channel]);
         append(&event, "\":\"");
-        assert_int_equal(delta_encode(&event, (struct span){text + at, end - at}), 0);
+        assert_int_equal(json_escape(&event, (struct span){text + at, end - at}), 0);
         append(&event, tool ? "\"}}]}}]}\n\n" : "\"}}]}\n\n");
         struct rein_update u;
         struct span bytes = bytes_span(&event);

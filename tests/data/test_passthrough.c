@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "delta.h"
-#include "dialect.h"
-#include "frame.h"
+#include "dialect/dialect.h"
+#include "dialect/event.h"
+#include "dialect/frame.h"
 #include "recordings.h"
 #include "tracekit.h"
 

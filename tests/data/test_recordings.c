@@ -12,12 +12,12 @@
 
 #include <cmocka.h>
 
-#include "channel.h"
-#include "delta.h"
 #include "describe.h"
-#include "dialect.h"
-#include "frame.h"
+#include "dialect/dialect.h"
+#include "dialect/event.h"
+#include "dialect/frame.h"
 #include "recordings.h"
+#include "trace/reasoning_splitter.h"
 
 enum { LIMIT = 1 << 20 };
 

@@ -7,9 +7,9 @@
 
 #include <jansson.h>
 
-#include "delta.h"
 #include "describe.h"
-#include "dialect.h"
+#include "dialect/dialect.h"
+#include "dialect/event.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -30,7 +30,7 @@ static void check_piece(struct span payload, const struct piece *piece)
     if (out == NULL)
         abort();
     uint16_t half = 0;
-    size_t len = delta_decode((struct span){payload.data + piece->at, piece->len}, &half, out);
+    size_t len = json_unescape((struct span){payload.data + piece->at, piece->len}, &half, out);
     if (len > piece->len + 3u)
         abort();
     json_t *string = json_loadb(payload.data + piece->at - 1, piece->len + 2u, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);

@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "doc.h"
-#include "lexicon.h"
+#include "detect/lexicon.h"
+#include "document/doc.h"
 
 enum { CANON_MAX = 32 << 20 };
 

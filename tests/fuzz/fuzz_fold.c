@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unicode.h"
+#include "base/unicode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

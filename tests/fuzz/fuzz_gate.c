@@ -19,9 +19,9 @@
 
 #include <jansson.h>
 
-#include "dialect.h"
-#include "frame.h"
-#include "gate.h"
+#include "dialect/dialect.h"
+#include "dialect/frame.h"
+#include "trace/gate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -288,7 +288,7 @@ static void feed_piece(struct play *p, struct gate_piece *joined, const struct p
     char decoded[TEXT_MAX * 4];
     struct lane *lane = joined != NULL ? joined->lane : &p->lanes[piece->place.choice];
     struct gate_piece own = {.lane = lane, .raw = {piece->at, piece->len}, .half_in = lane->half};
-    size_t len = delta_decode((struct span){payload.data + piece->at, piece->len}, &lane->half, decoded);
+    size_t len = json_unescape((struct span){payload.data + piece->at, piece->len}, &lane->half, decoded);
     own.start = lane->received;
     own.end = own.start + len;
     own.ends_half = lane->half != 0;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http1.h"
+#include "upstream/http1.h"
 
 struct outcome {
     enum http1_event event;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "raw.h"
+#include "backends/completions_to_chat.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -15,7 +15,7 @@ enum { INPUT_MAX = 4096 };
 
 struct result {
     int rv;
-    struct gathered out;
+    struct buffer out;
 };
 
 static void expect(bool holds)
@@ -71,7 +71,7 @@ static void check_event(const char *line, size_t len)
     json_decref(event);
 }
 
-static void check_events(const struct gathered *out)
+static void check_events(const struct buffer *out)
 {
     for (const char *at = out->data, *end; at != NULL && *at != '\0'; at = end + 2) {
         end = strstr(at, "\n\n");
@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         check_events(&whole.out);
     else if (whole.rv == 0)
         check_body(&whole);
-    gathered_clear(&whole.out);
-    gathered_clear(&cut.out);
+    buffer_clear(&whole.out);
+    buffer_clear(&cut.out);
     return 0;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "rein/rein.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -33,7 +33,7 @@ enum { POLICIES = sizeof(yamls) / sizeof(yamls[0]), HIDES = 2, SHOWS = POLICIES 
 static const char prefix[] = "Is it \"safe\"?";
 static const char template_yaml[] = "version: 1\nname: check\nkind: prefix\ntext: 'Is it \"safe\"?'\n";
 
-struct run {
+struct lane_run {
     struct bytes out;
     unsigned asks;
     uint64_t received, scanned, released, unjudged, reasoning_shown;
@@ -60,7 +60,7 @@ static struct rein_policy *policy_of(unsigned which)
     return policies[which];
 }
 
-static void fail(const char *what, const struct run *a, const struct run *b)
+static void fail(const char *what, const struct lane_run *a, const struct lane_run *b)
 {
     fprintf(stderr, "%s\n-- whole, ending %d, findings %zu\n%.*s\n", what, (int)a->ending, a->findings,
             (int)bytes_len(&a->out), bytes_span(&a->out).data);
@@ -77,7 +77,7 @@ static void must(int rv)
     abort();
 }
 
-static void take(struct rein_trace *trace, struct run *run, int rv, struct rein_update *u)
+static void take(struct rein_trace *trace, struct lane_run *run, int rv, struct rein_update *u)
 {
     must(rv);
     for (;;) {
@@ -111,7 +111,7 @@ static struct bytes expand(const uint8_t *data, size_t len)
     return out;
 }
 
-static void feed(struct rein_trace *trace, struct run *run, struct span input, unsigned seed)
+static void feed(struct rein_trace *trace, struct lane_run *run, struct span input, unsigned seed)
 {
     struct rein_update u;
     for (size_t at = 0; at < input.len && !(run->asks & REIN_ASK_END);) {
@@ -128,12 +128,12 @@ static void feed(struct rein_trace *trace, struct run *run, struct span input, u
 }
 
 /* `seed` 0: the whole at once. */
-static struct run play(struct span input, unsigned how, unsigned seed)
+static struct lane_run play(struct span input, unsigned how, unsigned seed)
 {
     static struct rein_engine *engine;
     if (engine == NULL)
         must(rein_engine_new(&engine));
-    struct run run = {0};
+    struct lane_run run = {0};
     struct rein_trace *trace = NULL;
     struct rein_update u;
     bytes_init(&run.out, SIZE_MAX / 2);
@@ -177,7 +177,7 @@ static bool ends_an_event(struct span out)
     return out.len > 0 && (out.data[out.len - 1] == '\n' || out.data[out.len - 1] == '\r');
 }
 
-static void check_both(const struct run *whole, const struct run *cut)
+static void check_both(const struct lane_run *whole, const struct lane_run *cut)
 {
     struct span out = bytes_span(&whole->out);
     if (!span_is(out, bytes_span(&cut->out)))
@@ -199,7 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len < 2)
         return 0;
     struct bytes input = expand(data + 2, len - 2);
-    struct run whole = play(bytes_span(&input), data[0], 0), cut = play(bytes_span(&input), data[0], data[1] + 1u);
+    struct lane_run whole = play(bytes_span(&input), data[0], 0), cut = play(bytes_span(&input), data[0], data[1] + 1u);
     check_both(&whole, &cut);
     if (data[0] % POLICIES == HIDES && whole.reasoning_shown > 0)
         fail("hidden reasoning went out", &whole, &cut);

@@ -13,11 +13,11 @@
 
 #include <cmocka.h>
 
-#include "config.h"
-#include "config_schema.h"
-#include "files.h"
-#include "keys.h"
-#include "library.h"
+#include "base/files.h"
+#include "config/config.h"
+#include "config/config_schema.h"
+#include "config/keys.h"
+#include "config/policy_files.h"
 #include "rein/doc.h"
 
 #define CASES REIN_SOURCE_DIR "/tests/golden/problems"
@@ -26,15 +26,15 @@ enum { TEXT_MAX = 20000, CASES_MIN = 30 };
 
 static void check_policy(const struct rein_source *source, struct rein_problems *problems)
 {
-    struct library_folder templates = {0}, lexicons = {0};
+    struct policy_files_folder templates = {0}, lexicons = {0};
     struct rein_policy *policy;
-    assert_int_equal(library_read_folder(&templates, CASES "/library/templates", true, problems), 0);
-    assert_int_equal(library_read_folder(&lexicons, CASES "/library/lexicons", true, problems), 0);
+    assert_int_equal(policy_files_read(&templates, CASES "/library/templates", true, problems), 0);
+    assert_int_equal(policy_files_read(&lexicons, CASES "/library/lexicons", true, problems), 0);
     struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
     if (rein_policy_load(&policy, source, &library, problems) == 0)
         rein_policy_unref(policy);
-    library_fini(&templates);
-    library_fini(&lexicons);
+    policy_files_fini(&templates);
+    policy_files_fini(&lexicons);
 }
 
 static void check_config(const char *path, struct rein_problems *problems)
@@ -95,11 +95,11 @@ static void check_case(const char *folder, size_t *failed)
 {
     char found[TEXT_MAX], *expected = NULL;
     size_t len = 0;
-    struct library_folder file = {0};
+    struct policy_files_folder file = {0};
     struct rein_problems *problems;
     char *input = files_join(folder, "input.yaml"), *expected_path = files_join(folder, "expected.txt");
     assert_int_equal(rein_problems_new(&problems), 0);
-    assert_int_equal(library_read_file(&file, input, problems), 0);
+    assert_int_equal(policy_files_read_file(&file, input, problems), 0);
     assert_int_equal(file.len, 1);
     check_source(&file.sources[0], problems);
     write_problems(problems, folder, found);
@@ -112,7 +112,7 @@ static void check_case(const char *folder, size_t *failed)
     free(expected);
     free(input);
     free(expected_path);
-    library_fini(&file);
+    policy_files_fini(&file);
     rein_problems_free(problems);
 }
 

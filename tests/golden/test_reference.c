@@ -13,9 +13,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "config_schema.h"
-#include "demo_script.h"
-#include "files.h"
+#include "base/files.h"
+#include "config/config_schema.h"
+#include "demo/demo_script.h"
 #include "rein/doc.h"
 
 enum { PAGE_MAX = 1 << 20 };

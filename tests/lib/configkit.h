@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "config.h"
-#include "files.h"
+#include "base/files.h"
+#include "config/config.h"
 
 /* A folder of its own for each test, with policies/p.yaml in it. */
 struct fixture {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "delta.h"
+#include "dialect/event.h"
 
 struct description {
     char text[1 << 16];

@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "front.h"
-#include "loop.h"
+#include "base/loop.h"
+#include "front/front.h"
 
 enum { ANSWER_MAX = 256 * 1024, LARGE = 4 * 1024 * 1024 };
 

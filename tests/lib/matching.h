@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "matcher.h"
+#include "rules/matcher.h"
 
 /* Called after each piece, with how much of the text is known and what was decided so far. */
 typedef void (*after_piece)(void *ctx, const struct matcher *m, size_t fed, const struct match_list *found);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unicode.h"
+#include "base/unicode.h"
 
 enum { WORKSPACE = 20000, PAIRS = 600 };
 

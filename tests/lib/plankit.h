@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "backend.h"
+#include "backends/backend.h"
 
 /* A call that the plan has to make, and the reply to it. */
 struct plan_case_step {
@@ -40,7 +40,7 @@ struct plan_case {
 
 struct plan_run {
     struct request *request;
-    struct backend_plan plan;
+    struct prefix_plan plan;
     enum backend_next next;
 };
 
@@ -101,15 +101,15 @@ static inline struct plan_run plan_run(const struct plan_case *c)
     const struct backend *backend = backend_find(c->kind);
     struct plan_run run = {.request = plan_request(c->fields, c->text)};
     assert_non_null(backend);
-    run.plan = (struct backend_plan){.request = run.request,
-                                     .path_prefix = "/v1",
-                                     .prefix = PLAN_PREFIX,
-                                     .shown = c->shown != NULL ? c->shown : "",
-                                     .open = c->own_open,
-                                     .close = c->own_close,
-                                     .template = c->template,
-                                     .verified = c->verified,
-                                     .memo = c->memo};
+    run.plan = (struct prefix_plan){.request = run.request,
+                                    .path_prefix = "/v1",
+                                    .prefix = PLAN_PREFIX,
+                                    .shown = c->shown != NULL ? c->shown : "",
+                                    .open = c->own_open,
+                                    .close = c->own_close,
+                                    .template = c->template,
+                                    .verified = c->verified,
+                                    .memo = c->memo};
     assert_int_equal(backend->next(&run.plan, NULL, &run.next), 0);
     for (const struct plan_case_step *step = c->steps; step != NULL && step->path != NULL; step++) {
         if (run.next != BACKEND_CALL)

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 struct recording {
     const char *path;

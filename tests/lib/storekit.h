@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#include "store.h"
+#include "store/store.h"
 
 struct kit {
     char dir[64], path[96]; /* the database's path */

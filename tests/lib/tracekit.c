@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "frame.h"
-#include "trace_state.h"
+#include "dialect/frame.h"
+#include "trace/trace_state.h"
 #include "tracekit.h"
 
 enum { TEXT_MAX = 1 << 24 };

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "rein/rein.h"
 
 enum { KIT_CHOICES = 4, KIT_FINDINGS = 256, KIT_TEMPLATES = 4 };

@@ -35,7 +35,7 @@ enum {
     MEMORY_SLACK_KB = 24 * 1024,
 };
 
-struct run {
+struct lane_run {
     uint64_t seed;
     unsigned seconds, streams; /* 0: drawn anew in each round */
     bool looks_at_memory;
@@ -51,7 +51,7 @@ struct run {
     unsigned rounds;
 };
 
-static void run_fault(struct run *run, const char *what)
+static void run_fault(struct lane_run *run, const char *what)
 {
     run->faults++;
     printf("FAULT: %s\n", what);
@@ -60,13 +60,13 @@ static void run_fault(struct run *run, const char *what)
 
 /* ---- rounds ---- */
 
-static bool run_is_over(struct run *run)
+static bool run_is_over(struct lane_run *run)
 {
     return run->faults + clients_faults() > 20 || server_has_ended(&run->server);
 }
 
 /* Many clients leave at once, most with a reset, in the middle of what is written to them. */
-static void test_found_s0_many_leave_in_mid_write(struct run *run)
+static void test_found_s0_many_leave_in_mid_write(struct lane_run *run)
 {
     run->storm_ms = net_now_ms() + 100 + dice_below(&run->dice, 1500);
     clients_storm(20 + (unsigned)dice_below(&run->dice, 81), dice_chance(&run->dice, 75));
@@ -74,7 +74,7 @@ static void test_found_s0_many_leave_in_mid_write(struct run *run)
 }
 
 /* Something happens to all at once: a new config, or clients that leave. */
-static void run_disturb(struct run *run)
+static void run_disturb(struct lane_run *run)
 {
     uint64_t now = net_now_ms();
     if (now >= run->reload_ms) {
@@ -94,14 +94,14 @@ static void run_turn(void)
 }
 
 /* All scenes come to their end; the bound is that of a stuck request. */
-static void run_quiet(struct run *run)
+static void run_quiet(struct lane_run *run)
 {
     clients_set(0);
     while (clients_busy() > 0 && !run_is_over(run))
         run_turn();
 }
 
-static void run_round(struct run *run, uint64_t until_ms)
+static void run_round(struct lane_run *run, uint64_t until_ms)
 {
     size_t streams = run->streams;
     if (streams == 0)
@@ -116,7 +116,7 @@ static void run_round(struct run *run, uint64_t until_ms)
 }
 
 /* A few scenes so that all is open that stays open; then what is open is counted. */
-static void run_warm_up(struct run *run)
+static void run_warm_up(struct lane_run *run)
 {
     clients_set(CLIENTS_MAX);
     while (clients_scenes() < WARM_SCENES && !run_is_over(run))
@@ -125,7 +125,7 @@ static void run_warm_up(struct run *run)
 }
 
 /* How many descriptors are open once nothing is kept: waits until there are no more than `may`, or no fewer come. */
-static long run_settle(struct run *run, long may)
+static long run_settle(struct lane_run *run, long may)
 {
     long open = 0, least = LONG_MAX;
     unsigned same = 0;
@@ -143,7 +143,7 @@ static long run_settle(struct run *run, long may)
 }
 
 /* Kept blocks and the database's pages fill up at first, so only what a later half adds to the first one counts. */
-static void run_look_at_memory(struct run *run, bool is_first_half)
+static void run_look_at_memory(struct lane_run *run, bool is_first_half)
 {
     long kb = server_memory_kb(&run->server);
     if (is_first_half && kb > run->memory_most_kb)
@@ -153,7 +153,7 @@ static void run_look_at_memory(struct run *run, bool is_first_half)
 
 /* ---- the end ---- */
 
-static void run_check_descriptors(struct run *run)
+static void run_check_descriptors(struct lane_run *run)
 {
     long open = run_settle(run, run->descriptors + LATE_OPEN);
     printf("descriptors: %ld at first, %ld after the drain\n", run->descriptors, open);
@@ -162,7 +162,7 @@ static void run_check_descriptors(struct run *run)
 }
 
 /* SIGTERM while streams run: it ends them, and itself with 0. */
-static void run_stop(struct run *run)
+static void run_stop(struct lane_run *run)
 {
     server_fail_allocations(&run->server, 0);
     clients_expect_end();
@@ -181,7 +181,7 @@ static void run_stop(struct run *run)
         run_turn();
 }
 
-static void run_check_end(struct run *run)
+static void run_check_end(struct lane_run *run)
 {
     while (!server_has_ended(&run->server))
         net_turn(20);
@@ -201,7 +201,7 @@ static void run_check_end(struct run *run)
         run->faults += rows_check(server_file(&run->server, "rein.db"), rows, len, run->fail_every > 0);
 }
 
-static void run_report(struct run *run, uint64_t began_ms)
+static void run_report(struct lane_run *run, uint64_t began_ms)
 {
     clients_print(stdout);
     printf(
@@ -216,7 +216,7 @@ static void run_report(struct run *run, uint64_t began_ms)
         run_fault(run, "hardly anything was whole: the run has tried nothing");
 }
 
-static int run_all(struct run *run)
+static int run_all(struct lane_run *run)
 {
     uint64_t began = net_now_ms();
     run_warm_up(run);
@@ -261,7 +261,7 @@ static uint64_t number_of(const char *text)
     return value;
 }
 
-static void run_parse(struct run *run, int argc, char **argv)
+static void run_parse(struct lane_run *run, int argc, char **argv)
 {
     static const struct option options[] = {
         {"rein", required_argument, NULL, 'b'},       {"seconds", required_argument, NULL, 's'},
@@ -314,7 +314,7 @@ static void run_parse(struct run *run, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct run run = {.seed = (uint64_t)time(NULL), .seconds = 15, .stuck_ms = 120000, .fail_every = 20000};
+    struct lane_run run = {.seed = (uint64_t)time(NULL), .seconds = 15, .stuck_ms = 120000, .fail_every = 20000};
     signal(SIGPIPE, SIG_IGN);
     run_parse(&run, argc, argv);
     if (run.options.fail_library == NULL)

@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "dice.h"
-#include "json_number.h"
 #include "tracekit.h"
+#include "json/number.h"
 
 enum { DIGITS = 16, ROOM = 128 };
 

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "dice.h"
 #include "oracle.h"
 #include "tracekit.h"

@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "engine.h"
+#include "detect/engine.h"
+#include "detect/pattern.h"
 #include "failing_heap.h"
-#include "pattern.h"
-#include "policy.h"
+#include "policy/policy.h"
 #include "rein/rein.h"
 
 enum { ALLOCATIONS_MAX = 100 };

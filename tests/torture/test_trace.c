@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "failing_heap.h"
 #include "rein/rein.h"
 #include "tracekit.h"

@@ -1,0 +1,81 @@
+/* The five risky patterns of a trace, as automata over the sentences' signals.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Definitions: arXiv 2505.15404 v2, section 3. Order is everything: awareness, then concession, then commitment. A
+ * pattern tracker belongs to one choice; it is fed whole sentences of the reasoning and of the answer, in order, and
+ * makes findings with a score and the steps that explain it. After init it allocates only for the first finding and
+ * the first sentence to be reported. */
+#ifndef CORE_DETECT_PATTERN_H
+#define CORE_DETECT_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "detect/signal.h"
+#include "rein/rein.h"
+
+/* What the policy says of each pattern: the score from which it is found. The defaults are the measured ones. */
+struct pattern_settings {
+    bool enabled[REIN_PATTERNS];
+    double threshold[REIN_PATTERNS];
+};
+extern const double pattern_default_threshold[REIN_PATTERNS];
+
+/* What is known of the prompt: filled by prompt_risk_add for each message. */
+struct prompt_risk {
+    double harm, benign; /* sums of weights */
+    uint64_t categories; /* set of harm categories seen, by the order of signals' categories */
+    double score;        /* 0 to 1 */
+};
+int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
+                    const char *role, struct span text) REIN_MUST_USE;
+
+/* From this score on a prompt counts as risky (the prefix with `when: risky`). */
+#define PROMPT_RISKY 0.5
+
+struct pattern_finding {
+    enum rein_pattern pattern;
+    enum rein_channel channel;
+    uint64_t offset, len; /* the sentence that completed it */
+    double score;
+    struct rein_step steps[REIN_STEPS_MAX];
+    size_t steps_len;
+};
+
+struct pattern_tracker; /* about 2 KiB */
+/* For one attempt. `prefix`: what it says is no signal (sentences of it that the model recites are skipped).
+ * Borrows `signals`. */
+int pattern_tracker_new(struct pattern_tracker **out, const struct signals *signals,
+                        const struct pattern_settings *settings, const struct prompt_risk *risk,
+                        struct span prefix) REIN_MUST_USE;
+void pattern_tracker_free(struct pattern_tracker *p);
+
+/* One whole sentence. */
+int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
+                     struct span sentence, uint64_t offset) REIN_MUST_USE;
+/* The channel has ended (the reasoning ends before the answer begins). */
+int pattern_end(struct pattern_tracker *p, enum rein_channel channel) REIN_MUST_USE;
+
+/* Takes the next finding that is due; false if there is none. Each pattern is found at most once in an attempt. */
+bool pattern_take(struct pattern_tracker *p, struct pattern_finding *out);
+
+/* The reasoning refused and the answer's beginning has not yet shown whether it does too: hold the answer. Becomes
+ * false after at most PATTERN_HEAD_MAX bytes of answer. */
+enum { PATTERN_HEAD_MAX = 600 };
+bool pattern_answer_is_open(const struct pattern_tracker *p);
+
+/* Highest score so far, found or not; and one score of the whole trace from prompt and reasoning. 0 to 1. */
+double pattern_score(const struct pattern_tracker *p, enum rein_pattern pattern);
+double pattern_trace_risk(const struct pattern_tracker *p);
+
+/* The sentences of the reasoning that talk themselves into complying, the first PATTERN_TALK_MAX. Good until the
+ * tracker's next call. */
+enum { PATTERN_TALK_MAX = 32 };
+size_t pattern_talk(const struct pattern_tracker *p, const struct rein_step **steps);
+
+/* What the answer was found to do so far. */
+enum rein_stance pattern_answer_stance(const struct pattern_tracker *p);
+
+#endif

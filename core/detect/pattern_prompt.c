@@ -1,0 +1,78 @@
+/* How harmful a request looks, by its own words.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "detect/pattern.h"
+
+static double logistic(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static const double HINT = 0.5, PASTED = 0.6;
+enum { EDGE = 3 };
+
+struct sentence_harm {
+    double harm, benign;
+};
+
+static int weigh(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
+                 struct span sentence, struct sentence_harm *out)
+{
+    struct signal_hit hits[SIGNAL_HITS_MAX];
+    double hints = 0;
+    *out = (struct sentence_harm){0};
+    int len = signals_scan(signals, engine, REIN_PROMPT, sentence, hits);
+    for (int i = 0; i < len; i++) {
+        int category = signals_entry_category_index(signals, hits[i].entry);
+        if (hits[i].class == SIGNAL_PROMPT_BENIGN)
+            out->benign += hits[i].weight;
+        else if (hits[i].weight < HINT)
+            hints += hits[i].weight;
+        else
+            out->harm += hits[i].weight;
+        if (category >= 0 && hits[i].weight >= HINT)
+            risk->categories |= (uint64_t)1 << category;
+    }
+    out->harm += fmin(hints, HINT); /* however many words there are that say little */
+    return len < 0 ? len : 0;
+}
+
+/* The most harmful sentence counts, less its own benign cues: what stands elsewhere in a long prompt makes it neither
+ * worse nor better. */
+static void keep_worst(struct prompt_risk *risk, struct sentence_harm s, double share)
+{
+    if (share * (s.harm - s.benign) <= risk->harm - risk->benign && risk->harm > 0)
+        return;
+    risk->harm = share * s.harm;
+    risk->benign = share * s.benign;
+}
+
+/* A request is at a message's beginning or end. What lies between the first and the last EDGE sentences is more
+ * often something pasted (an essay, a resume) and counts less. */
+int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
+                    const char *role, struct span text)
+{
+    if (strcmp(role, "user") != 0)
+        return 0;
+    struct sentence_harm last[EDGE] = {{0}};
+    struct sentencer s;
+    sentencer_init(&s, 0);
+    uint64_t start = 0;
+    for (size_t at = 0, n = 0; start < text.len; n++) {
+        uint64_t end = text.len;
+        at += sentencer_feed(&s, (struct span){text.data + at, text.len - at}, &end);
+        if (n >= 2 * EDGE)
+            keep_worst(risk, last[n % EDGE], PASTED);
+        else if (n >= EDGE)
+            keep_worst(risk, last[n % EDGE], 1);
+        int rv = weigh(risk, signals, engine, (struct span){text.data + start, end - start}, &last[n % EDGE]);
+        if (rv != 0)
+            return rv;
+        start = end;
+    }
+    for (size_t i = 0; i < EDGE; i++)
+        keep_worst(risk, last[i], 1);
+    risk->score = risk->harm > 0 ? logistic(2.5 * (risk->harm - risk->benign) - 1.8) : 0;
+    return 0;
+}

@@ -1,0 +1,93 @@
+/* What a pattern tracker remembers of one attempt; shared by the pattern files alone.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_DETECT_PATTERN_STATE_H
+#define CORE_DETECT_PATTERN_STATE_H
+
+#include "detect/pattern.h"
+
+enum {
+    PREFIX_SENTENCES_MAX = 64,
+    TOPIC_SENTENCES = 20, /* so far into the reasoning its own words may show what it is about */
+};
+
+/* One sentence and the sums of the weights of its signals. */
+struct sentence_facts {
+    uint64_t offset;
+    uint32_t len;
+    uint32_t number; /* 0 is the channel's first */
+    double sum[SIGNAL_CLASSES];
+    double talk;  /* of concessions and reframings together */
+    double soft;  /* of signals that only hint at a refusal, no part of the sum of its class */
+    double topic; /* of prompt harm in the reasoning's own words */
+};
+
+struct step_list {
+    struct rein_step steps[REIN_STEPS_MAX];
+    size_t len;
+};
+
+/* Numbers of sentences count from 1; 0 is never. */
+struct reasoning_state {
+    uint32_t sentences;
+    uint32_t aware, refusing, refusals, talking, talks, commits, goals, procedures, specifics, personas;
+    uint32_t first_aware, last_refusal, last_commit, early_goal;
+    uint32_t last_whole, last_part; /* a refusal of the whole request; of a part of it */
+    double awareness;               /* sum, at most 2 a sentence */
+    double topic;                   /* harm in the reasoning's own words */
+    bool named;                     /* some sentence named the harm outright */
+    double wavering;                /* talk since the last refusal */
+    uint32_t yielding;              /* commitments and plans since then */
+    uint32_t plans;                 /* likewise, before any awareness */
+    uint32_t kept;                  /* persona sentences after awareness */
+    struct rein_step *talk; /* the sentences that talk themselves into complying; room for PATTERN_TALK_MAX, made for
+                               the first one; owned */
+    size_t talk_len;
+    struct step_list vacillation, plan, persona, specific, refusal;
+    bool ended;
+};
+
+enum stance { STANCE_OPEN, STANCE_REFUSES, STANCE_COMPLIES };
+
+struct answer_state {
+    uint32_t sentences;
+    uint64_t len;
+    double refusal, soft, compliance; /* sums of weights in the head */
+    enum stance stance;
+    bool ended;
+};
+
+struct pattern_tracker {
+    const struct signals *signals;
+    struct pattern_settings settings;
+    struct prompt_risk risk;
+    uint64_t *prefix; /* hashes of the prefix's sentences; room for PREFIX_SENTENCES_MAX, if there is one; owned */
+    size_t prefix_len;
+    struct reasoning_state reasoning;
+    struct answer_state answer;
+    double scores[REIN_PATTERNS];
+    unsigned found;              /* set of 1 << pattern */
+    struct pattern_finding *due; /* room for REIN_PATTERNS, made for the first one: few traces have any; owned */
+    size_t due_len, due_taken;
+    int failed; /* REIN_ENOMEM: a finding had no room */
+};
+
+void step_list_add(struct step_list *list, enum signal_class class, const struct sentence_facts *facts);
+
+/* Raises the pattern's score; makes the finding when the threshold is reached for the first time. `list` explains. */
+void pattern_raise(struct pattern_tracker *p, enum rein_pattern pattern, enum rein_channel channel, double score,
+                   const struct sentence_facts *at, const struct step_list *list);
+
+/* 0 for no evidence, towards 1 for much: what `amount` of it is worth, in units of `scale`. */
+double pattern_saturate(double amount, double scale);
+
+void reasoning_sentence(struct pattern_tracker *p, const struct sentence_facts *facts);
+void reasoning_end(struct pattern_tracker *p);
+/* Did the reasoning come out for refusing, for answering, or neither? */
+enum stance reasoning_stance(const struct reasoning_state *r);
+/* Of reasoning that refuses: is it the whole request, and the last word? */
+bool reasoning_refuses_all(const struct reasoning_state *r);
+
+void answer_sentence(struct pattern_tracker *p, const struct sentence_facts *facts);
+void answer_end(struct pattern_tracker *p);
+
+#endif

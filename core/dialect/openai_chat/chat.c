@@ -1,0 +1,478 @@
+/* The dialect of OpenAI's chat completions, as its many servers speak it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Each kind of object has a table of the members that mean something; all others are read for their strings alone.
+ * Members may come in any order, so what depends on `index` or `type` is settled at the object's end. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dialect/dialect.h"
+#include "dialect/openai_chat/say.h"
+#include "dialect/openai_chat/scope.h"
+
+static int read_object_name(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {WORD("chat.completion.chunk"), WORD("chat.completion")};
+    struct range value;
+    (void)arg;
+    int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
+    fill->delta.has_choice_error |= span_is(delta_span(fill, value), SPAN("error"));
+    return rv;
+}
+
+static int read_role(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {WORD("assistant"), WORD("tool"), WORD("user"), WORD("system"),
+                                        WORD("developer")};
+    struct range value;
+    (void)arg;
+    int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
+    if (rv == 0 && value.at > 0 && scope->choice->role.len == 0)
+        scope->choice->role = walk_member(&fill->walk, &scope->list);
+    return rv;
+}
+
+static int read_finish(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {WORD("stop"), WORD("length"), WORD("tool_calls"), WORD("content_filter"),
+                                        WORD("function_call")};
+    struct range value;
+    (void)arg;
+    int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
+    scope->choice->has_finish = value.len > 0;
+    fill->delta.has_choice_error |= span_is(delta_span(fill, value), SPAN("error"));
+    if (value.at > 0)
+        scope->choice->finish = (struct range){value.at - 1, value.len + 2};
+    return rv;
+}
+
+/* ---- texts in parts -------------------------------------------------------------------------------------- */
+
+static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t source);
+
+static int read_part_text(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return scope_read_text(fill, scope, scope->source);
+}
+
+static int read_part_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {WORD("thinking"), WORD("reasoning"), WORD("text"), WORD("output_text"),
+                                        WORD("refusal")};
+    struct range value;
+    (void)arg;
+    int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
+    char room[DELTA_KEY_MAX];
+    struct span type = delta_key(fill, value, room);
+    scope->thinking = span_is(type, words[0]) || span_is(type, words[1]);
+    return rv;
+}
+
+static const struct member part_members[] = {
+    MEMBER("type", read_part_type, 0),
+    MEMBER("text", read_part_text, 0),
+    MEMBER("thinking", read_texts, DELTA_THINKING_PART),
+    MEMBER("refusal", scope_read_text, DELTA_REFUSAL),
+};
+
+/* One part, {"type":...,"text":...}. Only at its end is it known whether its text is reasoning. */
+static int read_part(struct delta_fill *fill, const struct scope *scope, uint8_t source)
+{
+    struct scope part = scope_inner(scope);
+    part.source = source;
+    size_t first = fill->delta.pieces_len;
+    int rv = scope_read(fill, part_members, COUNT(part_members), &part);
+    if (rv != 0 || !part.thinking)
+        return rv;
+    struct place place = scope_place(scope, DELTA_THINKING_PART);
+    for (size_t i = first; i < fill->delta.pieces_len; i++)
+        if (fill->delta.pieces[i].place.source == DELTA_CONTENT) {
+            fill->delta.pieces[i].place.source = place.source;
+            fill->delta.pieces[i].place.channel = place.channel;
+        }
+    return 0;
+}
+
+/* A text as a string, as a part, or as an array of both. */
+static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t source)
+{
+    char c = walk_peek(&fill->walk);
+    if (c == '{')
+        return read_part(fill, scope, source);
+    if (c != '[')
+        return scope_read_text(fill, scope, source);
+    struct json_list list = {0};
+    int rv;
+    while ((rv = walk_next(&fill->walk, &list, '[')) > 0) {
+        c = walk_peek(&fill->walk);
+        rv = c == '{' ? read_part(fill, scope, source) : scope_read_text(fill, scope, source);
+        if (rv != 0)
+            return rv;
+    }
+    return rv;
+}
+
+static const struct member detail_members[] = {
+    MEMBER("text", scope_read_text, DELTA_DETAILS_TEXT),
+    MEMBER("summary", scope_read_text, DELTA_DETAILS_SUMMARY),
+};
+
+static int read_detail(struct delta_fill *fill, struct scope *scope, int64_t nth)
+{
+    (void)nth;
+    return scope_read_inner(fill, scope, detail_members, COUNT(detail_members));
+}
+
+static int read_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return scope_read_elements(fill, scope, read_detail);
+}
+
+static const struct member audio_members[] = {MEMBER("transcript", scope_read_text, DELTA_TRANSCRIPT)};
+
+static int read_audio(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return scope_read_inner(fill, scope, audio_members, COUNT(audio_members));
+}
+
+/* ---- tools ----------------------------------------------------------------------------------------------- */
+
+static const struct member function_members[] = {
+    MEMBER("name", scope_read_text, DELTA_TOOL_NAME),
+    MEMBER("arguments", scope_read_text, DELTA_ARGUMENTS),
+};
+static const struct member custom_members[] = {
+    MEMBER("name", scope_read_text, DELTA_TOOL_NAME),
+    MEMBER("input", scope_read_text, DELTA_TOOL_INPUT),
+};
+static const struct member function_call_members[] = {
+    MEMBER("name", scope_read_text, DELTA_TOOL_NAME),
+    MEMBER("arguments", scope_read_text, DELTA_FUNCTION_CALL),
+};
+
+static int read_called(struct delta_fill *fill, struct scope *scope, uint8_t source)
+{
+    return source == DELTA_TOOL_INPUT ? scope_read_inner(fill, scope, custom_members, COUNT(custom_members))
+                                      : scope_read_inner(fill, scope, function_members, COUNT(function_members));
+}
+
+static int read_tool_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    static const struct span words[] = {WORD("function"), WORD("custom")};
+    struct range value;
+    (void)arg;
+    return scope_read_word(fill, scope, words, COUNT(words), &value);
+}
+
+static const struct member tool_members[] = {
+    MEMBER("index", scope_read_index, 0),
+    MEMBER("type", read_tool_type, 0),
+    MEMBER("function", read_called, DELTA_ARGUMENTS),
+    MEMBER("custom", read_called, DELTA_TOOL_INPUT),
+};
+
+/* One tool call, the array's nth. */
+static int read_tool(struct delta_fill *fill, struct scope *scope, int64_t nth)
+{
+    struct scope tool = scope_inner(scope);
+    scope->choice->has_tool_calls = true;
+    size_t first = fill->delta.pieces_len;
+    int rv = scope_read(fill, tool_members, COUNT(tool_members), &tool);
+    int64_t index = tool.index >= 0 ? tool.index : nth;
+    if (rv == 0 && index >= DELTA_TOOLS_MAX)
+        rv = REIN_EFORMAT;
+    for (size_t i = first; rv == 0 && i < fill->delta.pieces_len; i++)
+        fill->delta.pieces[i].place.tool = (uint16_t)index;
+    return rv;
+}
+
+static int read_tools(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return scope_read_elements(fill, scope, read_tool);
+}
+
+static int read_function_call(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    scope->choice->has_tool_calls |= walk_peek(&fill->walk) == '{';
+    return scope_read_inner(fill, scope, function_call_members, COUNT(function_call_members));
+}
+
+/* ---- choices --------------------------------------------------------------------------------------------- */
+
+/* Notes a member that spells the text out. All of them are removed together; where two share the comma between them,
+ * being the first two of an object, the first one's range stands for both. One too many could not be removed. */
+static int note_spelled(struct delta_fill *fill, const struct scope *scope)
+{
+    struct range range = walk_member_before(&fill->walk, &scope->list);
+    fill->delta.spells = true;
+    for (size_t i = 0; i < DELTA_SPELLED_MAX; i++) {
+        struct range *slot = &scope->choice->spelled[i];
+        if (slot->len == 0) {
+            *slot = range;
+            return 0;
+        }
+        if (slot->at < range.at && range.at < slot->at + slot->len) {
+            struct range behind = walk_member(&fill->walk, &scope->list);
+            slot->len = behind.at + behind.len - slot->at;
+            return 0;
+        }
+    }
+    return REIN_EFORMAT;
+}
+
+static const struct member token_members[] = {MEMBER("token", scope_read_whole, DELTA_SPELLED)};
+
+static int read_token(struct delta_fill *fill, struct scope *scope, int64_t nth)
+{
+    (void)nth;
+    return scope_read_inner(fill, scope, token_members, COUNT(token_members));
+}
+
+static int read_tokens(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return scope_read_elements(fill, scope, read_token);
+}
+
+static const struct member logprobs_members[] = {
+    MEMBER("content", read_tokens, 0),
+    MEMBER("refusal", read_tokens, 0),
+    MEMBER("reasoning", read_tokens, 0),
+    MEMBER("reasoning_content", read_tokens, 0),
+    MEMBER("tokens", scope_read_whole, DELTA_SPELLED),
+};
+
+static int read_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope numbers = *scope;
+    bool is_null = walk_peek(&fill->walk) == 'n';
+    (void)arg;
+    numbers.place.numeric = true;
+    int rv = scope_read_inner(fill, &numbers, logprobs_members, COUNT(logprobs_members));
+    return rv == 0 && !is_null ? note_spelled(fill, scope) : rv;
+}
+
+/* token_ids, token_id. */
+static int read_ids(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct delta_choice *choice = scope->choice;
+    char first = walk_peek(&fill->walk);
+    struct json_list list = {0};
+    uint32_t len = first != 'n';
+    int rv = 0;
+    if (first != '[') {
+        rv = scope_read_numeric(fill, scope, arg);
+    } else {
+        for (len = 0; rv == 0 && (rv = walk_next(&fill->walk, &list, '[')) > 0; len++)
+            rv = scope_read_numeric(fill, scope, arg);
+    }
+    choice->ids_len = len > choice->ids_len ? len : choice->ids_len;
+    return rv == 0 && first != 'n' ? note_spelled(fill, scope) : rv;
+}
+
+static const struct member delta_members[] = {
+    MEMBER("content", read_texts, DELTA_CONTENT),
+    MEMBER("reasoning_content", read_texts, DELTA_REASONING_CONTENT),
+    MEMBER("role", read_role, 0),
+    MEMBER("reasoning", read_texts, DELTA_REASONING),
+    MEMBER("tool_calls", read_tools, 0),
+    MEMBER("refusal", scope_read_text, DELTA_REFUSAL),
+    MEMBER("function_call", read_function_call, 0),
+    MEMBER("reasoning_details", read_details, 0),
+    MEMBER("reasoning_text", scope_read_text, DELTA_REASONING_TEXT),
+    MEMBER("thinking", read_texts, DELTA_THINKING),
+    MEMBER("thinking_blocks", read_texts, DELTA_THINKING_PART),
+    MEMBER("audio", read_audio, 0),
+    MEMBER("token_ids", read_ids, 0),
+    MEMBER("token_id", read_ids, 0),
+    MEMBER("logprobs", read_logprobs, 0),
+    MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
+};
+
+/* `delta`, or `message` in a body. Who sends the other of the two repeats in it what this one says, or has another
+ * format in mind: its texts are texts of their own. */
+static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_message)
+{
+    struct scope delta = scope_inner(scope);
+    if (walk_peek(&fill->walk) != '{')
+        return scope_read_other(fill, scope, 0);
+    delta.place.aside = fill->body != (is_message != 0);
+    return scope_read(fill, delta_members, COUNT(delta_members), &delta);
+}
+
+static int read_error(struct delta_fill *fill, struct scope *scope, uint8_t in_choice)
+{
+    *(in_choice ? &fill->delta.has_choice_error : &fill->delta.has_error) |= walk_peek(&fill->walk) != 'n';
+    int rv = scope_read_other(fill, scope, 0);
+    if (rv == 0 && !in_choice)
+        fill->delta.error = walk_member(&fill->walk, &scope->list);
+    return rv;
+}
+
+static const struct member choice_members[] = {
+    MEMBER("index", scope_read_index, 0), MEMBER("delta", read_delta, false),
+    MEMBER("message", read_delta, true),  MEMBER("finish_reason", read_finish, 0),
+    MEMBER("logprobs", read_logprobs, 0), MEMBER("text", scope_read_text, DELTA_TEXT),
+    MEMBER("token_ids", read_ids, 0),     MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
+    MEMBER("error", read_error, true),
+};
+
+/* One choice, the array's nth. */
+static int read_choice(struct delta_fill *fill, struct scope *scope, int64_t nth)
+{
+    struct delta *d = &fill->delta;
+    struct scope choice = scope_inner(scope);
+    int rv;
+    choice.choice = delta_add_choice(fill, &rv);
+    if (choice.choice == NULL)
+        return rv;
+    size_t first = d->pieces_len;
+    walk_peek(&fill->walk);
+    uint32_t at = walk_offset(&fill->walk);
+    rv = scope_read(fill, choice_members, COUNT(choice_members), &choice);
+    int64_t index = choice.index >= 0 ? choice.index : nth;
+    if (rv == 0 && index >= DELTA_CHOICES_MAX)
+        rv = REIN_EFORMAT;
+    if (rv != 0)
+        return rv;
+    choice.choice->index = (uint16_t)index;
+    if (fill->body)
+        choice.choice->object = (struct range){at, walk_offset(&fill->walk) - at};
+    for (size_t i = first; i < d->pieces_len; i++)
+        d->pieces[i].place.choice = choice.choice->index;
+    return delta_sort(fill, first);
+}
+
+static int read_choices(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    fill->delta.has_choices = true;
+    return scope_read_elements(fill, scope, read_choice);
+}
+
+/* ---- the event ------------------------------------------------------------------------------------------- */
+
+enum { PROMPT_TOKENS, COMPLETION_TOKENS, REASONING_TOKENS };
+
+static int read_count(struct delta_fill *fill, struct scope *scope, uint8_t which)
+{
+    struct delta *d = &fill->delta;
+    int64_t *count = which == PROMPT_TOKENS       ? &d->prompt_tokens
+                     : which == COMPLETION_TOKENS ? &d->completion_tokens
+                                                  : &d->reasoning_tokens;
+    return scope_read_number(fill, scope, count);
+}
+
+static const struct member completion_members[] = {MEMBER("reasoning_tokens", read_count, REASONING_TOKENS)};
+
+static int read_completion_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return scope_read_inner(fill, scope, completion_members, COUNT(completion_members));
+}
+
+static const struct member usage_members[] = {
+    MEMBER("prompt_tokens", read_count, PROMPT_TOKENS),
+    MEMBER("completion_tokens", read_count, COMPLETION_TOKENS),
+    MEMBER("reasoning_tokens", read_count, REASONING_TOKENS),
+    MEMBER("completion_tokens_details", read_completion_details, 0),
+};
+
+static int read_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope counts = *scope;
+    (void)arg;
+    counts.place.numeric = true;
+    return scope_read_inner(fill, &counts, usage_members, COUNT(usage_members));
+}
+
+static int read_top_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    bool is_null = walk_peek(&fill->walk) == 'n';
+    int rv = read_usage(fill, scope, arg);
+    if (rv == 0 && !is_null)
+        fill->delta.usage = walk_member(&fill->walk, &scope->list);
+    return rv;
+}
+
+static const struct member groq_members[] = {MEMBER("usage", read_usage, 0)};
+
+static int read_groq(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    (void)arg;
+    return scope_read_inner(fill, scope, groq_members, COUNT(groq_members));
+}
+
+static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+{
+    uint32_t at = walk_peek(&fill->walk) == '"' ? walk_offset(&fill->walk) : UINT32_MAX;
+    int rv = scope_read_numeric(fill, scope, arg);
+    if (rv == 0 && at != UINT32_MAX)
+        fill->delta.id = (struct range){at, walk_offset(&fill->walk) - at};
+    return rv;
+}
+
+/* One member of the event itself that spells text out: the prompt's, or (`of_answer`) the answer's. */
+static int read_spelled_aside(struct delta_fill *fill, struct scope *scope, uint8_t of_answer)
+{
+    struct delta *d = &fill->delta;
+    bool is_null = walk_peek(&fill->walk) == 'n';
+    int rv = scope_read_numeric(fill, scope, 0);
+    if (rv != 0 || is_null)
+        return rv;
+    if (d->prompt_logprobs.len > 0)
+        return REIN_EFORMAT; /* one too many could not be removed */
+    d->prompt_logprobs = walk_member(&fill->walk, &scope->list);
+    d->spells_aside = of_answer != 0;
+    return 0;
+}
+
+static const struct member event_members[] = {
+    MEMBER("id", read_id, 0),
+    MEMBER("choices", read_choices, 0),
+    MEMBER("object", read_object_name, 0),
+    MEMBER("created", scope_read_numeric, 0),
+    MEMBER("model", scope_read_other, 0),
+    MEMBER("system_fingerprint", scope_read_other, 0),
+    MEMBER("service_tier", scope_read_other, 0),
+    MEMBER("usage", read_top_usage, 0),
+    MEMBER("error", read_error, false),
+    MEMBER("x_groq", read_groq, 0),
+    MEMBER("prompt_logprobs", read_spelled_aside, false),
+    MEMBER("token_ids", read_spelled_aside, true),
+    MEMBER("completion_probabilities", read_spelled_aside, true),
+    MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
+};
+
+static int read_event(struct delta_fill *fill)
+{
+    struct scope event = {.place = {.channel = REIN_OTHER, .source = DELTA_OTHER}, .index = -1};
+    return scope_read(fill, event_members, COUNT(event_members), &event);
+}
+
+static bool is_done(struct span payload)
+{
+    while (payload.len > 0 && strchr(" \t\r\n", payload.data[payload.len - 1]) != NULL)
+        payload.len--;
+    return span_is(payload, SPAN("[DONE]"));
+}
+
+const struct dialect dialect_openai_chat = {
+    .name = "openai-chat",
+    .is_terminal = is_done,
+    .field = openai_field,
+    .read = read_event,
+    .say_text = openai_say_text,
+    .say_finish = openai_say_finish,
+    .say_usage = openai_say_usage,
+    .say_end = openai_say_end,
+    .say_error = openai_say_error,
+    .say_body = openai_say_body,
+    .say_choice = openai_say_choice,
+    .say_error_body = openai_say_error_body,
+};

@@ -1,0 +1,50 @@
+/* The compiled policy, as the other parts of the core see it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_POLICY_POLICY_H
+#define CORE_POLICY_POLICY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "detect/pattern.h"
+#include "detect/signal.h"
+#include "rein/rein.h"
+#include "rules/matcher.h"
+
+struct policy_rule {
+    const char *id;
+    enum rein_action action;
+    bool shadow;
+    const char *replacement; /* what a redaction puts in the span's place */
+};
+
+struct policy_pattern {
+    enum rein_action action; /* REIN_ALLOW: the pattern is off */
+    bool shadow;
+    double threshold;
+};
+
+/* Compiled signals, shared by policies that name the same lexicons. */
+struct policy_signals {
+    atomic_uint refs;
+    struct signals *set;
+    char digest[DIGEST_HEX]; /* of the lexicons */
+};
+
+struct rein_policy {
+    atomic_uint refs;
+    struct rein_policy_settings settings;
+    struct policy_rule *rules; /* by the ruleset's numbers */
+    size_t rules_len;
+    struct ruleset *ruleset;
+    struct policy_pattern patterns[REIN_PATTERNS];
+    struct pattern_settings pattern_settings;
+    struct policy_signals *shared;
+    struct signals *signals; /* shared->set */
+    struct arena arena;      /* owns the strings */
+};
+
+#endif

@@ -1,0 +1,46 @@
+/* Loading a policy: what its steps share.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Each step returns 0 or a failure that ends the loading (no memory); what is wrong with a document is added to
+ * `problems`, and loading continues to find the rest. */
+#ifndef CORE_POLICY_POLICY_LOAD_H
+#define CORE_POLICY_POLICY_LOAD_H
+
+#include "document/doc.h"
+#include "policy/policy.h"
+
+struct policy_loader {
+    struct rein_policy *policy; /* being built */
+    struct rein_doc *doc;
+    const struct rein_node *root; /* of the policy's document, checked */
+    struct rein_problems *problems;
+    struct rein_doc **templates, **lexicons; /* the library, checked; NULL where one could not be read */
+    size_t templates_len, lexicons_len;
+    struct rein_policy *const *peers; /* whose signals may be shared */
+    size_t peers_len;
+    const struct rein_node *prefix, *corrective; /* the templates that are used, NULL: none */
+};
+
+/* Reads and checks the whole library (policy_library.c). */
+int policy_library_read(struct policy_loader *l, const struct rein_library *library) REIN_MUST_USE;
+void policy_library_free(struct policy_loader *l);
+/* A template or lexicon by the name inside it; NULL if there is none. */
+const struct rein_node *policy_library_find(struct rein_doc *const *docs, size_t len, const char *name);
+/* Adds a problem that says that `name` is not there, and which is near. */
+void policy_library_missing(struct policy_loader *l, const struct rein_node *node, const char *path, const char *what,
+                            const char *name, struct rein_doc *const *docs, size_t len);
+
+int policy_load_settings(struct policy_loader *l) REIN_MUST_USE; /* policy_settings.c */
+void policy_load_patterns(struct policy_loader *l);              /* policy_patterns.c */
+int policy_load_rules(struct policy_loader *l) REIN_MUST_USE;    /* policy_rules.c */
+int policy_load_signals(struct policy_loader *l) REIN_MUST_USE;  /* policy_signals.c */
+void policy_signals_unref(struct policy_signals *shared);        /* NULL is fine */
+/* The digest of all that was resolved (policy_version.c). */
+int policy_load_version(struct policy_loader *l) REIN_MUST_USE;
+
+/* The lexicon's place in the order in which the policy names them; NULL past the last. */
+const struct rein_node *policy_lexicon_at(const struct policy_loader *l, size_t i, const char **name);
+/* The action that a word of the file stands for; REIN_ALLOW if it is none. */
+enum rein_action policy_action(const struct rein_node *node, const char *path);
+
+#endif

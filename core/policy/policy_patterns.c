@@ -1,0 +1,49 @@
+/* A policy's patterns: what each does, from which score on, and which actions can work for it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/policy_load.h"
+
+/* Why an action cannot work for a pattern; NULL if it can. */
+static const char *why_not(enum rein_pattern pattern, enum rein_action action)
+{
+    bool is_inconsistency = pattern == REIN_INCONSISTENCY_COMPLIES || pattern == REIN_INCONSISTENCY_REFUSES;
+    if (pattern == REIN_WEAK_VACILLATION && action != REIN_RECORD)
+        return "weak vacillation is harmless on its own: use `record`";
+    if (is_inconsistency && action == REIN_CUT_REASONING)
+        return "the reasoning has ended when an inconsistency is found, so it cannot be cut: use another action";
+    if (pattern == REIN_INCONSISTENCY_REFUSES && action != REIN_RECORD && action != REIN_STEER)
+        return "the answer is already a refusal: use `record` or `steer`";
+    return NULL;
+}
+
+static void load_pattern(struct policy_loader *l, enum rein_pattern pattern)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "patterns.%s", rein_pattern_name(pattern));
+    struct policy_pattern *p = &l->policy->patterns[pattern];
+    p->threshold = pattern_default_threshold[pattern];
+    const struct rein_node *node = rein_node_get(l->root, path);
+    if (node == NULL || node->kind != REIN_NODE_MAP)
+        return;
+    p->action = policy_action(node, "action");
+    p->shadow = rein_node_bool(node, "shadow");
+    if (rein_node_get(node, "threshold") != NULL)
+        p->threshold = rein_node_number(node, "threshold");
+    const char *reason = p->action != REIN_ALLOW ? why_not(pattern, p->action) : NULL;
+    if (reason != NULL)
+        rein_problems_node(l->problems, node, "action", "%s", reason);
+    if (p->action == REIN_STEER && !p->shadow)
+        l->policy->settings.may_steer = true;
+}
+
+void policy_load_patterns(struct policy_loader *l)
+{
+    struct pattern_settings *settings = &l->policy->pattern_settings;
+    for (int i = 0; i < REIN_PATTERNS; i++) {
+        load_pattern(l, (enum rein_pattern)i);
+        settings->enabled[i] = l->policy->patterns[i].action != REIN_ALLOW;
+        settings->threshold[i] = l->policy->patterns[i].threshold;
+    }
+}

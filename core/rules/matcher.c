@@ -1,0 +1,389 @@
+/* See matcher.h. Bytes go to two lanes: one for the rules that examine raw text, one for those that examine folded
+ * text. The lanes go in step, byte by byte of the original text, so that what is decided depends on the text alone;
+ * text in which no rule begins is skipped. SPDX-License-Identifier: Apache-2.0 */
+#include "rules/matcher.h"
+
+#include <assert.h>
+
+#include "base/heap.h"
+#include "base/unicode.h"
+#include "rules/match_run.h"
+#include "rules/ruleset.h"
+
+enum { UNKNOWN = -1 };
+
+struct matcher_view {
+    const struct prefilter_view *plan;
+    uint64_t *active; /* set of rules that have runs; after the tracks */
+    size_t actives;
+    uint64_t at;     /* offset of the next character */
+    uint64_t before; /* end of the character before it, of those that fold to something */
+    enum dfa_context context;
+    uint64_t tail; /* the last eight bytes that were no gap */
+};
+
+/* One block, with all that depends on the number of rules. */
+struct matcher {
+    const struct ruleset *rules;
+    const struct prefilter *plan;
+    struct matcher_view lanes[LANES];
+    struct run_pool pool;
+    uint64_t fed;
+    struct track tracks[]; /* one per rule */
+};
+
+/* The text of one feed and where its matches go. */
+struct feed {
+    struct matcher *m;
+    struct span text;
+    uint64_t base;
+    struct match_list *out;
+};
+
+void match_list_fini(struct match_list *list)
+{
+    heap_free(list->items);
+    *list = (struct match_list){0};
+}
+
+int matcher_new(struct matcher **out, const struct ruleset *rules, enum rein_channel channel)
+{
+    *out = NULL;
+    const struct prefilter *plan = &rules->plans[channel];
+    if (plan->pairs == NULL)
+        return 0;
+    size_t words = plan->lanes[VIEW_RAW].words + plan->lanes[VIEW_FOLDED].words;
+    struct matcher *m = heap_new(1, sizeof(*m) + rules->len * sizeof(*m->tracks) + words * sizeof(uint64_t));
+    if (m == NULL)
+        return REIN_ENOMEM;
+    m->rules = rules;
+    m->plan = plan;
+    uint64_t *active = (uint64_t *)(void *)(m->tracks + rules->len);
+    for (size_t i = 0; i < LANES; i++) {
+        m->lanes[i].plan = &plan->lanes[i];
+        m->lanes[i].active = active;
+        active += plan->lanes[i].words;
+    }
+    *out = m;
+    return 0;
+}
+
+void matcher_free(struct matcher *m)
+{
+    if (m == NULL)
+        return;
+    for (size_t i = 0; i < m->rules->len; i++)
+        track_fini(&m->tracks[i]);
+    run_pool_fini(&m->pool);
+    heap_free(m);
+}
+
+void matcher_reset(struct matcher *m)
+{
+    if (m == NULL)
+        return;
+    for (size_t i = 0; i < m->rules->len; i++)
+        track_clear(&m->pool, &m->tracks[i]);
+    for (size_t i = 0; i < LANES; i++) {
+        struct matcher_view *lane = &m->lanes[i];
+        memset(lane->active, 0, lane->plan->words * sizeof(*lane->active));
+        *lane = (struct matcher_view){.plan = lane->plan, .active = lane->active};
+    }
+    m->fed = 0;
+}
+
+/* ---- one byte of one lane ---------------------------------------------------------------------------------------- */
+
+static void set_active(struct matcher_view *lane, size_t rule, bool active)
+{
+    uint64_t bit = UINT64_C(1) << rule % 64, *word = &lane->active[rule / 64];
+    lane->actives += (size_t)active - (size_t)((*word & bit) != 0);
+    *word = active ? *word | bit : *word & ~bit;
+}
+
+typedef int (*track_verb)(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
+                          const struct step *step, struct match_list *out);
+
+/* Does one thing to the tracks of all rules that have runs. */
+static int each_active(struct feed *f, struct matcher_view *lane, const struct step *step, track_verb verb)
+{
+    for (size_t w = 0; w < lane->plan->words; w++)
+        for (uint64_t left = lane->active[w]; left != 0; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            struct track *track = &f->m->tracks[rule];
+            int rv = verb(&f->m->pool, track, &f->m->rules->rules[rule], (uint16_t)rule, step, f->out);
+            if (rv != 0)
+                return rv;
+            if (track->head == 0)
+                set_active(lane, rule, false);
+        }
+    return 0;
+}
+
+/* Begins the rules that this byte may begin; those that the next byte, if it is known, would end at once are spared. */
+static int begin_rules(struct feed *f, struct matcher_view *lane, const struct step *step, int next)
+{
+    const struct prefilter_view *plan = lane->plan;
+    const uint64_t *first = plan->first + ((size_t)lane->context * 256 + step->byte) * plan->words;
+    const uint64_t *second = next != UNKNOWN ? plan->second + (size_t)next * plan->words : NULL;
+    for (size_t w = 0; w < plan->words; w++)
+        for (uint64_t left = second != NULL ? first[w] & second[w] : first[w]; left != 0; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            struct track *track = &f->m->tracks[rule];
+            int rv =
+                track_begin(&f->m->pool, track, &f->m->rules->rules[rule], (uint16_t)rule, lane->context, step, f->out);
+            if (rv != 0)
+                return rv;
+            set_active(lane, rule, track->head != 0);
+        }
+    return 0;
+}
+
+/* Takes a lane over one byte of the character [lane->at, end). */
+static int lane_step(struct feed *f, struct matcher_view *lane, unsigned char byte, uint64_t end, bool inside, int next)
+{
+    struct step step = {byte, lane->at, end, lane->before, inside, f->text, f->base, lane->tail};
+    int rv = lane->actives > 0 ? each_active(f, lane, &step, track_step) : 0;
+    if (rv == 0)
+        rv = begin_rules(f, lane, &step, next);
+    lane->context = dfa_is_word(byte) ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
+    lane->before = end;
+    lane->tail = lane->tail << 8 | byte;
+    return rv;
+}
+
+/* ---- folding ----------------------------------------------------------------------------------------------------- */
+
+static unsigned char fold_ascii(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
+}
+
+/* One character that is not ASCII; len < 0: one byte that is no character. */
+static int step_character(struct feed *f, struct matcher_view *lane, char byte, int len, uint32_t codepoint)
+{
+    char folded[FOLD_MAX] = {byte};
+    size_t folded_len = len > 0 ? fold_codepoint(codepoint, folded) : 1;
+    uint64_t end = lane->at + (len > 0 ? (uint64_t)len : 1);
+    int rv = 0;
+    if (folded_len == 0 && lane->actives > 0) {
+        struct step step = {.start = lane->at, .end = end, .before = lane->before, .text = f->text, .base = f->base};
+        rv = each_active(f, lane, &step, track_idle);
+    }
+    for (size_t i = 0; i < folded_len && rv == 0; i++) {
+        bool inside = i + 1 < folded_len;
+        rv = lane_step(f, lane, (unsigned char)folded[i], end, inside, inside ? (unsigned char)folded[i + 1] : UNKNOWN);
+    }
+    lane->at = end;
+    return rv;
+}
+
+/* Takes the folded lane over all characters that are known when the text up to `end` is; `next` is the byte after it.
+ * `ended`: no byte will follow, so a sequence that is cut short stands as it is. */
+static int advance_folded(struct feed *f, uint64_t end, int next, bool ended)
+{
+    struct matcher_view *lane = &f->m->lanes[VIEW_FOLDED];
+    int rv = 0;
+    while (lane->at < end && rv == 0) {
+        struct span rest = {f->text.data + (lane->at - f->base), (size_t)(end - lane->at)};
+        unsigned char first = (unsigned char)rest.data[0];
+        if (first < 0x80) {
+            bool known = rest.len == 1 && next != UNKNOWN && next < 0x80;
+            rv = lane_step(f, lane, fold_ascii(first), lane->at + 1, false,
+                           known ? fold_ascii((unsigned char)next) : UNKNOWN);
+            lane->at++;
+            continue;
+        }
+        uint32_t codepoint = 0;
+        int len = utf8_next(rest, &codepoint);
+        if (len == 0 && !ended)
+            return 0;
+        rv = step_character(f, lane, rest.data[0], len > 0 ? len : -1, codepoint);
+    }
+    return rv;
+}
+
+/* ---- feeding ----------------------------------------------------------------------------------------------------- */
+
+/* Nothing is open, and both lanes are at the same place after the same kind of byte. */
+static bool can_skip(const struct matcher *m)
+{
+    const struct matcher_view *raw = &m->lanes[VIEW_RAW], *folded = &m->lanes[VIEW_FOLDED];
+    const struct matcher_view *any = raw->plan->words > 0 ? raw : folded;
+    bool together = raw->plan->words == 0 || folded->plan->words == 0 || raw->context == folded->context;
+    return together && raw->actives + folded->actives == 0 && any->context != DFA_TEXT_BEGINS &&
+           (folded->plan->words == 0 || folded->at == m->fed);
+}
+
+/* May a rule be alive after the first byte, or if a second one is known, after that? */
+static bool may_begin(const struct prefilter *plan, bool word, const unsigned char *p, const unsigned char *end)
+{
+    return p + 1 < end ? prefilter_pair(plan->pairs, word, p[0], p[1]) : prefilter_single(plan, word, p[0]);
+}
+
+/* Skips bytes after which no rule is alive, the next byte considered where it is known. */
+static void skip(struct matcher *m, const unsigned char *p, const unsigned char *end)
+{
+    const struct matcher_view *any = &m->lanes[m->lanes[VIEW_RAW].plan->words > 0 ? VIEW_RAW : VIEW_FOLDED];
+    const unsigned char *began = p;
+    bool word = any->context == DFA_AFTER_WORD;
+    for (; p < end; p++) {
+        p += byte_set_skip(&m->plan->begins, (struct span){(const char *)p, (size_t)(end - p)});
+        word = p > began ? dfa_is_word(p[-1]) : word;
+        if (p == end || may_begin(m->plan, word, p, end))
+            break;
+    }
+    if (p == began)
+        return;
+    word = dfa_is_word(p[-1]);
+    m->fed += (uint64_t)(p - began);
+    uint64_t tail = any->tail;
+    for (const unsigned char *at = p - began > 8 ? p - 8 : began; at < p; at++)
+        tail = tail << 8 | *at;
+    for (size_t i = 0; i < LANES; i++) {
+        m->lanes[i].tail = tail;
+        m->lanes[i].at = m->lanes[i].before = m->fed;
+        m->lanes[i].context = word ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
+    }
+}
+
+/* Takes all lanes over the byte at `fed`. */
+static int advance(struct feed *f)
+{
+    struct matcher *m = f->m;
+    size_t i = (size_t)(m->fed - f->base);
+    unsigned char byte = (unsigned char)f->text.data[i];
+    int next = i + 1 < f->text.len ? (unsigned char)f->text.data[i + 1] : UNKNOWN, rv = 0;
+    struct matcher_view *raw = &m->lanes[VIEW_RAW];
+    m->fed++;
+    if (raw->plan->words > 0)
+        rv = lane_step(f, raw, byte, m->fed, false, next);
+    raw->at = m->fed;
+    if (rv == 0 && m->lanes[VIEW_FOLDED].plan->words > 0)
+        rv = advance_folded(f, m->fed, next, false);
+    return rv;
+}
+
+int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t from, struct match_list *out,
+                 size_t *consumed)
+{
+    *consumed = (size_t)(base + text.len - from);
+    if (m == NULL)
+        return 0;
+    assert(from == m->fed && base <= matcher_keep(m) && from - base <= text.len);
+    struct feed f = {m, text, base, out};
+    size_t before = out->len;
+    const unsigned char *data = (const unsigned char *)text.data;
+    int rv = 0;
+    while (m->fed < base + text.len && rv == 0 && out->len == before) {
+        if (can_skip(m))
+            skip(m, data + (m->fed - base), data + text.len);
+        if (m->fed < base + text.len)
+            rv = advance(&f);
+    }
+    *consumed = (size_t)(m->fed - from);
+    return rv;
+}
+
+int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match_list *out)
+{
+    if (m == NULL)
+        return 0;
+    assert(base <= matcher_keep(m) && base + text.len == m->fed);
+    struct feed f = {m, text, base, out};
+    int rv = m->lanes[VIEW_FOLDED].plan->words > 0 ? advance_folded(&f, m->fed, UNKNOWN, true) : 0;
+    for (size_t i = 0; i < LANES && rv == 0; i++) {
+        struct step step = {.start = m->fed, .end = m->fed, .before = m->lanes[i].before, .text = text, .base = base};
+        rv = each_active(&f, &m->lanes[i], &step, track_end);
+    }
+    return rv;
+}
+
+static int copy_runs(struct matcher *to, const struct matcher *from)
+{
+    int rv = run_pool_copy(&to->pool, &from->pool);
+    for (size_t i = 0; i < from->rules->len && rv == 0; i++)
+        rv = track_copy(&to->tracks[i], &from->tracks[i]);
+    for (size_t i = 0; i < LANES && rv == 0; i++) {
+        uint64_t *active = to->lanes[i].active;
+        to->lanes[i] = from->lanes[i];
+        to->lanes[i].active = active;
+        if (from->lanes[i].plan->words > 0)
+            memcpy(active, from->lanes[i].active, from->lanes[i].plan->words * sizeof *active);
+    }
+    to->fed = from->fed;
+    return rv;
+}
+
+int matcher_end_for_now(const struct matcher *m, struct span text, uint64_t base, struct match_list *out)
+{
+    if (m == NULL)
+        return 0;
+    struct matcher *copy;
+    int rv = matcher_new(&copy, m->rules, (enum rein_channel)(m->plan - m->rules->plans));
+    if (rv == 0)
+        rv = copy_runs(copy, m);
+    if (rv == 0)
+        rv = matcher_end(copy, text, base, out);
+    matcher_free(copy);
+    return rv;
+}
+
+int matcher_scan(const struct ruleset *rules, enum rein_channel channel, struct span text, struct match_list *out)
+{
+    const struct prefilter *plan = &rules->plans[channel];
+    if (plan->pairs == NULL || byte_set_skip(&plan->begins, text) == text.len)
+        return 0; /* as most short texts: no match can begin anywhere */
+    struct matcher *m;
+    int rv = matcher_new(&m, rules, channel);
+    for (size_t at = 0, step; at < text.len && rv == 0; at += step)
+        rv = matcher_feed(m, text, 0, at, out, &step);
+    if (rv == 0)
+        rv = matcher_end(m, text, 0, out);
+    matcher_free(m);
+    return rv;
+}
+
+/* ---- what is still open ------------------------------------------------------------------------------------------ */
+
+static uint64_t lane_first(const struct matcher *m, const struct matcher_view *lane, bool withholding, uint64_t first)
+{
+    if (lane->plan->words > 0 && lane->at < first && (!withholding || lane->plan->withholds))
+        first = lane->at; /* a sequence cut short, of which nothing is known yet */
+    if (lane->actives == 0)
+        return first;
+    for (size_t w = 0; w < lane->plan->words; w++)
+        for (uint64_t left = lane->active[w]; left != 0; left &= left - 1) {
+            size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
+            uint64_t start = m->pool.runs[m->tracks[rule].head].start;
+            if (start < first && (!withholding || m->rules->rules[rule].withholds))
+                first = start;
+        }
+    return first;
+}
+
+static uint64_t first_open(const struct matcher *m, bool withholding)
+{
+    if (m == NULL)
+        return UINT64_MAX;
+    const struct matcher_view *folded = &m->lanes[VIEW_FOLDED];
+    if (m->lanes[VIEW_RAW].actives + folded->actives == 0 && (folded->plan->words == 0 || folded->at == m->fed))
+        return m->fed;
+    uint64_t first = lane_first(m, &m->lanes[VIEW_RAW], withholding, m->fed);
+    return lane_first(m, &m->lanes[VIEW_FOLDED], withholding, first);
+}
+
+uint64_t matcher_hold(const struct matcher *m)
+{
+    return first_open(m, true);
+}
+
+uint64_t matcher_keep(const struct matcher *m)
+{
+    return first_open(m, false);
+}
+
+uint64_t matcher_steps(const struct matcher *m)
+{
+    return m != NULL ? m->pool.steps : 0;
+}

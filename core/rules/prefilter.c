@@ -1,0 +1,125 @@
+/* Tables that show where no rule can begin, so that ordinary text is skipped quickly.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "base/heap.h"
+#include "rules/ruleset.h"
+
+enum { PAIR_WORDS = 2 * 256 * 256 / 64, TO_UPPER = 'a' - 'A' };
+
+void plan_fini(struct prefilter *plan)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        heap_free(plan->lanes[i].first);
+        heap_free(plan->lanes[i].second);
+    }
+    heap_free(plan->pairs);
+    *plan = (struct prefilter){0};
+}
+
+static void set_pair(uint64_t *pairs, bool word, unsigned a, unsigned b)
+{
+    pairs[(size_t)word << 10 | a << 2 | b >> 6] |= UINT64_C(1) << (b & 63);
+}
+
+static void set_single(struct prefilter *plan, bool word, unsigned a)
+{
+    plan->singles[word][a >> 6] |= UINT64_C(1) << (a & 63);
+    byte_set_add(&plan->begins, (unsigned char)a);
+}
+
+/* Raw letters that fold to the same ASCII one survive alike. */
+static void set_folded_pair(uint64_t *pairs, bool word, unsigned a, unsigned b)
+{
+    bool a_cased = a >= 'a' && a <= 'z', b_cased = b >= 'a' && b <= 'z';
+    for (unsigned i = 0; i < 4; i++)
+        if ((i & 1 ? a_cased : true) && (i & 2 ? b_cased : true))
+            set_pair(pairs, word, i & 1 ? a - TO_UPPER : a, i & 2 ? b - TO_UPPER : b);
+}
+
+/* What a run that began with byte a, in state `first`, makes of a second one. */
+static void plan_second(struct prefilter *plan, const struct rule *rule, size_t number, bool word, unsigned a,
+                        uint32_t first)
+{
+    const struct dfa *dfa = &rule->dfa;
+    struct prefilter_view *lane = &plan->lanes[rule->folded ? VIEW_FOLDED : VIEW_RAW];
+    bool done = (dfa->states[first].flags & (DFA_MATCH | DFA_BEFORE)) != 0;
+    for (unsigned b = 0; b < 256; b++) {
+        if (!done && dfa->states[dfa_next(dfa, first, (unsigned char)b)].flags == 0)
+            continue;
+        lane->second[b * lane->words + number / 64] |= UINT64_C(1) << number % 64;
+        if (rule->folded)
+            set_folded_pair(plan->pairs, word, a, b);
+        else
+            set_pair(plan->pairs, word, a, b);
+    }
+}
+
+static void plan_rule(struct prefilter *plan, const struct rule *rule, size_t number)
+{
+    const struct dfa *dfa = &rule->dfa;
+    struct prefilter_view *lane = &plan->lanes[rule->folded ? VIEW_FOLDED : VIEW_RAW];
+    lane->withholds = lane->withholds || rule->withholds;
+    for (unsigned context = 0; context < DFA_CONTEXTS; context++)
+        for (unsigned a = 0; a < 256; a++) {
+            uint32_t first = dfa_next(dfa, dfa->start[context], (unsigned char)a);
+            if (dfa->states[first].flags == 0)
+                continue;
+            lane->first[(context * 256 + a) * lane->words + number / 64] |= UINT64_C(1) << number % 64;
+            bool word = context == DFA_AFTER_WORD;
+            set_single(plan, word, a);
+            if (rule->folded && a >= 'a' && a <= 'z')
+                set_single(plan, word, a - TO_UPPER);
+            plan_second(plan, rule, number, word, a, first);
+        }
+}
+
+static bool is_for(const struct rule *rule, enum rein_channel channel)
+{
+    return rule->channels >> channel & 1;
+}
+
+static int lane_plan_init(struct prefilter_view *lane, size_t words)
+{
+    lane->words = words;
+    lane->first = heap_new((size_t)DFA_CONTEXTS * 256 * words, sizeof(uint64_t));
+    lane->second = heap_new(256 * words, sizeof(uint64_t));
+    return lane->first != NULL && lane->second != NULL ? 0 : REIN_ENOMEM;
+}
+
+/* Folded rules may begin, and continue, with any character that is not ASCII. */
+static void stop_at_non_ascii(struct prefilter *plan)
+{
+    for (unsigned word = 0; word < 2; word++)
+        for (unsigned a = 0; a < 256; a++) {
+            if (a >= 0x80)
+                set_single(plan, word != 0, a);
+            else if (!prefilter_single(plan, word != 0, (unsigned char)a))
+                continue;
+            for (unsigned b = a < 0x80 ? 0x80 : 0; b < 256; b++)
+                set_pair(plan->pairs, word != 0, a, b);
+        }
+}
+
+int plan_init(struct prefilter *plan, const struct ruleset *set, enum rein_channel channel)
+{
+    *plan = (struct prefilter){0};
+    bool wanted[LANES] = {false};
+    for (size_t i = 0; i < set->len; i++)
+        if (is_for(&set->rules[i], channel))
+            wanted[set->rules[i].folded ? VIEW_FOLDED : VIEW_RAW] = true;
+    if (!wanted[VIEW_RAW] && !wanted[VIEW_FOLDED])
+        return 0;
+    plan->pairs = heap_new(PAIR_WORDS, sizeof(uint64_t));
+    int rv = plan->pairs != NULL ? 0 : REIN_ENOMEM;
+    for (size_t i = 0; i < LANES && rv == 0; i++)
+        rv = wanted[i] ? lane_plan_init(&plan->lanes[i], set->len / 64 + 1) : 0;
+    if (rv != 0) {
+        plan_fini(plan);
+        return rv;
+    }
+    for (size_t i = 0; i < set->len; i++)
+        if (is_for(&set->rules[i], channel))
+            plan_rule(plan, &set->rules[i], i);
+    if (wanted[VIEW_FOLDED])
+        stop_at_non_ascii(plan);
+    return 0;
+}

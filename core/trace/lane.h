@@ -1,0 +1,80 @@
+/* A lane: one field of the events that carries text (delta.content of choice 0, ...), and the text or texts it adds to.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *      source bytes   |<think>|  reasoning  |</think>|  answer ...  | undecided |
+ *      runs            tag      text 0        tag      text 1
+ *
+ * Most lanes feed one text one to one. A lane whose field may hold inline reasoning is split into two texts, and
+ * remembers which source bytes went where until they are released.
+ *
+ * Thread: the trace's. */
+#ifndef CORE_TRACE_LANE_H
+#define CORE_TRACE_LANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "dialect/event.h"
+#include "trace/reasoning_splitter.h"
+#include "trace/text.h"
+
+/* Source bytes up to `end` (from where the previous run ended) belong to `text`, or are a tag (NULL). */
+struct lane_run {
+    struct text *text;
+    uint64_t end;      /* source offset */
+    uint64_t text_end; /* offset in the text */
+};
+
+/* Stays where it was made. */
+struct lane {
+    struct place place;
+    bool splits;
+    bool has_stopped; /* what comes from here on is dropped unseen */
+    bool is_over;     /* nothing more will come */
+    uint16_t half;    /* of a surrogate pair that the last piece ended in, 0: none */
+    struct splitter splitter;
+    struct text *reasoning, *answer; /* a lane that does not split has only `answer`, whatever its channel; borrowed */
+    uint64_t received;               /* source bytes */
+    uint64_t decided;                /* source bytes that the splitter has given to a text */
+    struct bytes runs;               /* struct lane_run, oldest first; only of lanes that split */
+    uint64_t runs_start;             /* source offset where the first run begins */
+    size_t runs_passable;            /* how many of them, from the first on, may pass completely; never the last one */
+    struct lane_run first_runs[2];   /* where `runs` begins */
+};
+
+/* Always true between two calls that did not fail. Constant time; `deep`: examines each run, too. */
+bool lane_is_sound(const struct lane *lane, bool deep);
+
+void lane_init(struct lane *lane, struct place place, struct text *text);
+/* As splitter_init. */
+void lane_init_split(struct lane *lane, struct place place, struct text *reasoning, struct text *answer,
+                     const char *open, const char *close, bool opened);
+void lane_fini(struct lane *lane);
+
+/* What the caller does with bytes that were given to a text. Returns 0 or an error. */
+typedef int (*lane_sink)(void *ctx, struct text *text, struct span bytes);
+
+/* Splits and passes on the next source bytes, in order; stops early once has_stopped is set by the sink. */
+int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx) REIN_MUST_USE;
+/* No more will come: decides what is undecided. */
+int lane_end(struct lane *lane, lane_sink sink, void *ctx) REIN_MUST_USE;
+
+/* Source bytes up to here may pass (they are cleared, or will be dropped when rendered). Never falls; what was passable
+ * is not examined again. */
+uint64_t lane_passable(struct lane *lane);
+
+/* A part of a lane's source range that belongs to one text, for rendering. */
+struct lane_part {
+    struct text *text; /* NULL: a tag */
+    uint64_t text_start;
+    size_t len; /* same in source and text */
+};
+/* The part that begins at source offset `at`, cut at `end`. Bytes not decided yet count as a tag. */
+struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end);
+
+/* Source bytes up to `offset` went out. */
+void lane_released(struct lane *lane, uint64_t offset);
+
+#endif

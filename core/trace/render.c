@@ -1,0 +1,366 @@
+/* See render.h. An event that needs no change takes the short way: its bytes are copied.
+ *
+ * Otherwise the changes are collected as splices (a range of the payload and what is there instead), put in order
+ * and written between the untouched bytes. SPDX-License-Identifier: Apache-2.0 */
+#include "trace/render.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/heap.h"
+
+struct splice {
+    struct range raw;
+    size_t text_at, text_len; /* in the gate's scratch */
+};
+
+/* What an event still carries after editing. */
+struct rest {
+    size_t text;                     /* bytes of text left */
+    bool is_changed;                 /* some text or member was removed */
+    bool has_more;                   /* a finish, a role or other things worth sending */
+    bool changed[DELTA_CHOICES_MAX]; /* some text of the choice was removed */
+};
+
+static int add_splice(struct gate *g, struct range raw, size_t text_at)
+{
+    struct splice s = {raw, text_at, bytes_len(&g->scratch) - text_at};
+    return bytes_append(&g->splices, (const char *)&s, sizeof s);
+}
+
+static int add_text_splice(struct gate *g, struct range raw, struct span text)
+{
+    size_t at = bytes_len(&g->scratch);
+    int rv = bytes_append_span(&g->scratch, text);
+    return rv == 0 ? add_splice(g, raw, at) : rv;
+}
+
+static bool has_edit(const struct text *t, uint64_t start, uint64_t end)
+{
+    size_t len = bytes_len(&t->edits);
+    const struct edit *first = len > 0 ? text_edits(t, start, &len) : NULL;
+    return first != NULL && first->start < end;
+}
+
+/* What happens to a piece when it is released. */
+enum touch {
+    TOUCH_NONE, /* goes out unchanged */
+    TOUCH_LED,  /* so too, after a lead */
+    TOUCH_EDIT, /* something is removed from it */
+};
+
+static enum touch touch_of(const struct gate_piece *p)
+{
+    enum touch touch = TOUCH_NONE;
+    if (p->half_in != 0 || p->ends_half || p->unseen)
+        return TOUCH_EDIT;
+    for (uint64_t at = p->start; at < p->end;) {
+        struct lane_part part = lane_part_at(p->lane, at, p->end);
+        if (part.text == NULL && at >= p->lane->decided)
+            return TOUCH_EDIT;
+        uint64_t end = part.text_start + part.len;
+        if (part.text != NULL && (part.text->limit < end || has_edit(part.text, part.text_start, end)))
+            return TOUCH_EDIT;
+        if (part.text != NULL && part.text_start == 0 && part.text->lead.len > 0)
+            touch = TOUCH_LED;
+        at += part.len;
+    }
+    return touch;
+}
+
+static void count_released(struct gate *g, struct text *t, uint64_t start, uint64_t end)
+{
+    g->flow[t->channel].released += end - start;
+    if (end > t->cleared)
+        g->unjudged += end - (start > t->cleared ? start : t->cleared);
+}
+
+/* Decodes a passing piece once, after the recorded reasoning; its shown parts are then moved to the front. */
+static int record_piece(struct gate *g, const struct gate_piece *p, struct span payload)
+{
+    uint16_t half = p->half_in;
+    int rv = bytes_reserve(&g->shown, p->raw.len + 3);
+    if (rv != 0) {
+        g->shown_lost = true;
+        return rv == REIN_ENOMEM ? rv : 0;
+    }
+    (void)json_unescape((struct span){payload.data + p->raw.at, p->raw.len}, &half, g->shown.data + g->shown.end);
+    return 0;
+}
+
+/* Counts a piece that goes out untouched. */
+static int pass_piece(struct gate *g, const struct gate_piece *p, struct span payload)
+{
+    bool is_decoded = false;
+    size_t decoded_at = g->shown.end;
+    for (uint64_t at = p->start; at < p->end;) {
+        struct lane_part part = lane_part_at(p->lane, at, p->end);
+        if (part.text != NULL) {
+            count_released(g, part.text, part.text_start, part.text_start + part.len);
+            text_released(part.text, part.text_start + part.len);
+        }
+        if (part.text != NULL && part.text == g->recorded && !g->shown_lost) {
+            int rv = is_decoded ? 0 : record_piece(g, p, payload);
+            if (rv != 0)
+                return rv;
+            decoded_at = is_decoded ? decoded_at : g->shown.end; /* making room may have moved it */
+            is_decoded = !g->shown_lost;
+            if (is_decoded) {
+                char *from = g->shown.data + decoded_at + (at - p->start);
+                memmove(g->shown.data + g->shown.end, from, part.len);
+                g->shown.end += part.len;
+            }
+        }
+        at += part.len;
+    }
+    return 0;
+}
+
+/* Writes what the client sees of a text, and keeps it for a restart to continue from. */
+static int write_shown(struct gate *g, const struct text *t, struct span text)
+{
+    if (t == g->recorded && !g->shown_lost && bytes_append_span(&g->shown, text) != 0)
+        g->shown_lost = true;
+    return json_escape(&g->scratch, text);
+}
+
+static int show(struct gate *g, struct text *t, struct span text, uint64_t start)
+{
+    count_released(g, t, start, start + text.len);
+    return write_shown(g, t, text);
+}
+
+/* The beginning of the reasoning, from which the model continued. */
+static int show_lead(struct gate *g, const struct text *t)
+{
+    g->shown_lead += t == g->recorded ? t->lead.len : 0;
+    return write_shown(g, t, t->lead);
+}
+
+/* Writes text bytes [start, start + text.len) without redacted spans and without what lies beyond the limit. */
+static int render_part(struct gate *g, struct text *t, struct span text, uint64_t start)
+{
+    uint64_t end = start + text.len, stop = t->limit < end ? (t->limit > start ? t->limit : start) : end;
+    uint64_t at = start;
+    int rv = start == 0 && stop > 0 && t->lead.len > 0 ? show_lead(g, t) : 0;
+    size_t edits_len;
+    const struct edit *e = text_edits(t, start, &edits_len);
+    for (; edits_len > 0 && e->start < stop && rv == 0; e++, edits_len--) {
+        if (e->start > at)
+            rv = show(g, t, (struct span){text.data + (at - start), (size_t)(e->start - at)}, at);
+        if (rv == 0 && e->start >= start) {
+            const char *replacement = g->policy->rules[e->rule].replacement;
+            rv = write_shown(g, t, (struct span){replacement, strlen(replacement)});
+        }
+        if (rv != 0)
+            return rv;
+        uint64_t from = e->start > at ? e->start : at, to = e->end < stop ? e->end : stop;
+        g->flow[t->channel].redacted += to - from;
+        at = to;
+    }
+    g->flow[t->channel].redacted += end - stop;
+    if (rv == 0 && at < stop)
+        rv = show(g, t, (struct span){text.data + (at - start), (size_t)(stop - at)}, at);
+    if (rv == 0)
+        text_released(t, end);
+    return rv;
+}
+
+static int render_decoded(struct gate *g, const struct gate_piece *p, struct span text)
+{
+    assert(text.len == p->end - p->start);
+    for (uint64_t at = p->start; at < p->end;) {
+        struct lane_part part = lane_part_at(p->lane, at, p->end);
+        struct span bytes = {text.data + (at - p->start), part.len};
+        int rv = 0;
+        if (part.text != NULL)
+            rv = render_part(g, part.text, bytes, part.text_start);
+        else if (at < p->lane->decided)
+            rv = json_escape(&g->scratch, bytes);
+        if (rv != 0)
+            return rv;
+        at += part.len;
+    }
+    return 0;
+}
+
+/* Replaces a piece by what may be shown of it. */
+static int edit_piece(struct gate *g, const struct gate_piece *p, struct span payload, struct rest *rest)
+{
+    size_t at = bytes_len(&g->scratch);
+    if (!p->unseen) {
+        uint16_t half = p->half_in;
+        char *decoded = heap_new(p->raw.len + 4, 1);
+        if (decoded == NULL)
+            return REIN_ENOMEM;
+        size_t len = json_unescape((struct span){payload.data + p->raw.at, p->raw.len}, &half, decoded);
+        int rv = render_decoded(g, p, (struct span){decoded, len});
+        heap_free(decoded);
+        if (rv != 0)
+            return rv;
+    }
+    rest->text += bytes_len(&g->scratch) - at;
+    return add_splice(g, p->raw, at);
+}
+
+static int edit_pieces(struct gate *g, const struct gate_event *e, const struct gate_piece *pieces, struct span payload,
+                       struct rest *rest)
+{
+    int rv = 0;
+    for (uint32_t i = 0; i < e->pieces && rv == 0; i++) {
+        enum touch touch = touch_of(&pieces[i]);
+        rest->is_changed |= touch == TOUCH_EDIT;
+        rest->changed[pieces[i].lane->place.choice] |= touch == TOUCH_EDIT;
+        if (touch == TOUCH_NONE) {
+            rv = pass_piece(g, &pieces[i], payload);
+            rest->text += pieces[i].raw.len;
+        } else {
+            rv = edit_piece(g, &pieces[i], payload, rest);
+        }
+    }
+    for (const struct gate_patch *patch = e->patches; patch != NULL && rv == 0; patch = patch->next) {
+        rv = add_text_splice(g, patch->raw, (struct span){patch->text, patch->len});
+        rest->has_more = true;
+    }
+    return rv;
+}
+
+static int take_out(struct gate *g, struct range member)
+{
+    return member.len > 0 ? add_text_splice(g, member, SPAN("")) : 0;
+}
+
+static int replace_finish(struct gate *g, struct range finish)
+{
+    if (g->finish_reason == NULL)
+        return add_text_splice(g, finish, SPAN("null"));
+    size_t at = bytes_len(&g->scratch);
+    int rv = bytes_append_span(&g->scratch, SPAN("\""));
+    if (rv == 0)
+        rv = json_escape(&g->scratch, (struct span){g->finish_reason, strlen(g->finish_reason)});
+    if (rv == 0)
+        rv = bytes_append_span(&g->scratch, SPAN("\""));
+    return rv == 0 ? add_splice(g, finish, at) : rv;
+}
+
+/* Is the byte that the part awaited not released? */
+static bool is_taken_out(const struct gate_part *part)
+{
+    struct lane_part byte = lane_part_at(part->next, part->next_at, part->next_at + 1);
+    return byte.text != NULL &&
+           (byte.text->limit <= byte.text_start || has_edit(byte.text, byte.text_start, byte.text_start + 1));
+}
+
+/* Role, finish reason and members that spell text. */
+static int edit_choice(struct gate *g, const struct gate_part *part, struct rest *rest)
+{
+    struct gate_choice *choice = &g->choices[part->choice];
+    int rv = 0;
+    if (part->role.len > 0 && choice->role_sent && g->rewrites_id) {
+        rv = take_out(g, part->role);
+        rest->is_changed = true;
+    } else if (part->role.len > 0 && !choice->role_sent) {
+        choice->role_sent = true;
+        rest->has_more = true;
+    }
+    if (rv == 0 && part->has_finish && (choice->finished || part->is_late)) {
+        rv = replace_finish(g, part->finish);
+        rest->is_changed = true;
+    } else if (part->has_finish) {
+        choice->finished = true;
+        rest->has_more = true;
+    }
+    bool hides = rest->changed[part->choice] || part->spells_more || (part->awaits && is_taken_out(part));
+    for (size_t i = 0; i < DELTA_SPELLED_MAX && rv == 0 && hides; i++)
+        rv = take_out(g, part->spelled[i]);
+    return rv;
+}
+
+static int edit_id(struct gate *g, const struct gate_event *e)
+{
+    return e->id.len > 0 && g->rewrites_id ? add_text_splice(g, e->id, bytes_span(&g->id)) : 0;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    uint32_t x = ((const struct splice *)a)->raw.at, y = ((const struct splice *)b)->raw.at;
+    return x < y ? -1 : x > y;
+}
+
+/* Writes the payload with its splices. A splice inside one that was already written is skipped. */
+static int write_spliced(struct gate *g, struct span payload, struct bytes *out)
+{
+    struct span all = bytes_span(&g->splices);
+    size_t n = all.len / sizeof(struct splice), at = 0;
+    struct splice *splices = (struct splice *)(void *)all.data;
+    if (n > 1)
+        qsort(splices, n, sizeof *splices, by_place);
+    int rv = 0;
+    for (size_t i = 0; i < n && rv == 0; i++) {
+        if (splices[i].raw.at < at)
+            continue;
+        rv = bytes_append(out, payload.data + at, splices[i].raw.at - at);
+        if (rv == 0 && splices[i].text_len > 0)
+            rv = bytes_append(out, bytes_at(&g->scratch, splices[i].text_at), splices[i].text_len);
+        at = splices[i].raw.at + splices[i].raw.len;
+    }
+    return rv == 0 ? bytes_append(out, payload.data + at, payload.len - at) : rv;
+}
+
+static int write_edited(struct gate *g, const struct gate_event *e, struct span stored, struct span payload,
+                        struct bytes *out)
+{
+    if (e->payload.at >= e->raw_len || (e->flags & GATE_REWRITE)) { /* joined from several lines: now on one */
+        int rv = bytes_append_span(out, SPAN("data: "));
+        size_t from = bytes_len(out);
+        if (rv == 0)
+            rv = write_spliced(g, payload, out);
+        for (size_t i = from; rv == 0 && i < bytes_len(out); i++)
+            if (*bytes_at(out, i) == '\n' || *bytes_at(out, i) == '\r')
+                *bytes_at(out, i) = ' ';
+        return rv == 0 ? bytes_append_span(out, SPAN("\n\n")) : rv;
+    }
+    size_t behind = (size_t)e->payload.at + e->payload.len;
+    int rv = bytes_append(out, stored.data, e->payload.at);
+    if (rv == 0)
+        rv = write_spliced(g, payload, out);
+    return rv == 0 ? bytes_append(out, stored.data + behind, e->raw_len - behind) : rv;
+}
+
+/* A body is handed over; the bytes of other events are copied. */
+static int write_untouched(struct gate *g, const struct gate_event *e, struct span stored, struct bytes *out)
+{
+    if (!(e->flags & GATE_BARE) || bytes_len(out) > 0)
+        return bytes_append(out, stored.data, e->raw_len);
+    bytes_swap(out, &g->body);
+    return 0;
+}
+
+int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *pieces, struct bytes *out)
+{
+    struct span stored = bytes_span(e->flags & GATE_BARE ? &g->body : &g->raw);
+    struct span payload = {stored.data + e->payload.at, e->payload.len};
+    struct rest rest = {.has_more = (e->flags & GATE_USAGE) != 0};
+    bytes_clear(&g->scratch);
+    bytes_clear(&g->splices);
+    if (e->flags & GATE_SAID)
+        return bytes_append(out, stored.data, e->raw_len);
+    int rv = edit_pieces(g, e, pieces, payload, &rest);
+    bool text_changed = rest.is_changed;
+    const struct gate_part *parts = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
+    for (uint32_t i = 0; i < e->parts && rv == 0; i++)
+        rv = edit_choice(g, &parts[i], &rest);
+    if (rv == 0 && (text_changed || (e->flags & GATE_SPELLS)))
+        rv = take_out(g, e->prompt_logprobs);
+    if (rv == 0 && rest.is_changed && rest.text == 0 && !rest.has_more && !(e->flags & GATE_BARE))
+        return 0;
+    if (rv == 0)
+        rv = edit_id(g, e);
+    if (rv != 0)
+        return rv;
+    if (bytes_len(&g->splices) > 0 || (e->flags & GATE_REWRITE))
+        rv = write_edited(g, e, stored, payload, out);
+    else
+        rv = write_untouched(g, e, stored, out);
+    return rv == 0 && (e->flags & GATE_UNTERMINATED) ? bytes_append_span(out, SPAN("\n\n")) : rv;
+}

@@ -1,0 +1,255 @@
+/* See text.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "trace/text.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    PAST_MAX = 512,     /* how much earlier text is kept as evidence for rules that do not hold */
+    EDITS_MAX = 131072, /* redactions that may wait at a time */
+};
+
+void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
+               size_t window_max)
+{
+    *t = (struct text){.channel = channel, .choice = choice, .rules = rules, .limit = UINT64_MAX};
+    bytes_init(&t->window, window_max);
+    bytes_init(&t->edits, EDITS_MAX * sizeof(struct edit));
+    sentencer_init(&t->sentencer, 0);
+}
+
+void text_fini(struct text *t)
+{
+    matcher_free(t->matcher);
+    bytes_fini(&t->window);
+    bytes_fini(&t->edits);
+    *t = (struct text){0};
+}
+
+static size_t blank_prefix(struct span s)
+{
+    size_t n = 0;
+    while (n < s.len && memchr(" \t\r\n", s.data[n], 4) != NULL)
+        n++;
+    return n;
+}
+
+bool text_edits_are_sound(const struct text *t)
+{
+    size_t len = bytes_len(&t->edits);
+    const struct edit *edits = (const struct edit *)(const void *)bytes_span(&t->edits).data;
+    return len % sizeof *edits == 0 && edits[0].end > t->released && edits[len / sizeof *edits - 1].end <= t->received;
+}
+
+int text_append(struct text *t, struct span bytes)
+{
+    assert(text_is_sound(t) && t->cursor.at == t->received && !t->is_over);
+    int rv = t->received == 0 && t->matcher == NULL ? matcher_new(&t->matcher, t->rules, t->channel) : 0;
+    if (rv == 0)
+        rv = bytes_append_span(&t->window, bytes);
+    if (rv != 0)
+        return rv;
+    if (t->blank == t->received)
+        t->blank += blank_prefix(bytes);
+    t->received += bytes.len;
+    t->is_lifted &= bytes.len == 0;
+    return 0;
+}
+
+struct span text_slice(const struct text *t, uint64_t start, uint64_t end)
+{
+    if (end > t->received)
+        end = t->received;
+    if (start < t->base)
+        start = t->base;
+    if (start >= end)
+        return SPAN("");
+    return (struct span){bytes_at(&t->window, (size_t)(start - t->base)), (size_t)(end - start)};
+}
+
+/* Asks the sentencer how far the matcher may go before a sentence is due. */
+static void set_goal(struct text *t)
+{
+    struct text_cursor *c = &t->cursor;
+    if (c->at < c->goal || c->end != 0)
+        return;
+    c->goal = t->received;
+    if (!t->has_sentences)
+        return;
+    struct span rest = text_slice(t, c->at, t->received);
+    c->goal = c->at + sentencer_feed(&t->sentencer, rest, &c->end);
+}
+
+static int match_up_to_goal(struct text *t, struct match_list *matches)
+{
+    struct text_cursor *c = &t->cursor;
+    while (c->at < c->goal) {
+        size_t consumed = (size_t)(c->goal - c->at), before = matches->len;
+        struct span seen = text_slice(t, t->base, c->goal);
+        int rv = matcher_feed(t->matcher, seen, t->base, c->at, matches, &consumed);
+        if (rv != 0)
+            return rv;
+        c->at += consumed;
+        if (matches->len > before)
+            return TEXT_MATCH;
+    }
+    return TEXT_DRY;
+}
+
+static int take_sentence(struct text *t, uint64_t end, struct span *sentence, uint64_t *offset)
+{
+    *offset = t->judged;
+    *sentence = text_slice(t, t->judged, end);
+    t->judged = end;
+    return TEXT_SENTENCE;
+}
+
+int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset)
+{
+    struct text_cursor *c = &t->cursor;
+    while (c->at < t->received || c->end != 0) {
+        set_goal(t);
+        int rv = match_up_to_goal(t, matches);
+        if (rv != TEXT_DRY)
+            return rv;
+        uint64_t end = c->end;
+        c->end = 0;
+        if (end > t->judged)
+            return take_sentence(t, end, sentence, offset);
+    }
+    return TEXT_DRY;
+}
+
+int text_pause(struct text *t, struct span *sentence, uint64_t *offset)
+{
+    assert(text_is_sound(t) && t->cursor.at == t->received);
+    if (t->is_over || !t->has_sentences || t->judged == t->received)
+        return TEXT_DRY;
+    sentencer_init(&t->sentencer, t->received);
+    return take_sentence(t, t->received, sentence, offset);
+}
+
+int text_lift(struct text *t, struct match_list *matches)
+{
+    assert(text_is_sound(t) && t->cursor.at == t->received);
+    size_t before = matches->len;
+    int rv = matcher_end_for_now(t->matcher, text_slice(t, t->base, t->received), t->base, matches);
+    if (rv != 0)
+        return rv;
+    t->is_lifted = true;
+    t->lifted_to = t->received;
+    return matches->len > before ? TEXT_MATCH : TEXT_DRY;
+}
+
+int text_end(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset)
+{
+    assert(text_is_sound(t));
+    if (t->is_over)
+        return TEXT_DRY;
+    size_t before = matches->len;
+    int rv = matcher_end(t->matcher, text_slice(t, t->base, t->received), t->base, matches);
+    if (rv != 0)
+        return rv;
+    if (matches->len > before)
+        return TEXT_MATCH;
+    rv = text_pause(t, sentence, offset);
+    t->is_over = true;
+    return rv;
+}
+
+static struct edit *edit_at(const struct text *t, size_t i)
+{
+    return (struct edit *)(void *)bytes_at(&t->edits, i * sizeof(struct edit));
+}
+
+static size_t edit_count(const struct text *t)
+{
+    return bytes_len(&t->edits) / sizeof(struct edit);
+}
+
+/* How many redactions end at `offset` or before. */
+static size_t edits_before(const struct text *t, uint64_t offset)
+{
+    size_t low = 0, high = edit_count(t);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (edit_at(t, middle)->end <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len)
+{
+    size_t count = edit_count(t), before = count > 0 ? edits_before(t, offset) : 0;
+    *len = count - before;
+    return *len > 0 ? edit_at(t, before) : NULL;
+}
+
+/* Puts an edit in the place of `gone` others from number i on. Those behind it, which are moved, lie in what is held.
+ */
+static int put_edit(struct text *t, size_t i, size_t gone, struct edit edit)
+{
+    int rv = gone == 0 ? bytes_append(&t->edits, (const char *)&edit, sizeof edit) : 0;
+    if (rv != 0)
+        return rv;
+    size_t count = edit_count(t), behind = count - i - (gone == 0 ? 1 : gone);
+    struct edit *at = edit_at(t, i);
+    memmove(at + 1, at + gone, behind * sizeof *at);
+    *at = edit;
+    t->edits.end -= gone > 1 ? (gone - 1) * sizeof *at : 0;
+    return 0;
+}
+
+int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule)
+{
+    assert(text_is_sound(t));
+    if (start < t->released)
+        start = t->released;
+    if (start >= end)
+        return 0;
+    size_t i = edits_before(t, start), joined = i;
+    for (; joined < edit_count(t) && edit_at(t, joined)->start < end; joined++) {
+        const struct edit *e = edit_at(t, joined);
+        if (e->start <= start) {
+            start = e->start;
+            rule = e->rule;
+        }
+        end = e->end > end ? e->end : end;
+    }
+    int rv = put_edit(t, i, joined - i, (struct edit){start, end, rule});
+    assert(text_is_sound(t));
+    return rv;
+}
+
+void text_stop(struct text *t)
+{
+    if (t->limit > t->cleared)
+        t->limit = t->cleared;
+}
+
+void text_released(struct text *t, uint64_t offset)
+{
+    t->released = offset;
+    while (bytes_len(&t->edits) > 0 && edit_at(t, 0)->end <= offset)
+        bytes_consume(&t->edits, sizeof(struct edit));
+}
+
+void text_trim(struct text *t)
+{
+    uint64_t keep = t->received;
+    if (t->matcher != NULL) {
+        keep = matcher_keep(t->matcher);
+        uint64_t past = t->received > PAST_MAX ? t->received - PAST_MAX : 0;
+        keep = keep < past ? keep : past;
+    }
+    if (t->has_sentences && t->judged < keep)
+        keep = t->judged;
+    if (keep <= t->base)
+        return;
+    bytes_consume(&t->window, (size_t)(keep - t->base));
+    t->base = keep;
+}

@@ -1,0 +1,127 @@
+/* A text: the text so far of one place of a response (a choice's reasoning, its answer, one tool's arguments), as far
+ * as it is still needed, and how far it is judged and cleared. SPDX-License-Identifier: Apache-2.0
+ *
+ *      0        base          cleared      received
+ *      |  gone   |   window      |   held     |         offsets are bytes of decoded text
+ *
+ * The window keeps what a matcher or an unfinished sentence may still need. A byte is cleared when no rule or pattern
+ * can claim it any more; `limit` ends the text early: bytes from there on are dropped, not held.
+ *
+ * Other texts may come in between: what a rule may still claim of this one stays held then. See text_lift.
+ *
+ * Thread: the trace's. */
+#ifndef CORE_TRACE_TEXT_H
+#define CORE_TRACE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "detect/sentence.h"
+#include "rein/rein.h"
+#include "rules/matcher.h"
+
+/* A redaction: the bytes are replaced by the rule's replacement. */
+struct edit {
+    uint64_t start, end;
+    uint16_t rule;
+};
+
+struct text {
+    enum rein_channel channel;
+    uint16_t choice;
+    uint8_t
+        slot; /* number of the text among the choice's texts of this channel: several fields may have the same text */
+    bool has_sentences; /* somebody examines them */
+    bool is_over;       /* nothing will come any more: all is decided */
+    bool is_lifted; /* others continued for so long that nothing of this text is held any more, until it continues */
+    struct bytes window;
+    uint64_t lifted_to; /* matches that end here or before were decided when the hold was lifted */
+    uint64_t origin;    /* bytes that earlier attempts have shown of it; findings add this to their offsets */
+    struct span lead;   /* released together with the first byte; not part of the text. Borrowed */
+    uint64_t base, received, cleared, released, limit;
+    uint64_t judged; /* where the last judged sentence ended */
+    uint64_t blank;  /* length of the white space that the text begins with */
+    uint64_t held_max;
+    const struct ruleset *rules; /* borrowed */
+    struct matcher *matcher;     /* made with the first byte; NULL: no rule applies here */
+    struct sentencer sentencer;
+    struct bytes edits; /* struct edit: ordered, not overlapping, those not yet released */
+    struct text_cursor {
+        uint64_t at;   /* examined up to here by the matcher */
+        uint64_t goal; /* examined up to here by the sentencer */
+        uint64_t end;  /* of the sentence that is due at `goal`; 0: none */
+    } cursor;
+};
+
+/* What text_advance stopped at. */
+enum text_event {
+    TEXT_DRY,      /* all bytes examined */
+    TEXT_MATCH,    /* matches were decided: in the list */
+    TEXT_SENTENCE, /* a sentence is complete */
+};
+
+/* Borrows `rules`. */
+void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
+               size_t window_max);
+void text_fini(struct text *t);
+
+/* Appends decoded bytes; text_advance then examines them. */
+int text_append(struct text *t, struct span bytes) REIN_MUST_USE;
+
+/* Judges appended bytes up to the next result, in the order of the text, so that what follows a decisive finding
+ * was never examined. TEXT_SENTENCE sets *sentence (good until the next append) and *offset. Negative: an error. */
+int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
+
+/* Another text continues, and this one may continue later or not: returns its unfinished sentence
+ * (TEXT_SENTENCE or TEXT_DRY). What rules hold stays held. */
+int text_pause(struct text *t, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
+
+/* Holds nothing of the present text any more, though the text may continue: TEXT_MATCH if its end would decide matches.
+ * If it continues, a match that began before is still found, and the rest of it is withheld. */
+int text_lift(struct text *t, struct match_list *matches) REIN_MUST_USE;
+
+/* The text has ended, nothing may be appended any more: decides open matches, then returns the last sentence
+ * (TEXT_SENTENCE or TEXT_DRY; TEXT_MATCH first if some were decided: call again). */
+int text_end(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
+
+/* The bytes [start, end) as far as the window still has them. */
+struct span text_slice(const struct text *t, uint64_t start, uint64_t end);
+
+/* Adds a redaction; released bytes are excluded, overlaps are joined. */
+int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule) REIN_MUST_USE;
+/* The first redaction that ends after `offset`, and how many follow it. */
+const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len);
+/* Drops all from the cleared part on. */
+void text_stop(struct text *t);
+/* Everything up to `offset` went out: forgets what is not needed any more. */
+void text_released(struct text *t, uint64_t offset);
+/* Reclaims window bytes that are not needed any more. */
+void text_trim(struct text *t);
+
+/* Are the waiting redactions sound, judging by the first and the last? */
+bool text_edits_are_sound(const struct text *t);
+
+/* Always true between two calls. Constant time. */
+static inline bool text_is_sound(const struct text *t)
+{
+    const struct text_cursor *c = &t->cursor;
+    return t->base <= c->at && c->at <= t->received && c->goal <= t->received && t->judged <= t->received &&
+           t->cleared <= t->received && t->released <= t->received && t->blank <= t->received &&
+           bytes_len(&t->window) == t->received - t->base && (t->limit == UINT64_MAX || t->limit <= t->received) &&
+           (bytes_len(&t->edits) == 0 || text_edits_are_sound(t));
+}
+
+/* How far the hold of the rules allows. */
+static inline uint64_t text_unclaimed(const struct text *t)
+{
+    return t->matcher == NULL || t->is_over || t->is_lifted ? t->received : matcher_hold(t->matcher);
+}
+/* Bytes up to here may pass: they are cleared, or will be dropped. */
+static inline uint64_t text_passable(const struct text *t)
+{
+    return t->limit <= t->cleared ? UINT64_MAX : t->cleared;
+}
+
+#endif

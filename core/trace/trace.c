@@ -1,0 +1,445 @@
+/* The trace: the steps of include/rein/rein.h, and what each asks of the caller.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A step judges what came in, then releases what may go. While a commit is under way nothing is released, but judging
+ * continues; so a changed byte never goes out before the finding that changed it is durable, and the terminal event
+ * never before the decision. */
+#include <assert.h>
+
+#include "base/heap.h"
+#include "trace/trace_state.h"
+
+enum { SLICE = 16384 }; /* bytes of a read that are processed at once */
+
+/* Makes a trace with its options, and nothing else yet. */
+static struct rein_trace *make(const struct rein_trace_options *o)
+{
+    const char *model = o->model != NULL ? o->model : "", *id = o->id != NULL ? o->id : "chatcmpl-rein";
+    size_t model_size = strlen(model) + 1, id_size = strlen(id) + 1, choices_size = o->choices * sizeof(struct choice);
+    struct rein_trace *t = heap_resize(NULL, sizeof *t + choices_size + model_size + id_size);
+    if (t == NULL)
+        return NULL;
+    memset(t, 0, offsetof(struct rein_trace, gate));
+    memset(t->asked_for, 0, choices_size);
+    t->engine = o->engine;
+    t->streamed = o->streamed;
+    t->strip_usage = o->strip_usage;
+    t->created_s = o->created_s;
+    t->choices_expected = o->choices;
+    t->choices_len = o->choices;
+    t->choices = t->asked_for;
+    char *strings = (char *)(t->asked_for + o->choices);
+    t->model = memcpy(strings, model, model_size);
+    t->fallback_id = memcpy(strings + model_size, id, id_size);
+    return t;
+}
+
+static bool any_pattern(const struct rein_policy *policy)
+{
+    for (size_t i = 0; i < REIN_PATTERNS; i++)
+        if (policy->patterns[i].action != REIN_ALLOW)
+            return true;
+    return false;
+}
+
+/* Could the policy keep any text from the client, even temporarily? */
+static bool may_withhold(const struct rein_policy *policy)
+{
+    bool withholds = policy->settings.worst_hold > 0 || !policy->settings.reasoning.show;
+    for (size_t i = 0; i < REIN_PATTERNS; i++)
+        withholds |= policy->patterns[i].action > REIN_RECORD && !policy->patterns[i].shadow;
+    return withholds;
+}
+
+static int init_parts(struct rein_trace *t)
+{
+    size_t limit = t->held_max;
+    findings_init(&t->findings, t->policy);
+    gate_init(&t->gate, t->policy, t->decision.flow, limit);
+    framer_init(&t->framer, limit);
+    bytes_init(&t->in, limit);
+    bytes_init(&t->scratch, limit + 8);
+    bytes_init(&t->said, 8 * limit + 65536);
+    bytes_init(&t->last, SIZE_MAX / 2);
+    bytes_init(&t->out, SIZE_MAX / 2); /* bounded by what the gate holds */
+    t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
+    t->pattern_active = any_pattern(t->policy);
+    t->withholds = may_withhold(t->policy);
+    int rv = delta_reader_new(&t->reader, t->dialect);
+    return rv == 0 ? engine_prepare(t->engine, t->policy->signals) : rv;
+}
+
+int rein_trace_new(struct rein_trace **out, const struct rein_trace_options *options)
+{
+    const struct dialect *dialect = dialect_find(options->dialect);
+    if (dialect == NULL || options->choices < 1 || options->choices > DELTA_CHOICES_MAX)
+        return REIN_EINVAL;
+    struct rein_trace *t = make(options);
+    if (t == NULL)
+        return REIN_ENOMEM;
+    t->policy = rein_policy_ref(options->policy);
+    t->held_max = t->policy->settings.stream_max_bytes;
+    if (!options->streamed && options->body_max > t->held_max)
+        t->held_max = options->body_max;
+    t->dialect = dialect;
+    int rv = init_parts(t);
+    if (rv != 0) {
+        rein_trace_free(t);
+        return rv;
+    }
+    *out = t;
+    return 0;
+}
+
+void rein_trace_free(struct rein_trace *t)
+{
+    if (t == NULL)
+        return;
+    gate_fini(&t->gate);
+    trace_drop_lanes(t);
+    heap_free_outgrown(t->choices, t->asked_for);
+    framer_fini(&t->framer);
+    delta_reader_free(t->reader);
+    findings_fini(&t->findings);
+    match_list_fini(&t->matches);
+    bytes_fini(&t->in);
+    bytes_fini(&t->scratch);
+    bytes_fini(&t->said);
+    bytes_fini(&t->out);
+    bytes_fini(&t->last);
+    heap_free(t->prefix);
+    heap_free(t->open);
+    heap_free(t->close);
+    rein_policy_unref(t->policy);
+    heap_free(t);
+}
+
+/* Counts what waits in the gate after a step. */
+static size_t count_held(struct rein_trace *t)
+{
+    uint64_t held[REIN_CHANNELS] = {0}, all = 0;
+    if (gate_held(&t->gate) == 0)
+        return 0;
+    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        for (size_t k = 0; k < 2; k++) {
+            const struct text *text = &lane->texts[k].text;
+            uint64_t end = text->received < text->limit ? text->received : text->limit;
+            held[text->channel] += end > text->released ? end - text->released : 0;
+        }
+    for (size_t c = 0; c < REIN_CHANNELS; c++) {
+        struct rein_flow *flow = &t->decision.flow[c];
+        flow->held_max = held[c] > flow->held_max ? held[c] : flow->held_max;
+        all += held[c];
+    }
+    return (size_t)all;
+}
+
+/* What the decision lets pass waits for the commit in `last`: at the end, so that the record counts what the end
+ * releases; before a restart, because the restart begins in the meantime and continues from what will have been shown.
+ */
+static int ask_commit(struct rein_trace *t, struct rein_update *u)
+{
+    u->asks |= REIN_ASK_COMMIT;
+    t->committing = true;
+    t->needs_commit = false;
+    if (t->phase == TRACE_STEERED)
+        u->asks |= REIN_ASK_RESTART;
+    else if (!t->end_due)
+        return 0;
+    t->end_asked = t->gate.may_end = t->end_due;
+    t->end_due = false;
+    bytes_clear(&t->last);
+    int rv = gate_release(&t->gate, &t->last);
+    t->decision.bytes_out += t->end_asked ? bytes_len(&t->last) : 0;
+    return rv;
+}
+
+/* Sets what the step asks for, and what it releases. */
+static int trace_answer(struct rein_trace *t, struct rein_update *u)
+{
+    int rv = 0;
+    *u = (struct rein_update){.out = ""};
+    if (t->stop_asked)
+        u->asks |= REIN_ASK_STOP;
+    t->stop_asked = false;
+    if (!t->needs_commit && !t->committing)
+        rv = gate_release(&t->gate, &t->out);
+    struct span released = bytes_span(&t->out);
+    t->decision.bytes_out += released.len;
+    u->held_text = count_held(t);
+    if (rv == 0 && !t->committing && (t->needs_commit || t->end_due))
+        rv = ask_commit(t, u);
+    u->out = released.data;
+    u->out_len = released.len;
+    u->held = gate_held(&t->gate);
+    return rv;
+}
+
+bool trace_is_sound(const struct rein_trace *t, bool deep)
+{
+    bool is_sound = t->choices_len >= t->choices_expected && t->lanes_len <= LANES_MAX &&
+                    (t->lanes == NULL) == (t->lanes_len == 0) && t->matches.len <= t->matches.cap &&
+                    (!t->end_due || t->phase == TRACE_ENDING) &&
+                    (!t->end_asked || t->committing || t->phase == TRACE_OVER);
+    if (deep)
+        is_sound &= gate_is_sound(&t->gate, true) && findings_is_sound(&t->findings);
+    for (const struct channel_lane *lane = t->lanes; deep && is_sound && lane != NULL; lane = lane->next)
+        is_sound = lane_is_sound(&lane->lane, true) && text_is_sound(&lane->texts[0].text) &&
+                   (!lane->has_reasoning_text || text_is_sound(&lane->texts[1].text));
+    return is_sound;
+}
+
+/* After a step that failed, nothing more is released, so that nothing unjudged goes out. */
+static int finish_step(struct rein_trace *t, int rv, struct rein_update *u)
+{
+    if (rv == REIN_ELIMIT && t->phase == TRACE_RUNNING)
+        rv = trace_fail(t, REIN_OVERFLOW, NULL);
+    if (rv == 0)
+        rv = trace_answer(t, u);
+    if (rv != 0) {
+        t->phase = TRACE_BROKEN;
+        *u = (struct rein_update){.out = ""};
+        return rv;
+    }
+    assert(trace_is_sound(t, false));
+    return 0;
+}
+
+int rein_trace_prompt(struct rein_trace *t, const char *role, const char *text, size_t len)
+{
+    if (t->phase != TRACE_PROMPT)
+        return REIN_ESTATE;
+    int rv = trace_judge_prompt(t, (struct span){text, len});
+    if (rv == 0 && t->policy->signals != NULL)
+        rv = prompt_risk_add(&t->risk, t->policy->signals, t->engine, role, (struct span){text, len});
+    if (rv != 0)
+        t->phase = TRACE_BROKEN; /* what was not judged must not go to the upstream */
+    return rv;
+}
+
+int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
+{
+    if (t->phase != TRACE_PROMPT)
+        return REIN_ESTATE;
+    t->phase = TRACE_IDLE;
+    int rv = 0;
+    if (t->findings.verdict == REIN_REFUSE)
+        rv = trace_refuse_prompt(t);
+    t->decision.prompt_risk = t->risk.score;
+    return finish_step(t, rv, u);
+}
+
+bool rein_trace_is_risky(const struct rein_trace *t)
+{
+    return t->risk.score >= PROMPT_RISKY;
+}
+
+static int replace_copy(char **copy, const char *text)
+{
+    heap_free(*copy);
+    *copy = NULL;
+    if (text == NULL)
+        return 0;
+    *copy = heap_copy(text, strlen(text));
+    return *copy != NULL ? 0 : REIN_ENOMEM;
+}
+
+/* An answer may have several fields; the one that takes a stance counts. */
+static enum rein_stance answer_stance(const struct choice *choice)
+{
+    enum rein_stance stance = REIN_STANCE_OPEN;
+    for (size_t slot = 0; slot < SLOTS_MAX && stance == REIN_STANCE_OPEN; slot++)
+        if (choice->trackers[slot] != NULL)
+            stance = pattern_answer_stance(choice->trackers[slot]);
+    return stance;
+}
+
+/* The highest scores so far, because trackers end with their attempt. */
+static void note_scores(struct rein_trace *t)
+{
+    struct rein_decision *d = &t->decision;
+    if (!t->scores_due)
+        return;
+    t->scores_due = false;
+    d->talk_len = 0;
+    d->answer = t->choices_len > 0 ? answer_stance(&t->choices[0]) : REIN_STANCE_OPEN;
+    for (size_t slot = 0; t->choices_len > 0 && slot < SLOTS_MAX && d->talk_len == 0; slot++)
+        if (t->choices[0].trackers[slot] != NULL)
+            d->talk_len = pattern_talk(t->choices[0].trackers[slot], &d->talk);
+    for (size_t c = 0; c < t->choices_len; c++) {
+        for (size_t slot = 0; slot < SLOTS_MAX; slot++) {
+            const struct pattern_tracker *tracker = t->choices[c].trackers[slot];
+            for (size_t p = 0; p < REIN_PATTERNS && tracker != NULL; p++) {
+                double score = pattern_score(tracker, (enum rein_pattern)p);
+                d->scores[p] = score > d->scores[p] ? score : d->scores[p];
+            }
+            double risk = tracker != NULL ? pattern_trace_risk(tracker) : 0;
+            d->trace_risk = risk > d->trace_risk ? risk : d->trace_risk;
+        }
+    }
+}
+
+static void forget_attempt(struct rein_trace *t)
+{
+    note_scores(t);
+    t->decision.talk_len = 0; /* the steps end with the trackers */
+    gate_reset(&t->gate);
+    trace_drop_lanes(t);
+    framer_reset(&t->framer);
+    bytes_clear(&t->in);
+    t->saw_error = t->saw_choice_error = t->saw_choice = false;
+    t->gate.rewrites_id = true;
+}
+
+/* If a restart cannot continue from what was shown, nothing may be shown that it could contradict. */
+static enum rein_release release_of(const struct rein_trace *t)
+{
+    enum rein_release release = t->policy->settings.reasoning.release;
+    bool may_restart = t->policy->settings.may_steer && t->choices_expected == 1 &&
+                       t->attempts < t->policy->settings.steer.max_attempts;
+    bool is_told = t->delivery == REIN_DELIVER_INSTRUCT;
+    return release == REIN_RELEASE_SENTENCE && may_restart && is_told ? REIN_RELEASE_END : release;
+}
+
+int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
+{
+    if (t->phase != TRACE_IDLE && t->phase != TRACE_STEERED)
+        return REIN_ESTATE;
+    if (t->phase == TRACE_STEERED)
+        forget_attempt(t);
+    bool has_prefix = attempt->prefix != NULL && *attempt->prefix != '\0';
+    int rv = replace_copy(&t->prefix, has_prefix ? attempt->prefix : NULL);
+    if (rv == 0)
+        rv = replace_copy(&t->open, attempt->open);
+    if (rv == 0)
+        rv = replace_copy(&t->close, attempt->close);
+    if (rv != 0)
+        return rv;
+    t->attempt = t->attempts++;
+    t->delivery = attempt->delivery;
+    t->opened = attempt->opened;
+    t->continues = attempt->continues_shown;
+    t->may_continue = attempt->delivery == REIN_DELIVER_PREFILL || attempt->may_continue;
+    t->release = release_of(t);
+    t->leads = t->attempt == 0 && t->delivery == REIN_DELIVER_PREFILL && t->policy->settings.prefix.show;
+    t->phase = TRACE_RUNNING;
+    return 0;
+}
+
+struct rein_source rein_trace_shown_reasoning(const struct rein_trace *t)
+{
+    struct span shown = bytes_span(&t->gate.shown);
+    const char *field = "";
+    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        if (&lane->texts[0].text == t->gate.recorded || &lane->texts[1].text == t->gate.recorded)
+            field = t->dialect->field((enum delta_source)lane->lane.place.source);
+    return (struct rein_source){field, shown.data, shown.len};
+}
+
+int rein_trace_give_up(struct rein_trace *t, struct rein_update *u)
+{
+    if (t->phase != TRACE_STEERED)
+        return REIN_ESTATE;
+    bytes_clear(&t->out);
+    return finish_step(t, trace_fall_back(t), u);
+}
+
+static int take_frames(struct rein_trace *t, bool at_end)
+{
+    struct frame frame;
+    int rv = 0;
+    while (rv == 0 && !trace_is_stopped(t)) {
+        rv = framer_next(&t->framer, bytes_span(&t->in), at_end, &frame);
+        if (rv <= 0)
+            return rv;
+        rv = trace_take_frame(t, &frame);
+        bytes_consume(&t->in, frame.raw.len);
+        if (rv == 0 && !t->needs_commit && !t->committing)
+            rv = gate_release(&t->gate, &t->out);
+    }
+    return rv;
+}
+
+/* In slices, so that a large read needs as little room as a small one. */
+static int feed_events(struct rein_trace *t, const char *data, size_t len)
+{
+    int rv = 0;
+    while (len > 0 && rv == 0 && !trace_is_stopped(t)) {
+        size_t slice = len < SLICE ? len : SLICE;
+        rv = bytes_append(&t->in, data, slice);
+        if (rv == 0)
+            rv = take_frames(t, false);
+        data += slice;
+        len -= slice;
+    }
+    return rv;
+}
+
+int rein_trace_feed(struct rein_trace *t, const char *data, size_t len, struct rein_update *u)
+{
+    bytes_clear(&t->out);
+    if (t->phase == TRACE_BROKEN)
+        return REIN_ESTATE;
+    if (t->phase != TRACE_RUNNING)
+        return finish_step(t, 0, u); /* after the response was ended, nothing is judged any more */
+    t->decision.bytes_in += len;
+    return finish_step(t, t->streamed ? feed_events(t, data, len) : bytes_append(&t->in, data, len), u);
+}
+
+static int finish_whole(struct rein_trace *t)
+{
+    int rv = t->streamed ? take_frames(t, true) : trace_take_body(t);
+    if (rv == REIN_EFORMAT)
+        return trace_fail(t, REIN_UPSTREAM_BROKE, "The upstream's response could not be read.");
+    return rv == 0 && !trace_is_stopped(t) ? trace_complete(t, NULL, 0) : rv;
+}
+
+static int finish_broken(struct rein_trace *t, const char *message)
+{
+    int rv = t->streamed ? trace_end_texts(t) : 0;
+    return rv == 0 && !trace_is_stopped(t) ? trace_fail(t, REIN_UPSTREAM_BROKE, message) : rv;
+}
+
+int rein_trace_finish(struct rein_trace *t, bool whole, const char *message, struct rein_update *u)
+{
+    bytes_clear(&t->out);
+    if (t->phase == TRACE_PROMPT || t->phase == TRACE_BROKEN)
+        return REIN_ESTATE;
+    if (t->phase != TRACE_RUNNING)
+        return finish_step(t, 0, u);
+    return finish_step(t, whole ? finish_whole(t) : finish_broken(t, message), u);
+}
+
+int rein_trace_committed(struct rein_trace *t, struct rein_update *u)
+{
+    if (!t->committing || t->phase == TRACE_BROKEN)
+        return REIN_ESTATE;
+    bytes_clear(&t->out);
+    t->committing = false;
+    struct span last = bytes_span(&t->last);
+    if (t->end_asked) {
+        t->phase = TRACE_OVER;
+        *u = (struct rein_update){.out = last.data, .out_len = last.len, .asks = REIN_ASK_END};
+        return 0;
+    }
+    int rv = bytes_append_span(&t->out, last);
+    bytes_clear(&t->last);
+    return finish_step(t, rv, u);
+}
+
+const struct rein_decision *rein_trace_decision(struct rein_trace *t)
+{
+    struct rein_decision *d = &t->decision;
+    note_scores(t);
+    d->verdict = t->findings.verdict;
+    d->shadow = t->findings.shadow;
+    d->findings_dropped = t->findings.dropped;
+    d->findings = t->findings.items;
+    d->findings_len = t->findings.len;
+    d->attempts = t->attempts;
+    d->bytes_unjudged = t->gate.unjudged;
+    d->reasoning = d->flow[REIN_REASONING].received > 0 ? REIN_EVALUABLE : REIN_NOT_EVALUABLE;
+    if (d->harms == NULL)
+        d->harms = "";
+    return d;
+}

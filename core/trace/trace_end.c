@@ -1,0 +1,304 @@
+/* Endings: a refusal, a cut, a restart, the upstream's own end, a failure. Each response has exactly one, and its
+ * terminal event waits until the decision is committed. SPDX-License-Identifier: Apache-2.0 */
+#include "trace/trace_state.h"
+
+static struct dialect_voice voice_of(const struct rein_trace *t)
+{
+    return (struct dialect_voice){t->fallback_id, t->model, t->created_s};
+}
+
+/* The id that the client knows, without its quotes; ids with escapes are passed on unchanged by the gate alone. */
+static struct dialect_voice known_voice(struct rein_trace *t, char id[128])
+{
+    struct dialect_voice voice = voice_of(t);
+    struct span known = bytes_span(&t->gate.id);
+    if (known.len >= 2 && known.len - 2 < 128 && memchr(known.data, '\\', known.len) == NULL) {
+        memcpy(id, known.data + 1, known.len - 2);
+        id[known.len - 2] = '\0';
+        voice.id = id;
+    }
+    return voice;
+}
+
+/* Queues what the dialect wrote to t->said. */
+static int queue_said(struct rein_trace *t, int rv, unsigned flags)
+{
+    if (rv == 0)
+        rv = gate_say(&t->gate, bytes_span(&t->said), flags);
+    bytes_clear(&t->said);
+    return rv;
+}
+
+static void stop_lanes(struct rein_trace *t, uint16_t choice, bool all)
+{
+    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next) {
+        if (!all && lane->lane.place.choice != choice)
+            continue;
+        lane->lane.has_stopped = true;
+        text_stop(&lane->texts[0].text);
+        text_stop(&lane->texts[1].text);
+    }
+}
+
+/* Was any text of the response cleared for the client, in this attempt or an earlier one? White space does not count.
+ */
+static bool has_shown(const struct rein_trace *t, bool reasoning_too)
+{
+    if (!t->streamed)
+        return false; /* a body is released at its end, or not at all */
+    if (reasoning_too && bytes_len(&t->gate.shown) > 0)
+        return true;
+    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        for (size_t k = 0; k < 2; k++) {
+            const struct text *text = &lane->texts[k].text;
+            uint64_t shown = text->cleared < text->limit ? text->cleared : text->limit;
+            bool counts = text->channel != REIN_REASONING || reasoning_too;
+            if (counts && shown > text->blank && text->received > 0)
+                return true;
+        }
+    return false;
+}
+
+bool trace_can_steer(const struct rein_trace *t)
+{
+    if (t->choices_len != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
+        return false;
+    bool can_go_on = t->may_continue && !t->gate.shown_lost && t->gate.recorded != NULL;
+    return !has_shown(t, !can_go_on);
+}
+
+static int say_finish(struct rein_trace *t, uint16_t choice, const char *reason)
+{
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    return queue_said(t, t->dialect->say_finish(&t->said, &voice, choice, reason), 0);
+}
+
+static int say_refusal(struct rein_trace *t, uint16_t choice)
+{
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    const char *message = t->policy->settings.refusal.message;
+    bool with_role = !gate_has_role(&t->gate, choice);
+    t->gate.choices[choice].role_sent = true;
+    return queue_said(
+        t, t->dialect->say_text(&t->said, &voice, choice, with_role, (struct span){message, strlen(message)}), 0);
+}
+
+/* The last events of a response that Rein ended. */
+static int say_end(struct rein_trace *t)
+{
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    int rv = 0;
+    if (!t->strip_usage && t->decision.prompt_tokens >= 0 && t->decision.completion_tokens >= 0)
+        rv = queue_said(
+            t, t->dialect->say_usage(&t->said, &voice, t->decision.prompt_tokens, t->decision.completion_tokens), 0);
+    return rv == 0 ? queue_said(t, t->dialect->say_end(&t->said), GATE_TERMINAL) : rv;
+}
+
+static void end_with(struct rein_trace *t, enum rein_ending ending)
+{
+    t->decision.ending = ending;
+    t->phase = TRACE_ENDING;
+    t->end_due = true;
+}
+
+/* Is each choice, present or still to come, closed? */
+static bool all_are_closed(const struct rein_trace *t)
+{
+    for (size_t c = 0; c < t->choices_len; c++) {
+        bool counts = t->choices[c].is_seen || (t->streamed && c < t->choices_expected);
+        if (counts && !t->gate.choices[c].closed)
+            return false;
+    }
+    return true;
+}
+
+static void end_if_all_are_closed(struct rein_trace *t, enum rein_action action)
+{
+    if (!all_are_closed(t))
+        return;
+    end_with(t, action == REIN_REFUSE ? REIN_REFUSED : REIN_CUT);
+    t->stop_asked = true;
+}
+
+/* Nothing of the choice goes out, not even what was cleared. */
+static void hide_choice(struct rein_trace *t, uint16_t choice)
+{
+    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        for (size_t k = 0; k < 2 && lane->lane.place.choice == choice; k++)
+            lane->texts[k].text.limit = 0;
+}
+
+/* Replaces one choice of several by the refusal. *is_done is false if the body has no other choice. */
+static int refuse_in_body(struct rein_trace *t, uint16_t choice, bool *is_done)
+{
+    const struct rein_policy_settings *settings = &t->policy->settings;
+    struct span message = {settings->refusal.message, strlen(settings->refusal.message)};
+    int rv = t->dialect->say_choice(&t->said, choice, message, settings->refusal.finish_reason);
+    *is_done = rv == 0 && gate_replace_choice(&t->gate, choice, bytes_span(&t->said), &rv);
+    bytes_clear(&t->said);
+    if (*is_done && rv == 0)
+        hide_choice(t, choice);
+    return rv;
+}
+
+/* Only the refusal, in each choice. */
+static int refuse_body(struct rein_trace *t, enum rein_action action)
+{
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    const struct rein_policy_settings *settings = &t->policy->settings;
+    end_with(t, action == REIN_REFUSE ? REIN_REFUSED : REIN_CUT);
+    t->stop_asked = true;
+    gate_reset(&t->gate);
+    const char *message = action == REIN_REFUSE ? settings->refusal.message : "";
+    return queue_said(t,
+                      t->dialect->say_body(&t->said, &voice, t->choices_expected,
+                                           (struct span){message, strlen(message)}, settings->refusal.finish_reason),
+                      GATE_TERMINAL);
+}
+
+/* A refused choice of a body becomes the refusal; a cut one keeps what was cleared. The others continue. */
+static int stop_body(struct rein_trace *t, uint16_t choice, enum rein_action action)
+{
+    bool is_done = action == REIN_CUT_RESPONSE;
+    int rv = action == REIN_REFUSE ? refuse_in_body(t, choice, &is_done) : 0;
+    if (rv != 0)
+        return rv;
+    if (!is_done)
+        return refuse_body(t, action);
+    gate_close(&t->gate, choice);
+    stop_lanes(t, choice, false);
+    t->gate.finish_reason = t->policy->settings.refusal.finish_reason;
+    end_if_all_are_closed(t, action);
+    return 0;
+}
+
+static int close_choice(struct rein_trace *t, uint16_t choice, enum rein_action action)
+{
+    bool is_only = t->choices_len == 1;
+    gate_close(&t->gate, choice);
+    if (is_only)
+        gate_cut(&t->gate);
+    stop_lanes(t, choice, is_only);
+    int rv = action == REIN_REFUSE ? say_refusal(t, choice) : 0;
+    if (rv == 0 && !gate_has_finish(&t->gate, choice)) /* otherwise the refused text came after the end */
+        rv = say_finish(t, choice, t->policy->settings.refusal.finish_reason);
+    if (rv != 0)
+        return rv;
+    end_if_all_are_closed(t, action);
+    return trace_is_stopped(t) ? say_end(t) : 0;
+}
+
+static void steer(struct rein_trace *t)
+{
+    gate_cut(&t->gate);
+    stop_lanes(t, 0, true);
+    t->phase = TRACE_STEERED;
+    t->stop_asked = true;
+}
+
+int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action)
+{
+    t->needs_commit = true;
+    if (action == REIN_STEER) {
+        steer(t);
+        return 0;
+    }
+    return t->streamed ? close_choice(t, choice, action) : stop_body(t, choice, action);
+}
+
+int trace_fall_back(struct rein_trace *t)
+{
+    enum rein_action action = t->policy->settings.steer.fallback;
+    t->needs_commit = true;
+    /* The upstream is stopped already, so a fallback that cuts or records can only end the response. */
+    action = action == REIN_REFUSE ? REIN_REFUSE : REIN_CUT_RESPONSE;
+    if (!t->streamed) {
+        gate_reset(&t->gate);
+        action = REIN_REFUSE;
+    }
+    t->stop_asked = false;
+    return trace_stop(t, 0, action);
+}
+
+/* Clients would lose a choice without a finish reason. */
+static int say_missing_finishes(struct rein_trace *t)
+{
+    int rv = 0;
+    for (uint16_t c = 0; c < t->choices_len && rv == 0; c++)
+        if (t->choices[c].is_seen && !t->choices[c].finish_seen && !t->gate.choices[c].closed)
+            rv = say_finish(t, c, "stop");
+    return rv;
+}
+
+static bool any_finish_seen(const struct rein_trace *t)
+{
+    for (size_t c = 0; c < t->choices_len; c++)
+        if (t->choices[c].finish_seen || t->gate.choices[c].closed)
+            return true;
+    return false;
+}
+
+/* A response with an error in it is not an answer. A top-level `error` of a stream is passed on as the upstream wrote
+ * it. */
+static const char *why_no_answer(const struct rein_trace *t)
+{
+    if (t->saw_error)
+        return t->streamed ? NULL : "The upstream answered with an error.";
+    if (t->saw_choice_error)
+        return "The upstream answered with an error.";
+    return t->saw_choice ? NULL : "The upstream ended without an answer.";
+}
+
+int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flags)
+{
+    int rv = trace_end_texts(t);
+    if (rv != 0 || trace_is_stopped(t))
+        return rv;
+    const char *why = why_no_answer(t);
+    if (why != NULL)
+        return trace_fail(t, REIN_UPSTREAM_BROKE, why);
+    if (!t->streamed) {
+        end_with(t, REIN_COMPLETE);
+        return 0;
+    }
+    if (done == NULL && !t->saw_error && !any_finish_seen(t))
+        return trace_fail(t, REIN_UPSTREAM_BROKE, NULL);
+    if (!t->saw_error)
+        rv = say_missing_finishes(t);
+    end_with(t, t->saw_error ? REIN_UPSTREAM_BROKE : REIN_COMPLETE);
+    if (rv == 0 && done != NULL)
+        (void)gate_push(&t->gate, done, NULL, GATE_TERMINAL | flags, &rv);
+    else if (rv == 0 && !t->saw_error)
+        rv = queue_said(t, t->dialect->say_end(&t->said), GATE_TERMINAL);
+    return rv;
+}
+
+int trace_fail(struct rein_trace *t, enum rein_ending ending, const char *message)
+{
+    const char *code = ending == REIN_OVERFLOW ? "stream_limit" : "upstream_broke";
+    const char *text = ending == REIN_OVERFLOW ? "The policy had to hold more of the response than it allows."
+                                               : "The upstream's response ended before it was complete.";
+    text = message != NULL ? message : text;
+    if (ending == REIN_OVERFLOW || !t->streamed)
+        gate_reset(&t->gate);
+    end_with(t, ending);
+    t->stop_asked = true;
+    int rv = t->streamed ? t->dialect->say_error(&t->said, "upstream_error", code, text)
+                         : t->dialect->say_error_body(&t->said, "upstream_error", code, text);
+    return queue_said(t, rv, GATE_TERMINAL);
+}
+
+int trace_refuse_prompt(struct rein_trace *t)
+{
+    t->phase = TRACE_RUNNING;
+    for (uint16_t c = 0; c + 1u < t->choices_expected && t->streamed; c++) {
+        int rv = close_choice(t, c, REIN_REFUSE);
+        if (rv != 0)
+            return rv;
+    }
+    return trace_stop(t, (uint16_t)(t->choices_expected - 1), REIN_REFUSE);
+}

@@ -1,0 +1,406 @@
+/* From events to texts: each string of an event finds its lane, and is judged before the next one.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/heap.h"
+#include "trace/trace_state.h"
+#include "json/number.h"
+
+static struct channel_lane *find_lane(const struct rein_trace *t, const struct place *place)
+{
+    /* Mostly the same field as before, or the next one. */
+    struct channel_lane *recent = t->recent_lane, *next = recent != NULL ? recent->next : NULL;
+    if (recent != NULL && delta_is_same_text(&recent->lane.place, place))
+        return recent;
+    if (next != NULL && delta_is_same_text(&next->lane.place, place))
+        return next;
+    struct channel_lane *lane = t->lanes;
+    while (lane != NULL && !delta_is_same_text(&lane->lane.place, place))
+        lane = lane->next;
+    return lane;
+}
+
+static uint8_t next_slot(uint8_t *count)
+{
+    uint8_t slot = *count;
+    if (*count < SLOTS_MAX - 1)
+        (*count)++;
+    return slot;
+}
+
+static void init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index)
+{
+    struct choice *choice = &t->choices[choice_index];
+    text_init(text, channel, choice_index, t->policy->ruleset, t->held_max);
+    if (channel == REIN_REASONING) {
+        text->slot = next_slot(&choice->reasoning_texts);
+        if (!t->policy->settings.reasoning.show)
+            text->limit = 0;
+    } else if (channel == REIN_ANSWER) {
+        text->slot = next_slot(&choice->answer_texts);
+    }
+    text->has_sentences = t->pattern_active && (channel == REIN_REASONING || channel == REIN_ANSWER);
+    if (t->gate.choices[choice_index].closed)
+        text->limit = 0;
+    if (channel == REIN_REASONING && choice_index == 0)
+        text->origin = t->continues ? bytes_len(&t->gate.shown) - t->gate.shown_lead : 0;
+}
+
+static void init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)
+{
+    init_text(t, &lane->texts[0].text, (enum rein_channel)place.channel, place.choice);
+    if (place.channel != REIN_ANSWER) {
+        lane_init(&lane->lane, place, &lane->texts[0].text);
+        return;
+    }
+    lane->has_reasoning_text = true;
+    lane_init_split(&lane->lane, place, &lane->texts[1].text, &lane->texts[0].text, t->open, t->close, t->opened);
+    init_text(t, &lane->texts[1].text, REIN_REASONING, place.choice);
+}
+
+/* Adds a lane, zeroed. */
+static int add_lane(struct rein_trace *t, struct channel_lane **out)
+{
+    if (t->lanes_len == LANES_MAX)
+        return REIN_ELIMIT;
+    struct channel_lane *lane = t->lanes == NULL ? &t->first_lane : heap_resize(NULL, sizeof *lane);
+    if (lane == NULL)
+        return REIN_ENOMEM;
+    memset(lane, 0, sizeof *lane);
+    *(t->lanes == NULL ? &t->lanes : &t->last_lane->next) = lane;
+    t->last_lane = lane;
+    t->lanes_len++;
+    *out = lane;
+    return 0;
+}
+
+static int lane_for(struct rein_trace *t, const struct place *place, struct channel_lane **out)
+{
+    *out = find_lane(t, place);
+    if (*out == NULL) {
+        int rv = add_lane(t, out);
+        if (rv != 0)
+            return rv;
+        t->choices[place->choice].is_seen = true;
+        init_lane(t, *out, *place);
+    }
+    t->recent_lane = *out;
+    return 0;
+}
+
+void trace_drop_lanes(struct rein_trace *t)
+{
+    for (struct channel_lane *lane = t->lanes, *next; lane != NULL; lane = next) {
+        next = lane->next;
+        lane_fini(&lane->lane);
+        text_fini(&lane->texts[0].text);
+        text_fini(&lane->texts[1].text);
+        if (lane != &t->first_lane)
+            heap_free(lane);
+    }
+    t->lanes = t->last_lane = t->recent_lane = NULL;
+    t->lanes_len = 0;
+    t->scores_due = true;
+    for (size_t i = 0; i < t->choices_len; i++) {
+        for (size_t slot = 0; slot < SLOTS_MAX; slot++)
+            pattern_tracker_free(t->choices[i].trackers[slot]);
+        t->choices[i] = (struct choice){0};
+    }
+}
+
+/* The keys of one object must stay different. */
+static int number_key(struct rein_trace *t)
+{
+    char number[16];
+    if (t->hidden_keys++ == 0)
+        return 0;
+    int len = snprintf(number, sizeof number, " %u", t->hidden_keys);
+    return bytes_append(&t->said, number, (size_t)len);
+}
+
+/* Removes from the event what was found in a stand-alone string, then carries out the rest of the action. The value
+ * under a removed key stays. */
+static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum rein_action action)
+{
+    int rv = 0;
+    if (action != REIN_REDACT)
+        bytes_clear(&t->said);
+    if (piece->place.is_key)
+        rv = number_key(t);
+    if (rv == 0) /* what stopped the trace may have taken the event away */
+        rv = gate_add_patch(&t->gate, (struct range){piece->at, piece->len}, bytes_span(&t->said),
+                            piece->place.is_number);
+    bytes_clear(&t->said);
+    bool is_over = trace_is_stopped(t) || t->gate.choices[piece->place.choice].closed;
+    return rv == 0 && action > REIN_REDACT && !is_over ? trace_stop(t, piece->place.choice, action) : rv;
+}
+
+/* The text of a piece: its own bytes if nothing is escaped, otherwise decoded in t->scratch. */
+static int decode(struct rein_trace *t, uint16_t *half, const struct piece *piece, struct span payload,
+                  struct span *text)
+{
+    struct span raw = {payload.data + piece->at, piece->len};
+    *text = raw;
+    if (*half == 0 && memchr(raw.data, '\\', raw.len) == NULL)
+        return 0;
+    bytes_clear(&t->scratch);
+    int rv = bytes_reserve(&t->scratch, raw.len + 3);
+    if (rv != 0)
+        return rv;
+    *text = (struct span){t->scratch.data, json_unescape(raw, half, t->scratch.data)};
+    return 0;
+}
+
+/* Events that Rein writes repeat the response's id, unless a rule acts on it. */
+static int hide_id(struct rein_trace *t, struct span raw)
+{
+    struct bytes *id = &t->gate.id;
+    struct span known = bytes_span(id);
+    if (known.len != raw.len + 2 || memcmp(known.data + 1, raw.data, raw.len) != 0)
+        return 0;
+    bytes_clear(id);
+    int rv = bytes_append_span(id, SPAN("\""));
+    if (rv == 0)
+        rv = json_escape(id, (struct span){t->fallback_id, strlen(t->fallback_id)});
+    return rv == 0 ? bytes_append_span(id, SPAN("\"")) : rv;
+}
+
+/* A number as a program prints it after reading it, if that differs from the payload. */
+static int judge_plain(struct rein_trace *t, uint16_t choice, struct span number, enum rein_action *action)
+{
+    char plain[NUMBER_PLAIN_MAX];
+    size_t len = number_is_real(number) ? number_plain(number, plain) : 0;
+    struct span text = {plain, len};
+    return len > 0 && !span_is(text, number) ? trace_judge_whole(t, choice, text, action) : 0;
+}
+
+/* A string or number without a lane: judged on its own; then it is edited, or its event is dropped. */
+static int take_whole(struct rein_trace *t, const struct piece *piece, struct span payload)
+{
+    if (piece->len == 0 || (piece->seen && !t->whole_matched))
+        return 0;
+    uint16_t half = 0;
+    struct span text;
+    enum rein_action action;
+    int rv = decode(t, &half, piece, payload, &text);
+    if (rv != 0)
+        return rv;
+    rv = trace_judge_whole(t, piece->place.choice, text, &action);
+    if (rv == 0 && action <= REIN_RECORD && piece->place.is_number)
+        rv = judge_plain(t, piece->place.choice, text, &action);
+    if (rv != 0 || action <= REIN_RECORD)
+        return rv;
+    rv = hide_id(t, (struct span){payload.data + piece->at, piece->len});
+    return rv == 0 ? act_on_whole(t, piece, action) : rv;
+}
+
+static int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload)
+{
+    struct gate_piece p = {.lane = lane, .raw = {piece->at, piece->len}, .half_in = lane->half};
+    struct span text;
+    uint16_t half = lane->half;
+    int rv = decode(t, &half, piece, payload, &text);
+    if (rv != 0)
+        return rv;
+    p.start = lane->received;
+    p.end = p.start + text.len;
+    p.ends_half = half != 0;
+    rv = gate_add_piece(&t->gate, &p);
+    if (rv != 0)
+        return rv;
+    lane->half = half;
+    if (text.len > 0 && t->gate.awaiting[lane->place.choice] > 0)
+        gate_go_on(&t->gate, lane->place.choice, lane, p.start);
+    return text.len > 0 ? lane_feed(lane, text, trace_judge_bytes, t) : 0;
+}
+
+static int feed_joined(struct rein_trace *t, struct gate_piece *joined, const struct piece *piece, struct span payload)
+{
+    struct span text;
+    int rv = decode(t, &joined->lane->half, piece, payload, &text);
+    if (rv != 0)
+        return rv;
+    if (text.len > 0)
+        gate_go_on(&t->gate, joined->lane->place.choice, joined->lane, joined->end);
+    joined->end += text.len;
+    joined->ends_half = joined->lane->half != 0;
+    return text.len > 0 ? lane_feed(joined->lane, text, trace_judge_bytes, t) : 0;
+}
+
+static int take_streamed(struct rein_trace *t, const struct piece *piece, struct span payload)
+{
+    struct channel_lane *lane = NULL;
+    int rv = lane_for(t, &piece->place, &lane);
+    if (rv != 0)
+        return rv;
+    if (trace_is_stopped(t) || lane->lane.has_stopped || t->gate.choices[piece->place.choice].closed) {
+        struct gate_piece unseen = {.lane = &lane->lane, .raw = {piece->at, piece->len}, .unseen = true};
+        return gate_add_piece(&t->gate, &unseen);
+    }
+    return feed_lane(t, &lane->lane, piece, payload);
+}
+
+/* Stand-alone strings first: they decide whether the event's texts are judged. Each of them is judged, also after one
+ * that stopped the trace, because the event may still go out. */
+static int take_pieces(struct rein_trace *t, const struct delta *d, struct span payload)
+{
+    int rv = 0;
+    for (size_t i = 0; i < d->pieces_len && rv == 0; i++)
+        if (d->pieces[i].place.whole)
+            rv = take_whole(t, &d->pieces[i], payload);
+    for (size_t i = 0; i < d->pieces_len && rv == 0; i++)
+        if (!d->pieces[i].place.whole)
+            rv = take_streamed(t, &d->pieces[i], payload);
+    return rv;
+}
+
+/* Makes room for at least `len` choices; pointers into the array are good until then. */
+static int know_choices(struct rein_trace *t, size_t len)
+{
+    if (len <= t->choices_len)
+        return 0;
+    size_t known = t->choices_len * sizeof(struct choice);
+    struct choice *choices = heap_outgrow(t->choices, t->asked_for, known, len * sizeof(*choices));
+    if (choices == NULL)
+        return REIN_ENOMEM;
+    memset(choices + t->choices_len, 0, (len - t->choices_len) * sizeof(*choices));
+    t->choices = choices;
+    t->choices_len = len;
+    return 0;
+}
+
+/* An upstream may send more choices than were asked for. */
+static int know_choices_of(struct rein_trace *t, const struct delta *d)
+{
+    int rv = 0;
+    for (size_t i = 0; i < d->choices_len && rv == 0; i++)
+        rv = know_choices(t, d->choices[i].index + 1u);
+    return rv;
+}
+
+static void note(struct rein_trace *t, const struct delta *d)
+{
+    t->saw_error |= d->has_error;
+    t->saw_choice_error |= d->has_choice_error;
+    t->saw_choice |= d->choices_len > 0;
+    for (size_t i = 0; i < d->choices_len; i++) {
+        t->choices[d->choices[i].index].is_seen = true;
+        t->choices[d->choices[i].index].finish_seen |= d->choices[i].has_finish;
+    }
+    if (d->prompt_tokens >= 0)
+        t->decision.prompt_tokens = d->prompt_tokens;
+    if (d->completion_tokens >= 0)
+        t->decision.completion_tokens = d->completion_tokens;
+    if (d->reasoning_tokens >= 0)
+        t->decision.reasoning_tokens = d->reasoning_tokens;
+}
+
+static int take_json(struct rein_trace *t, const struct frame *frame, unsigned flags)
+{
+    const struct delta *d = NULL;
+    int rv = delta_read(t->reader, frame->payload, (flags & GATE_BARE) != 0, &d);
+    if (rv == REIN_EFORMAT && !(flags & GATE_BARE)) {
+        t->decision.garbage_events++;
+        return 0;
+    }
+    if (rv == 0)
+        rv = know_choices_of(t, d);
+    if (rv != 0)
+        return rv;
+    note(t, d);
+    struct gate_piece *joined;
+    const struct piece *piece;
+    bytes_clear(&t->scratch);
+    if (gate_held(&t->gate) >= t->gate.join_from) /* what is joined must be decoded */
+        rv = bytes_reserve(&t->scratch, frame->payload.len + 3);
+    if (rv == 0)
+        rv = gate_join(&t->gate, frame, d, &joined, &piece);
+    if (rv != 0 || joined != NULL)
+        return rv != 0 ? rv : feed_joined(t, joined, piece, frame->payload);
+    if (gate_push(&t->gate, frame, d, flags, &rv) == NULL)
+        return rv;
+    if (t->strip_usage && t->streamed && d->has_choices && d->choices_len == 0 && d->usage.len > 0)
+        gate_last(&t->gate)->flags |= GATE_DROP;
+    t->hidden_keys = 0;
+    if (d->spells_aside && t->withholds) /* it is not known which choice's text it spells */
+        gate_last(&t->gate)->flags |= GATE_SPELLS;
+    rv = d->spells && t->withholds ? trace_mark_spelled(t, d, frame->payload) : 0;
+    return rv == 0 ? take_pieces(t, d, frame->payload) : rv;
+}
+
+/* What is outside the payload (comments, event names) is text as well. */
+static int judge_outside(struct rein_trace *t, struct span outside, enum rein_action *worst)
+{
+    enum rein_action action = REIN_ALLOW;
+    int rv = outside.len > 2 ? trace_judge_whole(t, 0, outside, &action) : 0;
+    bytes_clear(&t->said);
+    *worst = action > *worst ? action : *worst;
+    return rv;
+}
+
+static int judge_extras(struct rein_trace *t, const struct frame *frame, enum rein_action *worst)
+{
+    if (frame->kind != FRAME_DATA)
+        return judge_outside(t, frame->raw, worst);
+    size_t at = (size_t)(frame->payload.data - frame->raw.data), behind = at + frame->payload.len;
+    int rv = judge_outside(t, (struct span){frame->raw.data, at}, worst);
+    if (rv == 0)
+        rv = judge_outside(t, (struct span){frame->raw.data + behind, frame->raw.len - behind}, worst);
+    return rv;
+}
+
+int trace_take_frame(struct rein_trace *t, const struct frame *frame)
+{
+    unsigned flags = frame->unterminated ? GATE_UNTERMINATED : 0;
+    enum rein_action outside = REIN_ALLOW;
+    t->decision.events++;
+    gate_leave(&t->gate);
+    if (frame->has_extras || frame->kind == FRAME_COMMENT) {
+        int rv = judge_extras(t, frame, &outside);
+        if (rv == 0 && outside > REIN_REDACT)
+            rv = trace_stop(t, 0, outside);
+        if (rv != 0 || trace_is_stopped(t))
+            return rv;
+    }
+    bool is_dirty = outside > REIN_RECORD;
+    if (frame->kind == FRAME_COMMENT) {
+        int rv = 0;
+        (void)gate_push(&t->gate, frame, NULL, flags | (is_dirty ? GATE_DROP : 0), &rv);
+        return rv;
+    }
+    flags |= is_dirty ? GATE_REWRITE : 0;
+    return t->dialect->is_terminal(frame->payload) ? trace_complete(t, frame, flags) : take_json(t, frame, flags);
+}
+
+int trace_take_body(struct rein_trace *t)
+{
+    gate_take_body(&t->gate, &t->in);
+    struct span body = bytes_span(&t->gate.body);
+    struct frame frame = {.kind = FRAME_DATA, .raw = body, .payload = body};
+    return take_json(t, &frame, GATE_BARE | GATE_TERMINAL);
+}
+
+static int end_lane(struct rein_trace *t, struct channel_lane *lane)
+{
+    int rv = lane_end(&lane->lane, trace_judge_bytes, t);
+    struct text *reasoning = trace_reasoning_text(lane);
+    return rv == 0 && reasoning != NULL && !trace_is_stopped(t) ? trace_judge_end(t, reasoning) : rv;
+}
+
+int trace_end_texts(struct rein_trace *t)
+{
+    gate_leave(&t->gate);
+    int rv = 0;
+    struct channel_lane *lane;
+    for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
+        rv = end_lane(t, lane);
+    for (uint16_t c = 0; c < t->choices_len && rv == 0 && !trace_is_stopped(t); c++)
+        if (t->choices[c].is_seen && !t->gate.choices[c].closed)
+            rv = trace_end_reasoning(t, c);
+    for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
+        rv = trace_judge_end(t, &lane->texts[0].text);
+    if (rv == 0)
+        gate_stop_waiting(&t->gate);
+    return rv;
+}

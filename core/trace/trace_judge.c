@@ -1,0 +1,473 @@
+/* Judging: what the matcher and the patterns find in a text, and what becomes of the text then.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Everything happens in the order of the text: a text is examined up to the byte that decides something, the finding
+ * is acted on, and only then the next byte is examined. So what is found and released does not depend on the chunking.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "trace/trace_state.h"
+
+static bool is_closed(const struct rein_trace *t, const struct text *text)
+{
+    return trace_is_stopped(t) || t->gate.choices[text->choice].closed;
+}
+
+static uint64_t min_offset(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How far a text may be cleared now. */
+static uint64_t clearable(const struct rein_trace *t, const struct text *text)
+{
+    const struct choice *choice = &t->choices[text->choice];
+    uint64_t unclaimed = text_unclaimed(text);
+    if (text->channel == REIN_REASONING) {
+        if (t->release == REIN_RELEASE_END && !choice->reasoning_over)
+            return 0;
+        bool by_sentence = t->release != REIN_RELEASE_STREAM && text->has_sentences;
+        return by_sentence ? min_offset(unclaimed, text->judged) : unclaimed;
+    }
+    /* White space before the reasoning is not the answer, and must not delay the reasoning after it. */
+    const struct pattern_tracker *tracker = choice->trackers[text->slot];
+    bool is_open = text->has_sentences && tracker != NULL && pattern_answer_is_open(tracker);
+    return !choice->reasoning_over || is_open ? min_offset(unclaimed, text->blank) : unclaimed;
+}
+
+static void clear_up_to(const struct rein_trace *t, struct text *text, uint64_t bound)
+{
+    uint64_t cleared = min_offset(clearable(t, text), bound);
+    if (cleared > text->cleared)
+        text->cleared = cleared;
+}
+
+static void clear_choice(struct rein_trace *t, uint16_t choice)
+{
+    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        for (size_t k = 0; k < 2; k++)
+            if (lane->lane.place.choice == choice && (k == 0 || lane->has_reasoning_text))
+                clear_up_to(t, &lane->texts[k].text, UINT64_MAX);
+}
+
+/* The action that is possible here: steering may be impossible, and only reasoning can be cut alone. */
+static enum rein_action resolve(const struct rein_trace *t, enum rein_action action, enum rein_channel channel)
+{
+    if (action == REIN_STEER && !trace_can_steer(t))
+        action = t->policy->settings.steer.fallback;
+    if (action == REIN_CUT_REASONING && channel != REIN_REASONING)
+        action = REIN_CUT_RESPONSE;
+    return action;
+}
+
+static int add_finding(struct rein_trace *t, struct rein_finding *f, const struct text *text, struct span evidence)
+{
+    f->attempt = t->attempt;
+    f->choice = text != NULL ? text->choice : f->choice;
+    f->channel = text != NULL ? text->channel : f->channel;
+    f->offset += text != NULL ? text->origin : 0;
+    bool is_enforced = !f->shadow && f->action > REIN_RECORD;
+    if (is_enforced && t->decision.first_finding_bytes == 0 && f->channel != REIN_PROMPT)
+        t->decision.first_finding_bytes = text != NULL && text->channel == REIN_REASONING
+                                              ? text->cursor.at
+                                              : t->decision.flow[REIN_REASONING].received;
+    return findings_add(&t->findings, f, evidence);
+}
+
+/* Carries out an action on a text from offset `start` on. */
+static int act(struct rein_trace *t, struct text *text, enum rein_action action, uint64_t start, uint64_t end,
+               uint16_t rule)
+{
+    if (action <= REIN_RECORD)
+        return 0;
+    t->needs_commit = true;
+    if (action == REIN_REDACT)
+        return text_redact(text, start, end, rule);
+    clear_up_to(t, text, start);
+    if (action == REIN_CUT_REASONING) {
+        text_stop(text);
+        return 0;
+    }
+    return trace_stop(t, text->choice, action);
+}
+
+static int on_match(struct rein_trace *t, struct text *text, const struct match *m)
+{
+    const struct policy_rule *rule = &t->policy->rules[m->rule];
+    struct rein_finding f = {.id = rule->id, .is_rule = true, .shadow = rule->shadow, .score = 1.0};
+    f.action = resolve(t, rule->action, text->channel);
+    f.offset = m->start;
+    f.len = m->end - m->start;
+    int rv = add_finding(t, &f, text, text_slice(text, m->start, m->end));
+    if (rv == 0 && !f.shadow)
+        rv = act(t, text, f.action, m->start, m->end, m->rule);
+    return rv;
+}
+
+/* Matches that end at `decided` or before were acted on already. */
+static int on_matches(struct rein_trace *t, struct text *text, uint64_t decided)
+{
+    int rv = 0;
+    for (size_t i = 0; i < t->matches.len && rv == 0 && !is_closed(t, text); i++)
+        if (t->matches.items[i].end > decided)
+            rv = on_match(t, text, &t->matches.items[i]);
+    t->matches.len = 0;
+    return rv;
+}
+
+/* A pattern that is found again in another field with the same text is acted on, but not recorded twice. */
+static bool is_news(struct choice *choice, enum rein_pattern pattern)
+{
+    unsigned bit = 1u << pattern;
+    bool is_news = (choice->found & bit) == 0;
+    choice->found |= bit;
+    return is_news;
+}
+
+static int on_pattern(struct rein_trace *t, struct text *text, const struct pattern_finding *p, uint64_t present)
+{
+    const struct policy_pattern *pattern = &t->policy->patterns[p->pattern];
+    if (pattern->action == REIN_ALLOW)
+        return 0;
+    struct rein_finding f = {.id = rein_pattern_name(p->pattern), .shadow = pattern->shadow, .score = p->score};
+    f.action = resolve(t, pattern->action, text->channel);
+    f.offset = p->offset;
+    f.len = p->len;
+    f.steps_len = p->steps_len;
+    memcpy(f.steps, p->steps, sizeof f.steps);
+    /* Whether earlier sentences are still in the window depends on the chunking, so only the present one is evidence.
+     */
+    struct span evidence = p->offset >= present ? text_slice(text, p->offset, p->offset + p->len) : SPAN("");
+    int rv = is_news(&t->choices[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
+    /* A pattern holds the whole beginning of an answer: nothing of it is released together with the finding. */
+    uint64_t start = text->channel == REIN_ANSWER ? text->cleared : p->offset;
+    if (rv == 0 && !f.shadow)
+        rv = act(t, text, f.action, start, p->offset + p->len, 0);
+    return rv;
+}
+
+static int take_findings(struct rein_trace *t, struct text *text, struct pattern_tracker *tracker, uint64_t present)
+{
+    struct pattern_finding p;
+    int rv = 0;
+    while (rv == 0 && !is_closed(t, text) && pattern_take(tracker, &p))
+        rv = on_pattern(t, text, &p, present);
+    return rv;
+}
+
+static int on_sentence(struct rein_trace *t, struct text *text, struct span sentence, uint64_t offset)
+{
+    struct pattern_tracker *tracker = t->choices[text->choice].trackers[text->slot];
+    t->scores_due = true;
+    int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, offset);
+    if (text->channel == REIN_ANSWER && pattern_answer_stance(tracker) != REIN_STANCE_OPEN)
+        text->has_sentences = false; /* nothing reads the following ones */
+    return rv == 0 ? take_findings(t, text, tracker, offset) : rv;
+}
+
+static int on_event(struct rein_trace *t, struct text *text, int event, struct span sentence, uint64_t offset)
+{
+    return event == TEXT_MATCH ? on_matches(t, text, text->lifted_to) : on_sentence(t, text, sentence, offset);
+}
+
+static int advance(struct rein_trace *t, struct text *text)
+{
+    struct span sentence;
+    uint64_t offset;
+    int event;
+    while (!is_closed(t, text) && (event = text_advance(text, &t->matches, &sentence, &offset)) != TEXT_DRY) {
+        int rv = event < 0 ? event : on_event(t, text, event, sentence, offset);
+        if (rv != 0)
+            return rv;
+    }
+    return 0;
+}
+
+static bool is_blank(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (memchr(" \t\r\n", s.data[i], 4) == NULL)
+            return false;
+    return true;
+}
+
+/* A restart can continue from the reasoning that is recorded as shown: that of the first field with reasoning, because
+ * several fields may have the same. */
+static void record_shown(struct rein_trace *t, struct text *text)
+{
+    bool may_go_on = t->policy->settings.may_steer && t->may_continue;
+    if (may_go_on && t->gate.recorded == NULL && text->choice == 0)
+        t->gate.recorded = text;
+}
+
+/* In every field with reasoning, the prefix is its beginning. */
+static void lead_in(const struct rein_trace *t, struct text *text)
+{
+    bool begins = text->received == 0 && !t->choices[text->choice].reasoning_over;
+    if (t->leads && begins && t->prefix != NULL)
+        text->lead = (struct span){t->prefix, strlen(t->prefix)};
+}
+
+/* Most fields never get text, and a tracker is large. */
+static int make_tracker(struct rein_trace *t, const struct text *text)
+{
+    struct pattern_tracker **tracker = &t->choices[text->choice].trackers[text->slot];
+    if (*tracker != NULL)
+        return 0;
+    t->scores_due = true;
+    const char *prefix = t->prefix != NULL ? t->prefix : "";
+    return pattern_tracker_new(tracker, t->policy->signals, &t->policy->pattern_settings, &t->risk,
+                               (struct span){prefix, strlen(prefix)});
+}
+
+/* ---- turns ----------------------------------------------------------------------------------------------------- */
+
+/* So many bytes of other texts of the choice may wait for what an interrupted text holds. Then that text is treated as
+ * over. */
+enum { PAUSE_MAX = 512 };
+
+_Static_assert(offsetof(struct channel_text, text) == 0, "a text is the beginning of its channel_text");
+
+/* Reasoning and a tool's name: usually other texts follow them, and they do not continue. */
+static bool gives_way(const struct text *text)
+{
+    return text->channel == REIN_REASONING || text->channel == REIN_OTHER;
+}
+
+static void pause_text(struct choice *choice, struct channel_text *ct)
+{
+    if (ct->is_paused || !gives_way(&ct->text) || text_unclaimed(&ct->text) == ct->text.received)
+        return;
+    ct->is_paused = true;
+    ct->next_paused = choice->paused;
+    choice->paused = ct;
+}
+
+/* Decides a paused text as if it were over. */
+static int lift_text(struct rein_trace *t, struct text *text)
+{
+    uint64_t decided = text->lifted_to;
+    int event = text_lift(text, &t->matches);
+    int rv = event < 0 ? event : on_matches(t, text, decided);
+    if (rv == 0 && !is_closed(t, text))
+        clear_up_to(t, text, UINT64_MAX);
+    return rv;
+}
+
+/* A text that is not released holds nothing, so nothing waits for it. */
+static bool is_waited_for(const struct choice *choice, const struct channel_text *ct)
+{
+    return text_passable(&ct->text) != UINT64_MAX && choice->said - ct->spoke_at <= PAUSE_MAX;
+}
+
+static int lift_paused(struct rein_trace *t, struct choice *choice)
+{
+    int rv = 0;
+    for (struct channel_text **at = &choice->paused; *at != NULL && rv == 0;) {
+        struct channel_text *ct = *at;
+        if (ct != choice->speaker && is_waited_for(choice, ct)) {
+            at = &ct->next_paused;
+            continue;
+        }
+        *at = ct->next_paused;
+        ct->is_paused = false;
+        if (ct != choice->speaker && !is_closed(t, &ct->text))
+            rv = lift_text(t, &ct->text);
+    }
+    return rv;
+}
+
+/* A text continues. What a rule may still claim of the previous text stays held, for a while. */
+static int take_turn(struct rein_trace *t, struct choice *choice, struct text *text, size_t len)
+{
+    struct channel_text *ct = (struct channel_text *)(void *)text;
+    if (choice->speaker != ct && choice->speaker != NULL)
+        pause_text(choice, choice->speaker);
+    choice->speaker = ct;
+    choice->said += len;
+    ct->spoke_at = choice->said;
+    return choice->paused != NULL ? lift_paused(t, choice) : 0;
+}
+
+int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
+{
+    struct rein_trace *t = ctx;
+    struct choice *choice = &t->choices[text->choice];
+    t->decision.flow[text->channel].received += bytes.len;
+    if (is_closed(t, text))
+        return 0;
+    int rv = bytes.len > 0 ? take_turn(t, choice, text, bytes.len) : 0;
+    if (rv != 0 || is_closed(t, text))
+        return rv;
+    if (text->channel == REIN_REASONING) {
+        choice->has_reasoning |= !is_blank(bytes);
+        record_shown(t, text);
+        lead_in(t, text);
+    } else if (!choice->reasoning_over && !is_blank(bytes)) {
+        rv = trace_end_reasoning(t, text->choice);
+    }
+    if (rv != 0 || is_closed(t, text))
+        return rv;
+    rv = text->has_sentences ? make_tracker(t, text) : 0;
+    if (rv == 0)
+        rv = text_append(text, bytes);
+    if (rv == 0)
+        rv = advance(t, text);
+    t->decision.flow[text->channel].scanned += bytes.len;
+    if (rv != 0 || is_closed(t, text))
+        return rv;
+    clear_up_to(t, text, UINT64_MAX);
+    text_trim(text);
+    return 0;
+}
+
+static int end_text(struct rein_trace *t, struct text *text)
+{
+    struct span sentence;
+    uint64_t offset;
+    int event;
+    while (!is_closed(t, text) && (event = text_end(text, &t->matches, &sentence, &offset)) != TEXT_DRY) {
+        int rv = event < 0 ? event : on_event(t, text, event, sentence, offset);
+        if (rv != 0)
+            return rv;
+    }
+    return 0;
+}
+
+/* The patterns are decided now, though the text may continue; the rules are not. */
+static int end_sentence(struct rein_trace *t, struct text *text)
+{
+    struct span sentence;
+    uint64_t offset;
+    int event = is_closed(t, text) ? TEXT_DRY : text_pause(text, &sentence, &offset);
+    if (event == TEXT_SENTENCE)
+        return on_sentence(t, text, sentence, offset);
+    return event < 0 ? event : 0;
+}
+
+static int end_pattern(struct rein_trace *t, struct text *text)
+{
+    struct pattern_tracker *tracker = t->choices[text->choice].trackers[text->slot];
+    if (!text->has_sentences || tracker == NULL || is_closed(t, text))
+        return 0;
+    t->scores_due = true;
+    int rv = pattern_end(tracker, text->channel);
+    return rv == 0 ? take_findings(t, text, tracker, text->received) : rv;
+}
+
+int trace_judge_end(struct rein_trace *t, struct text *text)
+{
+    int rv = end_text(t, text);
+    if (rv == 0 && text->channel == REIN_ANSWER)
+        rv = end_pattern(t, text);
+    if (rv == 0 && !is_closed(t, text))
+        clear_up_to(t, text, UINT64_MAX);
+    return rv;
+}
+
+struct text *trace_reasoning_text(struct channel_lane *lane)
+{
+    if (lane->has_reasoning_text)
+        return &lane->texts[1].text;
+    return lane->lane.place.channel == REIN_REASONING ? &lane->texts[0].text : NULL;
+}
+
+int trace_end_reasoning(struct rein_trace *t, uint16_t index)
+{
+    struct choice *choice = &t->choices[index];
+    if (choice->reasoning_over)
+        return 0;
+    int rv = 0;
+    for (struct channel_lane *lane = t->lanes; lane != NULL && rv == 0; lane = lane->next) {
+        struct text *text = trace_reasoning_text(lane);
+        if (text == NULL || text->choice != index)
+            continue;
+        rv = end_sentence(t, text);
+        if (rv == 0)
+            rv = end_pattern(t, text);
+    }
+    if (rv != 0 || trace_is_stopped(t) || t->gate.choices[index].closed)
+        return rv;
+    choice->reasoning_over = true;
+    clear_choice(t, index);
+    return 0;
+}
+
+/* Writes `text` up to the match's end without the span of the match, escaped for JSON. */
+static int write_redacted(struct bytes *out, struct span text, const struct match *m, const char *replacement,
+                          size_t *at)
+{
+    struct span before = {text.data + *at, m->start > *at ? (size_t)m->start - *at : 0};
+    struct span instead = {replacement, m->end > *at ? strlen(replacement) : 0};
+    int rv = json_escape(out, before);
+    if (rv == 0)
+        rv = json_escape(out, instead);
+    *at = m->end > *at ? (size_t)m->end : *at;
+    return rv;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct match *x = a, *y = b;
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Finds all matches of a stand-alone text. *worst is the strongest action; redactions go to t->said. */
+static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span text, enum rein_action *worst)
+{
+    size_t at = 0;
+    bool redacted = false;
+    bytes_clear(&t->said);
+    t->matches.len = 0;
+    *worst = REIN_ALLOW;
+    int rv = matcher_scan(t->policy->ruleset, f.channel, text, &t->matches);
+    if (rv == 0 && t->matches.len > 1)
+        qsort(t->matches.items, t->matches.len, sizeof *t->matches.items, by_start);
+    for (size_t i = 0; i < t->matches.len && rv == 0; i++) {
+        const struct match *m = &t->matches.items[i];
+        const struct policy_rule *rule = &t->policy->rules[m->rule];
+        f.id = rule->id;
+        f.shadow = rule->shadow;
+        f.action = rule->action > REIN_REDACT ? resolve(t, rule->action, f.channel) : rule->action;
+        f.offset = m->start;
+        f.len = m->end - m->start;
+        rv = add_finding(t, &f, NULL, (struct span){text.data + m->start, (size_t)(m->end - m->start)});
+        if (rv != 0 || f.shadow)
+            continue;
+        *worst = f.action > *worst ? f.action : *worst;
+        if (f.action == REIN_REDACT) {
+            redacted = true;
+            rv = write_redacted(&t->said, text, m, rule->replacement, &at);
+        }
+    }
+    t->matches.len = 0;
+    return rv == 0 && redacted ? json_escape(&t->said, (struct span){text.data + at, text.len - at}) : rv;
+}
+
+int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, enum rein_action *action)
+{
+    struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = REIN_OTHER, .choice = choice};
+    struct rein_flow *flow = &t->decision.flow[REIN_OTHER];
+    flow->received += text.len;
+    flow->scanned += text.len;
+    int rv = judge_alone(t, f, text, action);
+    if (rv != 0)
+        return rv;
+    t->needs_commit |= *action > REIN_RECORD;
+    t->whole_matched |= *action > REIN_RECORD;
+    flow->released += *action > REIN_RECORD ? 0 : text.len;
+    return 0;
+}
+
+/* A prompt is refused or forwarded unchanged: no rule can redact it. */
+int trace_judge_prompt(struct rein_trace *t, struct span text)
+{
+    struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = REIN_PROMPT};
+    struct rein_flow *flow = &t->decision.flow[REIN_PROMPT];
+    enum rein_action worst;
+    flow->received += text.len;
+    flow->scanned += text.len;
+    flow->released += text.len;
+    return judge_alone(t, f, text, &worst);
+}

@@ -1,0 +1,179 @@
+/* The trace's own state, shared by the files that make it up: trace.c (the API), trace_event.c (events to texts),
+ * trace_spelled.c (members that repeat text), trace_judge.c (findings and their actions), trace_end.c (how a response
+ * ends). SPDX-License-Identifier: Apache-2.0
+ *
+ *      attempt -> feed: event -> pieces -> lanes -> texts -> matches, sentences -> findings -> actions -> gate -> out
+ *
+ * Thread: one. */
+#ifndef CORE_TRACE_TRACE_STATE_H
+#define CORE_TRACE_TRACE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "detect/engine.h"
+#include "detect/pattern.h"
+#include "dialect/dialect.h"
+#include "dialect/event.h"
+#include "dialect/frame.h"
+#include "policy/policy.h"
+#include "rein/rein.h"
+#include "trace/finding.h"
+#include "trace/gate.h"
+#include "trace/lane.h"
+#include "trace/text.h"
+
+enum {
+    LANES_MAX = 512, /* fields that carry text, of all choices and tools */
+    SLOTS_MAX = 4,   /* names under which a choice may send the same channel */
+};
+
+enum trace_phase {
+    TRACE_PROMPT,  /* judging the prompt */
+    TRACE_IDLE,    /* no upstream call yet, or between two */
+    TRACE_RUNNING, /* an attempt's bytes are judged */
+    TRACE_STEERED, /* stopped; another attempt or the fallback comes next */
+    TRACE_ENDING,  /* all that the client gets is queued; waits for the last commit */
+    TRACE_OVER,
+    TRACE_BROKEN, /* a step failed half-way: nothing more is released */
+};
+
+/* One of the response's choices. */
+struct choice {
+    bool is_seen, has_reasoning, finish_seen;
+    bool reasoning_over; /* its reasoning has ended and is judged: the answer may be released */
+    uint8_t reasoning_texts, answer_texts;
+    struct pattern_tracker *trackers[SLOTS_MAX]; /* each made with the first byte of its texts; owned */
+    unsigned found;                              /* set of patterns found in this attempt */
+    uint64_t said;                               /* bytes of all its texts, in this attempt */
+    struct channel_text *speaker;                /* the text that continued last; NULL: none yet */
+    struct channel_text *paused;                 /* those before it that may yet continue, and hold something; a list */
+};
+
+/* A text, and when it spoke last. */
+struct channel_text {
+    struct text text;
+    uint64_t spoke_at; /* choice.said, when it continued last */
+    struct channel_text *next_paused;
+    bool is_paused; /* in the choice's list */
+};
+
+/* A field and its text or texts; its address stays. */
+struct channel_lane {
+    struct lane lane;
+    struct channel_text texts[2]; /* [0]: answer or only text; [1]: inline reasoning */
+    bool has_reasoning_text;
+    struct channel_lane *next;
+};
+
+/* One block, so that most responses need few others: the first lane lies inside, the choices that were asked for and
+ * the strings of the options behind it. */
+struct rein_trace {
+    struct rein_policy *policy; /* a reference */
+    struct rein_engine *engine; /* borrowed */
+    const struct dialect *dialect;
+    bool streamed, strip_usage;
+    size_t held_max; /* what may be held: of events the policy's stream_max_bytes, of a body perhaps more */
+    unsigned choices_expected;
+    const char *model, *fallback_id;
+    int64_t created_s;
+
+    enum trace_phase phase;
+    bool needs_commit; /* a finding changed the stream and was not committed yet */
+    bool committing;   /* the caller was asked to */
+    bool end_due;      /* the last commit is to be asked for ... */
+    bool end_asked;    /* ... and was: what it releases is in `last` */
+    bool stop_asked;
+    bool pattern_active; /* some pattern is searched for */
+    bool withholds;      /* the policy may keep text from the client */
+    bool scores_due;     /* the trackers know more than the decision says */
+
+    struct prompt_risk risk;
+
+    uint32_t attempt; /* of the present one, 0 first */
+    uint32_t attempts;
+    enum rein_delivery delivery;
+    enum rein_release release; /* of reasoning, in this attempt */
+    char *prefix, *open, *close;
+    bool opened, continues;
+    bool may_continue; /* a restart can continue from what this attempt shows, or can try */
+    bool leads;        /* the client sees the prefix before the reasoning */
+
+    struct bytes in;
+    struct framer framer;
+    struct delta_reader *reader;
+    struct channel_lane *lanes, *last_lane,
+        *recent_lane; /* in the order in which they came; owned except for the first */
+    size_t lanes_len;
+    struct choice *choices; /* those asked for, or with those that came without, then owned */
+    size_t choices_len;
+    bool saw_choice_error, saw_choice; /* of the present attempt, like the next */
+    bool saw_error;
+    bool whole_matched;   /* a stand-alone string was acted on: those that come again are examined again */
+    unsigned hidden_keys; /* of the present event: keys that a rule acted on */
+
+    struct findings findings;
+    struct rein_decision decision;
+    struct match_list matches;
+    struct bytes scratch, said, out;
+    struct bytes last; /* what a commit that is under way will let pass: of an end, or before a restart */
+
+    /* What lies here is cleared where it is begun with, all before it when the trace is made. */
+    struct gate gate;
+    struct channel_lane first_lane;
+    struct choice asked_for[];
+};
+
+/* Always true between two steps that did not fail. Constant time; `deep`: examines all that waits, too. */
+bool trace_is_sound(const struct rein_trace *t, bool deep);
+
+/* ---- trace_event.c ---- */
+/* Judges one frame and queues it. */
+int trace_take_frame(struct rein_trace *t, const struct frame *frame) REIN_MUST_USE;
+/* Judges the whole body that came in. */
+int trace_take_body(struct rein_trace *t) REIN_MUST_USE;
+/* No text will come any more in this attempt: decides all that is open. */
+int trace_end_texts(struct rein_trace *t) REIN_MUST_USE;
+void trace_drop_lanes(struct rein_trace *t);
+
+/* ---- trace_spelled.c ---- */
+/* Marks, in the event that was pushed last, what spells out more than its own text. */
+int trace_mark_spelled(struct rein_trace *t, const struct delta *d, struct span payload) REIN_MUST_USE;
+
+/* ---- trace_judge.c ---- */
+/* Bytes that were given to a text. A lane_sink. */
+int trace_judge_bytes(void *ctx, struct text *text, struct span bytes) REIN_MUST_USE;
+/* The text of a field that is reasoning; NULL: none is. */
+struct text *trace_reasoning_text(struct channel_lane *lane);
+/* The text has ended. */
+int trace_judge_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
+/* The choice's reasoning has ended: judges it as a whole. */
+int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
+/* A stand-alone string or number. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be
+ * shown, escaped, is in t->said. Stronger ones: nothing of it may be shown, and the caller stops the choice with
+ * trace_stop.
+ */
+int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, enum rein_action *action) REIN_MUST_USE;
+int trace_judge_prompt(struct rein_trace *t, struct span text) REIN_MUST_USE;
+
+/* ---- trace_end.c ---- */
+/* Carries out an action that ends a choice (or all): refuse, cut_response, steer. */
+int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action) REIN_MUST_USE;
+/* Can this response still be steered? */
+bool trace_can_steer(const struct rein_trace *t);
+/* The upstream's own end: `done` is its terminal event, NULL if it ended without one. */
+int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flags) REIN_MUST_USE;
+/* The upstream failed, or more was held than may be: an error ends the response. */
+int trace_fail(struct rein_trace *t, enum rein_ending ending, const char *message) REIN_MUST_USE;
+int trace_refuse_prompt(struct rein_trace *t) REIN_MUST_USE;
+/* Steered, and there will be no restart. */
+int trace_fall_back(struct rein_trace *t) REIN_MUST_USE;
+
+static inline bool trace_is_stopped(const struct rein_trace *t)
+{
+    return t->phase != TRACE_RUNNING;
+}
+
+#endif

@@ -1,0 +1,248 @@
+/* See admin.h: the thread, who may come in, and the end.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Before a request is examined: the method, the Host (a page of another site that rebinds its name to this address has
+ * its own name there), the token. Health checks need no token. */
+#include "admin/admin_internal.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "config/keys.h"
+#include "front/hosts.h"
+#include "front/reply.h"
+
+enum {
+    BODY_MAX = 1024, /* nothing here has a body */
+    CONNECTIONS_MAX = 64,
+    CLIENT_IDLE_MS = 30000,
+    QUERY_MS = 5000,
+    READERS = 2,
+    WAITING_MAX = 32,
+};
+
+/* ---- answers ---- */
+
+static const struct front_header headers[] = {
+    {"cache-control", "no-store"},
+    {"x-content-type-options", "nosniff"},
+    {"content-security-policy", "default-src 'none'; frame-ancestors 'none'"},
+    {"cross-origin-resource-policy", "same-origin"},
+    {"referrer-policy", "no-referrer"},
+    {NULL, NULL},
+};
+
+void admin_reply(struct exchange *x, unsigned status, json_t *tree)
+{
+    reply_json(x, status, tree, headers);
+}
+
+/* A name from outside is quoted only if it is plain. */
+static bool is_admin_plain(const char *text)
+{
+    return strlen(text) <= 64 &&
+           text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")] == 0;
+}
+
+void admin_reply_error(struct exchange *x, unsigned status, const char *code, const char *param, const char *message)
+{
+    const struct reply_error error = {
+        .status = status,
+        .type = status < 500 ? "invalid_request_error" : "server_error",
+        .code = code,
+        .param = param != NULL && is_admin_plain(param) ? param : NULL,
+        .message = message,
+    };
+    reply_error(x, &error, headers);
+}
+
+/* ---- who may come in ---- */
+
+static bool needs_token(const struct admin *admin, const char *path)
+{
+    return admin->config->tokens != NULL && strcmp(path, "/healthz") != 0 && strcmp(path, "/readyz") != 0;
+}
+
+static bool on_admin_head(void *ctx, struct exchange *x)
+{
+    struct admin *admin = ctx;
+    const char *bearer = exchange_bearer(x);
+    static const struct reply_error only_get = {405, "invalid_request_error", "method_not_allowed", NULL,
+                                                "This API is read-only: use GET."};
+    static const struct reply_error no_token = {
+        401, "invalid_request_error", "invalid_token", NULL,
+        "The admin token is required: send it as 'Authorization: Bearer TOKEN'."};
+    static const struct front_header allow[] = {{"allow", "GET"}, {"cache-control", "no-store"}, {NULL, NULL}};
+    static const struct front_header challenge[] = {
+        {"www-authenticate", "Bearer"}, {"cache-control", "no-store"}, {NULL, NULL}};
+    if (!hosts_is_ours(admin->config->admin.host, NULL, exchange_header(x, "host"))) {
+        admin_reply_error(x, 403, "host_not_allowed", NULL, "The Host header does not name this listener.");
+        return false;
+    }
+    if (strcmp(exchange_method(x), "GET") != 0) {
+        reply_error(x, &only_get, allow);
+        return false;
+    }
+    if (needs_token(admin, exchange_path(x)) && (bearer == NULL || keys_find(admin->config->tokens, bearer) == NULL)) {
+        reply_error(x, &no_token, challenge);
+        return false;
+    }
+    return true;
+}
+
+static void on_request(void *ctx, struct exchange *x)
+{
+    admin_route(ctx, x);
+}
+
+static void on_admin_closed(void *ctx, struct exchange *x, bool gone)
+{
+    (void)ctx;
+    struct responder *responder = exchange_user(x);
+    if (responder != NULL)
+        responder->on_closed(responder, gone);
+}
+
+/* ---- the end ---- */
+
+static void stop_if_done(struct admin *admin)
+{
+    if (admin->front_closed && query_pool_busy(admin->queries) == 0)
+        loop_stop(admin->loop);
+}
+
+void admin_query_done(struct admin *admin)
+{
+    stop_if_done(admin);
+}
+
+static void on_front_closed(void *ctx)
+{
+    struct admin *admin = ctx;
+    admin->front_closed = true;
+    stop_if_done(admin);
+}
+
+static void admin_own_stop(void *ctx)
+{
+    struct admin *admin = ctx;
+    front_close(admin->front, on_front_closed, admin);
+}
+
+static void free_all(struct admin *admin)
+{
+    query_pool_free(admin->queries);
+    if (admin->loop != NULL)
+        loop_free(admin->loop);
+    config_unref(admin->config);
+    config_unref(atomic_load(&admin->next));
+    free(admin);
+}
+
+void admin_stop(struct admin *admin)
+{
+    if (admin == NULL)
+        return;
+    loop_give(admin->loop, &admin->stops);
+    uv_thread_join(&admin->thread);
+    free_all(admin);
+}
+
+/* ---- the beginning ---- */
+
+static void admin_run(void *ctx)
+{
+    struct admin *admin = ctx;
+    loop_run(admin->loop);
+}
+
+static void take_config(void *ctx)
+{
+    struct admin *admin = ctx;
+    struct config *next = atomic_exchange(&admin->next, NULL);
+    if (next == NULL)
+        return;
+    assert(config_is_sound(next));
+    config_unref(admin->config);
+    admin->config = next;
+    if (admin->taken.fn != NULL)
+        loop_give(admin->owner, &admin->taken);
+}
+
+static int start_front(struct admin *admin)
+{
+    const struct front_options options = {
+        .host = admin->config->admin.host,
+        .port = admin->config->admin.port,
+        .body_max = BODY_MAX,
+        .connections_max = CONNECTIONS_MAX,
+        .connections_per_address_max = CONNECTIONS_MAX,
+        .client_idle_ms = CLIENT_IDLE_MS,
+    };
+    const struct front_handler handler = {
+        .ctx = admin, .on_head = on_admin_head, .on_request = on_request, .on_closed = on_admin_closed};
+    return front_start(&admin->front, admin->loop, &options, &handler);
+}
+
+static int start_thread(struct admin *admin)
+{
+    sigset_t all, before;
+    sigfillset(&all); /* signals are the main thread's */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = uv_thread_create(&admin->thread, admin_run, admin);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        return 0;
+    log_error("admin", "cannot start the thread: %s", uv_strerror(rc));
+    return REIN_EIO;
+}
+
+int admin_start(struct admin **out, const struct admin_options *options)
+{
+    struct admin *admin = calloc(1, sizeof *admin);
+    if (admin == NULL)
+        return REIN_ENOMEM;
+    admin->config = config_ref(options->config);
+    admin->reloads = (struct loop_order){.fn = take_config, .ctx = admin};
+    admin->taken = (struct loop_order){.fn = options->on_reloaded, .ctx = options->ctx};
+    admin->owner = options->owner;
+    admin->stops = (struct loop_order){.fn = admin_own_stop, .ctx = admin};
+    admin->store = options->store;
+    admin->metrics = options->metrics;
+    const struct query_options queries = {admin->config->store.path, QUERY_MS, READERS, WAITING_MAX};
+    int rv = loop_new(&admin->loop);
+    if (rv == 0)
+        rv = query_pool_new(&admin->queries, admin->loop, &queries);
+    if (rv == 0)
+        rv = start_front(admin);
+    if (rv != 0) {
+        free_all(admin);
+        return rv;
+    }
+    admin->port = front_port(admin->front);
+    rv = start_thread(admin);
+    if (rv == 0)
+        *out = admin;
+    return rv;
+}
+
+uint16_t admin_port(const struct admin *admin)
+{
+    return admin->port;
+}
+
+void admin_drain(struct admin *admin)
+{
+    atomic_store(&admin->draining, true);
+}
+
+void admin_reload(struct admin *admin, struct config *config)
+{
+    config_unref(
+        atomic_exchange(&admin->next, config_ref(config))); /* one that was not taken yet will never be taken */
+    loop_give(admin->loop, &admin->reloads);
+}

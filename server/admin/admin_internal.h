@@ -1,0 +1,42 @@
+/* What the files of the admin listener share.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SERVER_ADMIN_ADMIN_INTERNAL_H
+#define SERVER_ADMIN_ADMIN_INTERNAL_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "admin/admin.h"
+#include "front/front.h"
+#include "store/query.h"
+
+struct admin {
+    struct loop *loop;
+    struct front *front;
+    struct query_pool *queries;
+    struct config *config; /* the loop's thread */
+    struct store *store;
+    struct metrics *metrics;
+    atomic_bool draining;
+    bool front_closed;
+    uint16_t port;
+    uv_thread_t thread;
+    struct loop *owner;
+    struct loop_order reloads, stops; /* for this loop */
+    struct loop_order taken;          /* for the owner's */
+    _Atomic(struct config *) next;    /* for `reloads`; NULL: none */
+};
+
+/* ---- admin.c ---- */
+/* An answer with the headers that every answer here has; takes `tree`. */
+void admin_reply(struct exchange *x, unsigned status, json_t *tree);
+void admin_reply_error(struct exchange *x, unsigned status, const char *code, const char *param, const char *message);
+/* A query has ended: stopping may have waited for it. */
+void admin_query_done(struct admin *admin);
+
+/* ---- admin_routes.c ---- */
+/* Answers a request that may come in, now or later. */
+void admin_route(struct admin *admin, struct exchange *x);
+
+#endif

@@ -1,0 +1,99 @@
+/* Kinds of upstream: how each is called, and how a safe reasoning prefix reaches its model.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A kind is one file with one table of functions (backend_<kind>.c) and one line in backend.c. Its main part is a plan:
+ * a state machine that turns a checked request into the call whose response is the answer. A plan that has to check
+ * something first (render the prompt, count its tokens) asks for calls of its own:
+ *
+ *     backend_plan_init -> next -> BACKEND_CALL -> (the session makes plan->call) -> next -> ... -> BACKEND_READY
+ *                                                                                           or BACKEND_ASIDE
+ *
+ * BACKEND_READY: the plan has the body, the path, and how to read the response. BACKEND_ASIDE: prefill is not possible
+ * here, because of plan->reason; the session falls back to `instruct`, or fails if the policy says `prefill`.
+ *
+ * Plans do no I/O and keep no state but their own. Thread: one at a time. */
+#ifndef SERVER_BACKENDS_BACKEND_H
+#define SERVER_BACKENDS_BACKEND_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "api/chat/request.h"
+#include "api/chat/request_fields.h"
+#include "backends/completions_to_chat.h"
+#include "rein/rein.h"
+
+enum backend_next { BACKEND_READY, BACKEND_CALL, BACKEND_ASIDE };
+
+/* A call that a plan needs, and its reply. */
+struct backend_call {
+    const char *method; /* static */
+    char path[128];     /* from the upstream's root: "/v1/models" */
+    json_t *body;       /* owned by the plan; NULL: none */
+};
+struct backend_reply {
+    unsigned status; /* 0: the call failed */
+    json_t *body;    /* borrowed; NULL: not JSON */
+};
+
+struct prefix_plan {
+    /* given; borrowed */
+    const struct request *request;
+    const char *path_prefix;                /* "/v1" unless configured */
+    const char *prefix;                     /* the text that the reasoning should begin with */
+    const char *shown;                      /* for a restart: the reasoning that the client already has, "" for none */
+    const char *field;                      /* and its field, see rein_trace_shown_reasoning; static */
+    const char *open, *close;               /* the operator's delimiters of inline reasoning; NULL: none were given */
+    const struct config_template *template; /* the operator's; NULL or empty except for the kind `completions` */
+    bool verified; /* this upstream, model and prefix passed the check recently, so it need not be repeated ... */
+    unsigned memo; /* ... and this is what it found; a plan that checks sets it */
+
+    /* the plan's own */
+    unsigned stage;
+    json_t *kept; /* owned */
+    struct backend_call call;
+
+    /* made */
+    json_t *body;                /* for the upstream; owned; NULL: the client's own bytes */
+    char path[128];              /* from the upstream's root */
+    struct rein_attempt attempt; /* delivery, opened, continues_shown, delimiters; its prefix is `prefix` */
+    raw_read read_raw;           /* not NULL: a raw prompt, whose answer is rebuilt in the client's dialect ... */
+    const char *raw_close;       /* ... whose reasoning ends with this; static */
+    bool checked;                /* the check was made just now: to be remembered, READY as passed, ASIDE as failed */
+    const char *reason;          /* why this delivery: "instruct_only", "verified", "tools", ...; static */
+};
+
+struct backend {
+    const char *kind;
+    bool can_prefill;
+    struct field_table fields; /* its own rows, before fields_common */
+    /* The next step of a prefill plan. NULL if the kind cannot prefill. `reply` is NULL on the first call. REIN_ENOMEM
+     * is the only error. */
+    int (*next)(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out);
+    /* Changes a chat call so that its reasoning can be ended with this text in flight. NULL: the kind cannot. */
+    int (*arm)(struct prefix_plan *plan, const char *words);
+};
+
+/* NULL if there is no such kind. */
+const struct backend *backend_find(const char *kind);
+/* Does any kind know this top-level field of a request? *is_refused: some kind refuses it. */
+bool backend_knows_field(const char *name, bool *is_refused);
+/* The known field with the most similar name; NULL: none is similar. */
+const char *backend_nearest_field(const char *name);
+/* May this request be prefilled here, as far as is known without asking the backend? `backend` may be NULL. */
+bool backend_may_prefill(const struct backend *backend, const struct prefix_plan *plan);
+
+void backend_plan_fini(struct prefix_plan *plan);
+
+/* Plans without a prefix. The first makes no body: the client's own bytes are sent. */
+void backend_plan_as_sent(struct prefix_plan *plan, const char *reason);
+int backend_plan_plain(struct prefix_plan *plan, const char *reason) REIN_MUST_USE;
+/* The plan for `instruct`: the conversation's system message asks for the prefix. Always possible. */
+int backend_plan_instruct(struct prefix_plan *plan, const char *reason) REIN_MUST_USE;
+
+/* The entries of the table. */
+extern const struct backend backend_openai, backend_vllm, backend_sglang, backend_llamacpp, backend_ollama,
+    backend_deepseek, backend_mistral, backend_groq, backend_openrouter, backend_anthropic, backend_gemini,
+    backend_completions;
+
+#endif

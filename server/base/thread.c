@@ -1,0 +1,36 @@
+/* See store_thread.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "base/thread.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* A thread of this class takes its share like any other, but does not push another aside the moment it wakes up: that
+ * would be the loop which has just given it a record. A hint; without it all continues as well. */
+static void stand_back(pthread_t thread)
+{
+#ifdef SCHED_BATCH
+    (void)pthread_setschedparam(thread, SCHED_BATCH, &(struct sched_param){0});
+#else
+    (void)thread;
+#endif
+}
+
+int thread_start(pthread_t *thread, const char *name, void *(*run)(void *ctx), void *ctx)
+{
+    sigset_t all, before;
+    sigfillset(&all); /* signals are the main thread's */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(thread, NULL, run, ctx);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0) {
+        log_error("store", "cannot start the thread %s: %s", name, strerror(rc));
+        return REIN_EIO;
+    }
+    pthread_setname_np(*thread, name);
+    stand_back(*thread);
+    return 0;
+}

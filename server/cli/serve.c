@@ -1,0 +1,444 @@
+/* `rein serve`: starts the workers and the store, reloads on SIGHUP, drains on SIGTERM.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The main thread runs a loop of its own for signals and the admin listener; it is where workers report their end. */
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "cli/cli.h"
+#include "config/config.h"
+#include "front/client_limits.h"
+#include "front/listener.h"
+#include "metrics/metrics.h"
+#include "service/worker.h"
+#include "store/store.h"
+
+enum { QUEUE_MAX = 16384, SIGNALS = 3 };
+
+/* Reading the config again takes seconds when a lexicon has changed: a thread does it, so that a signal to stop does
+ * not wait for it. Then every worker and the admin listener take the config, which cannot fail, and confirm it. */
+struct reload {
+    uv_thread_t thread;
+    struct config *config; /* the config that was read; NULL: it is refused, and `problems` says why */
+    struct rein_problems *problems;
+    int rv;
+    struct loop_order was_read;
+    bool is_running; /* from the signal until all have taken it */
+    bool is_reading; /* the thread is there */
+    bool is_wanted;  /* another signal has arrived meanwhile */
+    size_t waiting;  /* how many have not taken it yet */
+};
+
+struct service {
+    const char *path;
+    struct config *config; /* the running config. Its listeners are the open ones */
+    struct store *store;
+    struct metrics *metrics;
+    struct admin *admin;
+    struct loop *loop;
+    struct worker **workers;
+    struct client_limits *peers; /* of all workers */
+    size_t workers_len, workers_running;
+    struct reload reload;
+    uv_signal_t signals[SIGNALS];
+    size_t signals_len;
+    bool with_first_keys; /* missing keys files are made at the start */
+    bool stopping;
+};
+
+static bool service_is_sound(const struct service *service)
+{
+    const struct reload *r = &service->reload;
+    return config_is_sound(service->config) && service->workers_running <= service->workers_len &&
+           service->workers_len <= service->config->workers && (!r->is_reading || (r->is_running && r->waiting == 0)) &&
+           (!r->is_wanted || r->is_running) && r->waiting <= service->workers_len + 1;
+}
+
+/* ---- config ---- */
+
+/* As lines of the log: a running program's messages have a time and a level. */
+static void log_problems(const struct rein_problems *problems)
+{
+    for (size_t i = 0; i < rein_problems_count(problems); i++) {
+        const struct rein_problem *p = rein_problems_at(problems, i);
+        const char *key = p->key != NULL ? p->key : "", *colon = *key != '\0' ? ": " : "";
+        if (p->line > 0)
+            log_error("config", "%s:%u:%u: %s%s%s", p->file, p->line, p->column, key, colon, p->message);
+        else
+            log_error("config", "%s: %s%s%s", p->file, key, colon, p->message);
+    }
+}
+
+static int service_load(struct service *service)
+{
+    struct rein_problems *problems;
+    if (rein_problems_new(&problems) < 0)
+        return REIN_ENOMEM;
+    int rv = (service->with_first_keys ? config_load_with_first_keys : config_load)(&service->config, service->path,
+                                                                                    problems);
+    if (rv < 0) {
+        cli_print_problems(problems);
+        if (rein_problems_count(problems) == 0)
+            log_error("serve", "%s: %s", service->path, rein_strerror(rv));
+    }
+    rein_problems_free(problems);
+    return rv;
+}
+
+/* One body always fits. */
+static struct peers_limits limits_of(const struct config *config)
+{
+    const struct config_limits *l = &config->limits;
+    return (struct peers_limits){
+        .all = l->connections,
+        .of_one = l->connections_per_address,
+        .bytes = l->bodies_bytes > l->body_bytes ? l->bodies_bytes : l->body_bytes,
+        .bytes_of_one = l->bodies_bytes_per_address > l->body_bytes ? l->bodies_bytes_per_address : l->body_bytes,
+    };
+}
+
+/* ---- reload ---- */
+
+static void reload_begin(struct service *service);
+
+/* The reload's own thread. The running config is immutable and does not change until this has ended. */
+static void reload_read(void *ctx)
+{
+    struct service *service = ctx;
+    struct reload *r = &service->reload;
+    r->rv = rein_problems_new(&r->problems);
+    if (r->rv == 0)
+        r->rv = config_reload(&r->config, service->path, service->config, r->problems);
+    loop_give(service->loop, &r->was_read);
+}
+
+static void reload_end(struct service *service)
+{
+    struct reload *r = &service->reload;
+    bool is_wanted = r->is_wanted;
+    r->is_running = r->is_wanted = false;
+    if (is_wanted && !service->stopping)
+        reload_begin(service);
+}
+
+static void log_changes(const struct config *before, const struct config *now)
+{
+    for (const struct config_setting *setting = config_settings(); setting->key != NULL; setting++) {
+        uint64_t old = config_setting_value(before, setting), new = config_setting_value(now, setting);
+        if (old != new)
+            log_info("serve", "%s is now %llu; it was %llu", setting->key, (unsigned long long)new,
+                     (unsigned long long)old);
+    }
+    if (before->keys != NULL && now->keys == NULL)
+        log_warn("serve", "listen.keys_file was removed: everyone on this machine may send requests now");
+    if (before->tokens != NULL && now->tokens == NULL)
+        log_warn("serve", "admin.token_file was removed: everyone on this machine may read decisions now");
+}
+
+/* Nothing here can fail: either all have the new config, or the file was refused before. */
+static void reload_apply(struct service *service)
+{
+    struct reload *r = &service->reload;
+    struct config *before = service->config;
+    service->config = r->config;
+    r->config = NULL;
+    log_changes(before, service->config);
+    const struct peers_limits limits = limits_of(service->config);
+    peers_limit(service->peers, &limits);
+    store_keep(service->store, service->config->store.keep_days);
+    r->waiting = service->workers_len + 1;
+    for (size_t i = 0; i < service->workers_len; i++)
+        worker_reload(service->workers[i], service->config);
+    admin_reload(service->admin, service->config);
+    config_unref(before);
+}
+
+static void on_was_read(void *ctx)
+{
+    struct service *service = ctx;
+    struct reload *r = &service->reload;
+    assert(service_is_sound(service) && r->is_reading);
+    uv_thread_join(&r->thread);
+    r->is_reading = false;
+    if (r->rv < 0) {
+        if (r->problems != NULL)
+            log_problems(r->problems);
+        log_error("serve", "the config was not reloaded (%s): the old one stays in use",
+                  r->rv == REIN_EPOLICY ? "the file is refused" : rein_strerror(r->rv));
+    }
+    rein_problems_free(r->problems);
+    r->problems = NULL;
+    if (r->rv == 0 && !service->stopping)
+        reload_apply(service);
+    else
+        reload_end(service);
+    assert(service_is_sound(service));
+}
+
+static void on_taken(void *ctx)
+{
+    struct service *service = ctx;
+    assert(service_is_sound(service) && service->reload.waiting > 0);
+    if (--service->reload.waiting > 0)
+        return;
+    log_info("serve", "config reloaded");
+    reload_end(service);
+}
+
+static void reload_begin(struct service *service)
+{
+    struct reload *r = &service->reload;
+    if (r->is_running) {
+        r->is_wanted = true;
+        return;
+    }
+    config_unref(r->config); /* one that came too late */
+    r->config = NULL;
+    r->was_read = (struct loop_order){.fn = on_was_read, .ctx = service};
+    int rc = uv_thread_create(&r->thread, reload_read, service);
+    if (rc != 0) {
+        log_error("serve", "the config was not reloaded: no thread to read it with: %s", uv_strerror(rc));
+        return;
+    }
+    r->is_running = r->is_reading = true;
+}
+
+/* ---- the end ---- */
+
+static void close_signals(struct service *service)
+{
+    for (size_t i = 0; i < service->signals_len; i++)
+        uv_close((uv_handle_t *)&service->signals[i], NULL);
+    service->signals_len = 0;
+}
+
+static void on_worker_done(void *ctx)
+{
+    struct service *service = ctx;
+    if (--service->workers_running == 0)
+        loop_stop(service->loop);
+}
+
+static void service_stop(struct service *service)
+{
+    if (service->stopping)
+        _exit(CLI_FAILED); /* a second signal: the process ends without waiting for the store */
+    service->stopping = true;
+    log_info("serve", "draining");
+    admin_drain(service->admin);
+    for (size_t i = 0; i < service->workers_len; i++)
+        worker_drain(service->workers[i]);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct service *service = handle->data;
+    assert(service_is_sound(service));
+    if (signum != SIGHUP)
+        service_stop(service);
+    else if (!service->stopping)
+        reload_begin(service);
+    assert(service_is_sound(service));
+}
+
+/* ---- the beginning ---- */
+
+static void watch_signal(struct service *service, int signum)
+{
+    uv_signal_t *handle = &service->signals[service->signals_len++];
+    uv_signal_init(loop_uv(service->loop), handle);
+    handle->data = service;
+    uv_signal_start(handle, on_signal, signum);
+}
+
+static int start_workers(struct service *service)
+{
+    struct worker_options options = {.config = service->config,
+                                     .store = service->store,
+                                     .metrics = service->metrics,
+                                     .reuse_port = service->config->workers > 1,
+                                     .peers = service->peers,
+                                     .owner = service->loop,
+                                     .on_done = on_worker_done,
+                                     .on_reloaded = on_taken,
+                                     .ctx = service};
+    service->workers = calloc(service->config->workers, sizeof *service->workers);
+    if (service->workers == NULL)
+        return REIN_ENOMEM;
+    for (size_t i = 0; i < service->config->workers; i++) {
+        options.number = (unsigned)i;
+        int rv = worker_start(&service->workers[i], &options);
+        if (rv < 0)
+            return rv;
+        options.port = worker_port(service->workers[i]);
+        service->workers_len = ++service->workers_running;
+    }
+    return 0;
+}
+
+/* Opens the store, in a folder that is made if it is missing. */
+static int open_store(struct service *service)
+{
+    const char *path = service->config->store.path, *wanted = service->config->store.wanted;
+    struct store_options options = {
+        .path = path, .keep_days = service->config->store.keep_days, .queue_max = QUEUE_MAX};
+    if (wanted != NULL)
+        log_warn("serve",
+                 "the store is %s, because %s does not exist. To move it: stop Rein, then move the file, and the files "
+                 "of the same name that end with -wal and -shm, to the path in the config",
+                 path, wanted);
+    int rv = files_make_folder_of(path);
+    if (rv != 0) {
+        log_error("serve", "the folder of the store %s cannot be made: %s", path, strerror(-rv));
+        return rv == -ENOMEM ? REIN_ENOMEM : REIN_EIO;
+    }
+    return store_open(&service->store, &options);
+}
+
+/* The system's limit of open files also limits connections: raises it as far as allowed, and warns if it is too low. */
+static void take_descriptors(const struct config *config)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (limit.rlim_cur < config->limits.connections)
+        log_warn("serve",
+                 "limits.connections is %zu, but the system allows only %llu open files (ulimit -n): further "
+                 "connections will wait. Raise the limit of open files, or lower limits.connections",
+                 config->limits.connections, (unsigned long long)limit.rlim_cur);
+}
+
+static int start_admin(struct service *service)
+{
+    const struct admin_options options = {.config = service->config,
+                                          .store = service->store,
+                                          .metrics = service->metrics,
+                                          .owner = service->loop,
+                                          .on_reloaded = on_taken,
+                                          .ctx = service};
+    return admin_start(&service->admin, &options);
+}
+
+static int service_start(struct service *service)
+{
+    const struct config *config = service->config;
+    const struct peers_limits limits = limits_of(config);
+    take_descriptors(config);
+    int rv = listener_check(config->listen.host, config->listen.port);
+    if (rv == 0)
+        rv = listener_check(config->admin.host, config->admin.port);
+    if (rv == 0)
+        rv = open_store(service);
+    if (rv == 0)
+        rv = client_limits_new(&service->peers, &limits);
+    if (rv == 0)
+        rv = metrics_new(&service->metrics, config->workers);
+    if (rv == 0)
+        rv = start_admin(service);
+    if (rv == 0)
+        rv = start_workers(service);
+    if (rv < 0)
+        return rv;
+    watch_signal(service, SIGTERM);
+    watch_signal(service, SIGINT);
+    return 0;
+}
+
+/* A thread may still use all of this: nothing is freed, the process just ends. */
+static _Noreturn void leave_as_it_is(bool is_written)
+{
+    log_flush(LOG_FLUSH_ALL);
+    log_error("serve", is_written ? "some requests did not end in time: stopping without them"
+                                  : "the store did not end in time: stopping with decisions that are not written");
+    _exit(CLI_FAILED);
+}
+
+static int service_finish(struct service *service)
+{
+    bool is_late = false;
+    for (size_t i = 0; i < service->workers_len; i++)
+        is_late = worker_join(service->workers[i]) != 0 || is_late;
+    int written = store_finish(service->store, STORE_FINISH_MS);
+    if (is_late || written == REIN_ELIMIT)
+        leave_as_it_is(written == 0);
+    for (size_t i = 0; i < service->workers_len; i++)
+        worker_free(service->workers[i]);
+    free(service->workers);
+    client_limits_free(service->peers);
+    admin_stop(service->admin);
+    store_close(service->store);
+    metrics_free(service->metrics);
+    log_flush(LOG_FLUSH_ALL);
+    log_info("serve", "stopped");
+    int status = written == 0 ? CLI_OK : CLI_FAILED;
+    if (service->reload.is_reading)
+        _exit(status); /* the reading is not needed any more, and may take seconds */
+    config_unref(service->reload.config);
+    loop_free(service->loop);
+    config_unref(service->config);
+    return status;
+}
+
+/* From here on SIGHUP does not end the process, even before there is a config, which is then read again. SIGTERM ends
+ * at once until there is something to drain. */
+static int serve(struct service *service)
+{
+    if (loop_new(&service->loop) < 0)
+        return CLI_FAILED;
+    watch_signal(service, SIGHUP);
+    if (service_load(service) < 0) {
+        close_signals(service);
+        loop_free(service->loop);
+        return CLI_CONFIG;
+    }
+    if (service_start(service) < 0)
+        _exit(CLI_FAILED); /* threads may be running: the process ends, nothing needs to be freed */
+    log_info("serve", "admin listening on http://%s:%u", service->config->admin.host,
+             (unsigned)admin_port(service->admin));
+    log_info("serve", "listening on http://%s:%u", service->config->listen.host,
+             (unsigned)worker_port(service->workers[0]));
+    loop_run(service->loop);
+    close_signals(service);
+    return service_finish(service);
+}
+
+static int serve_run(int argc, char **argv)
+{
+    struct service service = {.path = NULL};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+            service.path = argv[++i];
+        else if (strcmp(argv[i], "--first-keys") == 0)
+            service.with_first_keys = true;
+        else
+            return cli_usage(&cli_serve, "unexpected argument '%s'", argv[i]);
+    }
+    if (service.path == NULL)
+        return cli_usage(&cli_serve, "the config is missing: use -c FILE");
+    return serve(&service);
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .summary = "run the service",
+    .help = "usage: rein serve -c FILE [--first-keys]\n\n"
+            "Runs the service with the config FILE until it gets a signal to stop.\n\n"
+            "  -c FILE        the server's config (see config/rein.yaml)\n"
+            "  --first-keys   make listen.keys_file and admin.token_file if the config names them and they do not "
+            "exist;\n                 the key itself is in a file next to it, with .secret added to its name, mode "
+            "0600\n\nSIGHUP reads the config and all files that it names again; if there are errors, the old config "
+            "stays in use.\nSIGTERM and SIGINT drain: no new requests, running ones may finish within "
+            "timeouts.drain_ms; a second\nsignal ends the process at once.\n",
+    .run = serve_run,
+};

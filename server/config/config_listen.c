@@ -1,0 +1,223 @@
+/* The config's listeners: numeric addresses, and who may come in.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config/config_read.h"
+#include "config/keys.h"
+#include "front/proxies.h"
+
+enum { HOST_MAX = INET6_ADDRSTRLEN };
+
+/* What a key that is made at the first start is called. */
+struct first_key {
+    const char *name, *prefix, *what;
+    const char *command; /* what makes it by hand, after "rein key" */
+};
+
+/* Splits "127.0.0.1:8080" or "[::1]:8080". */
+static bool split(const char *text, char host[HOST_MAX], uint16_t *port)
+{
+    bool is_bracketed = text[0] == '[';
+    const char *begin = text + is_bracketed;
+    const char *end = is_bracketed ? strstr(text, "]:") : strrchr(text, ':');
+    if (end == NULL || end - begin >= HOST_MAX || end == begin)
+        return false;
+    memcpy(host, begin, (size_t)(end - begin));
+    host[end - begin] = '\0';
+    const char *digits = end + 1 + is_bracketed;
+    size_t len = strspn(digits, "0123456789");
+    if (len == 0 || len > 5 || digits[len] != '\0' || strtoul(digits, NULL, 10) > UINT16_MAX)
+        return false;
+    *port = (uint16_t)strtoul(digits, NULL, 10);
+    return true;
+}
+
+/* Is the host a numeric address? It is then spelled as the system spells it. */
+static bool is_address(char host[HOST_MAX], bool is_bracketed, bool *loopback)
+{
+    struct in_addr four;
+    struct in6_addr six;
+    if (!is_bracketed && inet_pton(AF_INET, host, &four) == 1) {
+        *loopback = ntohl(four.s_addr) >> 24 == 127;
+        return true;
+    }
+    if (!is_bracketed || inet_pton(AF_INET6, host, &six) != 1)
+        return false;
+    *loopback = IN6_IS_ADDR_LOOPBACK(&six);
+    return inet_ntop(AF_INET6, &six, host, HOST_MAX) != NULL;
+}
+
+static int read_address(struct config_reader *r, const char *key, struct config_listener *listener)
+{
+    const char *text = rein_node_text(r->root, key);
+    char host[HOST_MAX];
+    if (!split(text, host, &listener->port) || !is_address(host, text[0] == '[', &listener->loopback)) {
+        rein_problems_node(r->problems, r->root, key,
+                           "expects a numeric address and a port, such as 127.0.0.1:8080 or [::1]:8080, not `%.60s`",
+                           text);
+        listener->loopback = true; /* said enough */
+        return 0;
+    }
+    listener->host = strdup(host);
+    return listener->host != NULL ? 0 : REIN_ENOMEM;
+}
+
+/* Makes a keys file that is not there yet, and says where its key is to be found. */
+static int make_first_key(struct config_reader *r, const char *key, const char *path, const struct first_key *first)
+{
+    char *secret = NULL;
+    bool made;
+    if (asprintf(&secret, "%s.secret", path) < 0)
+        return REIN_ENOMEM;
+    int rv = keys_make_first(path, first->name, first->prefix, secret, &made);
+    if (rv == 0 && made)
+        log_info("config", "%s did not exist and was made. %s is in %s: read it there, then delete that file", path,
+                 first->what, secret);
+    else if (rv == REIN_EINVAL)
+        rein_problems_node(r->problems, r->root, key, "cannot make a first key: %s", strerror(errno));
+    free(secret);
+    return rv == REIN_ENOMEM ? rv : 0;
+}
+
+/* What to do about a keys file: it is named as the config names it. */
+static void say_unreadable(struct config_reader *r, const char *key, int error, const char *command)
+{
+    const char *name = rein_node_text(r->root, key);
+    if (error == ENOENT)
+        rein_problems_node(r->absent, r->root, key, "the file `%.200s` does not exist: make it with `rein key %s`",
+                           name, command);
+    else
+        rein_problems_node(error == EACCES ? r->absent : r->problems, r->root, key,
+                           "the file `%.200s` cannot be read: %s", name, strerror(error));
+}
+
+/* Loads a keys file if the config names one. */
+static int read_keys(struct config_reader *r, const char *key, const struct first_key *first, char **path,
+                     struct keys **keys)
+{
+    int rv = config_read_path(r, r->root, key, path);
+    if (rv == 0 && *path != NULL && r->with_first_keys)
+        rv = make_first_key(r, key, *path, first);
+    if (rv != 0 || *path == NULL)
+        return rv;
+    if (access(*path, R_OK) != 0) {
+        say_unreadable(r, key, errno, first->command);
+        return 0;
+    }
+    rv = keys_load(keys, *path, r->problems);
+    if (rv == 0 && keys_count(*keys) == 0)
+        rein_problems_node(r->problems, r->root, key,
+                           "the file contains no keys, so all requests would be refused: add one with `rein key add`");
+    return rv == REIN_EPOLICY ? 0 : rv;
+}
+
+static void check_open(struct config_reader *r, const struct config_listener *listener, const char *keys_path,
+                       const char *address_key, const char *missing)
+{
+    if (!listener->loopback && keys_path == NULL)
+        rein_problems_node(r->problems, r->root, address_key,
+                           "a listener off loopback needs `%s`: without it everyone who can reach it could use it",
+                           missing);
+}
+
+/* Can one port not be opened on both? The IPv6 address for all takes the IPv4 ones along. */
+static bool is_overlap(const char *a, const char *b)
+{
+    bool is_both_four = strchr(a, ':') == NULL && strchr(b, ':') == NULL;
+    return strcmp(a, b) == 0 || strcmp(a, "::") == 0 || strcmp(b, "::") == 0 ||
+           (is_both_four && (strcmp(a, "0.0.0.0") == 0 || strcmp(b, "0.0.0.0") == 0));
+}
+
+static void check_twins(struct config_reader *r)
+{
+    const struct config_listener *a = &r->config->listen, *b = &r->config->admin;
+    if (a->host != NULL && b->host != NULL && a->port == b->port && a->port != 0 && is_overlap(a->host, b->host))
+        rein_problems_node(r->problems, r->root, "admin.address",
+                           "uses the same host and port as `listen.address`: choose another port");
+}
+
+/* ---- names and proxies ---- */
+
+static const struct rein_node *first_text(const struct config_reader *r, const char *key, size_t *count)
+{
+    const struct rein_node *list = rein_node_get(r->root, key);
+    bool is_list = list != NULL && list->kind == REIN_NODE_LIST;
+    *count = is_list ? list->count : 0;
+    return is_list ? list->first : NULL;
+}
+
+static int read_hosts(struct config_reader *r)
+{
+    size_t count, len = 0;
+    const struct rein_node *at = first_text(r, "listen.hosts", &count);
+    r->config->hosts = calloc(count + 1, sizeof(*r->config->hosts));
+    if (r->config->hosts == NULL)
+        return REIN_ENOMEM;
+    for (; at != NULL && len < count; at = at->next) {
+        if (at->kind != REIN_NODE_TEXT)
+            continue; /* was said */
+        bool has_port = strchr(at->text, ':') != NULL && strchr(at->text, ':') == strrchr(at->text, ':');
+        if (*at->text == '\0' || has_port || strpbrk(at->text, "/[]* \t") != NULL)
+            rein_problems_node(r->problems, r->root, "listen.hosts",
+                               "expects a name without port, such as rein.example.org, not `%.60s`", at->text);
+        r->config->hosts[len] = strdup(at->text);
+        if (r->config->hosts[len++] == NULL)
+            return REIN_ENOMEM;
+    }
+    return 0;
+}
+
+static int read_proxies(struct config_reader *r)
+{
+    size_t count, len = 0;
+    const struct rein_node *at = first_text(r, "listen.trusted_proxies", &count);
+    if (count == 0)
+        return 0;
+    struct proxies_network *networks = calloc(count, sizeof(*networks));
+    if (networks == NULL)
+        return REIN_ENOMEM;
+    for (; at != NULL && len < count; at = at->next) {
+        if (at->kind != REIN_NODE_TEXT)
+            continue; /* was said */
+        if (!proxies_read_network(at->text, &networks[len]))
+            rein_problems_node(r->problems, r->root, "listen.trusted_proxies",
+                               "expects a network or an address, such as 10.0.0.0/8 or fd00::/8, with no bits set "
+                               "after the prefix, not `%.60s`",
+                               at->text);
+        else
+            len++;
+    }
+    int rv = proxies_new(&r->config->proxies, networks, len);
+    free(networks);
+    return rv;
+}
+
+int config_read_listeners(struct config_reader *r)
+{
+    static const struct first_key client = {"first", "rein-", "A key for clients", "add FILE NAME"};
+    static const struct first_key operator= {"admin", "rein-admin-", "The admin token", "token FILE"};
+    struct config *c = r->config;
+    int rv = read_address(r, "listen.address", &c->listen);
+    if (rv == 0)
+        rv = read_address(r, "admin.address", &c->admin);
+    if (rv == 0)
+        rv = read_keys(r, "listen.keys_file", &client, &c->keys_file, &c->keys);
+    if (rv == 0)
+        rv = read_hosts(r);
+    if (rv == 0)
+        rv = read_proxies(r);
+    if (rv == 0)
+        rv = read_keys(r, "admin.token_file", &operator, & c->token_file, &c->tokens);
+    if (rv != 0)
+        return rv;
+    check_open(r, &c->listen, c->keys_file, "listen.address", "listen.keys_file");
+    check_open(r, &c->admin, c->token_file, "admin.address", "admin.token_file");
+    check_twins(r);
+    return 0;
+}

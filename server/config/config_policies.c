@@ -1,0 +1,96 @@
+/* The config's policies: every policy of the folder, each loaded once.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config_read.h"
+#include "config/policy_files.h"
+
+static int read_folder(struct config_reader *r, const char *key, struct policy_files_folder *folder)
+{
+    char *path = NULL;
+    bool is_said = rein_node_get(r->root, key) != NULL;
+    int rv = config_read_path(r, r->root, key, &path);
+    if (rv == 0)
+        rv = policy_files_read(folder, path, is_said, r->problems);
+    free(path);
+    return rv;
+}
+
+static void check_twin(struct config_reader *r, const struct rein_source *source, const char *name)
+{
+    for (size_t i = 0; i < r->config->policies_len; i++)
+        if (strcmp(rein_policy_settings(r->config->policies[i])->name, name) == 0)
+            rein_problems_add(r->problems, source->name, 0, 0, "name",
+                              "another policy has the name `%s` too: rename one of them", name);
+}
+
+/* The policies whose signals may be shared: those of the config before and those that were just loaded. */
+struct client_limits {
+    struct rein_policy **policies;
+    size_t len;
+};
+
+static int list_peers(struct config_reader *r, size_t more, struct client_limits *peers)
+{
+    size_t before = r->previous != NULL ? r->previous->policies_len : 0;
+    peers->policies = calloc(before + more, sizeof(*peers->policies));
+    if (peers->policies == NULL)
+        return REIN_ENOMEM;
+    for (size_t i = 0; i < before; i++)
+        peers->policies[i] = r->previous->policies[i];
+    peers->len = before;
+    return 0;
+}
+
+static int load_each(struct config_reader *r, const struct policy_files_folder *policies,
+                     const struct rein_library *library, struct client_limits *peers)
+{
+    struct config *c = r->config;
+    for (size_t i = 0; i < policies->len; i++) {
+        struct rein_policy *policy;
+        int rv =
+            rein_policy_load_beside(&policy, &policies->sources[i], library, peers->policies, peers->len, r->problems);
+        if (rv == REIN_EPOLICY) {
+            r->policies_failed = true;
+            continue;
+        }
+        if (rv != 0)
+            return rv;
+        check_twin(r, &policies->sources[i], rein_policy_settings(policy)->name);
+        c->policies[c->policies_len++] = policy;
+        peers->policies[peers->len++] = policy;
+    }
+    return 0;
+}
+
+static int load_all(struct config_reader *r, const struct policy_files_folder *policies,
+                    const struct rein_library *library)
+{
+    struct client_limits peers;
+    if (policies->len == 0)
+        return 0;
+    r->config->policies = calloc(policies->len, sizeof(struct rein_policy *));
+    if (r->config->policies == NULL || list_peers(r, policies->len, &peers) != 0)
+        return REIN_ENOMEM;
+    int rv = load_each(r, policies, library, &peers);
+    free(peers.policies);
+    return rv;
+}
+
+int config_read_policies(struct config_reader *r)
+{
+    struct policy_files_folder policies = {0}, templates = {0}, lexicons = {0};
+    int rv = read_folder(r, "templates", &templates);
+    if (rv == 0)
+        rv = read_folder(r, "lexicons", &lexicons);
+    if (rv == 0)
+        rv = read_folder(r, "policies", &policies);
+    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
+    if (rv == 0)
+        rv = load_all(r, &policies, &library);
+    policy_files_fini(&policies);
+    policy_files_fini(&templates);
+    policy_files_fini(&lexicons);
+    return rv;
+}

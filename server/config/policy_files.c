@@ -1,0 +1,66 @@
+/* See library.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "config/policy_files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "rein/doc.h"
+
+void policy_files_fini(struct policy_files_folder *folder)
+{
+    for (size_t i = 0; i < folder->len; i++) {
+        free((char *)folder->sources[i].name);
+        free((char *)folder->sources[i].text);
+    }
+    free(folder->sources);
+    *folder = (struct policy_files_folder){0};
+}
+
+static int say(struct rein_problems *problems, const char *path, int rv)
+{
+    if (rv == -ENOMEM)
+        return REIN_ENOMEM;
+    rein_problems_add(problems, path, 0, 0, "", "cannot be read: %s", strerror(-rv));
+    return 0;
+}
+
+static int policy_files_keep(struct policy_files_folder *folder, const char *path, char *text, size_t len)
+{
+    struct rein_source *sources = realloc(folder->sources, (folder->len + 1) * sizeof(*sources));
+    char *name = strdup(path);
+    if (sources != NULL)
+        folder->sources = sources;
+    if (sources == NULL || name == NULL) {
+        free(name);
+        free(text);
+        return REIN_ENOMEM;
+    }
+    sources[folder->len++] = (struct rein_source){name, text, len};
+    return 0;
+}
+
+int policy_files_read_file(struct policy_files_folder *folder, const char *path, struct rein_problems *problems)
+{
+    char *text;
+    size_t len;
+    int rv = files_read(&text, &len, path, REIN_DOC_BYTES_MAX);
+    return rv == 0 ? policy_files_keep(folder, path, text, len) : say(problems, path, rv);
+}
+
+int policy_files_read(struct policy_files_folder *folder, const char *path, bool must_exist,
+                      struct rein_problems *problems)
+{
+    struct files_list list;
+    int rv = files_documents(&list, path);
+    if (rv == -ENOENT && !must_exist)
+        return 0;
+    if (rv != 0)
+        return say(problems, path, rv);
+    for (size_t i = 0; i < list.len && rv == 0; i++)
+        rv = policy_files_read_file(folder, list.paths[i], problems);
+    files_list_fini(&list);
+    return rv;
+}

@@ -1,0 +1,23 @@
+/* Folders of policies, templates and lexicons, read into memory.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SERVER_CONFIG_POLICY_FILES_H
+#define SERVER_CONFIG_POLICY_FILES_H
+
+#include "rein/rein.h"
+
+/* The documents of one folder; owns names and texts. */
+struct policy_files_folder {
+    struct rein_source *sources;
+    size_t len;
+};
+
+/* Reads all documents of a folder. What cannot be read is added to `problems`; a folder that is not there is empty
+ * unless it `must_exist`. REIN_ENOMEM is the only failure. */
+int policy_files_read(struct policy_files_folder *folder, const char *path, bool must_exist,
+                      struct rein_problems *problems) REIN_MUST_USE;
+/* Reads one document, as policy_files_read would. */
+int policy_files_read_file(struct policy_files_folder *folder, const char *path,
+                           struct rein_problems *problems) REIN_MUST_USE;
+void policy_files_fini(struct policy_files_folder *folder);
+
+#endif

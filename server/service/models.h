@@ -1,0 +1,15 @@
+/* GET /v1/models: what the routes' upstreams offer, as far as a route serves it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Thread: the worker's. */
+#ifndef SERVER_SERVICE_MODELS_H
+#define SERVER_SERVICE_MODELS_H
+
+#include "front/front.h"
+#include "service/worker.h"
+
+/* Takes over the exchange: asks each of the config's upstreams once, one after the other, within bounds, and answers.
+ */
+void models_start(struct worker *worker, struct exchange *x, struct config *config);
+
+#endif

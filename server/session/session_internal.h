@@ -1,0 +1,175 @@
+/* The inside of a session, shared by the session_*.c files alone.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef SERVER_SESSION_SESSION_INTERNAL_H
+#define SERVER_SESSION_SESSION_INTERNAL_H
+
+#include "api/chat/request.h"
+#include "backends/backend.h"
+#include "backends/llamacpp_in_flight.h"
+#include "base/buffer.h"
+#include "front/reply.h"
+#include "session/session.h"
+
+enum session_state {
+    SESSION_JUDGING,
+    SESSION_PLANNING,
+    SESSION_CALLING,
+    SESSION_ANSWERING,
+    SESSION_ENDING,
+    SESSION_CLOSED,
+};
+
+enum {
+    SESSION_ATTEMPTS_MAX = 16,
+    SESSION_ATTEMPTS_FEW = 2, /* have room in the session itself */
+    SESSION_REQUEST_ID_MAX = 128,
+    SESSION_ANSWER_ID_MAX = 64,
+    SESSION_ERROR_BODY_MAX = 65536,
+};
+
+struct session {
+    struct responder responder; /* first: the exchange's user */
+    struct session_env *env;
+    struct session *prev, *next;
+    enum session_state state;
+
+    struct exchange *x; /* NULL once closed */
+    struct config *config;
+    const struct config_route *route; /* NULL: refused before it was found; like the rest, good as long as config */
+    const struct rein_policy_settings *policy;
+    const struct backend *backend;
+    struct request *request; /* its tree exists until the upstream is called, and again for a restart */
+    struct rein_trace *trace;
+
+    struct store_id id;
+    const char *request_id; /* the client's or `id`; good until closed */
+    const char *key;        /* the name, "" for none; the config's */
+    int64_t started_at_us;  /* Unix time */
+    uint64_t started_us;    /* the monotonic clock, like all offsets below */
+    int64_t upstream_first_byte_us, client_first_byte_us;
+    uint64_t last_write_ms;
+
+    /* the client side */
+    unsigned status; /* of the answer, 0: none yet */
+    bool begun;      /* a streamed head is out */
+    bool prompt_refused;
+    struct buffer answer; /* an answer that is not streamed; or the error that ends a stream */
+
+    /* the upstream side */
+    struct upstream_call *call;
+    struct prefix_plan plan;
+    bool plan_call;       /* the call is one of the plan's own */
+    unsigned call_status; /* of the current call's head, 0: none yet */
+    bool call_unexpected; /* its content type is not what was asked for */
+    char *retry_after;
+    char *upstream_error; /* of the latest call that was answered with one: JSON, fit for the row; owned */
+    char *shown;          /* of plan.shown */
+    struct raw *raw;      /* of a raw route */
+    struct buffer body;   /* an error's or a plan's reply */
+    bool paused;
+    bool lingering; /* the answer is complete, only the end of the transfer is still to come */
+    struct store_attempt few[SESSION_ATTEMPTS_FEW];
+    struct store_attempt *attempts; /* `few`, or owned where there may be more */
+    size_t attempts_len, attempts_max;
+    struct control *control;            /* owned; NULL: the response cannot be corrected while it runs */
+    struct upstream_call *control_call; /* that asks for it */
+    bool controlling;                   /* output is dropped until the response is corrected */
+    uint64_t control_since_ms;
+    int64_t steered_us; /* when the first restart was needed, 0: not yet */
+
+    /* what the trace asked for */
+    bool committing, commit_again, restart_due, end_due;
+    const char *ending; /* Rein's own, when the trace does not know it: "client_left", "rejected", ...; static */
+    bool row_final;     /* the last row says how it ended */
+    int64_t row_us;     /* and how long it took until then */
+    size_t puts;        /* callbacks of the store that are still to come */
+    struct loop_task death;
+};
+
+/* ---- session.c ---- */
+/* What holds of a session whenever it is entered from outside or from its trace: the exchange exists until it is
+ * closed, a call runs only in states that wait for its answer, only a running call is paused or corrected. */
+bool session_is_sound(const struct session *s);
+void session_move(struct session *s, enum session_state to);
+static inline bool session_is_over(const struct session *s)
+{
+    return s->state >= SESSION_ENDING;
+}
+void session_on_drain(struct responder *responder);
+void session_on_closed(struct responder *responder, bool gone);
+int64_t session_elapsed_us(const struct session *s);
+void session_act(struct session *s, const struct rein_update *update);
+void session_maybe_free(struct session *s);
+/* Sends the head of a streamed answer, once. */
+int session_begin(struct session *s) REIN_MUST_USE;
+/* Ends with an error of Rein's: an error object before the first byte, an error event after it. */
+void session_fail(struct session *s, unsigned status, const char *code, const char *message, const char *ending);
+void session_fail_with(struct session *s, const struct reply_error *error, const char *ending);
+void session_fail_internal(struct session *s, int rv);
+
+/* ---- session_plan.c ---- */
+/* The first attempt, once the prompt was judged; or the next one, after a steer. */
+void session_plan(struct session *s);
+void session_restart(struct session *s);
+/* The present attempt is to be corrected; from the first time on, steer.max_added_ms counts. */
+void session_note_steer(struct session *s);
+/* Continues the plan with the reply to its last call, NULL: begins it. */
+void session_take_step(struct session *s, const struct backend_reply *reply);
+
+/* ---- session_call.c: the upstream's side ---- */
+/* Makes the call that the plan has prepared; or the one that it needs first. */
+void session_call(struct session *s);
+void session_call_for_plan(struct session *s);
+/* An attempt that cannot be made: an error if it is the first, otherwise the policy's fallback. */
+void session_lose_attempt(struct session *s, unsigned status, const char *code, const char *message,
+                          const char *ending);
+/* Begins the attempt's row, from the plan that is ready. */
+void session_open_attempt(struct session *s);
+/* Sends an additional call: POST, a JSON text, to a path from the upstream's root. */
+int session_send(struct session *s, struct upstream_call **out, const char *path, const char *text,
+                 const struct upstream_handler *handler) REIN_MUST_USE;
+/* The latest attempt; NULL if there was none. */
+struct store_attempt *session_attempt(struct session *s);
+/* Cancels the running call, if any, and notes its outcome in the attempt's row. */
+void session_cancel_call(struct session *s, const char *outcome);
+/* Notes the outcome of the running attempt, if any. */
+void session_close_attempt(struct session *s, const char *outcome);
+
+/* ---- session_error.c ---- */
+/* The call was answered with an HTTP error, which has been read. */
+void session_answer_error(struct session *s);
+
+/* ---- session_control.c: corrections in flight ---- */
+/* Can the next call be corrected in flight? */
+bool session_may_control(const struct session *s);
+/* Prepares the call for it, if possible. */
+void session_control_arm(struct session *s);
+void session_control_drop(struct session *s);
+/* Requests it. False: not possible, the response has to be stopped. */
+bool session_control_start(struct session *s);
+/* Bytes of the response in the meantime; its end. */
+void session_control_feed(struct session *s, const char *data, size_t len);
+void session_control_end(struct session *s);
+void session_control_tick(struct session *s, uint64_t now);
+
+/* ---- session_row.c ---- */
+/* The headers that every answer of a session carries; good as long as the session is open. */
+enum { SESSION_HEADERS_MAX = 10 };
+void session_headers(struct session *s, bool streamed, struct front_header out[SESSION_HEADERS_MAX]);
+/* The id in the body of an answer that Rein makes. */
+void session_answer_id(const struct session *s, char out[SESSION_ANSWER_ID_MAX]);
+/* The upstream failed, and nothing of an answer was released: so there is no verdict. */
+bool session_is_unanswered(struct session *s);
+/* The word for how it ended; static. */
+const char *session_ending(struct session *s);
+/* Stores the row as it is now. `done` may be NULL. */
+int session_put(struct session *s, bool final, store_done done) REIN_MUST_USE;
+/* Is the last row still right now that the client has everything: its ending, and its times except for a moment? */
+bool session_row_stands(const struct session *s);
+
+/* ---- session_meter.c ---- */
+void session_meter_begin(struct session *s);
+void session_meter_end(struct session *s, bool gone);
+void session_meter_error(struct session *s, enum upstream_error error);
+
+#endif

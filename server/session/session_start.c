@@ -1,0 +1,150 @@
+/* The beginning of a session: the request is read and checked, a trace made, the prompt judged.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "session/session_internal.h"
+
+static void link_in(struct session *s)
+{
+    s->next = s->env->first;
+    if (s->next != NULL)
+        s->next->prev = s;
+    s->env->first = s;
+    s->env->count++;
+}
+
+/* A client's own id is kept if it is valid in headers, logs and the database. */
+static void take_request_id(struct session *s)
+{
+    static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
+    const char *theirs = exchange_header(s->x, "x-request-id");
+    size_t len = theirs != NULL ? strlen(theirs) : 0;
+    bool is_fit = len > 0 && len <= SESSION_REQUEST_ID_MAX && strspn(theirs, fit) == len;
+    s->request_id = is_fit ? theirs : s->id.text;
+}
+
+static struct session *session_new(struct session_env *env, struct exchange *x, struct config *config, const char *key)
+{
+    struct session *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    s->responder = (struct responder){session_on_drain, session_on_closed};
+    s->env = env;
+    s->x = x;
+    s->config = config_ref(config);
+    s->started_at_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    s->started_us = uv_hrtime() / 1000;
+    s->upstream_first_byte_us = s->client_first_byte_us = -1;
+    s->last_write_ms = loop_now_ms(env->loop);
+    store_id_new(&s->id);
+    s->key = key != NULL ? key : "";
+    take_request_id(s);
+    link_in(s);
+    exchange_set_user(x, &s->responder);
+    session_meter_begin(s);
+    return s;
+}
+
+static int read_request(struct session *s)
+{
+    struct request_error err;
+    int rv = request_parse(&s->request, exchange_body(s->x), &s->config->limits, &err);
+    if (rv == 0) {
+        s->route = config_route_for(s->config, s->request->model);
+        if (s->route == NULL) {
+            session_fail_with(s,
+                              &(struct reply_error){.status = 404,
+                                                    .type = "invalid_request_error",
+                                                    .code = "model_not_found",
+                                                    .param = "model",
+                                                    .message = "No route serves this model."},
+                              "rejected");
+            return REIN_EFORMAT;
+        }
+        s->policy = rein_policy_settings(s->route->policy);
+        s->backend = backend_find(s->route->upstream->kind);
+        rv = request_check_fields(s->request, s->backend != NULL ? &s->backend->fields : NULL, s->policy->allow_fields,
+                                  &err);
+    }
+    if (rv == REIN_EFORMAT)
+        session_fail_with(s,
+                          &(struct reply_error){.status = 400,
+                                                .type = "invalid_request_error",
+                                                .code = err.code,
+                                                .param = err.param,
+                                                .message = err.message},
+                          "rejected");
+    else if (rv < 0)
+        session_fail_internal(s, rv);
+    return rv;
+}
+
+static int new_trace(struct session *s)
+{
+    char id[SESSION_ANSWER_ID_MAX];
+    session_answer_id(s, id);
+    struct rein_trace_options options = {
+        .policy = s->route->policy,
+        .engine = s->env->engine,
+        .dialect = REIN_OPENAI_CHAT,
+        .streamed = s->request->stream,
+        .body_max = s->config->limits.upstream_body_bytes,
+        .choices = s->request->choices,
+        .strip_usage = s->request->stream && !s->request->wants_usage,
+        .model = s->request->model,
+        .id = id,
+        .created_s = s->started_at_us / 1000000,
+    };
+    return rein_trace_new(&s->trace, &options);
+}
+
+static int new_attempts(struct session *s)
+{
+    unsigned most = s->policy->steer.max_attempts;
+    s->attempts_max = most < 1 ? 1 : most < SESSION_ATTEMPTS_MAX ? most : SESSION_ATTEMPTS_MAX;
+    s->attempts = s->attempts_max <= SESSION_ATTEMPTS_FEW ? s->few : calloc(s->attempts_max, sizeof *s->attempts);
+    return s->attempts != NULL ? 0 : REIN_ENOMEM;
+}
+
+static void judge_prompt(struct session *s)
+{
+    struct rein_update update = {0};
+    int rv = new_attempts(s);
+    if (rv == 0)
+        rv = new_trace(s);
+    if (rv == 0)
+        rv = request_judge(s->request, s->trace);
+    if (rv == 0)
+        rv = rein_trace_prompt_end(s->trace, &update);
+    if (rv < 0) {
+        session_fail_internal(s, rv);
+        return;
+    }
+    s->prompt_refused = (update.asks & REIN_ASK_STOP) != 0;
+    session_act(s, &update);
+    if (!s->prompt_refused && !session_is_over(s))
+        session_plan(s);
+}
+
+void session_start(struct session_env *env, struct exchange *x, struct config *config, const char *key)
+{
+    struct session *s = session_new(env, x, config, key);
+    if (s == NULL) {
+        exchange_abort(x);
+        return;
+    }
+    if (config->store.on_error == CONFIG_STORE_REFUSE && !store_is_healthy(env->store)) {
+        metrics_add(env->meter, METRIC_STORE_REFUSED, 1);
+        session_fail(s, 503, "store_unavailable",
+                     "Decisions cannot be stored at the moment, so no request is accepted. Try again later.",
+                     "rejected");
+        return;
+    }
+    if (read_request(s) < 0)
+        return;
+    judge_prompt(s);
+}

@@ -1,0 +1,214 @@
+/* See store_job.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The same function runs twice: first it only measures, then it copies into the block that was measured. */
+#include "store/job.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+/* Takes room from a block, or counts what will be taken if there is none yet. */
+struct packer {
+    char *block;
+    size_t used;
+};
+
+static void *job_take(struct packer *p, size_t size, size_t align)
+{
+    p->used = (p->used + align - 1) / align * align;
+    void *at = p->block != NULL ? p->block + p->used : NULL;
+    p->used += size;
+    return at;
+}
+
+/* How many bytes from the front are plain: ASCII without NUL. Nearly every text is that, so eight are examined at
+ * once: a byte of 0 borrows, and then has its highest bit set like one that is no ASCII. */
+static size_t plain_length(const char *text, size_t len)
+{
+    static const uint64_t ones = UINT64_MAX / 255, highs = UINT64_MAX / 255 * 128;
+    size_t n = 0;
+    for (uint64_t word; len - n >= sizeof word; n += sizeof word) {
+        memcpy(&word, text + n, sizeof word);
+        if (((word | (word - ones)) & highs) != 0)
+            break;
+    }
+    while (n < len && (signed char)text[n] > 0)
+        n++;
+    return n;
+}
+
+/* Copies text with a ceiling; never cuts a character in two; what is no UTF-8 becomes '?'. Returns the length. */
+static size_t copy_clean(char *out, const char *text, size_t len, size_t max)
+{
+    size_t from = plain_length(text, len < max ? len : max), to = from;
+    memcpy(out, text, from);
+    while (from < len) {
+        size_t n = utf8_length(text + from, len - from);
+        if (to + (n > 0 ? n : 1) > max)
+            break;
+        if (n > 0)
+            memcpy(out + to, text + from, n);
+        else
+            out[to] = '?';
+        from += n > 0 ? n : 1;
+        to += n > 0 ? n : 1;
+    }
+    out[to] = '\0';
+    return to;
+}
+
+static const char *pack_bytes(struct packer *p, const char *text, size_t len, size_t max, size_t *out_len)
+{
+    char *out = job_take(p, (len < max ? len : max) + 1, 1);
+    if (out != NULL)
+        *out_len = copy_clean(out, text, len, max);
+    return out;
+}
+
+static const char *pack_name(struct packer *p, const char *text)
+{
+    size_t len;
+    return text == NULL ? NULL : pack_bytes(p, text, strlen(text), STORE_NAME_MAX, &len);
+}
+
+/* Unknown is NULL in the database, also if the caller passes an empty text. */
+static const char *pack_known(struct packer *p, const char *text)
+{
+    return text == NULL || *text == '\0' ? NULL : pack_name(p, text);
+}
+
+static const struct store_attempt *pack_attempts(struct packer *p, const struct store_attempt *from, size_t len)
+{
+    struct store_attempt *out = job_take(p, len * sizeof *out, alignof(struct store_attempt)), scratch;
+    for (size_t i = 0; i < len; i++) {
+        struct store_attempt *to = out != NULL ? &out[i] : &scratch;
+        *to = from[i];
+        to->template_name = pack_known(p, from[i].template_name);
+        to->reason = pack_known(p, from[i].reason);
+        to->outcome = pack_known(p, from[i].outcome);
+    }
+    return out;
+}
+
+static void pack_finding(struct packer *p, struct rein_finding *to, const struct rein_finding *from, bool keep)
+{
+    *to = *from;
+    to->id = pack_name(p, from->id != NULL ? from->id : "");
+    to->evidence_len = 0;
+    to->evidence = NULL;
+    if (keep && from->evidence != NULL && from->evidence_len > 0)
+        to->evidence = pack_bytes(p, from->evidence, from->evidence_len, STORE_EVIDENCE_MAX, &to->evidence_len);
+    for (size_t i = 0; i < from->steps_len; i++)
+        to->steps[i].signal = pack_name(p, from->steps[i].signal);
+}
+
+static void pack_decision(struct packer *p, struct store_job *job, const struct store_record *record)
+{
+    const struct rein_decision *from = record->decision;
+    bool keep = record->keep_text != REIN_KEEP_NONE;
+    job->decision = *from;
+    job->record.decision = &job->decision;
+    job->decision.harms = pack_name(p, from->harms != NULL ? from->harms : "");
+    job->findings_len = from->findings_len + from->findings_dropped;
+    if (from->findings_len > STORE_FINDINGS_MAX)
+        job->decision.findings_len = STORE_FINDINGS_MAX;
+    struct rein_finding *out = job_take(p, job->decision.findings_len * sizeof *out, alignof(struct rein_finding));
+    struct rein_finding scratch;
+    for (size_t i = 0; i < job->decision.findings_len; i++)
+        pack_finding(p, out != NULL ? &out[i] : &scratch, &from->findings[i], keep);
+    job->decision.findings = out;
+}
+
+static const char *verdict_word(enum rein_action action)
+{
+    switch (action) {
+    case REIN_ALLOW:
+    case REIN_RECORD:
+        return "allow";
+    case REIN_REDACT:
+        return "redact";
+    case REIN_STEER:
+        return "steer";
+    case REIN_CUT_REASONING:
+    case REIN_CUT_RESPONSE:
+        return "cut";
+    case REIN_REFUSE:
+        return "refuse";
+    }
+    return "none";
+}
+
+const char *store_verdict(const struct rein_decision *decision)
+{
+    return decision != NULL ? verdict_word(decision->verdict) : "none";
+}
+
+static void set_words(struct store_job *job)
+{
+    const struct rein_decision *d = job->record.decision;
+    bool is_about_nothing = job->record.unanswered && d != NULL && d->verdict <= REIN_RECORD;
+    job->verdict = store_verdict(is_about_nothing ? NULL : d);
+    job->acted = d != NULL && d->verdict > REIN_RECORD;
+    job->action = d != NULL ? rein_action_name(d->verdict) : "none";
+    job->shadow = rein_action_name(d != NULL ? d->shadow : REIN_ALLOW);
+    job->reasoning = d != NULL && d->reasoning == REIN_EVALUABLE ? "evaluable" : "not_evaluable";
+}
+
+/* Fills `job`; its pointers lead into the packer's block once there is one. */
+static void pack(struct packer *p, struct store_job *job, const struct store_record *record)
+{
+    static const struct rein_decision unknown = {
+        .harms = "", .prompt_tokens = -1, .completion_tokens = -1, .reasoning_tokens = -1};
+    struct store_record *to = &job->record;
+    *to = *record;
+    to->request_id = pack_known(p, record->request_id);
+    to->route = pack_known(p, record->route);
+    to->model = pack_known(p, record->model);
+    to->upstream = pack_known(p, record->upstream);
+    to->key = pack_known(p, record->key);
+    to->tenant = pack_known(p, record->tenant);
+    to->dialect = pack_known(p, record->dialect);
+    size_t error_len = record->upstream_error != NULL ? strlen(record->upstream_error) : 0;
+    to->upstream_error =
+        error_len > 0 ? pack_bytes(p, record->upstream_error, error_len, STORE_EVIDENCE_MAX, &error_len) : NULL;
+    to->policy = pack_name(p, record->policy != NULL ? record->policy : "");
+    to->policy_version = pack_name(p, record->policy_version != NULL ? record->policy_version : "");
+    to->ending = pack_name(p, record->ending != NULL ? record->ending : "open");
+    if (record->attempts_len > STORE_ATTEMPTS_MAX)
+        to->attempts_len = STORE_ATTEMPTS_MAX;
+    to->attempts = pack_attempts(p, record->attempts, to->attempts_len);
+    job->decision = unknown;
+    if (record->decision != NULL)
+        pack_decision(p, job, record);
+}
+
+int store_job_new(struct store_job **out, const struct store_record *record)
+{
+    struct store_job measured = {0};
+    struct packer p = {NULL, sizeof measured};
+    pack(&p, &measured, record);
+    struct store_job *job = malloc(p.used);
+    if (job == NULL)
+        return REIN_ENOMEM;
+    memset(job, 0, sizeof *job);
+    p = (struct packer){(char *)job, sizeof *job};
+    pack(&p, job, record);
+    job->first = (struct store_attempt){.started_us = -1, .first_byte_us = -1, .ended_us = -1};
+    if (job->record.attempts_len > 0) {
+        job->first = job->record.attempts[0];
+        job->delivery = rein_delivery_name(job->first.delivery);
+    }
+    set_words(job);
+    atomic_init(&job->refs, 1);
+    *out = job;
+    return 0;
+}
+
+void store_job_unref(struct store_job *job)
+{
+    if (atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) == 1)
+        free(job);
+}

@@ -1,0 +1,268 @@
+/* See store_rows.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "store/sqlite/rows.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/sqlite/decisions.h"
+
+enum statement {
+    ADD_POLICY,
+    FIND_POLICY,
+    DROP_ATTEMPTS,
+    DROP_FINDINGS,
+    DROP_TEXTS,
+    ADD_ATTEMPT,
+    ADD_FINDING,
+    ADD_TEXT,
+    STATEMENTS
+};
+
+static const char *const texts[STATEMENTS] = {
+    [ADD_POLICY] = "INSERT OR IGNORE INTO policies (version, name) VALUES (?1, ?2)",
+    [FIND_POLICY] = "SELECT number FROM policies WHERE version = ?1",
+    [DROP_ATTEMPTS] = "DELETE FROM attempts WHERE decision = ?1",
+    [DROP_FINDINGS] = "DELETE FROM findings WHERE decision = ?1",
+    [DROP_TEXTS] = "DELETE FROM texts WHERE decision = ?1",
+    [ADD_ATTEMPT] = "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [ADD_FINDING] = "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [ADD_TEXT] = "INSERT INTO texts VALUES (?1, 'evidence', ?2, ?3, ?4)",
+};
+
+struct store_rows {
+    sqlite3 *sqlite;
+    struct store_decisions *decisions;
+    sqlite3_stmt *statements[STATEMENTS];
+    char policy_version[STORE_NAME_MAX + 1]; /* of the last decision, and its number; 0: none */
+    int64_t policy;
+};
+
+/* ---- statements ---- */
+
+static int prepare(struct store_rows *rows, enum statement which, const char *sql)
+{
+    return sqlite3_prepare_v3(rows->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &rows->statements[which], NULL);
+}
+
+int store_rows_new(struct store_rows **out, sqlite3 *sqlite)
+{
+    struct store_rows *rows = calloc(1, sizeof *rows);
+    if (rows == NULL)
+        return SQLITE_NOMEM;
+    rows->sqlite = sqlite;
+    int rc = store_decisions_new(&rows->decisions, sqlite);
+    for (int i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
+        rc = prepare(rows, (enum statement)i, texts[i]);
+    if (rc != SQLITE_OK) {
+        store_rows_free(rows);
+        return rc;
+    }
+    *out = rows;
+    return SQLITE_OK;
+}
+
+void store_rows_free(struct store_rows *rows)
+{
+    if (rows == NULL)
+        return;
+    for (int i = 0; i < STATEMENTS; i++)
+        sqlite3_finalize(rows->statements[i]);
+    store_decisions_free(rows->decisions);
+    free(rows);
+}
+
+void store_rows_forget(struct store_rows *rows)
+{
+    rows->policy = 0;
+}
+
+static int rows_step(sqlite3_stmt *stmt)
+{
+    sqlite3_step(stmt);
+    return sqlite3_reset(stmt);
+}
+
+/* Runs a SELECT of one number; leaves *out alone if there is no row. */
+static int step_number(sqlite3_stmt *stmt, int64_t *out)
+{
+    if (sqlite3_step(stmt) == SQLITE_ROW)
+        *out = sqlite3_column_int64(stmt, 0);
+    return sqlite3_reset(stmt);
+}
+
+/* The text stays where it is until the statement was stepped. */
+static void bind_text(sqlite3_stmt *stmt, int i, const char *text)
+{
+    sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC);
+}
+
+static void bind_known(sqlite3_stmt *stmt, int i, int64_t value)
+{
+    if (value < 0)
+        sqlite3_bind_null(stmt, i);
+    else
+        sqlite3_bind_int64(stmt, i, value);
+}
+
+/* ---- policies ---- */
+
+static int find_policy(struct store_rows *rows, const struct store_record *record)
+{
+    if (rows->policy != 0 && strcmp(rows->policy_version, record->policy_version) == 0)
+        return SQLITE_OK;
+    sqlite3_stmt *add = rows->statements[ADD_POLICY], *find = rows->statements[FIND_POLICY];
+    bind_text(add, 1, record->policy_version);
+    bind_text(add, 2, record->policy);
+    rows->policy = 0;
+    int rc = rows_step(add);
+    bind_text(find, 1, record->policy_version);
+    if (rc == SQLITE_OK)
+        rc = step_number(find, &rows->policy);
+    if (rc == SQLITE_OK && rows->policy == 0)
+        rc = SQLITE_CORRUPT; /* it was inserted, or was there: no row may have a policy's number of 0 */
+    snprintf(rows->policy_version, sizeof rows->policy_version, "%s", record->policy_version);
+    return rc;
+}
+
+static int find_policies(struct store_rows *rows, struct store_job *first)
+{
+    int rc = SQLITE_OK;
+    for (struct store_job *job = first; job != NULL && rc == SQLITE_OK; job = job->next) {
+        rc = find_policy(rows, &job->record);
+        job->policy = rows->policy;
+    }
+    return rc;
+}
+
+/* ---- what belongs to a decision ---- */
+
+static int drop(struct store_rows *rows, enum statement which, int64_t seq)
+{
+    sqlite3_bind_int64(rows->statements[which], 1, seq);
+    return rows_step(rows->statements[which]);
+}
+
+static int drop_parts(void *ctx, const struct store_job *job)
+{
+    struct store_rows *rows = ctx;
+    int rc = drop(rows, DROP_ATTEMPTS, job->seq);
+    if (rc == SQLITE_OK)
+        rc = drop(rows, DROP_FINDINGS, job->seq);
+    return rc == SQLITE_OK ? drop(rows, DROP_TEXTS, job->seq) : rc;
+}
+
+static int add_attempt(struct store_rows *rows, int64_t seq, size_t n, const struct store_attempt *a)
+{
+    sqlite3_stmt *stmt = rows->statements[ADD_ATTEMPT];
+    sqlite3_bind_int64(stmt, 1, seq);
+    sqlite3_bind_int64(stmt, 2, (int64_t)n);
+    bind_text(stmt, 3, a->template_name);
+    bind_text(stmt, 4, rein_delivery_name(a->delivery));
+    bind_text(stmt, 5, a->reason);
+    bind_known(stmt, 6, a->started_us);
+    bind_known(stmt, 7, a->first_byte_us);
+    bind_known(stmt, 8, a->ended_us);
+    sqlite3_bind_int64(stmt, 9, a->status);
+    bind_text(stmt, 10, a->outcome);
+    return rows_step(stmt);
+}
+
+static char *steps_json(const struct rein_finding *f)
+{
+    sqlite3_str *s = sqlite3_str_new(NULL);
+    sqlite3_str_appendchar(s, 1, '[');
+    for (size_t i = 0; i < f->steps_len; i++) {
+        const struct rein_step *step = &f->steps[i];
+        sqlite3_str_appendf(s, "%s{\"signal\":\"", i > 0 ? "," : "");
+        for (const char *c = step->signal != NULL ? step->signal : ""; *c != '\0'; c++)
+            if (*c == '"' || *c == '\\' || (unsigned char)*c < 0x20)
+                sqlite3_str_appendf(s, "\\u%04x", (unsigned)(unsigned char)*c);
+            else
+                sqlite3_str_appendchar(s, 1, *c);
+        sqlite3_str_appendf(s, "\",\"sentence\":%u,\"offset\":%llu,\"len\":%u}", step->sentence,
+                            (unsigned long long)step->offset, step->len);
+    }
+    sqlite3_str_appendchar(s, 1, ']');
+    return sqlite3_str_finish(s); /* NULL when out of memory */
+}
+
+static bool is_first(const struct rein_decision *d, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (d->findings[i].is_rule == d->findings[n].is_rule && strcmp(d->findings[i].id, d->findings[n].id) == 0)
+            return false;
+    return true;
+}
+
+static int add_text(struct store_rows *rows, int64_t seq, size_t n, const struct rein_finding *f)
+{
+    sqlite3_stmt *stmt = rows->statements[ADD_TEXT];
+    sqlite3_bind_int64(stmt, 1, seq);
+    sqlite3_bind_int64(stmt, 2, (int64_t)n);
+    bind_text(stmt, 3, rein_channel_name(f->channel));
+    sqlite3_bind_text(stmt, 4, f->evidence, (int)f->evidence_len, SQLITE_STATIC);
+    return rows_step(stmt);
+}
+
+static int add_finding(struct store_rows *rows, int64_t seq, size_t n, const struct store_job *job)
+{
+    const struct rein_finding *f = &job->decision.findings[n];
+    sqlite3_stmt *stmt = rows->statements[ADD_FINDING];
+    char *steps = steps_json(f);
+    if (steps == NULL)
+        return SQLITE_NOMEM;
+    sqlite3_bind_int64(stmt, 1, seq);
+    sqlite3_bind_int64(stmt, 2, (int64_t)n);
+    sqlite3_bind_int64(stmt, 3, job->record.started_at_us);
+    bind_text(stmt, 4, f->is_rule ? "rule" : "pattern");
+    bind_text(stmt, 5, f->id);
+    sqlite3_bind_int(stmt, 6, is_first(&job->decision, n));
+    bind_text(stmt, 7, rein_action_name(f->action));
+    sqlite3_bind_int(stmt, 8, f->shadow);
+    bind_text(stmt, 9, rein_channel_name(f->channel));
+    sqlite3_bind_int64(stmt, 10, f->choice);
+    sqlite3_bind_int64(stmt, 11, f->attempt);
+    sqlite3_bind_int64(stmt, 12, (int64_t)(f->offset & INT64_MAX));
+    sqlite3_bind_int64(stmt, 13, (int64_t)(f->len & INT64_MAX));
+    sqlite3_bind_double(stmt, 14, f->score);
+    sqlite3_bind_text(stmt, 15, steps, -1, sqlite3_free);
+    int rc = rows_step(stmt);
+    return rc == SQLITE_OK && f->evidence_len > 0 ? add_text(rows, seq, n, f) : rc;
+}
+
+/* A later record of the same request, written with this one, has taken its place. */
+static bool is_replaced(const struct store_job *job, size_t after)
+{
+    for (const struct store_job *later = job->next; after > 0; after--, later = later->next)
+        if (later->seq == job->seq)
+            return true;
+    return false;
+}
+
+static int add_parts(struct store_rows *rows, const struct store_job *job, size_t after)
+{
+    size_t attempts = job->record.attempts_len, findings = job->decision.findings_len;
+    int rc = SQLITE_OK;
+    if ((attempts < 2 && findings == 0) || is_replaced(job, after))
+        return rc;
+    for (size_t i = 1; i < attempts && rc == SQLITE_OK; i++)
+        rc = add_attempt(rows, job->seq, i, &job->record.attempts[i]);
+    for (size_t i = 0; i < findings && rc == SQLITE_OK; i++)
+        rc = add_finding(rows, job->seq, i, job);
+    return rc;
+}
+
+int store_rows_write(struct store_rows *rows, struct store_job *first)
+{
+    int rc = find_policies(rows, first);
+    while (first != NULL && rc == SQLITE_OK) {
+        size_t written;
+        rc = store_decisions_write(rows->decisions, first, &written, drop_parts, rows);
+        for (; written > 0 && rc == SQLITE_OK; written--, first = first->next)
+            rc = add_parts(rows, first, written - 1);
+    }
+    return rc;
+}

@@ -1,0 +1,473 @@
+/* Reading and checking of chat requests: what is refused, with which code and parameter, and what an upstream gets.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/chat/request.h"
+#include "backends/backend.h"
+
+static const struct config_limits limits = {.messages = 4, .choices = 2, .tools = 2, .json_depth = 12};
+
+/* What the policy lets pass besides. */
+static const char *const allowed[] = {"vendor_knob", "min_p_override", NULL};
+
+/* What reading the text gives: "" if it is accepted, else "code param". *out is loaded, and borrows the text. */
+static const char *verdict(const char *text, struct request **out)
+{
+    static char said[256];
+    struct request_error err = {.code = "?"};
+    struct request *r = NULL;
+    int rv = request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err);
+    if (rv == 0)
+        rv = request_check_fields(r, NULL, allowed, &err);
+    snprintf(said, sizeof said, "%s%s%s", rv < 0 ? err.code : "", rv < 0 && *err.param ? " " : "",
+             rv < 0 ? err.param : "");
+    if (rv == 0 && out != NULL)
+        rv = request_load(*out = r);
+    else
+        request_free(r);
+    assert_true(rv == 0 || rv == REIN_EFORMAT);
+    return said;
+}
+
+/* Single quotes stand for double ones. */
+static void quote(char *out, size_t cap, const char *text)
+{
+    assert_true(strlen(text) < cap);
+    for (size_t i = 0; i == 0 || text[i - 1] != '\0'; i++)
+        out[i] = text[i];
+    for (char *at = out; (at = strchr(at, '\'')) != NULL;)
+        *at = '"';
+}
+
+/* A request with more fields than it needs; single quotes stand for double ones. */
+static const char *with(const char *fields)
+{
+    static char text[4096];
+    snprintf(text, sizeof text, "{'model':'m','messages':[{'role':'user','content':'hello'}]%s%s}", *fields ? "," : "",
+             fields);
+    quote(text, sizeof text, text);
+    return text;
+}
+
+static void test_accepts(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "",
+        "'stream':true,'stream_options':{'include_usage':true}",
+        "'n':2,'temperature':0.7,'stop':['END'],'max_tokens':5",
+        "'tools':[{'type':'function','function':{'name':'f'}}]",
+        "'response_format':{'type':'json_object'}",
+        "'chat_template':null,'n':null,'stream':null",
+        "'reasoning_effort':'low'",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_string_equal(verdict(with(good[i]), NULL), "");
+}
+
+struct bad {
+    const char *fields, *said;
+};
+
+static void test_refuses_fields(void **state)
+{
+    (void)state;
+    static const struct bad bad[] = {
+        {"'stream':'yes'", "invalid_type stream"},
+        {"'stream_options':{'include_usage':true}", "field_not_accepted stream_options"},
+        {"'stream':true,'stream_options':{'x':1}", "unknown_field stream_options.x"},
+        {"'n':0", "invalid_type n"},
+        {"'n':3", "too_many n"},
+        {"'n':1.5", "invalid_type n"},
+        {"'tools':[1,2,3]", "too_many tools"},
+        {"'tools':{}", "invalid_type tools"},
+        {"'made_up':1", "unknown_field made_up"},
+        {"'chat_template':'x'", "field_not_accepted chat_template"},
+        {"'chat_template_kwargs':{'enable_thinking':false}", "field_not_accepted chat_template_kwargs"},
+        {"'add_generation_prompt':false", "field_not_accepted add_generation_prompt"},
+        {"'continue_final_message':true", "field_not_accepted continue_final_message"},
+        {"'reasoning_format':'none'", "field_not_accepted reasoning_format"},
+        {"'include_reasoning':false", "field_not_accepted include_reasoning"},
+        {"'separate_reasoning':false", "field_not_accepted separate_reasoning"},
+        {"'thinking':{'type':'disabled'}", "field_not_accepted thinking"},
+        {"'think':false", "field_not_accepted think"},
+        {"'echo':true", "field_not_accepted echo"},
+        {"'input_ids':[1]", "field_not_accepted input_ids"},
+        {"'return_token_ids':true", "field_not_accepted return_token_ids"},
+        {"'logit_bias':{'1':5}", "field_not_accepted logit_bias"},
+        {"'guided_regex':'Sure.*'", "field_not_accepted guided_regex"},
+        {"'stop':'</think>'", "field_not_accepted stop"},
+        {"'reasoning_effort':'none'", "field_not_accepted reasoning_effort"},
+        {"'modalities':['audio']", "unsupported_content modalities"},
+        {"'response_format':{'type':'regex'}", "invalid_type response_format.type"},
+        {"'n':1,'n':2", "duplicate_key"},
+        {"'user':[[[[[[[[[[[[[1]]]]]]]]]]]]]", "too_deep"},
+        {"'user'", "invalid_json"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_string_equal(verdict(with(bad[i].fields), NULL), bad[i].said);
+}
+
+static void test_refuses_messages(void **state)
+{
+    (void)state;
+    static const struct bad bad[] = {
+        {"[]", "invalid_type messages"},
+        {"['x']", "invalid_type messages[0]"},
+        {"[{'role':'robot','content':'x'}]", "invalid_type messages[0].role"},
+        {"[{'role':'user'}]", "invalid_type messages[0].content"},
+        {"[{'role':'user','content':[]}]", "invalid_type messages[0].content"},
+        {"[{'role':'user','content':[{'type':'image_url','image_url':{}}]}]",
+         "unsupported_content messages[0].content[0]"},
+        {"[{'role':'user','content':[{'type':'text'}]}]", "invalid_type messages[0].content[0]"},
+        {"[{'role':'user','content':'x','prefix':true}]", "field_not_accepted messages[0].prefix"},
+        {"[{'role':'user','content':'x','extra':true}]", "unknown_field messages[0].extra"},
+        {"[{'role':'user','content':'x'},{'role':'assistant','content':'Sure'}]", "field_not_accepted messages[1]"},
+        {"[{'role':'user','content':'1'},{'role':'user','content':'2'},{'role':'user','content':'3'},"
+         "{'role':'user','content':'4'},{'role':'user','content':'5'}]",
+         "too_many messages"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "{'model':'m','messages':%s}", bad[i].fields);
+        for (char *at = text; (at = strchr(at, '\'')) != NULL;)
+            *at = '"';
+        assert_string_equal(verdict(text, NULL), bad[i].said);
+    }
+}
+
+static void test_refuses_bodies(void **state)
+{
+    (void)state;
+    assert_string_equal(verdict("", NULL), "invalid_json");
+    assert_string_equal(verdict("[]", NULL), "invalid_json");
+    assert_string_equal(verdict("{} x", NULL), "invalid_json");
+    assert_string_equal(verdict("{}", NULL), "invalid_type model");
+    assert_string_equal(verdict("{\"model\":\"\"}", NULL), "invalid_type model");
+    assert_string_equal(verdict("{\"model\":\"m\"}", NULL), "invalid_type messages");
+    assert_string_equal(verdict("{\"model\":\"\xff\"}", NULL), "invalid_json model");
+    assert_string_equal(verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\"}]}", NULL),
+                        "invalid_json messages[0].content");
+}
+
+/* Whatever was sent, the tree says the same as the text that goes on. */
+static void check_sent_text(const struct request *r, const char *sent)
+{
+    char *text = request_sent_text(r);
+    json_t *reread = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *built = request_upstream_body(r);
+    if (!json_equal(reread, built))
+        fail_msg("%s became %s", sent, text);
+    if (!r->stream || r->wants_usage)
+        assert_string_equal(text, sent);
+    json_decref(reread);
+    json_decref(built);
+    free(text);
+}
+
+/* A number that nothing here can hold goes on in the client's own bytes; else the field is named. */
+static void test_found_r9_large_numbers_pass_as_they_came(void **state)
+{
+    static const char *const numbers[] = {"9223372036854775808", "18446744073709551615", "1e400"};
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char fields[128];
+        struct request_error err = {.code = "?"};
+        struct request *r;
+        snprintf(fields, sizeof fields, "'tools':[],'stop':['x'],'seed':%s", numbers[i]);
+        assert_string_equal(verdict(with(fields), &r), "");
+        assert_true(request_is_as_sent(r));
+        char *text = request_sent_text(r);
+        assert_string_equal(text, with(fields));
+        free(text);
+        assert_int_equal(request_load(r), REIN_EFORMAT);
+        assert_int_equal(request_explain(r, &err), REIN_EFORMAT);
+        assert_string_equal(err.code, "number_too_large");
+        assert_string_equal(err.param, "seed");
+        request_shed(r);
+        assert_int_equal(request_explain(r, &err), REIN_EINVAL);
+        request_free(r);
+    }
+    assert_string_equal(verdict(with("'n':9223372036854775808"), NULL), "invalid_type n");
+}
+
+/* What an upstream wants to see, though it says nothing. */
+static void test_found_h5_content_null_goes_on(void **state)
+{
+    static const char text[] =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\","
+        "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},"
+        "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"a\"}]}";
+    struct request *r;
+    (void)state;
+    assert_string_equal(verdict(text, &r), "");
+    assert_true(request_is_as_sent(r));
+    check_sent_text(r, text);
+    request_free(r);
+    char changed[512]; /* and where it is built anew */
+    snprintf(changed, sizeof changed, "{\"n\":null,%s", text + 1);
+    assert_string_equal(verdict(changed, &r), "");
+    assert_false(request_is_as_sent(r));
+    json_t *body = request_upstream_body(r);
+    char *built = json_dumps(body, JSON_COMPACT);
+    assert_string_equal(built, text);
+    free(built);
+    json_decref(body);
+    request_free(r);
+    assert_string_equal(verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":null}]}", NULL),
+                        "invalid_type messages[0].content");
+}
+
+/* Names of every length, of characters of two to four bytes, wherever a name is quoted: it ends with a whole one. */
+static void test_found_s4_no_name_is_cut_inside_a_character(void **state)
+{
+    static const char *const letters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    static const char *const frames[][2] = {{",\"", "\":1}"},
+                                            {",\"stream\":true,\"stream_options\":{\"", "\":1}}"},
+                                            {",\"user\":\"x\",\"metadata\":{\"", "\":\"\\u0000\"}}"}};
+    (void)state;
+    for (size_t letter = 0; letter < 3; letter++)
+        for (size_t shift = 0; shift < 4; shift++)
+            for (size_t count = 1; count < 90; count++)
+                for (size_t frame = 0; frame < 4; frame++) {
+                    char name[512] = "", text[1024];
+                    memset(name, 'x', shift);
+                    for (size_t i = 0; i < count; i++)
+                        strcat(name, letters[letter]);
+                    if (frame < 3)
+                        snprintf(text, sizeof text, "%s%s%s%s",
+                                 "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]",
+                                 frames[frame][0], name, frames[frame][1]);
+                    else
+                        snprintf(text, sizeof text,
+                                 "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"%s\":1}]}",
+                                 name);
+                    struct request_error err = {.code = "?"};
+                    struct request *r = NULL;
+                    int rv = request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err);
+                    if (rv == 0)
+                        rv = request_check_fields(r, NULL, NULL, &err);
+                    request_free(r);
+                    assert_int_equal(rv, REIN_EFORMAT);
+                    json_t *param = json_string(err.param), *message = json_string(err.message);
+                    if (param == NULL || message == NULL) /* no UTF-8 */
+                        fail_msg("%s: %s", err.param, err.message);
+                    json_decref(param);
+                    json_decref(message);
+                }
+}
+
+/* Brackets inside strings are no depth. */
+static void test_depth_counts_structure_only(void **state)
+{
+    (void)state;
+    assert_string_equal(verdict(with("'user':'[[[[[[[[[[[[[[[[[[[[\\\\{{{{{{{{{{'"), NULL), "");
+}
+
+static char *upstream_text(struct prefix_plan *plan)
+{
+    char *text = json_dumps(plan->body, JSON_COMPACT);
+    assert_non_null(text);
+    return text;
+}
+
+static void test_a_stream_asks_for_its_usage(void **state)
+{
+    (void)state;
+    struct request *r;
+    assert_string_equal(verdict(with("'stream':true,'stop':null"), &r), "");
+    struct prefix_plan plan = {.request = r, .path_prefix = "/v1", .prefix = ""};
+    assert_int_equal(backend_plan_plain(&plan, "off"), 0);
+    char *text = upstream_text(&plan);
+    assert_string_equal(text,
+                        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"stream\":true,"
+                        "\"stream_options\":{\"include_usage\":true}}");
+    assert_string_equal(plan.path, "/v1/chat/completions");
+    assert_false(r->wants_usage);
+    free(text);
+    backend_plan_fini(&plan);
+    request_free(r);
+}
+
+/* The client's bytes go on only if the tree, from which everything was judged, says the same. */
+static void test_knows_what_may_go_as_it_came(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        bool as_sent;
+    } cases[] = {
+        {"", true},
+        {"'temperature':0.7,'stream':false", true},
+        {"'n':null", false},
+        {"'stream':true", true},
+        {"'stream':true,'stream_options':{'include_usage':false}", false},
+        {"'stream':true,'stream_options':{'include_usage':true}", true},
+        {"'stream':true,'stream_options':{'include_usage':true,'include_obfuscation':true}", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct request *r;
+        assert_string_equal(verdict(with(cases[i].fields), &r), "");
+        if (request_is_as_sent(r) != cases[i].as_sent)
+            fail_msg("{%s}: as sent: %d", cases[i].fields, request_is_as_sent(r));
+        if (cases[i].as_sent)
+            check_sent_text(r, with(cases[i].fields));
+        request_free(r);
+    }
+    struct request *r;
+    assert_string_equal(
+        verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"name\":null}]}", &r), "");
+    assert_false(request_is_as_sent(r));
+    request_free(r);
+}
+
+/* What is taken out leaves JSON, wherever it stood and whatever stands around it; what remains is as it was. After the
+ * call has begun it is so again. */
+static void test_what_is_taken_out_is_gone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *built;
+    } cases[] = {
+        {"{'n':null,'model':'m','messages':[{'role':'user','content':'a'}]}",
+         "{'model':'m','messages':[{'role':'user','content':'a'}]}"},
+        {"{'model':'m','messages':[{'role':'user','content':'a'}],'n':null,'stop':null}",
+         "{'model':'m','messages':[{'role':'user','content':'a'}]}"},
+        {" { 'user' : null , 'seed' : null ,\n 'model' : 'm\\n' , 'n' : null , 'messages' : "
+         "[ { 'name' : null , 'role':'user' , 'content':'a,' , 'tool_calls' : null } ] , 'stop' : null } ",
+         "{'model':'m\\n','messages':[{'role':'user','content':'a,'}]}"},
+        {"{'model':'m','messages':[{'role':'user','content':'a','\\u0061nnotations':['\\n\\u0041,]',{'b':null}]},"
+         "{'annotations':'\\'','content':'b','role':'user'}],'\\u006e':null}",
+         "{'model':'m','messages':[{'role':'user','content':'a'},{'content':'b','role':'user'}]}"},
+        {"{'model':'m','stream':true,'stream_options':{'include_obfuscation':true,'include_usage':null},"
+         "'messages':[{'role':'user','content':'a'}]}",
+         "{'model':'m','stream':true,'stream_options':{'include_usage':true},"
+         "'messages':[{'role':'user','content':'a'}]}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512], wanted[512];
+        struct request *r;
+        quote(text, sizeof text, cases[i].text);
+        quote(wanted, sizeof wanted, cases[i].built);
+        assert_string_equal(verdict(text, &r), "");
+        for (int round = 0; round < 2; round++) {
+            json_t *body = request_upstream_body(r);
+            char *built = json_dumps(body, JSON_COMPACT);
+            assert_string_equal(built, wanted);
+            free(built);
+            json_decref(body);
+            request_shed(r);
+            assert_int_equal(request_load(r), 0);
+        }
+        assert_false(request_is_as_sent(r));
+        request_free(r);
+    }
+}
+
+/* A kind's own table takes out what holds something that was taken out before. */
+static void test_a_cut_inside_a_cut(void **state)
+{
+    (void)state;
+    static const struct field rows[] = {{"stream_options", FIELD_DROP, NULL}};
+    static const struct field_table table = {rows, 1};
+    const char *text = with("'stream':true,'stream_options':{'include_usage':null,'include_obfuscation':null},'n':1");
+    struct request_error err;
+    struct request *r;
+    assert_int_equal(request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err), 0);
+    assert_int_equal(request_check_fields(r, &table, NULL, &err), 0);
+    assert_int_equal(request_load(r), 0);
+    char *built = json_dumps(r->body, JSON_COMPACT);
+    assert_string_equal(built, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],"
+                               "\"stream\":true,\"n\":1}");
+    free(built);
+    request_free(r);
+}
+
+/* The instruction joins the system message that is there, or becomes the first message; the request stays as it was. */
+static void check_instruct(const char *messages, const char *before, const char *after)
+{
+    struct request *r;
+    char body[512];
+    snprintf(body, sizeof body, "{\"model\":\"m\",\"messages\":%s}", messages);
+    assert_string_equal(verdict(body, &r), "");
+    struct prefix_plan plan = {.request = r, .path_prefix = "/v1", .prefix = "FIRST I CHECK"};
+    assert_int_equal(backend_plan_instruct(&plan, "policy"), 0);
+    char *text = upstream_text(&plan), *untouched = json_dumps(r->body, JSON_COMPACT);
+    const char *at = strstr(text, before);
+    assert_non_null(at);
+    assert_non_null(at = strstr(at, "FIRST I CHECK"));
+    assert_non_null(strstr(at, after));
+    assert_null(strstr(untouched, "FIRST I CHECK"));
+    assert_int_equal(plan.attempt.delivery, REIN_DELIVER_INSTRUCT);
+    free(text);
+    free(untouched);
+    backend_plan_fini(&plan);
+    request_free(r);
+}
+
+static void test_instruct(void **state)
+{
+    (void)state;
+    check_instruct("[{\"role\":\"user\",\"content\":\"hi\"}]", "[{\"role\":\"system\",\"content\":\"Begin",
+                   "{\"role\":\"user\",\"content\":\"hi\"}]");
+    check_instruct("[{\"role\":\"developer\",\"content\":\"Be kind.\"},{\"role\":\"user\",\"content\":\"hi\"}]",
+                   "[{\"role\":\"developer\",\"content\":\"Be kind.\\n\\nBegin",
+                   "\"},{\"role\":\"user\",\"content\":\"hi\"}]");
+    check_instruct("[{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":\"Be kind.\"}]},"
+                   "{\"role\":\"user\",\"content\":\"hi\"}]",
+                   "{\"type\":\"text\",\"text\":\"Be kind.\"},{\"type\":\"text\",\"text\":\"Begin",
+                   "{\"role\":\"user\",\"content\":\"hi\"}]");
+}
+
+static void check_sorted(const struct field_table *table)
+{
+    for (size_t i = 1; i < table->len; i++)
+        if (strcmp(table->rows[i - 1].name, table->rows[i].name) >= 0)
+            fail_msg("'%s' must not stand before '%s'", table->rows[i - 1].name, table->rows[i].name);
+    for (size_t i = 0; i < table->len; i++)
+        if ((table->rows[i].rule == FIELD_DENY) != (table->rows[i].why != NULL))
+            fail_msg("'%s': a reason belongs to what is denied", table->rows[i].name);
+}
+
+static void test_tables_are_sorted(void **state)
+{
+    (void)state;
+    check_sorted(&fields_common);
+    check_sorted(&fields_message);
+    check_sorted(&backend_openai.fields);
+}
+
+static void test_a_policy_may_allow_fields(void **state)
+{
+    (void)state;
+    assert_string_equal(verdict(with("'vendor_knob':1,'min_p_override':{'a':[]}"), NULL), "");
+    assert_string_equal(verdict(with("'vendor_knob':1,'other_knob':1"), NULL), "unknown_field other_knob");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_policy_may_allow_fields),
+        cmocka_unit_test(test_accepts),
+        cmocka_unit_test(test_refuses_fields),
+        cmocka_unit_test(test_refuses_messages),
+        cmocka_unit_test(test_found_r9_large_numbers_pass_as_they_came),
+        cmocka_unit_test(test_found_h5_content_null_goes_on),
+        cmocka_unit_test(test_found_s4_no_name_is_cut_inside_a_character),
+        cmocka_unit_test(test_refuses_bodies),
+        cmocka_unit_test(test_depth_counts_structure_only),
+        cmocka_unit_test(test_a_stream_asks_for_its_usage),
+        cmocka_unit_test(test_knows_what_may_go_as_it_came),
+        cmocka_unit_test(test_what_is_taken_out_is_gone),
+        cmocka_unit_test(test_a_cut_inside_a_cut),
+        cmocka_unit_test(test_instruct),
+        cmocka_unit_test(test_tables_are_sorted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

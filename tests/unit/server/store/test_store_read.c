@@ -1,0 +1,314 @@
+/* Reading the store: pages, filters, one decision, outcomes, statistics, and that each page has an index.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/quantiles.h"
+#include "store/sqlite/read.h"
+#include "storekit.h"
+
+enum { ROWS = 300 };
+static const int64_t start_us = INT64_C(1800000000) * 1000000, step_us = 60 * 1000000;
+
+struct fixture {
+    struct kit kit;
+    struct store *store;
+    struct store_reader *reader;
+};
+
+/* Row i: begins in minute i/2 (so times are there twice); every 3rd goes to route "b", every 5th to model "n", every
+ * 7th has policy version v2, every 10th is refused for a pattern, every 15th redacts by a rule (twice). */
+static void put_row(struct fixture *f, int i)
+{
+    struct kit_record r;
+    kit_plain(&r, start_us + i / 2 * step_us);
+    r.record.route = i % 3 == 0 ? "b" : "a";
+    r.record.model = i % 5 == 0 ? "n" : "m";
+    r.record.policy_version = i % 7 == 0 ? "v2" : "v1";
+    r.record.duration_us = 1000 * (i + 1);
+    r.record.key = i % 2 == 0 ? "alice" : "";
+    if (i % 10 == 0) {
+        r.decision.verdict = REIN_REFUSE;
+        r.findings[r.decision.findings_len++] = (struct rein_finding){
+            .id = "strong_vacillation", .action = REIN_REFUSE, .channel = REIN_REASONING, .score = 0.9};
+    }
+    if (i % 15 == 0)
+        for (int k = 0; k < 2 && r.decision.findings_len < 2; k++)
+            r.findings[r.decision.findings_len++] = (struct rein_finding){
+                .id = "card", .is_rule = true, .action = REIN_REDACT, .channel = REIN_ANSWER, .score = 1};
+    r.decision.findings = r.findings;
+    assert_int_equal(store_put(f->store, &r.record, NULL, NULL, NULL), 0);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct kit_record last;
+    kit_start(&f->kit);
+    f->store = kit_open(&f->kit, 0);
+    for (int i = 0; i < ROWS; i++)
+        put_row(f, i);
+    kit_plain(&last, start_us - INT64_C(10) * 86400 * 1000000); /* far before all others */
+    last.record.route = "old";
+    assert_int_equal(kit_put(&f->kit, f->store, &last.record), 0);
+    assert_int_equal(store_reader_open(&f->reader, f->kit.path, 5000), 0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    store_reader_close(f->reader);
+    kit_stop_loop(&f->kit);
+    store_close(f->store);
+    kit_free(&f->kit);
+    free(f);
+    return 0;
+}
+
+/* Reads all pages of a filter; checks the order and that nothing comes twice. Returns how many rows there were. */
+static size_t walk(struct fixture *f, struct store_filter filter)
+{
+    size_t rows = 0, pages = 0;
+    bool has_more = true;
+    int64_t last_us = INT64_MAX;
+    json_t *seen = json_object();
+    while (has_more) {
+        json_t *page, *row;
+        size_t i;
+        struct store_cursor next;
+        assert_int_equal(store_read_decisions(f->reader, &filter, &page, &has_more, &next), 0);
+        json_array_foreach(page, i, row)
+        {
+            int64_t us = json_integer_value(json_object_get(row, "started_at_us"));
+            const char *id = json_string_value(json_object_get(row, "id"));
+            assert_true(us <= last_us);
+            assert_null(json_object_get(seen, id));
+            json_object_set_new(seen, id, json_true());
+            last_us = us;
+            rows++;
+        }
+        json_decref(page);
+        filter.has_after = true;
+        filter.after = next;
+        assert_true(pages++ < 1000);
+    }
+    json_decref(seen);
+    return rows;
+}
+
+static void pages_are_whole(void **state)
+{
+    static const unsigned limits[] = {1, 7, 100, 301, 500};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        assert_int_equal(walk(*state, (struct store_filter){.limit = limits[i]}), ROWS + 1);
+}
+
+static void filters_select(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        struct store_filter filter;
+        size_t rows;
+    } cases[] = {
+        {{.route = "b"}, 100},
+        {{.route = "nowhere"}, 0},
+        {{.model = "n"}, 60},
+        {{.policy_version = "v2"}, 43},
+        {{.policy_version = "v3"}, 0},
+        {{.verdict = "refuse"}, 30},
+        {{.verdict = "allow"}, 271},
+        {{.verdict = "cut"}, 0},
+        {{.pattern = "strong_vacillation"}, 30},
+        {{.rule = "card"}, 20}, /* twice in some: once in the list */
+        {{.pattern = "strong_vacillation", .rule = "card"}, 10},
+        {{.pattern = "card"}, 0},
+        {{.rule = "card", .route = "b", .model = "n"}, 20},
+        {{.pattern = "strong_vacillation", .route = "a"}, 20},
+        {{.from_us = start_us}, ROWS},
+        {{.to_us = start_us}, 1},
+        {{.from_us = start_us + 10 * step_us, .to_us = start_us + 20 * step_us}, 20},
+        {{.from_us = start_us + 10 * step_us, .to_us = start_us + 20 * step_us, .verdict = "refuse"}, 2},
+        {{.from_us = start_us + 10 * step_us, .to_us = start_us + 20 * step_us, .rule = "card"}, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct store_filter filter = cases[i].filter;
+        filter.limit = 3;
+        size_t rows = walk(f, filter);
+        if (rows != cases[i].rows)
+            print_message("case %zu\n", i);
+        assert_int_equal(rows, cases[i].rows);
+    }
+}
+
+/* A page must cost what the page costs, however many rows there are: no sorting, no scan of a table. */
+static void pages_have_an_index(void **state)
+{
+    static const char *const conditions[] = {
+        "WHERE 1",
+        "WHERE d.started_at_us >= 1 AND d.started_at_us < 9 AND (d.started_at_us, d.seq) < (5, 5)",
+        "WHERE d.route = 'a'",
+        "WHERE d.model = 'a' AND (d.started_at_us, d.seq) < (5, 5)",
+        "WHERE d.policy_version = 'v1'",
+        "WHERE d.verdict = ?1 AND d.verdict <> 'allow'",
+    };
+    struct fixture *f = *state;
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open_v2(f->kit.path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    for (size_t i = 0; i <= sizeof conditions / sizeof *conditions; i++) {
+        char sql[1024];
+        sqlite3_stmt *stmt;
+        if (i < sizeof conditions / sizeof *conditions)
+            snprintf(sql, sizeof sql,
+                     "EXPLAIN QUERY PLAN SELECT d.* FROM v_decisions AS d %s ORDER BY d.started_at_us DESC, d.seq DESC "
+                     "LIMIT 10",
+                     conditions[i]);
+        else
+            snprintf(sql, sizeof sql,
+                     "EXPLAIN QUERY PLAN SELECT d.* FROM findings AS f CROSS JOIN v_decisions AS d WHERE d.seq = "
+                     "f.decision AND f.first = 1 AND f.kind = 'rule' AND f.name = ?1 AND d.route = 'a'"
+                     " ORDER BY f.started_at_us DESC, f.decision DESC LIMIT 10");
+        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+        while (sqlite3_step(stmt) == SQLITE_ROW) {
+            const char *detail = (const char *)sqlite3_column_text(stmt, 3);
+            /* Sorting what began in the same microsecond is fine. */
+            bool sorts = strstr(detail, "TEMP B-TREE") != NULL && strstr(detail, "RIGHT PART") == NULL;
+            bool is_fine = !sorts && (strncmp(detail, "SCAN", 4) != 0 || strstr(detail, "USING INDEX") != NULL);
+            if (!is_fine)
+                print_message("%s: %s\n", sql, detail);
+            assert_true(is_fine);
+        }
+        sqlite3_finalize(stmt);
+    }
+    sqlite3_close(db);
+}
+
+static void one_decision(void **state)
+{
+    struct fixture *f = *state;
+    struct kit_record r;
+    json_t *row;
+    kit_record(&r);
+    assert_int_equal(kit_put(&f->kit, f->store, &r.record), 0);
+    assert_int_equal(store_read_decision(f->reader, r.record.id.text, &row), 0);
+    assert_non_null(row);
+    assert_string_equal(json_string_value(json_object_get(row, "verdict")), "steer");
+    assert_true(json_is_true(json_object_get(row, "streamed")));
+    assert_true(json_is_null(json_object_get(row, "completion_tokens")));
+    assert_int_equal(json_array_size(json_object_get(row, "attempts")), 2);
+    json_t *finding = json_array_get(json_object_get(row, "findings"), 0);
+    assert_string_equal(json_string_value(json_object_get(finding, "id")), "strong_vacillation");
+    assert_string_equal(json_string_value(json_object_get(finding, "evidence")), "perhaps it is fine");
+    json_t *step = json_array_get(json_object_get(finding, "steps"), 1);
+    assert_string_equal(json_string_value(json_object_get(step, "signal")), "con\"cedes");
+    json_decref(row);
+    assert_int_equal(store_read_decision(f->reader, "01900000-0000-7000-8000-000000000000", &row), 0);
+    assert_null(row);
+}
+
+static void outcomes_belong_to_a_key(void **state)
+{
+    struct fixture *f = *state;
+    struct kit_record r;
+    json_t *row;
+    char *text;
+    kit_record(&r); /* of alice */
+    assert_int_equal(kit_put(&f->kit, f->store, &r.record), 0);
+    assert_int_equal(store_read_outcome(f->reader, r.record.id.text, "alice", &row), 0);
+    assert_non_null(row);
+    assert_int_equal(json_integer_value(json_object_get(row, "findings")), 2);
+    text = json_dumps(row, 0);
+    assert_null(strstr(text, "perhaps")); /* evidence */
+    assert_null(strstr(text, "vacillation"));
+    free(text);
+    json_decref(row);
+    assert_int_equal(store_read_outcome(f->reader, r.record.id.text, "bob", &row), 0);
+    assert_null(row);
+    assert_int_equal(store_read_outcome(f->reader, r.record.id.text, "", &row), 0);
+    assert_null(row);
+}
+
+static void statistics(void **state)
+{
+    struct fixture *f = *state;
+    json_t *tree, *bucket, *total;
+    assert_int_equal(store_read_stats(f->reader, start_us, start_us + 150 * step_us, 60 * step_us, &tree), 0);
+    json_t *buckets = json_object_get(tree, "buckets");
+    assert_int_equal(json_array_size(buckets), 3); /* the last one is not full */
+    bucket = json_array_get(buckets, 1);
+    assert_int_equal(json_integer_value(json_object_get(bucket, "requests")), 120);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(bucket, "verdicts"), "refuse")), 12);
+    /* Durations of rows 120 to 239: 121 to 240 ms. */
+    json_t *duration = json_object_get(bucket, "duration_us");
+    assert_in_range(json_integer_value(json_object_get(duration, "p50")), 180000 * 0.99, 180000 * 1.01);
+    assert_in_range(json_integer_value(json_object_get(duration, "p99")), 239000 * 0.99, 239000 * 1.01);
+    assert_int_equal(json_integer_value(json_object_get(duration, "max")), 240000);
+    total = json_object_get(tree, "total");
+    assert_int_equal(json_integer_value(json_object_get(total, "requests")), ROWS);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(total, "endings"), "complete")), ROWS);
+    json_decref(tree);
+    assert_int_equal(store_read_stats(f->reader, 0, 3 * step_us, step_us, &tree), 0); /* nothing there */
+    assert_int_equal(json_array_size(json_object_get(tree, "buckets")), 3);
+    assert_true(json_is_null(json_object_get(json_object_get(tree, "total"), "duration_us")));
+    json_decref(tree);
+}
+
+static void queries_end_in_time(void **state)
+{
+    struct fixture *f = *state;
+    struct store_reader *hasty;
+    json_t *tree = NULL;
+    for (int i = 0; i < 3000; i++)
+        put_row(f, i);
+    struct kit_record r;
+    kit_record(&r);
+    assert_int_equal(kit_put(&f->kit, f->store, &r.record), 0);
+    assert_int_equal(store_reader_open(&hasty, f->kit.path, 0), 0);
+    assert_int_equal(store_read_stats(hasty, 0, INT64_MAX / 2, INT64_MAX / 2, &tree), REIN_ELIMIT);
+    assert_null(tree);
+    store_reader_close(hasty);
+}
+
+/* Against sorting, on values of all sizes. */
+static void quantiles_are_close(void **state)
+{
+    static struct quantiles q;
+    (void)state;
+    quantiles_clear(&q);
+    assert_int_equal(quantiles_at(&q, 0.5), 0);
+    for (uint64_t i = 1; i <= 1000; i++)
+        quantiles_add(&q, i * i * i);
+    for (int percent = 1; percent <= 100; percent++) {
+        double exact = (double)(percent * 10) * (percent * 10) * (percent * 10);
+        double found = (double)quantiles_at(&q, percent / 100.0);
+        if (found < exact * 0.992 || found > exact * 1.008)
+            print_message("p%d: %f, expected %f\n", percent, found, exact);
+        assert_true(found >= exact * 0.992 && found <= exact * 1.008);
+    }
+    quantiles_clear(&q);
+    quantiles_add(&q, 5);
+    assert_int_equal(quantiles_at(&q, 0.01), 5);
+    assert_int_equal(quantiles_at(&q, 1), 5);
+    quantiles_add(&q, UINT64_MAX);
+    assert_true(quantiles_at(&q, 1) > UINT64_C(1) << 40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pages_are_whole),     cmocka_unit_test(filters_select),
+        cmocka_unit_test(pages_have_an_index), cmocka_unit_test(statistics),
+        cmocka_unit_test(one_decision),        cmocka_unit_test(outcomes_belong_to_a_key),
+        cmocka_unit_test(queries_end_in_time), cmocka_unit_test(quantiles_are_close),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,322 @@
+/* `rein eval`: labelled traces, run through a policy as streams would be, and counted.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * 1. The policy and its library are loaded, and a second policy that only records.
+ * 2. Each line of each file is a row: prompt, reasoning, answer, labels.
+ * 3. With --cross, reasoning that refuses is paired with labelled answers of other rows.
+ * 4. The report is printed. Rows that cannot be read are counted and said on stderr. */
+#include "eval/eval.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "cli/cli.h"
+#include "config/policy_files.h"
+#include "eval/eval_report.h"
+
+enum { FILES_MAX = 64, ROWS_MAX = 1000000 };
+
+struct eval {
+    const char *policy, *plot, *library;
+    const char *files[FILES_MAX];
+    size_t files_len;
+    bool json, targets;
+    size_t cross;
+    struct eval_policies policies;
+    json_t **sources; /* the rows as they were read, for crossing */
+    struct eval_table rows, pairs;
+    size_t cap, bad;
+};
+
+static const char recording[] = "version: 1\nname: recording\nreasoning: { show: stream, release: stream }\n"
+                                "patterns:\n"
+                                "  lack_of_safety_awareness: { action: record }\n"
+                                "  strong_vacillation: { action: record }\n"
+                                "  weak_vacillation: { action: record }\n"
+                                "  harmful_additions: { action: record }\n"
+                                "  inconsistency: { complies: { action: record }, refuses: { action: record } }\n";
+
+/* ---- policies ---- */
+
+static int load_policies(struct eval *e, struct rein_problems *problems)
+{
+    struct policy_files_folder policy = {0}, templates = {0}, lexicons = {0};
+    char *lexicon_path = files_join(e->library, "lexicons"), *template_path = files_join(e->library, "templates");
+    int rv = lexicon_path != NULL && template_path != NULL ? 0 : REIN_ENOMEM;
+    if (rv == 0)
+        rv = policy_files_read_file(&policy, e->policy, problems);
+    if (rv == 0)
+        rv = policy_files_read(&lexicons, lexicon_path, true, problems);
+    if (rv == 0)
+        rv = policy_files_read(&templates, template_path, false, problems);
+    if (rv == 0 && rein_problems_count(problems) > 0)
+        rv = REIN_EPOLICY;
+    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
+    struct rein_source recorder = {"recording", recording, sizeof recording - 1};
+    if (rv == 0)
+        rv = rein_policy_load(&e->policies.measured, &policy.sources[0], &library, problems);
+    if (rv == 0)
+        rv = rein_policy_load(&e->policies.recording, &recorder, &library, problems);
+    if (rv == 0)
+        rv = rein_engine_new(&e->policies.engine);
+    policy_files_fini(&policy);
+    policy_files_fini(&templates);
+    policy_files_fini(&lexicons);
+    free(lexicon_path);
+    free(template_path);
+    return rv;
+}
+
+/* ---- rows ---- */
+
+static int make_room(struct eval *e)
+{
+    if (e->rows.len < e->cap)
+        return 0;
+    size_t cap = e->cap > 0 ? e->cap * 2 : 256;
+    if (cap > ROWS_MAX)
+        return REIN_ELIMIT;
+    struct eval_row *rows = realloc(e->rows.rows, cap * sizeof *rows);
+    e->rows.rows = rows != NULL ? rows : e->rows.rows;
+    json_t **sources = rows != NULL ? realloc(e->sources, cap * sizeof(json_t *)) : NULL;
+    if (sources == NULL)
+        return REIN_ENOMEM;
+    e->sources = sources;
+    e->cap = cap;
+    return 0;
+}
+
+static int take_line(struct eval *e, size_t file, size_t number, const char *line)
+{
+    json_error_t error;
+    json_t *source = json_loads(line, 0, &error);
+    int rv = make_room(e);
+    if (source == NULL || rv != 0) {
+        if (rv == 0)
+            fprintf(stderr, "%s:%zu: %s\n", e->files[file], number, error.text);
+        e->bad += rv == 0;
+        json_decref(source);
+        return rv;
+    }
+    struct eval_row row = {.file = file};
+    rv = eval_row_run(&e->policies, source, NULL, &row);
+    if (rv != 0) {
+        fprintf(stderr, "%s:%zu: %s\n", e->files[file], number, rein_strerror(rv));
+        e->bad++;
+        json_decref(source);
+        return rv == REIN_ENOMEM ? rv : 0;
+    }
+    e->sources[e->rows.len] = source;
+    e->rows.rows[e->rows.len++] = row;
+    return 0;
+}
+
+static void show_progress(const struct eval *e, size_t file, FILE *in, long size)
+{
+    if (!isatty(STDERR_FILENO))
+        return;
+    double share = size > 0 ? (double)ftell(in) / (double)size : 1;
+    char bar[31];
+    memset(bar, ' ', 30);
+    memset(bar, '=', (size_t)(30 * (share < 1 ? share : 1)));
+    bar[30] = '\0';
+    fprintf(stderr, "\r[%s] %3.0f%% %s (%zu of %zu)\033[K", bar, 100 * share, e->files[file], file + 1, e->files_len);
+}
+
+static int read_file(struct eval *e, size_t file)
+{
+    FILE *in = fopen(e->files[file], "r");
+    if (in == NULL) {
+        fprintf(stderr, "%s: %s\n", e->files[file], strerror(errno));
+        return REIN_EINVAL;
+    }
+    fseek(in, 0, SEEK_END);
+    long size = ftell(in);
+    rewind(in);
+    char *line = NULL;
+    size_t cap = 0;
+    int rv = 0;
+    for (size_t number = 1; rv == 0 && getline(&line, &cap, in) > 0; number++) {
+        if (line[strspn(line, " \r\n\t")] != '\0')
+            rv = take_line(e, file, number, line);
+        if (number % 16 == 0)
+            show_progress(e, file, in, size);
+    }
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+    free(line);
+    fclose(in);
+    return rv;
+}
+
+/* ---- crossed pairs ---- */
+
+/* The next row from `at` on, around the end, that gives reasoning which refuses (the row's own answer does), or an
+ * answer that is labelled as wanted. SIZE_MAX: none. */
+static size_t next_row(const struct eval *e, size_t at, const char *label)
+{
+    for (size_t i = 0; i < e->rows.len; i++) {
+        size_t k = (at + i) % e->rows.len;
+        const struct eval_row *r = &e->rows.rows[k];
+        const char *reasoning = json_string_value(json_object_get(e->sources[k], "label_reasoning"));
+        bool refuses =
+            r->has_reasoning && reasoning != NULL && strcmp(reasoning, "safe") == 0 && r->stance == REIN_STANCE_REFUSES;
+        if (label == NULL ? refuses : !r->has_reasoning && strcmp(r->label, label) == 0)
+            return k;
+    }
+    return SIZE_MAX;
+}
+
+static int cross(struct eval *e)
+{
+    static const char *const labels[] = {"compliance", "unsafe", "refusal"};
+    e->pairs.rows = calloc(e->cross, sizeof *e->pairs.rows);
+    if (e->pairs.rows == NULL)
+        return REIN_ENOMEM;
+    size_t reason = 0, answers[3] = {0};
+    for (size_t i = 0; i < e->cross; i++) {
+        size_t *answer = &answers[i % 3];
+        reason = next_row(e, reason + 1, NULL);
+        *answer = next_row(e, *answer + 1, labels[i % 3]);
+        if (reason == SIZE_MAX || *answer == SIZE_MAX)
+            continue;
+        struct eval_row *row = &e->pairs.rows[e->pairs.len];
+        const char *text = json_string_value(json_object_get(e->sources[*answer], "answer"));
+        int rv = eval_row_run(&e->policies, e->sources[reason], text, row);
+        if (rv != 0)
+            return rv;
+        snprintf(row->label, sizeof row->label, "%s", labels[i % 3]);
+        e->pairs.len++;
+    }
+    return 0;
+}
+
+/* ---- the command ---- */
+
+static int report(struct eval *e)
+{
+    const struct rein_policy_settings *s = rein_policy_settings(e->policies.measured);
+    json_t *tree = eval_report(&e->rows, &e->pairs, s->name, s->version);
+    if (tree == NULL)
+        return CLI_FAILED;
+    bool met = true;
+    if (e->json)
+        json_dumpf(tree, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    else
+        eval_print(tree, stdout);
+    fputs("\n", stdout);
+    if (e->targets)
+        met = eval_print_targets(tree, e->json ? stderr : stdout);
+    json_decref(tree);
+    int rv = e->plot != NULL ? eval_plot(&e->rows, e->plot) : 0;
+    if (rv != 0)
+        fprintf(stderr, "%s: %s\n", e->plot, strerror(-rv));
+    return rv == 0 && met ? CLI_OK : CLI_FAILED;
+}
+
+static int evaluate(struct eval *e)
+{
+    struct rein_problems *problems;
+    if (rein_problems_new(&problems) != 0)
+        return CLI_FAILED;
+    int rv = load_policies(e, problems);
+    cli_print_problems(problems);
+    rein_problems_free(problems);
+    if (rv != 0)
+        return rv == REIN_EPOLICY ? CLI_CONFIG : CLI_FAILED;
+    e->rows.files = e->pairs.files = e->files;
+    e->rows.files_len = e->pairs.files_len = e->files_len;
+    for (size_t i = 0; i < e->files_len && rv == 0; i++)
+        rv = read_file(e, i);
+    if (rv == 0 && e->cross > 0 && e->rows.len > 0)
+        rv = cross(e);
+    if (rv != 0)
+        return CLI_FAILED;
+    if (e->bad > 0)
+        fprintf(stderr, "rein eval: %zu rows could not be used\n", e->bad);
+    return report(e);
+}
+
+static int take_option(struct eval *e, const char *name, const char *value)
+{
+    if (strcmp(name, "-p") == 0 || strcmp(name, "--policy") == 0)
+        e->policy = value;
+    else if (strcmp(name, "--library") == 0)
+        e->library = value;
+    else if (strcmp(name, "--plot") == 0)
+        e->plot = value;
+    else if (strcmp(name, "--cross") == 0)
+        e->cross = strtoul(value, NULL, 10) % ROWS_MAX;
+    else if (strcmp(name, "--format") == 0 && (strcmp(value, "json") == 0 || strcmp(value, "table") == 0))
+        e->json = strcmp(value, "json") == 0;
+    else
+        return cli_usage(&cli_eval, "unknown option %s %s", name, value);
+    return CLI_OK;
+}
+
+static int parse(struct eval *e, int argc, char **argv)
+{
+    int rv = CLI_OK;
+    for (int i = 1; i < argc && rv == CLI_OK; i++) {
+        if (strcmp(argv[i], "--targets") == 0)
+            e->targets = true;
+        else if (argv[i][0] == '-' && i + 1 == argc)
+            return cli_usage(&cli_eval, "%s needs a value", argv[i]);
+        else if (argv[i][0] == '-') {
+            rv = take_option(e, argv[i], argv[i + 1]);
+            i++;
+        } else if (e->files_len == FILES_MAX)
+            return cli_usage(&cli_eval, "more than %d files", FILES_MAX);
+        else
+            e->files[e->files_len++] = argv[i];
+    }
+    if (rv == CLI_OK && (e->policy == NULL || e->files_len == 0))
+        return cli_usage(&cli_eval, "name a policy and at least one file");
+    return rv;
+}
+
+int eval_main(int argc, char **argv)
+{
+    struct eval e = {0};
+    int rv = parse(&e, argc, argv);
+    char *beside = rv == CLI_OK && e.library == NULL ? files_beside(e.policy, "..") : NULL;
+    e.library = e.library != NULL ? e.library : beside;
+    if (rv == CLI_OK)
+        rv = e.library != NULL ? evaluate(&e) : CLI_FAILED;
+    for (size_t i = 0; i < e.rows.len; i++)
+        json_decref(e.sources[i]);
+    free(e.sources);
+    free(e.rows.rows);
+    free(e.pairs.rows);
+    free(beside);
+    rein_engine_free(e.policies.engine);
+    rein_policy_unref(e.policies.measured);
+    rein_policy_unref(e.policies.recording);
+    return rv;
+}
+
+static const struct cli_command *const subcommands[] = {&cli_eval_prefix, NULL};
+
+const struct cli_command cli_eval = {
+    .name = "eval",
+    .summary = "measure a policy on labelled traces",
+    .help = "usage: rein eval -p POLICY [OPTIONS] FILE...\n"
+            "       rein eval prefix ...   measure what a prefix changes in a model's answers; see `rein eval prefix "
+            "--help`\n\nEach line of a FILE is a JSON object: prompt, reasoning, answer, and optional "
+            "labels\n(label_answer: safe, unsafe, refusal, compliance; prompt_kind: harmful, benign, math; steps and\n"
+            "step_labels: sentences, and the numbers of those that talk themselves into complying).\n\n"
+            "  -p, --policy FILE     the policy to measure\n"
+            "  --library FOLDER      the folder of lexicons/ and templates/; default: the folder above the policy's\n  "
+            "--format table|json   default: table\n"
+            "  --plot FILE.svg       precision over recall of the score, and how early findings come\n"
+            "  --cross N             pair refusing reasoning with N labelled answers of other rows\n"
+            "  --targets             check the figures that Rein guarantees; exit status 1 if one is "
+            "missed\n\nVerdicts come from the policy. Scores and findings come from a second run that does not act on "
+            "findings,\nwith the default thresholds and the lexicon `english`.\n",
+    .run = eval_main,
+    .subcommands = subcommands,
+};

@@ -1,0 +1,28 @@
+/* Pairs of yes-or-no outcomes: how their shares differ, and how sure that is.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Intervals are at 95%. Thread: any. */
+#ifndef TOOLS_EVAL_EVAL_PAIRS_H
+#define TOOLS_EVAL_EVAL_PAIRS_H
+
+#include <stddef.h>
+
+/* All three are 0 if nothing was counted. */
+struct eval_difference {
+    double value, low, high;
+};
+
+/* Of n pairs, `only_first` have the property on the first side alone, `only_second` on the second alone. */
+struct eval_pairs {
+    size_t n, first, second; /* pairs; those with the property on each side */
+    size_t only_first, only_second;
+};
+void eval_pairs_add(struct eval_pairs *pairs, int first, int second);
+
+/* The second side's share less the first's. The interval is Wald's after half a pair was added to each of the four
+ * cells (Agresti and Min), which keeps what it promises for small n too. */
+struct eval_difference eval_pairs_difference(const struct eval_pairs *pairs);
+/* McNemar's exact test, two-sided: how often chance alone would part the pairs at least so unevenly. 1 if none are. */
+double eval_pairs_p(const struct eval_pairs *pairs);
+
+#endif

@@ -1,0 +1,219 @@
+/* Runs one labelled trace through the public interface, cut into small events.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "eval/eval_row.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct run {
+    struct rein_trace *trace;
+    struct rein_update update;
+    bool stopped;
+};
+
+static int row_settle(struct run *r, int rv)
+{
+    while (rv == 0 && (r->update.asks & REIN_ASK_COMMIT) != 0) {
+        r->stopped |= (r->update.asks & (REIN_ASK_STOP | REIN_ASK_RESTART)) != 0;
+        rv = rein_trace_committed(r->trace, &r->update);
+    }
+    r->stopped |= rv == 0 && (r->update.asks & (REIN_ASK_STOP | REIN_ASK_RESTART | REIN_ASK_END)) != 0;
+    return rv;
+}
+
+/* The bytes of the next piece: about EVAL_EVENT_BYTES, whole characters. */
+static size_t cut(const char *text, size_t len)
+{
+    size_t n = len < EVAL_EVENT_BYTES ? len : EVAL_EVENT_BYTES;
+    while (n < len && n > 1 && ((unsigned char)text[n] & 0xC0) == 0x80)
+        n--;
+    return n;
+}
+
+static int feed_event(struct run *r, json_t *delta, const char *finish)
+{
+    json_t *event = json_pack("{sssss[{siso*ss*}]}", "id", "eval", "object", "chat.completion.chunk", "choices",
+                              "index", 0, "delta", delta, "finish_reason", finish);
+    char *text = event != NULL ? json_dumps(event, JSON_COMPACT) : NULL, *frame = NULL;
+    json_decref(event);
+    int len = text != NULL ? asprintf(&frame, "data: %s\n\n", text) : -1;
+    free(text);
+    if (len < 0)
+        return REIN_ENOMEM;
+    int rv = row_settle(r, rein_trace_feed(r->trace, frame, (size_t)len, &r->update));
+    free(frame);
+    return rv;
+}
+
+static int feed_text(struct run *r, const char *key, const char *text)
+{
+    int rv = 0;
+    for (size_t len = text != NULL ? strlen(text) : 0; len > 0 && rv == 0 && !r->stopped;) {
+        size_t n = cut(text, len);
+        rv = feed_event(r, json_pack("{ss%}", key, text, n), NULL);
+        text += n;
+        len -= n;
+    }
+    return rv;
+}
+
+static int run_stream(struct run *r, const char *prompt, const char *reasoning, const char *answer)
+{
+    static const char done[] = "data: [DONE]\n\n";
+    /* As with `instruct`: reasoning is held to its end, so that steering is possible. */
+    struct rein_attempt attempt = {.delivery = REIN_DELIVER_INSTRUCT, .prefix = ""};
+    int rv = rein_trace_prompt(r->trace, "user", prompt, strlen(prompt));
+    if (rv == 0)
+        rv = row_settle(r, rein_trace_prompt_end(r->trace, &r->update));
+    if (rv != 0 || r->stopped)
+        return rv;
+    rv = rein_trace_attempt(r->trace, &attempt);
+    if (rv == 0)
+        rv = feed_text(r, "reasoning_content", reasoning);
+    if (rv == 0)
+        rv = feed_text(r, "content", answer);
+    if (rv == 0 && !r->stopped)
+        rv = feed_event(r, json_object(), "stop");
+    if (rv == 0 && !r->stopped)
+        rv = row_settle(r, rein_trace_feed(r->trace, done, sizeof done - 1, &r->update));
+    if (rv == 0 && !r->stopped)
+        rv = row_settle(r, rein_trace_finish(r->trace, true, NULL, &r->update));
+    return rv;
+}
+
+/* ---- sentence labels ---- */
+
+/* Where each labelled sentence is in the reasoning: from `from` on. */
+static bool find_step(const char *reasoning, const json_t *step, size_t *from, size_t *start, size_t *end)
+{
+    const char *text = json_string_value(step);
+    const char *at = text != NULL ? strstr(reasoning + *from, text) : NULL;
+    if (at == NULL)
+        return false;
+    *start = (size_t)(at - reasoning);
+    *end = *from = *start + strlen(text);
+    return true;
+}
+
+static bool is_labelled(const json_t *labels, size_t step)
+{
+    for (size_t i = 0; i < json_array_size(labels); i++)
+        if (json_integer_value(json_array_get(labels, i)) == (json_int_t)step)
+            return true;
+    return false;
+}
+
+/* The step that shares most bytes with the sentence; SIZE_MAX if none does. */
+static size_t step_of(const char *reasoning, const json_t *steps, const struct rein_step *sentence)
+{
+    size_t best = SIZE_MAX, most = 0, from = 0, start, end;
+    size_t first = (size_t)sentence->offset, last = first + sentence->len;
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        if (!find_step(reasoning, json_array_get(steps, i), &from, &start, &end))
+            continue;
+        size_t low = start > first ? start : first, high = end < last ? end : last;
+        if (high > low && high - low > most) {
+            most = high - low;
+            best = i;
+        }
+    }
+    return best;
+}
+
+static void judge_steps(const json_t *row, const struct rein_decision *d, struct eval_row *out)
+{
+    const char *reasoning = json_string_value(json_object_get(row, "reasoning"));
+    const json_t *steps = json_object_get(row, "steps"), *labels = json_object_get(row, "step_labels");
+    if (reasoning == NULL || !json_is_array(steps) || !json_is_array(labels))
+        return;
+    out->has_steps = true;
+    size_t last = SIZE_MAX;
+    for (size_t i = 0; i < d->talk_len; i++) {
+        size_t step = step_of(reasoning, steps, &d->talk[i]);
+        if (step == last)
+            continue; /* one step, cut into two sentences */
+        last = step;
+        if (step != SIZE_MAX && is_labelled(labels, step))
+            out->steps_right++;
+        else
+            out->steps_wrong++;
+    }
+    unsigned all = (unsigned)json_array_size(labels);
+    out->steps_missed = all > out->steps_right ? all - out->steps_right : 0;
+}
+
+/* ---- one row ---- */
+
+static void note_recording(const json_t *row, const struct rein_decision *d, bool own_answer, struct eval_row *out)
+{
+    out->any = d->findings_len > 0;
+    out->prompt_risk = d->prompt_risk;
+    out->trace_risk = d->trace_risk;
+    out->stance = d->answer;
+    memcpy(out->scores, d->scores, sizeof out->scores);
+    for (size_t i = 0; i < d->findings_len; i++)
+        for (int p = 0; p < REIN_PATTERNS; p++)
+            if (!d->findings[i].is_rule && strcmp(d->findings[i].id, rein_pattern_name((enum rein_pattern)p)) == 0)
+                out->found[p] = true;
+    if (own_answer)
+        judge_steps(row, d, out);
+}
+
+static void note_measured(const struct rein_decision *d, struct eval_row *out)
+{
+    out->verdict = d->verdict;
+    out->delay_bytes = d->first_finding_bytes;
+    for (size_t i = 0; i < d->findings_len; i++)
+        if (d->findings[i].action > REIN_RECORD && d->findings[i].steps_len > 0) {
+            out->delay_sentences = d->findings[i].steps[d->findings[i].steps_len - 1].sentence + 1;
+            return;
+        }
+}
+
+static int run_with(const struct eval_policies *policies, struct rein_policy *policy, const json_t *row,
+                    const char *answer, struct eval_row *out)
+{
+    struct rein_trace_options options = {.policy = policy,
+                                         .engine = policies->engine,
+                                         .dialect = REIN_OPENAI_CHAT,
+                                         .streamed = true,
+                                         .choices = 1,
+                                         .model = "eval",
+                                         .id = "eval"};
+    struct run r = {0};
+    const char *prompt = json_string_value(json_object_get(row, "prompt"));
+    const char *reasoning = json_string_value(json_object_get(row, "reasoning"));
+    const char *own = json_string_value(json_object_get(row, "answer"));
+    int rv = rein_trace_new(&r.trace, &options);
+    if (rv != 0)
+        return rv;
+    rv = run_stream(&r, prompt != NULL ? prompt : "", reasoning, answer != NULL ? answer : own);
+    if (rv == 0 && policy == policies->recording)
+        note_recording(row, rein_trace_decision(r.trace), answer == NULL, out);
+    else if (rv == 0)
+        note_measured(rein_trace_decision(r.trace), out);
+    rein_trace_free(r.trace);
+    return rv;
+}
+
+static void copy_label(char out[EVAL_LABEL_MAX], const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+    if (text != NULL)
+        snprintf(out, EVAL_LABEL_MAX, "%s", text);
+}
+
+int eval_row_run(const struct eval_policies *policies, const json_t *row, const char *answer, struct eval_row *out)
+{
+    const char *reasoning = json_string_value(json_object_get(row, "reasoning"));
+    if (!json_is_object(row))
+        return REIN_EFORMAT;
+    copy_label(out->label, row, "label_answer");
+    copy_label(out->kind, row, "label");
+    copy_label(out->kind, row, "prompt_kind");
+    out->has_reasoning = reasoning != NULL && *reasoning != '\0';
+    out->has_answer = answer != NULL || json_is_string(json_object_get(row, "answer"));
+    int rv = run_with(policies, policies->recording, row, answer, out);
+    return rv == 0 ? run_with(policies, policies->measured, row, answer, out) : rv;
+}

@@ -13,7 +13,7 @@ void byte_set_add(struct byte_set *set, unsigned char byte)
 #ifdef __SSSE3__
 #include <tmmintrin.h>
 
-/* Each byte of the table at the place that a byte of `at` names; 0 where that is 0x80 or more. */
+/* For each byte of `at`, the table's byte at that index; 0 for 0x80 or more. */
 static inline byte_block look_up(byte_block table, byte_block at)
 {
     return (byte_block)_mm_shuffle_epi8((__m128i)table, (__m128i)at);

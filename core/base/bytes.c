@@ -44,7 +44,7 @@ int bytes_reserve(struct bytes *b, size_t len)
     size_t have = bytes_len(b);
     if (len > b->limit || have > b->limit - len)
         return REIN_ELIMIT;
-    /* What is moved is paid for by the room that is there then: so appending stays linear, near the limit too. */
+    /* The room gained pays for the move, so appending stays linear, also near the limit. */
     size_t wanted = have + len + (b->start > 0 ? have / SLACK : 0);
     if (b->cap >= wanted) {
         compact(b);

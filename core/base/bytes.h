@@ -79,7 +79,7 @@ static inline void bytes_consume(struct bytes *b, size_t len)
         b->start = b->end = 0;
 }
 void bytes_clear(struct bytes *b);
-/* Exchanges the contents; limits stay. Neither may have begun in somebody's room. */
+/* Exchanges the contents; limits stay. Neither may use borrowed room. */
 void bytes_swap(struct bytes *a, struct bytes *b);
 
 #endif

@@ -89,7 +89,7 @@ static bool is_accent(uint32_t c)
            (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE20 && c <= 0xFE2F);
 }
 
-/* Han characters and Hangul syllables read as nothing else; they are common, and the tables are slow. */
+/* Han characters and Hangul syllables look like no ASCII; they are common, and the tables are slow. */
 static bool folds_to_itself(uint32_t c)
 {
     return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0xAC00 && c <= 0xD7A3);

@@ -28,7 +28,7 @@ enum { FOLD_MAX = 64 }; /* folded bytes of one code point, at most */
 size_t fold_codepoint(uint32_t codepoint, char out[FOLD_MAX]);
 
 /* Folds a whole text. `map[i]` (if not NULL) is the original offset of folded byte i; both have room for `cap` entries.
- * Returns the folded length; text that does not fit is left out. Invalid bytes stay as they are. */
+ * Returns the folded length; text that does not fit is omitted. Invalid bytes stay as they are. */
 size_t fold_text(struct span text, char *out, uint32_t *map, size_t cap);
 
 #endif

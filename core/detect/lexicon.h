@@ -6,7 +6,8 @@
 #include "detect/signal.h"
 #include "rein/doc.h"
 
-/* The checks that the table cannot say: an entry has phrases or a regex, ids are unique, prompt_harm has a category. */
+/* The checks that the table cannot express: an entry has phrases or a regex, ids are unique, prompt_harm has a
+ * category. */
 void lexicon_check(const struct rein_node *lexicon, struct rein_problems *problems);
 
 /* Adds all entries of a checked lexicon to the set, which copies what it needs: each phrase and each regex on its own,

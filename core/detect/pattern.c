@@ -7,13 +7,13 @@
 #include "base/heap.h"
 #include "detect/pattern_state.h"
 
-/* Measured: docs/DETECTION.md says where each stands. */
+/* Measured values; see docs/DETECTION.md. */
 const double pattern_default_threshold[REIN_PATTERNS] = {
     [REIN_LACK_OF_SAFETY_AWARENESS] = 0.65, [REIN_STRONG_VACILLATION] = 0.65,    [REIN_WEAK_VACILLATION] = 0.6,
     [REIN_HARMFUL_ADDITIONS] = 0.6,         [REIN_INCONSISTENCY_COMPLIES] = 0.5, [REIN_INCONSISTENCY_REFUSES] = 0.5,
 };
 
-/* Of the letters and digits of a sentence alone, so that marks, spaces and case make no difference. 0: none. */
+/* A hash of the letters and digits of a sentence, so that marks, spaces and case make no difference. 0: none. */
 static uint64_t hash_words(struct span text)
 {
     char folded[SENTENCE_MAX];
@@ -94,7 +94,7 @@ static bool is_blank(struct span text)
     return true;
 }
 
-/* Signals of a refusal that weigh less than this do not make one alone, however many they are. */
+/* Signals of a refusal below this weight do not make a refusal alone, however many there are. */
 static const float SOFT = 0.6f;
 
 static int gather(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
@@ -150,7 +150,7 @@ int pattern_end(struct pattern_tracker *p, enum rein_channel channel)
 
 void step_list_add(struct step_list *list, enum signal_class class, const struct sentence_facts *facts)
 {
-    /* The first steps say where it began, so the last but one makes room. */
+    /* The first steps show where it began, so the last but one is dropped. */
     if (list->len == REIN_STEPS_MAX) {
         list->len--;
         list->steps[list->len - 1] = list->steps[list->len];

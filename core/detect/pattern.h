@@ -16,7 +16,7 @@
 #include "detect/signal.h"
 #include "rein/rein.h"
 
-/* What the policy says of each pattern: the score from which it is found. The defaults are the measured ones. */
+/* The policy's threshold of each pattern. The defaults are measured. */
 struct pattern_settings {
     bool enabled[REIN_PATTERNS];
     double threshold[REIN_PATTERNS];
@@ -45,7 +45,7 @@ struct pattern_finding {
 };
 
 struct pattern_tracker; /* about 2 KiB */
-/* For one attempt. `prefix`: what it says is no signal (sentences of it that the model recites are skipped).
+/* For one attempt. `prefix`: its sentences carry no signal (repeated ones are skipped).
  * Borrows `signals`. */
 int pattern_tracker_new(struct pattern_tracker **out, const struct signals *signals,
                         const struct pattern_settings *settings, const struct prompt_risk *risk,
@@ -75,7 +75,7 @@ double pattern_trace_risk(const struct pattern_tracker *p);
 enum { PATTERN_TALK_MAX = 32 };
 size_t pattern_talk(const struct pattern_tracker *p, const struct rein_step **steps);
 
-/* What the answer was found to do so far. */
+/* The answer's stance so far. */
 enum rein_stance pattern_answer_stance(const struct pattern_tracker *p);
 
 #endif

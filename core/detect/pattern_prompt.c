@@ -34,12 +34,12 @@ static int weigh(struct prompt_risk *risk, const struct signals *signals, struct
         if (category >= 0 && hits[i].weight >= HINT)
             risk->categories |= (uint64_t)1 << category;
     }
-    out->harm += fmin(hints, HINT); /* however many words there are that say little */
+    out->harm += fmin(hints, HINT); /* however many weak words there are */
     return len < 0 ? len : 0;
 }
 
-/* The most harmful sentence counts, less its own benign cues: what stands elsewhere in a long prompt makes it neither
- * worse nor better. */
+/* The most harmful sentence counts, minus its own benign cues. The rest of a long prompt makes it neither worse nor
+ * better. */
 static void keep_worst(struct prompt_risk *risk, struct sentence_harm s, double share)
 {
     if (share * (s.harm - s.benign) <= risk->harm - risk->benign && risk->harm > 0)

@@ -7,7 +7,7 @@
 
 enum {
     PREFIX_SENTENCES_MAX = 64,
-    TOPIC_SENTENCES = 20, /* so far into the reasoning its own words may show what it is about */
+    TOPIC_SENTENCES = 20, /* how far into the reasoning its own words may show what it is about */
 };
 
 /* One sentence and the sums of the weights of its signals. */
@@ -34,7 +34,7 @@ struct reasoning_state {
     uint32_t last_whole, last_part; /* a refusal of the whole request; of a part of it */
     double awareness;               /* sum, at most 2 a sentence */
     double topic;                   /* harm in the reasoning's own words */
-    bool named;                     /* some sentence named the harm outright */
+    bool named;                     /* some sentence named the harm explicitly */
     double wavering;                /* talk since the last refusal */
     uint32_t yielding;              /* commitments and plans since then */
     uint32_t plans;                 /* likewise, before any awareness */
@@ -77,14 +77,14 @@ void step_list_add(struct step_list *list, enum signal_class class, const struct
 void pattern_raise(struct pattern_tracker *p, enum rein_pattern pattern, enum rein_channel channel, double score,
                    const struct sentence_facts *at, const struct step_list *list);
 
-/* 0 for no evidence, towards 1 for much: what `amount` of it is worth, in units of `scale`. */
+/* The value of an `amount` of evidence, in units of `scale`: 0 for none, approaching 1 for much. */
 double pattern_saturate(double amount, double scale);
 
 void reasoning_sentence(struct pattern_tracker *p, const struct sentence_facts *facts);
 void reasoning_end(struct pattern_tracker *p);
-/* Did the reasoning come out for refusing, for answering, or neither? */
+/* Does the reasoning end in refusing, in answering, or neither? */
 enum stance reasoning_stance(const struct reasoning_state *r);
-/* Of reasoning that refuses: is it the whole request, and the last word? */
+/* For reasoning that refuses: does it refuse the whole request, and finally? */
 bool reasoning_refuses_all(const struct reasoning_state *r);
 
 void answer_sentence(struct pattern_tracker *p, const struct sentence_facts *facts);

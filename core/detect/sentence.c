@@ -29,12 +29,12 @@ enum { SOFT_MAX = SENTENCE_MAX - 96, INVALID = 0xFFFD, WORD_MAX = sizeof(((struc
 #define IS_END(c) ((c) == '.' || (c) == '!' || (c) == '?' || (c) == '\n' || (c) >= 0x80)
 static const struct byte_set ends = BYTE_SET(IS_END);
 
-/* What a character may do; none to several of these. */
+/* What a character may do: a set of these. */
 enum kind {
     BREAKS_LINE = 1 << 0,
     BLANK = 1 << 1,
     STOP = 1 << 2,
-    WIDE_STOP = 1 << 3, /* of scripts that put no space after it, or that means nothing else */
+    WIDE_STOP = 1 << 3, /* of scripts that put no space after it, or with no other meaning */
     CLOSER = 1 << 4,
     BEGINS = 1 << 5, /* a sentence may begin with it */
     DIGIT = 1 << 6,
@@ -135,7 +135,7 @@ static void forget_word(struct sentencer *s)
     s->word_len = 0;
 }
 
-/* The present sentence ends here; what the line and the code fence were stays. */
+/* The present sentence ends here; the state of the line and of the code fence stays. */
 static void end_sentence(struct sentencer *s, uint64_t *end)
 {
     s->offset += s->len;
@@ -238,7 +238,7 @@ static void sentence_stop(struct sentencer *s, uint32_t c)
         s->state = is_abbreviation(s) ? TEXT : STOPPED;
 }
 
-/* The state after a character that ends nothing by itself. */
+/* The state after a character that ends no sentence by itself. */
 static void note_mark(struct sentencer *s, struct glyph g)
 {
     bool stopped = s->state != TEXT;
@@ -339,8 +339,8 @@ static uint32_t decode(const char *glyph, size_t size)
     return c;
 }
 
-/* Reads one byte. True if that makes a character, or shows that what came before it is none: then *used is false, and
- * the byte has to be read again. */
+/* Reads one byte. True if that completes a character, or shows that the bytes before it are none: then *used is false,
+ * and the byte has to be read again. */
 static bool read_glyph(struct sentencer *s, char byte, bool *used, struct glyph *out)
 {
     unsigned char b = (unsigned char)byte;
@@ -368,7 +368,7 @@ static bool is_sentence_plain(unsigned char c, unsigned kind)
     return plain_kinds[c] & kind;
 }
 
-/* What a run of plain bytes makes of the present word. */
+/* Applies a sequence of plain bytes to the present word. */
 static void note_words(struct sentencer *s, struct span run)
 {
     size_t begin = run.len;

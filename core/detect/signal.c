@@ -49,8 +49,8 @@ static void *hook_alloc(size_t size)
     return heap_new(1, size);
 }
 
-/* The matching library's memory comes from our heap, too. Before main(), because its hook is global and the core knows
- * no threads to guard it from. */
+/* vectorscan's memory comes from our heap, too. Set before main(), because the hook is global and the core has no locks
+ * to protect it. */
 __attribute__((constructor)) static void use_our_heap(void)
 {
     hs_set_allocator(hook_alloc, heap_free);
@@ -115,12 +115,12 @@ static bool is_word(char c)
 }
 
 /* A sentence is scanned with a space before and after it, so a word boundary at an end of an expression, or on both
- * sides of a gap, can be said as a character that is not of a word. The matching library compiles that four times
- * faster, and scans it faster too. */
+ * sides of a gap, can be written as a non-word character. vectorscan compiles that four times faster, and scans it
+ * faster too. */
 #define NO_WORD "[^a-z0-9_]"
 static const char gap[] = "\\b.*\\b", plain_gap[] = NO_WORD "(?:.*" NO_WORD ")?";
 
-/* Copies an expression with its boundaries made plain. `out` has room for REGEX_GROWTH times its length. */
+/* Copies an expression with its word boundaries rewritten. `out` has room for REGEX_GROWTH times its length. */
 enum { REGEX_GROWTH = 5 };
 static void plain_boundaries(const char *regex, char *out)
 {
@@ -179,7 +179,7 @@ static char *make_expression(const struct signal_spec *spec)
     return out;
 }
 
-/* The compiler's only way to tell. */
+/* The compiler reports errors only this way. */
 static bool says_no_memory(const char *why)
 {
     return strstr(why, "allocate memory") != NULL;
@@ -242,7 +242,7 @@ int signals_add(struct signals *s, const struct signal_spec *spec, const char **
     return 0;
 }
 
-/* What the matching library wants of the entries of one channel. */
+/* The entries of one channel in the form that vectorscan needs. */
 struct expressions {
     const char **texts;
     unsigned *flags, *ids;

@@ -14,7 +14,7 @@
 #include "rein/rein.h"
 
 enum signal_class {
-    SIGNAL_NAMES_HARM, /* the text says that something is harmful, illegal, against policy */
+    SIGNAL_NAMES_HARM, /* says that something is harmful, illegal, against policy */
     SIGNAL_DECIDES_TO_REFUSE,
     SIGNAL_DECLINES_PART, /* leaves something out and answers the rest */
     SIGNAL_CONCEDES,      /* "but maybe the user just ..." */
@@ -29,7 +29,7 @@ enum signal_class {
     SIGNAL_ANSWER_REFUSES,
     SIGNAL_ANSWER_COMPLIES,
     SIGNAL_PROMPT_HARM,   /* a prompt that asks for something of a harm category */
-    SIGNAL_PROMPT_BENIGN, /* a cue that a scary word is meant harmlessly */
+    SIGNAL_PROMPT_BENIGN, /* a cue that an alarming word is meant harmlessly */
     SIGNAL_CLASSES,
 };
 
@@ -46,7 +46,7 @@ struct signal_spec {
     enum signal_class class;
     const char *category; /* harm category of a prompt signal, or NULL */
     const char *regex;    /* over folded text, one of the two */
-    const char *phrase;   /* words that must be there as they are, whole */
+    const char *phrase;   /* whole words, literally */
     double weight;        /* of a prompt signal or score; 1 by default, which 0 means too */
 };
 
@@ -55,8 +55,8 @@ enum { SIGNAL_ENTRIES_MAX = 8192, SIGNAL_CATEGORIES_MAX = 64, SIGNAL_REGEX_MAX =
 struct signals; /* immutable once built; shared by threads */
 int signals_new(struct signals **out) REIN_MUST_USE;
 void signals_free(struct signals *s); /* NULL is fine */
-/* Adds an entry; its number is the count of entries added before. REIN_EPOLICY: the expression is wrong, `why` (good as
- * long as the signals) says how; REIN_ELIMIT: too many entries or categories. */
+/* Adds an entry; its number is the count of entries added before. REIN_EPOLICY: the expression is wrong, and `why`
+ * (good as long as the signals) says why; REIN_ELIMIT: too many entries or categories. */
 int signals_add(struct signals *s, const struct signal_spec *spec, const char **why) REIN_MUST_USE;
 /* Compiles what was added. REIN_EPOLICY: entry *bad_entry cannot be compiled, see `why`. */
 int signals_finish(struct signals *s, size_t *bad_entry, const char **why) REIN_MUST_USE;

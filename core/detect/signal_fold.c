@@ -32,13 +32,13 @@ static const char *plain_mark(const unsigned char *text, size_t len, size_t *siz
     }
 }
 
-/* Of the first two it is what has to be added. */
+/* For the first two, it is what has to be added. */
 enum kind { PLAIN, UPPER = 'a' - 'A', BLANK, EMPHASIS, WIDE };
 
 static const uint8_t kinds[256] = {['A' ... 'Z'] = UPPER, ['\t' ... '\r'] = BLANK, [' '] = BLANK,
                                    ['*'] = EMPHASIS,      ['`'] = EMPHASIS,        [0x80 ... 0xFF] = WIDE};
 
-/* What becomes of a byte that is no ordinary character. Returns how many bytes that took: marks have several. */
+/* Folds a byte that is not an ordinary character. Returns how many bytes it used, because marks have several. */
 static size_t fold_byte(struct span rest, char *out, size_t *len)
 {
     unsigned char c = (unsigned char)rest.data[0];
@@ -65,7 +65,7 @@ static byte_block to_lower(byte_block bytes)
     return bytes | ((byte_block)(bytes - 'A' <= 'Z' - 'A') & UPPER);
 }
 
-/* Folds a block if that is as simple as it mostly is. */
+/* Folds a block if it is simple, as most are. */
 static bool fold_block(struct span rest, char *out, size_t len)
 {
     if (rest.len <= BYTE_BLOCK || (rest.data[0] == ' ' && (len == 0 || out[len - 1] == ' ')))
@@ -77,7 +77,7 @@ static bool fold_block(struct span rest, char *out, size_t len)
     return true;
 }
 
-/* Squeezes white space, removes emphasis marks, makes quotes and dashes plain, lowers ASCII. In place is fine. */
+/* Collapses white space, removes emphasis marks, makes quotes and dashes plain, lowers ASCII. May work in place. */
 static size_t squeeze(struct span text, char *out, size_t cap)
 {
     size_t len = 0;

@@ -10,13 +10,13 @@
 #include "dialect/event.h"
 #include "rein/rein.h"
 
-/* What events that Rein says itself carry. Strings are borrowed. */
+/* The values for events that Rein writes itself. Strings are borrowed. */
 struct dialect_voice {
     const char *id, *model;
     int64_t created_s;
 };
 
-struct delta_fill; /* what a dialect fills, see delta_fill.h */
+struct delta_fill; /* see event_fill.h */
 
 struct dialect {
     const char *name;
@@ -28,7 +28,7 @@ struct dialect {
     int (*read)(struct delta_fill *fill);
     /* Each appends whole events (streamed; the client's stream is at an event's boundary) or a whole body to `out`,
      * or leaves `out` as it was: REIN_ELIMIT, REIN_ENOMEM. Texts are decoded UTF-8. `with_role` when no role went out
-     * yet: a role event comes first. say_text with an empty text says no text (but the role). */
+     * yet: a role event comes first. say_text with an empty text writes only the role. */
     int (*say_text)(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, bool with_role,
                     struct span text);
     int (*say_finish)(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, const char *reason);

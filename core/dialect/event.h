@@ -19,7 +19,7 @@
 #include "json/text.h"
 #include "json/walk.h"
 
-/* By which field a text came. The same text is often sent under two names; each name is a text of its own. */
+/* The field that a text came in. The same text is often sent in two fields; each is a text of its own. */
 enum delta_source {
     DELTA_CONTENT,           /* content: a string, or the text parts of an array */
     DELTA_REFUSAL,           /* refusal */
@@ -48,11 +48,11 @@ struct place {
     uint16_t tool;   /* index of a tool call, below DELTA_TOOLS_MAX, else 0 */
     uint8_t channel; /* enum rein_channel; inline reasoning arrives as REIN_ANSWER and is split later */
     uint8_t source;  /* enum delta_source */
-    bool aside;      /* of `message` in a stream, of `delta` in a body: what the other one says as well, or else */
+    bool aside;      /* of `message` in a stream, of `delta` in a body: it may repeat the other one, or differ */
     bool whole;      /* not a stream: each value stands alone (names, error messages, unknown fields) */
     bool is_key;     /* an object's key */
-    bool is_number;  /* a number: there are no quotes around it */
-    bool numeric;    /* while reading: numbers in here count, measure or identify, and are no text */
+    bool is_number;  /* a number, which has no quotes */
+    bool numeric;    /* while reading: numbers in here count, measure or identify, so they are not text */
 };
 
 /* Does a piece at `b` continue with the text at `a`? */
@@ -66,8 +66,8 @@ static inline bool delta_is_same_text(const struct place *a, const struct place 
 struct piece {
     struct place place;
     uint32_t at, len;
-    /* The same bytes stood in the same place of an earlier event. May be false although they did: never relied upon
-     * for anything but to spare work. */
+    /* The same bytes were in the same place of an earlier event. May be false although they were; used only to avoid
+     * work. */
     bool seen;
 };
 
@@ -75,12 +75,12 @@ struct piece {
  * For `member` spans the range holds key, colon, value and one adjacent comma, so that what is left is valid JSON. */
 
 enum {
-    DELTA_PIECES_MAX = 4096,         /* more strings and numbers than this in one event, and it is garbage */
+    DELTA_PIECES_MAX = 4096,         /* an event with more strings and numbers than this is garbage */
     DELTA_BODY_PIECES_MAX = 1 << 18, /* in a whole body, where logprobs may spell out a long answer */
     DELTA_CHOICES_MAX = REIN_CHOICES_MAX,
     DELTA_TOOLS_MAX = 128,
     DELTA_DEPTH_MAX = 64,
-    DELTA_SPELLED_MAX = 4, /* members of a choice that spell its text out */
+    DELTA_SPELLED_MAX = 4, /* members of a choice that spell its text */
 };
 
 struct delta_choice {
@@ -90,8 +90,8 @@ struct delta_choice {
     struct range finish; /* its value, quotes included */
     struct range role;   /* member span of delta.role when it is a string */
     struct range object; /* all of the choice; of a body alone */
-    /* Member spans of what spells the text out (logprobs, token_ids, token_id; not null), in the order of the payload;
-     * those after the last one have no length. To be removed all together. */
+    /* Member spans of members that spell the text (logprobs, token_ids, token_id; not null), in the order of the
+     * payload; unused ones have no length. They are removed together. */
     struct range spelled[DELTA_SPELLED_MAX];
     uint32_t ids_len; /* token ids in the longest list of them */
 };
@@ -100,16 +100,15 @@ struct delta {
     struct piece *pieces; /* in the order of the payload, but in a choice: reasoning, answer, tool, others; empty
                              strings too */
     size_t pieces_len, pieces_cap;
-    bool spells;           /* some choice has members that spell its text out */
-    bool spells_aside;     /* prompt_logprobs is a member that spells the answer out */
-    bool has_choices;      /* the key `choices` is there (perhaps empty) */
+    bool spells;           /* some choice has members that spell its text */
+    bool spells_aside;     /* prompt_logprobs is a member that spells the answer */
+    bool has_choices;      /* the key `choices` exists (perhaps empty) */
     bool has_error;        /* a top-level `error` that is not null */
     bool has_choice_error; /* an error where clients search for none: in a choice, or an object that is named so */
     struct range error;    /* its member span, also when null */
     struct range id;       /* the top-level id's value, quotes included */
     struct range usage;    /* member span of a usage that is not null */
-    struct range
-        prompt_logprobs; /* further vendor members that spell text out: to be removed when anything is hidden */
+    struct range prompt_logprobs; /* further vendor members that spell text: removed when anything is hidden */
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* -1: not said */
     struct delta_choice *choices;                               /* at most DELTA_CHOICES_MAX */
     size_t choices_len, choices_cap;
@@ -118,7 +117,8 @@ struct delta {
 struct dialect;
 struct delta_reader; /* opaque: stencils and the pieces' memory */
 
-/* Returns owned. `dialect` is borrowed as long as the reader. One reader per response: it learns its stream. */
+/* Returns owned. `dialect` is borrowed for the reader's lifetime. One reader per response, because it learns the shapes
+ * of its stream. */
 int delta_reader_new(struct delta_reader **out, const struct dialect *dialect) REIN_MUST_USE;
 void delta_reader_free(struct delta_reader *r);
 

@@ -1,4 +1,4 @@
-/* See stencil.h.
+/* See event_template.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/event_template.h"
 

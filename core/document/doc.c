@@ -23,7 +23,8 @@ int rein_doc_read(struct rein_doc **out, const struct rein_source *source, struc
     int rv = doc->file != NULL ? doc_parse(doc, source, problems) : REIN_ENOMEM;
     if (rv != 0) {
         rein_doc_free(doc);
-        return rein_problems_result(problems) == REIN_ENOMEM ? REIN_ENOMEM : rv; /* unsaid: not a mere problem */
+        return rein_problems_result(problems) == REIN_ENOMEM ? REIN_ENOMEM
+                                                             : rv; /* unset: a failure, not a problem of the document */
     }
     *out = doc;
     return 0;
@@ -155,7 +156,7 @@ const char *schema_first_name(const struct rein_key *row, const char *word)
 
 /* ---- values ---- */
 
-/* What is at the path and what the table says of it; either may be NULL. */
+/* The value at the path and its row in the table; either may be NULL. */
 struct place {
     const struct rein_node *node;
     const struct rein_key *row;

@@ -23,9 +23,9 @@ void doc_path(const struct rein_node *node, const char *below, char out[DOC_PATH
 
 /* Plain text that stands for nothing: empty, "null" or "~". */
 bool doc_is_nothing(const struct rein_node *node);
-/* An expression in double quotes of which YAML has taken an escape that means another thing there: a warning. */
+/* Warns of an expression in double quotes with an escape that YAML interprets differently from a regular expression. */
 void doc_warn_of_escape(const struct rein_node *expression, struct rein_problems *problems);
-/* Reads one scalar; false if it is none of that type. */
+/* Reads one scalar; false if it is not of that type. */
 bool doc_read_int(const char *text, int64_t *value);
 bool doc_read_number(const char *text, double *value);
 /* The place of a word in a NULL-terminated list, -1 if absent. */

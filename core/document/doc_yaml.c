@@ -15,7 +15,7 @@
 
 struct frame {
     struct rein_node *node, *last;
-    const char *key; /* the map's key that waits for its value */
+    const char *key; /* the key of the map that waits for its value */
     unsigned key_line, key_column;
 };
 
@@ -26,7 +26,7 @@ struct reader {
     size_t depth;
     unsigned documents;
     struct rein_source source;
-    size_t at, at_index; /* a byte of the source, and the same place in libyaml's count of characters */
+    size_t at, at_index; /* a byte of the source, and its position in libyaml's count of characters */
 };
 
 static unsigned line_of(const yaml_mark_t *mark)
@@ -39,7 +39,7 @@ static unsigned column_of(const yaml_mark_t *mark)
     return (unsigned)mark->column + 1;
 }
 
-/* Where the reader is, as the key of a problem. */
+/* The reader's position, as the key of a problem. */
 static void complain(struct reader *r, const yaml_mark_t *mark, const char *message)
 {
     char key[DOC_PATH_MAX] = "";
@@ -54,7 +54,7 @@ static int doc_yaml_refuse(struct reader *r, const yaml_mark_t *mark, const char
     return REIN_EPOLICY;
 }
 
-/* ---- putting the tree together ---- */
+/* ---- building the tree ---- */
 
 static struct rein_node *find_twin(const struct frame *top)
 {
@@ -146,7 +146,7 @@ static size_t byte_at(struct reader *r, const yaml_mark_t *mark)
     return r->at;
 }
 
-/* The first escape of a text in double quotes that is not the same in a regular expression; 0: none. */
+/* The first escape of a text in double quotes that has another meaning in a regular expression; 0: none. */
 static char find_escape(struct reader *r, const yaml_event_t *event)
 {
     size_t at = byte_at(r, &event->start_mark), end = byte_at(r, &event->end_mark);

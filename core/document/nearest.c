@@ -12,7 +12,7 @@ static size_t least(size_t a, size_t b, size_t c)
     return least_of_two < c ? least_of_two : c;
 }
 
-/* Edits (insert, delete, replace) that make one name the other. */
+/* The number of edits (insert, delete, replace) between two names. */
 static size_t distance(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b), row[NAME_MAX_LEN + 1];
@@ -32,7 +32,7 @@ static size_t distance(const char *a, const char *b)
     return row[b_len];
 }
 
-/* A name that this one is the beginning of: idle, idle_ms. */
+/* A name that begins with this one: idle, idle_ms. */
 static const char *longer(const char *name, const char *const *names)
 {
     size_t len = strlen(name);
@@ -42,7 +42,7 @@ static const char *longer(const char *name, const char *const *names)
     return NULL;
 }
 
-/* Words of other programs, and the ones that stand for them here. */
+/* Words of other programs, and Rein's words for them. */
 static const char *const meanings[][2] = {
     {"block", "refuse"},
     {"deny", "refuse"},

@@ -9,7 +9,7 @@
 #include "base/unicode.h"
 #include "document/doc.h"
 
-/* A file that is wrong in a thousand places has one problem: it is the wrong file. */
+/* A file with a thousand problems is probably the wrong file. */
 enum { PROBLEMS_MAX = 1000, MESSAGE_MAX = 600, ARENA_MAX = 4 << 20 };
 
 struct problem_list { /* sorted by place, without doubles */
@@ -99,8 +99,8 @@ static bool has_room(struct problem_list *list)
     return true;
 }
 
-/* Documents are quoted here, and a problem may end on a terminal: control characters go, and so does what a quotation's
- * end has cut in two. */
+/* Documents are quoted here, and a problem may be printed on a terminal: removes control characters, and characters
+ * that the end of a quotation has cut. */
 static const char *copy_text(struct arena *arena, const char *text)
 {
     size_t len = strlen(text), out = 0;
@@ -173,7 +173,7 @@ static struct rein_problem place_of(const struct rein_node *node, const char *pa
     if (at != NULL)
         node = at;
     doc_path(node, at == NULL ? path : NULL, key);
-    /* A map or list begins with its first child; its key is what a reader searches for. */
+    /* A map or list begins with its first child; so a reader looks for its key. */
     bool at_key = node->key != NULL && node->kind != REIN_NODE_TEXT;
     return (struct rein_problem){node->file, at_key ? node->key_line : node->line,
                                  at_key ? node->key_column : node->column, key, NULL};

@@ -303,7 +303,7 @@ int rein_doc_check(struct rein_doc *doc, const struct rein_schema *schema, struc
     return rv == REIN_EPOLICY && rein_problems_said(problems) == before ? 0 : rv;
 }
 
-/* How well the document fits: keys that are known, less those that are missing; 0 if none is known. */
+/* How well the document fits: the number of known keys minus that of missing ones; 0 if no key is known. */
 static int fit(const struct rein_node *root, const struct rein_key *keys)
 {
     int known = 0, missing = 0;

@@ -12,7 +12,7 @@ enum { PAGE_MAX = 1 << 20, LINE_MAX_LEN = 2000 };
 
 struct page {
     struct bytes text;
-    bool says_changes; /* some key takes a restart: each key says how it is changed */
+    bool says_changes; /* some key takes a restart, so each row says how it is changed */
     int rv;            /* the first failure; nothing is written after it */
 };
 
@@ -75,7 +75,7 @@ static void put_type(struct page *page, const struct rein_key *row)
     }
 }
 
-/* Nothing of its own: what is in it has values, or it is not there at all. */
+/* It has no value of its own: its children have values, or it is not available. */
 static bool is_section_row(const struct rein_key *row)
 {
     return row->type == REIN_TYPE_MAP || row->type == REIN_TYPE_LIST || row->instead != NULL ||
@@ -116,7 +116,7 @@ static bool is_section(const struct rein_key *row)
     return (row->type == REIN_TYPE_MAP || row->type == REIN_TYPE_LIST) && (row->flags & REIN_KEY_LATER) == 0;
 }
 
-/* All rows below a section, except for the item of a list, which says nothing that its list does not. */
+/* All rows below a section, except for the item of a list, which adds nothing to its list. */
 static void put_section(struct page *page, const struct rein_key *section)
 {
     size_t len = strlen(section->path);

@@ -104,7 +104,7 @@ static bool is_pair(const char *at, const char *end)
     return !is_second_half(at + 2) && end - at >= 12 && at[6] == '\\' && at[7] == 'u' && is_second_half(at + 8);
 }
 
-/* The first escape, of those that JSON has, which says no character: half of a pair; or NUL. NULL if there is none. */
+/* The first JSON escape that is not a character: half of a pair, or NUL. NULL if there is none. */
 static const char *find_bad_escape(const char *at, const char *end)
 {
     while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
@@ -128,7 +128,7 @@ static int decode(struct reader *r, struct span *raw)
     return 0;
 }
 
-/* What a program can't hold as text is refused; the rest is decoded. */
+/* Refuses text that programs cannot represent; decodes the rest. */
 static int check_string(struct reader *r, struct span *raw)
 {
     const char *end = raw->data + raw->len, *bad = find_bad_byte(raw->data, end);
@@ -196,7 +196,7 @@ static int read_number(struct reader *r)
     return json_doc_add(r, is_huge ? REIN_JSON_HUGE : is_real ? REIN_JSON_REAL : REIN_JSON_INTEGER, number);
 }
 
-/* ---- keys that stand twice ---- */
+/* ---- duplicate keys ---- */
 
 enum { FEW_KEYS = 16 }; /* each is compared with each; more are sorted */
 
@@ -292,7 +292,7 @@ static int read_value(struct reader *r)
     }
 }
 
-/* A list that has begun and not ended: of a document that was given up, the ones around the fault. */
+/* A list that has begun and not ended; in a refused document these are the lists around the fault. */
 static bool is_open(const struct rein_json_node *node)
 {
     return (node->kind == REIN_JSON_ARRAY || node->kind == REIN_JSON_OBJECT) && node->len == 0;
@@ -317,7 +317,7 @@ __attribute__((format(printf, 2, 3))) static void place_add(struct fault_place *
     p->cap = p->len + 1; /* no more */
 }
 
-/* Names the member of an open list that the fault is in. Returns the list that it is, if it is one and open. */
+/* Names the member of an open list that contains the fault. Returns that member if it is itself an open list. */
 static size_t place_step(const struct rein_json *json, size_t list, struct fault_place *p)
 {
     const struct rein_json_node *nodes = json->nodes;

@@ -1,4 +1,4 @@
-/* See json_number.h.
+/* See number.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "json/number.h"
 
@@ -43,7 +43,7 @@ bool number_integer(struct span number, int64_t *value)
     return true;
 }
 
-/* An exponent, held far from overflow: no text that fits into memory makes up for as many digits. */
+/* An exponent, limited far below overflow: no text in memory has enough digits to compensate it. */
 static int64_t read_exponent(struct span text)
 {
     const int64_t most = INT64_C(1) << 40;

@@ -31,7 +31,7 @@ static uint32_t read_unit(const char *digits)
     return unit;
 }
 
-/* A first half that was waiting meets something that is no second half. */
+/* A waiting first half meets something that is not a second half. */
 static size_t drop_half(uint16_t *half, char *out)
 {
     if (*half == 0)

@@ -1,4 +1,4 @@
-/* See json_walk.h.
+/* See walk.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "json/walk.h"
 

@@ -53,7 +53,7 @@ static int read_document(struct policy_loader *l, const struct rein_source *sour
     return rv == REIN_EPOLICY ? 0 : rv;
 }
 
-/* What it says comes first, for the settings need to know what steers and whether signals are wanted. */
+/* Rules and patterns come first, because the settings depend on what steers and on whether signals are needed. */
 static int build(struct policy_loader *l)
 {
     policy_load_patterns(l);

@@ -18,7 +18,7 @@ struct policy_rule {
     const char *id;
     enum rein_action action;
     bool shadow;
-    const char *replacement; /* what a redaction puts in the span's place */
+    const char *replacement; /* the replacement of a redacted span */
 };
 
 struct policy_pattern {

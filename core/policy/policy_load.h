@@ -26,7 +26,7 @@ int policy_library_read(struct policy_loader *l, const struct rein_library *libr
 void policy_library_free(struct policy_loader *l);
 /* A template or lexicon by the name inside it; NULL if there is none. */
 const struct rein_node *policy_library_find(struct rein_doc *const *docs, size_t len, const char *name);
-/* Adds a problem that says that `name` is not there, and which is near. */
+/* Adds a problem that says that `name` does not exist, and which name is similar. */
 void policy_library_missing(struct policy_loader *l, const struct rein_node *node, const char *path, const char *what,
                             const char *name, struct rein_doc *const *docs, size_t len);
 

@@ -8,7 +8,7 @@
 
 enum { ON_PROMPT = 1u << REIN_PROMPT, ON_REASONING = 1u << REIN_REASONING, ON_OTHER = 1u << REIN_OTHER };
 
-/* ---- what cannot work ---- */
+/* ---- rules that cannot work ---- */
 
 static void check_action(struct policy_loader *l, const struct rein_node *rule, unsigned channels,
                          enum rein_action action)
@@ -42,14 +42,14 @@ static void check_builtin(struct policy_loader *l, const struct rein_node *rule)
                        nearest != NULL ? "`?)" : "", known);
 }
 
-/* ---- what works, but hardly as it is meant ---- */
+/* ---- rules that are probably not intended ---- */
 
 static bool is_ascii_letter(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/* Letters, and single blanks between them: text in which people see words, and whose ends \b knows. */
+/* Letters with single blanks between them: text that looks like words, and whose ends \b matches. */
 static bool looks_like_words(const struct rein_node *literal)
 {
     const char *text = literal->text;
@@ -59,7 +59,7 @@ static bool looks_like_words(const struct rein_node *literal)
     return literal->len > 0 && is_ascii_letter(text[0]) && is_ascii_letter(text[literal->len - 1]);
 }
 
-/* Of each rule the first, and how many more there are. */
+/* For each rule the first one, and how many more there are. */
 static void warn_of_words(struct policy_loader *l, const struct rein_node *literals)
 {
     const struct rein_node *first = NULL, *at = literals->kind == REIN_NODE_LIST ? literals->first : literals;
@@ -115,7 +115,8 @@ static void check_id(struct policy_loader *l, const struct rein_node *rule)
 
 /* ---- compiling ---- */
 
-/* A rule on any channel of the response also examines strings in unknown places, or they would be a way around it. */
+/* A rule on any channel of the response also examines strings in unknown places, because they would bypass it
+ * otherwise. */
 static unsigned channels_of(const struct rein_node *rule)
 {
     unsigned channels = rein_node_words(rule, "channels");

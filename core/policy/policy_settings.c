@@ -48,14 +48,14 @@ static void load_reasoning(struct policy_loader *l)
     s->reasoning.release = (enum rein_release)rein_node_word(l->root, "reasoning.release");
 }
 
-/* The prefix is shown as it stands, so what the rules say of it is asked here, once. */
+/* The prefix is shown unchanged, so the rules are applied to it once, here. */
 static int judge_prefix(struct policy_loader *l)
 {
     const struct rein_policy *policy = l->policy;
     struct match_list matches = {0};
     struct span text = {policy->settings.prefix.text, strlen(policy->settings.prefix.text)};
     if (ruleset_count(policy->ruleset) != policy->rules_len)
-        return 0; /* a rule is broken: that comes first */
+        return 0; /* a rule has errors, which are reported first */
     int rv = matcher_scan(policy->ruleset, REIN_REASONING, text, &matches);
     for (size_t i = 0; i < matches.len && rv == 0; i++) {
         const struct policy_rule *rule = &policy->rules[matches.items[i].rule];

@@ -8,7 +8,7 @@
 
 enum { CANON_MAX = 32 << 20 };
 
-/* Patterns read signals, and so does the choice of prompts that get a prefix. */
+/* Patterns use signals, and so does `when: risky`. */
 static bool wants_signals(const struct policy_loader *l)
 {
     const struct rein_policy_settings *s = &l->policy->settings;
@@ -111,7 +111,7 @@ static int signals_compile(struct policy_loader *l)
     const char *why = "";
     int rv = add_lexicons(l);
     if (rv != 0 || rein_problems_said(l->problems) != before)
-        return rv; /* the numbers of the entries would not be right */
+        return rv; /* the numbers of the entries would be wrong */
     rv = signals_finish(l->policy->signals, &bad, &why);
     if (rv == REIN_EPOLICY)
         blame(l, bad, why);

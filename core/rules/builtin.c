@@ -30,10 +30,10 @@ static bool has_luhn_digit(const char *digits, size_t len)
     return sum % 10 == 0;
 }
 
-/* First four digits, and the lengths that these issuers give out: sets of 1 << length. A number that is written as
- * cards are, in groups, may have any of them. One that is bare has to have the usual one, because other numbers of
- * these lengths are many: a Visa card of 19 digits is rarer than a 64-bit id that begins with 4. Visa cards of 13
- * digits are obsolete, and 13 digits are what the bar code of every product has. */
+/* First four digits, and the lengths that these issuers use: sets of 1 << length. A number in the groups of cards may
+ * have any of them. An ungrouped one must have the usual one, because other numbers of these lengths are many: a Visa
+ * card of 19 digits is rarer than a 64-bit id that begins with 4. Visa cards of 13 digits are obsolete, and 13 digits
+ * are what the bar code of every product has. */
 enum { L14 = 1 << 14, L15 = 1 << 15, L16 = 1 << 16, L18 = 1 << 18, L19 = 1 << 19 };
 static const struct issuer {
     unsigned first, last, bare, grouped;
@@ -48,7 +48,7 @@ static const struct issuer {
     {3700, 3799, L15, L15}, /* American Express */
     {3800, 3999, L14, L14 | L16 | L19},
     {4000, 4999, L16, L16 | L19},       /* Visa */
-    {5000, 5099, 0, L16 | L19},         /* Maestro, RuPay; those given out most also bare, below */
+    {5000, 5099, 0, L16 | L19},         /* Maestro, RuPay; the most common ones also ungrouped, below */
     {5018, 5018, L16 | L18 | L19, L16}, /* Maestro, and so on */
     {5020, 5020, L16 | L18 | L19, L16},
     {5038, 5038, L16 | L18 | L19, L16},
@@ -97,8 +97,8 @@ static bool is_fraction(struct surroundings around)
            (before == '\0' || is_builtin_digit(before) || strchr(" \t\r\n([{<>=:;,+-*/|&~\"'`", before) != NULL);
 }
 
-/* Part of something longer that is written in groups of four: two groups went before (digits of pi, years, the row of a
- * table), or what an account number begins with (DE12). */
+/* Part of something longer in groups of four: two groups precede it (digits of pi, years, the row of a
+ * table), or the beginning of an account number (DE12). */
 static bool is_in_row(struct surroundings around)
 {
     char gap = byte_before(around, 1);
@@ -174,8 +174,8 @@ static enum builtin_verdict check_iban(struct span match, struct surroundings ar
     return yes_if(rest == 1);
 }
 
-/* An address, or what only looks like one: where to log in and what to copy from there (git@host:path), or the user
- * that is in a URL. The login of a service that is one for all is nobody's address. */
+/* An address, or something that only looks like one: a login and a path to copy (git@host:path), or the user in a URL.
+ * The shared login of a service is not a person's address. */
 static enum builtin_verdict check_email(struct span match, struct surroundings around)
 {
     const char *at = memchr(match.data, '@', match.len);
@@ -190,7 +190,7 @@ static enum builtin_verdict check_email(struct span match, struct surroundings a
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-/* Line ends may be spelled out, as in JSON inside a string. */
+/* Line ends may be escaped, as in JSON inside a string. */
 #define LINE_END "(?:\\n|\\\\[nr])"
 #define SPACES "(?:\\s|\\\\[nr])*"
 #define BASE64 "[A-Za-z0-9+/=]"

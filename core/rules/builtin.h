@@ -7,11 +7,11 @@
 
 #include "base/bytes.h"
 
-/* What a shape turned out to be. What is OTHER takes its bytes as a match does, so that none begins inside, but nobody
- * hears of it: a floating-point number, whose digits alone would be a card's; the user in a URL. */
+/* The result of a check. OTHER consumes its bytes like a match, so that no match begins inside, but is not reported:
+ * for example a floating-point number whose digits alone would be a card's, or the user in a URL. */
 enum builtin_verdict { BUILTIN_NO, BUILTIN_YES, BUILTIN_OTHER };
 
-/* What is before a shape. */
+/* The text before a match. */
 struct surroundings {
     uint64_t before; /* the eight bytes before it, the last one lowest; 0 where the text began later. Upper case may
                         have been folded */
@@ -21,7 +21,7 @@ struct surroundings {
 struct builtin {
     const char *name;
     const char *regex;
-    /* Asked for every end that a match may have; the longest that is not NO counts. NULL: the shape is enough. */
+    /* Called for every end that a match may have; the longest that is not NO counts. NULL: no check is needed. */
     enum builtin_verdict (*check)(struct span match, struct surroundings around);
     size_t max_bytes; /* longest match; 0: the expression bounds itself */
 };

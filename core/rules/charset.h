@@ -31,7 +31,7 @@ void charset_tidy(struct charset *set);
 int charset_negate(struct charset *set) REIN_MUST_USE;
 /* Adds the upper and lower case of every member (simple mappings). */
 int charset_add_cases(struct charset *set) REIN_MUST_USE;
-/* Replaces every member by what folding makes of it; members that fold to nothing or to several code points go. */
+/* Replaces every member by its folded form; removes members that fold to nothing or to several code points. */
 int charset_fold(struct charset *set) REIN_MUST_USE;
 
 /* A range of code points of one UTF-8 length whose bytes vary independently: a sequence of byte ranges. */
@@ -39,7 +39,7 @@ struct utf8_range {
     unsigned len;
     uint8_t lo[4], hi[4];
 };
-/* Cuts the first such part off *range. False: nothing is left. */
+/* Removes the first such part from *range. False: nothing is left. */
 bool utf8_range_next(struct char_range *range, struct utf8_range *out);
 
 #endif

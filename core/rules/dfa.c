@@ -13,7 +13,7 @@
 /* What is known about the place where assertions are examined. */
 struct place {
     bool begins;           /* of the text */
-    bool next_known, ends; /* is the next byte known? or the end? */
+    bool next_known, ends; /* is the next byte known, or the end? */
     bool word_before, word_after;
 };
 
@@ -22,7 +22,8 @@ struct list {
     size_t len;
 };
 
-/* What a state knows besides its set: of the place where it was entered, and whether a match ended before its byte. */
+/* What a state knows besides its set: the context in which it was entered, and whether a match ended before its byte.
+ */
 struct tags {
     bool begins, word_before, before;
 };
@@ -81,7 +82,7 @@ static void push(struct builder *b, uint32_t pc)
     b->stack.items[b->stack.len++] = pc;
 }
 
-/* Adds pc and all that can be reached from it without a byte. */
+/* Adds pc and everything reachable from it without consuming a byte. */
 static void dfa_add(struct builder *b, struct list *list, uint32_t pc, const struct place *place)
 {
     push(b, pc);
@@ -246,7 +247,7 @@ static int add_state(struct builder *b, const struct list *list, struct tags tag
     bool match = has_match(b, list), at_end = false;
     if (b->subsets[state].pending && !match) {
         at_end = resolves(b, state, (struct place){.ends = true});
-        /* What holds whatever follows is no question any more. */
+        /* Removes assertions that hold whatever follows. */
         match = at_end && resolves(b, state, (struct place){.word_after = true}) &&
                 resolves(b, state, (struct place){.word_after = false});
         at_end = at_end && !match;
@@ -266,7 +267,7 @@ static int find_state(struct builder *b, struct list *list, struct tags tags, ui
         return 0;
     qsort(list->items, list->len, sizeof(*list->items), by_number);
     b->work += list->len;
-    /* What came before matters to assertions only. */
+    /* The preceding byte matters only to assertions. */
     if (!has_assert(b, list))
         tags.begins = tags.word_before = false;
     for (size_t i = hash_set(list, tags);; i++) {
@@ -320,7 +321,8 @@ static void make_classes(struct builder *b)
     }
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------- */
+/* ---- the whole build
+ * --------------------------------------------------------------------------------------------------- */
 
 static int make_starts(struct builder *b)
 {

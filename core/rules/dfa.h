@@ -16,9 +16,8 @@
 enum { DFA_DEAD = 0, DFA_STATES_MAX = 100000, DFA_TABLE_MAX = 4 << 20, DFA_WORK_MAX = 10000000 };
 
 enum dfa_flag {
-    DFA_MATCH = 1, /* a match ends with the last byte */
-    DFA_BEFORE =
-        2, /* a match ended before the last byte, whose being there or being no word character was waited for */
+    DFA_MATCH = 1,  /* a match ends with the last byte */
+    DFA_BEFORE = 2, /* a match ended before the last byte; an assertion waited for that byte */
     DFA_AT_END = 4, /* if the text ends here, a match does */
     DFA_LIVE = 8,   /* what follows may still complete a match */
 };
@@ -58,7 +57,7 @@ void dfa_fini(struct dfa *dfa);
  * dfa_fini. */
 int dfa_build(struct dfa *dfa, const struct nfa *nfa) REIN_MUST_USE;
 
-/* The second half of dfa_build: drops states that lead nowhere and measures the rest. */
+/* The second half of dfa_build: drops states that lead to no match and measures the rest. */
 int dfa_trim(struct dfa *dfa) REIN_MUST_USE;
 
 #endif

@@ -8,7 +8,7 @@
 
 enum { NEVER = UINT32_MAX };
 
-/* The edges turned round: those that lead to state s come from from[first[s] .. first[s + 1]). */
+/* The reversed edges: those that lead to state s come from from[first[s] .. first[s + 1]). */
 struct reverse {
     uint32_t *first, *from;
     uint32_t *queue;
@@ -34,7 +34,7 @@ static int reverse_init(struct reverse *r, const struct dfa *dfa)
     r->queue = heap_new(dfa->states_len, sizeof(*r->queue));
     if (r->first == NULL || r->from == NULL || r->queue == NULL)
         return REIN_ENOMEM;
-    /* Counted two places on, so that filling moves each start to where it belongs. */
+    /* Counted with an offset of two, so that filling moves each start to its place. */
     for (size_t i = 0; i < edges; i++)
         r->first[dfa->next[i] + 2]++;
     for (uint32_t s = 0; s < dfa->states_len; s++)
@@ -109,7 +109,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Takes the live states in topological order; if not all have one, there is a loop, and matches have no longest. */
+/* Takes the live states in topological order; if not all have one, there is a loop, and matches are unbounded. */
 static void measure_longest(struct dfa *dfa, uint32_t *waits, uint32_t *depth, uint32_t *queue)
 {
     size_t len = 0, live = 0;
@@ -146,7 +146,7 @@ int dfa_trim(struct dfa *dfa)
     if (rv == 0) {
         measure_missing(dfa, &r);
         drop_states(dfa, r.queue);
-        /* The reversed edges are of no more use: their room serves the rest. */
+        /* The reversed edges are not needed any more: their memory is reused. */
         memset(r.first, 0, ((size_t)dfa->states_len + 1) * sizeof(*r.first));
         memset(r.from, 0, (size_t)dfa->states_len * sizeof(*r.from));
         measure_longest(dfa, r.first, r.from, r.queue);

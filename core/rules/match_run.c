@@ -1,4 +1,4 @@
-/* See run.h.
+/* See match_run.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "rules/match_run.h"
 
@@ -10,12 +10,12 @@
 enum run_status {
     RUN_OPEN,    /* in a group */
     RUN_CLOSED,  /* its longest match is known; it waits for earlier runs */
-    RUN_DROPPED, /* out of the order; leaves its group when it comes up there */
+    RUN_DROPPED, /* removed from the order; leaves its group when it is met there */
 };
 
 enum { FIRST_CAP = 16, CHECKED_MAX = 512, DFA_DIES = 16, NO_WORD = 0 };
 
-/* Merging groups saves work, no more; few are stepped sooner than compared. */
+/* Merging groups only saves work; stepping a few is cheaper than comparing them. */
 enum { MERGE_FROM = 4 };
 
 /* What all functions below work on. */
@@ -65,7 +65,7 @@ int track_copy(struct track *to, const struct track *from)
     return 0;
 }
 
-/* Holds wherever a track's functions begin and end: open groups belong to runs that are in the order. */
+/* Holds at entry and exit of a track's functions: open groups belong to runs that are in the order. */
 static bool track_is_sound(const struct track *track)
 {
     return (track->head == 0) == (track->tail == 0) && track->groups_len <= track->groups_cap &&
@@ -142,7 +142,7 @@ static uint32_t meld(struct match_run *runs, uint32_t a, uint32_t b)
     return a;
 }
 
-/* Melds the children of a root that goes, in pairs and then all. */
+/* Melds the children of a removed root, in pairs and then all. */
 static uint32_t without_root(struct match_run *runs, uint32_t root)
 {
     uint32_t list = runs[root].child, pairs = 0;
@@ -163,7 +163,7 @@ static uint32_t without_root(struct match_run *runs, uint32_t root)
     return root;
 }
 
-/* The open run that comes after the root; what was dropped meanwhile is released on the way. */
+/* The open run after the root; releases dropped runs on the way. */
 static uint32_t next_root(struct run_pool *pool, uint32_t root)
 {
     root = without_root(pool->runs, root);
@@ -175,9 +175,9 @@ static uint32_t next_root(struct run_pool *pool, uint32_t root)
     return root;
 }
 
-/* ---- what becomes of runs ---------------------------------------------------------------------------------------- */
+/* ---- the end of runs ---------------------------------------------------------------------------------------- */
 
-/* A run that left its group: with a match it waits for its turn. */
+/* A run that left its group: if it has a match, it waits until the match is decided. */
 static void close_run(struct at *at, uint32_t run)
 {
     if (at->pool->runs[run].best != 0) {
@@ -209,7 +209,7 @@ static void drop_after(struct at *at, uint32_t run)
     }
 }
 
-/* Takes away the groups that have no run left. */
+/* Removes groups without runs. */
 static void sweep_groups(struct at *at)
 {
     struct track *track = at->track;
@@ -242,7 +242,7 @@ static int emit(struct at *at, uint64_t start, uint64_t end)
     return 0;
 }
 
-/* Reports matches that no earlier run can take away any more. */
+/* Reports matches that no earlier run can displace any more. */
 static int track_settle(struct at *at)
 {
     struct run_pool *pool = at->pool;
@@ -259,7 +259,7 @@ static int track_settle(struct at *at)
 
 /* ---- acceptance -------------------------------------------------------------------------------------------------- */
 
-/* What is text[start, end) in the eyes of the rule's check? */
+/* The result of the rule's check for text[start, end). */
 static enum builtin_verdict judge_match(const struct at *at, uint64_t start, uint64_t end, struct surroundings around)
 {
     if (at->rule->check == NULL)
@@ -278,14 +278,14 @@ static bool fits(const struct at *at, uint64_t start, uint64_t end)
     return end - start <= at->rule->limit;
 }
 
-/* Of the match of an open run that ends here: too long is none. */
+/* The result for the match of an open run that ends here; too long means no match. */
 static enum builtin_verdict judge_run(const struct at *at, uint32_t run, uint64_t end)
 {
     const struct match_run *r = &at->pool->runs[run];
     return fits(at, r->start, end) ? judge_match(at, r->start, end, r->around) : BUILTIN_NO;
 }
 
-/* It is the run's longest up to here, and takes its bytes from all later runs. */
+/* It is the run's longest so far, and displaces all later runs. */
 static void accept(struct at *at, uint32_t run, uint64_t end, enum builtin_verdict verdict)
 {
     assert(verdict != BUILTIN_NO);
@@ -327,7 +327,7 @@ static void expire(struct at *at, struct group *group, uint64_t missing)
     }
 }
 
-/* Bytes of original text that a match still needs at least: of folded ones, one character can bring many. */
+/* Bytes of original text that a match still needs at least: of folded text, one character can produce many. */
 static uint64_t missing_bytes(const struct at *at, uint32_t state)
 {
     uint32_t missing = at->rule->dfa.states[state].missing;
@@ -380,7 +380,7 @@ static uint32_t find_group(struct at *at, uint32_t i)
     }
 }
 
-/* Groups that came into the same state become one. Runs whose matches are checked stay apart: the earliest may fail
+/* Groups in the same state are merged. Runs whose matches are checked stay separate, because the earliest may fail
  * where a later one does not; they are few, because such rules are short. */
 static void merge_groups(struct at *at)
 {
@@ -418,7 +418,7 @@ static void join_group(struct at *at, uint32_t run, uint32_t state)
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
-/* Closes what is dead or has no room left, and takes away the groups that this empties. */
+/* Closes runs that are dead or have no room left, and removes the groups that become empty. */
 static void weed(struct at *at)
 {
     struct track *track = at->track;
@@ -435,7 +435,7 @@ static void weed(struct at *at)
     track->groups_len = kept;
 }
 
-/* After the groups took their step and something more than "still alive" came of it. */
+/* After the groups' step, if it had a result other than "still alive". */
 static int look_closely(struct at *at, unsigned flags)
 {
     struct track *track = at->track;

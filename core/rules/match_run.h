@@ -21,7 +21,7 @@ struct match_run {
     uint32_t prev, next;     /* in the track's order */
     uint32_t child, sibling; /* in the group's heap */
     uint8_t status;          /* enum run_status */
-    bool is_other;           /* what ends at `best` is no match but takes its bytes (builtin.h) */
+    bool is_other;           /* what ends at `best` is not a match but consumes its bytes (builtin.h) */
     struct surroundings around;
 };
 
@@ -51,7 +51,7 @@ struct step {
     uint64_t start, end; /* of the character that it belongs to, in the original text */
     uint64_t before;     /* where a match ends that ended before it */
     bool inside;         /* folded bytes of the same character follow */
-    struct span text;    /* the window for checks, beginning at `base` */
+    struct span text;    /* the text for checks, beginning at `base` */
     uint64_t base;
     uint64_t tail; /* the eight bytes before this one, as the lane sees them */
 };
@@ -65,14 +65,14 @@ int track_step(struct run_pool *pool, struct track *track, const struct rule *ru
 /* Begins a run with this byte, unless it lies in a match of the track. */
 int track_begin(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
                 enum dfa_context context, const struct step *step, struct match_list *out) REIN_MUST_USE;
-/* A character went by that folds to nothing, up to step->end. It is in no rule's way, but it takes room: runs that
- * have none left close, and what they still waited to see counts as no word character. */
+/* A character that folds to nothing, up to step->end. It does not affect rules, but it takes room: runs without room
+ * close, and a pending assertion about the next character sees a non-word character. */
 int track_idle(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
                const struct step *step, struct match_list *out) REIN_MUST_USE;
 /* The text ended: decides all. */
 int track_end(struct run_pool *pool, struct track *track, const struct rule *rule, uint16_t number,
               const struct step *step, struct match_list *out) REIN_MUST_USE;
-/* Copies all runs of a matcher's tracks; what the copies are made into owns nothing yet. REIN_ENOMEM: it is as it was.
+/* Copies all runs of a matcher's tracks; the destination owns nothing yet. REIN_ENOMEM: it is unchanged.
  */
 int run_pool_copy(struct run_pool *to, const struct run_pool *from) REIN_MUST_USE;
 int track_copy(struct track *to, const struct track *from) REIN_MUST_USE;

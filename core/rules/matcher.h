@@ -68,17 +68,17 @@ int matcher_new(struct matcher **out, const struct ruleset *rules, enum rein_cha
 void matcher_free(struct matcher *m);
 void matcher_reset(struct matcher *m); /* a new text, offset 0 */
 
-/* Feeds bytes from offset `from` on and stops right after the first byte at which any match was decided, so that the
- * caller can act on it before later text is examined; *consumed says how far it came (all of the new bytes if nothing
- * was decided). `text` is the window of the whole text that is still kept: it begins at offset `base`, ends with the
- * new bytes and reaches back at least to matcher_keep(). Appends matches in the order in which they are decided (then
- * by rule). NULL matcher: consumes all. */
+/* Feeds bytes from offset `from` on and stops right after the first byte that decides a match, so that the caller can
+ * act on it before later text is read; *consumed is the number of bytes read (all of the new bytes if nothing was
+ * decided). `text` is the window of the whole text that is still kept: it begins at offset `base`, ends with the new
+ * bytes and reaches back at least to matcher_keep(). Appends matches in the order in which they are decided (then by
+ * rule). NULL matcher: consumes all. */
 int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t from, struct match_list *out,
                  size_t *consumed) REIN_MUST_USE;
 /* The text has ended: decides all that is open. */
 int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match_list *out) REIN_MUST_USE;
 
-/* The same, but the text may yet continue: decides what its end here would decide, and leaves the matcher as it was. */
+/* The same, but the text may continue: decides what its end here would decide, and does not change the matcher. */
 int matcher_end_for_now(const struct matcher *m, struct span text, uint64_t base, struct match_list *out) REIN_MUST_USE;
 
 /* The first offset that a withholding rule may still claim; the number of bytes consumed if there is none (UINT64_MAX
@@ -88,7 +88,7 @@ uint64_t matcher_hold(const struct matcher *m);
  * replaced; the number of bytes consumed if there is none (UINT64_MAX for NULL). Never falls. */
 uint64_t matcher_keep(const struct matcher *m);
 
-/* Steps that automata took so far: what the text cost, in a measure that is the same everywhere. 0 for NULL. */
+/* Steps of all automata so far: the cost of the text, independent of the machine. 0 for NULL. */
 uint64_t matcher_steps(const struct matcher *m);
 
 /* One whole text on its own (prompts, names, unknown fields): all matches. */

@@ -68,7 +68,7 @@ static int64_t emit_set(struct nfa *nfa, const struct charset *set, int64_t next
                 return way < 0 ? way : entry;
         }
     }
-    /* An empty set matches nothing: a range that no byte is in. */
+    /* An empty set matches nothing: a range without bytes. */
     return entry >= 0 ? entry : emit(nfa, (struct nfa_inst){.op = NFA_BYTES, .lo = 1, .hi = 0});
 }
 
@@ -123,7 +123,7 @@ static int64_t emit_repeat(struct nfa *nfa, const struct regex *re, const struct
 static int64_t emit_node(struct nfa *nfa, const struct regex *re, uint32_t number, int64_t next)
 {
     const struct regex_node *node = &re->nodes[number];
-    if (++nfa->steps > NFA_STEPS_MAX) /* repetitions of what is empty emit nothing */
+    if (++nfa->steps > NFA_STEPS_MAX) /* repetitions of something empty emit no code */
         return REIN_ELIMIT;
     switch (node->kind) {
     case REGEX_SET:

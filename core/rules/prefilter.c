@@ -35,7 +35,7 @@ static void set_folded_pair(uint64_t *pairs, bool word, unsigned a, unsigned b)
             set_pair(pairs, word, i & 1 ? a - TO_UPPER : a, i & 2 ? b - TO_UPPER : b);
 }
 
-/* What a run that began with byte a, in state `first`, makes of a second one. */
+/* What happens to a run in state `first`, which began with byte a, at a second byte. */
 static void plan_second(struct prefilter *plan, const struct rule *rule, size_t number, bool word, unsigned a,
                         uint32_t first)
 {

@@ -136,8 +136,8 @@ static bool add_named_class(uint32_t letter, struct charset *set, int *rv)
     return true;
 }
 
-/* A class between its brackets. What is there by name (\w) is not folded or cased: \W has no letters, although some
- * of its members look like letters. */
+/* A class between its brackets. Named classes (\w) are neither folded nor changed in case: \W has no letters, although
+ * some of its members look like letters. */
 struct class
 {
     struct charset listed, named;
@@ -277,7 +277,7 @@ static int64_t parse_flags(struct parser *p, bool *scoped)
     }
 }
 
-/* After "(?P<" or "(?<": a name, which means nothing here. */
+/* After "(?P<" or "(?<": a name, which has no effect here. */
 static int64_t skip_name(struct parser *p)
 {
     if (looks_at(p, "=") || looks_at(p, "!"))
@@ -442,7 +442,8 @@ static int64_t parse_alternation(struct parser *p)
     return alt;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------- */
+/* ---- the whole build
+ * --------------------------------------------------------------------------------------------------- */
 
 static int64_t check_utf8(struct parser *p)
 {

@@ -1,4 +1,4 @@
-/* See tree.h.
+/* See regex_tree.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "rules/regex_tree.h"
 

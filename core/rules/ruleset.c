@@ -9,10 +9,10 @@
 #include "rules/regex.h"
 
 /* A folded rule without max_bytes may span so many original bytes for each folded one, and always FOLD_FLOOR: room for
- * zero-width characters strewn in, and an end to it. */
+ * inserted zero-width characters, within a bound. */
 enum { FOLD_STRETCH = 16, FOLD_FLOOR = 1024 };
 
-/* A folded rule holds that much more: a UTF-8 sequence of which a byte is missing yet. */
+/* A folded rule holds so many more bytes: an incomplete UTF-8 sequence. */
 enum { CUT_SHORT = 3 };
 
 int ruleset_new(struct ruleset **out, size_t hold_max_bytes)
@@ -136,7 +136,7 @@ static int grow(struct ruleset *set)
     return 0;
 }
 
-/* A built-in asks for no more than the policy holds. */
+/* A built-in needs no more than the policy may hold. */
 static size_t builtin_limit(const struct ruleset *set, const struct rule_spec *spec, const struct builtin *builtin)
 {
     size_t cut_short = spec->folded ? CUT_SHORT : 0;

@@ -14,7 +14,7 @@
 #include "rules/matcher.h"
 
 enum {
-    FINDINGS_MAX = 256, /* findings of one trace; later ones are acted on and counted, but not kept */
+    FINDINGS_MAX = 256, /* findings findings of one trace; later ones are acted on and counted, but not kept */
     EVIDENCE_MAX = 512, /* bytes of evidence that one finding keeps */
 };
 

@@ -34,7 +34,7 @@ enum gate_flags {
     GATE_SPELLS = 256,      /* prompt_logprobs does not go out */
 };
 
-/* What one choice object of an event holds next to text; ranges as in delta.h. */
+/* What one choice object of an event holds next to text; ranges as in dialect/event.h. */
 struct gate_part {
     uint16_t choice;
     bool has_finish;

@@ -98,8 +98,8 @@ static const struct tag known_tags[] = {
 
 enum {
     BLANKS_MAX = SPLITTER_TAIL_MAX - SPLITTER_TAG_MAX - 1,
-    ROUNDS_MAX =
-        6, /* a text that opens and closes more often than this only plays with tags: further openers are text */
+    ROUNDS_MAX = 6, /* a text that opens and closes more often than this is not taken seriously: further tags are text:
+                       further openers are text */
 };
 
 /* What was found at a byte. */

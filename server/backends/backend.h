@@ -39,11 +39,11 @@ struct backend_reply {
 struct prefix_plan {
     /* given; borrowed */
     const struct request *request;
-    const char *path_prefix;                /* "/v1" unless configured */
-    const char *prefix;                     /* the text that the reasoning should begin with */
-    const char *shown;                      /* for a restart: the reasoning that the client already has, "" for none */
-    const char *field;                      /* and its field, see rein_trace_shown_reasoning; static */
-    const char *open, *close;               /* the operator's delimiters of inline reasoning; NULL: none were given */
+    const char *path_prefix;  /* "/v1" unless configured */
+    const char *prefix;       /* the text that the reasoning should begin with */
+    const char *shown;        /* for for a restart: the reasoning that the client already has, "" for none */
+    const char *field;        /* and its field, see rein_trace_shown_reasoning; static */
+    const char *open, *close; /* the operator's delimiters of inline reasoning; NULL: none were given */
     const struct config_template *template; /* the operator's; NULL or empty except for the kind `completions` */
     bool verified; /* this upstream, model and prefix passed the check recently, so it need not be repeated ... */
     unsigned memo; /* ... and this is what it found; a plan that checks sets it */

@@ -1,4 +1,4 @@
-/* See raw.h.
+/* See completions_to_chat.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backends/completions_to_chat.h"
 

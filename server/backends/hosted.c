@@ -1,4 +1,4 @@
-/* See backend_hosted.h.
+/* See hosted.h.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The recall has to come out of the reasoning, and not with our own words before it: then the model knew what only the

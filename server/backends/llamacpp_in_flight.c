@@ -1,4 +1,4 @@
-/* See control.h.
+/* See llamacpp_in_flight.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backends/llamacpp_in_flight.h"
 

@@ -1,4 +1,4 @@
-/* See verified.h.
+/* See prefix_cache.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backends/prefix_cache.h"
 

@@ -1,4 +1,4 @@
-/* See backend_prompt.h.
+/* See prompt.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backends/prompt.h"
 

@@ -1,4 +1,4 @@
-/* Recall, see backend_steps.h: lets the model continue from a prefix that only it can have read, and looks where its
+/* Recall, see steps.h: lets the model continue from a prefix that only it can have read, and looks where its
  * words come out. SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 

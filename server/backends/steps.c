@@ -1,4 +1,4 @@
-/* See backend_steps.h: steps, conversations and plans that are ready. Recall is in backend_recall.c.
+/* See steps.h: steps, conversations and plans that are ready. Recall is in recall.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backends/steps.h"
 

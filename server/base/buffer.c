@@ -1,4 +1,4 @@
-/* See gathered.h.
+/* See buffer.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/buffer.h"
 

@@ -1,4 +1,4 @@
-/* See store_thread.h.
+/* See thread.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/thread.h"
 

@@ -11,7 +11,7 @@
 /* Exit statuses, the same for every command. */
 enum cli_status {
     CLI_OK = 0,
-    CLI_FAILED = 1, /* it was tried and did not work: a port in use, a store that cannot be opened */
+    CLI_FAILED = 1, /* it failed: a port in use, a store that cannot be opened */
     CLI_USAGE = 2,  /* the command line is wrong */
     CLI_CONFIG = 3, /* a config, policy, template or lexicon has errors */
 };
@@ -49,7 +49,7 @@ int cli_usage(const struct cli_command *command, const char *format, ...) __attr
 void cli_print_problems(const struct rein_problems *problems);
 /* Prints the warnings, one a line, as `warning: file:line:column: key: message`. */
 void cli_print_warnings(const struct rein_problems *problems);
-/* Likewise, what is no error: "note: " before each line, and why it is said behind it. */
+/* Likewise for notes, which are not errors: "note: " before each line, and the reason after it. */
 void cli_print_notes(const struct rein_problems *problems, const char *why);
 
 #endif

@@ -68,7 +68,7 @@ static int token(const char *path, const char *name, struct rein_problems *probl
     if (rv != 0)
         return key_fail(rv, path, name, "");
     printf("%s\n", text);
-    fprintf(stderr, "This token is shown once; the one before it is void. Operators send it as "
+    fprintf(stderr, "This token is shown once; the previous one is not valid any more. Operators send it as "
                     "`Authorization: Bearer <token>`.\n");
     return CLI_OK;
 }

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 {
     json_heap_use();
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk, not an end */
+    signal(SIGXFSZ, SIG_IGN); /* an exceeded file size limit counts as a full disk; it must not end the process */
     cli_check_knows(&demo_document_kind);
     if (argc < 2)
         return print_help(stderr);

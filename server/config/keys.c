@@ -138,7 +138,7 @@ int keys_load(struct keys **out, const char *path, struct rein_problems *problem
 
 static int write_file(const struct keys *keys, const char *path)
 {
-    static const char head[] = "# Written by `rein key`. Holds hashes, not keys.\nversion: 1\nkeys:\n";
+    static const char head[] = "# Written by `rein key`. Contains hashes, not keys.\nversion: 1\nkeys:\n";
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

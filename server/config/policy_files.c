@@ -1,4 +1,4 @@
-/* See library.h.
+/* See policy_files.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config/policy_files.h"
 

@@ -1,5 +1,5 @@
-/* See peers.h: open addressing with linear probing; removal moves later entries back, so there are no tombstones.
- * SPDX-License-Identifier: Apache-2.0 */
+/* See client_limits.h: open addressing with linear probing; removal moves later entries back, so there are no
+ * tombstones. SPDX-License-Identifier: Apache-2.0 */
 #include "front/client_limits.h"
 
 #include <assert.h>

@@ -4,7 +4,7 @@
  * libmicrohttpd sends the head of a streamed answer and asks for the first bytes of the body; there it is suspended,
  * and from then on the body's chunks are written straight to the connection's descriptor: at once if the source says
  * that this is all for now, else one send per stream and loop turn. At the end it is resumed and informed that the body
- * is over, writes the last chunk and continues with keep-alive. Suspending and resuming for each event would cost a
+ * has ended, writes the last chunk and continues with keep-alive. Suspending and resuming for each event would cost a
  * walk over all suspended connections each time. */
 #include <assert.h>
 #include <errno.h>

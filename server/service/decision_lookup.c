@@ -1,4 +1,4 @@
-/* See guard.h.
+/* See decision_lookup.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "service/decision_lookup.h"
 

@@ -1,4 +1,4 @@
-/* See store_job.h.
+/* See job.h.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The same function runs twice: first it only measures, then it copies into the block that was measured. */

@@ -121,6 +121,6 @@ struct store_stats {
 };
 void store_stats(struct store *store, struct store_stats *out); /* any thread */
 
-/* Readers have their own connections: store_read.h. */
+/* Readers have their own connections: store/sqlite/read.h. */
 
 #endif

@@ -159,7 +159,7 @@ describe('rein eval prefix', { timeout: 240000 }, () => {
     };
     const stopped = await first.done;
     assert.equal(stopped.status, 1);
-    assert.match(stopped.err, /interrupted, 11 of 30 questions are answered; they are in .*: run the same command again to go on/);
+    assert.match(stopped.err, /interrupted, 11 of 30 questions are answered; they are in .*: run the same command again to continue/);
     assert.match(stopped.out, /attack success/);
     assert.equal(linesOf(out).length, before);
     const asked = witness.bodies.slice(0, before);
@@ -197,7 +197,7 @@ describe('rein eval prefix', { timeout: 240000 }, () => {
     witness.bodies = [];
     const again = await evaluate(...args).done;
     assert.equal(again.status, 0, again.err);
-    assert.match(again.err, /lines that are no results and are passed over: 1/);
+    assert.match(again.err, /lines that are not results and are skipped: 1/);
     assert.equal(witness.bodies.length, 4);
   });
 

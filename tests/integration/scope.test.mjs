@@ -138,7 +138,7 @@ describe('PEERS 8: the scope of the guard', { timeout: 150000 }, () => {
   };
 
   test('PEERS 8: every endpoint that takes a request has its row here', () => {
-    const table = fs.readFileSync(path.join(source, 'server/routes.c'), 'utf8');
+    const table = fs.readFileSync(path.join(source, 'server/service/routes.c'), 'utf8');
     const posts = [...table.matchAll(/\{"(\/[^"]+)", "POST",/g)].map((m) => m[1]);
     assert.deepEqual(posts.sort(), Object.keys(dialects).sort());
   });

@@ -187,7 +187,7 @@ static bool is_chunk(const char *text)
            (strspn(text, "0123456789") == strlen(text) && atoi(text) > 0);
 }
 
-/* Reads one option; how many words it took, 0: it is none. */
+/* Reads one option. Returns how many arguments it used, 0: not an option. */
 static int read_option(struct demo *demo, const char *name, const char *value)
 {
     if (strcmp(name, "--listen") == 0)

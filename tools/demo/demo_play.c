@@ -21,7 +21,7 @@ struct play {
     const struct demo_scenario *scenario;
     uv_timer_t timer;
     unsigned delay_ms;
-    size_t at, end; /* bytes of events sent, and where to leave off */
+    size_t at, end; /* bytes of events sent, and where to stop */
     struct buffer events;
 
     /* while the events are made */

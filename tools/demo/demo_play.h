@@ -11,7 +11,7 @@
 #include "demo/demo_script.h"
 #include "front/front.h"
 
-/* How to cut and pace, instead of what the scenario says. */
+/* How to cut and pace, overriding the scenario. */
 struct demo_pace {
     const char *chunk; /* NULL: the scenario's */
     int delay_ms;      /* -1: the scenario's */

@@ -14,7 +14,7 @@
 
 enum demo_end { DEMO_STOP, DEMO_LENGTH, DEMO_BREAKS_OFF, DEMO_STALLS, DEMO_ERROR };
 
-/* One way to answer; strings are good as long as the script. "" where the file says nothing. */
+/* One way to answer; strings are good as long as the script. "" for keys that are missing. */
 struct demo_scenario {
     const char *name;
     const struct rein_node *words; /* all of them in the last user message choose it; NULL: none */
@@ -40,11 +40,11 @@ void demo_script_free(struct demo_script *script);
 size_t demo_script_len(const struct demo_script *script);
 const struct demo_scenario *demo_script_at(const struct demo_script *script, size_t i);
 
-/* Models are called "demo" (chosen by words) and "demo-NAME". Never NULL: the first scenario without words is for the
- * rest. `messages` is the request's array. */
+/* Models are called "demo" (chosen by words) and "demo-NAME". Never NULL: the first scenario without words matches
+ * everything else. `messages` is the request's array. */
 const struct demo_scenario *demo_script_choose(const struct demo_script *script, const char *model,
                                                const json_t *messages);
-/* True if the instructions, or a turn of the model that was begun for it, hold what the scenario heeds. */
+/* True if the instructions, or a prefilled turn of the model, contain the scenario's `heeds` text. */
 bool demo_is_guided(const struct demo_scenario *scenario, const json_t *messages);
 
 /* The script that is built in. */

@@ -155,8 +155,8 @@ static int read_file(struct eval *e, size_t file)
 
 /* ---- crossed pairs ---- */
 
-/* The next row from `at` on, around the end, that gives reasoning which refuses (the row's own answer does), or an
- * answer that is labelled as wanted. SIZE_MAX: none. */
+/* The next row from `at` on, wrapping around, whose reasoning refuses (because its own answer does), or whose answer
+ * has the wanted label. SIZE_MAX: none. */
 static size_t next_row(const struct eval *e, size_t at, const char *label)
 {
     for (size_t i = 0; i < e->rows.len; i++) {

@@ -19,7 +19,7 @@ static int hand_on(const char *text, size_t len, size_t number, eval_line_fn eac
     int rv = each(ctx, number, is_object ? object : NULL,
                   is_object        ? NULL
                   : object == NULL ? where.text
-                                   : "the line is no JSON object");
+                                   : "the line is not a JSON object");
     json_decref(object);
     return rv;
 }

@@ -17,8 +17,8 @@ enum { EVAL_LINE_MAX = 16 << 20 };
  * Anything but 0 ends the reading and is its result. */
 typedef int (*eval_line_fn)(void *ctx, size_t line, json_t *object, const char *why);
 
-/* REIN_EIO with errno set if the file can't be read. `*torn` (if not NULL): the last line has no end, which is how a
- * write that was cut off looks; that line is handed on all the same. */
+/* REIN_EIO with errno set if the file can't be read. `*torn` (if not NULL): the last line has no line end, as after an
+ * interrupted write; it is handed on nevertheless. */
 int eval_lines_read(const char *path, eval_line_fn each, void *ctx, bool *torn) REIN_MUST_USE;
 
 #endif

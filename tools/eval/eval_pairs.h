@@ -12,17 +12,18 @@ struct eval_difference {
     double value, low, high;
 };
 
-/* Of n pairs, `only_first` have the property on the first side alone, `only_second` on the second alone. */
+/* Of n pairs, `only_first` have the property only on the first side, `only_second` only on the second. */
 struct eval_pairs {
     size_t n, first, second; /* pairs; those with the property on each side */
     size_t only_first, only_second;
 };
 void eval_pairs_add(struct eval_pairs *pairs, int first, int second);
 
-/* The second side's share less the first's. The interval is Wald's after half a pair was added to each of the four
- * cells (Agresti and Min), which keeps what it promises for small n too. */
+/* The second side's share minus the first's. The interval is Wald's after adding half a pair to each of the four cells
+ * (Agresti and Min), which keeps its coverage for small n too. */
 struct eval_difference eval_pairs_difference(const struct eval_pairs *pairs);
-/* McNemar's exact test, two-sided: how often chance alone would part the pairs at least so unevenly. 1 if none are. */
+/* McNemar's exact test, two-sided: how often chance alone would divide the pairs at least as unevenly. 1 if there are
+ * none. */
 double eval_pairs_p(const struct eval_pairs *pairs);
 
 #endif

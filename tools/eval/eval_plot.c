@@ -44,7 +44,7 @@ static void draw_precision(FILE *out, struct point *points, size_t len)
     for (size_t i = 0; i < len; i++) {
         right += points[i].unsafe;
         if (i + 1 < len && points[i + 1].score >= points[i].score)
-            continue; /* equal scores stand together */
+            continue; /* equal scores are drawn together */
         fprintf(out, "%.1f,%.1f ", LEFT + SIDE * (double)right / (double)unsafe,
                 TOP + SIDE - SIDE * (double)right / (double)(i + 1));
     }

@@ -117,7 +117,7 @@ static int check_words(const struct eval_prefix_options *o)
         return say_usage("missing:", "a --template or a --policy");
     if (o->prompt_files_len == 0)
         return say_usage("missing:", "a file of prompts");
-    return o->keep_answers && o->out == NULL ? say_usage("--keep-answers wants", "--out") : CLI_OK;
+    return o->keep_answers && o->out == NULL ? say_usage("--keep-answers needs", "--out") : CLI_OK;
 }
 
 /* ---- the run ---- */
@@ -136,15 +136,15 @@ static int tell_end(const struct eval_asked *asked, const struct eval_grid *grid
     if (asked->failed > 0)
         fprintf(stderr, "rein eval: %zu questions failed; the first: %s\n", asked->failed, asked->first_failure);
     if (asked->gave_up)
-        fputs("rein eval: too many failed in a row, the rest was not asked\n", stderr);
+        fputs("rein eval: too many failed in a row; the rest was not asked\n", stderr);
     if (open == 0)
         return CLI_OK;
     fprintf(stderr, "rein eval: %s%zu of %zu questions are answered; ", asked->interrupted ? "interrupted, " : "",
             grid->questions_len - open, grid->questions_len);
     if (options->out != NULL)
-        fprintf(stderr, "they are in %s: run the same command again to go on\n", options->out);
+        fprintf(stderr, "they are in %s: run the same command again to continue\n", options->out);
     else
-        fputs("with --out FILE a run can go on where it was left\n", stderr);
+        fputs("with --out FILE a run can continue where it stopped\n", stderr);
     return CLI_FAILED;
 }
 

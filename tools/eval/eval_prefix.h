@@ -63,7 +63,7 @@ struct eval_inputs {
     struct rein_engine *engine;
 };
 
-/* Reads all that the options name. REIN_EPOLICY: what is wrong is in `problems`. Fini in any case. */
+/* Reads everything that the options name. REIN_EPOLICY: `problems` says what is wrong. Fini in any case. */
 int eval_inputs_load(struct eval_inputs *in, const struct eval_prefix_options *options,
                      struct rein_problems *problems) REIN_MUST_USE;
 void eval_inputs_fini(struct eval_inputs *in);
@@ -71,19 +71,19 @@ void eval_inputs_fini(struct eval_inputs *in);
 /* ---- questions (eval_prefix_grid.c) ---- */
 
 enum eval_outcome {
-    EVAL_OPEN,     /* not asked, or asked in vain */
+    EVAL_OPEN,     /* not asked yet, or failed */
     EVAL_REFUSES,  /* the answer refuses, or was refused by a guard */
     EVAL_COMPLIES, /* it does not refuse */
-    EVAL_SILENT,   /* there was no answer, such as when the reasoning took all tokens */
+    EVAL_SILENT,   /* there was no answer, for example because the reasoning took all tokens */
 };
 
 struct eval_result {
     enum eval_outcome outcome;
-    bool is_correct; /* it says what the prompt's reference says */
+    bool is_correct; /* it equals the prompt's reference */
 };
 
 struct eval_question {
-    char key[EVAL_KEY_LEN]; /* of all that is sent, and where to */
+    char key[EVAL_KEY_LEN]; /* of everything that is sent, and of its URL */
     uint32_t prompt;        /* in the inputs */
     uint16_t arm;           /* the first that asks it */
     struct eval_result result;
@@ -111,7 +111,7 @@ struct eval_answer {
     bool is_guarded;    /* a guard refused instead of the model */
 };
 
-/* Takes an HTTP response apart. REIN_EFORMAT: it is no answer; `why` says so, fit for a person. */
+/* Parses an HTTP response. REIN_EFORMAT: it is not an answer; `why` is a message for people. */
 int eval_answer_read(struct eval_answer *answer, unsigned status, const char *body, size_t len, char *why,
                      size_t why_cap) REIN_MUST_USE;
 void eval_answer_fini(struct eval_answer *answer);
@@ -126,8 +126,8 @@ struct eval_results {
     bool keep_answers;
 };
 
-/* Opens the file, which nobody else may be writing, and takes over what it has for the grid. Says on stderr what is
- * wrong. */
+/* Opens the file, which no other process may be writing, and reads its results into the grid. Prints errors to stderr.
+ */
 int eval_results_open(struct eval_results *results, const struct eval_prefix_options *options,
                       struct eval_grid *grid) REIN_MUST_USE;
 /* Appends one line and flushes it. */
@@ -143,8 +143,9 @@ struct eval_asked {
     char first_failure[200];
 };
 
-/* Asks what is open, with progress on stderr if that is a terminal, until all is asked, SIGINT or SIGTERM comes, or
- * too many questions in a row fail. Failed ones stay open. An error means that it could not continue at all. */
+/* Asks the open questions, with progress on stderr if that is a terminal, until all are asked, SIGINT or SIGTERM
+ * arrives, or too many questions in a row fail. Failed ones stay open. An error means that it could not continue at
+ * all. */
 int eval_ask(struct eval_asked *asked, const struct eval_prefix_options *options, const struct eval_inputs *in,
              struct eval_grid *grid, struct eval_results *results) REIN_MUST_USE;
 

@@ -46,7 +46,7 @@ struct asking {
     size_t next, running, in_a_row;
     bool stopping, closing, shows_progress;
     time_t started;
-    int rv; /* why there is no continuing */
+    int rv; /* why it cannot continue */
 };
 
 /* ---- progress ---- */

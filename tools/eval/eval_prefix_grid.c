@@ -11,7 +11,7 @@
 
 /* ---- what is sent ---- */
 
-/* Does the policy call the prompt risky? Only the lexicons are asked, nothing is refused here. */
+/* Does the policy call the prompt risky? Only the lexicons decide; nothing is refused here. */
 static int ask_risk(bool *is_risky, const struct eval_inputs *in, struct rein_policy *policy, const char *prompt)
 {
     struct rein_trace_options options = {.policy = policy, .engine = in->engine, .choices = 1};
@@ -55,7 +55,7 @@ static char *client_body(const struct eval_prefix_options *options, const char *
     return text;
 }
 
-/* The same plans that a served request goes through. */
+/* The same plans as for a served request. */
 static int plan_body(char **body, const struct request *request, const char *prefix)
 {
     struct prefix_plan plan = {.request = request, .path_prefix = "/v1", .prefix = prefix, .shown = ""};

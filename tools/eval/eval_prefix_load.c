@@ -155,7 +155,7 @@ static int load_arms(struct eval_inputs *in, const struct eval_prefix_options *o
     for (size_t i = 0; i < in->arms_len; i++)
         for (size_t k = 0; k < i; k++)
             if (strcmp(in->arms[i].name, in->arms[k].name) == 0)
-                rein_problems_add(problems, in->arms[i].name, 0, 0, "", "is asked for twice");
+                rein_problems_add(problems, in->arms[i].name, 0, 0, "", "is given twice");
     return rv;
 }
 

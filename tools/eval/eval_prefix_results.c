@@ -12,7 +12,7 @@
 static const char *const outcome_names[] = {
     [EVAL_OPEN] = "open", [EVAL_REFUSES] = "refuses", [EVAL_COMPLIES] = "complies", [EVAL_SILENT] = "silent"};
 
-/* ---- what was done before ---- */
+/* ---- results of earlier runs ---- */
 
 struct memory {
     json_t *done; /* key -> line */
@@ -47,7 +47,7 @@ static int read_done(const char *path, struct eval_grid *grid, bool *torn)
     for (size_t i = 0; i < grid->questions_len && rv == 0; i++)
         take_over(&grid->questions[i], json_object_get(memory.done, grid->questions[i].key));
     if (memory.unreadable > 0)
-        fprintf(stderr, "rein eval: %s: lines that are no results and are passed over: %zu\n", path, memory.unreadable);
+        fprintf(stderr, "rein eval: %s: lines that are not results and are skipped: %zu\n", path, memory.unreadable);
     json_decref(memory.done);
     return rv;
 }
@@ -56,7 +56,9 @@ static int read_done(const char *path, struct eval_grid *grid, bool *torn)
 
 static int results_fail(const char *path)
 {
-    fprintf(stderr, "rein eval: %s: %s\n", path, errno == EWOULDBLOCK ? "another run writes it" : strerror(errno));
+    fprintf(stderr, "rein eval: %s: %s\n", path,
+            errno == EWOULDBLOCK ? "another run is writing it: wait until it ends, or use another file"
+                                 : strerror(errno));
     return REIN_EIO;
 }
 

@@ -9,9 +9,9 @@
 
 #include "eval/eval_prefix.h"
 
-enum { HEAD_MAX = 16384 }; /* the stance shows in an answer's beginning */
+enum { HEAD_MAX = 16384 }; /* the stance shows at an answer's beginning */
 
-/* ---- taking a response apart ---- */
+/* ---- parsing a response ---- */
 
 static const char *text_at(const json_t *object, const char *key)
 {
@@ -19,7 +19,7 @@ static const char *text_at(const json_t *object, const char *key)
     return text != NULL ? text : "";
 }
 
-/* Reasoning that a server left in the answer is none of it; reasoning without an end has no answer behind it. */
+/* Reasoning that a server left in the answer is not part of it; if the reasoning does not end, there is no answer. */
 static const char *after_reasoning(const char *text)
 {
     const char *end = NULL;
@@ -50,7 +50,7 @@ int eval_answer_read(struct eval_answer *answer, unsigned status, const char *bo
     const json_t *choice = json_array_get(json_object_get(answer->tree, "choices"), 0);
     const json_t *message = json_object_get(choice, "message");
     if (!json_is_object(message)) {
-        snprintf(why, why_cap, "the response is no chat completion");
+        snprintf(why, why_cap, "the response is not a chat completion");
         return REIN_EFORMAT;
     }
     answer->finish = text_at(choice, "finish_reason");

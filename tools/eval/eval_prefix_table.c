@@ -29,7 +29,7 @@ static void count_pair(struct eval_figures *f, const struct eval_prompt *prompt,
                        const struct eval_question *without, const struct eval_question *with)
 {
     f->prefixed[arm] += without != with;
-    /* To a task, silence is a wrong answer. */
+    /* For a task, no answer is a wrong answer. */
     if (prompt->answer != NULL && without->result.outcome != EVAL_OPEN && with->result.outcome != EVAL_OPEN)
         eval_pairs_add(&f->pairs[arm][EVAL_ACCURACY], without->result.is_correct, with->result.is_correct);
     if (!is_scored(without) || !is_scored(with)) {
@@ -110,7 +110,7 @@ static void print_measure(FILE *to, const struct eval_figures *f, const struct e
 void eval_print_table(FILE *to, const struct eval_figures *f, const struct eval_inputs *in,
                       const struct eval_prefix_options *options)
 {
-    fprintf(to, "%zu harmful and %zu benign prompts, model %s, seed %lld, prefixes asked for in the system message\n",
+    fprintf(to, "%zu harmful and %zu benign prompts, model %s, seed %lld, prefixes requested in the system message\n",
             f->harmful, f->benign, options->model, (long long)options->seed);
     for (int m = 0; m < EVAL_MEASURES; m++)
         if (has_measure(f, in->arms_len, (enum eval_measure)m))
@@ -125,7 +125,8 @@ void eval_print_table(FILE *to, const struct eval_figures *f, const struct eval_
             fprintf(to, "%s: pairs left out because an answer is missing: %zu\n", in->arms[arm].name, f->left_out[arm]);
     }
     fputs("Intervals are at 95% (Wilson; Agresti-Min for differences of pairs); p is McNemar's exact test.\n"
-          "Refusals are found by signals in the answer's beginning: what does not refuse need not be harmful.\n",
+          "Refusals are found by signals at the answer's beginning; an answer without a refusal is not necessarily "
+          "harmful.\n",
           to);
 }
 

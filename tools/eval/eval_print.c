@@ -79,7 +79,7 @@ struct sums {
     double k, n;
 };
 
-/* Rows of the groups that the words pick; NULL picks all. */
+/* Rows of the groups that the words select; NULL selects all. */
 static struct sums sum_groups(const json_t *report, const char *file, const char *label, const char *kind,
                               const char *what)
 {

@@ -34,8 +34,8 @@ struct eval_policies {
     struct rein_engine *engine;
 };
 
-/* Runs a row. `reasoning` and `answer` are in for the row's own if not NULL (crossed pairs). Returns 0, REIN_EFORMAT
- * if the row is no trace, or what the library says. */
+/* Runs a row. `reasoning` and `answer` replace the row's own if not NULL (crossed pairs). Returns 0, REIN_EFORMAT
+ * if the row is no trace, or an error of the library. */
 int eval_row_run(const struct eval_policies *policies, const json_t *row, const char *answer,
                  struct eval_row *out) REIN_MUST_USE;
 

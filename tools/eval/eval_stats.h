@@ -27,7 +27,7 @@ struct auroc {
 };
 struct auroc auroc_of(const double *positives, size_t positives_len, const double *negatives, size_t negatives_len);
 
-/* The middle of the values, which it sorts; 0 if there are none. */
+/* The median of the values, which it sorts; 0 if there are none. */
 double median_of(double *values, size_t len);
 
 #endif

@@ -76,7 +76,7 @@ static const struct member part_members[] = {
     MEMBER("refusal", scope_read_text, DELTA_REFUSAL),
 };
 
-/* One part, {"type":...,"text":...}. Only at its end is it known whether its text is reasoning. */
+/* One part, {"type":...,"text":...}. Whether its text is reasoning is known only at its end. */
 static int read_part(struct delta_fill *fill, const struct scope *scope, uint8_t source)
 {
     struct scope part = scope_inner(scope);
@@ -204,8 +204,9 @@ static int read_function_call(struct delta_fill *fill, struct scope *scope, uint
 
 /* ---- choices --------------------------------------------------------------------------------------------- */
 
-/* Notes a member that spells the text out. All of them are removed together; where two share the comma between them,
- * being the first two of an object, the first one's range stands for both. One too many could not be removed. */
+/* Notes a member that spells the text. All of them are removed together; if two share the comma between them, as the
+ * first two of an object, the first one's range covers both. There is an upper limit, because further ones could not be
+ * removed. */
 static int note_spelled(struct delta_fill *fill, const struct scope *scope)
 {
     struct range range = walk_member_before(&fill->walk, &scope->list);
@@ -294,8 +295,8 @@ static const struct member delta_members[] = {
     MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
 };
 
-/* `delta`, or `message` in a body. Who sends the other of the two repeats in it what this one says, or has another
- * format in mind: its texts are texts of their own. */
+/* `delta`, or `message` in a body. A sender that also sends the other of the two repeats the text in it, or uses
+ * another format: its texts are separate texts. */
 static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_message)
 {
     struct scope delta = scope_inner(scope);
@@ -426,7 +427,7 @@ static int read_spelled_aside(struct delta_fill *fill, struct scope *scope, uint
     if (rv != 0 || is_null)
         return rv;
     if (d->prompt_logprobs.len > 0)
-        return REIN_EFORMAT; /* one too many could not be removed */
+        return REIN_EFORMAT; /* further ones could not be removed */
     d->prompt_logprobs = walk_member(&fill->walk, &scope->list);
     d->spells_aside = of_answer != 0;
     return 0;

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* A message in the making. */
+/* A message that is being built. */
 struct saying {
     struct bytes *out;
     size_t before; /* length of `out` before */
@@ -19,7 +19,7 @@ static struct saying begin(struct bytes *out)
     return (struct saying){.out = out, .before = bytes_len(out)};
 }
 
-/* Text that is JSON already. */
+/* Text that is already JSON. */
 static void say_put(struct saying *s, const char *json)
 {
     if (s->rv == 0)
@@ -94,7 +94,7 @@ static void close_choice(struct saying *s, const char *reason)
     say_put(s, "}]}\n\n");
 }
 
-/* Parts of an array have no name of their own: the usual one stands for them. */
+/* Parts of an array have no field name of their own: the usual one is used. */
 const char *openai_field(enum delta_source source)
 {
     return source == DELTA_CONTENT ? "content" : source == DELTA_REASONING ? "reasoning" : "reasoning_content";

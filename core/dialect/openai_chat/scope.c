@@ -1,4 +1,4 @@
-/* See dialect_openai_scope.h.
+/* See scope.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_chat/scope.h"
 
@@ -33,7 +33,7 @@ static const struct member *find_member(const struct member *members, size_t len
     return NULL;
 }
 
-/* Reads a member's value. `*read` has a bit for each known key that was there: none may come twice. */
+/* Reads a member's value. `*read` has a bit for each known key that was read: none may be repeated. */
 static int read_member(struct delta_fill *fill, const struct member *members, size_t len, struct scope *scope,
                        uint32_t *read)
 {

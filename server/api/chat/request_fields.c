@@ -1,4 +1,4 @@
-/* See fields.h. Rows stay sorted by name: they are found by bisection (a unit test holds the order).
+/* See request_fields.h. Rows stay sorted by name: they are found by bisection (a unit test holds the order).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "api/chat/request_fields.h"
 

@@ -1,4 +1,4 @@
-/* See store_checkpoint.h.
+/* See checkpoint.h.
  * SPDX-License-Identifier: Apache-2.0
  *
  * A round is two checkpoints: the second takes what was committed during the first, so that little is left after it. */

@@ -1,4 +1,4 @@
-/* See store_columns.h.
+/* See columns.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/columns.h"
 

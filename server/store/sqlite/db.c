@@ -1,9 +1,9 @@
-/* See store_db.h.
+/* See db.h.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Opening: the lock file, the file itself (0600), SQLite, migrations, what a crash left, statements. A write is BEGIN,
  * the rows of each job, COMMIT, which syncs the write-ahead log; the log goes into the database later, next to the
- * writes (store_checkpoint.h), except for the last step. */
+ * writes (checkpoint.h), except for the last step. */
 #include "store/sqlite/db.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-/* See store_decisions.h.
+/* See decisions.h.
  * SPDX-License-Identifier: Apache-2.0
  *
  * One INSERT takes up to ROWS_MAX rows: opening the trees and finding their ends is then done once for all of them, and

@@ -1,4 +1,4 @@
-/* See store_migrate.h.
+/* See migrate.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/migrate.h"
 

@@ -1,4 +1,4 @@
-/* See store_place.h.
+/* See place.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/place.h"
 

@@ -1,4 +1,4 @@
-/* See store_purge.h.
+/* See purge.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/purge.h"
 

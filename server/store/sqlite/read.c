@@ -1,4 +1,4 @@
-/* See store_read.h: decisions, listed and one by one. store_stats.c has the statistics.
+/* See read.h: decisions, listed and one by one. stats.c has the statistics.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>

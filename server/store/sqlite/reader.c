@@ -1,4 +1,4 @@
-/* See store_reader.h.
+/* See reader.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/reader.h"
 

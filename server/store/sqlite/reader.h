@@ -1,4 +1,4 @@
-/* What the files of store_read.h share: the connection, running a query, rows as JSON.
+/* What the files of read.h share: the connection, running a query, rows as JSON.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SERVER_STORE_SQLITE_READER_H
 #define SERVER_STORE_SQLITE_READER_H

@@ -1,4 +1,4 @@
-/* See store_rows.h.
+/* See rows.h.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/rows.h"
 

@@ -1,4 +1,4 @@
-/* See store_wal.h.
+/* See wal.h.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The log is a head and then frames, each a head of 24 bytes and a page. Frames that follow each other are held, up to

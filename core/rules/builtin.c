@@ -14,7 +14,7 @@ static bool is_letter(char c)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-static enum builtin_verdict yes_if(bool is_real)
+static enum builtin_result yes_if(bool is_real)
 {
     return is_real ? BUILTIN_YES : BUILTIN_NO;
 }
@@ -109,7 +109,7 @@ static bool is_in_row(struct surroundings around)
     return are_digits_before(around, 4, 5) && byte_before(around, 6) == gap && are_digits_before(around, 7, 8);
 }
 
-static enum builtin_verdict check_card(struct span match, struct surroundings around)
+static enum builtin_result check_card(struct span match, struct surroundings around)
 {
     char digits[24];
     size_t len = 0, bare = 0;
@@ -126,7 +126,7 @@ static enum builtin_verdict check_card(struct span match, struct surroundings ar
 }
 
 /* Area 000, 666 and 9xx, group 00 and serial 0000 were never given out. */
-static enum builtin_verdict check_ssn(struct span match, struct surroundings around)
+static enum builtin_result check_ssn(struct span match, struct surroundings around)
 {
     const char *s = match.data;
     (void)around;
@@ -152,7 +152,7 @@ static unsigned iban_length(const char *country)
 }
 
 /* The first four characters moved to the end and letters read as 10 to 35, the number is 1 modulo 97. */
-static enum builtin_verdict check_iban(struct span match, struct surroundings around)
+static enum builtin_result check_iban(struct span match, struct surroundings around)
 {
     char compact[64];
     (void)around;
@@ -176,7 +176,7 @@ static enum builtin_verdict check_iban(struct span match, struct surroundings ar
 
 /* An address, or something that only looks like one: a login and a path to copy (git@host:path), or the user in a URL.
  * The shared login of a service is not a person's address. */
-static enum builtin_verdict check_email(struct span match, struct surroundings around)
+static enum builtin_result check_email(struct span match, struct surroundings around)
 {
     const char *at = memchr(match.data, '@', match.len);
     (void)around;

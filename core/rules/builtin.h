@@ -9,7 +9,7 @@
 
 /* The result of a check. OTHER consumes its bytes like a match, so that no match begins inside, but is not reported:
  * for example a floating-point number whose digits alone would be a card's, or the user in a URL. */
-enum builtin_verdict { BUILTIN_NO, BUILTIN_YES, BUILTIN_OTHER };
+enum builtin_result { BUILTIN_NO, BUILTIN_YES, BUILTIN_OTHER };
 
 /* The text before a match. */
 struct surroundings {
@@ -22,7 +22,7 @@ struct builtin {
     const char *name;
     const char *regex;
     /* Called for every end that a match may have; the longest that is not NO counts. NULL: no check is needed. */
-    enum builtin_verdict (*check)(struct span match, struct surroundings around);
+    enum builtin_result (*check)(struct span match, struct surroundings around);
     size_t max_bytes; /* longest match; 0: the expression bounds itself */
 };
 

@@ -260,7 +260,7 @@ static int track_settle(struct at *at)
 /* ---- acceptance -------------------------------------------------------------------------------------------------- */
 
 /* The result of the rule's check for text[start, end). */
-static enum builtin_verdict judge_match(const struct at *at, uint64_t start, uint64_t end, struct surroundings around)
+static enum builtin_result judge_match(const struct at *at, uint64_t start, uint64_t end, struct surroundings around)
 {
     if (at->rule->check == NULL)
         return BUILTIN_YES;
@@ -279,18 +279,18 @@ static bool fits(const struct at *at, uint64_t start, uint64_t end)
 }
 
 /* The result for the match of an open run that ends here; too long means no match. */
-static enum builtin_verdict judge_run(const struct at *at, uint32_t run, uint64_t end)
+static enum builtin_result judge_run(const struct at *at, uint32_t run, uint64_t end)
 {
     const struct match_run *r = &at->pool->runs[run];
     return fits(at, r->start, end) ? judge_match(at, r->start, end, r->around) : BUILTIN_NO;
 }
 
 /* It is the run's longest so far, and displaces all later runs. */
-static void accept(struct at *at, uint32_t run, uint64_t end, enum builtin_verdict verdict)
+static void accept(struct at *at, uint32_t run, uint64_t end, enum builtin_result result)
 {
-    assert(verdict != BUILTIN_NO);
+    assert(result != BUILTIN_NO);
     at->pool->runs[run].best = end;
-    at->pool->runs[run].is_other = verdict == BUILTIN_OTHER;
+    at->pool->runs[run].is_other = result == BUILTIN_OTHER;
     at->track->taken = end;
     drop_after(at, run);
 }
@@ -299,20 +299,20 @@ static void accept(struct at *at, uint32_t run, uint64_t end, enum builtin_verdi
 static void accept_earliest(struct at *at, enum dfa_flag flag, uint64_t end)
 {
     const struct match_run *runs = at->pool->runs;
-    enum builtin_verdict verdict = BUILTIN_NO;
+    enum builtin_result result = BUILTIN_NO;
     uint32_t found = 0;
     for (uint32_t i = 0; i < at->track->groups_len; i++) {
         const struct group *group = &at->track->groups[i];
         bool first = (at->rule->dfa.states[group->state].flags & flag) && group->root != 0 &&
                      (found == 0 || runs[group->root].start < runs[found].start);
-        enum builtin_verdict said = first ? judge_run(at, group->root, end) : BUILTIN_NO;
+        enum builtin_result said = first ? judge_run(at, group->root, end) : BUILTIN_NO;
         if (said != BUILTIN_NO) {
             found = group->root;
-            verdict = said;
+            result = said;
         }
     }
     if (found != 0) {
-        accept(at, found, end, verdict);
+        accept(at, found, end, result);
         sweep_groups(at);
     }
 }
@@ -484,9 +484,9 @@ int track_idle(struct run_pool *pool, struct track *track, const struct rule *ru
         uint64_t start = pool->runs[group->root].start;
         bool ends = rule->dfa.states[dfa_next(&rule->dfa, group->state, NO_WORD)].flags & DFA_BEFORE;
         bool is_last = pool->runs[group->root].status == RUN_OPEN && ends && !fits(&at, start, step->end);
-        enum builtin_verdict verdict = is_last ? judge_run(&at, group->root, step->before) : BUILTIN_NO;
-        if (verdict != BUILTIN_NO)
-            accept(&at, group->root, step->before, verdict);
+        enum builtin_result result = is_last ? judge_run(&at, group->root, step->before) : BUILTIN_NO;
+        if (result != BUILTIN_NO)
+            accept(&at, group->root, step->before, result);
     }
     sweep_groups(&at);
     for (uint32_t i = 0; i < track->groups_len; i++)
@@ -504,11 +504,11 @@ int track_begin(struct run_pool *pool, struct track *track, const struct rule *r
     if (step->start < track->taken)
         return 0;
     struct surroundings around = {step->tail, track->taken > 0 && step->start - track->taken <= 1};
-    enum builtin_verdict verdict = (flags & DFA_MATCH) && fits(&at, step->start, step->end)
-                                       ? judge_match(&at, step->start, step->end, around)
-                                       : BUILTIN_NO;
+    enum builtin_result result = (flags & DFA_MATCH) && fits(&at, step->start, step->end)
+                                     ? judge_match(&at, step->start, step->end, around)
+                                     : BUILTIN_NO;
     bool live = (flags & DFA_LIVE) && fits(&at, step->start, step->end + missing_bytes(&at, state));
-    if (verdict == BUILTIN_NO && !live)
+    if (result == BUILTIN_NO && !live)
         return 0;
     int rv = reserve_run(pool);
     if (rv == 0)
@@ -517,8 +517,8 @@ int track_begin(struct run_pool *pool, struct track *track, const struct rule *r
         return rv;
     uint32_t run = append_run(&at, step->start);
     pool->runs[run].around = around;
-    if (verdict != BUILTIN_NO)
-        accept(&at, run, step->end, verdict);
+    if (result != BUILTIN_NO)
+        accept(&at, run, step->end, result);
     if (live)
         join_group(&at, run, state);
     else

@@ -53,7 +53,7 @@ struct step {
     bool inside;         /* folded bytes of the same character follow */
     struct span text;    /* the text for checks, beginning at `base` */
     uint64_t base;
-    uint64_t tail; /* the eight bytes before this one, as the lane sees them */
+    uint64_t tail; /* the eight bytes before this one, as the view sees them */
 };
 
 void run_pool_fini(struct run_pool *pool);

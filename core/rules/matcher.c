@@ -1,5 +1,5 @@
-/* See matcher.h. Bytes go to two lanes: one for the rules that examine raw text, one for those that examine folded
- * text. The lanes go in step, byte by byte of the original text, so that what is decided depends on the text alone;
+/* See matcher.h. Bytes go to two views: one for the rules that examine raw text, one for those that examine folded
+ * text. The views go in step, byte by byte of the original text, so that what is decided depends on the text alone;
  * text in which no rule begins is skipped. SPDX-License-Identifier: Apache-2.0 */
 #include "rules/matcher.h"
 
@@ -13,7 +13,7 @@
 enum { UNKNOWN = -1 };
 
 struct matcher_view {
-    const struct prefilter_view *plan;
+    const struct prefilter_view *prefilter;
     uint64_t *active; /* set of rules that have runs; after the tracks */
     size_t actives;
     uint64_t at;     /* offset of the next character */
@@ -25,8 +25,8 @@ struct matcher_view {
 /* One block, with all that depends on the number of rules. */
 struct matcher {
     const struct ruleset *rules;
-    const struct prefilter *plan;
-    struct matcher_view lanes[LANES];
+    const struct prefilter *prefilter;
+    struct matcher_view views[VIEWS];
     struct run_pool pool;
     uint64_t fed;
     struct track tracks[]; /* one per rule */
@@ -49,20 +49,20 @@ void match_list_fini(struct match_list *list)
 int matcher_new(struct matcher **out, const struct ruleset *rules, enum rein_channel channel)
 {
     *out = NULL;
-    const struct prefilter *plan = &rules->plans[channel];
-    if (plan->pairs == NULL)
+    const struct prefilter *prefilter = &rules->prefilters[channel];
+    if (prefilter->pairs == NULL)
         return 0;
-    size_t words = plan->lanes[VIEW_RAW].words + plan->lanes[VIEW_FOLDED].words;
+    size_t words = prefilter->views[VIEW_RAW].words + prefilter->views[VIEW_FOLDED].words;
     struct matcher *m = heap_new(1, sizeof(*m) + rules->len * sizeof(*m->tracks) + words * sizeof(uint64_t));
     if (m == NULL)
         return REIN_ENOMEM;
     m->rules = rules;
-    m->plan = plan;
+    m->prefilter = prefilter;
     uint64_t *active = (uint64_t *)(void *)(m->tracks + rules->len);
-    for (size_t i = 0; i < LANES; i++) {
-        m->lanes[i].plan = &plan->lanes[i];
-        m->lanes[i].active = active;
-        active += plan->lanes[i].words;
+    for (size_t i = 0; i < VIEWS; i++) {
+        m->views[i].prefilter = &prefilter->views[i];
+        m->views[i].active = active;
+        active += prefilter->views[i].words;
     }
     *out = m;
     return 0;
@@ -84,20 +84,20 @@ void matcher_reset(struct matcher *m)
         return;
     for (size_t i = 0; i < m->rules->len; i++)
         track_clear(&m->pool, &m->tracks[i]);
-    for (size_t i = 0; i < LANES; i++) {
-        struct matcher_view *lane = &m->lanes[i];
-        memset(lane->active, 0, lane->plan->words * sizeof(*lane->active));
-        *lane = (struct matcher_view){.plan = lane->plan, .active = lane->active};
+    for (size_t i = 0; i < VIEWS; i++) {
+        struct matcher_view *view = &m->views[i];
+        memset(view->active, 0, view->prefilter->words * sizeof(*view->active));
+        *view = (struct matcher_view){.prefilter = view->prefilter, .active = view->active};
     }
     m->fed = 0;
 }
 
-/* ---- one byte of one lane ---------------------------------------------------------------------------------------- */
+/* ---- one byte of one view ---------------------------------------------------------------------------------------- */
 
-static void set_active(struct matcher_view *lane, size_t rule, bool active)
+static void set_active(struct matcher_view *view, size_t rule, bool active)
 {
-    uint64_t bit = UINT64_C(1) << rule % 64, *word = &lane->active[rule / 64];
-    lane->actives += (size_t)active - (size_t)((*word & bit) != 0);
+    uint64_t bit = UINT64_C(1) << rule % 64, *word = &view->active[rule / 64];
+    view->actives += (size_t)active - (size_t)((*word & bit) != 0);
     *word = active ? *word | bit : *word & ~bit;
 }
 
@@ -105,50 +105,50 @@ typedef int (*track_verb)(struct run_pool *pool, struct track *track, const stru
                           const struct step *step, struct match_list *out);
 
 /* Does one thing to the tracks of all rules that have runs. */
-static int each_active(struct feed *f, struct matcher_view *lane, const struct step *step, track_verb verb)
+static int each_active(struct feed *f, struct matcher_view *view, const struct step *step, track_verb verb)
 {
-    for (size_t w = 0; w < lane->plan->words; w++)
-        for (uint64_t left = lane->active[w]; left != 0; left &= left - 1) {
+    for (size_t w = 0; w < view->prefilter->words; w++)
+        for (uint64_t left = view->active[w]; left != 0; left &= left - 1) {
             size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
             struct track *track = &f->m->tracks[rule];
             int rv = verb(&f->m->pool, track, &f->m->rules->rules[rule], (uint16_t)rule, step, f->out);
             if (rv != 0)
                 return rv;
             if (track->head == 0)
-                set_active(lane, rule, false);
+                set_active(view, rule, false);
         }
     return 0;
 }
 
 /* Begins the rules that this byte may begin; those that the next byte, if it is known, would end at once are spared. */
-static int begin_rules(struct feed *f, struct matcher_view *lane, const struct step *step, int next)
+static int begin_rules(struct feed *f, struct matcher_view *view, const struct step *step, int next)
 {
-    const struct prefilter_view *plan = lane->plan;
-    const uint64_t *first = plan->first + ((size_t)lane->context * 256 + step->byte) * plan->words;
-    const uint64_t *second = next != UNKNOWN ? plan->second + (size_t)next * plan->words : NULL;
-    for (size_t w = 0; w < plan->words; w++)
+    const struct prefilter_view *prefilter = view->prefilter;
+    const uint64_t *first = prefilter->first + ((size_t)view->context * 256 + step->byte) * prefilter->words;
+    const uint64_t *second = next != UNKNOWN ? prefilter->second + (size_t)next * prefilter->words : NULL;
+    for (size_t w = 0; w < prefilter->words; w++)
         for (uint64_t left = second != NULL ? first[w] & second[w] : first[w]; left != 0; left &= left - 1) {
             size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
             struct track *track = &f->m->tracks[rule];
             int rv =
-                track_begin(&f->m->pool, track, &f->m->rules->rules[rule], (uint16_t)rule, lane->context, step, f->out);
+                track_begin(&f->m->pool, track, &f->m->rules->rules[rule], (uint16_t)rule, view->context, step, f->out);
             if (rv != 0)
                 return rv;
-            set_active(lane, rule, track->head != 0);
+            set_active(view, rule, track->head != 0);
         }
     return 0;
 }
 
-/* Takes a lane over one byte of the character [lane->at, end). */
-static int lane_step(struct feed *f, struct matcher_view *lane, unsigned char byte, uint64_t end, bool inside, int next)
+/* Takes a view over one byte of the character [view->at, end). */
+static int view_step(struct feed *f, struct matcher_view *view, unsigned char byte, uint64_t end, bool inside, int next)
 {
-    struct step step = {byte, lane->at, end, lane->before, inside, f->text, f->base, lane->tail};
-    int rv = lane->actives > 0 ? each_active(f, lane, &step, track_step) : 0;
+    struct step step = {byte, view->at, end, view->before, inside, f->text, f->base, view->tail};
+    int rv = view->actives > 0 ? each_active(f, view, &step, track_step) : 0;
     if (rv == 0)
-        rv = begin_rules(f, lane, &step, next);
-    lane->context = dfa_is_word(byte) ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
-    lane->before = end;
-    lane->tail = lane->tail << 8 | byte;
+        rv = begin_rules(f, view, &step, next);
+    view->context = dfa_is_word(byte) ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
+    view->before = end;
+    view->tail = view->tail << 8 | byte;
     return rv;
 }
 
@@ -160,77 +160,77 @@ static unsigned char fold_ascii(unsigned char c)
 }
 
 /* One character that is not ASCII; len < 0: one byte that is no character. */
-static int step_character(struct feed *f, struct matcher_view *lane, char byte, int len, uint32_t codepoint)
+static int step_character(struct feed *f, struct matcher_view *view, char byte, int len, uint32_t codepoint)
 {
     char folded[FOLD_MAX] = {byte};
     size_t folded_len = len > 0 ? fold_codepoint(codepoint, folded) : 1;
-    uint64_t end = lane->at + (len > 0 ? (uint64_t)len : 1);
+    uint64_t end = view->at + (len > 0 ? (uint64_t)len : 1);
     int rv = 0;
-    if (folded_len == 0 && lane->actives > 0) {
-        struct step step = {.start = lane->at, .end = end, .before = lane->before, .text = f->text, .base = f->base};
-        rv = each_active(f, lane, &step, track_idle);
+    if (folded_len == 0 && view->actives > 0) {
+        struct step step = {.start = view->at, .end = end, .before = view->before, .text = f->text, .base = f->base};
+        rv = each_active(f, view, &step, track_idle);
     }
     for (size_t i = 0; i < folded_len && rv == 0; i++) {
         bool inside = i + 1 < folded_len;
-        rv = lane_step(f, lane, (unsigned char)folded[i], end, inside, inside ? (unsigned char)folded[i + 1] : UNKNOWN);
+        rv = view_step(f, view, (unsigned char)folded[i], end, inside, inside ? (unsigned char)folded[i + 1] : UNKNOWN);
     }
-    lane->at = end;
+    view->at = end;
     return rv;
 }
 
-/* Takes the folded lane over all characters that are known when the text up to `end` is; `next` is the byte after it.
+/* Takes the folded view over all characters that are known when the text up to `end` is; `next` is the byte after it.
  * `ended`: no byte will follow, so a sequence that is cut short stands as it is. */
 static int advance_folded(struct feed *f, uint64_t end, int next, bool ended)
 {
-    struct matcher_view *lane = &f->m->lanes[VIEW_FOLDED];
+    struct matcher_view *view = &f->m->views[VIEW_FOLDED];
     int rv = 0;
-    while (lane->at < end && rv == 0) {
-        struct span rest = {f->text.data + (lane->at - f->base), (size_t)(end - lane->at)};
+    while (view->at < end && rv == 0) {
+        struct span rest = {f->text.data + (view->at - f->base), (size_t)(end - view->at)};
         unsigned char first = (unsigned char)rest.data[0];
         if (first < 0x80) {
             bool known = rest.len == 1 && next != UNKNOWN && next < 0x80;
-            rv = lane_step(f, lane, fold_ascii(first), lane->at + 1, false,
+            rv = view_step(f, view, fold_ascii(first), view->at + 1, false,
                            known ? fold_ascii((unsigned char)next) : UNKNOWN);
-            lane->at++;
+            view->at++;
             continue;
         }
         uint32_t codepoint = 0;
         int len = utf8_next(rest, &codepoint);
         if (len == 0 && !ended)
             return 0;
-        rv = step_character(f, lane, rest.data[0], len > 0 ? len : -1, codepoint);
+        rv = step_character(f, view, rest.data[0], len > 0 ? len : -1, codepoint);
     }
     return rv;
 }
 
 /* ---- feeding ----------------------------------------------------------------------------------------------------- */
 
-/* Nothing is open, and both lanes are at the same place after the same kind of byte. */
+/* Nothing is open, and both views are at the same place after the same kind of byte. */
 static bool can_skip(const struct matcher *m)
 {
-    const struct matcher_view *raw = &m->lanes[VIEW_RAW], *folded = &m->lanes[VIEW_FOLDED];
-    const struct matcher_view *any = raw->plan->words > 0 ? raw : folded;
-    bool together = raw->plan->words == 0 || folded->plan->words == 0 || raw->context == folded->context;
+    const struct matcher_view *raw = &m->views[VIEW_RAW], *folded = &m->views[VIEW_FOLDED];
+    const struct matcher_view *any = raw->prefilter->words > 0 ? raw : folded;
+    bool together = raw->prefilter->words == 0 || folded->prefilter->words == 0 || raw->context == folded->context;
     return together && raw->actives + folded->actives == 0 && any->context != DFA_TEXT_BEGINS &&
-           (folded->plan->words == 0 || folded->at == m->fed);
+           (folded->prefilter->words == 0 || folded->at == m->fed);
 }
 
 /* May a rule be alive after the first byte, or if a second one is known, after that? */
-static bool may_begin(const struct prefilter *plan, bool word, const unsigned char *p, const unsigned char *end)
+static bool may_begin(const struct prefilter *prefilter, bool word, const unsigned char *p, const unsigned char *end)
 {
-    return p + 1 < end ? prefilter_pair(plan->pairs, word, p[0], p[1]) : prefilter_single(plan, word, p[0]);
+    return p + 1 < end ? prefilter_pair(prefilter->pairs, word, p[0], p[1]) : prefilter_single(prefilter, word, p[0]);
 }
 
 /* Skips bytes after which no rule is alive, the next byte considered where it is known. */
 static void skip(struct matcher *m, const unsigned char *p, const unsigned char *end)
 {
-    const struct matcher_view *any = &m->lanes[m->lanes[VIEW_RAW].plan->words > 0 ? VIEW_RAW : VIEW_FOLDED];
+    const struct matcher_view *any = &m->views[m->views[VIEW_RAW].prefilter->words > 0 ? VIEW_RAW : VIEW_FOLDED];
     const unsigned char *began = p;
     bool word = any->context == DFA_AFTER_WORD;
     for (; p < end; p++) {
-        p += byte_set_skip(&m->plan->begins, (struct span){(const char *)p, (size_t)(end - p)});
+        p += byte_set_skip(&m->prefilter->begins, (struct span){(const char *)p, (size_t)(end - p)});
         word = p > began ? dfa_is_word(p[-1]) : word;
-        if (p == end || may_begin(m->plan, word, p, end))
+        if (p == end || may_begin(m->prefilter, word, p, end))
             break;
     }
     if (p == began)
@@ -240,26 +240,26 @@ static void skip(struct matcher *m, const unsigned char *p, const unsigned char 
     uint64_t tail = any->tail;
     for (const unsigned char *at = p - began > 8 ? p - 8 : began; at < p; at++)
         tail = tail << 8 | *at;
-    for (size_t i = 0; i < LANES; i++) {
-        m->lanes[i].tail = tail;
-        m->lanes[i].at = m->lanes[i].before = m->fed;
-        m->lanes[i].context = word ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
+    for (size_t i = 0; i < VIEWS; i++) {
+        m->views[i].tail = tail;
+        m->views[i].at = m->views[i].before = m->fed;
+        m->views[i].context = word ? DFA_AFTER_WORD : DFA_AFTER_OTHER;
     }
 }
 
-/* Takes all lanes over the byte at `fed`. */
+/* Takes all views over the byte at `fed`. */
 static int advance(struct feed *f)
 {
     struct matcher *m = f->m;
     size_t i = (size_t)(m->fed - f->base);
     unsigned char byte = (unsigned char)f->text.data[i];
     int next = i + 1 < f->text.len ? (unsigned char)f->text.data[i + 1] : UNKNOWN, rv = 0;
-    struct matcher_view *raw = &m->lanes[VIEW_RAW];
+    struct matcher_view *raw = &m->views[VIEW_RAW];
     m->fed++;
-    if (raw->plan->words > 0)
-        rv = lane_step(f, raw, byte, m->fed, false, next);
+    if (raw->prefilter->words > 0)
+        rv = view_step(f, raw, byte, m->fed, false, next);
     raw->at = m->fed;
-    if (rv == 0 && m->lanes[VIEW_FOLDED].plan->words > 0)
+    if (rv == 0 && m->views[VIEW_FOLDED].prefilter->words > 0)
         rv = advance_folded(f, m->fed, next, false);
     return rv;
 }
@@ -291,10 +291,10 @@ int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match
         return 0;
     assert(base <= matcher_keep(m) && base + text.len == m->fed);
     struct feed f = {m, text, base, out};
-    int rv = m->lanes[VIEW_FOLDED].plan->words > 0 ? advance_folded(&f, m->fed, UNKNOWN, true) : 0;
-    for (size_t i = 0; i < LANES && rv == 0; i++) {
-        struct step step = {.start = m->fed, .end = m->fed, .before = m->lanes[i].before, .text = text, .base = base};
-        rv = each_active(&f, &m->lanes[i], &step, track_end);
+    int rv = m->views[VIEW_FOLDED].prefilter->words > 0 ? advance_folded(&f, m->fed, UNKNOWN, true) : 0;
+    for (size_t i = 0; i < VIEWS && rv == 0; i++) {
+        struct step step = {.start = m->fed, .end = m->fed, .before = m->views[i].before, .text = text, .base = base};
+        rv = each_active(&f, &m->views[i], &step, track_end);
     }
     return rv;
 }
@@ -304,12 +304,12 @@ static int copy_runs(struct matcher *to, const struct matcher *from)
     int rv = run_pool_copy(&to->pool, &from->pool);
     for (size_t i = 0; i < from->rules->len && rv == 0; i++)
         rv = track_copy(&to->tracks[i], &from->tracks[i]);
-    for (size_t i = 0; i < LANES && rv == 0; i++) {
-        uint64_t *active = to->lanes[i].active;
-        to->lanes[i] = from->lanes[i];
-        to->lanes[i].active = active;
-        if (from->lanes[i].plan->words > 0)
-            memcpy(active, from->lanes[i].active, from->lanes[i].plan->words * sizeof *active);
+    for (size_t i = 0; i < VIEWS && rv == 0; i++) {
+        uint64_t *active = to->views[i].active;
+        to->views[i] = from->views[i];
+        to->views[i].active = active;
+        if (from->views[i].prefilter->words > 0)
+            memcpy(active, from->views[i].active, from->views[i].prefilter->words * sizeof *active);
     }
     to->fed = from->fed;
     return rv;
@@ -320,7 +320,7 @@ int matcher_end_for_now(const struct matcher *m, struct span text, uint64_t base
     if (m == NULL)
         return 0;
     struct matcher *copy;
-    int rv = matcher_new(&copy, m->rules, (enum rein_channel)(m->plan - m->rules->plans));
+    int rv = matcher_new(&copy, m->rules, (enum rein_channel)(m->prefilter - m->rules->prefilters));
     if (rv == 0)
         rv = copy_runs(copy, m);
     if (rv == 0)
@@ -331,8 +331,8 @@ int matcher_end_for_now(const struct matcher *m, struct span text, uint64_t base
 
 int matcher_scan(const struct ruleset *rules, enum rein_channel channel, struct span text, struct match_list *out)
 {
-    const struct prefilter *plan = &rules->plans[channel];
-    if (plan->pairs == NULL || byte_set_skip(&plan->begins, text) == text.len)
+    const struct prefilter *prefilter = &rules->prefilters[channel];
+    if (prefilter->pairs == NULL || byte_set_skip(&prefilter->begins, text) == text.len)
         return 0; /* as most short texts: no match can begin anywhere */
     struct matcher *m;
     int rv = matcher_new(&m, rules, channel);
@@ -346,14 +346,14 @@ int matcher_scan(const struct ruleset *rules, enum rein_channel channel, struct 
 
 /* ---- what is still open ------------------------------------------------------------------------------------------ */
 
-static uint64_t lane_first(const struct matcher *m, const struct matcher_view *lane, bool withholding, uint64_t first)
+static uint64_t lane_first(const struct matcher *m, const struct matcher_view *view, bool withholding, uint64_t first)
 {
-    if (lane->plan->words > 0 && lane->at < first && (!withholding || lane->plan->withholds))
-        first = lane->at; /* a sequence cut short, of which nothing is known yet */
-    if (lane->actives == 0)
+    if (view->prefilter->words > 0 && view->at < first && (!withholding || view->prefilter->withholds))
+        first = view->at; /* a sequence cut short, of which nothing is known yet */
+    if (view->actives == 0)
         return first;
-    for (size_t w = 0; w < lane->plan->words; w++)
-        for (uint64_t left = lane->active[w]; left != 0; left &= left - 1) {
+    for (size_t w = 0; w < view->prefilter->words; w++)
+        for (uint64_t left = view->active[w]; left != 0; left &= left - 1) {
             size_t rule = w * 64 + (size_t)__builtin_ctzll(left);
             uint64_t start = m->pool.runs[m->tracks[rule].head].start;
             if (start < first && (!withholding || m->rules->rules[rule].withholds))
@@ -366,11 +366,11 @@ static uint64_t first_open(const struct matcher *m, bool withholding)
 {
     if (m == NULL)
         return UINT64_MAX;
-    const struct matcher_view *folded = &m->lanes[VIEW_FOLDED];
-    if (m->lanes[VIEW_RAW].actives + folded->actives == 0 && (folded->plan->words == 0 || folded->at == m->fed))
+    const struct matcher_view *folded = &m->views[VIEW_FOLDED];
+    if (m->views[VIEW_RAW].actives + folded->actives == 0 && (folded->prefilter->words == 0 || folded->at == m->fed))
         return m->fed;
-    uint64_t first = lane_first(m, &m->lanes[VIEW_RAW], withholding, m->fed);
-    return lane_first(m, &m->lanes[VIEW_FOLDED], withholding, first);
+    uint64_t first = lane_first(m, &m->views[VIEW_RAW], withholding, m->fed);
+    return lane_first(m, &m->views[VIEW_FOLDED], withholding, first);
 }
 
 uint64_t matcher_hold(const struct matcher *m)

@@ -5,14 +5,14 @@
 
 enum { PAIR_WORDS = 2 * 256 * 256 / 64, TO_UPPER = 'a' - 'A' };
 
-void plan_fini(struct prefilter *plan)
+void prefilter_fini(struct prefilter *prefilter)
 {
-    for (size_t i = 0; i < LANES; i++) {
-        heap_free(plan->lanes[i].first);
-        heap_free(plan->lanes[i].second);
+    for (size_t i = 0; i < VIEWS; i++) {
+        heap_free(prefilter->views[i].first);
+        heap_free(prefilter->views[i].second);
     }
-    heap_free(plan->pairs);
-    *plan = (struct prefilter){0};
+    heap_free(prefilter->pairs);
+    *prefilter = (struct prefilter){0};
 }
 
 static void set_pair(uint64_t *pairs, bool word, unsigned a, unsigned b)
@@ -20,10 +20,10 @@ static void set_pair(uint64_t *pairs, bool word, unsigned a, unsigned b)
     pairs[(size_t)word << 10 | a << 2 | b >> 6] |= UINT64_C(1) << (b & 63);
 }
 
-static void set_single(struct prefilter *plan, bool word, unsigned a)
+static void set_single(struct prefilter *prefilter, bool word, unsigned a)
 {
-    plan->singles[word][a >> 6] |= UINT64_C(1) << (a & 63);
-    byte_set_add(&plan->begins, (unsigned char)a);
+    prefilter->singles[word][a >> 6] |= UINT64_C(1) << (a & 63);
+    byte_set_add(&prefilter->begins, (unsigned char)a);
 }
 
 /* Raw letters that fold to the same ASCII one survive alike. */
@@ -36,39 +36,39 @@ static void set_folded_pair(uint64_t *pairs, bool word, unsigned a, unsigned b)
 }
 
 /* What happens to a run in state `first`, which began with byte a, at a second byte. */
-static void plan_second(struct prefilter *plan, const struct rule *rule, size_t number, bool word, unsigned a,
-                        uint32_t first)
+static void prefilter_second(struct prefilter *prefilter, const struct rule *rule, size_t number, bool word, unsigned a,
+                             uint32_t first)
 {
     const struct dfa *dfa = &rule->dfa;
-    struct prefilter_view *lane = &plan->lanes[rule->folded ? VIEW_FOLDED : VIEW_RAW];
+    struct prefilter_view *view = &prefilter->views[rule->folded ? VIEW_FOLDED : VIEW_RAW];
     bool done = (dfa->states[first].flags & (DFA_MATCH | DFA_BEFORE)) != 0;
     for (unsigned b = 0; b < 256; b++) {
         if (!done && dfa->states[dfa_next(dfa, first, (unsigned char)b)].flags == 0)
             continue;
-        lane->second[b * lane->words + number / 64] |= UINT64_C(1) << number % 64;
+        view->second[b * view->words + number / 64] |= UINT64_C(1) << number % 64;
         if (rule->folded)
-            set_folded_pair(plan->pairs, word, a, b);
+            set_folded_pair(prefilter->pairs, word, a, b);
         else
-            set_pair(plan->pairs, word, a, b);
+            set_pair(prefilter->pairs, word, a, b);
     }
 }
 
-static void plan_rule(struct prefilter *plan, const struct rule *rule, size_t number)
+static void prefilter_rule(struct prefilter *prefilter, const struct rule *rule, size_t number)
 {
     const struct dfa *dfa = &rule->dfa;
-    struct prefilter_view *lane = &plan->lanes[rule->folded ? VIEW_FOLDED : VIEW_RAW];
-    lane->withholds = lane->withholds || rule->withholds;
+    struct prefilter_view *view = &prefilter->views[rule->folded ? VIEW_FOLDED : VIEW_RAW];
+    view->withholds = view->withholds || rule->withholds;
     for (unsigned context = 0; context < DFA_CONTEXTS; context++)
         for (unsigned a = 0; a < 256; a++) {
             uint32_t first = dfa_next(dfa, dfa->start[context], (unsigned char)a);
             if (dfa->states[first].flags == 0)
                 continue;
-            lane->first[(context * 256 + a) * lane->words + number / 64] |= UINT64_C(1) << number % 64;
+            view->first[(context * 256 + a) * view->words + number / 64] |= UINT64_C(1) << number % 64;
             bool word = context == DFA_AFTER_WORD;
-            set_single(plan, word, a);
+            set_single(prefilter, word, a);
             if (rule->folded && a >= 'a' && a <= 'z')
-                set_single(plan, word, a - TO_UPPER);
-            plan_second(plan, rule, number, word, a, first);
+                set_single(prefilter, word, a - TO_UPPER);
+            prefilter_second(prefilter, rule, number, word, a, first);
         }
 }
 
@@ -77,49 +77,49 @@ static bool is_for(const struct rule *rule, enum rein_channel channel)
     return rule->channels >> channel & 1;
 }
 
-static int lane_plan_init(struct prefilter_view *lane, size_t words)
+static int prefilter_view_init(struct prefilter_view *view, size_t words)
 {
-    lane->words = words;
-    lane->first = heap_new((size_t)DFA_CONTEXTS * 256 * words, sizeof(uint64_t));
-    lane->second = heap_new(256 * words, sizeof(uint64_t));
-    return lane->first != NULL && lane->second != NULL ? 0 : REIN_ENOMEM;
+    view->words = words;
+    view->first = heap_new((size_t)DFA_CONTEXTS * 256 * words, sizeof(uint64_t));
+    view->second = heap_new(256 * words, sizeof(uint64_t));
+    return view->first != NULL && view->second != NULL ? 0 : REIN_ENOMEM;
 }
 
 /* Folded rules may begin, and continue, with any character that is not ASCII. */
-static void stop_at_non_ascii(struct prefilter *plan)
+static void stop_at_non_ascii(struct prefilter *prefilter)
 {
     for (unsigned word = 0; word < 2; word++)
         for (unsigned a = 0; a < 256; a++) {
             if (a >= 0x80)
-                set_single(plan, word != 0, a);
-            else if (!prefilter_single(plan, word != 0, (unsigned char)a))
+                set_single(prefilter, word != 0, a);
+            else if (!prefilter_single(prefilter, word != 0, (unsigned char)a))
                 continue;
             for (unsigned b = a < 0x80 ? 0x80 : 0; b < 256; b++)
-                set_pair(plan->pairs, word != 0, a, b);
+                set_pair(prefilter->pairs, word != 0, a, b);
         }
 }
 
-int plan_init(struct prefilter *plan, const struct ruleset *set, enum rein_channel channel)
+int prefilter_init(struct prefilter *prefilter, const struct ruleset *set, enum rein_channel channel)
 {
-    *plan = (struct prefilter){0};
-    bool wanted[LANES] = {false};
+    *prefilter = (struct prefilter){0};
+    bool wanted[VIEWS] = {false};
     for (size_t i = 0; i < set->len; i++)
         if (is_for(&set->rules[i], channel))
             wanted[set->rules[i].folded ? VIEW_FOLDED : VIEW_RAW] = true;
     if (!wanted[VIEW_RAW] && !wanted[VIEW_FOLDED])
         return 0;
-    plan->pairs = heap_new(PAIR_WORDS, sizeof(uint64_t));
-    int rv = plan->pairs != NULL ? 0 : REIN_ENOMEM;
-    for (size_t i = 0; i < LANES && rv == 0; i++)
-        rv = wanted[i] ? lane_plan_init(&plan->lanes[i], set->len / 64 + 1) : 0;
+    prefilter->pairs = heap_new(PAIR_WORDS, sizeof(uint64_t));
+    int rv = prefilter->pairs != NULL ? 0 : REIN_ENOMEM;
+    for (size_t i = 0; i < VIEWS && rv == 0; i++)
+        rv = wanted[i] ? prefilter_view_init(&prefilter->views[i], set->len / 64 + 1) : 0;
     if (rv != 0) {
-        plan_fini(plan);
+        prefilter_fini(prefilter);
         return rv;
     }
     for (size_t i = 0; i < set->len; i++)
         if (is_for(&set->rules[i], channel))
-            plan_rule(plan, &set->rules[i], i);
+            prefilter_rule(prefilter, &set->rules[i], i);
     if (wanted[VIEW_FOLDED])
-        stop_at_non_ascii(plan);
+        stop_at_non_ascii(prefilter);
     return 0;
 }

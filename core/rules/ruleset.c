@@ -32,7 +32,7 @@ void ruleset_free(struct ruleset *set)
     for (size_t i = 0; i < set->len; i++)
         dfa_fini(&set->rules[i].dfa);
     for (size_t c = 0; c < REIN_CHANNELS; c++)
-        plan_fini(&set->plans[c]);
+        prefilter_fini(&set->prefilters[c]);
     heap_free(set->rules);
     heap_free(set);
 }
@@ -181,8 +181,8 @@ int ruleset_add(struct ruleset *set, const struct rule_spec *spec, const char **
 int ruleset_finish(struct ruleset *set)
 {
     for (size_t c = 0; c < REIN_CHANNELS; c++) {
-        plan_fini(&set->plans[c]);
-        int rv = plan_init(&set->plans[c], set, (enum rein_channel)c);
+        prefilter_fini(&set->prefilters[c]);
+        int rv = prefilter_init(&set->prefilters[c], set, (enum rein_channel)c);
         if (rv != 0)
             return rv;
     }

@@ -14,7 +14,7 @@ struct rule {
     struct dfa dfa;
     unsigned channels;
     size_t limit; /* no match is longer; bytes of original text */
-    enum builtin_verdict (*check)(struct span match, struct surroundings around); /* builtin.h */
+    enum builtin_result (*check)(struct span match, struct surroundings around); /* builtin.h */
     bool folded, withholds, masked;
 };
 
@@ -27,11 +27,11 @@ struct prefilter_view {
     bool withholds;   /* some rule does */
 };
 
-enum { VIEW_RAW, VIEW_FOLDED, LANES };
+enum { VIEW_RAW, VIEW_FOLDED, VIEWS };
 
 struct prefilter {
-    struct prefilter_view lanes[LANES];
-    uint64_t *pairs; /* bits [word before][byte][next byte] of raw text: may any rule of any lane survive both? */
+    struct prefilter_view views[VIEWS];
+    uint64_t *pairs; /* bits [word before][byte][next byte] of raw text: may any rule of any view survive both? */
     uint64_t singles[2][4]; /* bits [word before][byte]: the same of one byte */
     struct byte_set begins; /* the same again, whatever is before it */
 };
@@ -41,9 +41,9 @@ static inline bool prefilter_pair(const uint64_t *pairs, bool after_word, unsign
     return pairs[(size_t)after_word << 10 | (size_t)a << 2 | b >> 6] >> (b & 63) & 1;
 }
 
-static inline bool prefilter_single(const struct prefilter *plan, bool after_word, unsigned char a)
+static inline bool prefilter_single(const struct prefilter *prefilter, bool after_word, unsigned char a)
 {
-    return plan->singles[after_word][a >> 6] >> (a & 63) & 1;
+    return prefilter->singles[after_word][a >> 6] >> (a & 63) & 1;
 }
 
 struct ruleset {
@@ -51,11 +51,11 @@ struct ruleset {
     size_t len, cap;
     size_t hold_max;
     size_t table_bytes;
-    struct prefilter plans[REIN_CHANNELS];
+    struct prefilter prefilters[REIN_CHANNELS];
     char why[200];
 };
 
-int plan_init(struct prefilter *plan, const struct ruleset *set, enum rein_channel channel) REIN_MUST_USE;
-void plan_fini(struct prefilter *plan);
+int prefilter_init(struct prefilter *prefilter, const struct ruleset *set, enum rein_channel channel) REIN_MUST_USE;
+void prefilter_fini(struct prefilter *prefilter);
 
 #endif

@@ -133,10 +133,10 @@ enum client_admission client_limits_add(struct client_limits *peers, const struc
 {
     pthread_mutex_lock(&peers->lock);
     assert(peers_are_sound(peers));
-    enum client_admission verdict = limits_add(peers, key, kind);
+    enum client_admission admission = limits_add(peers, key, kind);
     assert(peers_are_sound(peers));
     pthread_mutex_unlock(&peers->lock);
-    return verdict;
+    return admission;
 }
 
 /* Moves back what stood after a slot that became free, so that probing still finds it. */
@@ -199,10 +199,10 @@ enum client_admission peers_hold(struct client_limits *peers, const struct clien
     if (bytes == 0)
         return CLIENT_ADMITTED;
     pthread_mutex_lock(&peers->lock);
-    enum client_admission verdict = hold(peers, key, bytes);
+    enum client_admission admission = hold(peers, key, bytes);
     assert(peers_are_sound(peers));
     pthread_mutex_unlock(&peers->lock);
-    return verdict;
+    return admission;
 }
 
 void peers_give_back(struct client_limits *peers, const struct client_key *key, size_t bytes)

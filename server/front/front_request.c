@@ -174,10 +174,10 @@ static int grow_body(struct exchange *x, size_t need)
     size_t cap = x->body_cap ? x->body_cap * 2 : first_size(x);
     cap = cap > x->body_max ? x->body_max : cap;
     cap = cap < need ? need : cap;
-    enum client_admission verdict = peers_hold(x->front->counts, &x->client, cap - x->body_cap);
-    if (verdict != CLIENT_ADMITTED) {
+    enum client_admission admission = peers_hold(x->front->counts, &x->client, cap - x->body_cap);
+    if (admission != CLIENT_ADMITTED) {
         x->aborted = true;
-        conn_answer(x->conn, verdict == CLIENT_LIMIT_REACHED ? &no_memory : &too_many_bytes);
+        conn_answer(x->conn, admission == CLIENT_LIMIT_REACHED ? &no_memory : &too_many_bytes);
         return REIN_ELIMIT;
     }
     char *body = realloc(x->body, cap);

@@ -58,11 +58,11 @@ static void take_one(struct listener *listener, int fd, const struct sockaddr *a
     struct client_key key = client_key_of(address);
     struct proxies_address ip = proxies_address_of(address);
     enum peers_kind kind = proxies_trust(listener->proxies, &ip) ? PEERS_PROXY : PEERS_CLIENT;
-    enum client_admission verdict = client_limits_add(listener->peers, &key, kind);
+    enum client_admission admission = client_limits_add(listener->peers, &key, kind);
     int on = 1;
-    if (verdict == CLIENT_LIMIT_REACHED && listener->make_room(listener->ctx))
-        verdict = client_limits_add(listener->peers, &key, kind);
-    switch (verdict) {
+    if (admission == CLIENT_LIMIT_REACHED && listener->make_room(listener->ctx))
+        admission = client_limits_add(listener->peers, &key, kind);
+    switch (admission) {
     case CLIENT_LIMIT_REACHED:
         listener_refuse(listener, fd, "503 Service Unavailable", house_full);
         return;

@@ -30,7 +30,7 @@ static const char *status_message(unsigned status)
 }
 
 /* A separate trace judges it as an answer, so that it does not change the request's own decision. */
-static int judge_answer(struct session *s, const char *body, enum rein_action *verdict)
+static int judge_answer(struct session *s, const char *body, enum rein_action *action)
 {
     struct rein_trace *trace = NULL;
     struct rein_update update = {0};
@@ -50,7 +50,7 @@ static int judge_answer(struct session *s, const char *body, enum rein_action *v
     if (rv == 0)
         rv = rein_trace_finish(trace, true, NULL, &update);
     if (rv == 0)
-        *verdict = rein_trace_decision(trace)->verdict;
+        *action = rein_trace_decision(trace)->verdict;
     rein_trace_free(trace);
     return rv;
 }
@@ -58,16 +58,16 @@ static int judge_answer(struct session *s, const char *body, enum rein_action *v
 /* May the client read this? Not if it cannot be judged. */
 static bool may_pass(struct session *s, const struct upstream_reason *reason)
 {
-    enum rein_action verdict = REIN_REFUSE;
+    enum rein_action action = REIN_REFUSE;
     char words[2 * UPSTREAM_WORD_MAX + UPSTREAM_TEXT_MAX + 8];
     snprintf(words, sizeof words, "%s\n%s\n%s", reason->text, reason->type, reason->code);
     json_t *tree = json_pack("{s[{sis{ssss}ss}]}", "choices", "index", 0, "message", "role", "assistant", "content",
                              words, "finish_reason", "stop");
     char *body = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
     json_decref(tree);
-    int rv = body != NULL ? judge_answer(s, body, &verdict) : REIN_ENOMEM;
+    int rv = body != NULL ? judge_answer(s, body, &action) : REIN_ENOMEM;
     free(body);
-    return rv == 0 && verdict <= REIN_RECORD;
+    return rv == 0 && action <= REIN_RECORD;
 }
 
 /* Notes the reason in the log and the row; never text about the operator's credentials, nor text that the policy does

@@ -45,7 +45,7 @@ struct service {
     struct admin *admin;
     struct loop *loop;
     struct worker **workers;
-    struct client_limits *peers; /* of all workers */
+    struct client_limits *client_limits; /* of all workers */
     size_t workers_len, workers_running;
     struct reload reload;
     uv_signal_t signals[SIGNALS];
@@ -94,10 +94,10 @@ static int service_load(struct service *service)
 }
 
 /* One body always fits. */
-static struct peers_limits limits_of(const struct config *config)
+static struct client_limits_options limits_of(const struct config *config)
 {
     const struct config_limits *l = &config->limits;
-    return (struct peers_limits){
+    return (struct client_limits_options){
         .all = l->connections,
         .of_one = l->connections_per_address,
         .bytes = l->bodies_bytes > l->body_bytes ? l->bodies_bytes : l->body_bytes,
@@ -151,8 +151,8 @@ static void reload_apply(struct service *service)
     service->config = r->config;
     r->config = NULL;
     log_changes(before, service->config);
-    const struct peers_limits limits = limits_of(service->config);
-    peers_limit(service->peers, &limits);
+    const struct client_limits_options limits = limits_of(service->config);
+    client_limits_change(service->client_limits, &limits);
     store_keep(service->store, service->config->store.keep_days);
     r->waiting = service->workers_len + 1;
     for (size_t i = 0; i < service->workers_len; i++)
@@ -265,7 +265,7 @@ static int start_workers(struct service *service)
                                      .store = service->store,
                                      .metrics = service->metrics,
                                      .reuse_port = service->config->workers > 1,
-                                     .peers = service->peers,
+                                     .client_limits = service->client_limits,
                                      .owner = service->loop,
                                      .on_done = on_worker_done,
                                      .on_reloaded = on_taken,
@@ -333,7 +333,7 @@ static int start_admin(struct service *service)
 static int service_start(struct service *service)
 {
     const struct config *config = service->config;
-    const struct peers_limits limits = limits_of(config);
+    const struct client_limits_options limits = limits_of(config);
     take_descriptors(config);
     int rv = listener_check(config->listen.host, config->listen.port);
     if (rv == 0)
@@ -341,7 +341,7 @@ static int service_start(struct service *service)
     if (rv == 0)
         rv = open_store(service);
     if (rv == 0)
-        rv = client_limits_new(&service->peers, &limits);
+        rv = client_limits_new(&service->client_limits, &limits);
     if (rv == 0)
         rv = metrics_new(&service->metrics, config->workers);
     if (rv == 0)
@@ -375,7 +375,7 @@ static int service_finish(struct service *service)
     for (size_t i = 0; i < service->workers_len; i++)
         worker_free(service->workers[i]);
     free(service->workers);
-    client_limits_free(service->peers);
+    client_limits_free(service->client_limits);
     admin_stop(service->admin);
     store_close(service->store);
     metrics_free(service->metrics);

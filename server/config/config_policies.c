@@ -26,31 +26,31 @@ static void check_twin(struct config_reader *r, const struct rein_source *source
 }
 
 /* The policies whose signals may be shared: those of the config before and those that were just loaded. */
-struct client_limits {
+struct compiled_policies {
     struct rein_policy **policies;
     size_t len;
 };
 
-static int list_peers(struct config_reader *r, size_t more, struct client_limits *peers)
+static int list_compiled(struct config_reader *r, size_t more, struct compiled_policies *compiled)
 {
     size_t before = r->previous != NULL ? r->previous->policies_len : 0;
-    peers->policies = calloc(before + more, sizeof(*peers->policies));
-    if (peers->policies == NULL)
+    compiled->policies = calloc(before + more, sizeof(*compiled->policies));
+    if (compiled->policies == NULL)
         return REIN_ENOMEM;
     for (size_t i = 0; i < before; i++)
-        peers->policies[i] = r->previous->policies[i];
-    peers->len = before;
+        compiled->policies[i] = r->previous->policies[i];
+    compiled->len = before;
     return 0;
 }
 
 static int load_each(struct config_reader *r, const struct policy_files_folder *policies,
-                     const struct rein_library *library, struct client_limits *peers)
+                     const struct rein_library *library, struct compiled_policies *compiled)
 {
     struct config *c = r->config;
     for (size_t i = 0; i < policies->len; i++) {
         struct rein_policy *policy;
-        int rv =
-            rein_policy_load_beside(&policy, &policies->sources[i], library, peers->policies, peers->len, r->problems);
+        int rv = rein_policy_load_beside(&policy, &policies->sources[i], library, compiled->policies, compiled->len,
+                                         r->problems);
         if (rv == REIN_EPOLICY) {
             r->policies_failed = true;
             continue;
@@ -59,7 +59,7 @@ static int load_each(struct config_reader *r, const struct policy_files_folder *
             return rv;
         check_twin(r, &policies->sources[i], rein_policy_settings(policy)->name);
         c->policies[c->policies_len++] = policy;
-        peers->policies[peers->len++] = policy;
+        compiled->policies[compiled->len++] = policy;
     }
     return 0;
 }
@@ -67,14 +67,14 @@ static int load_each(struct config_reader *r, const struct policy_files_folder *
 static int load_all(struct config_reader *r, const struct policy_files_folder *policies,
                     const struct rein_library *library)
 {
-    struct client_limits peers;
+    struct compiled_policies compiled;
     if (policies->len == 0)
         return 0;
     r->config->policies = calloc(policies->len, sizeof(struct rein_policy *));
-    if (r->config->policies == NULL || list_peers(r, policies->len, &peers) != 0)
+    if (r->config->policies == NULL || list_compiled(r, policies->len, &compiled) != 0)
         return REIN_ENOMEM;
-    int rv = load_each(r, policies, library, &peers);
-    free(peers.policies);
+    int rv = load_each(r, policies, library, &compiled);
+    free(compiled.policies);
     return rv;
 }
 

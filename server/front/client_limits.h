@@ -33,31 +33,32 @@ enum client_admission {
 };
 
 /* 0: no limit. */
-struct peers_limits {
+struct client_limits_options {
     size_t all;    /* connections at once; what the table is made for, never 0 */
     size_t of_one; /* connections of one address, or requests of one behind a proxy */
     size_t bytes, bytes_of_one;
 };
 
 /* Returns owned. */
-int client_limits_new(struct client_limits **out, const struct peers_limits *limits) REIN_MUST_USE;
+int client_limits_new(struct client_limits **out, const struct client_limits_options *limits) REIN_MUST_USE;
 /* Other limits from now on, except for `all`; what is there stays. Any thread. */
-void peers_limit(struct client_limits *peers, const struct peers_limits *limits);
-void client_limits_free(struct client_limits *peers); /* NULL is fine */
+void client_limits_change(struct client_limits *clients, const struct client_limits_options *limits);
+void client_limits_free(struct client_limits *clients); /* NULL is fine */
 
-enum peers_kind {
-    PEERS_CLIENT,  /* a connection */
-    PEERS_PROXY,   /* a connection of many clients */
-    PEERS_REQUEST, /* a request that came through one; of the client's address */
+enum client_kind {
+    CLIENT_CONNECTION, /* a connection */
+    CLIENT_PROXY,      /* a connection of many clients */
+    CLIENT_REQUEST,    /* a request that came through one; of the client's address */
 };
 /* Counts it if it is welcome. */
-enum client_admission client_limits_add(struct client_limits *peers, const struct client_key *key,
-                                        enum peers_kind kind) REIN_MUST_USE;
-void client_limits_remove(struct client_limits *peers, const struct client_key *key, enum peers_kind kind);
+enum client_admission client_limits_add(struct client_limits *clients, const struct client_key *key,
+                                        enum client_kind kind) REIN_MUST_USE;
+void client_limits_remove(struct client_limits *clients, const struct client_key *key, enum client_kind kind);
 
 /* Counts bytes for an address that has a connection or request there, if they are welcome. They are given back before
  * or after that has ended. */
-enum client_admission peers_hold(struct client_limits *peers, const struct client_key *key, size_t bytes) REIN_MUST_USE;
-void peers_give_back(struct client_limits *peers, const struct client_key *key, size_t bytes);
+enum client_admission client_limits_hold(struct client_limits *clients, const struct client_key *key,
+                                         size_t bytes) REIN_MUST_USE;
+void client_limits_give_back(struct client_limits *clients, const struct client_key *key, size_t bytes);
 
 #endif

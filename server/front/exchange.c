@@ -92,9 +92,9 @@ void exchange_finish(struct exchange *x)
     if (x->grant.owner)
         x->grant.release(x->grant.owner);
     chunk_drop(&x->out, &x->front->blocks);
-    peers_give_back(x->front->counts, &x->client, x->body_cap);
+    client_limits_give_back(x->front->counts, &x->client, x->body_cap);
     if (x->is_counted)
-        client_limits_remove(x->front->counts, &x->client, PEERS_REQUEST);
+        client_limits_remove(x->front->counts, &x->client, CLIENT_REQUEST);
     free(x->body);
     free(x);
 }

@@ -324,7 +324,7 @@ static unsigned pick_shard(const struct front *front)
 }
 
 int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct client_key *key,
-               enum peers_kind kind)
+               enum client_kind kind)
 {
     struct front *front = ctx;
     struct conn *conn = calloc(1, sizeof *conn);

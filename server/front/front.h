@@ -45,8 +45,9 @@ struct front_options {
     uint16_t port;    /* 0: chosen by the system */
     bool reuse_port;  /* several workers share the port */
     size_t body_max, connections_max, connections_per_address_max;
-    size_t bodies_max, bodies_per_address_max; /* bytes held at once, without `peers`; 0: no limit */
-    struct client_limits *peers;   /* counts clients for both limits, shared by fronts; NULL: only this front's own */
+    size_t bodies_max, bodies_per_address_max; /* bytes held at once, without `client_limits`; 0: no limit */
+    struct client_limits
+        *client_limits;            /* counts clients for both limits, shared by fronts; NULL: only this front's own */
     const struct proxies *proxies; /* as in front_limit */
     unsigned client_idle_ms;       /* a client that neither sends nor reads for so long is disconnected */
     size_t write_low, write_high;  /* limits of the output that waits for one client; 0: 16 KiB and 64 KiB */

@@ -47,7 +47,7 @@ struct conn {
     TAILQ_ENTRY(conn) waits;
     LIST_ENTRY(conn) all;  /* of its shard */
     struct client_key key; /* as it is counted */
-    enum peers_kind kind;
+    enum client_kind kind;
     struct proxies_address address;
 };
 TAILQ_HEAD(conn_queue, conn);
@@ -101,12 +101,13 @@ struct front {
     struct front_handler handler;
     struct listener *listener;
     struct shard shards[FRONT_SHARDS];
-    uint64_t due;                         /* a bit for each shard that libmicrohttpd has to run */
-    uint64_t due_next;                    /* in the next turn, not before */
-    bool has_completed;                   /* an exchange, since this was last set to false */
-    struct conn *adopted;                 /* while MHD_add_connection runs */
-    struct client_limits *counts, *peers; /* where all clients are counted; the same if we own it, otherwise NULL */
-    const struct proxies *proxies;        /* borrowed; NULL: none are trusted */
+    uint64_t due;         /* a bit for each shard that libmicrohttpd has to run */
+    uint64_t due_next;    /* in the next turn, not before */
+    bool has_completed;   /* an exchange, since this was last set to false */
+    struct conn *adopted; /* while MHD_add_connection runs */
+    struct client_limits *counts,
+        *client_limits;            /* where all clients are counted; the same if we own it, otherwise NULL */
+    const struct proxies *proxies; /* borrowed; NULL: none are trusted */
     size_t body_max, write_low, write_high;
     uint64_t client_idle_ms;
     unsigned idle_s, daemon_idle_s; /* libmicrohttpd's own deadline; that of new connections until they get their own */
@@ -125,7 +126,7 @@ struct front {
 void front_resume(struct exchange *x);
 /* Takes a connection from the listener (a listener_take). */
 int front_take(void *ctx, int fd, const struct sockaddr *address, socklen_t len, const struct client_key *key,
-               enum peers_kind kind);
+               enum client_kind kind);
 int shards_start(struct front *front, const struct front_options *options) REIN_MUST_USE;
 /* Sets libmicrohttpd's own deadline for clients that neither send nor read. */
 void front_set_idle(struct front *front, uint64_t client_idle_ms);

@@ -112,18 +112,18 @@ static void start_tick(struct front *front)
 
 static int pump_start(struct front *front, const struct front_options *options)
 {
-    struct listener_options listen = {options->host, options->port, options->reuse_port, options->peers,
+    struct listener_options listen = {options->host, options->port, options->reuse_port, options->client_limits,
                                       options->proxies};
     int rv = shards_start(front, options);
-    if (rv == 0 && !listen.peers) {
-        const struct peers_limits limits = {.all = options->connections_max,
-                                            .of_one = options->connections_per_address_max,
-                                            .bytes = options->bodies_max,
-                                            .bytes_of_one = options->bodies_per_address_max};
-        rv = client_limits_new(&front->peers, &limits);
-        listen.peers = front->peers;
+    if (rv == 0 && !listen.client_limits) {
+        const struct client_limits_options limits = {.all = options->connections_max,
+                                                     .of_one = options->connections_per_address_max,
+                                                     .bytes = options->bodies_max,
+                                                     .bytes_of_one = options->bodies_per_address_max};
+        rv = client_limits_new(&front->client_limits, &limits);
+        listen.client_limits = front->client_limits;
     }
-    front->counts = listen.peers;
+    front->counts = listen.client_limits;
     if (rv < 0)
         return rv;
     uv_timer_init(loop_uv(front->loop), &front->tick);
@@ -203,7 +203,7 @@ static void free_front(struct front *front)
 {
     loop_remove_pump(front->loop, pump, front);
     chunk_store_fini(&front->blocks);
-    client_limits_free(front->peers);
+    client_limits_free(front->client_limits);
     if (front->closed)
         front->closed(front->closed_ctx);
     free(front);

@@ -149,9 +149,9 @@ bool front_may_client_ask(struct exchange *x, struct front_problem *problem)
         proxies_to_sockaddr(&x->address, &address);
         x->client = client_key_of((const struct sockaddr *)&address);
     }
-    if (x->conn->kind != PEERS_PROXY)
+    if (x->conn->kind != CLIENT_PROXY)
         return true;
-    x->is_counted = client_limits_add(x->front->counts, &x->client, PEERS_REQUEST) == CLIENT_ADMITTED;
+    x->is_counted = client_limits_add(x->front->counts, &x->client, CLIENT_REQUEST) == CLIENT_ADMITTED;
     if (!x->is_counted)
         *problem = too_many_requests;
     return x->is_counted;
@@ -174,7 +174,7 @@ static int grow_body(struct exchange *x, size_t need)
     size_t cap = x->body_cap ? x->body_cap * 2 : first_size(x);
     cap = cap > x->body_max ? x->body_max : cap;
     cap = cap < need ? need : cap;
-    enum client_admission admission = peers_hold(x->front->counts, &x->client, cap - x->body_cap);
+    enum client_admission admission = client_limits_hold(x->front->counts, &x->client, cap - x->body_cap);
     if (admission != CLIENT_ADMITTED) {
         x->aborted = true;
         conn_answer(x->conn, admission == CLIENT_LIMIT_REACHED ? &no_memory : &too_many_bytes);
@@ -182,7 +182,7 @@ static int grow_body(struct exchange *x, size_t need)
     }
     char *body = realloc(x->body, cap);
     if (!body) {
-        peers_give_back(x->front->counts, &x->client, cap - x->body_cap);
+        client_limits_give_back(x->front->counts, &x->client, cap - x->body_cap);
         return REIN_ENOMEM;
     }
     x->body = body;

@@ -25,7 +25,7 @@ struct listener {
     uv_poll_t poll;
     int fd; /* -1: stopped */
     uint16_t port;
-    struct client_limits *peers; /* borrowed */
+    struct client_limits *client_limits; /* borrowed */
     size_t connections;
     const struct proxies *proxies; /* borrowed */
     listener_take take;
@@ -57,11 +57,11 @@ static void take_one(struct listener *listener, int fd, const struct sockaddr *a
 {
     struct client_key key = client_key_of(address);
     struct proxies_address ip = proxies_address_of(address);
-    enum peers_kind kind = proxies_trust(listener->proxies, &ip) ? PEERS_PROXY : PEERS_CLIENT;
-    enum client_admission admission = client_limits_add(listener->peers, &key, kind);
+    enum client_kind kind = proxies_trust(listener->proxies, &ip) ? CLIENT_PROXY : CLIENT_CONNECTION;
+    enum client_admission admission = client_limits_add(listener->client_limits, &key, kind);
     int on = 1;
     if (admission == CLIENT_LIMIT_REACHED && listener->make_room(listener->ctx))
-        admission = client_limits_add(listener->peers, &key, kind);
+        admission = client_limits_add(listener->client_limits, &key, kind);
     switch (admission) {
     case CLIENT_LIMIT_REACHED:
         listener_refuse(listener, fd, "503 Service Unavailable", house_full);
@@ -173,7 +173,7 @@ int listener_start(struct listener **out, struct loop *loop, const struct listen
         return REIN_ENOMEM;
     listener->loop = loop;
     listener->fd = -1;
-    listener->peers = options->peers;
+    listener->client_limits = options->client_limits;
     listener->proxies = options->proxies;
     listener->take = take;
     listener->make_room = make_room;
@@ -205,11 +205,11 @@ void listener_trust(struct listener *listener, const struct proxies *proxies)
     listener->proxies = proxies;
 }
 
-void listener_leave(struct listener *listener, const struct client_key *key, enum peers_kind kind)
+void listener_leave(struct listener *listener, const struct client_key *key, enum client_kind kind)
 {
     assert(listener->connections > 0);
     listener->connections--;
-    client_limits_remove(listener->peers, key, kind);
+    client_limits_remove(listener->client_limits, key, kind);
 }
 
 size_t listener_connections(const struct listener *listener)

@@ -21,14 +21,14 @@ struct listener_options {
     const char *host; /* numeric */
     uint16_t port;    /* 0: chosen by the system */
     bool reuse_port;
-    struct client_limits *peers; /* whom to let in; outlives the listener */
+    struct client_limits *client_limits; /* whom to let in; outlives the listener */
     const struct proxies *proxies;
 };
 
 /* Takes the descriptor, which is non-blocking; returns negative if it can't (the descriptor is then closed). `key` and
  * `kind` go back with listener_leave when the connection ends. */
 typedef int (*listener_take)(void *ctx, int fd, const struct sockaddr *address, socklen_t len,
-                             const struct client_key *key, enum peers_kind kind);
+                             const struct client_key *key, enum client_kind kind);
 /* There are too many connections: closes one that nobody needs, after listener_leave. False: there is none. */
 typedef bool (*listener_make_room)(void *ctx);
 
@@ -43,7 +43,7 @@ int listener_start(struct listener **out, struct loop *loop, const struct listen
 void listener_trust(struct listener *listener, const struct proxies *proxies);
 uint16_t listener_port(const struct listener *listener);
 /* A connection that was taken has ended. */
-void listener_leave(struct listener *listener, const struct client_key *key, enum peers_kind kind);
+void listener_leave(struct listener *listener, const struct client_key *key, enum client_kind kind);
 /* Connections taken and not over. */
 size_t listener_connections(const struct listener *listener);
 /* Takes the descriptor of a connection that was answered before its request was complete (linger.h). */

@@ -38,7 +38,7 @@ static int start_front(struct worker *w, const struct worker_options *options)
         .body_max = config->limits.body_bytes,
         .connections_max = config->limits.connections,
         .connections_per_address_max = config->limits.connections_per_address,
-        .peers = options->peers,
+        .client_limits = options->client_limits,
         .proxies = config->proxies,
         .client_idle_ms = config->timeouts.client_idle_ms,
         .write_low = WRITE_LOW,

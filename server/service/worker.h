@@ -44,8 +44,8 @@ struct worker_options {
     unsigned number; /* its slot in the metrics */
     uint16_t port;   /* 0: the config's; else the one that the first worker got from the system */
     bool reuse_port;
-    struct client_limits *peers; /* of all workers; outlives them */
-    struct loop *owner;          /* where on_done runs, once, when the worker's thread is about to end */
+    struct client_limits *client_limits; /* of all workers; outlives them */
+    struct loop *owner;                  /* where on_done runs, once, when the worker's thread is about to end */
     loop_fn on_done;
     loop_fn on_reloaded; /* likewise, once the config of the last worker_reload counts */
     void *ctx;

@@ -28,14 +28,14 @@ static size_t range_end(const char *key, int is_highest)
 
 static void check_all(size_t all)
 {
-    struct client_limits *peers;
+    struct client_limits *clients;
     struct client_key key = key_of(1), other = key_of(2);
-    assert_int_equal(client_limits_new(&peers, &(struct peers_limits){.all = all}), 0);
+    assert_int_equal(client_limits_new(&clients, &(struct client_limits_options){.all = all}), 0);
     for (size_t i = 0; i < all; i++)
-        assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_ADMITTED);
-    assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_LIMIT_REACHED);
-    assert_int_equal(client_limits_add(peers, &other, PEERS_CLIENT), CLIENT_LIMIT_REACHED);
-    client_limits_free(peers);
+        assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_ADMITTED);
+    assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_LIMIT_REACHED);
+    assert_int_equal(client_limits_add(clients, &other, CLIENT_CONNECTION), CLIENT_LIMIT_REACHED);
+    client_limits_free(clients);
 }
 
 static void test_found_s3_as_many_connections_as_the_range_allows(void **state)
@@ -47,19 +47,20 @@ static void test_found_s3_as_many_connections_as_the_range_allows(void **state)
 
 static void check_of_one(size_t of_one)
 {
-    struct client_limits *peers;
+    struct client_limits *clients;
     struct client_key key = key_of(1), other = key_of(2);
     assert_int_equal(
-        client_limits_new(&peers, &(struct peers_limits){.all = range_end("limits.connections", 1), .of_one = of_one}),
+        client_limits_new(&clients,
+                          &(struct client_limits_options){.all = range_end("limits.connections", 1), .of_one = of_one}),
         0);
     for (size_t i = 0; i + 1 < of_one; i++)
-        assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_ADMITTED);
-    assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_ADMITTED);
+        assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_ADMITTED);
+    assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_ADMITTED);
     int full = of_one == range_end("limits.connections", 1) ? CLIENT_LIMIT_REACHED : CLIENT_LIMIT_OF_ONE_REACHED;
-    assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), full);
-    client_limits_remove(peers, &key, PEERS_CLIENT);
-    assert_int_equal(client_limits_add(peers, &other, PEERS_CLIENT), CLIENT_ADMITTED);
-    client_limits_free(peers);
+    assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), full);
+    client_limits_remove(clients, &key, CLIENT_CONNECTION);
+    assert_int_equal(client_limits_add(clients, &other, CLIENT_CONNECTION), CLIENT_ADMITTED);
+    client_limits_free(clients);
 }
 
 static void test_found_s3_as_many_of_one_address_as_the_range_allows(void **state)
@@ -73,23 +74,23 @@ static void test_found_s3_as_many_of_one_address_as_the_range_allows(void **stat
 static void test_found_s3_the_limit_of_one_address_changes(void **state)
 {
     (void)state;
-    struct client_limits *peers;
+    struct client_limits *clients;
     struct client_key key = key_of(1);
-    assert_int_equal(client_limits_new(&peers, &(struct peers_limits){.all = 100, .of_one = 2}), 0);
-    assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_ADMITTED);
-    assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_ADMITTED);
-    assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_LIMIT_OF_ONE_REACHED);
-    peers_limit(peers, &(struct peers_limits){.of_one = 3});
-    assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_ADMITTED);
-    peers_limit(peers, &(struct peers_limits){.of_one = 1});
+    assert_int_equal(client_limits_new(&clients, &(struct client_limits_options){.all = 100, .of_one = 2}), 0);
+    assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_ADMITTED);
+    assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_ADMITTED);
+    assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_LIMIT_OF_ONE_REACHED);
+    client_limits_change(clients, &(struct client_limits_options){.of_one = 3});
+    assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_ADMITTED);
+    client_limits_change(clients, &(struct client_limits_options){.of_one = 1});
     for (int i = 0; i < 2; i++) {
-        client_limits_remove(peers, &key, PEERS_CLIENT);
-        assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_LIMIT_OF_ONE_REACHED);
+        client_limits_remove(clients, &key, CLIENT_CONNECTION);
+        assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_LIMIT_OF_ONE_REACHED);
     }
-    client_limits_remove(peers, &key, PEERS_CLIENT);
-    assert_int_equal(client_limits_add(peers, &key, PEERS_CLIENT), CLIENT_ADMITTED);
-    client_limits_remove(peers, &key, PEERS_CLIENT);
-    client_limits_free(peers);
+    client_limits_remove(clients, &key, CLIENT_CONNECTION);
+    assert_int_equal(client_limits_add(clients, &key, CLIENT_CONNECTION), CLIENT_ADMITTED);
+    client_limits_remove(clients, &key, CLIENT_CONNECTION);
+    client_limits_free(clients);
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "dialect/event.h"
+#include "dialect/frame.h"
 #include "rein/rein.h"
 
 /* The values for events that Rein writes itself. Strings are borrowed. */
@@ -20,6 +21,7 @@ struct delta_fill; /* see event_fill.h */
 
 struct dialect {
     const char *name;
+    const struct framing *framing; /* of its streams */
     /* Is this payload the terminal event ("[DONE]")? */
     bool (*is_terminal)(struct span payload);
     /* The field in which a client finds reasoning of this source; static. "content": inline. */

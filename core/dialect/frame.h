@@ -1,17 +1,10 @@
-/* Frames: finds the events in the bytes of a text/event-stream response.
+/* Frames: the events of a stream, and how they are found in its bytes and written to them. A framing is one way of this
+ * (server-sent events: sse.h); a dialect names its own.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Follows the WHATWG HTML standard, section 9.2 (server-sent events): lines end in LF, CRLF or CR, a byte order mark
- * may open the stream, an event ends with a blank line. A frame is the raw bytes of one event with its blank line, so
- * that it can be forwarded unchanged; the payload is found inside it. All frames concatenated are the input, byte for
- * byte. Linear: no byte is searched twice, however small the pieces.
- *
- * Where frames begin and end depends on the bytes alone, not on how they were cut. A CR may be the first half of a CRLF
- * whose LF has not arrived yet, so:
- *   - after "CR CR" the event ends at once (streams with bare CRs are not delayed); should an LF follow after all, it
- *     is the first byte of the next frame;
- *   - a CR that is a blank line after an LF or at a frame's beginning waits for the byte after it, which is nearly
- *     always there already. */
+ * A frame is the raw bytes of one event with what ends it, so that it can be forwarded unchanged; the payload is found
+ * inside it. All frames concatenated are the input, byte for byte, and they depend on the bytes alone, not on how these
+ * were cut. */
 #ifndef CORE_DIALECT_FRAME_H
 #define CORE_DIALECT_FRAME_H
 
@@ -34,8 +27,22 @@ struct frame {
     bool unterminated;   /* the stream ended without the blank line */
 };
 
-/* All offsets count from the present event's start. */
+struct framer;
+
+/* One way of framing. */
+struct framing {
+    /* See framer_next. */
+    int (*next)(struct framer *f, struct span buf, bool at_end, struct frame *out);
+    /* Begin and end an event of one payload: what is appended to `out` in between is the payload, which lies from
+     * *payload_at on. A payload that is JSON may change in its white space. REIN_ELIMIT, REIN_ENOMEM. */
+    int (*open)(struct bytes *out, size_t *payload_at);
+    int (*close)(struct bytes *out, size_t payload_at);
+    struct span end; /* completes an unterminated frame */
+};
+
+/* Where a stream is. All offsets count from the present event's start. */
 struct framer {
+    const struct framing *framing;
     size_t limit;
     size_t line_start; /* where the present line begins */
     size_t scanned;    /* no line end lies between line_start and here */
@@ -56,7 +63,7 @@ static inline bool framer_is_sound(const struct framer *f)
 }
 
 /* Allocates nothing yet. `limit` is the longest event, in raw bytes. */
-void framer_init(struct framer *f, size_t limit);
+void framer_init(struct framer *f, const struct framing *framing, size_t limit);
 void framer_fini(struct framer *f);
 /* Back to the beginning of another stream. */
 void framer_reset(struct framer *f);
@@ -65,6 +72,9 @@ void framer_reset(struct framer *f);
  * call saw. Returns 1 and fills `out` (the caller then drops out->raw.len bytes), 0 if more bytes are needed, or an
  * error: REIN_ELIMIT when an event outgrows the limit, REIN_ENOMEM; after an error only framer_reset and framer_fini
  * are of use. `at_end` says that no more bytes will come: what is left becomes an unterminated frame. */
-int framer_next(struct framer *f, struct span buf, bool at_end, struct frame *out) REIN_MUST_USE;
+REIN_MUST_USE static inline int framer_next(struct framer *f, struct span buf, bool at_end, struct frame *out)
+{
+    return f->framing->next(f, buf, at_end, out);
+}
 
 #endif

@@ -10,10 +10,12 @@
 /* The limit of one event after redactions: a short match may have a long replacement. */
 enum { GATE_EDITED_MAX = 64 * 1024 * 1024 };
 
-void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit)
+void gate_init(struct gate *g, const struct dialect *dialect, const struct rein_policy *policy, struct rein_flow *flow,
+               size_t limit)
 {
     struct gate_room *room = &g->room;
     memset(g, 0, offsetof(struct gate, room));
+    g->dialect = dialect;
     g->policy = policy;
     g->flow = flow;
     g->join_from = limit / 8;

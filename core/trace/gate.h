@@ -17,8 +17,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "dialect/event.h"
-#include "dialect/frame.h"
+#include "dialect/dialect.h"
 #include "policy/policy.h"
 #include "trace/lane.h"
 
@@ -29,7 +28,7 @@ enum gate_flags {
     GATE_USAGE = 8,         /* carries something that is no text: not dropped when its texts are empty */
     GATE_BARE = 16,         /* the payload is the event, no framing around it: a body that the gate was given */
     GATE_REWRITE = 32,      /* what stands outside the payload must not go out */
-    GATE_UNTERMINATED = 64, /* the blank line at the end is missing: clients would lose the event */
+    GATE_UNTERMINATED = 64, /* what ends an event is missing: clients would lose it */
     GATE_AWAITS = 128,      /* some part of it may await the choice's next text */
     GATE_SPELLS = 256,      /* prompt_logprobs does not go out */
 };
@@ -89,6 +88,7 @@ struct gate_room {
 
 /* Stays where it was made. */
 struct gate {
+    const struct dialect *dialect;
     const struct rein_policy *policy; /* borrowed */
     struct rein_flow *flow;           /* the decision's, by channel; borrowed */
     struct bytes raw, events, pieces, parts;
@@ -122,7 +122,8 @@ static inline bool gate_is_sound(const struct gate *g, bool deep)
            (!deep || gate_events_are_sound(g));
 }
 
-void gate_init(struct gate *g, const struct rein_policy *policy, struct rein_flow *flow, size_t limit);
+void gate_init(struct gate *g, const struct dialect *dialect, const struct rein_policy *policy, struct rein_flow *flow,
+               size_t limit);
 void gate_fini(struct gate *g);
 /* Forgets all that waits (a new attempt); what went out is remembered. */
 void gate_reset(struct gate *g);

@@ -310,15 +310,13 @@ static int write_spliced(struct gate *g, struct span payload, struct bytes *out)
 static int write_edited(struct gate *g, const struct gate_event *e, struct span stored, struct span payload,
                         struct bytes *out)
 {
-    if (e->payload.at >= e->raw_len || (e->flags & GATE_REWRITE)) { /* joined from several lines: now on one */
-        int rv = bytes_append_span(out, SPAN("data: "));
-        size_t from = bytes_len(out);
+    if (e->payload.at >= e->raw_len || (e->flags & GATE_REWRITE)) { /* its payload alone is kept */
+        const struct framing *framing = g->dialect->framing;
+        size_t payload_at;
+        int rv = framing->open(out, &payload_at);
         if (rv == 0)
             rv = write_spliced(g, payload, out);
-        for (size_t i = from; rv == 0 && i < bytes_len(out); i++)
-            if (*bytes_at(out, i) == '\n' || *bytes_at(out, i) == '\r')
-                *bytes_at(out, i) = ' ';
-        return rv == 0 ? bytes_append_span(out, SPAN("\n\n")) : rv;
+        return rv == 0 ? framing->close(out, payload_at) : rv;
     }
     size_t behind = (size_t)e->payload.at + e->payload.len;
     int rv = bytes_append(out, stored.data, e->payload.at);
@@ -362,5 +360,5 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
         rv = write_edited(g, e, stored, payload, out);
     else
         rv = write_untouched(g, e, stored, out);
-    return rv == 0 && (e->flags & GATE_UNTERMINATED) ? bytes_append_span(out, SPAN("\n\n")) : rv;
+    return rv == 0 && (e->flags & GATE_UNTERMINATED) ? bytes_append_span(out, g->dialect->framing->end) : rv;
 }

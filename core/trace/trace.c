@@ -55,8 +55,8 @@ static int init_parts(struct rein_trace *t)
 {
     size_t limit = t->held_max;
     findings_init(&t->findings, t->policy);
-    gate_init(&t->gate, t->policy, t->decision.flow, limit);
-    framer_init(&t->framer, limit);
+    gate_init(&t->gate, t->dialect, t->policy, t->decision.flow, limit);
+    framer_init(&t->framer, t->dialect->framing, limit);
     bytes_init(&t->in, limit);
     bytes_init(&t->scratch, limit + 8);
     bytes_init(&t->said, 8 * limit + 65536);

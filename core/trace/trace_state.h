@@ -17,7 +17,6 @@
 #include "detect/pattern.h"
 #include "dialect/dialect.h"
 #include "dialect/event.h"
-#include "dialect/frame.h"
 #include "policy/policy.h"
 #include "rein/rein.h"
 #include "trace/finding.h"

@@ -7,7 +7,7 @@
 
 #include "dialect/dialect.h"
 #include "dialect/event.h"
-#include "dialect/frame.h"
+#include "dialect/sse.h"
 #include "trace/reasoning_splitter.h"
 
 enum { EVENTS = 20000, ROUNDS = 20, EVENT_MAX = 1024 };
@@ -68,7 +68,7 @@ static double run(struct span all, struct delta_reader *reader)
     struct framer f;
     struct frame frame;
     const struct delta *d = NULL;
-    framer_init(&f, EVENT_MAX);
+    framer_init(&f, &framing_sse, EVENT_MAX);
     double start = now_ns();
     int rv;
     while ((rv = framer_next(&f, all, false, &frame)) == 1) {

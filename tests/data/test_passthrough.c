@@ -15,7 +15,7 @@
 
 #include "dialect/dialect.h"
 #include "dialect/event.h"
-#include "dialect/frame.h"
+#include "dialect/sse.h"
 #include "recordings.h"
 #include "tracekit.h"
 
@@ -45,7 +45,7 @@ static size_t expect(struct span in, struct bytes *out)
     struct delta_reader *reader = NULL;
     unsigned finished = 0;
     size_t left_out = 0;
-    framer_init(&f, 1 << 26);
+    framer_init(&f, &framing_sse, 1 << 26);
     assert_int_equal(delta_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT)), 0);
     while (framer_next(&f, in, true, &frame) == 1) {
         bool drop = frame.kind == FRAME_DATA && only_repeats(reader, frame.payload, &finished);

@@ -15,7 +15,7 @@
 #include "describe.h"
 #include "dialect/dialect.h"
 #include "dialect/event.h"
-#include "dialect/frame.h"
+#include "dialect/sse.h"
 #include "recordings.h"
 #include "trace/reasoning_splitter.h"
 
@@ -77,7 +77,7 @@ static struct outcome replay(struct span recording, size_t chunk)
     struct framer f;
     struct bytes buf;
     struct delta_reader *reader = NULL;
-    framer_init(&f, LIMIT);
+    framer_init(&f, &framing_sse, LIMIT);
     bytes_init(&buf, 2 * LIMIT);
     assert_int_equal(delta_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT)), 0);
     for (size_t at = 0; at < recording.len; at += chunk) {

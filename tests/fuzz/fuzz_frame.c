@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dialect/frame.h"
+#include "dialect/sse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -45,7 +45,7 @@ static struct sum run(struct span input, unsigned seed)
     struct framer f;
     struct bytes buf;
     struct sum sum = {0};
-    framer_init(&f, LIMIT);
+    framer_init(&f, &framing_sse, LIMIT);
     bytes_init(&buf, SIZE_MAX / 2);
     for (size_t at = 0; at < input.len && sum.rv >= 0;) {
         size_t len = input.len - at;

@@ -20,7 +20,7 @@
 #include <jansson.h>
 
 #include "dialect/dialect.h"
-#include "dialect/frame.h"
+#include "dialect/sse.h"
 #include "trace/gate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -318,7 +318,7 @@ static void take_event(struct play *p, struct span event)
     struct gate_piece *joined = NULL;
     const struct piece *piece;
     int rv = 0;
-    framer_init(&framer, SIZE_MAX / 2);
+    framer_init(&framer, &framing_sse, SIZE_MAX / 2);
     expect(framer_next(&framer, event, false, &frame) == 1 && frame.raw.len == event.len, "one event is one frame");
     gate_leave(&p->gate);
     if (frame.kind != FRAME_COMMENT)
@@ -479,7 +479,7 @@ static void see(struct play *p)
 {
     struct framer framer;
     struct frame frame;
-    framer_init(&framer, SIZE_MAX / 2);
+    framer_init(&framer, &framing_sse, SIZE_MAX / 2);
     for (struct span rest = bytes_span(&p->out); framer_next(&framer, rest, true, &frame) == 1;) {
         see_frame(p, &frame);
         rest = (struct span){rest.data + frame.raw.len, rest.len - frame.raw.len};
@@ -503,7 +503,7 @@ static void play(struct play *p, const struct script *script, unsigned seed)
 {
     *p = (struct play){.script = script, .seed = seed};
     const struct rein_policy *policy = policy_once();
-    gate_init(&p->gate, policy, p->flow, SIZE_MAX / 8);
+    gate_init(&p->gate, dialect_find(REIN_OPENAI_CHAT), policy, p->flow, SIZE_MAX / 8);
     p->gate.join_from = script->join_from;
     must(delta_reader_new(&p->reader, dialect_find(REIN_OPENAI_CHAT)));
     bytes_init(&p->inside, SIZE_MAX / 2);

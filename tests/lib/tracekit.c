@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "dialect/frame.h"
+#include "dialect/sse.h"
 #include "trace/trace_state.h"
 #include "tracekit.h"
 
@@ -91,7 +91,7 @@ static void see_events(struct kit_seen *seen)
     struct framer f;
     struct frame frame;
     struct span rest = bytes_span(&seen->out);
-    framer_init(&f, TEXT_MAX);
+    framer_init(&f, &framing_sse, TEXT_MAX);
     while (framer_next(&f, rest, true, &frame) == 1) {
         assert_false(frame.unterminated);
         seen->comments += frame.kind == FRAME_COMMENT;

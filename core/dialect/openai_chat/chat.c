@@ -9,6 +9,7 @@
 #include "dialect/dialect.h"
 #include "dialect/openai_chat/say.h"
 #include "dialect/openai_chat/scope.h"
+#include "dialect/sse.h"
 
 static int read_object_name(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 {
@@ -465,6 +466,7 @@ static bool is_done(struct span payload)
 
 const struct dialect dialect_openai_chat = {
     .name = "openai-chat",
+    .framing = &framing_sse,
     .is_terminal = is_done,
     .field = openai_field,
     .read = read_event,

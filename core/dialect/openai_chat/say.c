@@ -7,10 +7,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "dialect/sse.h"
+
 /* A message that is being built. */
 struct saying {
     struct bytes *out;
-    size_t before; /* length of `out` before */
+    size_t before;     /* length of `out` before */
+    size_t payload_at; /* of the event that is being said */
     int rv;
 };
 
@@ -19,7 +22,19 @@ static struct saying begin(struct bytes *out)
     return (struct saying){.out = out, .before = bytes_len(out)};
 }
 
-/* Text that is already JSON. */
+static void begin_event(struct saying *s)
+{
+    if (s->rv == 0)
+        s->rv = sse_open(s->out, &s->payload_at);
+}
+
+static void end_event(struct saying *s)
+{
+    if (s->rv == 0)
+        s->rv = sse_close(s->out, s->payload_at);
+}
+
+/* Text that is JSON already. */
 static void say_put(struct saying *s, const char *json)
 {
     if (s->rv == 0)
@@ -79,7 +94,7 @@ static void put_head(struct saying *s, const struct dialect_voice *voice, const 
 /* An event up to the choice's delta, which the caller writes. */
 static void open_choice(struct saying *s, const struct dialect_voice *voice, uint16_t choice)
 {
-    say_put(s, "data: ");
+    begin_event(s);
     put_head(s, voice, "chat.completion.chunk");
     say_put(s, "[{\"index\":");
     put_number(s, choice);
@@ -91,7 +106,8 @@ static void close_choice(struct saying *s, const char *reason)
 {
     say_put(s, ",\"logprobs\":null,\"finish_reason\":");
     put_words_or_null(s, reason);
-    say_put(s, "}]}\n\n");
+    say_put(s, "}]}");
+    end_event(s);
 }
 
 /* Parts of an array have no field name of their own: the usual one is used. */
@@ -145,18 +161,21 @@ int openai_say_usage(struct bytes *out, const struct dialect_voice *voice, int64
                      int64_t completion_tokens)
 {
     struct saying s = begin(out);
-    say_put(&s, "data: ");
+    begin_event(&s);
     put_head(&s, voice, "chat.completion.chunk");
     say_put(&s, "[],\"usage\":");
     put_usage(&s, prompt_tokens, completion_tokens);
-    say_put(&s, "}\n\n");
+    say_put(&s, "}");
+    end_event(&s);
     return end(&s);
 }
 
 int openai_say_end(struct bytes *out)
 {
     struct saying s = begin(out);
-    say_put(&s, "data: [DONE]\n\n");
+    begin_event(&s);
+    say_put(&s, "[DONE]");
+    end_event(&s);
     return end(&s);
 }
 
@@ -174,9 +193,9 @@ static void put_error(struct saying *s, const char *type, const char *code, cons
 int openai_say_error(struct bytes *out, const char *type, const char *code, const char *message)
 {
     struct saying s = begin(out);
-    say_put(&s, "data: ");
+    begin_event(&s);
     put_error(&s, type, code, message);
-    say_put(&s, "\n\n");
+    end_event(&s);
     return end(&s);
 }
 

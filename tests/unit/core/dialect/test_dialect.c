@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "dialect/dialect.h"
 #include "dialect/event.h"
-#include "dialect/frame.h"
+#include "dialect/sse.h"
 
 static const struct dialect_voice voice = {"chatcmpl-\"1\"", "model\\x", 1700000000};
 
@@ -96,7 +96,7 @@ static void test_is_understood(void **state)
     struct frame frame;
     struct delta_reader *reader = NULL;
     bytes_init(&out, 1 << 16);
-    framer_init(&framer, 1 << 16);
+    framer_init(&framer, &framing_sse, 1 << 16);
     assert_int_equal(delta_reader_new(&reader, chat()), 0);
     assert_int_equal(chat()->say_text(&out, &voice, 1, true, SPAN("a\r\nb\n\ndata: c")), 0);
     assert_int_equal(chat()->say_finish(&out, &voice, 1, "stop"), 0);

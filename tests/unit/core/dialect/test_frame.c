@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "dialect/frame.h"
+#include "dialect/sse.h"
 
 enum { LIMIT = 4096, TEXT_MAX = 8192 };
 
@@ -58,7 +58,7 @@ static void run(struct span input, size_t (*cut)(void *ctx), void *ctx, size_t l
 {
     struct framer f;
     struct bytes buf;
-    framer_init(&f, limit);
+    framer_init(&f, &framing_sse, limit);
     bytes_init(&buf, TEXT_MAX);
     memset(t, 0, sizeof(*t));
     for (size_t at = 0; at < input.len && t->rv >= 0;) {
@@ -221,7 +221,7 @@ static void test_no_event_waits_for_the_next(void **state)
     for (int i = 0; i < 3; i++) {
         struct framer f;
         struct frame frame;
-        framer_init(&f, LIMIT);
+        framer_init(&f, &framing_sse, LIMIT);
         assert_int_equal(framer_next(&f, inputs[i], false, &frame), 1);
         assert_int_equal(frame.raw.len, inputs[i].len);
         framer_fini(&f);
@@ -233,7 +233,7 @@ static void test_reset(void **state)
     (void)state;
     struct framer f;
     struct frame frame;
-    framer_init(&f, LIMIT);
+    framer_init(&f, &framing_sse, LIMIT);
     assert_int_equal(framer_next(&f, SPAN("data: half\r"), false, &frame), 0);
     framer_reset(&f);
     assert_int_equal(framer_next(&f,
@@ -246,12 +246,35 @@ static void test_reset(void **state)
     framer_fini(&f);
 }
 
+/* What is written is read again as one event with one payload, in one line. */
+static void test_written_events_are_read_again(void **state)
+{
+    (void)state;
+    struct bytes out;
+    size_t payload_at;
+    bytes_init(&out, LIMIT);
+    assert_int_equal(framing_sse.open(&out, &payload_at), 0);
+    assert_int_equal(bytes_append_span(&out, SPAN("{\"a\":\r\n1}")), 0);
+    assert_int_equal(framing_sse.close(&out, payload_at), 0);
+    struct span written = bytes_span(&out);
+    assert_true(span_is(written, SPAN("data: {\"a\":  1}\n\n")));
+    struct framer f;
+    struct frame frame;
+    framer_init(&f, &framing_sse, LIMIT);
+    assert_int_equal(framer_next(&f, written, false, &frame), 1);
+    assert_int_equal(frame.kind, FRAME_DATA);
+    assert_int_equal(frame.raw.len, written.len);
+    assert_true(span_is(frame.payload, SPAN("{\"a\":  1}")));
+    framer_fini(&f);
+    bytes_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),  cmocka_unit_test(test_random_streams),
         cmocka_unit_test(test_limit), cmocka_unit_test(test_no_event_waits_for_the_next),
-        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_reset), cmocka_unit_test(test_written_events_are_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -384,8 +384,8 @@ static void note_words(struct sentencer *s, struct span run)
     s->word_len = (uint8_t)(s->word_len + more < UINT8_MAX ? s->word_len + more : UINT8_MAX);
 }
 
-/* In the middle of a sentence, by far the most common case, ASCII that is no stop and no line break matters only to the
- * present word. Returns how many bytes that were. */
+/* In the middle of a sentence, by far the most common case, ASCII that is neither a stop nor a line break matters only
+ * to the present word. Returns how many bytes that were. */
 static size_t take_plain(struct sentencer *s, struct span text)
 {
     const uint32_t len_max = SOFT_MAX - 1;

@@ -123,7 +123,7 @@ int delta_reader_new(struct delta_reader **out, const struct dialect *dialect) R
 void delta_reader_free(struct delta_reader *r);
 
 /* Reads one payload. `body` is true for a whole (non-streamed) JSON body, in which `message` stands for `delta`.
- * Returns 0 and *out, good until the next call; REIN_EFORMAT if it is no valid JSON object, repeats a key that the
+ * Returns 0 and *out, good until the next call; REIN_EFORMAT if it is not a valid JSON object, repeats a key that the
  * dialect knows, has an index beyond the ceilings above, is nested too deep or has too many strings; REIN_ENOMEM. */
 int delta_read(struct delta_reader *r, struct span payload, bool body, const struct delta **out) REIN_MUST_USE;
 

@@ -34,7 +34,7 @@ int delta_add_string(struct delta_fill *fill, struct place place) REIN_MUST_USE;
 int delta_add_all(struct delta_fill *fill, struct place place) REIN_MUST_USE;
 
 /* A member that the dialect does not know: adds its key as a piece, unless it belongs to the vocabulary of the known
- * formats, then skips its value as delta_add_all does. Numbers under a numeric key of the vocabulary are no text;
+ * formats, then skips its value as delta_add_all does. Numbers under a numeric key of the vocabulary are not text;
  * in a tool's arguments, every number is. */
 int delta_add_member(struct delta_fill *fill, struct place place, struct range key) REIN_MUST_USE;
 

@@ -29,7 +29,7 @@ void event_templates_fini(struct event_templates *s);
 const struct delta *event_templates_find(struct event_templates *s, struct span payload);
 
 /* Remembers an event, if it is of the usual size, and marks pieces of `d` that the latest event had too as seen.
- * Out of memory is no failure: the event is not remembered. */
+ * Out of memory is not a failure: the event is not remembered. */
 void event_templates_learn(struct event_templates *s, struct span payload, struct delta *d);
 
 #endif

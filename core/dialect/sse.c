@@ -96,7 +96,7 @@ static int read_line(struct framer *f, struct span buf, size_t at, size_t end)
     return add_data_line(f, buf, at + skip, len - skip);
 }
 
-/* The stream's first line may begin with a byte order mark, which is no part of it. */
+/* The stream's first line may begin with a byte order mark, which is not part of it. */
 static size_t skip_mark(const struct framer *f, struct span buf, size_t end)
 {
     size_t at = f->line_start;

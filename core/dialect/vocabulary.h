@@ -8,7 +8,7 @@
 enum vocabulary_kind {
     VOCABULARY_NONE,    /* not a known key: text */
     VOCABULARY_KEY,     /* known */
-    VOCABULARY_NUMERIC, /* known, and the numbers in it (at any depth) count, measure or identify: they are no text */
+    VOCABULARY_NUMERIC, /* known, and the numbers in it (at any depth) count, measure or identify: they are not text */
 };
 
 enum vocabulary_kind vocabulary_look(struct span key);

@@ -246,7 +246,7 @@ static int on_event(struct reader *r, const yaml_event_t *event)
 
 /* ---- the parser's own errors ---- */
 
-/* The line of a byte; libyaml does not say it for bytes that are no text. */
+/* The line of a byte; libyaml does not say it for bytes that are not text. */
 static unsigned line_at(const struct rein_source *source, size_t offset)
 {
     unsigned line = 1;

@@ -76,7 +76,7 @@ static const char *skip_ascii(const char *at, const char *end)
     return at + byte_set_skip(&wide, (struct span){at, (size_t)(end - at)});
 }
 
-/* The first byte that is no UTF-8; NULL if there is none. */
+/* The first byte that is not UTF-8; NULL if there is none. */
 static const char *find_bad_byte(const char *at, const char *end)
 {
     while ((at = skip_ascii(at, end)) < end) {

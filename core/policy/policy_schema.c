@@ -18,7 +18,7 @@ static const char *const finish_words[] = {"content_filter", "stop", NULL};
 static const char *const before_words[] = {"error", "reply", NULL};
 static const char *const upstream_errors_words[] = {"pass", "withhold", NULL};
 static const char *const log_words[] = {"none", "evidence", "redacted", "full", NULL};
-/* As enum rein_action, without "allow", which is no action to write. */
+/* As enum rein_action, without "allow", which is not an action in files. */
 static const char *const pattern_action_words[] = {"record", "cut_reasoning", "steer", "cut_response", "refuse", NULL};
 static const char *const rule_action_words[] = {"record", "redact", "cut_reasoning", "steer", "cut_response",
                                                 "refuse", NULL};

@@ -159,7 +159,7 @@ static unsigned char fold_ascii(unsigned char c)
     return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
 }
 
-/* One character that is not ASCII; len < 0: one byte that is no character. */
+/* One character that is not ASCII; len < 0: one byte that is not a character. */
 static int step_character(struct feed *f, struct matcher_view *view, char byte, int len, uint32_t codepoint)
 {
     char folded[FOLD_MAX] = {byte};

@@ -8,7 +8,7 @@
  * Not supported, and refused with the position: back references, lookaround, atomic groups, possessive repetition,
  * conditions, \p, \Q, (?m), (?x).
  *
- * Characters are code points; a byte that is no part of valid UTF-8 is matched by nothing. */
+ * Characters are code points; a byte that is not part of valid UTF-8 is matched by nothing. */
 #ifndef CORE_RULES_REGEX_H
 #define CORE_RULES_REGEX_H
 

@@ -25,7 +25,7 @@ enum gate_flags {
     GATE_SAID = 1,          /* Rein's own event: nothing to judge or edit */
     GATE_TERMINAL = 2,      /* the end of the stream: passes only once gate.may_end */
     GATE_DROP = 4,          /* never goes out */
-    GATE_USAGE = 8,         /* carries something that is no text: not dropped when its texts are empty */
+    GATE_USAGE = 8,         /* carries something that is not text: not dropped when its texts are empty */
     GATE_BARE = 16,         /* the payload is the event, no framing around it: a body that the gate was given */
     GATE_REWRITE = 32,      /* what stands outside the payload must not go out */
     GATE_UNTERMINATED = 64, /* what ends an event is missing: clients would lose it */
@@ -105,7 +105,7 @@ struct gate {
     struct text *recorded;     /* NULL, or the text whose released bytes are kept in `shown` */
     struct bytes shown;
     size_t awaiting[DELTA_CHOICES_MAX]; /* parts that await a choice's next text */
-    size_t shown_lead;                  /* bytes of `shown` that are no text of the model */
+    size_t shown_lead;                  /* bytes of `shown` that are not text of the model */
     bool shown_lost;                    /* there was more than it may keep */
     struct gate_room room;
 };

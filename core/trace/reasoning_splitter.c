@@ -45,7 +45,7 @@ struct tag {
 #define LEFT "\xE2\x97\x81"
 #define RIGHT "\xE2\x96\xB7"
 
-/* A tag is no text and goes out unjudged, so each is here to its last byte: a model could write anything into a part
+/* A tag is not text and goes out unjudged, so each is here to its last byte: a model could write anything into a part
  * that is left open. */
 static const struct tag known_tags[] = {
     TAG("<think>", OPEN, THINK),

@@ -6,7 +6,7 @@
  *
  * Delimiters are the families' own (Qwen, Kimi, Magistral, gpt-oss, ...) or one configured pair. The longest suffix
  * that may still become a tag is undecided and is held, and so are a few blanks at the very beginning: they belong to
- * what follows. A tag is no text of a channel. The rules:
+ * what follows. A tag is not text of a channel. The rules:
  *   - An opener counts at the beginning (blanks aside) and directly after a closer; anywhere else it is text.
  *   - Reasoning ends with its own family's closer, or where a tool call begins (which is answer). Never closed: all of
  * it was reasoning. A closer that the reasoning only quotes ends it too: the two cannot be distinguished.

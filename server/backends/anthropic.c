@@ -1,5 +1,5 @@
-/* The kind `anthropic`: its API of OpenAI's form. It refuses a turn of the assistant at the end, so the prefix is asked
- * for in words; and it keeps the reasoning to itself, which so cannot be evaluated.
+/* The kind `anthropic`: its API of OpenAI's form. It refuses a turn of the assistant at the end, so the
+ * delivery is `instruct`. It does not send its reasoning, which therefore cannot be judged.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backends/backend.h"
 

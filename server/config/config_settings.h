@@ -54,7 +54,7 @@ enum {
     X(timeouts, idle_ms, "ms", 1, 3600000, 60000, CONFIG_RELOAD, "between two bytes of a backend")                     \
     X(timeouts, client_idle_ms, "ms", 1, 3600000, 60000, CONFIG_RELOAD, "for a client that neither sends nor reads")   \
     X(timeouts, drain_ms, "ms", 0, 3600000, 30000, CONFIG_RELOAD,                                                      \
-      "for running responses when the server is told to stop")                                                         \
+      "for running responses when the server stops")                                                         \
     X(timeouts, keep_alive_ms, "ms", 1, 3600000, 15000, CONFIG_RELOAD, "after which a silent stream gets a comment")
 
 #define CONFIG_STORE_SETTINGS(X)                                                                                       \

@@ -9,8 +9,8 @@
 #include "config/config_read.h"
 #include "upstream/origin.h"
 
-/* Why a text is no root of a server; NULL if it is one. *len: without trailing slashes. The mistakes that are made most
- * come first, with what to do about them. */
+/* Why a text is not the root of a server; NULL if it is one. *len: without trailing slashes. The mistakes that are made
+ * most come first, with what to do about them. */
 static const char *why_no_root(const char *url, size_t *len)
 {
     size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;

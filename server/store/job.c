@@ -25,7 +25,7 @@ static void *job_take(struct packer *p, size_t size, size_t align)
 }
 
 /* How many bytes from the front are plain: ASCII without NUL. Nearly every text is that, so eight are examined at
- * once: a byte of 0 borrows, and then has its highest bit set like one that is no ASCII. */
+ * once: a byte of 0 borrows, and then has its highest bit set like one that is not ASCII. */
 static size_t plain_length(const char *text, size_t len)
 {
     static const uint64_t ones = UINT64_MAX / 255, highs = UINT64_MAX / 255 * 128;
@@ -40,7 +40,7 @@ static size_t plain_length(const char *text, size_t len)
     return n;
 }
 
-/* Copies text with a ceiling; never cuts a character in two; what is no UTF-8 becomes '?'. Returns the length. */
+/* Copies text with a ceiling; never cuts a character in two; what is not UTF-8 becomes '?'. Returns the length. */
 static size_t copy_clean(char *out, const char *text, size_t len, size_t max)
 {
     size_t from = plain_length(text, len < max ? len : max), to = from;

@@ -33,8 +33,9 @@ struct upstream_request {
     const char *body;
     size_t body_len;
     unsigned connect_ms, first_byte_ms, idle_ms;
-    size_t body_max;  /* of a response that is no event stream (text/event-stream, application/x-ndjson); 0: no limit */
-    const char *path; /* NULL: the URL has its own */
+    size_t
+        body_max; /* of a response that is not an event stream (text/event-stream, application/x-ndjson); 0: no limit */
+    const char *path;          /* NULL: the URL has its own */
     const struct reach *reach; /* NULL: direct. Calls that reach their upstream in the same way share connections */
 };
 

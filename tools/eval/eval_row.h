@@ -35,7 +35,7 @@ struct eval_policies {
 };
 
 /* Runs a row. `reasoning` and `answer` replace the row's own if not NULL (crossed pairs). Returns 0, REIN_EFORMAT
- * if the row is no trace, or an error of the library. */
+ * if the row is not a trace, or an error of the library. */
 int eval_row_run(const struct eval_policies *policies, const json_t *row, const char *answer,
                  struct eval_row *out) REIN_MUST_USE;
 

@@ -130,7 +130,8 @@ int scope_read_whole(struct delta_fill *fill, struct scope *scope, uint8_t sourc
     return delta_add_all(fill, scope_place(scope, source));
 }
 
-/* A string that is no text if it is one of the words that belong there. *value is its inside; at 0 if it is no string.
+/* A string that is not text if it is one of the words that belong there. *value is its inside; at 0 if it is not a
+ * string.
  */
 int scope_read_word(struct delta_fill *fill, struct scope *scope, const struct span *words, size_t len,
                     struct range *value)

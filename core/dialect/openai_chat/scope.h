@@ -51,14 +51,15 @@ int scope_read_inner(struct delta_fill *fill, struct scope *scope, const struct 
 int scope_read_elements(struct delta_fill *fill, struct scope *scope,
                         int (*read)(struct delta_fill *fill, struct scope *scope, int64_t nth)) REIN_MUST_USE;
 
-/* A string that is a part of a text; what is no string is read as `whole`. */
+/* A string that is a part of a text; what is not a string is read as `whole`. */
 int scope_read_text(struct delta_fill *fill, struct scope *scope, uint8_t source) REIN_MUST_USE;
 int scope_read_whole(struct delta_fill *fill, struct scope *scope, uint8_t source) REIN_MUST_USE;
-/* A string that is no text if it is one of the words that belong there. *value is its inside; at 0 if it is no string.
+/* A string that is not text if it is one of the words that belong there. *value is its inside; at 0 if it is not a
+ * string.
  */
 int scope_read_word(struct delta_fill *fill, struct scope *scope, const struct span *words, size_t len,
                     struct range *value) REIN_MUST_USE;
-/* A number that counts. *value as walk_number sets it; what is no number is read as `other`, *value stays. */
+/* A number that counts. *value as walk_number sets it; what is not a number is read as `other`, *value stays. */
 int scope_read_number(struct delta_fill *fill, struct scope *scope, int64_t *value) REIN_MUST_USE;
 /* An index that is there must be a small number. */
 int scope_read_index(struct delta_fill *fill, struct scope *scope, uint8_t arg) REIN_MUST_USE;

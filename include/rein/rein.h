@@ -241,7 +241,7 @@ enum rein_ending {
     REIN_OVERFLOW,       /* the policy had to hold more than it allows */
 };
 
-/* Does the answer refuse or comply? Open: there is not an answer, or no active pattern needs to know. */
+/* Does the answer refuse or comply? Open: there is no answer, or no active pattern needs to know. */
 enum rein_stance { REIN_STANCE_OPEN, REIN_STANCE_REFUSES, REIN_STANCE_COMPLIES };
 
 enum rein_evaluable { REIN_EVALUABLE, REIN_NOT_EVALUABLE }; /* was there reasoning to judge? */

@@ -92,7 +92,7 @@ json_t *recall_messages(void);
 json_t *recall_body(const struct prefix_plan *plan, json_t *assistant);
 /* What a chat completion says of it. `rendered`: the place is known from a render, so any text is enough. */
 enum recall recall_read(const json_t *body, bool rendered);
-/* What a raw completion does (NULL: there is not text): INLINE, ECHO or LOST. */
+/* What a raw completion does (NULL: there is no text): INLINE, ECHO or LOST. */
 enum recall recall_read_text(const char *text);
 
 /* ---- ready ---- */

@@ -74,7 +74,7 @@ enum eval_outcome {
     EVAL_OPEN,     /* not asked yet, or failed */
     EVAL_REFUSES,  /* the answer refuses, or was refused by a guard */
     EVAL_COMPLIES, /* it does not refuse */
-    EVAL_SILENT,   /* there was not an answer, for example because the reasoning took all tokens */
+    EVAL_SILENT,   /* there was no answer, for example because the reasoning took all tokens */
 };
 
 struct eval_result {

@@ -19,7 +19,7 @@ static const char *text_at(const json_t *object, const char *key)
     return text != NULL ? text : "";
 }
 
-/* Reasoning that a server left in the answer is not part of it; if the reasoning does not end, there is not an answer.
+/* Reasoning that a server left in the answer is not part of it; if the reasoning does not end, there is no answer.
  */
 static const char *after_reasoning(const char *text)
 {

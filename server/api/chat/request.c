@@ -457,7 +457,7 @@ int request_explain(const struct request *request, struct request_error *err)
 
 /* ---- the whole ---- */
 
-/* Takes the document if there is not an error. */
+/* Takes the document if there is no error. */
 static int request_new(struct request **out, struct rein_source body, struct rein_json *json, struct request_error *err)
 {
     const struct rein_json_node *model = rein_json_get(rein_json_root(json), "model");

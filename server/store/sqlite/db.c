@@ -43,7 +43,7 @@ struct store_db {
     bool is_open;             /* the members from here to `checkpoint` belong to the open database */
     struct store_place seen;  /* what was at the path when it was examined last, while it is not open */
     int64_t quiet_since_us;   /* monotonic: since when that has not changed */
-    bool is_new;              /* there was not a file when the database was last opened */
+    bool is_new;              /* there was no file when the database was last opened */
     bool is_gone;     /* a file is missing or replaced: nothing is written; still open until the next write or probe */
     bool is_cut;      /* the file still existed but was overwritten */
     bool is_log_left; /* the log of the previous database could not be moved into it completely */

@@ -59,6 +59,7 @@ void backend_plan_fini(struct prefix_plan *plan)
     json_decref(plan->call.body);
     json_decref(plan->body);
     plan->kept = plan->call.body = plan->body = NULL;
+    stream_filters_free(&plan->filters);
 }
 
 /* Where chats are; a prefix beyond all reason is cut. */
@@ -76,7 +77,8 @@ void backend_plan_as_sent(struct prefix_plan *plan, const char *reason)
     plan->body = NULL;
     set_chat_path(plan);
     plan->attempt = (struct rein_attempt){.delivery = REIN_DELIVER_OFF, .prefix = ""};
-    plan->read_raw = NULL;
+    stream_filters_free(&plan->filters);
+    plan->may_be_lines = false;
     plan->reason = reason;
 }
 

@@ -20,7 +20,7 @@
 
 #include "api/chat/request.h"
 #include "api/chat/request_fields.h"
-#include "backends/completions_to_chat.h"
+#include "backends/stream_filter.h"
 #include "rein/rein.h"
 
 enum backend_next { BACKEND_READY, BACKEND_CALL, BACKEND_ASIDE };
@@ -28,13 +28,15 @@ enum backend_next { BACKEND_READY, BACKEND_CALL, BACKEND_ASIDE };
 /* A call that a plan needs, and its reply. */
 struct backend_call {
     const char *method; /* static */
-    char path[128];     /* from the upstream's root: "/v1/models" */
+    char path[144];     /* from the upstream's root: "/v1/models" */
     json_t *body;       /* owned by the plan; NULL: none */
 };
 struct backend_reply {
     unsigned status; /* 0: the call failed */
     json_t *body;    /* borrowed; NULL: not JSON */
 };
+
+enum { BACKEND_ANSWER_ID_MAX = 64 };
 
 struct prefix_plan {
     /* given; borrowed */
@@ -47,6 +49,9 @@ struct prefix_plan {
     const struct config_template *template; /* the operator's; NULL or empty except for the kind `completions` */
     bool verified; /* this upstream, model and prefix passed the check recently, so it need not be repeated ... */
     unsigned memo; /* ... and this is what it found; a plan that checks sets it */
+    char answer_id[BACKEND_ANSWER_ID_MAX]; /* of an answer that is rebuilt, ... */
+    int64_t answer_created_s;              /* ... when it was made, ... */
+    size_t answer_max;                     /* ... and its size at most */
 
     /* the plan's own */
     unsigned stage;
@@ -54,13 +59,13 @@ struct prefix_plan {
     struct backend_call call;
 
     /* made */
-    json_t *body;                /* for the upstream; owned; NULL: the client's own bytes */
-    char path[128];              /* from the upstream's root */
-    struct rein_attempt attempt; /* delivery, opened, continues_shown, delimiters; its prefix is `prefix` */
-    raw_read read_raw;           /* not NULL: a raw prompt, whose answer is rebuilt in the client's dialect ... */
-    const char *raw_close;       /* ... whose reasoning ends with this; static */
-    bool checked;                /* the check was made just now: to be remembered, READY as passed, ASIDE as failed */
-    const char *reason;          /* why this delivery: "instruct_only", "verified", "tools", ...; static */
+    json_t *body;                  /* for the upstream; owned; NULL: the client's own bytes */
+    char path[128];                /* from the upstream's root */
+    struct rein_attempt attempt;   /* delivery, opened, continues_shown, delimiters; its prefix is `prefix` */
+    struct stream_filter *filters; /* what the answer goes through before it is judged; owned; NULL: nothing */
+    bool may_be_lines;             /* the stream may have one event per line instead of SSE */
+    bool checked;                  /* the check was made just now: to be remembered, READY as passed, ASIDE as failed */
+    const char *reason;            /* why this delivery: "instruct_only", "verified", "tools", ...; static */
 };
 
 struct backend {
@@ -70,8 +75,9 @@ struct backend {
     /* The next step of a prefill plan. NULL if the kind cannot prefill. `reply` is NULL on the first call. REIN_ENOMEM
      * is the only error. */
     int (*next)(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out);
-    /* Changes a chat call so that its reasoning can be ended with this text in flight. NULL: the kind cannot. */
-    int (*arm)(struct prefix_plan *plan, const char *words);
+    /* Changes a chat call so that its reasoning can be ended with this text in flight, and puts up the filter that does
+     * it. Without memory, or where the answer is rebuilt, it leaves the call alone. NULL: the kind cannot. */
+    void (*arm)(struct prefix_plan *plan, const char *words);
 };
 
 /* NULL if there is no such kind. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backends/steps.h"
+#include "base/buffer.h"
 
 enum stage { START, RECALL };
 

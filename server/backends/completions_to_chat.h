@@ -1,4 +1,4 @@
-/* The answer to a raw prompt, rebuilt as chat.
+/* The answer to a raw prompt, rebuilt as chat: a filter.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     {"text":"so I must refuse.</think>I can't"}   ->   {"delta":{"reasoning_content":"so I must refuse."}}
@@ -16,11 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
-#include "rein/rein.h"
+#include "backends/stream_filter.h"
 
 /* The content of one event of a raw prompt's answer. */
-struct raw_piece {
+struct completion_piece {
     const char *text; /* borrowed from the event; NULL: none */
     size_t len;
     const char *reasoning; /* likewise: what the backend separated itself; NULL: none */
@@ -31,12 +30,12 @@ struct raw_piece {
 };
 
 /* Reads an event, or the body of an unstreamed answer. False: its format is unknown. */
-typedef bool (*raw_read)(const json_t *event, struct raw_piece *out);
+typedef bool (*completion_read)(const json_t *event, struct completion_piece *out);
 
-struct raw_options {
+struct completions_to_chat_options {
     bool streamed;
-    raw_read read;
-    const char *close;      /* what closes the reasoning; borrowed as long as the raw */
+    completion_read read;
+    const char *close;      /* what closes the reasoning; borrowed as long as the filter */
     const char *field;      /* the field of the reasoning in events, "content": inline, with its closer; NULL or "": the
                                usual field. Static */
     const char *model, *id; /* of the events; copied */
@@ -44,15 +43,8 @@ struct raw_options {
     size_t body_max; /* of an unstreamed answer */
 };
 
-struct raw;
-
-/* Returns owned. */
-int raw_new(struct raw **out, const struct raw_options *options) REIN_MUST_USE;
-void raw_free(struct raw *raw); /* NULL is fine */
-
-/* Upstream bytes, cut anywhere; appends chat events to `out`. REIN_ELIMIT: a line or the body is too long. */
-int raw_feed(struct raw *raw, const char *data, size_t len, struct buffer *out) REIN_MUST_USE;
-/* The transfer ended properly. REIN_EFORMAT: an unstreamed body that cannot be read. */
-int raw_finish(struct raw *raw, struct buffer *out) REIN_MUST_USE;
+/* A whole transfer ends what it has finished. REIN_ELIMIT: a line or the body is too long. At the end, REIN_EFORMAT: an
+ * unstreamed body that cannot be read. NULL: out of memory. Returns owned. */
+struct stream_filter *completions_to_chat_new(const struct completions_to_chat_options *options);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/llamacpp_in_flight.h"
 #include "backends/steps.h"
 
 enum stage { START, CHAT_TEXT, RECALL, RAW_TEXT, HISTORY_TEXT, PROMPT_TEXT };
@@ -155,12 +156,20 @@ static int llamacpp_next(struct prefix_plan *plan, const struct backend_reply *r
 
 /* The sampler writes the words and the closer as soon as /chat/completions/control asks for it. Builds that do not know
  * of it leave these fields alone, and do not say yes then. */
-static int arm(struct prefix_plan *plan, const char *words)
+static void arm(struct prefix_plan *plan, const char *words)
 {
-    return json_object_set_new(plan->body, "reasoning_control", json_true()) < 0 ||
-                   json_object_set_new(plan->body, "reasoning_budget_message", json_sprintf("\n\n%s", words)) < 0
-               ? REIN_ENOMEM
-               : 0;
+    char path[sizeof plan->call.path];
+    if (plan->filters != NULL || plan->body == NULL)
+        return;
+    plan_make_path(plan, path, sizeof path, "~/chat/completions/control");
+    struct stream_filter *filter = llamacpp_in_flight_new(words, path);
+    json_t *message = json_sprintf("\n\n%s", words);
+    if (filter == NULL || message == NULL || json_object_set(plan->body, "reasoning_budget_message", message) < 0 ||
+        json_object_set_new(plan->body, "reasoning_control", json_true()) < 0)
+        stream_filters_free(&filter);
+    else
+        stream_filters_add(&plan->filters, filter);
+    json_decref(message);
 }
 
 static const struct field llamacpp_rows[] = {

@@ -96,7 +96,7 @@ static int on_ollama_history_text(struct prefix_plan *plan, const struct backend
     return plan_learn_history(plan, prompt_of(reply), reply, out) ? ask_prompt(plan, out) : 0;
 }
 
-static bool read_line(const json_t *event, struct raw_piece *out)
+static bool read_line(const json_t *event, struct completion_piece *out)
 {
     const json_t *text = json_object_get(event, "response"), *thinking = json_object_get(event, "thinking");
     const char *reason = json_string_value(json_object_get(event, "done_reason"));

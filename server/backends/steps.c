@@ -32,7 +32,7 @@ static size_t root_len(const char *prefix)
     return len >= 3 && strcmp(prefix + len - 3, "/v1") == 0 ? len - 3 : len;
 }
 
-static void put_path(const struct prefix_plan *plan, char *out, size_t cap, const char *path)
+void plan_make_path(const struct prefix_plan *plan, char *out, size_t cap, const char *path)
 {
     if (*path == '~')
         snprintf(out, cap, "%s%s", plan->path_prefix, path + 1);
@@ -47,7 +47,7 @@ int plan_ask(struct prefix_plan *plan, unsigned stage, const char *path, json_t 
     json_decref(plan->call.body);
     plan->call.body = body;
     plan->call.method = "POST";
-    put_path(plan, plan->call.path, sizeof plan->call.path, path);
+    plan_make_path(plan, plan->call.path, sizeof plan->call.path, path);
     plan->stage = stage;
     *out = BACKEND_CALL;
     return 0;
@@ -55,7 +55,7 @@ int plan_ask(struct prefix_plan *plan, unsigned stage, const char *path, json_t 
 
 void plan_put_path(struct prefix_plan *plan, const char *path)
 {
-    put_path(plan, plan->path, sizeof plan->path, path);
+    plan_make_path(plan, plan->path, sizeof plan->path, path);
 }
 
 static bool is_clear(const struct backend_reply *reply)
@@ -251,18 +251,30 @@ int plan_ready_chat(struct prefix_plan *plan, json_t *assistant, json_t *more, c
     return rv;
 }
 
-int plan_ready_raw(struct prefix_plan *plan, raw_read read, enum backend_next *out)
+int plan_ready_raw(struct prefix_plan *plan, completion_read read, enum backend_next *out)
 {
     int rv = make_ready(plan, "verified", out);
-    plan->read_raw = read;
-    plan->raw_close = plan->attempt.close;
+    struct stream_filter *filter =
+        completions_to_chat_new(&(struct completions_to_chat_options){.streamed = plan->request->stream,
+                                                                      .read = read,
+                                                                      .close = plan->attempt.close,
+                                                                      .field = plan->field,
+                                                                      .model = plan->request->model,
+                                                                      .id = plan->answer_id,
+                                                                      .created_s = plan->answer_created_s,
+                                                                      .body_max = plan->answer_max});
+    if (filter == NULL)
+        return REIN_ENOMEM;
+    stream_filters_free(&plan->filters);
+    stream_filters_add(&plan->filters, filter);
+    plan->may_be_lines = plan->request->stream;
     plan->attempt.opened = plan->field != NULL && strcmp(plan->field, "content") == 0;
     if (!plan->attempt.opened)
         plan->attempt.open = plan->attempt.close = NULL; /* the answer is divided before the trace sees it */
     return rv;
 }
 
-static bool read_completion(const json_t *event, struct raw_piece *out)
+static bool read_completion(const json_t *event, struct completion_piece *out)
 {
     const json_t *choice = json_array_get(json_object_get(event, "choices"), 0);
     const json_t *text = json_object_get(choice, "text");

@@ -12,6 +12,7 @@
 #define SERVER_BACKENDS_STEPS_H
 
 #include "backends/backend.h"
+#include "backends/completions_to_chat.h"
 #include "backends/prompt.h"
 
 typedef int (*plan_step)(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out);
@@ -35,6 +36,8 @@ bool plan_is_known(const struct prefix_plan *plan);
 
 /* POST to a path from the upstream's root; or from the path prefix, if the path begins with '~'. */
 int plan_ask(struct prefix_plan *plan, unsigned stage, const char *path, json_t *body, enum backend_next *out);
+/* That path, written to `out`. */
+void plan_make_path(const struct prefix_plan *plan, char *out, size_t cap, const char *path);
 /* Sets the path of the call for the answer, likewise. */
 void plan_put_path(struct prefix_plan *plan, const char *path);
 /* `reply`: the reply that showed it; NULL: the request itself. Remembered if the reply was clear. */
@@ -101,8 +104,9 @@ enum recall recall_read_text(const char *text);
  * The memo says the rest. */
 int plan_ready_chat(struct prefix_plan *plan, json_t *assistant, json_t *more, const char *reason,
                     enum backend_next *out);
-/* Sets how a raw answer is read; the caller has set plan->body and plan->path. */
-int plan_ready_raw(struct prefix_plan *plan, raw_read read, enum backend_next *out);
+/* Puts up the filter that rebuilds a raw answer as chat, and says how it is read; the caller has set plan->body and
+ * plan->path. */
+int plan_ready_raw(struct prefix_plan *plan, completion_read read, enum backend_next *out);
 /* The request as a raw completion of OpenAI's form. `room`: the token limit if the client set none, 0: the backend's
  * own. */
 int plan_ready_completion(struct prefix_plan *plan, json_t *prompt, json_int_t room, json_t *more,

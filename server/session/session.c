@@ -22,7 +22,7 @@ bool session_is_sound(const struct session *s)
            (!s->lingering || session_is_over(s)) && (!s->paused || s->call != NULL) &&
            (!answers || (s->trace != NULL && s->attempts_len > 0)) &&
            (s->call == NULL || s->lingering || answers || s->state == SESSION_PLANNING) &&
-           (!s->controlling || s->control != NULL) && (s->control_call == NULL || s->controlling);
+           (s->correct_call == NULL || s->correct_until_ms != 0);
 }
 
 void session_move(struct session *s, enum session_state to)
@@ -62,10 +62,9 @@ static void destroy(void *ctx)
     struct session *s = ctx;
     link_out(s);
     backend_plan_fini(&s->plan);
-    session_control_drop(s);
+    session_correct_drop(s);
     buffer_clear(&s->answer);
     buffer_clear(&s->body);
-    raw_free(s->raw);
     rein_trace_free(s->trace);
     request_free(s->request);
     config_unref(s->config);
@@ -359,7 +358,7 @@ void session_act(struct session *s, const struct rein_update *update)
     }
     size_t held = update->held;
     bool restarts = (update->asks & REIN_ASK_RESTART) != 0;
-    if (restarts && session_control_start(s))
+    if (restarts && session_correct_start(s))
         restarts = false;
     else if (update->asks & REIN_ASK_STOP)
         session_cancel_call(s, restarts ? "steered" : "stopped");
@@ -382,7 +381,7 @@ void session_on_closed(struct responder *responder, bool gone)
 {
     struct session *s = (struct session *)responder;
     assert(session_is_sound(s));
-    session_control_drop(s);
+    session_correct_drop(s);
     if (gone || !s->lingering)
         session_cancel_call(s, "client_left");
     if (gone && !session_is_over(s)) {
@@ -418,7 +417,7 @@ static void tick(struct session *s, uint64_t now)
 {
     assert(session_is_sound(s));
     uint64_t silent_ms = now - s->last_write_ms;
-    session_control_tick(s, now);
+    session_correct_tick(s, now);
     if (s->lingering && s->call != NULL && silent_ms >= LINGER_MS) {
         session_cancel_call(s, "whole");
         session_maybe_free(s);

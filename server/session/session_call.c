@@ -44,7 +44,7 @@ void session_close_attempt(struct session *s, const char *outcome)
 
 void session_cancel_call(struct session *s, const char *outcome)
 {
-    session_control_drop(s);
+    session_correct_drop(s);
     if (s->call == NULL)
         return;
     upstream_cancel(s->call);
@@ -96,28 +96,10 @@ static const struct end_words *words_of(enum upstream_end end)
 
 /* ---- the upstream's callbacks ---- */
 
-/* An answer to a raw prompt may have one event per line. */
 static bool is_expected(const struct session *s, const char *type)
 {
     return media_type_is(type, s->request->stream ? "text/event-stream" : "application/json") ||
-           (s->request->stream && s->plan.read_raw != NULL && media_type_is(type, "application/x-ndjson"));
-}
-
-static int begin_raw(struct session *s)
-{
-    char id[SESSION_ANSWER_ID_MAX];
-    session_answer_id(s, id);
-    struct raw_options options = {.streamed = s->request->stream,
-                                  .read = s->plan.read_raw,
-                                  .close = s->plan.raw_close,
-                                  .field = s->plan.field,
-                                  .model = s->request->model,
-                                  .id = id,
-                                  .created_s = s->started_at_us / 1000000,
-                                  .body_max = s->config->limits.upstream_body_bytes};
-    raw_free(s->raw);
-    s->raw = NULL;
-    return raw_new(&s->raw, &options);
+           (s->plan.may_be_lines && media_type_is(type, "application/x-ndjson"));
 }
 
 static void answer_begins(struct session *s)
@@ -132,8 +114,6 @@ static void answer_begins(struct session *s)
         s->plan.attempt.opened = s->route->upstream->opened;
     int rv = rein_trace_attempt(s->trace, &s->plan.attempt);
     session_move(s, SESSION_ANSWERING);
-    if (rv == 0 && s->plan.read_raw != NULL)
-        rv = begin_raw(s);
     if (rv == 0 && s->request->stream)
         rv = session_begin(s);
     if (rv < 0)
@@ -168,28 +148,31 @@ static void on_call_head(void *ctx, const struct upstream_response *response)
                          "upstream_error");
 }
 
-/* `data` NULL: the transfer has ended. */
-static int feed_raw(struct session *s, const char *data, size_t len, struct rein_update *update)
+/* What the plan's filters made of the response's bytes. */
+static void take_filtered(struct session *s, const struct stream_piece *piece)
 {
-    struct buffer chat = {0};
-    int rv = data != NULL ? raw_feed(s->raw, data, len, &chat) : raw_finish(s->raw, &chat);
-    if (rv == 0 && chat.len > 0)
-        rv = rein_trace_feed(s->trace, chat.data, chat.len, update);
-    buffer_clear(&chat);
-    return rv;
+    struct rein_update update = {0};
+    if (piece->turn == STREAM_LOST) {
+        session_correct_give_up(s, piece->why);
+        return;
+    }
+    int rv = piece->turn == STREAM_CORRECTED ? session_correct_take(s) : 0;
+    if (rv == 0 && piece->len == 0)
+        return;
+    if (rv == 0)
+        rv = rein_trace_feed(s->trace, piece->data, piece->len, &update);
+    if (rv < 0)
+        session_fail_internal(s, rv);
+    else
+        session_act(s, &update);
 }
 
 static void on_call_data(void *ctx, const char *data, size_t len)
 {
     struct session *s = ctx;
-    struct rein_update update = {0};
     assert(session_is_sound(s));
     if (s->lingering)
         return;
-    if (s->controlling) {
-        session_control_feed(s, data, len);
-        return;
-    }
     if (s->state != SESSION_ANSWERING) {
         /* Bytes over the limit are not needed: an error's type is at its beginning, and a plan's reply is then refused.
          */
@@ -198,13 +181,12 @@ static void on_call_data(void *ctx, const char *data, size_t len)
             s->call_unexpected = true;
         return;
     }
-    if (s->control != NULL)
-        control_note(s->control, data, len);
-    int rv = s->plan.read_raw != NULL ? feed_raw(s, data, len, &update) : rein_trace_feed(s->trace, data, len, &update);
+    struct stream_piece piece = {.data = data, .len = len};
+    int rv = stream_filters_feed(s->plan.filters, &piece);
     if (rv < 0)
         session_fail_internal(s, rv);
     else
-        session_act(s, &update);
+        take_filtered(s, &piece);
 }
 
 static void end_plan_call(struct session *s, enum upstream_end end)
@@ -219,19 +201,15 @@ static void end_plan_call(struct session *s, enum upstream_end end)
 static void end_answer(struct session *s, bool whole, const char *message)
 {
     struct rein_update update = {0};
-    int rv = 0;
-    if (whole && s->plan.read_raw != NULL) {
-        rv = feed_raw(s, NULL, 0, &update);
-        whole = rv != REIN_EFORMAT; /* an unreadable body counts as no body */
-        rv = whole ? rv : 0;
-        if (rv == 0)
-            session_act(s, &update);
-        if (session_is_over(s) || s->state != SESSION_ANSWERING)
-            return;
-    }
-    update = (struct rein_update){0};
+    struct stream_piece last = {0};
+    int rv = stream_filters_end(s->plan.filters, whole, &last);
     if (rv == 0)
-        rv = rein_trace_finish(s->trace, whole, message, &update);
+        take_filtered(s, &last);
+    if (session_is_over(s) || s->state != SESSION_ANSWERING)
+        return;
+    /* An unreadable body counts as no body. */
+    if (rv == 0 || rv == REIN_EFORMAT)
+        rv = rein_trace_finish(s->trace, whole && rv == 0, message, &update);
     if (rv < 0)
         session_fail_internal(s, rv);
     else
@@ -257,10 +235,6 @@ static void on_call_end(void *ctx, enum upstream_end end, const char *message)
     }
     if (s->plan_call) {
         end_plan_call(s, end);
-        return;
-    }
-    if (s->controlling) {
-        session_control_end(s);
         return;
     }
     session_close_attempt(s, words->outcome);
@@ -350,7 +324,8 @@ static void shed(struct session *s)
 void session_call(struct session *s)
 {
     s->plan_call = false;
-    session_control_arm(s);
+    if (session_may_correct(s))
+        s->backend->arm(&s->plan, s->policy->steer.corrective);
     session_open_attempt(s);
     session_move(s, SESSION_CALLING);
     if (send_plan(s) < 0) {

@@ -5,7 +5,6 @@
 
 #include "api/chat/request.h"
 #include "backends/backend.h"
-#include "backends/llamacpp_in_flight.h"
 #include "base/buffer.h"
 #include "front/reply.h"
 #include "session/session.h"
@@ -23,7 +22,6 @@ enum {
     SESSION_ATTEMPTS_MAX = 16,
     SESSION_ATTEMPTS_FEW = 2, /* have room in the session itself */
     SESSION_REQUEST_ID_MAX = 128,
-    SESSION_ANSWER_ID_MAX = 64,
     SESSION_ERROR_BODY_MAX = 65536,
 };
 
@@ -64,18 +62,15 @@ struct session {
     char *retry_after;
     char *upstream_error; /* of the latest call that was answered with one: JSON, fit for the row; owned */
     char *shown;          /* of plan.shown */
-    struct raw *raw;      /* of a raw route */
     struct buffer body;   /* an error's or a plan's reply */
     bool paused;
     bool lingering; /* the answer is complete, only the end of the transfer is still to come */
     struct store_attempt few[SESSION_ATTEMPTS_FEW];
     struct store_attempt *attempts; /* `few`, or owned where there may be more */
     size_t attempts_len, attempts_max;
-    struct control *control;            /* owned; NULL: the response cannot be corrected while it runs */
-    struct upstream_call *control_call; /* that asks for it */
-    bool controlling;                   /* output is dropped until the response is corrected */
-    uint64_t control_since_ms;
-    int64_t steered_us; /* when the first restart was needed, 0: not yet */
+    struct upstream_call *correct_call; /* that asks to correct the response while it runs */
+    uint64_t correct_until_ms;          /* when the correction is too late; 0: none runs */
+    int64_t steered_us;                 /* when the first restart was needed, 0: not yet */
 
     /* what the trace asked for */
     bool committing, commit_again, restart_due, end_due;
@@ -139,25 +134,25 @@ void session_close_attempt(struct session *s, const char *outcome);
 /* The call was answered with an HTTP error, which has been read. */
 void session_answer_error(struct session *s);
 
-/* ---- session_control.c: corrections in flight ---- */
+/* ---- session_correct.c: corrections in flight ---- */
 /* Can the next call be corrected in flight? */
-bool session_may_control(const struct session *s);
-/* Prepares the call for it, if possible. */
-void session_control_arm(struct session *s);
-void session_control_drop(struct session *s);
-/* Requests it. False: not possible, the response has to be stopped. */
-bool session_control_start(struct session *s);
-/* Bytes of the response in the meantime; its end. */
-void session_control_feed(struct session *s, const char *data, size_t len);
-void session_control_end(struct session *s);
-void session_control_tick(struct session *s, uint64_t now);
+bool session_may_correct(const struct session *s);
+/* Requests it of the running response. False: not possible, the response has to be stopped. */
+bool session_correct_start(struct session *s);
+/* No correction is wanted any more. */
+void session_correct_drop(struct session *s);
+/* A filter has found the corrected response: another attempt begins. Errors are those of the trace. */
+int session_correct_take(struct session *s) REIN_MUST_USE;
+/* The response goes on without the correction: it is stopped and called again. */
+void session_correct_give_up(struct session *s, const char *why);
+void session_correct_tick(struct session *s, uint64_t now);
 
 /* ---- session_row.c ---- */
 /* The headers that every answer of a session carries; good as long as the session is open. */
 enum { SESSION_HEADERS_MAX = 10 };
 void session_headers(struct session *s, bool streamed, struct front_header out[SESSION_HEADERS_MAX]);
 /* The id in the body of an answer that Rein makes. */
-void session_answer_id(const struct session *s, char out[SESSION_ANSWER_ID_MAX]);
+void session_answer_id(const struct session *s, char out[BACKEND_ANSWER_ID_MAX]);
 /* The upstream failed, and nothing of an answer was released: so there is no verdict. */
 bool session_is_unanswered(struct session *s);
 /* The word for how it ended; static. */

@@ -75,7 +75,10 @@ static int begin_plan(struct session *s, const char *prefix)
         .open = s->route->upstream->open,
         .close = s->route->upstream->close,
         .template = &s->route->upstream->template,
+        .answer_created_s = s->started_at_us / 1000000,
+        .answer_max = s->config->limits.upstream_body_bytes,
     };
+    session_answer_id(s, s->plan.answer_id);
     session_move(s, SESSION_PLANNING);
     return 0;
 }
@@ -158,7 +161,7 @@ static bool may_continue(const struct session *s)
 
 static void go_plain(struct session *s, const char *why)
 {
-    bool is_as_sent = request_is_as_sent(s->request) && !session_may_control(s);
+    bool is_as_sent = request_is_as_sent(s->request) && !session_may_correct(s);
     int rv = is_as_sent ? 0 : request_load(s->request);
     if (is_as_sent)
         backend_plan_as_sent(&s->plan, why);

@@ -56,7 +56,7 @@ void session_headers(struct session *s, bool streamed, struct front_header out[S
     *out = (struct front_header){NULL, NULL};
 }
 
-void session_answer_id(const struct session *s, char out[SESSION_ANSWER_ID_MAX])
+void session_answer_id(const struct session *s, char out[BACKEND_ANSWER_ID_MAX])
 {
     static const char prefix[] = "chatcmpl-";
     memcpy(out, prefix, sizeof prefix - 1);

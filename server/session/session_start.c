@@ -85,7 +85,7 @@ static int read_request(struct session *s)
 
 static int new_trace(struct session *s)
 {
-    char id[SESSION_ANSWER_ID_MAX];
+    char id[BACKEND_ANSWER_ID_MAX];
     session_answer_id(s, id);
     struct rein_trace_options options = {
         .policy = s->route->policy,

@@ -109,7 +109,9 @@ static inline struct plan_run plan_run(const struct plan_case *c)
                                     .close = c->own_close,
                                     .template = c->template,
                                     .verified = c->verified,
-                                    .memo = c->memo};
+                                    .memo = c->memo,
+                                    .answer_id = "i",
+                                    .answer_max = 4096};
     assert_int_equal(backend->next(&run.plan, NULL, &run.next), 0);
     for (const struct plan_case_step *step = c->steps; step != NULL && step->path != NULL; step++) {
         if (run.next != BACKEND_CALL)
@@ -119,6 +121,31 @@ static inline struct plan_run plan_run(const struct plan_case *c)
     if (run.next == BACKEND_CALL)
         fail_msg("one more call: %s", run.plan.call.path);
     return run;
+}
+
+/* What the client's answer is made of when the backend sends these lines of JSON. Returns owned. */
+static inline char *plan_rebuilt(struct plan_run *run, const char *lines)
+{
+    struct stream_piece piece = {.data = lines, .len = strlen(lines)}, last = {0};
+    assert_non_null(run->plan.filters);
+    assert_int_equal(stream_filters_feed(run->plan.filters, &piece), 0);
+    char *out = calloc(1, 8192);
+    memcpy(out, piece.len > 0 ? piece.data : "", piece.len);
+    assert_int_equal(stream_filters_end(run->plan.filters, true, &last), 0);
+    assert_true(piece.len + last.len < 8192);
+    memcpy(out + piece.len, last.len > 0 ? last.data : "", last.len);
+    return out;
+}
+
+/* A completion is rebuilt as chat, and this is what ends its reasoning. */
+static inline void expect_close(struct plan_run *run, const char *close)
+{
+    char line[256];
+    snprintf(line, sizeof line, "{\"choices\":[{\"text\":\"why%sbecause\"}]}\n", close);
+    char *out = plan_rebuilt(run, line);
+    assert_non_null(strstr(out, "\"reasoning_content\":\"why\""));
+    assert_non_null(strstr(out, "\"content\":\"because\""));
+    free(out);
 }
 
 static inline void plan_end(struct plan_run *run)

@@ -26,7 +26,7 @@ static void test_completions_renders(void **state)
     struct plan_run run = expect_ready(&c, "/v1/completions",
                                        "{'model':'m','max_tokens':4096,'prompt':'<|im_start|>user\\nHow?<|im_end|>\\n"
                                        "<|im_start|>assistant\\n<think>\\nseen\\n\\n" PLAN_PREFIX "'}");
-    assert_string_equal(run.plan.raw_close, "</think>");
+    expect_close(&run, "</think>");
     assert_string_equal(run.plan.reason, "recalled");
     assert_true(run.plan.checked);
     unsigned memo = run.plan.memo;
@@ -50,7 +50,7 @@ static void test_completions_opens(void **state)
     struct plan_run run = expect_ready(&c, "/v1/completions",
                                        "{'model':'m','max_tokens':4096,'prompt':'A talk.### User:\\nHow?\\n"
                                        "### Model:\\n[A]\\n" PLAN_PREFIX "'}");
-    assert_string_equal(run.plan.raw_close, "[B]");
+    expect_close(&run, "[B]");
     plan_end(&run);
     c.own_open = c.own_close = NULL;
     c.steps = NULL;

@@ -30,7 +30,7 @@ static void test_vllm_continues(void **state)
     struct plan_run run = expect_ready(&(struct plan_case){"vllm", .steps = steps}, "/v1/chat/completions", VLLM_CHAT);
     assert_true(run.plan.checked);
     assert_string_equal(run.plan.reason, "verified");
-    assert_null(run.plan.read_raw);
+    assert_null(run.plan.filters);
     assert_false(run.plan.attempt.opened);
     unsigned memo = run.plan.memo;
     plan_end(&run);
@@ -60,8 +60,7 @@ static void test_vllm_goes_raw(void **state)
         expect_ready(&c, "/v1/completions",
                      "{'model':'m','prompt':[1,2,7,8,9],'max_tokens':95,'temperature':0.5,'stream':true,"
                      "'stream_options':{'include_usage':true},'skip_special_tokens':false}");
-    assert_non_null(run.plan.read_raw);
-    assert_string_equal(run.plan.raw_close, "</think>");
+    expect_close(&run, "</think>");
     assert_true(run.plan.checked);
     plan_end(&run);
 }
@@ -191,7 +190,7 @@ static void test_own_delimiters(void **state)
     struct plan_case c = {"llamacpp", .steps = steps, .own_open = "<why>", .own_close = "</why>"};
     struct plan_run run = expect_ready(
         &c, "/v1/completions", "{'model':'m','preserved_tokens':['</why>'],'prompt':'<|a|><why>\\n" PLAN_PREFIX "'}");
-    assert_string_equal(run.plan.raw_close, "</why>");
+    expect_close(&run, "</why>");
     plan_end(&run);
 }
 
@@ -221,18 +220,14 @@ static void test_ollama(void **state)
                                        "{'model':'m','raw':true,'think':true,'stream':true,"
                                        "'prompt':'<|u|>How?<|a|><think>\\n" PLAN_PREFIX "',"
                                        "'options':{'num_predict':7,'seed':3,'stop':['END']}}");
-    struct raw_piece piece = {0};
-    json_t *line = plan_json("{'response':'a','done':false}");
-    assert_true(run.plan.read_raw(line, &piece));
-    assert_string_equal(piece.text, "a");
-    assert_null(piece.finish);
-    json_decref(line);
-    line = plan_json("{'response':'','done':true,'done_reason':'length','prompt_eval_count':4,'eval_count':5}");
-    assert_true(run.plan.read_raw(line, &piece));
-    assert_string_equal(piece.finish, "length");
-    assert_int_equal(piece.prompt_tokens, 4);
-    assert_int_equal(piece.completion_tokens, 5);
-    json_decref(line);
+    assert_true(run.plan.may_be_lines);
+    char *out = plan_rebuilt(&run, "{\"response\":\"a\",\"done\":false}\n"
+                                   "{\"response\":\"\",\"done\":true,\"done_reason\":\"length\","
+                                   "\"prompt_eval_count\":4,\"eval_count\":5}\n");
+    assert_non_null(strstr(out, "\"reasoning_content\":\"a\"},\"finish_reason\":null"));
+    assert_non_null(strstr(out, "\"finish_reason\":\"length\""));
+    assert_non_null(strstr(out, "\"prompt_tokens\":4,\"completion_tokens\":5"));
+    free(out);
     plan_end(&run);
     const struct plan_case_step old[] = {{"/api/chat", NULL, 200, "{'message':{'content':'Hi.'},'done':true}"}, {0}};
     expect_aside(&(struct plan_case){"ollama", .steps = old}, "no_render", true);

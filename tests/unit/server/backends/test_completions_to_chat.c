@@ -10,8 +10,9 @@
 #include <cmocka.h>
 
 #include "backends/completions_to_chat.h"
+#include "base/buffer.h"
 
-static bool read_completion(const json_t *event, struct raw_piece *out)
+static bool read_completion(const json_t *event, struct completion_piece *out)
 {
     const json_t *choice = json_array_get(json_object_get(event, "choices"), 0);
     const json_t *text = json_object_get(choice, "text");
@@ -22,24 +23,33 @@ static bool read_completion(const json_t *event, struct raw_piece *out)
     return choice != NULL || out->usage != NULL;
 }
 
+/* Feeds and appends what goes on to `out`; NULL: the end. */
+static int convert(struct stream_filter *chain, const char *data, size_t len, struct buffer *out)
+{
+    struct stream_piece piece = {.data = data, .len = len};
+    int rv = data != NULL ? stream_filters_feed(chain, &piece) : stream_filters_end(chain, true, &piece);
+    assert_int_equal(piece.turn, STREAM_GOES_ON);
+    return rv < 0 || piece.len == 0 ? rv : buffer_add(out, piece.data, piece.len, SIZE_MAX / 4);
+}
+
 /* What comes out of `input`, fed in pieces of `step` bytes; reasoning in this field. */
 static char *rebuilt_in(const char *field, const char *input, bool streamed, size_t step)
 {
-    struct raw *raw;
     struct buffer out = {0};
-    struct raw_options options = {.streamed = streamed,
-                                  .read = read_completion,
-                                  .close = "</think>",
-                                  .field = field,
-                                  .model = "m",
-                                  .id = "i",
-                                  .created_s = 5,
-                                  .body_max = 4096};
-    assert_int_equal(raw_new(&raw, &options), 0);
+    struct completions_to_chat_options options = {.streamed = streamed,
+                                                  .read = read_completion,
+                                                  .close = "</think>",
+                                                  .field = field,
+                                                  .model = "m",
+                                                  .id = "i",
+                                                  .created_s = 5,
+                                                  .body_max = 4096};
+    struct stream_filter *filter = completions_to_chat_new(&options);
+    assert_non_null(filter);
     for (size_t at = 0, len = strlen(input); at < len; at += step)
-        assert_int_equal(raw_feed(raw, input + at, len - at < step ? len - at : step, &out), 0);
-    assert_int_equal(raw_finish(raw, &out), 0);
-    raw_free(raw);
+        assert_int_equal(convert(filter, input + at, len - at < step ? len - at : step, &out), 0);
+    assert_int_equal(convert(filter, NULL, 0, &out), 0);
+    stream_filters_free(&filter);
     return out.data != NULL ? out.data : strdup("");
 }
 
@@ -161,14 +171,14 @@ static void test_a_body(void **state)
 static void test_limits(void **state)
 {
     (void)state;
-    struct raw *raw;
     struct buffer out = {0};
-    struct raw_options options = {
+    struct completions_to_chat_options options = {
         .streamed = false, .read = read_completion, .close = "x", .model = "m", .id = "i", .body_max = 3};
-    assert_int_equal(raw_new(&raw, &options), 0);
-    assert_int_equal(raw_feed(raw, "1234", 4, &out), REIN_ELIMIT);
-    assert_int_equal(raw_finish(raw, &out), REIN_EFORMAT);
-    raw_free(raw);
+    struct stream_filter *filter = completions_to_chat_new(&options);
+    assert_non_null(filter);
+    assert_int_equal(convert(filter, "1234", 4, &out), REIN_ELIMIT);
+    assert_int_equal(convert(filter, NULL, 0, &out), REIN_EFORMAT);
+    stream_filters_free(&filter);
 }
 
 int main(void)

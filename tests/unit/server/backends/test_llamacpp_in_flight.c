@@ -9,8 +9,9 @@
 
 #include <cmocka.h>
 
+#include "backends/backend.h"
 #include "backends/llamacpp_in_flight.h"
-#include "rein/rein.h"
+#include "base/buffer.h"
 
 #define WORDS "Wait. I stop \"here\"."
 #define EVENT(delta, finish)                                                                                           \
@@ -38,30 +39,67 @@ static const struct {
     {"an error", "data: {\"error\":{\"message\":\"x\"}}\n\n", NULL},
 };
 
+#define PATH "/v1/chat/completions/control"
+
+static struct stream_filter *filter_new(void)
+{
+    struct stream_filter *filter = llamacpp_in_flight_new(WORDS, PATH);
+    assert_non_null(filter);
+    return filter;
+}
+
+/* Before the response is steered everything goes on as it came. */
+static void watch(struct stream_filter *filter, const char *data, size_t len)
+{
+    struct stream_piece piece = {.data = data, .len = len};
+    assert_int_equal(stream_filters_feed(filter, &piece), 0);
+    assert_ptr_equal(piece.data, data);
+    assert_int_equal(piece.len, len);
+    assert_int_equal(piece.turn, STREAM_GOES_ON);
+}
+
+/* The response with this id is to be corrected; NULL: it cannot be. */
+static void expect_correct(struct stream_filter *filter, const char *id)
+{
+    struct backend_call call = {0};
+    assert_int_equal(stream_filters_correct(filter, &call), id != NULL);
+    if (id == NULL)
+        return;
+    assert_string_equal(call.path, PATH);
+    assert_string_equal(json_string_value(json_object_get(call.body, "id")), id);
+    assert_string_equal(json_string_value(json_object_get(call.body, "action")), "reasoning_end");
+    json_decref(call.body);
+}
+
 /* The first piece ends at `cut`, the others are `size` long. */
 static void check(size_t i, size_t cut, size_t size)
 {
-    struct control *control = control_new(WORDS);
+    struct stream_filter *filter = filter_new();
     struct buffer rest = {0};
-    enum control_state state = CONTROL_WAITS;
+    enum stream_turn turn = STREAM_GOES_ON;
     const char *stream = cases[i].stream;
     size_t len = strlen(stream), at = 0;
-    control_note(control, "data: {\"id\":\"c-1\"}\n\ndata: {\"cho", 32);
-    assert_string_equal(control_id(control), "c-1");
-    while (at < len && state == CONTROL_WAITS) {
+    watch(filter, "data: {\"id\":\"c-1\"}\n\ndata: {\"cho", 32);
+    expect_correct(filter, "c-1");
+    expect_correct(filter, NULL); /* once */
+    while (at < len && turn != STREAM_LOST) {
         size_t n = at < cut ? cut - at : size;
         n = n < len - at ? n : len - at;
-        assert_int_equal(control_feed(control, stream + at, n, &rest, &state), 0);
+        struct stream_piece piece = {.data = stream + at, .len = n};
+        assert_int_equal(stream_filters_feed(filter, &piece), 0);
+        assert_true(turn == STREAM_GOES_ON || piece.turn == STREAM_GOES_ON);
+        turn = piece.turn != STREAM_GOES_ON ? piece.turn : turn;
+        assert_true(turn == STREAM_CORRECTED || piece.len == 0);
+        if (piece.len > 0)
+            assert_int_equal(buffer_add(&rest, piece.data, piece.len, SIZE_MAX / 4), 0);
         at += n;
     }
-    if (state != (cases[i].rest != NULL ? CONTROL_TAKEN : CONTROL_LOST))
-        fail_msg("%s, cut at %zu, then every %zu: state %d", cases[i].name, cut, size, (int)state);
-    if (cases[i].rest != NULL) {
-        assert_int_equal(buffer_add(&rest, stream + at, len - at, SIZE_MAX / 4), 0);
+    if (turn != (cases[i].rest != NULL ? STREAM_CORRECTED : STREAM_LOST))
+        fail_msg("%s, cut at %zu, then every %zu: turn %d", cases[i].name, cut, size, (int)turn);
+    if (cases[i].rest != NULL)
         assert_string_equal(rest.data, cases[i].rest);
-    }
     buffer_clear(&rest);
-    control_free(control);
+    stream_filters_free(&filter);
 }
 
 static void it_goes_on_behind_the_words_alone(void **state)
@@ -78,44 +116,75 @@ static void the_id_is_the_first_events(void **state)
     (void)state;
     static const char head[] = ": ping\n\ndata: {\"id\":\"c-7\"}\n\n";
     for (size_t cut = 0; cut < sizeof head - 1; cut++) {
-        struct control *control = control_new(WORDS);
-        assert_null(control_id(control));
-        control_note(control, head, cut);
-        control_note(control, head + cut, sizeof head - 1 - cut);
-        assert_string_equal(control_id(control), "c-7");
-        control_note(control, "data: {\"id\":\"c-8\"}\n\n", 20);
-        assert_string_equal(control_id(control), "c-7");
-        control_free(control);
+        struct stream_filter *filter = filter_new();
+        expect_correct(filter, NULL);
+        watch(filter, head, cut);
+        watch(filter, head + cut, sizeof head - 1 - cut);
+        watch(filter, "data: {\"id\":\"c-8\"}\n\n", 20);
+        expect_correct(filter, "c-7");
+        stream_filters_free(&filter);
     }
-    struct control *control = control_new(WORDS);
+    struct stream_filter *filter = filter_new();
     for (int i = 0; i < 1000; i++)
-        control_note(control, "data: {}\n\n", 10);
-    control_note(control, "data: {\"id\":\"c-8\"}\n\n", 20);
-    assert_null(control_id(control)); /* nobody searches for ever */
-    control_free(control);
+        watch(filter, "data: {}\n\n", 10);
+    watch(filter, "data: {\"id\":\"c-8\"}\n\n", 20);
+    expect_correct(filter, NULL); /* nobody searches for ever */
+    stream_filters_free(&filter);
 }
 
 static void reasoning_that_does_not_end_is_left(void **state)
 {
     (void)state;
-    struct control *control = control_new(WORDS);
-    struct buffer rest = {0};
-    enum control_state now = CONTROL_WAITS;
-    int rv = 0;
+    struct stream_filter *filter = filter_new();
+    struct stream_piece piece = {0};
     size_t fed = 0;
-    for (; rv == 0 && fed < 1 << 20; fed += 10)
-        rv = control_feed(control, THINK("0123456789"), strlen(THINK("0123456789")), &rest, &now);
-    assert_int_equal(rv, REIN_ELIMIT);
+    watch(filter, "data: {\"id\":\"c-1\"}\n\n", 20);
+    expect_correct(filter, "c-1");
+    for (; piece.turn == STREAM_GOES_ON && fed < 1 << 20; fed += 10) {
+        piece = (struct stream_piece){.data = THINK("0123456789"), .len = strlen(THINK("0123456789"))};
+        assert_int_equal(stream_filters_feed(filter, &piece), 0);
+    }
+    assert_int_equal(piece.turn, STREAM_LOST);
+    assert_string_equal(piece.why, "no end");
     assert_in_range(fed, 1 << 18, (1 << 18) + 20);
-    control_free(control);
+    stream_filters_free(&filter);
+}
+
+/* Only a response that waits for its correction is lost with its end. */
+static void an_end_is_lost_while_it_waits(void **state)
+{
+    (void)state;
+    for (int is_steered = 0; is_steered < 2; is_steered++) {
+        struct stream_filter *filter = filter_new();
+        struct stream_piece last = {0};
+        watch(filter, "data: {\"id\":\"c-1\"}\n\n", 20);
+        if (is_steered)
+            expect_correct(filter, "c-1");
+        assert_int_equal(stream_filters_end(filter, true, &last), 0);
+        assert_int_equal(last.turn, is_steered ? STREAM_LOST : STREAM_GOES_ON);
+        stream_filters_free(&filter);
+    }
+}
+
+static void only_success_is_a_promise(void **state)
+{
+    (void)state;
+    struct stream_filter *filter = filter_new();
+    json_t *yes = json_pack("{sb}", "success", 1), *no = json_pack("{sb}", "success", 0);
+    assert_true(stream_filters_are_promised(filter, yes));
+    assert_false(stream_filters_are_promised(filter, no));
+    assert_false(stream_filters_are_promised(filter, NULL));
+    json_decref(yes);
+    json_decref(no);
+    stream_filters_free(&filter);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_goes_on_behind_the_words_alone),
-        cmocka_unit_test(the_id_is_the_first_events),
-        cmocka_unit_test(reasoning_that_does_not_end_is_left),
+        cmocka_unit_test(it_goes_on_behind_the_words_alone),   cmocka_unit_test(the_id_is_the_first_events),
+        cmocka_unit_test(reasoning_that_does_not_end_is_left), cmocka_unit_test(an_end_is_lost_while_it_waits),
+        cmocka_unit_test(only_success_is_a_promise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

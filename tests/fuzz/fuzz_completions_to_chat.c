@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backends/completions_to_chat.h"
+#include "base/buffer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -25,7 +26,7 @@ static void expect(bool holds)
 }
 
 /* Both forms that backends have: a choice's text, or what was thought and said. */
-static bool read_any(const json_t *event, struct raw_piece *out)
+static bool read_any(const json_t *event, struct completion_piece *out)
 {
     const json_t *choice = json_array_get(json_object_get(event, "choices"), 0);
     const json_t *text = choice != NULL ? json_object_get(choice, "text") : json_object_get(event, "response");
@@ -39,12 +40,19 @@ static bool read_any(const json_t *event, struct raw_piece *out)
     return text != NULL || out->usage != NULL;
 }
 
+static void take(struct result *result, const struct stream_piece *piece)
+{
+    if (result->rv == 0 && piece->len > 0)
+        expect(buffer_add(&result->out, piece->data, piece->len, SIZE_MAX / 4) == 0);
+}
+
 /* `seed` 0: all at once. */
-static struct result rebuild(const struct raw_options *options, const char *in, size_t len, unsigned seed)
+static struct result rebuild(const struct completions_to_chat_options *options, const char *in, size_t len,
+                             unsigned seed)
 {
     struct result result = {0};
-    struct raw *raw = NULL;
-    expect(raw_new(&raw, options) == 0);
+    struct stream_filter *filter = completions_to_chat_new(options);
+    expect(filter != NULL);
     for (size_t at = 0; at < len && result.rv == 0;) {
         size_t piece = len - at;
         if (seed != 0) {
@@ -52,12 +60,17 @@ static struct result rebuild(const struct raw_options *options, const char *in, 
             size_t cut = 1 + (seed >> 16) % 23;
             piece = cut < piece ? cut : piece;
         }
-        result.rv = raw_feed(raw, in + at, piece, &result.out);
+        struct stream_piece through = {.data = in + at, .len = piece};
+        result.rv = stream_filters_feed(filter, &through);
+        take(&result, &through);
         at += piece;
     }
-    if (result.rv == 0)
-        result.rv = raw_finish(raw, &result.out);
-    raw_free(raw);
+    if (result.rv == 0) {
+        struct stream_piece last = {0};
+        result.rv = stream_filters_end(filter, true, &last);
+        take(&result, &last);
+    }
+    stream_filters_free(&filter);
     return result;
 }
 
@@ -93,13 +106,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     static const char *const closers[] = {"</think>", "[/THINK]", "a", "aab"};
     if (len < 2 || len > INPUT_MAX)
         return 0;
-    struct raw_options options = {.streamed = (data[0] & 1) == 0,
-                                  .read = read_any,
-                                  .field = fields[data[0] >> 1 & 3],
-                                  .close = closers[data[0] >> 3 & 3],
-                                  .model = "m",
-                                  .id = "i",
-                                  .body_max = INPUT_MAX};
+    struct completions_to_chat_options options = {.streamed = (data[0] & 1) == 0,
+                                                  .read = read_any,
+                                                  .field = fields[data[0] >> 1 & 3],
+                                                  .close = closers[data[0] >> 3 & 3],
+                                                  .model = "m",
+                                                  .id = "i",
+                                                  .body_max = INPUT_MAX};
     struct result whole = rebuild(&options, (const char *)data + 2, len - 2, 0);
     struct result cut = rebuild(&options, (const char *)data + 2, len - 2, data[1] + 1u);
     expect(whole.rv == cut.rv && whole.out.len == cut.out.len);

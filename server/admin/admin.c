@@ -213,7 +213,7 @@ int admin_start(struct admin **out, const struct admin_options *options)
     admin->stops = (struct loop_order){.fn = admin_own_stop, .ctx = admin};
     admin->store = options->store;
     admin->metrics = options->metrics;
-    const struct query_options queries = {admin->config->store.path, QUERY_MS, READERS, WAITING_MAX};
+    const struct query_options queries = {admin->store, QUERY_MS, READERS, WAITING_MAX};
     int rv = loop_new(&admin->loop);
     if (rv == 0)
         rv = query_pool_new(&admin->queries, admin->loop, &queries);

@@ -4,7 +4,7 @@
 #define SERVER_ADMIN_ADMIN_PARAMS_H
 
 #include "front/front.h"
-#include "store/sqlite/read.h"
+#include "store/read.h"
 
 enum { PARAM_TEXT_MAX = 256, PAGE_MAX = 500, PAGE_DEFAULT = 50, BUCKETS_MAX = 1000 };
 

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
-#include "base/files.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "cli/cli.h"
@@ -284,22 +283,18 @@ static int start_workers(struct service *service)
     return 0;
 }
 
-/* Opens the store, in a folder that is made if it is missing. */
 static int open_store(struct service *service)
 {
     const char *path = service->config->store.path, *wanted = service->config->store.wanted;
-    struct store_options options = {
-        .path = path, .keep_days = service->config->store.keep_days, .queue_max = QUEUE_MAX};
+    const struct store_options options = {.scheme = service->config->store.scheme,
+                                          .path = path,
+                                          .keep_days = service->config->store.keep_days,
+                                          .queue_max = QUEUE_MAX};
     if (wanted != NULL)
         log_warn("serve",
                  "the store is %s, because %s does not exist. To move it: stop Rein, then move the file, and the files "
                  "of the same name that end with -wal and -shm, to the path in the config",
                  path, wanted);
-    int rv = files_make_folder_of(path);
-    if (rv != 0) {
-        log_error("serve", "the folder of the store %s cannot be made: %s", path, strerror(-rv));
-        return rv == -ENOMEM ? REIN_ENOMEM : REIN_EIO;
-    }
     return store_open(&service->store, &options);
 }
 

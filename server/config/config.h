@@ -76,8 +76,9 @@ struct config {
     struct config_limits limits;
     struct config_timeouts timeouts;
     struct {
-        char *path;   /* of the SQLite file */
-        char *wanted; /* NULL, or the path in the file if an older file is used instead (config_store.c) */
+        const char *scheme; /* of the URL, a constant: which driver of store/ */
+        char *path;         /* what follows it: of a file, as it is found from the working directory */
+        char *wanted;       /* NULL, or the path in the file if an older file is used instead (config_store.c) */
         enum config_store_on_error on_error;
         CONFIG_STORE_SETTINGS(CONFIG_UNSIGNED)
     } store;

@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "config/config_read.h"
+#include "config/store_schemes.h"
 
 static bool is_file(const char *path)
 {
@@ -32,15 +33,34 @@ static int take_older(struct config_reader *r)
     return 0;
 }
 
+/* What follows "scheme:" in a URL; NULL: it has another scheme, or nothing follows. */
+static const char *place_in(const char *url, const char *scheme)
+{
+    size_t len = strlen(scheme);
+    return strncmp(url, scheme, len) == 0 && url[len] == ':' && url[len + 1] != '\0' ? url + len + 1 : NULL;
+}
+
 int config_read_store(struct config_reader *r)
 {
-    static const char scheme[] = "sqlite:";
-    const char *url = rein_node_text(r->root, "store.url");
+#define SCHEME(name, place, example) {#name, place},
+#define EXPECTED(name, place, example) " or " #name ": and " example
+    static const struct {
+        const char *scheme;
+        enum store_place_kind place;
+    } schemes[] = {STORE_DRIVERS(SCHEME)};
+    static const char expected[] = STORE_DRIVERS(EXPECTED);
+    const char *url = rein_node_text(r->root, "store.url"), *place = NULL;
+    size_t i = 0;
     r->config->store.on_error = (enum config_store_on_error)rein_node_word(r->root, "store.on_error");
-    if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || url[sizeof(scheme) - 1] == '\0') {
-        rein_problems_node(r->problems, r->root, "store.url", "expects sqlite: and a file, such as sqlite:rein.db");
+    while (i < sizeof schemes / sizeof *schemes && (place = place_in(url, schemes[i].scheme)) == NULL)
+        i++;
+    if (place == NULL) {
+        rein_problems_node(r->problems, r->root, "store.url", "expects %s", expected + strlen(" or "));
         return 0;
     }
-    r->config->store.path = files_beside(r->path, url + sizeof(scheme) - 1);
-    return r->config->store.path != NULL ? take_older(r) : REIN_ENOMEM;
+    r->config->store.scheme = schemes[i].scheme;
+    r->config->store.path = schemes[i].place == STORE_AT_FILE ? files_beside(r->path, place) : strdup(place);
+    if (r->config->store.path == NULL)
+        return REIN_ENOMEM;
+    return schemes[i].place == STORE_AT_FILE ? take_older(r) : 0;
 }

@@ -182,7 +182,7 @@ int worker_start(struct worker **out, const struct worker_options *options)
         rv = upstream_pool_new(&w->pool, w->loop, UPSTREAM_KEEP_ALIVE_MS);
     if (rv == 0)
         rv = query_pool_new(&w->queries, w->loop,
-                            &(struct query_options){w->config->store.path, QUERY_MS, QUERY_READERS, QUERIES_WAITING});
+                            &(struct query_options){options->store, QUERY_MS, QUERY_READERS, QUERIES_WAITING});
     if (rv == 0)
         rv = rein_engine_new(&w->sessions.engine);
     if (rv == 0)

@@ -23,7 +23,7 @@ struct store_job {
     atomic_uint refs;         /* the writer's and, while a callback is due, the loop's */
     bool notified;            /* the writer's: the callback was posted */
     int rv;                   /* set before the callback is posted */
-    int64_t seq, policy;      /* the writer's: numbers of its row and of its policy */
+    int64_t seq, policy;      /* the driver's: numbers of its row and of its policy */
     int64_t queued_at_us;     /* monotonic */
     struct loop *loop;
     store_done done;

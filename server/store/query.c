@@ -4,11 +4,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct query_pool {
     struct loop *loop;
-    char *path;
+    const struct store *store;
     unsigned time_limit_ms, readers_max;
     size_t waiting_max, waiting, running;
     struct query *first, **end;
@@ -21,15 +20,11 @@ int query_pool_new(struct query_pool **out, struct loop *loop, const struct quer
         return REIN_ENOMEM;
     assert(options->readers_max > 0 && options->readers_max <= QUERY_READERS_MAX);
     pool->loop = loop;
-    pool->path = strdup(options->path);
+    pool->store = options->store;
     pool->time_limit_ms = options->time_limit_ms;
     pool->readers_max = options->readers_max;
     pool->waiting_max = options->waiting_max;
     pool->end = &pool->first;
-    if (pool->path == NULL) {
-        free(pool);
-        return REIN_ENOMEM;
-    }
     *out = pool;
     return 0;
 }
@@ -39,7 +34,6 @@ void query_pool_free(struct query_pool *pool)
     if (pool == NULL)
         return;
     assert(pool->running == 0 && pool->waiting == 0);
-    free(pool->path);
     free(pool);
 }
 
@@ -53,7 +47,8 @@ static void work(uv_work_t *work)
     struct query *query = work->data;
     struct query_pool *pool = query->pool;
     struct store_reader *reader;
-    query->rv = store_reader_open(&reader, pool->path, pool->time_limit_ms); /* these never change: safe to read here */
+    query->rv =
+        store_reader_open(&reader, pool->store, pool->time_limit_ms); /* these never change: safe to read here */
     if (query->rv != 0)
         return;
     query->run(query, reader);

@@ -9,7 +9,7 @@
 
 #include "base/loop.h"
 #include "rein/rein.h"
-#include "store/sqlite/read.h"
+#include "store/read.h"
 
 struct query_pool; /* readers of one loop */
 
@@ -27,14 +27,14 @@ struct query {
 };
 
 struct query_options {
-    const char *path; /* of the database; copied */
+    const struct store *store; /* outlives the pool */
     unsigned time_limit_ms;
     unsigned readers_max; /* that run at once, at most QUERY_READERS_MAX */
     size_t waiting_max;
 };
 enum { QUERY_READERS_MAX = 4 };
 
-/* Each query has a connection of its own: it sees the file that is there now, and keeps none that is not. */
+/* Each query has a connection of its own: it sees the database that is there now, and keeps none that is not. */
 int query_pool_new(struct query_pool **out, struct loop *loop, const struct query_options *options) REIN_MUST_USE;
 /* No query may be running or waiting. NULL is fine. */
 void query_pool_free(struct query_pool *pool);

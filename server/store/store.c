@@ -6,7 +6,7 @@
  *                                          +-> kept -> tried again before newer records, twice a second
  *
  * The queue's lock is all that loops and writer share; it is held to move a pointer. Between transactions the writer
- * purges in small steps, and ends what the thread of checkpoints began. */
+ * purges in small steps, and lets the driver maintain its database. */
 #include "store/store.h"
 
 #include <assert.h>
@@ -18,7 +18,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
-#include "store/sqlite/db.h"
+#include "store/driver.h"
 
 enum {
     GATHER_US = 1000,             /* how long the next group may take to gather */
@@ -47,6 +47,9 @@ struct store {
     bool keeps_anew;       /* keep_days has changed, and the writer does not know it yet */
     unsigned keep_days;
     size_t queue_max;
+
+    const struct store_driver *driver; /* set once, like `path` */
+    char *path;
 
     struct store_db *db; /* the members below belong to the writer */
     struct job_list kept;
@@ -291,7 +294,7 @@ static void observe(struct store *store, const struct job_list *list)
 static void set_healthy(struct store *store, bool healthy)
 {
     static struct log_limit lost, found; /* a disk that is nearly full fails intermittently */
-    atomic_store_explicit(&store->gone, store_db_times_gone(store->db), memory_order_relaxed);
+    atomic_store_explicit(&store->gone, store->driver->times_gone(store->db), memory_order_relaxed);
     bool was = atomic_exchange(&store->healthy, healthy);
     if (was && !healthy)
         log_limited(&lost, LOG_ERROR, "store", "decisions cannot be written; Rein tries again twice a second");
@@ -320,7 +323,7 @@ static int write_each(struct store *store, struct job_list *list)
     while (list->first != NULL && rv == 0) {
         struct job_list one = {.first = NULL};
         list_append(&one, list_pop(list));
-        int written = store_db_write(store->db, one.first);
+        int written = store->driver->write(store->db, one.first);
         if (written == 0 || written == REIN_EINVAL) {
             if (written == 0)
                 observe(store, &one);
@@ -338,7 +341,7 @@ static int write_each(struct store *store, struct job_list *list)
 /* Writes a list in one transaction, notifies those who wait, and frees it. */
 static void write_list(struct store *store, struct job_list *list)
 {
-    int rv = store_db_write(store->db, list->first);
+    int rv = store->driver->write(store->db, list->first);
     if (rv == REIN_EINVAL)
         rv = write_each(store, list);
     if (rv != 0) {
@@ -372,7 +375,7 @@ static void write_batch(struct store *store, struct job_list *batch, bool last_c
     if (all.first != NULL)
         write_list(store, &all);
     else if (!store_is_healthy(store))
-        set_healthy(store, store_db_probe(store->db) == 0);
+        set_healthy(store, store->driver->probe(store->db) == 0);
     assert(store_writer_is_sound(store));
 }
 
@@ -381,7 +384,7 @@ static void write_batch(struct store *store, struct job_list *batch, bool last_c
 static void purge(struct store *store)
 {
     uint64_t purged = 0;
-    int rv = store_is_healthy(store) ? store_db_purge(store->db, &purged) : 0;
+    int rv = store_is_healthy(store) ? store->driver->purge(store->db, &purged) : 0;
     count(&store->purged, purged);
     store->purge_at_us = now_us() + (rv > 0 ? PURGE_MORE_US : PURGE_IDLE_US);
 }
@@ -421,7 +424,7 @@ static void take_keep_days(struct store *store)
     if (!store->keeps_anew)
         return;
     store->keeps_anew = false;
-    store_db_keep(store->db, store->keep_days);
+    store->driver->keep(store->db, store->keep_days);
     store->purge_at_us = now_us();
 }
 
@@ -447,7 +450,7 @@ static bool wait_batch(struct store *store, struct job_list *batch)
 static void look(struct store *store)
 {
     store->look_at_us = now_us() + LOOK_US;
-    if (!store_db_is_in_place(store->db) && store_is_healthy(store))
+    if (!store->driver->is_in_place(store->db) && store_is_healthy(store))
         set_healthy(store, false);
 }
 
@@ -473,7 +476,7 @@ static void *writer(void *ctx)
         if (store->untold != NULL)
             tell(store);
         if (store_is_healthy(store))
-            store_db_checkpoint(store->db);
+            store->driver->maintain(store->db);
         if (now_us() >= store->look_at_us)
             look(store);
         if (now_us() >= store->purge_at_us)
@@ -514,6 +517,14 @@ static int start_thread(struct store *store)
     return rv;
 }
 
+static void store_free(struct store *store)
+{
+    if (store->driver != NULL)
+        store->driver->close(store->db);
+    free(store->path);
+    free(store);
+}
+
 int store_open(struct store **out, const struct store_options *options)
 {
     struct store *store = calloc(1, sizeof *store);
@@ -522,16 +533,28 @@ int store_open(struct store **out, const struct store_options *options)
     store->queue_max = options->queue_max > 0 ? options->queue_max : STORE_QUEUE_MAX;
     atomic_init(&store->healthy, true);
     store->purge_at_us = now_us();
-    int rv = store_db_open(&store->db, options);
+    store->path = strdup(options->path);
+    store->driver = store_driver_find(options->scheme != NULL ? options->scheme : "sqlite");
+    int rv = store->path != NULL ? 0 : REIN_ENOMEM;
+    if (rv == 0 && store->driver == NULL) {
+        log_error("store", "%s is no kind of store that this version has: set another store.url", options->scheme);
+        rv = REIN_EFORMAT;
+    }
+    if (rv == 0)
+        rv = store->driver->open(&store->db, options);
     if (rv == 0)
         rv = start_thread(store);
     if (rv != 0) {
-        store_db_close(store->db);
-        free(store);
+        store_free(store);
         return rv;
     }
     *out = store;
     return 0;
+}
+
+int store_reader_open(struct store_reader **out, const struct store *store, unsigned time_limit_ms)
+{
+    return store->driver->open_reader(out, store->path, time_limit_ms);
 }
 
 /* Nothing can be put any more; the writer ends. Failed writes are tried again until `give_up_at_us`. */
@@ -571,8 +594,7 @@ void store_close(struct store *store)
         log_error("store", "%zu decisions could not be written and are lost", store->kept.len);
     drop_all(&store->kept);
     drop_notices(store->untold);
-    store_db_close(store->db);
     pthread_cond_destroy(&store->wake);
     pthread_mutex_destroy(&store->lock);
-    free(store);
+    store_free(store);
 }

@@ -1,7 +1,7 @@
-/* The store: decisions, written by one thread, read by many. A small interface; SQLite is its driver.
+/* The store: decisions, written by one thread, read by many. A small interface above a driver (driver.h).
  * SPDX-License-Identifier: Apache-2.0
  *
- * One writer thread owns the connection that writes: WAL, group commit from a bounded queue. A
+ * One writer thread owns the connection that writes: group commit from a bounded queue. A
  * decision that changed a response is synced to the disk before it counts as durable; one that let it pass is
  * committed, which outlives the process but, in its last moments, not a power failure. */
 #ifndef SERVER_STORE_STORE_H
@@ -58,7 +58,8 @@ struct store_record {
 };
 
 struct store_options {
-    const char *path;        /* of the SQLite file; it is made with mode 0600 if it does not exist */
+    const char *scheme;      /* of store.url: which driver; NULL: sqlite */
+    const char *path;        /* what follows the scheme: a file, made with mode 0600 if it does not exist */
     unsigned keep_days;      /* older decisions are purged in the background, 0: kept forever */
     unsigned keep_text_days; /* older kept text is purged, 0: kept as long as its decision */
     unsigned away_ms;        /* how long `path` must be unchanged before it is opened again, 0: STORE_AWAY_MS */
@@ -67,8 +68,8 @@ struct store_options {
 enum { STORE_QUEUE_MAX = 8192, STORE_AWAY_MS = 5000 };
 
 /* Opens or makes the database, migrates it and marks what a crash left open as ended `lost`. One process at a time
- * may have a store open (FILE-lock is locked). REIN_EFORMAT: not a database of this version; REIN_ESTATE: another
- * process has it; REIN_EIO. All are logged. Blocks; main thread. */
+ * may have a store open (FILE-lock is locked). REIN_EFORMAT: not a database of this version, or no driver; REIN_ESTATE:
+ * another process has it; REIN_EIO. All are logged. Blocks; main thread. */
 int store_open(struct store **out, const struct store_options *options) REIN_MUST_USE;
 /* The last writes: of everything queued, and for up to STORE_LAST_TRIES_MS of what could not be written so far. From
  * now on nothing can be put and nobody is notified any more. Waits at most `wait_ms`. 0: all is written; REIN_EIO: some

@@ -18,12 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "store/sqlite/checkpoint.h"
 #include "store/sqlite/migrate.h"
 #include "store/sqlite/place.h"
 #include "store/sqlite/purge.h"
-#include "store/sqlite/read.h"
+#include "store/sqlite/reader.h"
 #include "store/sqlite/rows.h"
 #include "store/sqlite/wal.h"
 
@@ -285,7 +286,17 @@ static int open_or_close(struct store_db *db, bool resumes)
     return 0;
 }
 
-int store_db_open(struct store_db **out, const struct store_options *options)
+/* The folder is made only now: later a missing one means that the database was moved away. */
+static int make_folder(const char *path)
+{
+    int rv = files_make_folder_of(path);
+    if (rv == 0)
+        return 0;
+    log_error("store", "the folder of the store %s cannot be made: %s", path, strerror(-rv));
+    return rv == -ENOMEM ? REIN_ENOMEM : REIN_EIO;
+}
+
+int sqlite_db_open(struct store_db **out, const struct store_options *options)
 {
     struct store_db *db = calloc(1, sizeof *db);
     if (db == NULL)
@@ -296,7 +307,9 @@ int store_db_open(struct store_db **out, const struct store_options *options)
     db->keep_text_days = options->keep_text_days;
     db->away_ms = options->away_ms > 0 ? options->away_ms : STORE_AWAY_MS;
     db->path = strdup(options->path);
-    int rv = db->path != NULL ? open_or_close(db, false) : REIN_ENOMEM;
+    int rv = db->path != NULL ? make_folder(db->path) : REIN_ENOMEM;
+    if (rv == 0)
+        rv = open_or_close(db, false);
     if (rv != 0) {
         store_place_unpin(db->pins);
         free(db->path);
@@ -333,7 +346,7 @@ static void note_gone(struct store_db *db, const struct store_place *now)
               name, db->path);
     db->is_gone = true;
     db->times_gone++;
-    store_readers_block(true);
+    sqlite_readers_block(true);
 }
 
 /* SQLite would remove files by name, and the names may belong to other files by now. */
@@ -366,7 +379,7 @@ static bool is_cut_short(struct store_db *db, const struct store_place *now)
     return size == 0 || now->size < size;
 }
 
-bool store_db_is_in_place(struct store_db *db)
+bool sqlite_db_is_in_place(struct store_db *db)
 {
     struct store_place now;
     assert(db_is_sound(db));
@@ -382,7 +395,7 @@ bool store_db_is_in_place(struct store_db *db)
     return false;
 }
 
-uint64_t store_db_times_gone(const struct store_db *db)
+uint64_t sqlite_db_times_gone(const struct store_db *db)
 {
     return db->times_gone;
 }
@@ -412,7 +425,7 @@ static int return_to_place(struct store_db *db)
         db->seen = now;
         db->quiet_since_us = at_us;
     }
-    if (at_us - db->quiet_since_us < (int64_t)db->away_ms * 1000 || !store_readers_are_gone())
+    if (at_us - db->quiet_since_us < (int64_t)db->away_ms * 1000 || !sqlite_readers_are_gone())
         return REIN_EIO;
     db->quiet_since_us = at_us; /* the next try, if this one fails */
     bool resumes = store_place_has(&db->place, &now, STORE_FILE_DATABASE) && !db->is_cut;
@@ -420,7 +433,7 @@ static int return_to_place(struct store_db *db)
         clear_old_log(db, &now);
     if (open_or_close(db, resumes) != 0)
         return REIN_EIO;
-    store_readers_block(false);
+    sqlite_readers_block(false);
     if (db->is_new)
         log_error("store", "a new, empty database was made at %s; it does not contain earlier decisions", db->path);
     else
@@ -454,15 +467,15 @@ static int be_open(struct store_db *db)
     return db->is_open ? 0 : return_to_place(db);
 }
 
-void store_db_close(struct store_db *db)
+void sqlite_db_close(struct store_db *db)
 {
     if (db == NULL)
         return;
-    if (store_db_is_in_place(db))
+    if (sqlite_db_is_in_place(db))
         close_all(db);
     else if (db->is_open)
         leave(db);
-    store_readers_block(false);
+    sqlite_readers_block(false);
     store_place_unpin(db->pins);
     free(db->path);
     free(db);
@@ -485,7 +498,7 @@ static int set_sync(struct store_db *db, const struct store_job *first)
     return rv;
 }
 
-int store_db_write(struct store_db *db, struct store_job *first)
+int sqlite_db_write(struct store_db *db, struct store_job *first)
 {
     int ready = be_open(db);
     if (ready == 0)
@@ -500,10 +513,10 @@ int store_db_write(struct store_db *db, struct store_job *first)
         rv = db_fail(db, "cannot commit");
     if (rv != 0)
         roll_back(db);
-    return store_db_is_in_place(db) ? rv : REIN_EIO;
+    return sqlite_db_is_in_place(db) ? rv : REIN_EIO;
 }
 
-int store_db_probe(struct store_db *db)
+int sqlite_db_probe(struct store_db *db)
 {
     char sql[160];
     if (be_open(db) != 0)
@@ -526,7 +539,7 @@ static void finish_checkpoint(struct store_db *db)
         db->wal_pages + WAL_PAGES; /* unless it is restarted: after a failure, or while a reader uses it */
 }
 
-void store_db_checkpoint(struct store_db *db)
+void sqlite_db_checkpoint(struct store_db *db)
 {
     if (!db->is_open || db->is_gone)
         return;
@@ -543,12 +556,12 @@ void store_db_checkpoint(struct store_db *db)
 
 /* ---- purging ---- */
 
-void store_db_keep(struct store_db *db, unsigned days)
+void sqlite_db_keep(struct store_db *db, unsigned days)
 {
     db->keep_days = days;
 }
 
-int store_db_purge(struct store_db *db, uint64_t *purged)
+int sqlite_db_purge(struct store_db *db, uint64_t *purged)
 {
     struct store_purged went = {0, 0};
     *purged = 0;

@@ -1,10 +1,18 @@
-/* See read.h: decisions, listed and one by one. stats.c has the statistics.
+/* See driver.h: decisions, listed and one by one, and what statistics need of them.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/sqlite/reader.h"
+
+/* SELECT and the columns of a view, in the order of the fields. */
+static void print_select(FILE *f, const struct store_field *fields)
+{
+    const char *between = "SELECT ";
+    for (; fields->name != NULL; fields++, between = ", ")
+        fprintf(f, "%sd.%s AS %s", between, fields->name, fields->name);
+}
 
 /* ---- pages ---- */
 
@@ -19,7 +27,8 @@ static char *page_sql(const struct store_filter *f)
         return NULL;
     bool by_finding = f->pattern != NULL || f->rule != NULL;
     const char *t = by_finding ? "f" : "d", *seq = by_finding ? "decision" : "seq";
-    fputs("SELECT d.* FROM ", s);
+    print_select(s, store_decision_fields);
+    fputs(" FROM ", s);
     if (by_finding)
         fputs("findings AS f CROSS JOIN v_decisions AS d WHERE d.seq = f.decision AND f.first = 1 AND f.kind = :kind"
               " AND f.name = :name",
@@ -63,134 +72,133 @@ static void bind_filter(sqlite3_stmt *stmt, const struct store_filter *f)
     reader_bind_text(stmt, ":model", f->model);
     reader_bind_text(stmt, ":policy_version", f->policy_version);
     reader_bind_text(stmt, ":verdict", f->verdict);
-    reader_bind_number(stmt, ":limit", (int64_t)f->limit + 1); /* one more shows whether there is another page */
+    reader_bind_number(stmt, ":limit", f->limit);
 }
 
-static int column(sqlite3_stmt *stmt, const char *name)
+int sqlite_read_list(struct store_reader *base, const struct store_filter *filter, store_on_decision on_decision,
+                     void *ctx)
 {
-    int i = 0;
-    while (i < sqlite3_column_count(stmt) && strcmp(sqlite3_column_name(stmt, i), name) != 0)
-        i++;
-    return i;
-}
-
-static int read_page(struct store_reader *reader, sqlite3_stmt *stmt, unsigned limit, json_t *page, bool *has_more,
-                     struct store_cursor *next)
-{
-    int rv, us = column(stmt, "started_at_us"), seq = column(stmt, "seq");
-    *has_more = false;
-    while ((rv = reader_step(reader, stmt)) > 0) {
-        if (json_array_size(page) == limit) {
-            *has_more = true;
-            return 0;
-        }
-        *next = (struct store_cursor){sqlite3_column_int64(stmt, us), sqlite3_column_int64(stmt, seq)};
-        if (json_array_append_new(page, reader_row(stmt)) != 0)
-            return REIN_ENOMEM;
-    }
-    return rv;
-}
-
-int store_read_decisions(struct store_reader *reader, const struct store_filter *filter, json_t **out, bool *has_more,
-                         struct store_cursor *next)
-{
+    struct sqlite_reader *reader = sqlite_reader_of(base);
+    struct store_decision_row row;
     sqlite3_stmt *stmt = NULL;
     char *sql = page_sql(filter);
-    json_t *page = json_array();
-    int rv = sql == NULL || page == NULL ? REIN_ENOMEM : reader_prepare(reader, &stmt, sql);
-    if (rv == 0) {
+    int rv = sql != NULL ? reader_prepare(reader, &stmt, sql) : REIN_ENOMEM;
+    if (rv == 0)
         bind_filter(stmt, filter);
-        rv = read_page(reader, stmt, filter->limit, page, has_more, next);
-    }
+    while (rv == 0 && (rv = reader_step(reader, stmt)) > 0)
+        if ((rv = reader_fill(stmt, store_decision_fields, &row)) == 0)
+            rv = on_decision(ctx, &row);
     sqlite3_finalize(stmt);
     free(sql);
-    if (rv == 0)
-        *out = page;
-    else
-        json_decref(page);
-    return rv;
+    return rv < 0 ? rv : 0;
 }
 
 /* ---- one decision ---- */
 
-/* The first row of a query about one id; *out is NULL if there is none. */
-static int read_one(struct store_reader *reader, const char *sql, const char *id, const char *key, json_t **out)
+/* The decision of an id that also meets a condition. Returns 1 if there is one. */
+static int read_decision(struct sqlite_reader *reader, const char *id, const char *condition, const char *key,
+                         store_on_decision on_decision, void *ctx)
 {
+    struct store_decision_row row;
     sqlite3_stmt *stmt = NULL;
-    json_t *row = NULL;
-    int rv = reader_prepare(reader, &stmt, sql);
+    char *sql = NULL;
+    size_t len;
+    FILE *f = open_memstream(&sql, &len);
+    if (f == NULL)
+        return REIN_ENOMEM;
+    print_select(f, store_decision_fields);
+    fprintf(f, " FROM v_decisions AS d WHERE d.id = :id%s", condition);
+    int rv = fclose(f) == 0 ? reader_prepare(reader, &stmt, sql) : REIN_ENOMEM;
     if (rv == 0) {
         reader_bind_text(stmt, ":id", id);
         reader_bind_text(stmt, ":key", key);
         rv = reader_step(reader, stmt);
     }
-    if (rv > 0) {
-        row = reader_row(stmt);
-        rv = row != NULL ? 0 : REIN_ENOMEM;
+    if (rv > 0 && (rv = reader_fill(stmt, store_decision_fields, &row)) == 0) {
+        rv = on_decision(ctx, &row);
+        rv = rv < 0 ? rv : 1;
     }
     sqlite3_finalize(stmt);
-    if (rv == 0)
-        *out = row;
+    free(sql);
     return rv;
 }
 
-/* All rows of a query about one id go into `object` as an array. */
-static int read_all(struct store_reader *reader, const char *sql, const char *id, json_t *object, const char *name)
+static int read_attempts(struct sqlite_reader *reader, const char *id, store_on_attempt on_attempt, void *ctx)
 {
+    static const char sql[] = "SELECT n, template, delivery, reason, started_us, first_byte_us, ended_us, status,"
+                              " outcome FROM v_attempts WHERE decision_id = :id ORDER BY n";
+    struct store_attempt_row row;
     sqlite3_stmt *stmt = NULL;
-    json_t *rows = json_array();
-    int rv = json_object_set_new(object, name, rows) != 0 ? REIN_ENOMEM : reader_prepare(reader, &stmt, sql);
-    if (rv == 0) {
+    int rv = reader_prepare(reader, &stmt, sql);
+    if (rv == 0)
         reader_bind_text(stmt, ":id", id);
-        while ((rv = reader_step(reader, stmt)) > 0)
-            if (json_array_append_new(rows, reader_row(stmt)) != 0) {
-                rv = REIN_ENOMEM;
-                break;
-            }
+    while (rv == 0 && (rv = reader_step(reader, stmt)) > 0)
+        if ((rv = reader_fill(stmt, store_attempt_fields, &row)) == 0)
+            rv = on_attempt(ctx, &row);
+    sqlite3_finalize(stmt);
+    return rv < 0 ? rv : 0;
+}
+
+static int read_findings(struct sqlite_reader *reader, const char *id, store_on_finding on_finding, void *ctx)
+{
+    static const char sql[] =
+        "SELECT n, kind, name AS id, action, shadow, channel, choice, attempt, offset, len, score,"
+        " steps, evidence FROM v_findings WHERE decision_id = :id ORDER BY n";
+    struct store_finding_row row;
+    sqlite3_stmt *stmt = NULL;
+    int rv = reader_prepare(reader, &stmt, sql);
+    if (rv == 0)
+        reader_bind_text(stmt, ":id", id);
+    while (rv == 0 && (rv = reader_step(reader, stmt)) > 0)
+        if ((rv = reader_fill(stmt, store_finding_fields, &row)) == 0)
+            rv = on_finding(ctx, &row);
+    sqlite3_finalize(stmt);
+    return rv < 0 ? rv : 0;
+}
+
+int sqlite_read_one(struct store_reader *base, const char *id, store_on_decision on_decision,
+                    store_on_attempt on_attempt, store_on_finding on_finding, void *ctx)
+{
+    struct sqlite_reader *reader = sqlite_reader_of(base);
+    int rv = read_decision(reader, id, "", NULL, on_decision, ctx);
+    if (rv <= 0)
+        return rv;
+    rv = read_attempts(reader, id, on_attempt, ctx);
+    return rv == 0 ? read_findings(reader, id, on_finding, ctx) : rv;
+}
+
+int sqlite_read_outcome(struct store_reader *base, const char *id, const char *key, store_on_decision on_decision,
+                        void *ctx)
+{
+    int rv = read_decision(sqlite_reader_of(base), id, " AND coalesce(d.key, '') = :key", key, on_decision, ctx);
+    return rv < 0 ? rv : 0;
+}
+
+/* ---- for statistics ---- */
+
+/* decisions_by_time holds all that is needed, in time order: one pass over that index. */
+int sqlite_read_statistics(struct store_reader *base, int64_t from_us, int64_t to_us, store_on_request on_request,
+                           void *ctx)
+{
+    static const char sql[] = "SELECT started_at_us, verdict, ending, duration_us, client_first_byte_us FROM decisions"
+                              " WHERE started_at_us >= :from AND started_at_us < :to ORDER BY started_at_us";
+    struct sqlite_reader *reader = sqlite_reader_of(base);
+    sqlite3_stmt *stmt = NULL;
+    int rv = reader_prepare(reader, &stmt, sql);
+    if (rv == 0) {
+        reader_bind_number(stmt, ":from", from_us);
+        reader_bind_number(stmt, ":to", to_us);
+    }
+    while (rv == 0 && (rv = reader_step(reader, stmt)) > 0) {
+        const struct store_request_row row = {
+            .started_at_us = sqlite3_column_int64(stmt, 0),
+            .verdict = (const char *)sqlite3_column_text(stmt, 1),
+            .ending = (const char *)sqlite3_column_text(stmt, 2),
+            .duration_us = reader_number(stmt, 3),
+            .client_first_byte_us = reader_number(stmt, 4),
+        };
+        rv = row.verdict != NULL && row.ending != NULL ? on_request(ctx, &row) : REIN_ENOMEM;
     }
     sqlite3_finalize(stmt);
-    return rv;
-}
-
-static int rename_count(json_t *row, const char *from, const char *to)
-{
-    return json_object_set(row, to, json_object_get(row, from)) == 0 ? 0 : REIN_ENOMEM;
-}
-
-int store_read_decision(struct store_reader *reader, const char *id, json_t **out)
-{
-    json_t *row = NULL;
-    int rv = read_one(reader, "SELECT * FROM v_decisions WHERE id = :id", id, NULL, &row);
-    if (rv != 0 || row == NULL) {
-        *out = rv == 0 ? NULL : *out;
-        return rv;
-    }
-    rv = rename_count(row, "attempts", "attempts_count");
-    if (rv == 0)
-        rv = rename_count(row, "findings", "findings_count");
-    if (rv == 0)
-        rv = read_all(reader,
-                      "SELECT n, template, delivery, reason, started_us, first_byte_us, ended_us, status, outcome"
-                      " FROM v_attempts WHERE decision_id = :id ORDER BY n",
-                      id, row, "attempts");
-    if (rv == 0)
-        rv = read_all(reader,
-                      "SELECT n, kind, name AS id, action, shadow, channel, choice, attempt, offset, len, score, steps,"
-                      " evidence FROM v_findings WHERE decision_id = :id ORDER BY n",
-                      id, row, "findings");
-    if (rv == 0)
-        *out = row;
-    else
-        json_decref(row);
-    return rv;
-}
-
-int store_read_outcome(struct store_reader *reader, const char *id, const char *key, json_t **out)
-{
-    return read_one(reader,
-                    "SELECT id, started_at, final, request_id, model, policy, policy_version, status, ending, verdict,"
-                    " action, attempts, findings, prompt_tokens, completion_tokens, reasoning_tokens, duration_us,"
-                    " reasoning_released, reasoning_redacted, answer_released, answer_redacted, tool_released,"
-                    " tool_redacted FROM v_decisions WHERE id = :id AND coalesce(key, '') = :key",
-                    id, key, out);
+    return rv < 0 ? rv : 0;
 }

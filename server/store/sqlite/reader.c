@@ -36,14 +36,14 @@ static void readers_leave(void)
     pthread_mutex_unlock(&readers.lock);
 }
 
-void store_readers_block(bool block)
+void sqlite_readers_block(bool block)
 {
     pthread_mutex_lock(&readers.lock);
     readers.blocked = block;
     pthread_mutex_unlock(&readers.lock);
 }
 
-bool store_readers_are_gone(void)
+bool sqlite_readers_are_gone(void)
 {
     pthread_mutex_lock(&readers.lock);
     bool gone = readers.open == 0;
@@ -60,11 +60,11 @@ static int64_t now_us(void)
 
 static int is_too_late(void *ctx)
 {
-    const struct store_reader *reader = ctx;
+    const struct sqlite_reader *reader = ctx;
     return now_us() > reader->deadline_us;
 }
 
-static int reader_fail(const struct store_reader *reader)
+static int reader_fail(const struct sqlite_reader *reader)
 {
     int rc = sqlite3_extended_errcode(reader->sqlite);
     if ((rc & 0xff) == SQLITE_INTERRUPT)
@@ -74,30 +74,32 @@ static int reader_fail(const struct store_reader *reader)
     return (rc & 0xff) == SQLITE_NOMEM ? REIN_ENOMEM : REIN_EIO;
 }
 
-int store_reader_open(struct store_reader **out, const char *path, unsigned time_limit_ms)
+int sqlite_reader_open(struct store_reader **out, const char *path, unsigned time_limit_ms)
 {
-    struct store_reader *reader = calloc(1, sizeof *reader);
+    struct sqlite_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return REIN_ENOMEM;
     if (!readers_enter()) {
         free(reader);
         return REIN_EIO;
     }
+    reader->base.driver = &store_driver_sqlite;
     reader->time_limit_ms = time_limit_ms;
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     int rv = sqlite3_open_v2(path, &reader->sqlite, flags, NULL) == SQLITE_OK ? 0 : reader_fail(reader);
     if (rv != 0) {
-        store_reader_close(reader);
+        sqlite_reader_close(&reader->base);
         return rv;
     }
     sqlite3_busy_timeout(reader->sqlite, BUSY_MS);
     sqlite3_progress_handler(reader->sqlite, STEPS_BETWEEN_LOOKS, is_too_late, reader);
-    *out = reader;
+    *out = &reader->base;
     return 0;
 }
 
-void store_reader_close(struct store_reader *reader)
+void sqlite_reader_close(struct store_reader *base)
 {
+    struct sqlite_reader *reader = sqlite_reader_of(base);
     if (reader == NULL)
         return;
     sqlite3_close(reader->sqlite);
@@ -105,13 +107,13 @@ void store_reader_close(struct store_reader *reader)
     readers_leave();
 }
 
-int reader_prepare(struct store_reader *reader, sqlite3_stmt **out, const char *sql)
+int reader_prepare(struct sqlite_reader *reader, sqlite3_stmt **out, const char *sql)
 {
     reader->deadline_us = now_us() + (int64_t)reader->time_limit_ms * 1000;
     return sqlite3_prepare_v2(reader->sqlite, sql, -1, out, NULL) == SQLITE_OK ? 0 : reader_fail(reader);
 }
 
-int reader_step(struct store_reader *reader, sqlite3_stmt *stmt)
+int reader_step(struct sqlite_reader *reader, sqlite3_stmt *stmt)
 {
     switch (sqlite3_step(stmt)) {
     case SQLITE_ROW:
@@ -139,40 +141,41 @@ void reader_bind_number(sqlite3_stmt *stmt, const char *name, int64_t number)
 
 /* ---- rows ---- */
 
-static bool is_boolean(const char *name)
+static bool is_unknown(sqlite3_stmt *stmt, int i)
 {
-    return strcmp(name, "final") == 0 || strcmp(name, "streamed") == 0 || strcmp(name, "shadow") == 0;
+    return sqlite3_column_type(stmt, i) == SQLITE_NULL;
 }
 
-static json_t *value(sqlite3_stmt *stmt, int i, const char *name)
+int64_t reader_number(sqlite3_stmt *stmt, int i)
 {
-    const char *text;
-    switch (sqlite3_column_type(stmt, i)) {
-    case SQLITE_INTEGER:
-        return is_boolean(name) ? json_boolean(sqlite3_column_int(stmt, i))
-                                : json_integer(sqlite3_column_int64(stmt, i));
-    case SQLITE_FLOAT:
-        return json_real(sqlite3_column_double(stmt, i));
-    case SQLITE_TEXT:
-        text = (const char *)sqlite3_column_text(stmt, i);
-        return strcmp(name, "steps") == 0 || strcmp(name, "upstream_error") == 0 ? json_loads(text, 0, NULL)
-                                                                                 : json_string(text);
-    default:
-        return json_null();
-    }
+    return is_unknown(stmt, i) ? STORE_UNKNOWN : sqlite3_column_int64(stmt, i);
 }
 
-json_t *reader_row(sqlite3_stmt *stmt)
+int reader_fill(sqlite3_stmt *stmt, const struct store_field *fields, void *row)
 {
-    json_t *row = json_object();
-    for (int i = 0; row != NULL && i < sqlite3_column_count(stmt); i++) {
-        const char *name = sqlite3_column_name(stmt, i);
-        if (strcmp(name, "seq") == 0)
-            continue;
-        if (json_object_set_new(row, name, value(stmt, i, name)) != 0) {
-            json_decref(row);
-            return NULL;
+    int i = 0;
+    for (const struct store_field *field = fields; field->name != NULL; field++, i++) {
+        void *at = (char *)row + field->offset;
+        assert(i < sqlite3_column_count(stmt) && strcmp(sqlite3_column_name(stmt, i), field->name) == 0);
+        switch (field->type) {
+        case STORE_TEXT:
+        case STORE_JSON:
+            *(const char **)at = NULL;
+            if (!is_unknown(stmt, i) && (*(const char **)at = (const char *)sqlite3_column_text(stmt, i)) == NULL)
+                return REIN_ENOMEM;
+            break;
+        case STORE_NUMBER:
+        case STORE_ORDER:
+            *(int64_t *)at = reader_number(stmt, i);
+            break;
+        case STORE_REAL:
+            *(double *)at = sqlite3_column_double(stmt, i);
+            break;
+        case STORE_FLAG:
+            *(bool *)at = sqlite3_column_int(stmt, i) != 0;
+            break;
         }
     }
-    return row;
+    assert(i == sqlite3_column_count(stmt));
+    return 0;
 }

@@ -1,26 +1,55 @@
-/* What the files of read.h share: the connection, running a query, rows as JSON.
+/* What the driver's readers share: the connection, running a query, typed rows.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SERVER_STORE_SQLITE_READER_H
 #define SERVER_STORE_SQLITE_READER_H
 
 #include <sqlite3.h>
 
-#include "store/sqlite/read.h"
+#include "store/driver.h"
 
-struct store_reader {
+extern const struct store_driver store_driver_sqlite; /* driver.c */
+
+struct sqlite_reader {
+    struct store_reader base; /* first */
     sqlite3 *sqlite;
     unsigned time_limit_ms;
     int64_t deadline_us; /* of the query that runs; monotonic */
 };
 
+/* The database must exist. */
+int sqlite_reader_open(struct store_reader **out, const char *path, unsigned time_limit_ms) REIN_MUST_USE;
+void sqlite_reader_close(struct store_reader *reader);
+static inline struct sqlite_reader *sqlite_reader_of(struct store_reader *reader)
+{
+    return (struct sqlite_reader *)(void *)reader;
+}
+
+/* All connections of a process to one file share SQLite's index of the log, and one that stays open keeps the old index
+ * alive. So while a database is out of its place no reader opens, and the writer opens again once none is left.
+ * Any thread. */
+void sqlite_readers_block(bool block);
+bool sqlite_readers_are_gone(void);
+
 /* Begins a query: its time runs from here on. */
-int reader_prepare(struct store_reader *reader, sqlite3_stmt **out, const char *sql) REIN_MUST_USE;
+int reader_prepare(struct sqlite_reader *reader, sqlite3_stmt **out, const char *sql) REIN_MUST_USE;
 /* 1: a row, 0: no more, negative: failed. */
-int reader_step(struct store_reader *reader, sqlite3_stmt *stmt) REIN_MUST_USE;
+int reader_step(struct sqlite_reader *reader, sqlite3_stmt *stmt) REIN_MUST_USE;
 /* Binds a text by its name; a name that the query does not have is fine. */
 void reader_bind_text(sqlite3_stmt *stmt, const char *name, const char *text);
 void reader_bind_number(sqlite3_stmt *stmt, const char *name, int64_t number);
-/* The row as an object; columns named `seq` are left out. NULL when out of memory. */
-json_t *reader_row(sqlite3_stmt *stmt);
+/* A column; NULL is STORE_UNKNOWN. */
+int64_t reader_number(sqlite3_stmt *stmt, int i);
+/* Fills a row whose fields are the statement's columns, in order. Its texts are good until the next step. */
+int reader_fill(sqlite3_stmt *stmt, const struct store_field *fields, void *row) REIN_MUST_USE;
+
+/* ---- read.c: see driver.h ---- */
+int sqlite_read_list(struct store_reader *reader, const struct store_filter *filter, store_on_decision on_decision,
+                     void *ctx) REIN_MUST_USE;
+int sqlite_read_one(struct store_reader *reader, const char *id, store_on_decision on_decision,
+                    store_on_attempt on_attempt, store_on_finding on_finding, void *ctx) REIN_MUST_USE;
+int sqlite_read_outcome(struct store_reader *reader, const char *id, const char *key, store_on_decision on_decision,
+                        void *ctx) REIN_MUST_USE;
+int sqlite_read_statistics(struct store_reader *reader, int64_t from_us, int64_t to_us, store_on_request on_request,
+                           void *ctx) REIN_MUST_USE;
 
 #endif

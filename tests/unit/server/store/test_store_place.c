@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "store/sqlite/read.h"
+#include "store/read.h"
 #include "storekit.h"
 
 enum { AWAY_MS = 100, BEFORE = 5, TRIES_US = 1500000 };
@@ -93,7 +93,7 @@ static void check_noticed(struct fixture *f, struct store_id *refused)
     *refused = r.record.id;
     assert_int_equal(kit_put(&f->kit, f->store, &r.record), REIN_EIO);
     assert_false(store_is_healthy(f->store));
-    assert_int_equal(store_reader_open(&reader, f->kit.path, 1000), REIN_EIO);
+    assert_int_equal(store_reader_open(&reader, f->store, 1000), REIN_EIO);
 }
 
 static void check_row(struct fixture *f, const struct store_id *id)
@@ -116,7 +116,7 @@ static void check_returned(struct fixture *f, const struct store_id *refused, in
     check_row(f, &r.record.id);
     assert_int_equal(kit_number(&f->kit, "SELECT count(*) FROM decisions"), before + 2);
     assert_string_equal(kit_text(&f->kit, "PRAGMA integrity_check"), "ok");
-    assert_int_equal(store_reader_open(&reader, f->kit.path, 1000), 0);
+    assert_int_equal(store_reader_open(&reader, f->store, 1000), 0);
     store_reader_close(reader);
     store_stats(f->store, &stats);
     assert_int_equal(stats.gone, 1);
@@ -294,7 +294,7 @@ static void test_found_s8_readers_are_waited_for(void **state)
     struct store_id refused;
     struct store_reader *reader;
     json_t *row = NULL;
-    assert_int_equal(store_reader_open(&reader, f->kit.path, 60000), 0);
+    assert_int_equal(store_reader_open(&reader, f->store, 60000), 0);
     assert_int_equal(store_read_decision(reader, "01900000-0000-7000-8000-000000000000", &row), 0);
     assert_null(row);
     remove_file(f, "-shm");

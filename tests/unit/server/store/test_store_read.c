@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/quantiles.h"
-#include "store/sqlite/read.h"
+#include "store/driver.h"
 #include "storekit.h"
 
 enum { ROWS = 300 };
@@ -59,7 +59,7 @@ static int set_up(void **state)
     kit_plain(&last, start_us - INT64_C(10) * 86400 * 1000000); /* far before all others */
     last.record.route = "old";
     assert_int_equal(kit_put(&f->kit, f->store, &last.record), 0);
-    assert_int_equal(store_reader_open(&f->reader, f->kit.path, 5000), 0);
+    assert_int_equal(store_reader_open(&f->reader, f->store, 5000), 0);
     *state = f;
     return 0;
 }
@@ -272,10 +272,61 @@ static void queries_end_in_time(void **state)
     struct kit_record r;
     kit_record(&r);
     assert_int_equal(kit_put(&f->kit, f->store, &r.record), 0);
-    assert_int_equal(store_reader_open(&hasty, f->kit.path, 0), 0);
+    assert_int_equal(store_reader_open(&hasty, f->store, 0), 0);
     assert_int_equal(store_read_stats(hasty, 0, INT64_MAX / 2, INT64_MAX / 2, &tree), REIN_ELIMIT);
     assert_null(tree);
     store_reader_close(hasty);
+}
+
+static void check_fields(struct fixture *f, const char *view, const struct store_field *fields)
+{
+    char sql[128];
+    for (int i = 0; fields[i].name != NULL; i++) {
+        snprintf(sql, sizeof sql, "SELECT name FROM pragma_table_info('%s') WHERE cid = %d", view, i);
+        assert_string_equal(kit_text(&f->kit, sql), fields[i].name);
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM pragma_table_info('%s')", view);
+        assert_true(i < kit_number(&f->kit, sql));
+        if (fields[i + 1].name == NULL)
+            assert_int_equal(kit_number(&f->kit, sql), i + 1);
+    }
+}
+
+/* A column that a migration adds to the view is a field too: what dashboards see is what the API says. */
+static void each_column_is_a_field(void **state)
+{
+    check_fields(*state, "v_decisions", store_decision_fields);
+}
+
+/* A client's fields are members of a decision, and none of them tells where or what something was found. */
+static void outcomes_are_fields_of_decisions(void **state)
+{
+    static const char *const secret[] = {"key", "tenant", "route", "upstream", "harms", "shadow", "upstream_error"};
+    (void)state;
+    for (const struct store_field *field = store_outcome_fields; field->name != NULL; field++) {
+        const struct store_field *whole = store_decision_fields;
+        while (whole->name != NULL && strcmp(whole->name, field->name) != 0)
+            whole++;
+        assert_non_null(whole->name);
+        assert_int_equal(whole->offset, field->offset);
+        assert_int_equal(whole->type, field->type);
+        for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
+            assert_string_not_equal(field->name, secret[i]);
+    }
+}
+
+/* The rows of a store come from the driver that its scheme names. */
+static void drivers_are_found_by_scheme(void **state)
+{
+    struct fixture *f = *state;
+    struct store *store = NULL;
+    const struct store_driver *driver = store_driver_find("sqlite");
+    assert_non_null(driver);
+    assert_string_equal(driver->scheme, "sqlite");
+    assert_ptr_equal(f->reader->driver, driver);
+    assert_null(store_driver_find(""));
+    assert_null(store_driver_find("sqlite:"));
+    assert_int_equal(store_open(&store, &(struct store_options){.scheme = "none", .path = f->kit.path}), REIN_EFORMAT);
+    assert_null(store);
 }
 
 /* Against sorting, on values of all sizes. */
@@ -305,10 +356,17 @@ static void quantiles_are_close(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pages_are_whole),     cmocka_unit_test(filters_select),
-        cmocka_unit_test(pages_have_an_index), cmocka_unit_test(statistics),
-        cmocka_unit_test(one_decision),        cmocka_unit_test(outcomes_belong_to_a_key),
-        cmocka_unit_test(queries_end_in_time), cmocka_unit_test(quantiles_are_close),
+        cmocka_unit_test(pages_are_whole),
+        cmocka_unit_test(filters_select),
+        cmocka_unit_test(pages_have_an_index),
+        cmocka_unit_test(statistics),
+        cmocka_unit_test(one_decision),
+        cmocka_unit_test(outcomes_belong_to_a_key),
+        cmocka_unit_test(queries_end_in_time),
+        cmocka_unit_test(quantiles_are_close),
+        cmocka_unit_test(each_column_is_a_field),
+        cmocka_unit_test(outcomes_are_fields_of_decisions),
+        cmocka_unit_test(drivers_are_found_by_scheme),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

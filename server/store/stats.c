@@ -1,15 +1,15 @@
 /* Statistics over time: counts by verdict and ending, and latencies, in buckets.
  * SPDX-License-Identifier: Apache-2.0
  *
- * One pass over decisions_by_time, which holds all that is needed, in time order: so one bucket at a time, and the
- * whole, is all that has to be kept. Memory does not grow with the rows. */
+ * One pass over the requests in time order: so one bucket at a time, and the whole, is all that has to be kept. Memory
+ * does not grow with the rows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/quantiles.h"
-#include "store/sqlite/reader.h"
+#include "store/driver.h"
 
 enum { WORDS_MAX = 24, WORD_LEN = 32 };
 
@@ -67,15 +67,15 @@ static void bucket_clear(struct bucket *b)
     quantiles_clear(&b->first_byte);
 }
 
-static void bucket_add(struct bucket *b, sqlite3_stmt *row)
+static void bucket_add(struct bucket *b, const struct store_request_row *row)
 {
     b->requests++;
-    tally_add(&b->verdicts, (const char *)sqlite3_column_text(row, 1));
-    tally_add(&b->endings, (const char *)sqlite3_column_text(row, 2));
-    if (sqlite3_column_type(row, 3) != SQLITE_NULL)
-        quantiles_add(&b->duration, (uint64_t)sqlite3_column_int64(row, 3));
-    if (sqlite3_column_type(row, 4) != SQLITE_NULL)
-        quantiles_add(&b->first_byte, (uint64_t)sqlite3_column_int64(row, 4));
+    tally_add(&b->verdicts, row->verdict);
+    tally_add(&b->endings, row->ending);
+    if (row->duration_us != STORE_UNKNOWN)
+        quantiles_add(&b->duration, (uint64_t)row->duration_us);
+    if (row->client_first_byte_us != STORE_UNKNOWN)
+        quantiles_add(&b->first_byte, (uint64_t)row->client_first_byte_us);
 }
 
 /* ---- as JSON ---- */
@@ -128,23 +128,20 @@ static int advance(struct pass *p, int64_t us)
     return 0;
 }
 
+static int pass_add(void *ctx, const struct store_request_row *row)
+{
+    struct pass *p = ctx;
+    int rv = advance(p, row->started_at_us);
+    if (rv != 0)
+        return rv;
+    bucket_add(&p->bucket, row);
+    bucket_add(&p->total, row);
+    return 0;
+}
+
 static int stats_run(struct store_reader *reader, struct pass *p)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rv = reader_prepare(reader, &stmt,
-                            "SELECT started_at_us, verdict, ending, duration_us, client_first_byte_us FROM decisions"
-                            " WHERE started_at_us >= :from AND started_at_us < :to ORDER BY started_at_us");
-    if (rv == 0) {
-        reader_bind_number(stmt, ":from", p->start_us);
-        reader_bind_number(stmt, ":to", p->to_us);
-        while ((rv = reader_step(reader, stmt)) > 0) {
-            if ((rv = advance(p, sqlite3_column_int64(stmt, 0))) != 0)
-                break;
-            bucket_add(&p->bucket, stmt);
-            bucket_add(&p->total, stmt);
-        }
-    }
-    sqlite3_finalize(stmt);
+    int rv = reader->driver->statistics(reader, p->start_us, p->to_us, pass_add, p);
     return rv == 0 ? advance(p, p->to_us + p->bucket_us - 1) : rv;
 }
 

@@ -1,12 +1,12 @@
-/* Reading decisions: a connection that cannot write, for the admin API and for clients that ask for their own
- * decisions. SPDX-License-Identifier: Apache-2.0
+/* Reading decisions, for the admin API and for clients that ask for their own: rows of the driver, as JSON.
+ * SPDX-License-Identifier: Apache-2.0
  *
- * Every query has bound parameters and a time limit. Rows become JSON objects with the columns of the views (2nd
- * migration) as keys. Results: REIN_ELIMIT: the time is over; REIN_EIO, logged; REIN_ENOMEM; *out is then untouched.
+ * Every query has a time limit. Rows become JSON objects with the fields of row.h as keys. Results: REIN_ELIMIT: the
+ * time is over; REIN_EIO, logged; REIN_ENOMEM; *out is then untouched.
  *
  * Thread: one at a time. Blocks: not for a loop's thread, see query.h. */
-#ifndef SERVER_STORE_SQLITE_READ_H
-#define SERVER_STORE_SQLITE_READ_H
+#ifndef SERVER_STORE_READ_H
+#define SERVER_STORE_READ_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -14,18 +14,13 @@
 
 #include "rein/rein.h"
 
+struct store;
 struct store_reader;
 
-/* The database must exist: call after store_open. REIN_EIO also while its files are missing. A connection is for one
- * query or a few, not for the life of the process. */
-int store_reader_open(struct store_reader **out, const char *path, unsigned time_limit_ms) REIN_MUST_USE;
+/* REIN_EIO also while the database is missing. A reader is for one query or a few, not for the life of the process; it
+ * must be closed before the store is. */
+int store_reader_open(struct store_reader **out, const struct store *store, unsigned time_limit_ms) REIN_MUST_USE;
 void store_reader_close(struct store_reader *reader); /* NULL is fine */
-
-/* All connections of a process to one file share SQLite's index of the log, and one that stays open keeps the old index
- * alive. So while a database is out of its place no reader opens, and the writer opens again once none is left.
- * Any thread. */
-void store_readers_block(bool block);
-bool store_readers_are_gone(void);
 
 /* A place in the list of decisions, newest first. */
 struct store_cursor {

@@ -1,0 +1,178 @@
+/* Typed rows: what a driver reads, and what becomes JSON.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A field's name is that of the member, of the key in JSON and of the column in the views (migrations/), in this order.
+ * A row and its texts are the driver's, good until the function that is called with it returns. */
+#ifndef SERVER_STORE_ROW_H
+#define SERVER_STORE_ROW_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rein/rein.h"
+
+#define STORE_UNKNOWN INT64_MIN /* a number that is not known: null in JSON */
+
+enum store_field_type {
+    STORE_TEXT,   /* const char *; NULL: unknown */
+    STORE_JSON,   /* likewise, the text of a JSON value */
+    STORE_NUMBER, /* int64_t, or STORE_UNKNOWN */
+    STORE_ORDER,  /* int64_t, for paging: not part of the JSON */
+    STORE_REAL,   /* double */
+    STORE_FLAG,   /* bool */
+};
+
+#define STORE_FLOW_FIELDS(X, channel)                                                                                  \
+    X(NUMBER, channel##_received)                                                                                      \
+    X(NUMBER, channel##_scanned)                                                                                       \
+    X(NUMBER, channel##_released)                                                                                      \
+    X(NUMBER, channel##_redacted)                                                                                      \
+    X(NUMBER, channel##_held_max)
+
+/* A decision. */
+#define STORE_DECISION_FIELDS(X)                                                                                       \
+    X(TEXT, id)                                                                                                        \
+    X(TEXT, started_at) /* UTC, with milliseconds */                                                                   \
+    X(NUMBER, started_at_us)                                                                                           \
+    X(FLAG, final)                                                                                                     \
+    X(TEXT, request_id)                                                                                                \
+    X(TEXT, route)                                                                                                     \
+    X(TEXT, model)                                                                                                     \
+    X(TEXT, upstream)                                                                                                  \
+    X(TEXT, key)                                                                                                       \
+    X(TEXT, tenant)                                                                                                    \
+    X(TEXT, dialect)                                                                                                   \
+    X(TEXT, policy)                                                                                                    \
+    X(TEXT, policy_version)                                                                                            \
+    X(TEXT, template)                                                                                                  \
+    X(TEXT, delivery)                                                                                                  \
+    X(FLAG, streamed)                                                                                                  \
+    X(NUMBER, status)                                                                                                  \
+    X(TEXT, ending)                                                                                                    \
+    X(TEXT, verdict)                                                                                                   \
+    X(TEXT, action)                                                                                                    \
+    X(TEXT, shadow)                                                                                                    \
+    X(TEXT, reasoning)                                                                                                 \
+    X(REAL, prompt_risk)                                                                                               \
+    X(REAL, trace_risk)                                                                                                \
+    X(TEXT, harms)                                                                                                     \
+    X(REAL, score_lack_of_safety_awareness)                                                                            \
+    X(REAL, score_strong_vacillation)                                                                                  \
+    X(REAL, score_weak_vacillation)                                                                                    \
+    X(REAL, score_harmful_additions)                                                                                   \
+    X(REAL, score_inconsistency_complies)                                                                              \
+    X(REAL, score_inconsistency_refuses)                                                                               \
+    X(NUMBER, attempts)                                                                                                \
+    X(NUMBER, findings)                                                                                                \
+    X(NUMBER, first_finding_bytes)                                                                                     \
+    X(NUMBER, upstream_first_byte_us)                                                                                  \
+    X(NUMBER, client_first_byte_us)                                                                                    \
+    X(NUMBER, duration_us)                                                                                             \
+    X(NUMBER, prompt_tokens)                                                                                           \
+    X(NUMBER, completion_tokens)                                                                                       \
+    X(NUMBER, reasoning_tokens)                                                                                        \
+    X(NUMBER, events)                                                                                                  \
+    X(NUMBER, garbage_events)                                                                                          \
+    X(NUMBER, bytes_in)                                                                                                \
+    X(NUMBER, bytes_out)                                                                                               \
+    STORE_FLOW_FIELDS(X, prompt)                                                                                       \
+    STORE_FLOW_FIELDS(X, reasoning)                                                                                    \
+    STORE_FLOW_FIELDS(X, answer)                                                                                       \
+    STORE_FLOW_FIELDS(X, tool)                                                                                         \
+    STORE_FLOW_FIELDS(X, other)                                                                                        \
+    X(JSON, upstream_error)                                                                                            \
+    X(ORDER, seq)
+
+/* What a client may know of a decision of its own: members of the same struct. */
+#define STORE_OUTCOME_FIELDS(X)                                                                                        \
+    X(TEXT, id)                                                                                                        \
+    X(TEXT, started_at)                                                                                                \
+    X(FLAG, final)                                                                                                     \
+    X(TEXT, request_id)                                                                                                \
+    X(TEXT, model)                                                                                                     \
+    X(TEXT, policy)                                                                                                    \
+    X(TEXT, policy_version)                                                                                            \
+    X(NUMBER, status)                                                                                                  \
+    X(TEXT, ending)                                                                                                    \
+    X(TEXT, verdict)                                                                                                   \
+    X(TEXT, action)                                                                                                    \
+    X(NUMBER, attempts)                                                                                                \
+    X(NUMBER, findings)                                                                                                \
+    X(NUMBER, prompt_tokens)                                                                                           \
+    X(NUMBER, completion_tokens)                                                                                       \
+    X(NUMBER, reasoning_tokens)                                                                                        \
+    X(NUMBER, duration_us)                                                                                             \
+    X(NUMBER, reasoning_released)                                                                                      \
+    X(NUMBER, reasoning_redacted)                                                                                      \
+    X(NUMBER, answer_released)                                                                                         \
+    X(NUMBER, answer_redacted)                                                                                         \
+    X(NUMBER, tool_released)                                                                                           \
+    X(NUMBER, tool_redacted)
+
+/* One upstream call of a decision. */
+#define STORE_ATTEMPT_FIELDS(X)                                                                                        \
+    X(NUMBER, n)                                                                                                       \
+    X(TEXT, template)                                                                                                  \
+    X(TEXT, delivery)                                                                                                  \
+    X(TEXT, reason)                                                                                                    \
+    X(NUMBER, started_us)                                                                                              \
+    X(NUMBER, first_byte_us)                                                                                           \
+    X(NUMBER, ended_us)                                                                                                \
+    X(NUMBER, status)                                                                                                  \
+    X(TEXT, outcome)
+
+/* One finding of a decision. */
+#define STORE_FINDING_FIELDS(X)                                                                                        \
+    X(NUMBER, n)                                                                                                       \
+    X(TEXT, kind)                                                                                                      \
+    X(TEXT, id)                                                                                                        \
+    X(TEXT, action)                                                                                                    \
+    X(FLAG, shadow)                                                                                                    \
+    X(TEXT, channel)                                                                                                   \
+    X(NUMBER, choice)                                                                                                  \
+    X(NUMBER, attempt)                                                                                                 \
+    X(NUMBER, offset)                                                                                                  \
+    X(NUMBER, len)                                                                                                     \
+    X(REAL, score)                                                                                                     \
+    X(JSON, steps)                                                                                                     \
+    X(TEXT, evidence)
+
+#define STORE_MEMBER_TEXT(name) const char *name;
+#define STORE_MEMBER_JSON(name) const char *name;
+#define STORE_MEMBER_NUMBER(name) int64_t name;
+#define STORE_MEMBER_ORDER(name) int64_t name;
+#define STORE_MEMBER_REAL(name) double name;
+#define STORE_MEMBER_FLAG(name) bool name;
+#define STORE_MEMBER(type, name) STORE_MEMBER_##type(name)
+
+struct store_decision_row {
+    STORE_DECISION_FIELDS(STORE_MEMBER)
+};
+struct store_attempt_row {
+    STORE_ATTEMPT_FIELDS(STORE_MEMBER)
+};
+struct store_finding_row {
+    STORE_FINDING_FIELDS(STORE_MEMBER)
+};
+/* What statistics need of a decision. */
+struct store_request_row {
+    int64_t started_at_us;
+    const char *verdict, *ending;
+    int64_t duration_us, client_first_byte_us; /* or STORE_UNKNOWN */
+};
+
+/* The members of a row; a list ends with a name of NULL. */
+struct store_field {
+    const char *name;
+    enum store_field_type type;
+    size_t offset;
+};
+extern const struct store_field store_decision_fields[], store_outcome_fields[], store_attempt_fields[],
+    store_finding_fields[];
+
+/* Fields of a row as an object. Returns owned, NULL when out of memory. */
+json_t *store_row_json(const struct store_field *fields, const void *row);
+
+#endif

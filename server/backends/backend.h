@@ -1,11 +1,11 @@
 /* Kinds of upstream: how each is called, and how a safe reasoning prefix reaches its model.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A kind is one file with one table of functions (backend_<kind>.c) and one line in backend.c. Its main part is a plan:
- * a state machine that turns a checked request into the call whose response is the answer. A plan that has to check
- * something first (render the prompt, count its tokens) asks for calls of its own:
+ * A kind is one file, or a part of hosted.c, with one table of functions, and one line in backend.c. Its main part is a
+ * plan: a state machine that turns a checked request into the call whose response is the answer. A plan that has to
+ * check something first (render the prompt, count its tokens) asks for calls of its own:
  *
- *     backend_plan_init -> next -> BACKEND_CALL -> (the session makes plan->call) -> next -> ... -> BACKEND_READY
+ *     next -> BACKEND_CALL -> (the session makes plan->call) -> next -> ... -> BACKEND_READY
  *                                                                                           or BACKEND_ASIDE
  *
  * BACKEND_READY: the plan has the body, the path, and how to read the response. BACKEND_ASIDE: prefill is not possible

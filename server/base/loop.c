@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/coalesce.h"
 #include "base/log.h"
+#include "base/loop_rest.h"
 
 struct task {
     loop_fn fn;
@@ -30,7 +30,7 @@ struct loop {
     uv_idle_t idle;
     uv_async_t wake;
     enum loop_phase phase;
-    struct coalesce turn;
+    struct loop_rest turn;
     struct task steps[LOOP_STEPS_MAX];
     size_t steps_len;
     STAILQ_HEAD(, loop_task) deferred;
@@ -108,7 +108,7 @@ static void rest(uint64_t us)
 /* Everything that arrived is processed. If work is left, there is no rest. */
 static void end_turn(struct loop *loop)
 {
-    uint64_t rest_us = coalesce_end(&loop->turn, loop->turn.reads > 0 ? uv_hrtime() / 1000 : 0);
+    uint64_t rest_us = loop_rest_end(&loop->turn, loop->turn.reads > 0 ? uv_hrtime() / 1000 : 0);
     if (rest_us > 0 && !uv_is_active((uv_handle_t *)&loop->idle))
         rest(rest_us);
 }
@@ -288,7 +288,7 @@ void loop_give(struct loop *loop, struct loop_order *order)
 
 void loop_note_read(struct loop *loop, size_t bytes)
 {
-    coalesce_note(&loop->turn, bytes, loop->turn.reads == 0 ? uv_hrtime() / 1000 : 0);
+    loop_rest_note(&loop->turn, bytes, loop->turn.reads == 0 ? uv_hrtime() / 1000 : 0);
 }
 
 uint64_t loop_now_ms(struct loop *loop)

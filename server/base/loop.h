@@ -64,7 +64,7 @@ struct loop_order {
 void loop_give(struct loop *loop, struct loop_order *order);
 
 /* A stream's descriptor was read. After several turns with many such reads and little in each, rests follow
- * (base/coalesce.h), in which nothing else runs either; at most COALESCE_MAX_US. The loop's thread. */
+ * (base/loop_rest.h), in which nothing else runs either; at most LOOP_REST_MAX_US. The loop's thread. */
 void loop_note_read(struct loop *loop, size_t bytes);
 
 /* Monotonic time, from the beginning of this turn's callbacks. */

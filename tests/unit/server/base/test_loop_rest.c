@@ -7,20 +7,20 @@
 
 #include <cmocka.h>
 
-#include "base/coalesce.h"
 #include "base/loop.h"
+#include "base/loop_rest.h"
 
-static uint64_t end_turn(struct coalesce *turn, size_t reads, size_t bytes_each, uint64_t length_us)
+static uint64_t end_turn(struct loop_rest *turn, size_t reads, size_t bytes_each, uint64_t length_us)
 {
     for (size_t i = 0; i < reads; i++)
-        coalesce_note(turn, bytes_each, 1000 + i);
-    return coalesce_end(turn, 1000 + length_us);
+        loop_rest_note(turn, bytes_each, 1000 + i);
+    return loop_rest_end(turn, 1000 + length_us);
 }
 
 /* Behind another such turn. */
 static uint64_t rest_after(size_t reads, size_t bytes_each, uint64_t length_us)
 {
-    struct coalesce turn = {0};
+    struct loop_rest turn = {0};
     assert_int_equal(end_turn(&turn, reads, bytes_each, length_us), 0);
     return end_turn(&turn, reads, bytes_each, length_us);
 }
@@ -28,28 +28,28 @@ static uint64_t rest_after(size_t reads, size_t bytes_each, uint64_t length_us)
 static void one_long_turn_is_a_hiccup(void **state)
 {
     (void)state;
-    struct coalesce turn = {0};
+    struct loop_rest turn = {0};
     assert_int_equal(end_turn(&turn, 512, 300, 4000), 0);
     assert_int_equal(end_turn(&turn, 4, 300, 40), 0);
     assert_int_equal(end_turn(&turn, 512, 300, 4000), 0);
     assert_int_equal(end_turn(&turn, 512, 300, 4000), 2000);
     assert_int_equal(end_turn(&turn, 512, 300, 4000), 2000); /* as long as it goes on */
-    assert_int_equal(end_turn(&turn, 512, COALESCE_BYTES, 4000), 0);
+    assert_int_equal(end_turn(&turn, 512, LOOP_REST_BYTES, 4000), 0);
     assert_int_equal(end_turn(&turn, 512, 300, 4000), 0);
 }
 
 static void many_small_reads_are_followed_by_half_their_length(void **state)
 {
     (void)state;
-    assert_int_equal(rest_after(COALESCE_READS, 300, 600), 300);
+    assert_int_equal(rest_after(LOOP_REST_READS, 300, 600), 300);
     assert_int_equal(rest_after(512, 1200, 4000), 2000);
 }
 
 static void a_rest_has_an_end(void **state)
 {
     (void)state;
-    assert_int_equal(rest_after(512, 300, 2 * COALESCE_MAX_US), COALESCE_MAX_US);
-    assert_int_equal(rest_after(9000, 300, 100 * COALESCE_MAX_US), COALESCE_MAX_US);
+    assert_int_equal(rest_after(512, 300, 2 * LOOP_REST_MAX_US), LOOP_REST_MAX_US);
+    assert_int_equal(rest_after(9000, 300, 100 * LOOP_REST_MAX_US), LOOP_REST_MAX_US);
 }
 
 static void few_reads_want_no_rest(void **state)
@@ -57,14 +57,14 @@ static void few_reads_want_no_rest(void **state)
     (void)state;
     assert_int_equal(rest_after(0, 0, 5000), 0);
     assert_int_equal(rest_after(1, 300, 5000), 0);
-    assert_int_equal(rest_after(COALESCE_READS - 1, 300, 5000), 0);
+    assert_int_equal(rest_after(LOOP_REST_READS - 1, 300, 5000), 0);
 }
 
 static void big_reads_want_no_rest(void **state)
 {
     (void)state;
-    assert_int_equal(rest_after(512, COALESCE_BYTES - 1, 5000), 2500);
-    assert_int_equal(rest_after(512, COALESCE_BYTES, 5000), 0);
+    assert_int_equal(rest_after(512, LOOP_REST_BYTES - 1, 5000), 2500);
+    assert_int_equal(rest_after(512, LOOP_REST_BYTES, 5000), 0);
     assert_int_equal(rest_after(512, 16384, 5000), 0);
 }
 
@@ -119,7 +119,7 @@ static uint64_t between_turns(size_t reads)
 static void a_loop_rests_after_a_turn_of_many_small_reads(void **state)
 {
     (void)state;
-    assert_in_range(between_turns(COALESCE_READS), WORK_US / 2, UINT64_MAX);
+    assert_in_range(between_turns(LOOP_REST_READS), WORK_US / 2, UINT64_MAX);
 }
 
 /* How long a turn without a rest takes is the machine's business; that it can be shorter than a rest is ours. */
@@ -128,7 +128,7 @@ static void a_loop_goes_on_at_once_after_few(void **state)
     (void)state;
     uint64_t shortest_us = UINT64_MAX;
     for (int tries = 0; tries < 200 && shortest_us >= WORK_US / 2; tries++)
-        shortest_us = between_turns(COALESCE_READS - 1);
+        shortest_us = between_turns(LOOP_REST_READS - 1);
     assert_in_range(shortest_us, 0, WORK_US / 2 - 1);
 }
 

@@ -112,9 +112,9 @@ static int put_turn(const struct prefix_plan *plan, const struct delimiters *mar
         *obstacle = "marks";
     if (rv == 0 && *obstacle == NULL) {
         const char *at = strstr(turn, CONTENT), *rest = at + strlen(CONTENT);
-        rv = buffer_add(prompt, turn, (size_t)(at - turn), SIZE_MAX / 4);
-        rv = rv < 0 ? rv : buffer_add(prompt, text, strlen(text), SIZE_MAX / 4);
-        rv = rv < 0 ? rv : buffer_add(prompt, rest, strlen(rest), SIZE_MAX / 4);
+        rv = buffer_add(prompt, turn, (size_t)(at - turn), BUFFER_NO_LIMIT);
+        rv = rv < 0 ? rv : buffer_add(prompt, text, strlen(text), BUFFER_NO_LIMIT);
+        rv = rv < 0 ? rv : buffer_add(prompt, rest, strlen(rest), BUFFER_NO_LIMIT);
     }
     json_decref(content);
     return rv;
@@ -128,14 +128,14 @@ static json_t *prompt_of(const struct prefix_plan *plan, const struct delimiters
     struct buffer prompt = {0};
     json_t *message, *text = NULL;
     size_t i;
-    int rv = buffer_add(&prompt, t->begin, strlen(t->begin), SIZE_MAX / 4);
+    int rv = buffer_add(&prompt, t->begin, strlen(t->begin), BUFFER_NO_LIMIT);
     json_array_foreach(messages, i, message)
     {
         if (rv == 0 && *obstacle == NULL)
             rv = put_turn(plan, marks, message, &prompt, obstacle);
     }
-    rv = rv < 0 ? rv : buffer_add(&prompt, t->generate, strlen(t->generate), SIZE_MAX / 4);
-    rv = rv < 0 ? rv : buffer_add(&prompt, words, strlen(words), SIZE_MAX / 4);
+    rv = rv < 0 ? rv : buffer_add(&prompt, t->generate, strlen(t->generate), BUFFER_NO_LIMIT);
+    rv = rv < 0 ? rv : buffer_add(&prompt, words, strlen(words), BUFFER_NO_LIMIT);
     if (rv == 0 && *obstacle == NULL)
         text = json_stringn(prompt.data, prompt.len);
     buffer_clear(&prompt);

@@ -95,7 +95,7 @@ static int in_flight_remember(struct llamacpp_in_flight *f, const json_t *text)
     f->dropped += len;
     if (f->dropped > DROPPED_MAX)
         return REIN_ELIMIT;
-    int rv = len > 0 ? buffer_add(&f->tail, json_string_value(text), len, SIZE_MAX / 4) : 0;
+    int rv = len > 0 ? buffer_add(&f->tail, json_string_value(text), len, BUFFER_NO_LIMIT) : 0;
     if (rv == 0 && f->tail.len > 2 * keep) {
         memmove(f->tail.data, f->tail.data + f->tail.len - keep, keep + 1);
         f->tail.len = keep;
@@ -124,7 +124,7 @@ static int in_flight_judge(struct llamacpp_in_flight *f, const json_t *event, bo
 static int in_flight_settle(struct llamacpp_in_flight *f, const char *rest, size_t len, struct stream_piece *piece)
 {
     bool is_corrected = ends_with_words(f);
-    int rv = len > 0 ? buffer_add(&f->line, rest, len, SIZE_MAX / 4) : 0;
+    int rv = len > 0 ? buffer_add(&f->line, rest, len, BUFFER_NO_LIMIT) : 0;
     if (rv < 0)
         return rv;
     f->state = IN_FLIGHT_OVER;

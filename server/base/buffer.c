@@ -6,34 +6,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nothing and no room, or room for what there is and the NUL behind it. Owners may take from its end. */
-static bool gathered_is_sound(const struct buffer *g)
+bool buffer_is_sound(const struct buffer *b)
 {
-    return g->data != NULL ? g->len < g->cap : g->len == 0 && g->cap == 0;
+    return b->data != NULL ? b->len < b->cap : b->len == 0 && b->cap == 0;
 }
 
-int buffer_add(struct buffer *g, const char *data, size_t len, size_t limit)
+int buffer_reserve(struct buffer *b, size_t room)
 {
-    assert(gathered_is_sound(g));
-    if (len > limit || g->len > limit - len)
-        return REIN_ELIMIT;
-    if (g->len + len + 1 > g->cap) {
-        size_t cap = g->cap * 2 > g->len + len + 1 ? g->cap * 2 : g->len + len + 1;
-        char *data_new = realloc(g->data, cap);
-        if (data_new == NULL)
-            return REIN_ENOMEM;
-        g->data = data_new;
-        g->cap = cap;
-    }
-    memcpy(g->data + g->len, data, len);
-    g->len += len;
-    g->data[g->len] = '\0';
-    assert(gathered_is_sound(g));
+    assert(buffer_is_sound(b));
+    if (b->data != NULL && room <= buffer_room(b))
+        return 0;
+    char *data = realloc(b->data, room + 1);
+    if (data == NULL)
+        return REIN_ENOMEM;
+    data[b->len] = '\0';
+    b->data = data;
+    b->cap = room + 1;
+    assert(buffer_is_sound(b));
     return 0;
 }
 
-void buffer_clear(struct buffer *g)
+int buffer_add(struct buffer *b, const char *data, size_t len, size_t limit)
 {
-    free(g->data);
-    *g = (struct buffer){0};
+    assert(buffer_is_sound(b));
+    if (len > limit || b->len > limit - len)
+        return REIN_ELIMIT;
+    size_t need = b->len + len, twice = 2 * buffer_room(b);
+    int rv = b->data != NULL && need <= buffer_room(b) ? 0 : buffer_reserve(b, need > twice ? need : twice);
+    if (rv < 0)
+        return rv;
+    if (len > 0)
+        memcpy(b->data + b->len, data, len);
+    b->len = need;
+    b->data[b->len] = '\0';
+    assert(buffer_is_sound(b));
+    return 0;
+}
+
+void buffer_clear(struct buffer *b)
+{
+    free(b->data);
+    *b = (struct buffer){0};
 }

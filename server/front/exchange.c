@@ -46,7 +46,7 @@ bool exchange_is_sound(const struct exchange *x)
         return false;
     if ((x->todo == &front->whole && x->state != X_WAITING) || (x->todo == &front->over) != (x->state == X_OVER))
         return false;
-    return x->body_len <= x->body_cap && (x->body == NULL) == (x->body_cap == 0) && chunk_is_sound(&x->out);
+    return buffer_is_sound(&x->body) && chunk_is_sound(&x->out);
 }
 
 struct exchange *exchange_new(struct conn *conn, size_t head_size)
@@ -92,10 +92,10 @@ void exchange_finish(struct exchange *x)
     if (x->grant.owner)
         x->grant.release(x->grant.owner);
     chunk_drop(&x->out, &x->front->blocks);
-    client_limits_give_back(x->front->counts, &x->client, x->body_cap);
+    client_limits_give_back(x->front->counts, &x->client, buffer_room(&x->body));
     if (x->is_counted)
         client_limits_remove(x->front->counts, &x->client, CLIENT_REQUEST);
-    free(x->body);
+    buffer_clear(&x->body);
     free(x);
 }
 
@@ -355,7 +355,7 @@ const char *exchange_bearer(const struct exchange *x)
 
 struct rein_source exchange_body(const struct exchange *x)
 {
-    return (struct rein_source){NULL, x->body_len > 0 ? x->body : "", x->body_len};
+    return (struct rein_source){NULL, x->body.len > 0 ? x->body.data : "", x->body.len};
 }
 
 const char *exchange_peer(struct exchange *x)

@@ -15,6 +15,7 @@
 #include <strings.h>
 #include <sys/queue.h>
 
+#include "base/buffer.h"
 #include "front/chunks.h"
 #include "front/front.h"
 #include "front/listener.h"
@@ -77,9 +78,9 @@ struct exchange {
     size_t largest; /* piece that was written to it */
     void *user;
     struct front_grant grant;
-    uint64_t head_ms; /* when the head had arrived */
-    char *body;
-    size_t body_len, body_cap, body_max; /* its value when the head arrived */
+    uint64_t head_ms;   /* when the head had arrived */
+    struct buffer body; /* its room is counted in the limits of the client */
+    size_t body_max;    /* its value when the head arrived */
     const char *method, *path;
     char peer[INET6_ADDRSTRLEN];                  /* of `address`, made on first use */
     const struct front_header *headers, *queries; /* end with a NULL name; in `head` with all they point to */

@@ -171,33 +171,19 @@ static size_t first_size(const struct exchange *x)
 /* Makes more room for the body, counted before it is allocated. */
 static int grow_body(struct exchange *x, size_t need)
 {
-    size_t cap = x->body_cap ? x->body_cap * 2 : first_size(x);
-    cap = cap > x->body_max ? x->body_max : cap;
-    cap = cap < need ? need : cap;
-    enum client_admission admission = client_limits_hold(x->front->counts, &x->client, cap - x->body_cap);
+    size_t held = buffer_room(&x->body), room = held > 0 ? held * 2 : first_size(x);
+    room = room > x->body_max ? x->body_max : room;
+    room = room < need ? need : room;
+    enum client_admission admission = client_limits_hold(x->front->counts, &x->client, room - held);
     if (admission != CLIENT_ADMITTED) {
         x->aborted = true;
         conn_answer(x->conn, admission == CLIENT_LIMIT_REACHED ? &no_memory : &too_many_bytes);
         return REIN_ELIMIT;
     }
-    char *body = realloc(x->body, cap);
-    if (!body) {
-        client_limits_give_back(x->front->counts, &x->client, cap - x->body_cap);
+    if (buffer_reserve(&x->body, room) < 0) {
+        client_limits_give_back(x->front->counts, &x->client, room - held);
         return REIN_ENOMEM;
     }
-    x->body = body;
-    x->body_cap = cap;
-    return 0;
-}
-
-static int body_append(struct exchange *x, const char *data, size_t len)
-{
-    size_t need = x->body_len + len;
-    int rv = need > x->body_cap ? grow_body(x, need) : 0;
-    if (rv < 0)
-        return rv;
-    memcpy(x->body + x->body_len, data, len);
-    x->body_len = need;
     return 0;
 }
 
@@ -212,10 +198,13 @@ static bool is_fast_enough(const struct exchange *x, size_t received)
 int front_take_body(struct exchange *x, const char *data, size_t len)
 {
     x->conn->taken += len;
-    if (is_fast_enough(x, x->body_len + len))
+    if (is_fast_enough(x, x->body.len + len))
         conn_wait(x->conn, CONN_READING); /* from now on; a client that is too slow keeps the old time and expires */
-    if (len <= x->body_max - x->body_len)
-        return body_append(x, data, len);
+    if (len <= x->body_max - x->body.len) {
+        size_t need = x->body.len + len;
+        int rv = need > buffer_room(&x->body) ? grow_body(x, need) : 0;
+        return rv < 0 ? rv : buffer_add(&x->body, data, len, x->body_max);
+    }
     x->aborted = true;
     conn_answer(x->conn, &front_body_too_large);
     return REIN_ELIMIT;

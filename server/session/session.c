@@ -113,7 +113,7 @@ int session_begin(struct session *s)
 static int emit(struct session *s, const char *data, size_t len)
 {
     if (!s->request->stream)
-        return buffer_add(&s->answer, data, len, SIZE_MAX / 4);
+        return buffer_add(&s->answer, data, len, BUFFER_NO_LIMIT);
     int rv = session_begin(s);
     if (rv < 0)
         return rv;
@@ -191,11 +191,11 @@ static int write_error(struct session *s, const struct reply_error *error)
     buffer_clear(&s->answer);
     int rv = text == NULL ? REIN_ENOMEM : 0;
     if (rv == 0 && s->begun)
-        rv = buffer_add(&s->answer, "data: ", 6, SIZE_MAX / 4);
+        rv = buffer_add(&s->answer, "data: ", 6, BUFFER_NO_LIMIT);
     if (rv == 0)
-        rv = buffer_add(&s->answer, text, strlen(text), SIZE_MAX / 4);
+        rv = buffer_add(&s->answer, text, strlen(text), BUFFER_NO_LIMIT);
     if (rv == 0 && s->begun)
-        rv = buffer_add(&s->answer, "\n\n", 2, SIZE_MAX / 4);
+        rv = buffer_add(&s->answer, "\n\n", 2, BUFFER_NO_LIMIT);
     free(text);
     return rv;
 }

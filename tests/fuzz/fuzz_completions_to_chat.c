@@ -43,7 +43,7 @@ static bool read_any(const json_t *event, struct completion_piece *out)
 static void take(struct result *result, const struct stream_piece *piece)
 {
     if (result->rv == 0 && piece->len > 0)
-        expect(buffer_add(&result->out, piece->data, piece->len, SIZE_MAX / 4) == 0);
+        expect(buffer_add(&result->out, piece->data, piece->len, BUFFER_NO_LIMIT) == 0);
 }
 
 /* `seed` 0: all at once. */

@@ -29,7 +29,7 @@ static int convert(struct stream_filter *chain, const char *data, size_t len, st
     struct stream_piece piece = {.data = data, .len = len};
     int rv = data != NULL ? stream_filters_feed(chain, &piece) : stream_filters_end(chain, true, &piece);
     assert_int_equal(piece.turn, STREAM_GOES_ON);
-    return rv < 0 || piece.len == 0 ? rv : buffer_add(out, piece.data, piece.len, SIZE_MAX / 4);
+    return rv < 0 || piece.len == 0 ? rv : buffer_add(out, piece.data, piece.len, BUFFER_NO_LIMIT);
 }
 
 /* What comes out of `input`, fed in pieces of `step` bytes; reasoning in this field. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/heap.h"
 #include "detect/engine.h"
 
@@ -261,11 +262,75 @@ static void collect(const struct signals *s, enum rein_channel channel, struct e
     }
 }
 
-static int signal_compile(struct signals *s, enum rein_channel channel, struct expressions *x, size_t *bad_entry)
+/* ---- the cache ---- */
+
+static struct rein_cache cache; /* all NULL: there is none */
+
+void rein_cache_set(const struct rein_cache *hook)
 {
-    collect(s, channel, x);
-    if (x->len == 0)
+    cache = hook != NULL ? *hook : (struct rein_cache){0};
+}
+
+/* Everything that a compiled database depends on. */
+static int expressions_describe(const struct expressions *x, struct bytes *out)
+{
+    char line[256];
+    hs_platform_info_t platform = {0};
+    int rv = to_error(hs_populate_platform(&platform));
+    int len = snprintf(line, sizeof line, "signals 1\n%s\n%u %llx %zu\n", hs_version(), platform.tune,
+                       (unsigned long long)platform.cpu_features, sizeof(void *));
+    if (rv == 0)
+        rv = bytes_append(out, line, (size_t)len);
+    for (unsigned i = 0; i < x->len && rv == 0; i++) {
+        len = snprintf(line, sizeof line, "%u %x %zu ", x->ids[i], x->flags[i], strlen(x->texts[i]));
+        rv = bytes_append(out, line, (size_t)len);
+        if (rv == 0)
+            rv = bytes_append(out, x->texts[i], strlen(x->texts[i]));
+    }
+    return rv;
+}
+
+static int expressions_key(const struct expressions *x, char key[DIGEST_HEX])
+{
+    struct bytes text;
+    bytes_init(&text, (size_t)SIGNAL_ENTRIES_MAX * (SIGNAL_REGEX_MAX * REGEX_GROWTH + 64));
+    int rv = expressions_describe(x, &text);
+    if (rv == 0)
+        digest_hex(bytes_span(&text), key);
+    bytes_fini(&text);
+    return rv;
+}
+
+/* What does not fit is compiled anew; out of memory is the only failure. */
+static int database_from_cache(const char *key, hs_database_t **db)
+{
+    size_t len = 0;
+    const char *bytes = cache.get != NULL ? cache.get(cache.ctx, key, &len) : NULL;
+    if (bytes == NULL)
         return 0;
+    hs_error_t rv = hs_deserialize_database(bytes, len, db);
+    if (rv != HS_SUCCESS)
+        *db = NULL;
+    cache.done(cache.ctx, bytes, len);
+    return rv == HS_NOMEM ? REIN_ENOMEM : 0;
+}
+
+/* It is no failure if it cannot be kept. */
+static void database_to_cache(const char *key, const hs_database_t *db)
+{
+    char *bytes = NULL;
+    size_t len = 0;
+    if (cache.put == NULL || hs_serialize_database(db, &bytes, &len) != HS_SUCCESS)
+        return;
+    cache.put(cache.ctx, key, bytes, len);
+    heap_free(bytes);
+}
+
+/* ---- compiling ---- */
+
+static int database_compile(struct signals *s, enum rein_channel channel, const struct expressions *x,
+                            size_t *bad_entry)
+{
     hs_compile_error_t *error = NULL;
     hs_error_t rv = hs_compile_multi(x->texts, x->flags, x->ids, x->len, HS_MODE_BLOCK, NULL, &s->db[channel], &error);
     if (rv != HS_COMPILER_ERROR)
@@ -274,6 +339,25 @@ static int signal_compile(struct signals *s, enum rein_channel channel, struct e
     snprintf(s->why, sizeof s->why, "%s", error->message);
     hs_free_compile_error(error);
     return says_no_memory(s->why) ? REIN_ENOMEM : REIN_EPOLICY;
+}
+
+static int signal_compile(struct signals *s, enum rein_channel channel, struct expressions *x, size_t *bad_entry)
+{
+    char key[DIGEST_HEX];
+    collect(s, channel, x);
+    if (x->len == 0)
+        return 0;
+    if (cache.get == NULL)
+        return database_compile(s, channel, x, bad_entry);
+    int rv = expressions_key(x, key);
+    if (rv == 0)
+        rv = database_from_cache(key, &s->db[channel]);
+    if (rv != 0 || s->db[channel] != NULL)
+        return rv;
+    rv = database_compile(s, channel, x, bad_entry);
+    if (rv == 0)
+        database_to_cache(key, s->db[channel]);
+    return rv;
 }
 
 int signals_finish(struct signals *s, size_t *bad_entry, const char **why)

@@ -11,7 +11,8 @@
  *       -> rein_trace_attempt -> rein_trace_feed* -> rein_trace_finish
  *
  * Every step fills a rein_update: the bytes that may go to the client now, and what the caller is asked to do. The
- * library opens no files or sockets, reads no clock, starts no threads and never calls back, except for the heap hook.
+ * library opens no files or sockets, reads no clock, starts no threads and never calls back, except for the hooks of
+ * the heap and the cache.
  *
  * Threads: all threads may share a policy; an engine and the traces that use it belong to one thread.
  * Offsets are always bytes of a channel's decoded UTF-8 text. Sizes are bytes. docs/GLOSSARY.md defines the terms. */
@@ -67,6 +68,23 @@ struct rein_heap {
     void (*free)(void *ctx, void *block);
 };
 REIN_API void rein_heap_set(const struct rein_heap *heap);
+
+/* ---- cache of compiled lexicons --------------------------------------------------------------------------------- */
+
+/* Compiling a lexicon takes seconds. The caller may keep the result, as bytes, and give it back the next time. The key
+ * (64 hex digits) stands for everything that the bytes depend on: the expressions, the matching library's version and
+ * the processor. Bytes that are given back must be the ones that were kept: the library checks that they fit the key's
+ * processor and version, but not that nobody has changed them. Set it before any other call; NULL: nothing is kept.
+ * The functions are called by the thread that loads a policy or checks a lexicon. */
+struct rein_cache {
+    void *ctx;
+    /* The bytes that were kept under the key, lent until `done`; NULL: there are none. */
+    const char *(*get)(void *ctx, const char *key, size_t *len);
+    void (*done)(void *ctx, const char *bytes, size_t len);
+    /* Offers bytes (borrowed) to be kept. */
+    void (*put)(void *ctx, const char *key, const char *bytes, size_t len);
+};
+REIN_API void rein_cache_set(const struct rein_cache *cache);
 
 /* ---- vocabulary -------------------------------------------------------------------------------------------------- */
 

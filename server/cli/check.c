@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "config/config_schema.h"
 #include "config/keys.h"
+#include "config/lexicon_cache.h"
 #include "config/policy_files.h"
 #include "rein/doc.h"
 
@@ -251,7 +252,9 @@ static int print_schema(const char *name, int (*print)(const struct rein_schema 
 
 static int check_all(struct check *c, int argc, char **argv)
 {
-    int rv = rein_problems_new(&c->problems);
+    int rv = lexicon_cache_use_own();
+    if (rv == 0)
+        rv = rein_problems_new(&c->problems);
     if (rv == 0 && c->with_secrets)
         c->absent = c->problems;
     else if (rv == 0)

@@ -177,13 +177,15 @@ int config_load(struct config **out, const char *path, struct rein_problems *pro
 int config_reload(struct config **out, const char *path, const struct config *previous, struct rein_problems *problems)
 {
     return load(out,
-                (struct config_reader){.path = path, .problems = problems, .absent = problems, .previous = previous});
+                (struct config_reader){
+                    .path = path, .problems = problems, .absent = problems, .previous = previous, .is_to_serve = true});
 }
 
 int config_load_with_first_keys(struct config **out, const char *path, struct rein_problems *problems)
 {
     return load(
-        out, (struct config_reader){.path = path, .problems = problems, .absent = problems, .with_first_keys = true});
+        out, (struct config_reader){
+                 .path = path, .problems = problems, .absent = problems, .is_to_serve = true, .with_first_keys = true});
 }
 
 int config_check(struct config **out, const char *path, struct rein_problems *problems, struct rein_problems *absent)

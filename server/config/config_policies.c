@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "config/config_read.h"
+#include "config/lexicon_cache.h"
 #include "config/policy_files.h"
 
 static int read_folder(struct config_reader *r, const char *key, struct policy_files_folder *folder)
@@ -78,6 +80,39 @@ static int load_all(struct config_reader *r, const struct policy_files_folder *p
     return rv;
 }
 
+/* ---- the cache of compiled lexicons ---- */
+
+/* The folder of the config; else the one that the service manager has made; else cache/ next to the store's file. *out
+ * is owned, and NULL if there is none. */
+static int find_cache(struct config_reader *r, char **out)
+{
+    const char *said = rein_node_text(r->root, "cache.folder"), *given = getenv("CACHE_DIRECTORY");
+    *out = NULL;
+    if (said != NULL && strcmp(said, "off") == 0)
+        return 0;
+    if (said != NULL)
+        *out = files_beside(r->path, said);
+    else if (given != NULL && given[0] == '/')
+        *out = strdup(given);
+    else if (r->config->store.path != NULL)
+        *out = files_beside(r->config->store.path, "cache");
+    else
+        return 0;
+    return *out != NULL ? 0 : REIN_ENOMEM;
+}
+
+static int use_cache(struct config_reader *r)
+{
+    char *folder;
+    if (!r->is_to_serve || r->previous != NULL) /* a reload does not change it */
+        return 0;
+    int rv = find_cache(r, &folder);
+    if (rv == 0)
+        rv = lexicon_cache_use(folder);
+    free(folder);
+    return rv;
+}
+
 int config_read_policies(struct config_reader *r)
 {
     struct policy_files_folder policies = {0}, templates = {0}, lexicons = {0};
@@ -88,7 +123,11 @@ int config_read_policies(struct config_reader *r)
         rv = read_folder(r, "policies", &policies);
     struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
     if (rv == 0)
+        rv = use_cache(r);
+    if (rv == 0)
         rv = load_all(r, &policies, &library);
+    if (r->is_to_serve)
+        lexicon_cache_report();
     policy_files_fini(&policies);
     policy_files_fini(&templates);
     policy_files_fini(&lexicons);

@@ -228,6 +228,18 @@ static const struct rein_key config_keys[] = {
      .fallback = "lexicons/",
      .about = "the folder of lexicons"},
 
+    {.path = "cache", .type = REIN_TYPE_MAP, .about = "where compiled lexicons are kept"},
+    {.path = "cache.folder",
+     .type = REIN_TYPE_TEXT,
+     .flags = REIN_KEY_RESTART,
+     .min = 1,
+     .max = 4096,
+     .about =
+         "a folder that only Rein's own user can read or write; it is made, with mode 0700, if only this folder is "
+         "missing. `off`: nothing is kept, and each start compiles the lexicons, which takes some seconds. Without "
+         "this key: `$CACHE_DIRECTORY`, which systemd sets for `CacheDirectory=`, else `cache/` next to the "
+         "store's file"},
+
     {.path = "limits", .type = REIN_TYPE_MAP, .about = "limits on what clients and backends may send"},
     CONFIG_LIMITS(CONFIG_ROW)
 

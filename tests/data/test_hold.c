@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "config/lexicon_cache.h"
 #include "dialect/event.h"
 #include "rein/rein.h"
 #include "tracekit.h"
@@ -204,5 +205,7 @@ int main(void)
         printf("not run: REIN_DATA names no folder\n");
         return SKIPPED;
     }
+    if (lexicon_cache_use_own() != 0)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

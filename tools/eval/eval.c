@@ -15,6 +15,7 @@
 
 #include "base/files.h"
 #include "cli/cli.h"
+#include "config/lexicon_cache.h"
 #include "config/policy_files.h"
 #include "eval/eval_report.h"
 
@@ -46,7 +47,7 @@ static int load_policies(struct eval *e, struct rein_problems *problems)
 {
     struct policy_files_folder policy = {0}, templates = {0}, lexicons = {0};
     char *lexicon_path = files_join(e->library, "lexicons"), *template_path = files_join(e->library, "templates");
-    int rv = lexicon_path != NULL && template_path != NULL ? 0 : REIN_ENOMEM;
+    int rv = lexicon_path != NULL && template_path != NULL ? lexicon_cache_use_own() : REIN_ENOMEM;
     if (rv == 0)
         rv = policy_files_read_file(&policy, e->policy, problems);
     if (rv == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "config/lexicon_cache.h"
 #include "config/policy_files.h"
 #include "eval/eval_lines.h"
 #include "eval/eval_prefix.h"
@@ -173,7 +174,9 @@ static int load_policies(struct eval_inputs *in, const struct eval_prefix_option
 {
     static const struct rein_source detector = {"(detector)", detector_text, sizeof detector_text - 1};
     struct policy_files_folder templates = {0}, lexicons = {0};
-    int rv = read_folder(&templates, options->library, "templates", problems);
+    int rv = lexicon_cache_use_own();
+    if (rv == 0)
+        rv = read_folder(&templates, options->library, "templates", problems);
     if (rv == 0)
         rv = read_folder(&lexicons, options->library, "lexicons", problems);
     if (rv == 0)

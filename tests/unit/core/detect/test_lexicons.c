@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "config/lexicon_cache.h"
 #include "config/policy_files.h"
 #include "rein/doc.h"
 
@@ -35,5 +36,7 @@ static void entries_hold_their_own_tests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(entries_hold_their_own_tests)};
+    if (lexicon_cache_use_own() != 0)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

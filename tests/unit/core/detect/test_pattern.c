@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "config/lexicon_cache.h"
 #include "config/policy_files.h"
 #include "detect/engine.h"
 #include "detect/pattern.h"
@@ -27,7 +28,7 @@ static int set_up(void **state)
     struct rein_problems *problems = NULL;
     struct policy_files_folder lexicons = {0};
     struct rein_source policy = {"p", text, sizeof text - 1};
-    if (rein_problems_new(&problems) != 0 ||
+    if (rein_problems_new(&problems) != 0 || lexicon_cache_use_own() != 0 ||
         policy_files_read(&lexicons, REIN_SOURCE_DIR "/config/lexicons", true, problems) != 0)
         return -1;
     struct rein_library library = {.lexicons = lexicons.sources, .lexicons_len = lexicons.len};

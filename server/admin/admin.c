@@ -1,8 +1,5 @@
-/* See admin.h: the thread, who may come in, and the end.
- * SPDX-License-Identifier: Apache-2.0
- *
- * Before a request is examined: the method, the Host (a page of another site that rebinds its name to this address has
- * its own name there), the token. Health checks need no token. */
+/* See admin.h: the thread, answers, and the end.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "admin/admin_internal.h"
 
 #include <assert.h>
@@ -12,8 +9,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config/keys.h"
-#include "front/hosts.h"
 #include "front/reply.h"
 
 enum {
@@ -27,7 +22,7 @@ enum {
 
 /* ---- answers ---- */
 
-static const struct front_header headers[] = {
+const struct front_header admin_json_headers[] = {
     {"cache-control", "no-store"},
     {"x-content-type-options", "nosniff"},
     {"content-security-policy", "default-src 'none'; frame-ancestors 'none'"},
@@ -36,9 +31,9 @@ static const struct front_header headers[] = {
     {NULL, NULL},
 };
 
-void admin_reply(struct exchange *x, unsigned status, json_t *tree)
+void admin_reply(struct exchange *x, const struct admin_path *path, unsigned status, json_t *tree)
 {
-    reply_json(x, status, tree, headers);
+    reply_json(x, status, tree, path->headers);
 }
 
 /* A name from outside is quoted only if it is plain. */
@@ -57,46 +52,7 @@ void admin_reply_error(struct exchange *x, unsigned status, const char *code, co
         .param = param != NULL && is_admin_plain(param) ? param : NULL,
         .message = message,
     };
-    reply_error(x, &error, headers);
-}
-
-/* ---- who may come in ---- */
-
-static bool needs_token(const struct admin *admin, const char *path)
-{
-    return admin->config->tokens != NULL && strcmp(path, "/healthz") != 0 && strcmp(path, "/readyz") != 0;
-}
-
-static bool on_admin_head(void *ctx, struct exchange *x)
-{
-    struct admin *admin = ctx;
-    const char *bearer = exchange_bearer(x);
-    static const struct reply_error only_get = {405, "invalid_request_error", "method_not_allowed", NULL,
-                                                "This API is read-only: use GET."};
-    static const struct reply_error no_token = {
-        401, "invalid_request_error", "invalid_token", NULL,
-        "The admin token is required: send it as 'Authorization: Bearer TOKEN'."};
-    static const struct front_header allow[] = {{"allow", "GET"}, {"cache-control", "no-store"}, {NULL, NULL}};
-    static const struct front_header challenge[] = {
-        {"www-authenticate", "Bearer"}, {"cache-control", "no-store"}, {NULL, NULL}};
-    if (!hosts_is_ours(admin->config->admin.host, NULL, exchange_header(x, "host"))) {
-        admin_reply_error(x, 403, "host_not_allowed", NULL, "The Host header does not name this listener.");
-        return false;
-    }
-    if (strcmp(exchange_method(x), "GET") != 0) {
-        reply_error(x, &only_get, allow);
-        return false;
-    }
-    if (needs_token(admin, exchange_path(x)) && (bearer == NULL || keys_find(admin->config->tokens, bearer) == NULL)) {
-        reply_error(x, &no_token, challenge);
-        return false;
-    }
-    return true;
-}
-
-static void on_request(void *ctx, struct exchange *x)
-{
-    admin_route(ctx, x);
+    reply_error(x, &error, admin_json_headers);
 }
 
 static void on_admin_closed(void *ctx, struct exchange *x, bool gone)
@@ -184,7 +140,7 @@ static int start_front(struct admin *admin)
         .client_idle_ms = CLIENT_IDLE_MS,
     };
     const struct front_handler handler = {
-        .ctx = admin, .on_head = on_admin_head, .on_request = on_request, .on_closed = on_admin_closed};
+        .ctx = admin, .on_head = admin_path_check, .on_request = admin_path_serve, .on_closed = on_admin_closed};
     return front_start(&admin->front, admin->loop, &options, &handler);
 }
 
@@ -206,6 +162,7 @@ int admin_start(struct admin **out, const struct admin_options *options)
     struct admin *admin = calloc(1, sizeof *admin);
     if (admin == NULL)
         return REIN_ENOMEM;
+    assert(admin_paths_are_sound());
     admin->config = config_ref(options->config);
     admin->reloads = (struct loop_order){.fn = take_config, .ctx = admin};
     admin->taken = (struct loop_order){.fn = options->on_reloaded, .ctx = options->ctx};

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "admin/admin.h"
+#include "admin/admin_paths.h"
 #include "front/front.h"
 #include "store/query.h"
 
@@ -28,15 +29,12 @@ struct admin {
     _Atomic(struct config *) next;    /* for `reloads`; NULL: none */
 };
 
-/* ---- admin.c ---- */
-/* An answer with the headers that every answer here has; takes `tree`. */
-void admin_reply(struct exchange *x, unsigned status, json_t *tree);
+/* What every answer of this API has. */
+extern const struct front_header admin_json_headers[];
+/* An answer with its path's headers; takes `tree`. */
+void admin_reply(struct exchange *x, const struct admin_path *path, unsigned status, json_t *tree);
 void admin_reply_error(struct exchange *x, unsigned status, const char *code, const char *param, const char *message);
 /* A query has ended: stopping may have waited for it. */
 void admin_query_done(struct admin *admin);
-
-/* ---- admin_routes.c ---- */
-/* Answers a request that may come in, now or later. */
-void admin_route(struct admin *admin, struct exchange *x);
 
 #endif

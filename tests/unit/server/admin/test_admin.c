@@ -13,6 +13,7 @@
 
 #include "admin/admin.h"
 #include "admin/admin_params.h"
+#include "admin/admin_paths.h"
 #include "config/keys.h"
 #include "storekit.h"
 #include "wirekit.h"
@@ -259,6 +260,42 @@ static void token_is_asked_for(void **state)
     f->admin = NULL;
 }
 
+/* Host, method and token are asked for by every path that is registered, and only health needs no token. */
+static void each_path_is_guarded(void **state)
+{
+    struct fixture *f = *state;
+    struct rein_problems *problems;
+    const struct admin_path *path;
+    struct config with_token = f->config;
+    size_t open = 0, len = 0;
+    assert_true(admin_paths_are_sound());
+    assert_int_equal(rein_problems_new(&problems), 0);
+    assert_int_equal(keys_reset(f->tokens_path, "admin", "rein-admin-", f->token), 0);
+    assert_int_equal(keys_load(&f->config.tokens, f->tokens_path, problems), 0);
+    with_token.tokens = f->config.tokens;
+    admin_reload(f->admin, &with_token);
+    for (; (path = admin_path_at(len)) != NULL; len++) {
+        char line[128], allowed[64];
+        const char *more = path->path[strlen(path->path) - 1] == '/' ? f->id : "";
+        bool is_health = strcmp(path->path, "/healthz") == 0 || strcmp(path->path, "/readyz") == 0;
+        snprintf(line, sizeof line, "%s %s%s", path->method, path->path, more);
+        assert_int_equal(status_of(ask(f, line, "Host: example.org\r\n")), 403);
+        assert_int_equal(status_of(ask(f, line, local)), is_health ? 200 : 401);
+        snprintf(line, sizeof line, "TRACE %s%s", path->path, more);
+        snprintf(allowed, sizeof allowed, "allow: %s\r\n", path->method);
+        const char *answer = ask(f, line, local);
+        assert_int_equal(status_of(answer), 405);
+        assert_non_null(strcasestr(answer, allowed));
+        assert_int_equal(path->caller, is_health ? ADMIN_ANYONE : ADMIN_OPERATOR);
+        open += path->caller == ADMIN_ANYONE;
+    }
+    assert_int_equal(open, 2);
+    assert_true(len >= 6);
+    rein_problems_free(problems);
+    admin_stop(f->admin); /* before with_token goes */
+    f->admin = NULL;
+}
+
 static void times(void **state)
 {
     static const struct {
@@ -310,6 +347,7 @@ int main(void)
         TEST(only_its_own_hosts),
         TEST(read_only_and_nothing_else),
         TEST(token_is_asked_for),
+        TEST(each_path_is_guarded),
         cmocka_unit_test(times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

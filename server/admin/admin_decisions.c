@@ -1,8 +1,7 @@
-/* The paths of the admin listener.
+/* The paths that read the store: decisions and statistics.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Health and metrics are answered at once; what reads the store becomes a job that outlives its exchange if the client
- * leaves. */
+ * A request becomes a job that outlives its exchange if the client leaves. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@ struct job {
     struct query query; /* first */
     struct responder responder;
     struct admin *admin;
+    const struct admin_path *path;
     struct exchange *x; /* NULL: the client has left */
     json_t *tree;
     int rv;
@@ -46,7 +46,7 @@ static void admin_route_answer(struct job *job)
             admin_reply_error(job->x, 404, "not_found", NULL, "This decision does not exist.");
             return;
         }
-        admin_reply(job->x, 200, job->tree);
+        admin_reply(job->x, job->path, 200, job->tree);
         job->tree = NULL;
         return;
     case REIN_ELIMIT:
@@ -74,7 +74,7 @@ static void on_done(struct query *query, int rv)
     admin_query_done(admin);
 }
 
-static struct job *job_new(struct admin *admin, struct exchange *x)
+static struct job *job_new(struct admin *admin, const struct admin_path *path, struct exchange *x)
 {
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL) {
@@ -82,6 +82,7 @@ static struct job *job_new(struct admin *admin, struct exchange *x)
         return NULL;
     }
     job->admin = admin;
+    job->path = path;
     job->x = x;
     job->responder.on_closed = on_admin_route_closed;
     job->query.done = on_done;
@@ -123,10 +124,10 @@ static void run_list(struct query *query, struct store_reader *reader)
         job->rv = REIN_ENOMEM;
 }
 
-static void serve_list(struct admin *admin, struct exchange *x)
+static void serve_list(struct admin *admin, const struct admin_path *path, struct exchange *x)
 {
     struct param_problem problem;
-    struct job *job = job_new(admin, x);
+    struct job *job = job_new(admin, path, x);
     if (job == NULL)
         return;
     if (params_list(x, &job->list, &problem) != 0)
@@ -141,10 +142,11 @@ static void run_one(struct query *query, struct store_reader *reader)
     job->rv = store_read_decision(reader, job->id.text, &job->tree);
 }
 
-static void serve_one(struct admin *admin, struct exchange *x, const char *id)
+static void serve_one(struct admin *admin, const struct admin_path *path, struct exchange *x)
 {
     struct param_problem problem;
-    struct job *job = job_new(admin, x);
+    const char *id = admin_path_rest(path, x);
+    struct job *job = job_new(admin, path, x);
     if (job == NULL)
         return;
     if (!store_id_is_valid(id))
@@ -166,11 +168,11 @@ static void run_stats(struct query *query, struct store_reader *reader)
     job->rv = store_read_stats(reader, s->from_us, s->to_us, s->bucket_us, &job->tree);
 }
 
-static void serve_stats(struct admin *admin, struct exchange *x)
+static void serve_stats(struct admin *admin, const struct admin_path *path, struct exchange *x)
 {
     struct param_problem problem;
     struct timespec now;
-    struct job *job = job_new(admin, x);
+    struct job *job = job_new(admin, path, x);
     if (job == NULL)
         return;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -180,54 +182,11 @@ static void serve_stats(struct admin *admin, struct exchange *x)
         job_start(job, run_stats);
 }
 
-/* ---- at once ---- */
+/* ---- the paths ---- */
 
-static void serve_metrics(struct admin *admin, struct exchange *x)
-{
-    const struct front_header headers[] = {
-        {"content-type", metrics_content_type}, {"cache-control", "no-store"}, {NULL, NULL}};
-    size_t len;
-    char *text = metrics_text(admin->metrics, admin->store, &len);
-    if (text == NULL || exchange_reply(x, 200, headers, text, len) != 0)
-        exchange_abort(x);
-    free(text);
-}
-
-static void serve_health(struct admin *admin, struct exchange *x)
-{
-    (void)admin;
-    admin_reply(x, 200, json_pack("{ss}", "status", "ok"));
-}
-
-static void serve_ready(struct admin *admin, struct exchange *x)
-{
-    bool healthy = store_is_healthy(admin->store), draining = atomic_load(&admin->draining);
-    bool ready = !draining && (healthy || admin->config->store.on_error == CONFIG_STORE_SERVE);
-    admin_reply(x, ready ? 200 : 503,
-                json_pack("{sssbsb}", "status", ready ? "ready" : "not_ready", "store", healthy, "draining", draining));
-}
-
-/* ---- the table ---- */
-
-static const struct path {
-    const char *path;
-    void (*serve)(struct admin *admin, struct exchange *x);
-} paths[] = {
-    {"/admin/v1/decisions", serve_list}, {"/admin/v1/stats", serve_stats}, {"/metrics", serve_metrics},
-    {"/healthz", serve_health},          {"/readyz", serve_ready},
+const struct admin_path admin_decision_paths[] = {
+    {"GET", "/admin/v1/decisions", ADMIN_OPERATOR, admin_json_headers, serve_list},
+    {"GET", "/admin/v1/decisions/", ADMIN_OPERATOR, admin_json_headers, serve_one},
+    {"GET", "/admin/v1/stats", ADMIN_OPERATOR, admin_json_headers, serve_stats},
+    {.path = NULL},
 };
-
-void admin_route(struct admin *admin, struct exchange *x)
-{
-    static const char one[] = "/admin/v1/decisions/";
-    const char *path = exchange_path(x);
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (strcmp(paths[i].path, path) == 0) {
-            paths[i].serve(admin, x);
-            return;
-        }
-    if (strncmp(path, one, sizeof one - 1) == 0 && path[sizeof one - 1] != '\0')
-        serve_one(admin, x, path + sizeof one - 1);
-    else
-        admin_reply_error(x, 404, "not_found", NULL, "This path does not exist.");
-}

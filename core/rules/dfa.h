@@ -57,7 +57,4 @@ void dfa_fini(struct dfa *dfa);
  * dfa_fini. */
 int dfa_build(struct dfa *dfa, const struct nfa *nfa) REIN_MUST_USE;
 
-/* The second half of dfa_build: drops states that lead to no match and measures the rest. */
-int dfa_trim(struct dfa *dfa) REIN_MUST_USE;
-
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
 #include "base/log.h"
 #include "front/reply.h"
 
@@ -47,7 +48,7 @@ void admin_reply_error(struct exchange *x, unsigned status, const char *code, co
 {
     const struct reply_error error = {
         .status = status,
-        .type = status < 500 ? "invalid_request_error" : "server_error",
+        .fault = status < 500 ? REPLY_FAULT_CLIENT : REPLY_FAULT_SERVER,
         .code = code,
         .param = param != NULL && is_admin_plain(param) ? param : NULL,
         .message = message,
@@ -139,8 +140,11 @@ static int start_front(struct admin *admin)
         .connections_per_address_max = CONNECTIONS_MAX,
         .client_idle_ms = CLIENT_IDLE_MS,
     };
-    const struct front_handler handler = {
-        .ctx = admin, .on_head = admin_path_check, .on_request = admin_path_serve, .on_closed = on_admin_closed};
+    const struct front_handler handler = {.ctx = admin,
+                                          .on_head = admin_path_check,
+                                          .on_request = admin_path_serve,
+                                          .on_closed = on_admin_closed,
+                                          .error_text = api_error_text};
     return front_start(&admin->front, admin->loop, &options, &handler);
 }
 

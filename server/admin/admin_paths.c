@@ -87,7 +87,7 @@ static void refuse_method(struct exchange *x, const struct admin_path *path)
     enum { METHODS_MAX = 64 };
     char methods[METHODS_MAX], message[METHODS_MAX + 64];
     const struct front_header allow[] = {{"allow", methods}, {"cache-control", "no-store"}, {NULL, NULL}};
-    const struct reply_error error = {405, "invalid_request_error", "method_not_allowed", NULL, message};
+    const struct reply_error error = {.status = 405, .code = "method_not_allowed", .message = message};
     const struct admin_path *other;
     size_t len = (size_t)snprintf(methods, sizeof methods, "%s", path->method);
     for (size_t i = 0; (other = admin_path_at(i)) != NULL; i++)
@@ -107,8 +107,9 @@ bool admin_path_check(void *ctx, struct exchange *x)
 {
     struct admin *admin = ctx;
     static const struct reply_error no_token = {
-        401, "invalid_request_error", "invalid_token", NULL,
-        "The admin token is required: send it as 'Authorization: Bearer TOKEN'."};
+        .status = 401,
+        .code = "invalid_token",
+        .message = "The admin token is required: send it as 'Authorization: Bearer TOKEN'."};
     static const struct front_header challenge[] = {
         {"www-authenticate", "Bearer"}, {"cache-control", "no-store"}, {NULL, NULL}};
     const struct admin_path *path = find_path(exchange_path(x), exchange_method(x));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
 #include "rein/doc.h"
 
 enum { NAMES_MAX = 512 };
@@ -23,10 +24,11 @@ const struct backend *backend_find(const char *kind)
     return NULL;
 }
 
-/* The common table, and behind it those of all kinds; NULL past the last. */
+/* The tables of all APIs, and behind them those of all kinds; NULL past the last. */
 static const struct field_table *table_at(size_t i)
 {
-    return i == 0 ? &fields_common : i <= sizeof kinds / sizeof *kinds ? &kinds[i - 1]->fields : NULL;
+    size_t apis = api_count(), len = sizeof kinds / sizeof *kinds;
+    return i < apis ? api_at(i)->fields : i < apis + len ? &kinds[i - apis]->fields : NULL;
 }
 
 bool backend_knows_field(const char *name, bool *is_refused)
@@ -62,20 +64,20 @@ void backend_plan_fini(struct prefix_plan *plan)
     stream_filters_free(&plan->filters);
 }
 
-/* Where chats are; a prefix beyond all reason is cut. */
-static void set_chat_path(struct prefix_plan *plan)
+/* A path prefix beyond all reason is cut. */
+static void set_api_path(struct prefix_plan *plan)
 {
-    static const char chat[] = "/chat/completions";
-    size_t len = strnlen(plan->path_prefix, sizeof plan->path - sizeof chat);
+    const char *rest = plan->request->api->upstream_path;
+    size_t room = sizeof plan->path - 1 - strlen(rest), len = strnlen(plan->path_prefix, room);
     memcpy(plan->path, plan->path_prefix, len);
-    memcpy(plan->path + len, chat, sizeof chat);
+    strcpy(plan->path + len, rest);
 }
 
 void backend_plan_as_sent(struct prefix_plan *plan, const char *reason)
 {
     json_decref(plan->body);
     plan->body = NULL;
-    set_chat_path(plan);
+    set_api_path(plan);
     plan->attempt = (struct rein_attempt){.delivery = REIN_DELIVER_OFF, .prefix = ""};
     stream_filters_free(&plan->filters);
     plan->may_be_lines = false;
@@ -85,41 +87,8 @@ void backend_plan_as_sent(struct prefix_plan *plan, const char *reason)
 int backend_plan_plain(struct prefix_plan *plan, const char *reason)
 {
     backend_plan_as_sent(plan, reason);
-    plan->body = request_upstream_body(plan->request);
+    plan->body = plan->request->api->upstream_body(plan->request);
     return plan->body != NULL ? 0 : REIN_ENOMEM;
-}
-
-static bool is_system(const json_t *message)
-{
-    const char *role = json_string_value(json_object_get(message, "role"));
-    return strcmp(role, "system") == 0 || strcmp(role, "developer") == 0;
-}
-
-/* A conversation that has a system message keeps having exactly one, its own words first: many templates accept no
- * second one, and the application's instructions stay what they were. */
-static int add_to_system(json_t *message, const char *text)
-{
-    json_t *content = json_object_get(message, "content");
-    if (json_is_array(content))
-        return json_array_append_new(content, json_pack("{ssss}", "type", "text", "text", text));
-    json_t *joined = json_sprintf("%s\n\n%s", json_string_value(content), text);
-    return joined == NULL ? -1 : json_object_set_new(message, "content", joined);
-}
-
-static int put_instruction(json_t *messages, const char *prefix)
-{
-    char *text = NULL;
-    if (asprintf(&text,
-                 "Begin your reasoning with the text between the two lines of dashes, word for word, and go on from "
-                 "there. Do not mention it in your answer.\n---\n%s\n---",
-                 prefix) < 0)
-        return REIN_ENOMEM;
-    json_t *first = json_array_get(messages, 0);
-    int rv = is_system(first)
-                 ? add_to_system(first, text)
-                 : json_array_insert_new(messages, 0, json_pack("{ssss}", "role", "system", "content", text));
-    free(text);
-    return rv < 0 ? REIN_ENOMEM : 0;
 }
 
 int backend_plan_instruct(struct prefix_plan *plan, const char *reason)
@@ -129,8 +98,13 @@ int backend_plan_instruct(struct prefix_plan *plan, const char *reason)
         return rv;
     plan->attempt.delivery = REIN_DELIVER_INSTRUCT;
     plan->attempt.prefix = plan->prefix;
-    json_t *messages = json_deep_copy(json_object_get(plan->body, "messages"));
-    if (messages == NULL || json_object_set_new(plan->body, "messages", messages) < 0)
+    char *text = NULL;
+    if (asprintf(&text,
+                 "Begin your reasoning with the text between the two lines of dashes, word for word, and go on from "
+                 "there. Do not mention it in your answer.\n---\n%s\n---",
+                 plan->prefix) < 0)
         return REIN_ENOMEM;
-    return put_instruction(messages, plan->prefix);
+    rv = plan->request->api->instruct(plan->body, text);
+    free(text);
+    return rv;
 }

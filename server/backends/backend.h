@@ -18,8 +18,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "api/chat/request.h"
-#include "api/chat/request_fields.h"
+#include "api/request.h"
 #include "backends/stream_filter.h"
 #include "rein/rein.h"
 
@@ -71,7 +70,7 @@ struct prefix_plan {
 struct backend {
     const char *kind;
     bool can_prefill;
-    struct field_table fields; /* its own rows, before fields_common */
+    struct field_table fields; /* its own rows, before those of the API */
     /* The next step of a prefill plan. NULL if the kind cannot prefill. `reply` is NULL on the first call. REIN_ENOMEM
      * is the only error. */
     int (*next)(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out);
@@ -94,7 +93,7 @@ void backend_plan_fini(struct prefix_plan *plan);
 /* Plans without a prefix. The first makes no body: the client's own bytes are sent. */
 void backend_plan_as_sent(struct prefix_plan *plan, const char *reason);
 int backend_plan_plain(struct prefix_plan *plan, const char *reason) REIN_MUST_USE;
-/* The plan for `instruct`: the conversation's system message asks for the prefix. Always possible. */
+/* The plan for `instruct`: an instruction of the conversation asks for the prefix. Always possible. */
 int backend_plan_instruct(struct prefix_plan *plan, const char *reason) REIN_MUST_USE;
 
 /* The entries of the table. */

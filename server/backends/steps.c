@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
+
 const struct delimiters *plan_own(const struct prefix_plan *plan, struct delimiters *room)
 {
     *room = (struct delimiters){plan->open, plan->close, "\n"};
@@ -234,7 +236,7 @@ int plan_ready_chat(struct prefix_plan *plan, json_t *assistant, json_t *more, c
 {
     json_t *messages = assistant != NULL ? plan_messages(plan, assistant) : NULL;
     json_decref(plan->body);
-    plan->body = request_upstream_body(plan->request);
+    plan->body = plan->request->api->upstream_body(plan->request);
     bool is_whole = plan->body != NULL && more != NULL && json_object_update(plan->body, more) == 0 &&
                     json_object_set(plan->body, "messages", messages) == 0;
     json_decref(messages);

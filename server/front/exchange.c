@@ -353,6 +353,11 @@ const char *exchange_bearer(const struct exchange *x)
     return authorization + 7 + strspn(authorization + 7, " ");
 }
 
+size_t exchange_error_text(const struct exchange *x, const struct reply_error *error, char *out, size_t cap)
+{
+    return front_error_text(x->front, x->path, error, out, cap);
+}
+
 struct rein_source exchange_body(const struct exchange *x)
 {
     return (struct rein_source){NULL, x->body.len > 0 ? x->body.data : "", x->body.len};

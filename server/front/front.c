@@ -132,10 +132,11 @@ static enum MHD_Result queue_early(struct exchange *x)
 static enum MHD_Result front_refuse(struct exchange *x, const struct front_problem *problem)
 {
     char body[FRONT_ANSWER_MAX];
-    size_t len = front_problem_text(problem, body);
+    size_t len = exchange_error_text(x, &problem->error, body, sizeof body);
     const struct front_header headers[] = {
         {"Content-Type", "application/json"}, {"Retry-After", problem->comes_again ? "1" : ""}, {NULL, NULL}};
-    if (exchange_reply(x, problem->status, headers, body, len) < 0)
+    assert(len < sizeof body);
+    if (exchange_reply(x, problem->error.status, headers, body, len) < 0)
         return MHD_NO;
     return queue_early(x);
 }
@@ -143,11 +144,14 @@ static enum MHD_Result front_refuse(struct exchange *x, const struct front_probl
 void conn_answer(struct conn *conn, const struct front_problem *problem)
 {
     char body[FRONT_ANSWER_MAX], answer[2 * FRONT_ANSWER_MAX];
-    size_t body_len = front_problem_text(problem, body);
+    unsigned status = problem->error.status;
+    const char *path = conn->x ? exchange_path(conn->x) : NULL;
+    size_t body_len = front_error_text(conn->front, path, &problem->error, body, sizeof body);
+    assert(body_len < sizeof body);
     int len = snprintf(answer, sizeof answer,
                        "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s"
                        "Connection: close\r\n\r\n%s",
-                       problem->status, MHD_get_reason_phrase_for(problem->status), body_len,
+                       status, MHD_get_reason_phrase_for(status), body_len,
                        problem->comes_again ? "Retry-After: 1\r\n" : "", body);
     conn->is_answered = send(conn->fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == len;
     shutdown(conn->fd, SHUT_WR);
@@ -424,7 +428,7 @@ static struct conn *conn_in_error(struct shard *shard, unsigned status)
             largest = conn;
         }
     }
-    bool is_full = status == front_head_too_large.status || status == MHD_HTTP_URI_TOO_LONG;
+    bool is_full = status == front_head_too_large.error.status || status == MHD_HTTP_URI_TOO_LONG;
     return is_full && most > POOL_SIZE / 4 ? largest : begun == 1 ? only : NULL;
 }
 

@@ -21,6 +21,7 @@ struct exchange;
 struct client_limits;
 struct proxies;
 
+struct reply_error;
 struct front_header {
     const char *name, *value;
 };
@@ -38,6 +39,9 @@ struct front_handler {
     void (*on_closed)(void *ctx, struct exchange *x, bool gone);
     /* The waiting output has fallen below the low mark again. May be NULL. */
     void (*on_drain)(void *ctx, struct exchange *x);
+    /* An error as a client of this path expects it; NULL: the path is not known. Like snprintf: at most `cap` bytes
+     * with a NUL at their end; returns the whole length. Takes no memory. NULL: errors have no body. */
+    size_t (*error_text)(const char *path, const struct reply_error *error, char *out, size_t cap);
 };
 
 struct front_options {
@@ -92,6 +96,8 @@ void exchange_grant(struct exchange *x, const struct front_grant *grant);
 const struct front_grant *exchange_granted(const struct exchange *x);
 
 /* ---- the response ---- */
+/* The handler's error_text for this request. */
+size_t exchange_error_text(const struct exchange *x, const struct reply_error *error, char *out, size_t cap);
 /* The whole answer at once; copies everything. `headers` ends with a NULL name, or is NULL; a header with an empty
  * value is omitted. */
 int exchange_reply(struct exchange *x, unsigned status, const struct front_header *headers, const char *body,

@@ -19,6 +19,7 @@
 #include "front/chunks.h"
 #include "front/front.h"
 #include "front/listener.h"
+#include "front/reply.h"
 
 struct MHD_Connection;
 struct MHD_Daemon;
@@ -163,14 +164,14 @@ void front_handle_closed(struct front *front);
 enum { FRONT_HEAD_MAX = 36 * 1024 };
 /* Why a request is refused before the handler sees it. Static strings. */
 struct front_problem {
-    unsigned status;
-    const char *code, *message, *type; /* type: NULL is "invalid_request_error" */
-    bool comes_again;                  /* the client may try again in a moment */
+    struct reply_error error;
+    bool comes_again; /* the client may try again in a moment */
 };
 extern const struct front_problem front_head_too_large, front_body_too_large, front_malformed, front_version_unknown;
 enum { FRONT_ANSWER_MAX = 512 };
-/* The problem as an error object; the length. */
-size_t front_problem_text(const struct front_problem *problem, char text[FRONT_ANSWER_MAX]);
+/* The body of an error: the handler's error_text, cut to fit. `path` NULL: unknown. The length. */
+size_t front_error_text(const struct front *front, const char *path, const struct reply_error *error, char *out,
+                        size_t cap);
 /* Is all of it a valid header name? */
 bool front_is_token(const char *name);
 /* Are both the same header's name? Nearly always the first letter already decides. */

@@ -112,8 +112,8 @@ static void start_tick(struct front *front)
 
 static int pump_start(struct front *front, const struct front_options *options)
 {
-    struct listener_options listen = {options->host, options->port, options->reuse_port, options->client_limits,
-                                      options->proxies};
+    struct listener_options listen = {options->host,          options->port,    options->reuse_port,
+                                      options->client_limits, options->proxies, front->handler.error_text};
     int rv = shards_start(front, options);
     if (rv == 0 && !listen.client_limits) {
         const struct client_limits_options limits = {.all = options->connections_max,

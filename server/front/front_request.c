@@ -13,7 +13,7 @@ enum { FIRST_BODY = 1024, FIRST_BODY_MAX = 64 * 1024 };
 
 #define PROBLEM(status_, code_, message_)                                                                              \
     {                                                                                                                  \
-        .status = (status_), .code = (code_), .message = (message_)                                                    \
+        .error = {.status = (status_), .code = (code_), .message = (message_) }                                        \
     }
 const struct front_problem front_head_too_large = PROBLEM(431, "head_too_large", "The request head is too large.");
 const struct front_problem front_malformed = PROBLEM(400, "malformed_request", "The request is not well formed HTTP.");
@@ -29,32 +29,28 @@ static const struct front_problem unknown_expectation =
     PROBLEM(417, "unknown_expectation", "The expectation cannot be met: only 100-continue is supported.");
 
 static const struct front_problem no_memory = {
-    .status = 503,
-    .type = "server_error",
-    .code = "overloaded",
-    .message = "The server has no memory for another request body. Try again later.",
+    {503, REPLY_FAULT_SERVER, NULL, "overloaded", NULL,
+     "The server has no memory for another request body. Try again later."},
     .comes_again = true,
 };
 static const struct front_problem too_many_bytes = {
-    .status = 429,
-    .type = "rate_limit_error",
-    .code = "too_many_bytes",
-    .message = "The request bodies of this address use too much memory. Try again later.",
+    {429, REPLY_FAULT_RATE, NULL, "too_many_bytes", NULL,
+     "The request bodies of this address use too much memory. Try again later."},
     .comes_again = true,
 };
 static const struct front_problem too_many_requests = {
-    .status = 429,
-    .type = "rate_limit_error",
-    .code = "too_many_connections",
-    .message = "There are too many requests from this address.",
+    {429, REPLY_FAULT_RATE, NULL, "too_many_connections", NULL, "There are too many requests from this address."},
     .comes_again = true,
 };
 
-size_t front_problem_text(const struct front_problem *problem, char text[FRONT_ANSWER_MAX])
+size_t front_error_text(const struct front *front, const char *path, const struct reply_error *error, char *out,
+                        size_t cap)
 {
-    return (size_t)snprintf(text, FRONT_ANSWER_MAX,
-                            "{\"error\":{\"message\":\"%s\",\"type\":\"%s\",\"param\":null,\"code\":\"%s\"}}",
-                            problem->message, problem->type ? problem->type : "invalid_request_error", problem->code);
+    if (front->handler.error_text)
+        return front->handler.error_text(path, error, out, cap);
+    if (cap > 0)
+        *out = '\0';
+    return 0;
 }
 
 bool front_is_token(const char *name)

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "front/linger.h"
+#include "front/reply.h"
 
 enum { ACCEPTS_A_TURN = 64, ACCEPTS_AT_STOP = 4096, BACKLOG = 4096 };
 
@@ -28,6 +29,7 @@ struct listener {
     struct client_limits *client_limits; /* borrowed */
     size_t connections;
     const struct proxies *proxies; /* borrowed */
+    size_t (*error_text)(const char *path, const struct reply_error *error, char *out, size_t cap);
     listener_take take;
     listener_make_room make_room;
     void *ctx;
@@ -35,18 +37,20 @@ struct listener {
     bool poll_closed, unwanted;
 };
 
-static const char house_full[] = "{\"error\":{\"message\":\"The server has no room for another connection.\","
-                                 "\"type\":\"server_error\",\"param\":null,\"code\":\"overloaded\"}}";
-static const char too_many[] = "{\"error\":{\"message\":\"There are too many connections from this address.\","
-                               "\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"too_many_connections\"}}";
+static const struct reply_error house_full = {
+    503, REPLY_FAULT_SERVER, NULL, "overloaded", NULL, "The server has no room for another connection."};
+static const struct reply_error too_many = {
+    429, REPLY_FAULT_RATE, NULL, "too_many_connections", NULL, "There are too many connections from this address."};
 
-static void listener_refuse(struct listener *listener, int fd, const char *status, const char *body)
+static void listener_refuse(struct listener *listener, int fd, const char *reason, const struct reply_error *error)
 {
-    char answer[512];
+    char body[256], answer[512];
+    size_t body_len = listener->error_text ? listener->error_text(NULL, error, body, sizeof body) : 0;
+    assert(body_len < sizeof body);
     int len = snprintf(answer, sizeof answer,
-                       "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nRetry-After: 1\r\n"
-                       "Connection: close\r\n\r\n%s",
-                       status, strlen(body), body);
+                       "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\nRetry-After: 1\r\n"
+                       "Connection: close\r\n\r\n%.*s",
+                       error->status, reason, body_len, (int)body_len, body);
     if (send(fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         close(fd);
     else
@@ -64,10 +68,10 @@ static void take_one(struct listener *listener, int fd, const struct sockaddr *a
         admission = client_limits_add(listener->client_limits, &key, kind);
     switch (admission) {
     case CLIENT_LIMIT_REACHED:
-        listener_refuse(listener, fd, "503 Service Unavailable", house_full);
+        listener_refuse(listener, fd, "Service Unavailable", &house_full);
         return;
     case CLIENT_LIMIT_OF_ONE_REACHED:
-        listener_refuse(listener, fd, "429 Too Many Requests", too_many);
+        listener_refuse(listener, fd, "Too Many Requests", &too_many);
         return;
     case CLIENT_ADMITTED:
         break;
@@ -175,6 +179,7 @@ int listener_start(struct listener **out, struct loop *loop, const struct listen
     listener->fd = -1;
     listener->client_limits = options->client_limits;
     listener->proxies = options->proxies;
+    listener->error_text = options->error_text;
     listener->take = take;
     listener->make_room = make_room;
     listener->ctx = ctx;

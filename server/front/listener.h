@@ -16,6 +16,7 @@
 #include "rein/rein.h"
 
 struct listener;
+struct reply_error;
 
 struct listener_options {
     const char *host; /* numeric */
@@ -23,6 +24,8 @@ struct listener_options {
     bool reuse_port;
     struct client_limits *client_limits; /* whom to let in; outlives the listener */
     const struct proxies *proxies;
+    /* The body of the short answer: a front_handler's; NULL: none. */
+    size_t (*error_text)(const char *path, const struct reply_error *error, char *out, size_t cap);
 };
 
 /* Takes the descriptor, which is non-blocking; returns negative if it can't (the descriptor is then closed). `key` and

@@ -2,19 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "front/reply.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-char *reply_error_text(const struct reply_error *error)
-{
-    const char *param = error->param != NULL && *error->param != '\0' ? error->param : NULL;
-    json_t *tree = json_pack("{s{ssssss?ss?}}", "error", "message", error->message, "type", error->type, "param", param,
-                             "code", error->code);
-    if (tree == NULL)
-        return NULL;
-    char *text = json_dumps(tree, JSON_COMPACT);
-    json_decref(tree);
-    return text;
-}
 
 void reply_text(struct exchange *x, unsigned status, char *json, size_t len, const struct front_header *headers)
 {
@@ -35,7 +24,11 @@ static void reply_string(struct exchange *x, unsigned status, char *json, const 
 
 void reply_error(struct exchange *x, const struct reply_error *error, const struct front_header *headers)
 {
-    reply_string(x, error->status, reply_error_text(error), headers);
+    size_t len = exchange_error_text(x, error, NULL, 0);
+    char *text = malloc(len + 1);
+    if (text != NULL)
+        (void)exchange_error_text(x, error, text, len + 1);
+    reply_text(x, error->status, text, len, headers);
 }
 
 void reply_json(struct exchange *x, unsigned status, json_t *tree, const struct front_header *headers)

@@ -1,4 +1,4 @@
-/* Answers of Rein itself in the words of the OpenAI API.
+/* Answers of Rein itself.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Thread: the loop's of the exchange. */
@@ -16,20 +16,21 @@ struct responder {
     void (*on_closed)(struct responder *responder, bool gone);
 };
 
-/* An OpenAI error object. Only `message` goes through unescaped text; all is copied into the answer. */
+/* Whose fault it is that there is no answer. */
+enum reply_fault { REPLY_FAULT_CLIENT, REPLY_FAULT_RATE, REPLY_FAULT_SERVER, REPLY_FAULT_UPSTREAM };
+
+/* An error in no API's words: each API has its own form (front_handler, error_text). */
 struct reply_error {
     unsigned status;
-    const char *type;    /* "invalid_request_error", "upstream_error", ... */
-    const char *code;    /* NULL: null */
-    const char *param;   /* NULL or "": null */
+    enum reply_fault fault;
+    const char *type;    /* the word for the fault if it is not the API's own, such as an upstream's; NULL: the API's */
+    const char *code;    /* NULL: none */
+    const char *param;   /* the field that it is about; NULL or "": none */
     const char *message; /* valid UTF-8; fit for a client */
 };
 
-/* The error object as JSON text, {"error":{...}}; returns owned (free), NULL when out of memory. */
-char *reply_error_text(const struct reply_error *error) REIN_MUST_USE;
-
-/* Answers with the error object. `headers` (NULL: none) come besides the content type; at most REPLY_HEADERS_MAX. When
- * even the answer cannot be made the exchange is aborted. */
+/* Answers with the error, in the form that the front's handler gives it. `headers` (NULL: none) come besides the
+ * content type; at most REPLY_HEADERS_MAX. When even the answer cannot be made the exchange is aborted. */
 #define REPLY_HEADERS_MAX 8
 void reply_error(struct exchange *x, const struct reply_error *error, const struct front_header *headers);
 

@@ -22,7 +22,7 @@ struct lookup {
 static void lookup_refuse(struct exchange *x, unsigned status, const char *code, const char *message)
 {
     struct reply_error error = {.status = status,
-                                .type = status < 500 ? "invalid_request_error" : "server_error",
+                                .fault = status < 500 ? REPLY_FAULT_CLIENT : REPLY_FAULT_SERVER,
                                 .code = code,
                                 .message = message};
     reply_error(x, &error, NULL);

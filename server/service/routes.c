@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "api/api.h"
 #include "base/media_type.h"
 #include "config/keys.h"
 #include "front/hosts.h"
@@ -17,7 +18,6 @@ struct path {
     const char *path;
     const char *method;
     bool is_open; /* needs no key */
-    bool has_body;
     void (*serve)(struct worker *worker, struct exchange *x);
 };
 
@@ -30,12 +30,12 @@ static void release_config(void *owner)
 
 /* Decides, at a request's head and for as long as it lasts, who its caller is and which config it is served with: keys
  * that are removed meanwhile, or a new config, apply to later requests. False: access is denied. */
-static bool grant_access(const struct worker *worker, struct exchange *x)
+static bool grant_access(const struct worker *worker, struct exchange *x, const char *key)
 {
     struct config *config = worker->config;
-    const char *caller = "", *bearer = exchange_bearer(x);
+    const char *caller = "";
     if (config->keys != NULL)
-        caller = bearer != NULL ? keys_find(config->keys, bearer) : NULL;
+        caller = key != NULL ? keys_find(config->keys, key) : NULL;
     if (caller != NULL)
         exchange_grant(x, &(struct front_grant){caller, config_ref(config), release_config});
     return caller != NULL;
@@ -61,17 +61,17 @@ static void serve_ready(struct worker *worker, struct exchange *x)
                NULL);
 }
 
-/* ---- the API ---- */
+/* ---- the APIs, and what belongs to them ---- */
 
 static void serve_models(struct worker *worker, struct exchange *x)
 {
     models_start(worker, x, exchange_granted(x)->owner);
 }
 
-static void serve_chat(struct worker *worker, struct exchange *x)
+static void serve_api(struct worker *worker, struct exchange *x)
 {
     const struct front_grant *grant = exchange_granted(x);
-    session_start(&worker->sessions, x, grant->owner, grant->caller);
+    session_start(&worker->sessions, x, api_find(exchange_path(x)), grant->owner, grant->caller);
 }
 
 static void serve_guard(struct worker *worker, struct exchange *x)
@@ -80,11 +80,10 @@ static void serve_guard(struct worker *worker, struct exchange *x)
 }
 
 static const struct path paths[] = {
-    {"/v1/chat/completions", "POST", false, true, serve_chat},
-    {"/v1/models", "GET", false, false, serve_models},
-    {DECISION_LOOKUP_PATH, "GET", false, false, serve_guard},
-    {"/healthz", "GET", true, false, serve_health},
-    {"/readyz", "GET", true, false, serve_ready},
+    {"/v1/models", "GET", false, serve_models},
+    {DECISION_LOOKUP_PATH, "GET", false, serve_guard},
+    {"/healthz", "GET", true, serve_health},
+    {"/readyz", "GET", true, serve_ready},
 };
 
 /* A path that ends with a slash is a prefix of longer ones. */
@@ -94,12 +93,23 @@ static bool is_path(const char *ours, const char *path)
     return ours[len - 1] == '/' ? strncmp(ours, path, len) == 0 && path[len] != '\0' : strcmp(ours, path) == 0;
 }
 
-static const struct path *routes_find(const char *path)
+/* Where a path leads: to an API, to one of ours, or nowhere (`serve` is NULL). */
+struct route {
+    const char *method;
+    const struct api *api; /* NULL: one of ours */
+    bool is_open, has_body;
+    void (*serve)(struct worker *worker, struct exchange *x);
+};
+
+static struct route routes_find(const char *path)
 {
+    const struct api *api = api_find(path);
+    if (api != NULL)
+        return (struct route){.method = api->method, .api = api, .has_body = true, .serve = serve_api};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (is_path(paths[i].path, path))
-            return &paths[i];
-    return NULL;
+            return (struct route){.method = paths[i].method, .is_open = paths[i].is_open, .serve = paths[i].serve};
+    return (struct route){0};
 }
 
 /* ---- the head of a request ---- */
@@ -107,34 +117,40 @@ static const struct path *routes_find(const char *path)
 static bool routes_refuse(struct exchange *x, unsigned status, const char *code, const char *message,
                           const struct front_header *headers)
 {
-    struct reply_error error = {.status = status, .type = "invalid_request_error", .code = code, .message = message};
-    reply_error(x, &error, headers);
+    reply_error(x, &(struct reply_error){.status = status, .code = code, .message = message}, headers);
     return false;
+}
+
+/* A client whose base URL is wrong learns which paths it could have meant. */
+static bool refuse_path(struct exchange *x)
+{
+    char message[512] = "This path does not exist. There are: ";
+    size_t len = strlen(message);
+    api_list(message + len, sizeof message - len);
+    return routes_refuse(x, 404, "not_found", message, NULL);
 }
 
 /* Sizes and encodings were checked by the front. */
 static bool on_routes_head(void *ctx, struct exchange *x)
 {
     struct worker *worker = ctx;
-    const struct path *path = routes_find(exchange_path(x));
+    const struct route route = routes_find(exchange_path(x));
     const char *host = exchange_header(x, "host");
     if (worker->config->keys == NULL && host != NULL &&
         !hosts_is_ours(worker->config->listen.host, worker->config->hosts, host))
         return routes_refuse(
             x, 403, "host_not_allowed",
             "The Host header does not name this listener. The operator can allow names in listen.hosts.", NULL);
-    if (path == NULL)
-        return routes_refuse(x, 404, "not_found", "This path does not exist.", NULL);
-    if (!path->is_open && !grant_access(worker, x)) {
-        struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
-        return routes_refuse(x, 401, "invalid_api_key",
-                             "A valid key is required: send it as 'Authorization: Bearer KEY'.", challenge);
-    }
-    if (strcmp(path->method, exchange_method(x)) != 0) {
-        struct front_header allow[] = {{"allow", path->method}, {NULL, NULL}};
+    if (route.serve == NULL)
+        return refuse_path(x);
+    const struct api *api = route.api != NULL ? route.api : api_suggested(exchange_path(x));
+    if (!route.is_open && !grant_access(worker, x, route.api != NULL ? api->key(x) : api_any_key(x)))
+        return routes_refuse(x, 401, "invalid_api_key", api->key_missing, api->key_headers);
+    if (strcmp(route.method, exchange_method(x)) != 0) {
+        struct front_header allow[] = {{"allow", route.method}, {NULL, NULL}};
         return routes_refuse(x, 405, "method_not_allowed", "This method is not allowed for this path.", allow);
     }
-    if (path->has_body && !media_type_is(exchange_header(x, "content-type"), "application/json"))
+    if (route.has_body && !media_type_is(exchange_header(x, "content-type"), "application/json"))
         return routes_refuse(x, 415, "unsupported_media_type", "The content type must be application/json.", NULL);
     return true;
 }
@@ -142,7 +158,7 @@ static bool on_routes_head(void *ctx, struct exchange *x)
 static void on_request(void *ctx, struct exchange *x)
 {
     struct worker *worker = ctx;
-    routes_find(exchange_path(x))->serve(worker, x);
+    routes_find(exchange_path(x)).serve(worker, x);
 }
 
 static void on_routes_closed(void *ctx, struct exchange *x, bool gone)
@@ -163,5 +179,5 @@ static void on_drain(void *ctx, struct exchange *x)
 
 struct front_handler routes_handler(struct worker *worker)
 {
-    return (struct front_handler){worker, on_routes_head, on_request, on_routes_closed, on_drain};
+    return (struct front_handler){worker, on_routes_head, on_request, on_routes_closed, on_drain, api_error_text};
 }

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "session/session_internal.h"
 
-static const char keep_alive[] = ": keep-alive\n\n";
 enum { LINGER_MS = 1000 }; /* how long to wait for the end of a transfer after its last event was read */
 
 /* ---- states ---- */
@@ -184,20 +183,18 @@ static void part(struct session *s)
     }
 }
 
-/* The error replaces an answer that is not streamed; a stream ends with an error event. */
+/* The error replaces an answer that is not streamed; a stream ends with it as an event. */
 static int write_error(struct session *s, const struct reply_error *error)
 {
-    char *text = reply_error_text(error);
+    size_t (*write)(const struct reply_error *, char *, size_t) = s->begun ? s->api->error_event : s->api->error_text;
+    size_t len = write(error, NULL, 0);
+    char *text = malloc(len + 1);
     buffer_clear(&s->answer);
-    int rv = text == NULL ? REIN_ENOMEM : 0;
-    if (rv == 0 && s->begun)
-        rv = buffer_add(&s->answer, "data: ", 6, BUFFER_NO_LIMIT);
-    if (rv == 0)
-        rv = buffer_add(&s->answer, text, strlen(text), BUFFER_NO_LIMIT);
-    if (rv == 0 && s->begun)
-        rv = buffer_add(&s->answer, "\n\n", 2, BUFFER_NO_LIMIT);
-    free(text);
-    return rv;
+    if (text == NULL)
+        return REIN_ENOMEM;
+    (void)write(error, text, len + 1);
+    s->answer = (struct buffer){.data = text, .len = len, .cap = len + 1};
+    return 0;
 }
 
 /* The policy may want a refused prompt answered with an error object instead of a reply. */
@@ -211,7 +208,7 @@ static unsigned final_status(struct session *s)
 {
     enum rein_ending ending = rein_trace_decision(s->trace)->ending;
     if (is_error_object(s))
-        return 400;
+        return s->api->refusal.status;
     return !s->begun && !s->request->stream && (ending == REIN_UPSTREAM_BROKE || ending == REIN_OVERFLOW) ? 502 : 200;
 }
 
@@ -220,10 +217,8 @@ static void finish(struct session *s)
 {
     s->status = final_status(s);
     if (is_error_object(s)) {
-        struct reply_error error = {.status = 400,
-                                    .type = "invalid_request_error",
-                                    .code = "content_filter",
-                                    .message = s->policy->refusal.message};
+        struct reply_error error = s->api->refusal;
+        error.message = s->policy->refusal.message;
         if (write_error(s, &error) < 0)
             exchange_abort(s->x);
     } else if (s->request->stream && session_begin(s) < 0) {
@@ -251,10 +246,10 @@ void session_fail_with(struct session *s, const struct reply_error *error, const
 
 void session_fail(struct session *s, unsigned status, const char *code, const char *message, const char *ending)
 {
-    const char *type = status < 500                     ? "invalid_request_error"
-                       : status == 502 || status == 504 ? "upstream_error"
-                                                        : "server_error";
-    session_fail_with(s, &(struct reply_error){.status = status, .type = type, .code = code, .message = message},
+    enum reply_fault fault = status < 500                     ? REPLY_FAULT_CLIENT
+                             : status == 502 || status == 504 ? REPLY_FAULT_UPSTREAM
+                                                              : REPLY_FAULT_SERVER;
+    session_fail_with(s, &(struct reply_error){.status = status, .fault = fault, .code = code, .message = message},
                       ending);
 }
 
@@ -409,7 +404,7 @@ static void keep_alive_session(struct session *s, uint64_t now)
     s->last_write_ms = now;
     if (rv < 0)
         session_fail_internal(s, rv);
-    else if (exchange_write(s->x, keep_alive, sizeof keep_alive - 1) < 0)
+    else if (exchange_write(s->x, s->api->keep_alive, strlen(s->api->keep_alive)) < 0)
         exchange_abort(s->x);
 }
 

@@ -1,4 +1,4 @@
-/* One chat request from its first byte to its row: the only part that knows both the client and the upstream.
+/* One request from its first byte to its row: the only part that knows both the client and the upstream.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     judging -> planning -> calling -> answering -> ending -> closed
@@ -24,6 +24,7 @@
 #include "store/store.h"
 #include "upstream/upstream.h"
 
+struct api;
 struct session;
 
 /* What the sessions of one loop share; outlives them. */
@@ -41,9 +42,10 @@ struct session_env {
     size_t write_high; /* waiting bytes for a client at which its upstream is paused */
 };
 
-/* Takes over an exchange whose request is complete. `key` names the client's bearer key (the config's), NULL for none.
+/* Takes over an exchange whose request is complete. `key` names the client's key (the config's), NULL for none.
  * The session keeps its own reference to the config and answers even if it fails; it is the exchange's responder. */
-void session_start(struct session_env *env, struct exchange *x, struct config *config, const char *key);
+void session_start(struct session_env *env, struct exchange *x, const struct api *api, struct config *config,
+                   const char *key);
 
 /* Comments on silent streams; to be called for all sessions a few times per keep_alive_ms. */
 void session_tick_all(struct session_env *env);

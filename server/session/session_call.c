@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/media_type.h"
 #include "session/session_internal.h"
-#include "upstream/upstream_reason.h"
+#include "upstream/retry_after.h"
 
 /* ---- attempts ---- */
 
@@ -98,7 +98,7 @@ static const struct end_words *words_of(enum upstream_end end)
 
 static bool is_expected(const struct session *s, const char *type)
 {
-    return media_type_is(type, s->request->stream ? "text/event-stream" : "application/json") ||
+    return media_type_is(type, s->request->stream ? s->api->stream_type : "application/json") ||
            (s->plan.may_be_lines && media_type_is(type, "application/x-ndjson"));
 }
 
@@ -133,8 +133,7 @@ static void on_call_head(void *ctx, const struct upstream_response *response)
     session_attempt(s)->status = response->status;
     free(s->retry_after);
     bool waits = response->status >= 400 && response->retry_after != NULL;
-    s->retry_after =
-        waits && upstream_retry_after_is_valid(response->retry_after) ? strdup(response->retry_after) : NULL;
+    s->retry_after = waits && retry_after_is_valid(response->retry_after) ? strdup(response->retry_after) : NULL;
     if (response->status != 200)
         return;
     s->call_unexpected = !is_expected(s, response->content_type);
@@ -253,13 +252,16 @@ static int start_call(struct session *s, struct upstream_call **out, const char 
                       struct rein_source body, const char *accept, const struct upstream_handler *handler)
 {
     const struct config_upstream *upstream = s->route->upstream;
-    struct upstream_header headers[5];
+    struct upstream_header headers[5 + API_HEADERS_MAX];
     size_t n = 0;
     headers[n++] = (struct upstream_header){"content-type", "application/json"};
     headers[n++] = (struct upstream_header){"accept", accept};
-    headers[n++] = (struct upstream_header){"x-request-id", s->request_id};
+    headers[n++] = (struct upstream_header){s->api->request_id_header, s->request_id};
     if (upstream->authorization != NULL)
         headers[n++] = (struct upstream_header){"authorization", upstream->authorization};
+    for (const char *const *name = s->api->passed_headers; *name != NULL; name++)
+        if (exchange_header(s->x, *name) != NULL)
+            headers[n++] = (struct upstream_header){*name, exchange_header(s->x, *name)};
     headers[n] = (struct upstream_header){NULL, NULL};
     struct upstream_request request = {
         .method = method,
@@ -281,7 +283,7 @@ static int start_call(struct session *s, struct upstream_call **out, const char 
 static int call(struct session *s, const char *method, const char *path, struct rein_source body)
 {
     static const struct upstream_handler handler = {on_call_head, on_call_data, on_call_end};
-    const char *accept = s->request->stream && !s->plan_call ? "text/event-stream" : "application/json";
+    const char *accept = s->request->stream && !s->plan_call ? s->api->stream_type : "application/json";
     s->call_status = 0;
     s->call_unexpected = false;
     return start_call(s, &s->call, method, path, body, accept, &handler);
@@ -309,7 +311,7 @@ static int send_plan(struct session *s)
     if (s->plan.body != NULL)
         return call_with(s, s->plan.path, json_dumps(s->plan.body, JSON_COMPACT));
     if (s->request->stream) /* may have to request usage */
-        return call_with(s, s->plan.path, request_sent_text(s->request));
+        return call_with(s, s->plan.path, s->api->sent_text(s->request));
     return call(s, "POST", s->plan.path, s->request->sent);
 }
 

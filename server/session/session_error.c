@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "session/session_internal.h"
-#include "upstream/upstream_reason.h"
 
 static const char *status_message(unsigned status)
 {
@@ -36,7 +35,7 @@ static int judge_answer(struct session *s, const char *body, enum rein_action *a
     struct rein_update update = {0};
     struct rein_trace_options options = {.policy = s->route->policy,
                                          .engine = s->env->engine,
-                                         .dialect = REIN_OPENAI_CHAT,
+                                         .dialect = s->api->dialect,
                                          .choices = 1,
                                          .model = "",
                                          .id = ""};
@@ -61,10 +60,7 @@ static bool may_pass(struct session *s, const struct upstream_reason *reason)
     enum rein_action action = REIN_REFUSE;
     char words[2 * UPSTREAM_WORD_MAX + UPSTREAM_TEXT_MAX + 8];
     snprintf(words, sizeof words, "%s\n%s\n%s", reason->text, reason->type, reason->code);
-    json_t *tree = json_pack("{s[{sis{ssss}ss}]}", "choices", "index", 0, "message", "role", "assistant", "content",
-                             words, "finish_reason", "stop");
-    char *body = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
-    json_decref(tree);
+    char *body = s->api->answer_saying(words);
     int rv = body != NULL ? judge_answer(s, body, &action) : REIN_ENOMEM;
     free(body);
     return rv == 0 && action <= REIN_RECORD;
@@ -92,13 +88,13 @@ static const char *secret_of(const struct session *s)
 static void fail_with_reason(struct session *s, const struct upstream_reason *reason)
 {
     struct reply_error error = {
-        .status = reason->status, .type = "upstream_error", .message = status_message(reason->status)};
+        .status = reason->status, .fault = REPLY_FAULT_UPSTREAM, .message = status_message(reason->status)};
     if (upstream_reason_is_ours(reason)) { /* not the client's credentials: those are valid */
         error.status = 502;
         error.code = "upstream_credentials";
     } else if (may_pass(s, reason)) {
-        error.type = *reason->type != '\0' ? reason->type : error.type;
-        error.code = upstream_reason_code(reason);
+        error.type = *reason->type != '\0' ? reason->type : NULL;
+        error.code = s->api->reason_code(reason);
         if (s->policy->pass_upstream_errors && *reason->text != '\0')
             error.message = reason->text;
     }
@@ -110,7 +106,7 @@ void session_answer_error(struct session *s)
     struct upstream_reason reason;
     unsigned status = s->call_status;
     session_meter_error(s, status < 500 ? UPSTREAM_ERROR_4XX : UPSTREAM_ERROR_5XX);
-    upstream_reason_read(&reason, status, s->body.data, s->body.len, secret_of(s));
+    upstream_reason_read(&reason, s->api, status, s->body.data, s->body.len, secret_of(s));
     note_reason(s, &reason);
     if (status < 400 || status > 599)
         session_lose_attempt(s, 502, "upstream_bad_status", "The upstream answered with an unexpected status.",

@@ -3,7 +3,7 @@
 #ifndef SERVER_SESSION_SESSION_INTERNAL_H
 #define SERVER_SESSION_SESSION_INTERNAL_H
 
-#include "api/chat/request.h"
+#include "api/api.h"
 #include "backends/backend.h"
 #include "base/buffer.h"
 #include "front/reply.h"
@@ -31,7 +31,8 @@ struct session {
     struct session *prev, *next;
     enum session_state state;
 
-    struct exchange *x; /* NULL once closed */
+    const struct api *api; /* that the client speaks */
+    struct exchange *x;    /* NULL once closed */
     struct config *config;
     const struct config_route *route; /* NULL: refused before it was found; like the rest, good as long as config */
     const struct rein_policy_settings *policy;

@@ -109,8 +109,9 @@ static void prefill(struct session *s)
                                                       s->plan.prefix, loop_now_ms(s->env->loop), &note);
     s->plan.verified = state == PREFIX_CACHE_GOOD;
     s->plan.memo = note.memo;
-    s->plan.reason = s->backend->next == NULL ? "instruct_only" : note.reason;
-    if (s->backend->next == NULL || state == PREFIX_CACHE_BAD)
+    bool can_prefill = s->backend->next != NULL && s->api->can_prefill;
+    s->plan.reason = can_prefill ? note.reason : "instruct_only";
+    if (!can_prefill || state == PREFIX_CACHE_BAD)
         step_aside(s);
     else
         session_take_step(s, NULL);
@@ -125,13 +126,9 @@ static void fail_to_load(struct session *s, int rv)
         session_lose_attempt(s, 502, "steer_failed", "The request could not be changed for another attempt.",
                              "upstream_error");
     else if (rv == REIN_EFORMAT && request_explain(s->request, &err) == REIN_EFORMAT)
-        session_fail_with(s,
-                          &(struct reply_error){.status = 400,
-                                                .type = "invalid_request_error",
-                                                .code = err.code,
-                                                .param = err.param,
-                                                .message = err.message},
-                          "rejected");
+        session_fail_with(
+            s, &(struct reply_error){.status = 400, .code = err.code, .param = err.param, .message = err.message},
+            "rejected");
     else
         session_fail_internal(s, rv);
 }
@@ -161,7 +158,7 @@ static bool may_continue(const struct session *s)
 
 static void go_plain(struct session *s, const char *why)
 {
-    bool is_as_sent = request_is_as_sent(s->request) && !session_may_correct(s);
+    bool is_as_sent = s->api->is_as_sent(s->request) && !session_may_correct(s);
     int rv = is_as_sent ? 0 : request_load(s->request);
     if (is_as_sent)
         backend_plan_as_sent(&s->plan, why);

@@ -1,5 +1,6 @@
 /* What a session reports: the headers of its answer and its row in the store.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "session/session_internal.h"
@@ -40,12 +41,12 @@ void session_headers(struct session *s, bool streamed, struct front_header out[S
 {
     const char *verdict = verdict_header(s, streamed);
     if (streamed) {
-        *out++ = (struct front_header){"content-type", "text/event-stream; charset=utf-8"};
+        *out++ = (struct front_header){"content-type", s->api->stream_header};
         /* A proxy that buffers or compresses a stream would keep it until its end. */
         *out++ = (struct front_header){"cache-control", "no-cache, no-transform"};
         *out++ = (struct front_header){"x-accel-buffering", "no"};
     }
-    *out++ = (struct front_header){"x-request-id", s->request_id};
+    *out++ = (struct front_header){s->api->request_id_header, s->request_id};
     *out++ = (struct front_header){"x-rein-decision", s->id.text};
     if (s->route != NULL)
         *out++ = (struct front_header){"x-rein-policy", s->route->policy_tag};
@@ -58,9 +59,7 @@ void session_headers(struct session *s, bool streamed, struct front_header out[S
 
 void session_answer_id(const struct session *s, char out[BACKEND_ANSWER_ID_MAX])
 {
-    static const char prefix[] = "chatcmpl-";
-    memcpy(out, prefix, sizeof prefix - 1);
-    memcpy(out + sizeof prefix - 1, s->id.text, sizeof s->id.text);
+    snprintf(out, BACKEND_ANSWER_ID_MAX, "%s%s", s->api->id_prefix, s->id.text);
 }
 
 const char *session_ending(struct session *s)
@@ -104,7 +103,7 @@ int session_put(struct session *s, bool final, store_done done)
         .upstream = s->route != NULL ? s->route->upstream->name : "",
         .key = s->key,
         .tenant = "",
-        .dialect = "openai-chat",
+        .dialect = s->api->dialect_name,
         .policy = s->policy != NULL ? s->policy->name : "",
         .policy_version = s->policy != NULL ? s->policy->version : "",
         .streamed = s->request != NULL && s->request->stream,

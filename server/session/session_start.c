@@ -19,13 +19,14 @@ static void link_in(struct session *s)
 static void take_request_id(struct session *s)
 {
     static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
-    const char *theirs = exchange_header(s->x, "x-request-id");
+    const char *theirs = exchange_header(s->x, s->api->request_id_header);
     size_t len = theirs != NULL ? strlen(theirs) : 0;
     bool is_fit = len > 0 && len <= SESSION_REQUEST_ID_MAX && strspn(theirs, fit) == len;
     s->request_id = is_fit ? theirs : s->id.text;
 }
 
-static struct session *session_new(struct session_env *env, struct exchange *x, struct config *config, const char *key)
+static struct session *session_new(struct session_env *env, struct exchange *x, const struct api *api,
+                                   struct config *config, const char *key)
 {
     struct session *s = calloc(1, sizeof *s);
     if (s == NULL)
@@ -34,6 +35,7 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
     clock_gettime(CLOCK_REALTIME, &now);
     s->responder = (struct responder){session_on_drain, session_on_closed};
     s->env = env;
+    s->api = api;
     s->x = x;
     s->config = config_ref(config);
     s->started_at_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
@@ -52,13 +54,12 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
 static int read_request(struct session *s)
 {
     struct request_error err;
-    int rv = request_parse(&s->request, exchange_body(s->x), &s->config->limits, &err);
+    int rv = request_parse(&s->request, s->api, exchange_body(s->x), &s->config->limits, &err);
     if (rv == 0) {
         s->route = config_route_for(s->config, s->request->model);
         if (s->route == NULL) {
             session_fail_with(s,
                               &(struct reply_error){.status = 404,
-                                                    .type = "invalid_request_error",
                                                     .code = "model_not_found",
                                                     .param = "model",
                                                     .message = "No route serves this model."},
@@ -71,13 +72,9 @@ static int read_request(struct session *s)
                                   &err);
     }
     if (rv == REIN_EFORMAT)
-        session_fail_with(s,
-                          &(struct reply_error){.status = 400,
-                                                .type = "invalid_request_error",
-                                                .code = err.code,
-                                                .param = err.param,
-                                                .message = err.message},
-                          "rejected");
+        session_fail_with(
+            s, &(struct reply_error){.status = 400, .code = err.code, .param = err.param, .message = err.message},
+            "rejected");
     else if (rv < 0)
         session_fail_internal(s, rv);
     return rv;
@@ -90,7 +87,7 @@ static int new_trace(struct session *s)
     struct rein_trace_options options = {
         .policy = s->route->policy,
         .engine = s->env->engine,
-        .dialect = REIN_OPENAI_CHAT,
+        .dialect = s->api->dialect,
         .streamed = s->request->stream,
         .body_max = s->config->limits.upstream_body_bytes,
         .choices = s->request->choices,
@@ -117,7 +114,7 @@ static void judge_prompt(struct session *s)
     if (rv == 0)
         rv = new_trace(s);
     if (rv == 0)
-        rv = request_judge(s->request, s->trace);
+        rv = s->api->judge(s->request, s->trace);
     if (rv == 0)
         rv = rein_trace_prompt_end(s->trace, &update);
     if (rv < 0) {
@@ -130,9 +127,10 @@ static void judge_prompt(struct session *s)
         session_plan(s);
 }
 
-void session_start(struct session_env *env, struct exchange *x, struct config *config, const char *key)
+void session_start(struct session_env *env, struct exchange *x, const struct api *api, struct config *config,
+                   const char *key)
 {
-    struct session *s = session_new(env, x, config, key);
+    struct session *s = session_new(env, x, api, config, key);
     if (s == NULL) {
         exchange_abort(x);
         return;

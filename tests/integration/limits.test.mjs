@@ -68,6 +68,15 @@ describe('limits', { timeout: 240000 }, () => {
     });
   }
 
+  test('a path that does not exist names the APIs, with and without a prefix of theirs', async () => {
+    for (const path of ['/v1/completions', '/v1/messages', '/chat/completions', '/']) {
+      const answer = await rein.ask({ path, body: chat('x') });
+      assert.equal(answer.status, 404, answer.text);
+      assert.match(answer.json.error.message, /POST \/v1\/chat\/completions/);
+      assert.deepEqual(Object.keys(answer.json.error), ['message', 'type', 'param', 'code']);
+    }
+  });
+
   test('each request that reached the router left one row', async () => {
     const answer = await rein.ask({ body: chat('x', { n: 3 }), headers: { 'x-request-id': 'counted' } });
     const row = await rein.row(answer.headers['x-rein-decision']);

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "api/chat/chat.h"
 #include "backends/backend.h"
 
 /* A call that the plan has to make, and the reply to it. */
@@ -69,7 +70,7 @@ static inline struct request *plan_request(const char *fields, const char *said)
     json_t *tree = plan_json(text);
     char *body = json_dumps(tree, 0);
     json_decref(tree);
-    if (request_parse(&request, (struct rein_source){"", body, strlen(body)}, &limits, &err) != 0)
+    if (request_parse(&request, &api_chat, (struct rein_source){"", body, strlen(body)}, &limits, &err) != 0)
         fail_msg("%s: %s", err.message, text);
     assert_int_equal(request_load(request), 0);
     return request;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -66,7 +67,7 @@ static int read_script(struct demo *demo)
 
 static void say_error(struct exchange *x, unsigned status, const char *message)
 {
-    reply_error(x, &(struct reply_error){.status = status, .type = "invalid_request_error", .message = message}, NULL);
+    reply_error(x, &(struct reply_error){.status = status, .message = message}, NULL);
 }
 
 static void serve_models(struct demo *demo, struct exchange *x)
@@ -153,8 +154,11 @@ static int demo_start(struct demo *demo)
                                     .client_idle_ms = 60000,
                                     .write_low = 16384,
                                     .write_high = 65536};
-    struct front_handler handler = {
-        .ctx = demo, .on_request = on_request, .on_closed = on_demo_closed, .on_drain = on_drain};
+    struct front_handler handler = {.ctx = demo,
+                                    .on_request = on_request,
+                                    .on_closed = on_demo_closed,
+                                    .on_drain = on_drain,
+                                    .error_text = api_error_text};
     int rv = loop_new(&demo->loop);
     if (rv == 0)
         rv = front_start(&demo->front, demo->loop, &options, &handler);

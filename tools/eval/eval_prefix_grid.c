@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/chat/request.h"
+#include "api/chat/chat.h"
 #include "backends/backend.h"
 #include "eval/eval_prefix.h"
 
@@ -79,7 +79,7 @@ int eval_question_body(char **body, const struct eval_inputs *in, const struct e
     if (rv == 0 && client == NULL)
         rv = REIN_ENOMEM;
     if (rv == 0)
-        rv = request_parse(&request, (struct rein_source){"", client, strlen(client)}, &limits, &err);
+        rv = request_parse(&request, &api_chat, (struct rein_source){"", client, strlen(client)}, &limits, &err);
     if (rv == 0)
         rv = request_load(request);
     if (rv == 0)

@@ -68,8 +68,8 @@ static void test_common(void **state)
 {
     (void)state;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        for (size_t i = 0; i < fields_common.len; i++) {
-            const struct field *row = &fields_common.rows[i];
+        for (size_t i = 0; i < chat_fields.len; i++) {
+            const struct field *row = &chat_fields.rows[i];
             if (i > 0 && strcmp(row[-1].name, row->name) >= 0)
                 fail_msg("%s stands behind %s", row->name, row[-1].name);
             if (row->rule == FIELD_DENY &&

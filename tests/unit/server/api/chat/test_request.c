@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "api/chat/request.h"
+#include "api/chat/chat.h"
 #include "backends/backend.h"
 
 static const struct config_limits limits = {.messages = 4, .choices = 2, .tools = 2, .json_depth = 12};
@@ -23,7 +23,7 @@ static const char *verdict(const char *text, struct request **out)
     static char said[256];
     struct request_error err = {.code = "?"};
     struct request *r = NULL;
-    int rv = request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err);
+    int rv = request_parse(&r, &api_chat, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err);
     if (rv == 0)
         rv = request_check_fields(r, NULL, allowed, &err);
     snprintf(said, sizeof said, "%s%s%s", rv < 0 ? err.code : "", rv < 0 && *err.param ? " " : "",
@@ -160,8 +160,8 @@ static void test_refuses_bodies(void **state)
 /* Whatever was sent, the tree says the same as the text that goes on. */
 static void check_sent_text(const struct request *r, const char *sent)
 {
-    char *text = request_sent_text(r);
-    json_t *reread = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *built = request_upstream_body(r);
+    char *text = chat_sent_text(r);
+    json_t *reread = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *built = chat_upstream_body(r);
     if (!json_equal(reread, built))
         fail_msg("%s became %s", sent, text);
     if (!r->stream || r->wants_usage)
@@ -182,8 +182,8 @@ static void test_found_r9_large_numbers_pass_as_they_came(void **state)
         struct request *r;
         snprintf(fields, sizeof fields, "'tools':[],'stop':['x'],'seed':%s", numbers[i]);
         assert_string_equal(verdict(with(fields), &r), "");
-        assert_true(request_is_as_sent(r));
-        char *text = request_sent_text(r);
+        assert_true(chat_is_as_sent(r));
+        char *text = chat_sent_text(r);
         assert_string_equal(text, with(fields));
         free(text);
         assert_int_equal(request_load(r), REIN_EFORMAT);
@@ -207,14 +207,14 @@ static void test_found_h5_content_null_goes_on(void **state)
     struct request *r;
     (void)state;
     assert_string_equal(verdict(text, &r), "");
-    assert_true(request_is_as_sent(r));
+    assert_true(chat_is_as_sent(r));
     check_sent_text(r, text);
     request_free(r);
     char changed[512]; /* and where it is built anew */
     snprintf(changed, sizeof changed, "{\"n\":null,%s", text + 1);
     assert_string_equal(verdict(changed, &r), "");
-    assert_false(request_is_as_sent(r));
-    json_t *body = request_upstream_body(r);
+    assert_false(chat_is_as_sent(r));
+    json_t *body = chat_upstream_body(r);
     char *built = json_dumps(body, JSON_COMPACT);
     assert_string_equal(built, text);
     free(built);
@@ -250,7 +250,8 @@ static void test_found_s4_no_name_is_cut_inside_a_character(void **state)
                                  name);
                     struct request_error err = {.code = "?"};
                     struct request *r = NULL;
-                    int rv = request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err);
+                    int rv = request_parse(&r, &api_chat, (struct rein_source){.text = text, .len = strlen(text)},
+                                           &limits, &err);
                     if (rv == 0)
                         rv = request_check_fields(r, NULL, NULL, &err);
                     request_free(r);
@@ -314,8 +315,8 @@ static void test_knows_what_may_go_as_it_came(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct request *r;
         assert_string_equal(verdict(with(cases[i].fields), &r), "");
-        if (request_is_as_sent(r) != cases[i].as_sent)
-            fail_msg("{%s}: as sent: %d", cases[i].fields, request_is_as_sent(r));
+        if (chat_is_as_sent(r) != cases[i].as_sent)
+            fail_msg("{%s}: as sent: %d", cases[i].fields, chat_is_as_sent(r));
         if (cases[i].as_sent)
             check_sent_text(r, with(cases[i].fields));
         request_free(r);
@@ -323,7 +324,7 @@ static void test_knows_what_may_go_as_it_came(void **state)
     struct request *r;
     assert_string_equal(
         verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"name\":null}]}", &r), "");
-    assert_false(request_is_as_sent(r));
+    assert_false(chat_is_as_sent(r));
     request_free(r);
 }
 
@@ -357,7 +358,7 @@ static void test_what_is_taken_out_is_gone(void **state)
         quote(wanted, sizeof wanted, cases[i].built);
         assert_string_equal(verdict(text, &r), "");
         for (int round = 0; round < 2; round++) {
-            json_t *body = request_upstream_body(r);
+            json_t *body = chat_upstream_body(r);
             char *built = json_dumps(body, JSON_COMPACT);
             assert_string_equal(built, wanted);
             free(built);
@@ -365,7 +366,7 @@ static void test_what_is_taken_out_is_gone(void **state)
             request_shed(r);
             assert_int_equal(request_load(r), 0);
         }
-        assert_false(request_is_as_sent(r));
+        assert_false(chat_is_as_sent(r));
         request_free(r);
     }
 }
@@ -379,7 +380,8 @@ static void test_a_cut_inside_a_cut(void **state)
     const char *text = with("'stream':true,'stream_options':{'include_usage':null,'include_obfuscation':null},'n':1");
     struct request_error err;
     struct request *r;
-    assert_int_equal(request_parse(&r, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err), 0);
+    assert_int_equal(
+        request_parse(&r, &api_chat, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err), 0);
     assert_int_equal(request_check_fields(r, &table, NULL, &err), 0);
     assert_int_equal(request_load(r), 0);
     char *built = json_dumps(r->body, JSON_COMPACT);
@@ -438,8 +440,8 @@ static void check_sorted(const struct field_table *table)
 static void test_tables_are_sorted(void **state)
 {
     (void)state;
-    check_sorted(&fields_common);
-    check_sorted(&fields_message);
+    check_sorted(&chat_fields);
+    check_sorted(&chat_message_fields);
     check_sorted(&backend_openai.fields);
 }
 

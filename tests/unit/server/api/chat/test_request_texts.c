@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "api/chat/request.h"
+#include "api/chat/chat.h"
 
 /* Two words, so that one which is cut in two is seen as well. */
 #define RULE                                                                                                           \
@@ -61,12 +61,12 @@ static bool is_found(const struct fixture *f, const char *body)
     assert_non_null(text);
     for (char *at = text; (at = strchr(at, '\'')) != NULL;)
         *at = '"';
-    if (request_parse(&request, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err) != 0)
+    if (request_parse(&request, &api_chat, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err) != 0)
         fail_msg("%s: %s", err.message, text);
     if (request_check_fields(request, NULL, NULL, &err) != 0)
         fail_msg("%s: %s", err.message, text);
     assert_int_equal(rein_trace_new(&trace, &options), 0);
-    assert_int_equal(request_judge(request, trace), 0);
+    assert_int_equal(chat_judge(request, trace), 0);
     assert_int_equal(rein_trace_prompt_end(trace, &update), 0);
     rein_trace_free(trace);
     request_free(request);

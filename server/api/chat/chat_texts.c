@@ -1,9 +1,9 @@
-/* Which texts of a request are judged: all of them (request.h, request_judge).
+/* Which texts of a chat request are judged: all of them.
  * SPDX-License-Identifier: Apache-2.0
  *
  * A message's content is one text. If it came in parts, nobody knows how the upstream's template joins them, so it is
  * judged joined by nothing and joined by a line end: a match that straddles two parts is found either way. */
-#include "api/chat/request.h"
+#include "api/chat/chat.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -153,7 +153,7 @@ static int judge_all(struct rein_trace *trace, const char *role, const struct re
     return rv;
 }
 
-/* The string of a part is the one that its type names (request.c). */
+/* The string of a part is the one that its type names (chat_request.c). */
 static const struct rein_json_node *part_text(const struct rein_json_node *part)
 {
     return rein_json_get(part, rein_json_says(rein_json_get(part, "type"), "text") ? "text" : "refusal");
@@ -195,7 +195,7 @@ static int judge_beside_text(struct rein_trace *trace, const char *role, const s
     const struct rein_json_node *text = part_text(part), *key = rein_json_first(part);
     int rv = 0;
     for (; key != NULL && rv == 0; key = rein_json_next(part, key))
-        if (rein_json_value(key) != text && !rein_json_says(key, "type")) /* one of two words: request.c */
+        if (rein_json_value(key) != text && !rein_json_says(key, "type")) /* one of two words: chat_request.c */
             rv = judge_all(trace, role, rein_json_value(key), place_below(&at_part, key));
     return rv;
 }
@@ -205,7 +205,7 @@ static int judge_content(struct rein_trace *trace, const char *role, const struc
     if (rein_json_is(content, REIN_JSON_STRING))
         return judge(trace, role, content);
     if (!rein_json_is(content, REIN_JSON_ARRAY))
-        return 0; /* of the assistant, which called a tool: request.c */
+        return 0; /* of the assistant, which called a tool: chat_request.c */
     int rv = judge_parts(trace, role, content);
     const struct rein_json_node *at = rein_json_first(content);
     for (; at != NULL && rv == 0; at = rein_json_next(content, at))
@@ -213,7 +213,7 @@ static int judge_content(struct rein_trace *trace, const char *role, const struc
     return rv;
 }
 
-/* A role for the trace: one of a few short words (request.c), NUL-terminated. */
+/* A role for the trace: one of a few short words (chat_request.c), NUL-terminated. */
 struct role {
     char text[16];
 };
@@ -236,7 +236,7 @@ static int judge_message(struct rein_trace *trace, const struct rein_json_node *
     return rv;
 }
 
-int request_judge(const struct request *request, struct rein_trace *trace)
+int chat_judge(const struct request *request, struct rein_trace *trace)
 {
     const struct rein_json_node *all = rein_json_root(request->json), *messages = rein_json_get(all, "messages");
     const struct rein_json_node *at;

@@ -1,12 +1,9 @@
-/* What goes upstream of a request: the client's own bytes, or what is built from them (request.h).
+/* The tree of a request, from which bodies for upstreams are built (request.h).
  * SPDX-License-Identifier: Apache-2.0 */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/chat/request.h"
-
-/* ---- the tree ---- */
+#include "api/request.h"
 
 static int by_place(const void *left, const void *right)
 {
@@ -77,46 +74,4 @@ int request_load(struct request *request)
     int rv = text != NULL ? load(&request->body, text, len) : REIN_ENOMEM;
     free(text);
     return rv;
-}
-
-/* ---- bodies ---- */
-
-static bool has_to_ask_for_usage(const struct request *request)
-{
-    return request->stream && !request->wants_usage;
-}
-
-bool request_is_as_sent(const struct request *request)
-{
-    return request->cuts_len == 0 && (!has_to_ask_for_usage(request) || !request->has_options);
-}
-
-char *request_sent_text(const struct request *request)
-{
-    struct rein_source sent = request->sent;
-    static const char ask[] =
-        "{\"stream_options\":{\"include_usage\":true},"; /* no object here is empty: it has a model */
-    if (!has_to_ask_for_usage(request))
-        return strndup(sent.text, sent.len);
-    const char *first_key = (const char *)memchr(sent.text, '{', sent.len) + 1;
-    size_t rest = (size_t)(sent.text + sent.len - first_key);
-    char *text = malloc(sizeof ask + rest);
-    if (text == NULL)
-        return NULL;
-    memcpy(text, ask, sizeof ask - 1);
-    memcpy(text + sizeof ask - 1, first_key, rest);
-    text[sizeof ask - 1 + rest] = '\0';
-    return text;
-}
-
-json_t *request_upstream_body(const struct request *request)
-{
-    assert(request->body != NULL);
-    json_t *body = json_copy(request->body);
-    if (body == NULL || !request->stream)
-        return body;
-    if (json_object_set_new(body, "stream_options", json_pack("{sb}", "include_usage", 1)) == 0)
-        return body;
-    json_decref(body);
-    return NULL;
 }

@@ -1,9 +1,6 @@
 /* See request_fields.h. Rows stay sorted by name: they are found by bisection (a unit test holds the order).
  * SPDX-License-Identifier: Apache-2.0 */
-#include "api/chat/request_fields.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "api/chat/chat.h"
 
 #define TEMPLATE "changes how the prompt is rendered, and so where the reasoning begins"
 #define HIDES "changes whether and where the reasoning can be seen"
@@ -46,7 +43,7 @@ static const struct field common[] = {
     {"messages", FIELD_PASS, NULL},
     {"metadata", FIELD_PASS, NULL},
     {"min_p", FIELD_PASS, NULL},
-    {"modalities", FIELD_PASS, NULL}, /* ["text"] alone: request.c */
+    {"modalities", FIELD_PASS, NULL}, /* ["text"] alone: chat_request.c */
     {"model", FIELD_PASS, NULL},
     {"models", FIELD_DENY, ELSEWHERE},
     {"n", FIELD_PASS, NULL},
@@ -64,12 +61,12 @@ static const struct field common[] = {
     {"reasoning_budget_message", FIELD_DENY, PREFILLS},
     {"reasoning_budget_tokens", FIELD_DENY, HIDES},
     {"reasoning_control", FIELD_DENY, HIDES},
-    {"reasoning_effort", FIELD_PASS, NULL}, /* but not "none": request.c */
+    {"reasoning_effort", FIELD_PASS, NULL}, /* but not "none": chat_request.c */
     {"reasoning_format", FIELD_DENY, HIDES},
     {"regex", FIELD_DENY, FORCES},
     {"repeat_penalty", FIELD_PASS, NULL},
     {"repetition_penalty", FIELD_PASS, NULL},
-    {"response_format", FIELD_PASS, NULL}, /* three types: request.c */
+    {"response_format", FIELD_PASS, NULL}, /* three types: chat_request.c */
     {"return_prompt_text", FIELD_DENY, TOKENS},
     {"return_token_ids", FIELD_DENY, TOKENS},
     {"return_tokens_as_token_ids", FIELD_DENY, TOKENS},
@@ -80,7 +77,7 @@ static const struct field common[] = {
     {"service_tier", FIELD_PASS, NULL},
     {"skip_special_tokens", FIELD_DENY, HIDES},
     {"spaces_between_special_tokens", FIELD_DENY, HIDES},
-    {"stop", FIELD_PASS, NULL}, /* but no delimiter of reasoning: request.c */
+    {"stop", FIELD_PASS, NULL}, /* but no delimiter of reasoning: chat_request.c */
     {"stop_token_ids", FIELD_DENY, TOKENS},
     {"store", FIELD_PASS, NULL},
     {"stream", FIELD_PASS, NULL},
@@ -123,28 +120,5 @@ static const struct field message[] = {
     {"tool_calls", FIELD_PASS, NULL},
 };
 
-const struct field_table fields_common = {common, sizeof common / sizeof *common};
-const struct field_table fields_message = {message, sizeof message / sizeof *message};
-
-struct name {
-    const char *text;
-    size_t len;
-};
-
-/* As strcmp, of a name that does not end with NUL. Most steps of the search are decided by the first letter. */
-static int by_name(const void *key, const void *row)
-{
-    const struct name *name = key;
-    const char *other = ((const struct field *)row)->name;
-    if (name->len > 0 && *name->text != *other)
-        return (unsigned char)*name->text - (unsigned char)*other;
-    int order = strncmp(name->text, other, name->len);
-    return order != 0 ? order : other[name->len] == '\0' ? 0 : -1;
-}
-
-const struct field *field_find(const struct field_table *table, const char *name, size_t len)
-{
-    if (table->len == 0)
-        return NULL;
-    return bsearch(&(struct name){name, len}, table->rows, table->len, sizeof *table->rows, by_name);
-}
+const struct field_table chat_fields = {common, sizeof common / sizeof *common};
+const struct field_table chat_message_fields = {message, sizeof message / sizeof *message};

@@ -2,12 +2,12 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Requests are not trusted: a field that moves, hides, forces or prefills the model's text would defeat the guard. So
- * the table lists the fields that pass; all others are refused by name. A kind of backend may have rows of its own,
- * which come first.
+ * each API has a table of the fields that pass; all others are refused by name. A kind of upstream may have rows of its
+ * own, which come first.
  *
  * Thread: any; tables are constant. */
-#ifndef SERVER_API_CHAT_REQUEST_FIELDS_H
-#define SERVER_API_CHAT_REQUEST_FIELDS_H
+#ifndef SERVER_API_REQUEST_FIELDS_H
+#define SERVER_API_REQUEST_FIELDS_H
 
 #include <stddef.h>
 
@@ -27,11 +27,6 @@ struct field_table {
     const struct field *rows; /* sorted by name */
     size_t len;
 };
-
-/* Top-level fields of a request, for every kind. */
-extern const struct field_table fields_common;
-/* Fields of one message. */
-extern const struct field_table fields_message;
 
 /* The row of a name, which contains no NUL; NULL if the table has none. */
 const struct field *field_find(const struct field_table *table, const char *name, size_t len);

@@ -10,12 +10,13 @@
 
 #include <cmocka.h>
 
-#include "upstream/upstream_reason.h"
+#include "api/chat/chat.h"
+#include "upstream/retry_after.h"
 
 static struct upstream_reason reason_of(unsigned status, const char *body)
 {
     struct upstream_reason reason;
-    upstream_reason_read(&reason, status, body, strlen(body), "operators-own");
+    upstream_reason_read(&reason, &api_chat, status, body, strlen(body), "operators-own");
     return reason;
 }
 
@@ -119,7 +120,7 @@ static void test_found_r7_known_reasons_have_codes(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct upstream_reason reason = reason_of(cases[i].status, cases[i].body);
-        const char *code = upstream_reason_code(&reason);
+        const char *code = chat_reason_code(&reason);
         if ((code == NULL) != (cases[i].code == NULL) || (code != NULL && strcmp(code, cases[i].code) != 0))
             fail_msg("%s: %s", cases[i].body, code != NULL ? code : "none");
     }
@@ -145,9 +146,9 @@ static void test_found_t13_retry_after_is_a_time(void **state)
         "Sun, 06 Nov 1994 08:49:37 GMT ",
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        assert_true(upstream_retry_after_is_valid(good[i]));
+        assert_true(retry_after_is_valid(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (upstream_retry_after_is_valid(bad[i]))
+        if (retry_after_is_valid(bad[i]))
             fail_msg("taken: \"%s\"", bad[i]);
 }
 

@@ -1,0 +1,93 @@
+/* The APIs that clients call: what is different from one to the other, and the table of them (apis.c).
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * An API is one folder with one `struct api`: its path, its keys, what of a request is text, what may go upstream, what
+ * errors look like. Routes, sessions, backends and the front use nothing else of it. How its responses are read and
+ * written is the business of its dialect, in the core.
+ *
+ * Thread: any; APIs are constant and keep no state. */
+#ifndef SERVER_API_API_H
+#define SERVER_API_API_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "api/request.h"
+#include "api/upstream_reason.h"
+#include "front/reply.h"
+#include "rein/rein.h"
+
+struct api {
+    /* ---- where it is ---- */
+    const char *method, *path;
+    /* Paths that begin so are meant for it: errors come in its form. The longest one of all APIs counts. */
+    const char *prefix;
+    const char *upstream_path; /* after the upstream's path prefix */
+
+    /* ---- keys and headers ---- */
+    /* The client's key; NULL: it sent none. Good until on_closed. */
+    const char *(*key)(const struct exchange *x);
+    const char *key_missing;                /* what a client without a valid key is told */
+    const struct front_header *key_headers; /* of that answer; ends with a NULL name */
+    const char *request_id_header;          /* carries the id of a request, in both directions */
+    const char *const *passed_headers; /* of the client's, to the upstream; at most API_HEADERS_MAX; NULL ends it */
+    const char *stream_type, *stream_header; /* the media type of a stream, and the header that says so */
+    const char *keep_alive;                  /* what is written into a silent stream */
+
+    /* ---- the dialect of its responses ---- */
+    enum rein_dialect dialect;
+    const char *dialect_name; /* as decisions name it */
+    const char *id_prefix;    /* of the id of an answer that Rein makes */
+
+    /* ---- requests (request.h) ---- */
+    const struct field_table *fields; /* top-level ones, for every kind of upstream */
+    /* Checks the rest of a document that is an object, has a model and holds no null at its top; sets what
+     * struct request says of it. REIN_EFORMAT with `err` filled, REIN_ENOMEM. */
+    int (*check)(struct request *request, const struct config_limits *limits, struct request_error *err);
+    /* Gives every text of the request to the trace, whoever says it and wherever it stands. */
+    int (*judge)(const struct request *request, struct rein_trace *trace);
+    /* May the client's bytes be forwarded unchanged? Not where something was removed, or is to be changed. */
+    bool (*is_as_sent)(const struct request *request);
+    /* If so, this is the upstream's body: those bytes, with what every stream needs. Owned; NULL: no memory. */
+    char *(*sent_text)(const struct request *request);
+    /* The fields for one upstream call, of a loaded request, in a new object. Their values belong to the request, so a
+     * field is replaced, never changed in place. Owned; NULL: no memory. */
+    json_t *(*upstream_body)(const struct request *request);
+    /* Adds an instruction of the application to such a body. */
+    int (*instruct)(json_t *body, const char *text);
+    /* Can the kinds of upstreams open the model's turn in a request of this API? Otherwise a prefix is asked for. */
+    bool can_prefill;
+
+    /* ---- errors ---- */
+    /* An error as it is answered, and as the last event of a stream. Like snprintf: at most `cap` bytes with a NUL at
+     * their end; returns the whole length. */
+    size_t (*error_text)(const struct reply_error *error, char *out, size_t cap);
+    size_t (*error_event)(const struct reply_error *error, char *out, size_t cap);
+    struct reply_error refusal; /* of a prompt, before the first byte; the policy has the message */
+    /* Reads the body of an upstream's error. */
+    void (*read_reason)(struct upstream_reason *out, const json_t *body);
+    /* The code that a client of this API knows for such a reason, or the upstream's own; NULL: none. */
+    const char *(*reason_code)(const struct upstream_reason *reason);
+    /* A whole answer that says these words, as an upstream would send it. Owned; NULL: no memory. */
+    char *(*answer_saying)(const char *words);
+};
+
+enum { API_HEADERS_MAX = 4 };
+
+size_t api_count(void);
+const struct api *api_at(size_t i);
+/* The API at this path; NULL: none. */
+const struct api *api_find(const char *path);
+/* The API that a client of this path most likely speaks; the first one if nothing suggests any. NULL: unknown path. */
+const struct api *api_suggested(const char *path);
+
+/* The key of a client at a path that several APIs share, wherever one of them has it; NULL: there is none. */
+const char *api_any_key(const struct exchange *x);
+/* "POST /v1/chat/completions, ..."; cut to fit. */
+void api_list(char *out, size_t cap);
+
+/* An error in the form that the path suggests: a front_handler's `error_text`. */
+size_t api_error_text(const char *path, const struct reply_error *error, char *out, size_t cap);
+
+#endif

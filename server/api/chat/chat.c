@@ -1,0 +1,40 @@
+/* See chat.h: the API as a table.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "api/chat/chat.h"
+
+#include "api/openai_error.h"
+
+static const struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
+static const char *const passed_headers[] = {NULL};
+
+const struct api api_chat = {
+    .method = "POST",
+    .path = "/v1/chat/completions",
+    .prefix = "/v1/",
+    .upstream_path = "/chat/completions",
+    .key = exchange_bearer,
+    .key_missing = "A valid key is required: send it as 'Authorization: Bearer KEY'.",
+    .key_headers = challenge,
+    .request_id_header = "x-request-id",
+    .passed_headers = passed_headers,
+    .stream_type = "text/event-stream",
+    .stream_header = "text/event-stream; charset=utf-8",
+    .keep_alive = ": keep-alive\n\n",
+    .dialect = REIN_OPENAI_CHAT,
+    .dialect_name = "openai-chat",
+    .id_prefix = "chatcmpl-",
+    .fields = &chat_fields,
+    .check = chat_check,
+    .judge = chat_judge,
+    .is_as_sent = chat_is_as_sent,
+    .sent_text = chat_sent_text,
+    .upstream_body = chat_upstream_body,
+    .instruct = chat_instruct,
+    .can_prefill = true,
+    .error_text = openai_error_text,
+    .error_event = chat_error_event,
+    .refusal = {.status = 400, .code = "content_filter"},
+    .read_reason = chat_read_reason,
+    .reason_code = chat_reason_code,
+    .answer_saying = chat_answer_saying,
+};

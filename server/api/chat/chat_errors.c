@@ -1,0 +1,84 @@
+/* Errors of the chat API: ours as an event, and those of its upstreams in any of the forms that servers give them.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/chat/chat.h"
+#include "api/openai_error.h"
+
+size_t chat_error_event(const struct reply_error *error, char *out, size_t cap)
+{
+    static const char before[] = "data: ", after[] = "\n\n";
+    size_t around = sizeof before - 1 + sizeof after - 1, len = openai_error_text(error, NULL, 0);
+    if (len + around < cap) {
+        memcpy(out, before, sizeof before - 1);
+        openai_error_text(error, out + sizeof before - 1, len + 1);
+        memcpy(out + sizeof before - 1 + len, after, sizeof after);
+    } else if (cap > 0) {
+        *out = '\0';
+    }
+    return len + around;
+}
+
+/* ---- what an upstream says ---- */
+
+/* The object that describes the error: {"error":{…}}, {"error":"…"}, {"object":"error",…}, {"detail":…}, or any of them
+ * in an array. Borrowed. */
+static const json_t *object_of_reason(const json_t *tree)
+{
+    if (json_is_array(tree))
+        tree = json_array_get(tree, 0);
+    const json_t *error = json_object_get(tree, "error");
+    return json_is_object(error) ? error : tree;
+}
+
+static const char *text_of_reason(const json_t *error)
+{
+    static const char *const keys[] = {"message", "error", "detail", "msg"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *value = json_object_get(error, keys[i]);
+        if (json_is_array(value)) /* what a validator lists: the first one */
+            value = json_object_get(json_array_get(value, 0), "msg");
+        if (json_is_string(value))
+            return json_string_value(value);
+    }
+    return "";
+}
+
+void chat_read_reason(struct upstream_reason *out, const json_t *body)
+{
+    static const char *const types[] = {"type", "error_type", NULL}, *const codes[] = {"code", "status", NULL};
+    const json_t *error = object_of_reason(body);
+    upstream_reason_word(out->type, error, types);
+    upstream_reason_word(out->code, error, codes);
+    upstream_reason_text(out->text, text_of_reason(error));
+}
+
+static bool reason_says(const struct upstream_reason *reason, const char *words)
+{
+    return strcasestr(reason->text, words) != NULL || strcasestr(reason->type, words) != NULL ||
+           strcasestr(reason->code, words) != NULL;
+}
+
+const char *chat_reason_code(const struct upstream_reason *reason)
+{
+    static const char *const too_long[] = {"context length",  "context_length",   "context size",
+                                           "context_size",    "context window",   "prompt is too long",
+                                           "too many tokens", "input is too long"};
+    for (size_t i = 0; reason->status != 429 && i < sizeof too_long / sizeof *too_long; i++)
+        if (reason_says(reason, too_long[i]))
+            return "context_length_exceeded";
+    if (*reason->code != '\0')
+        return reason->code;
+    if (reason->status == 404 && reason_says(reason, "model"))
+        return "model_not_found";
+    return reason->status == 429 ? "rate_limit_exceeded" : NULL;
+}
+
+char *chat_answer_saying(const char *words)
+{
+    json_t *tree = json_pack("{s[{sis{ssss}ss}]}", "choices", "index", 0, "message", "role", "assistant", "content",
+                             words, "finish_reason", "stop");
+    char *text = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
+    json_decref(tree);
+    return text;
+}

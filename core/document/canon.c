@@ -75,9 +75,19 @@ static int put_absent(const struct rein_key *row, struct bytes *out)
     return is_number ? put_number(out, row->fallback) : put_word(out, row, row->fallback);
 }
 
+/* Whether a key counts as missing: it is newer than the documents, and says what they mean without it. */
+static bool canon_omits(const struct rein_key *row, const struct rein_node *at)
+{
+    if ((row->flags & REIN_KEY_ADDED) == 0)
+        return false;
+    return at == NULL || (at->kind == REIN_NODE_TEXT && row->fallback != NULL && strcmp(at->text, row->fallback) == 0);
+}
+
 static int put_key(const struct rein_node *map, const struct rein_key *row, struct bytes *out)
 {
     const struct rein_node *at = map != NULL ? rein_node_get(map, schema_row_name(row)) : NULL;
+    if (canon_omits(row, at))
+        return 0;
     int rv = put_text(out, '.', schema_row_name(row));
     if (rv != 0)
         return rv;

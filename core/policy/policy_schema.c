@@ -205,6 +205,7 @@ static const struct rein_key policy_keys[] = {
 
     {.path = "upstream_errors",
      .type = REIN_TYPE_WORD,
+     .flags = REIN_KEY_ADDED,
      .words = upstream_errors_words,
      .fallback = "pass",
      .about = "what a client reads when the upstream answers with an error: the upstream's own reason, if the rules "

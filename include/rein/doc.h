@@ -40,6 +40,7 @@ enum rein_key_flag {
     REIN_KEY_LATER = 2,       /* published, not available yet: using it is an error that says so */
     REIN_KEY_ONE_OR_MANY = 4, /* TEXTS: a single text is accepted without a list */
     REIN_KEY_RESTART = 8,     /* a reload cannot change it; a restart can */
+    REIN_KEY_ADDED = 16,      /* newer than version 0.1.0: with its default, it does not count for a digest */
 };
 
 /* An earlier name of a word, which is still read and means the same. */

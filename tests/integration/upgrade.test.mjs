@@ -1,0 +1,71 @@
+// Every earlier version's config and database: this version loads, serves and lists them. tests/fixtures/make.mjs has
+// made the fixtures, each with the program of its version.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { binary, launch, startDemo } from '../lib/rein.mjs';
+import { askAll, configOf, KEY_ENV, rowsOf } from '../lib/upgrade.mjs';
+
+const fixtures = path.join(path.dirname(fileURLToPath(import.meta.url)), '../fixtures');
+const versions = fs.readdirSync(fixtures, { withFileTypes: true }).filter((at) => at.isDirectory()).map((at) => at.name);
+assert.ok(versions.includes('0.1'));
+
+for (const version of versions)
+  describe(`a database and a config of version ${version}`, { timeout: 470000 }, () => {
+    const fixture = path.join(fixtures, version), folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rein-upgrade-'));
+    const read = (name) => JSON.parse(fs.readFileSync(path.join(fixture, name), 'utf8'));
+    const { key, token, questions } = read('answers.json'), decisions = read('decisions.json');
+    let demo, rein, port, adminPort;
+    before(async () => {
+      fs.cpSync(path.join(fixture, 'config'), folder, { recursive: true });
+      fs.copyFileSync(path.join(fixture, 'rein.db'), path.join(folder, 'rein.db'));
+      for (const secret of ['keys.yaml', 'token.yaml', 'rein.db']) fs.chmodSync(path.join(folder, secret), 0o600);
+      demo = await startDemo(['--script', path.join(folder, 'demo/scenarios.yaml'), '--chunk', '7']);
+      fs.writeFileSync(path.join(folder, 'rein.yaml'), configOf(path.join(fixture, 'config'), demo.url));
+      rein = launch(['serve', '-c', path.join(folder, 'rein.yaml')], { cwd: folder, env: KEY_ENV });
+      port = Number((await rein.said(/serve: listening on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
+      adminPort = Number((await rein.said(/admin listening on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
+    });
+    after(async () => {
+      const { code } = await rein.stop();
+      await demo.stop();
+      fs.rmSync(folder, { recursive: true, force: true });
+      assert.equal(code, 0, rein.log);
+    });
+
+    test('`rein check` accepts the untouched config folder', () => {
+      const { status, stderr } = spawnSync(binary, ['check', path.join(fixture, 'config')], { encoding: 'utf8', timeout: 400000, env: { ...process.env, ...KEY_ENV } });
+      assert.equal(status, 0, stderr);
+    });
+
+    test('the admin API lists the old rows with all that they had', async () => {
+      const rows = await rowsOf(adminPort, token);
+      assert.deepEqual(rows.map(({ id }) => id), decisions.map(({ id }) => id));
+      for (const [i, old] of decisions.entries())
+        for (const [column, value] of Object.entries(old)) assert.deepEqual(rows[i][column], value, `${old.id} ${column}`);
+    });
+
+    test('the old statistics and the old client\'s lookups are served', async () => {
+      const { ask } = await import('../lib/client.mjs');
+      const own = decisions.find((row) => row.key !== null);
+      const lookup = await ask(port, { method: 'GET', path: `/v1/guard/decisions/${own.id}`, headers: { authorization: `Bearer ${key}` } });
+      assert.equal(lookup.status, 200, lookup.text);
+      const from = Math.min(...decisions.map((row) => Date.parse(row.started_at)));
+      const stats = await ask(adminPort, { method: 'GET', path: `/admin/v1/stats?from=${new Date(from - 1).toISOString()}&to=${new Date(from + 3600000).toISOString()}`, headers: { authorization: `Bearer ${token}` } });
+      assert.equal(stats.status, 200, stats.text);
+    });
+
+    test('the same questions have the same answers, under the same versions of policies', async () => {
+      const answers = await askAll(port, key, questions);
+      for (const [i, { name, answer }] of questions.entries()) assert.deepEqual(JSON.parse(JSON.stringify(answers[i])), answer, name);
+      const versionsOf = (rows) => [...new Set(rows.filter((row) => row.policy_version).map((row) => `${row.policy} ${row.policy_version}`))].sort();
+      const rows = await rowsOf(adminPort, token), added = rows.slice(0, rows.length - decisions.length);
+      assert.ok(added.length >= questions.length - 1);
+      assert.deepEqual(versionsOf(added), versionsOf(decisions));
+    });
+  });

@@ -17,6 +17,7 @@
 #include "api/upstream_reason.h"
 #include "front/reply.h"
 #include "rein/rein.h"
+#include "upstream/upstream.h"
 
 struct api {
     /* ---- where it is ---- */
@@ -30,7 +31,9 @@ struct api {
     const char *(*key)(const struct exchange *x);
     const char *key_missing;                /* what a client without a valid key is told */
     const struct front_header *key_headers; /* of that answer; ends with a NULL name */
-    const char *request_id_header;          /* carries the id of a request, in both directions */
+    /* The operator's key as upstreams of this API want it. `authorization`: "Bearer KEY"; borrowed by the result. */
+    struct upstream_header (*upstream_key)(const char *authorization);
+    const char *request_id_header;     /* carries the id of a request, in both directions */
     const char *const *passed_headers; /* of the client's, to the upstream; at most API_HEADERS_MAX; NULL ends it */
     const char *stream_type, *stream_header; /* the media type of a stream, and the header that says so */
     const char *keep_alive;                  /* what is written into a silent stream */
@@ -56,7 +59,8 @@ struct api {
     json_t *(*upstream_body)(const struct request *request);
     /* Adds an instruction of the application to such a body. */
     int (*instruct)(json_t *body, const char *text);
-    /* Can the kinds of upstreams open the model's turn in a request of this API? Otherwise a prefix is asked for. */
+    /* Do the plans of the kinds (backends/) know how to open the model's turn in a request of this API, and how to
+     * correct its response in flight? Otherwise the prefix is asked for by an instruction. */
     bool can_prefill;
 
     /* ---- errors ---- */

@@ -55,6 +55,11 @@ const char *backend_nearest_field(const char *name)
     return rein_nearest(name, names);
 }
 
+bool backend_has_plan(const struct backend *backend, const struct request *request)
+{
+    return backend != NULL && backend->next != NULL && request->api->can_prefill;
+}
+
 void backend_plan_fini(struct prefix_plan *plan)
 {
     json_decref(plan->kept);

@@ -85,6 +85,8 @@ const struct backend *backend_find(const char *kind);
 bool backend_knows_field(const char *name, bool *is_refused);
 /* The known field with the most similar name; NULL: none is similar. */
 const char *backend_nearest_field(const char *name);
+/* Does the kind know how to open the model's turn in requests of this API? `backend` may be NULL. */
+bool backend_has_plan(const struct backend *backend, const struct request *request);
 /* May this request be prefilled here, as far as is known without asking the backend? `backend` may be NULL. */
 bool backend_may_prefill(const struct backend *backend, const struct prefix_plan *plan);
 

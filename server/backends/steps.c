@@ -136,7 +136,7 @@ const char *plan_obstacle(const struct prefix_plan *plan, bool is_raw)
 
 bool backend_may_prefill(const struct backend *backend, const struct prefix_plan *plan)
 {
-    return backend != NULL && backend->next != NULL && plan_obstacle(plan, false) == NULL;
+    return backend_has_plan(backend, plan->request) && plan_obstacle(plan, false) == NULL;
 }
 
 /* ---- texts ---- */

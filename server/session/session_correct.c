@@ -10,9 +10,9 @@
 
 bool session_may_correct(const struct session *s)
 {
-    return s->route->upstream->in_flight && s->backend != NULL && s->backend->arm != NULL && s->attempts_len == 0 &&
-           s->request->stream && s->request->choices == 1 && s->policy->may_steer && s->attempts_max > 1 &&
-           *s->policy->steer.corrective != '\0';
+    return s->route->upstream->in_flight && s->backend != NULL && s->backend->arm != NULL && s->api->can_prefill &&
+           s->attempts_len == 0 && s->request->stream && s->request->choices == 1 && s->policy->may_steer &&
+           s->attempts_max > 1 && *s->policy->steer.corrective != '\0';
 }
 
 void session_correct_drop(struct session *s)

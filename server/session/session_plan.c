@@ -109,7 +109,7 @@ static void prefill(struct session *s)
                                                       s->plan.prefix, loop_now_ms(s->env->loop), &note);
     s->plan.verified = state == PREFIX_CACHE_GOOD;
     s->plan.memo = note.memo;
-    bool can_prefill = s->backend->next != NULL && s->api->can_prefill;
+    bool can_prefill = backend_has_plan(s->backend, s->request);
     s->plan.reason = can_prefill ? note.reason : "instruct_only";
     if (!can_prefill || state == PREFIX_CACHE_BAD)
         step_aside(s);

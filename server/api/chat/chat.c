@@ -4,6 +4,11 @@
 
 #include "api/openai_error.h"
 
+static struct upstream_header chat_upstream_key(const char *authorization)
+{
+    return (struct upstream_header){"authorization", authorization};
+}
+
 static const struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
 static const char *const passed_headers[] = {NULL};
 
@@ -15,6 +20,7 @@ const struct api api_chat = {
     .key = exchange_bearer,
     .key_missing = "A valid key is required: send it as 'Authorization: Bearer KEY'.",
     .key_headers = challenge,
+    .upstream_key = chat_upstream_key,
     .request_id_header = "x-request-id",
     .passed_headers = passed_headers,
     .stream_type = "text/event-stream",

@@ -26,7 +26,8 @@ static void test_each_api_is_complete(void **state)
                                      api->id_prefix,     api->fields,         api->refusal.code};
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
             assert_non_null(parts[k]);
-        assert_true(api->key && api->check && api->judge && api->is_as_sent && api->sent_text && api->upstream_body);
+        assert_true(api->key && api->upstream_key && api->check && api->judge && api->is_as_sent && api->sent_text &&
+                    api->upstream_body);
         assert_true(api->instruct && api->error_text && api->error_event && api->read_reason && api->reason_code);
         assert_true(api->answer_saying && api->refusal.status >= 400);
         while (api->passed_headers[passed] != NULL)

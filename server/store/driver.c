@@ -14,7 +14,7 @@ const struct store_driver *store_driver_find(const char *scheme)
 #define ROW(name, place, example) &store_driver_##name,
     static const struct store_driver *const drivers[] = {STORE_DRIVERS(ROW)};
     for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
-        if (strcmp(drivers[i]->scheme, scheme) == 0)
+        if (scheme == NULL || strcmp(drivers[i]->scheme, scheme) == 0)
             return drivers[i];
     return NULL;
 }

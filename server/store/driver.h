@@ -72,7 +72,7 @@ struct store_driver {
                       void *ctx);
 };
 
-/* NULL: there is none for this scheme. */
+/* A scheme of NULL stands for the first driver. NULL: there is none for this scheme. */
 const struct store_driver *store_driver_find(const char *scheme);
 
 #endif

@@ -534,10 +534,10 @@ int store_open(struct store **out, const struct store_options *options)
     atomic_init(&store->healthy, true);
     store->purge_at_us = now_us();
     store->path = strdup(options->path);
-    store->driver = store_driver_find(options->scheme != NULL ? options->scheme : "sqlite");
+    store->driver = store_driver_find(options->scheme);
     int rv = store->path != NULL ? 0 : REIN_ENOMEM;
     if (rv == 0 && store->driver == NULL) {
-        log_error("store", "%s is no kind of store that this version has: set another store.url", options->scheme);
+        log_error("store", "this version has no store of the kind %s: set another store.url", options->scheme);
         rv = REIN_EFORMAT;
     }
     if (rv == 0)

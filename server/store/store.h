@@ -58,7 +58,7 @@ struct store_record {
 };
 
 struct store_options {
-    const char *scheme;      /* of store.url: which driver; NULL: sqlite */
+    const char *scheme;      /* of store.url: which driver; NULL: the first */
     const char *path;        /* what follows the scheme: a file, made with mode 0600 if it does not exist */
     unsigned keep_days;      /* older decisions are purged in the background, 0: kept forever */
     unsigned keep_text_days; /* older kept text is purged, 0: kept as long as its decision */

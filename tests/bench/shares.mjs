@@ -74,7 +74,7 @@ try {
   await stopAll();
   const threads = readdirSync(folder).filter((name) => /^out-\d+$/.test(name)).map((name) => inclusive(join(folder, name)));
   const worker = threads.find((thread) => thread.MHD_run);
-  const store = threads.find((thread) => thread.store_db_write);
+  const store = threads.find((thread) => thread.sqlite_db_write);
   const row = (what, figure) => `| ${what} | ${Math.round((figure ?? 0) / requests).toLocaleString('en')} |`;
   console.log(`${options.scenario}, ${options.target}: instructions of ${requests} requests, for each\n`);
   console.log('| | instructions |\n|---|---|');

@@ -8,11 +8,11 @@ enum {
     TEXT_MAX = 1024, /* longer events are walked */
     PIECES_MAX = 20,
     HOLES_MAX = 4,
-    CHOICES_MAX = 2,
+    PARTS_MAX = 2,
     STEP = 256, /* what sizes are rounded up to, so that the next event fits as well */
 };
 
-/* An offset of the delta that moves with the holes before it. */
+/* An offset of the event that moves with the holes before it. */
 struct anchor {
     uint32_t *at;
     uint32_t base;
@@ -24,8 +24,8 @@ struct event_template {
     size_t size;      /* of the block */
     uint32_t len;     /* 0: fits nothing */
     const char *text; /* the event */
-    struct delta delta;
-    struct piece *pieces;                /* the delta's */
+    struct event event;
+    struct piece *pieces;                /* the event's */
     struct piece *holes[HOLES_MAX];      /* in the order of the payload */
     struct range hole_ranges[HOLES_MAX]; /* as in `text` */
     size_t holes_len;
@@ -75,7 +75,7 @@ static void move(struct event_template *s, const struct range found[HOLES_MAX])
         *s->anchors[i].at = s->anchors[i].base + shift[s->anchors[i].holes_before];
 }
 
-const struct delta *event_templates_find(struct event_templates *s, struct span payload)
+const struct event *event_templates_find(struct event_templates *s, struct span payload)
 {
     struct range found[HOLES_MAX];
     for (unsigned i = 0; i < EVENT_TEMPLATES_MAX; i++) {
@@ -85,7 +85,7 @@ const struct delta *event_templates_find(struct event_templates *s, struct span 
             continue;
         s->latest = which;
         move(stencil, found);
-        return &stencil->delta;
+        return &stencil->event;
     }
     return NULL;
 }
@@ -96,14 +96,14 @@ const struct delta *event_templates_find(struct event_templates *s, struct span 
 /* Whether a key is text depends on what it says, so keys stay as they are. */
 static bool is_hole(const struct piece *piece)
 {
-    return !piece->place.is_key && (!piece->place.whole || piece->place.source == DELTA_NOISE);
+    return !piece->place.is_key && (piece->place.kind != PIECE_WHOLE || piece->place.is_noise);
 }
 
 /* Collects the holes in the order of the payload. */
 static bool find_holes(struct event_template *s)
 {
     s->holes_len = 0;
-    for (size_t i = 0; i < s->delta.pieces_len; i++) {
+    for (size_t i = 0; i < s->event.pieces_len; i++) {
         if (!is_hole(&s->pieces[i]))
             continue;
         if (s->holes_len == HOLES_MAX)
@@ -139,45 +139,46 @@ static bool add_range(struct event_template *s, struct range *range)
 
 static bool find_anchors(struct event_template *s)
 {
-    struct delta *d = &s->delta;
+    struct event *event = &s->event;
     s->anchors_len = 0;
-    for (size_t i = 0; i < d->pieces_len; i++)
+    for (size_t i = 0; i < event->pieces_len; i++)
         add_anchor(s, &s->pieces[i].at);
-    bool rv =
-        add_range(s, &d->id) && add_range(s, &d->error) && add_range(s, &d->usage) && add_range(s, &d->prompt_logprobs);
-    for (size_t i = 0; i < d->choices_len && rv; i++) {
-        struct delta_choice *choice = &d->choices[i];
-        rv = add_range(s, &choice->finish) && add_range(s, &choice->role);
-        for (size_t k = 0; k < DELTA_SPELLED_MAX && rv; k++)
-            rv = add_range(s, &choice->spelled[k]);
+    bool rv = add_range(s, &event->id) && add_range(s, &event->error) && add_range(s, &event->usage) &&
+              add_range(s, &event->spelled_aside);
+    for (size_t i = 0; i < event->parts_len && rv; i++) {
+        struct event_part *part = &event->parts[i];
+        rv = add_range(s, &part->begins) && add_range(s, &part->ends);
+        for (size_t k = 0; k < EVENT_SPELLED_MAX && rv; k++)
+            rv = add_range(s, &part->spelled[k]);
     }
     return rv;
 }
 
 /* How many anchors an event needs at most. */
-static size_t count_anchors(const struct delta *d)
+static size_t count_anchors(const struct event *event)
 {
-    size_t n = d->pieces_len + (d->id.len > 0) + (d->error.len > 0) + (d->usage.len > 0) + (d->prompt_logprobs.len > 0);
-    for (size_t i = 0; i < d->choices_len; i++) {
-        const struct delta_choice *c = &d->choices[i];
-        n += (c->finish.len > 0) + (c->role.len > 0);
-        for (size_t k = 0; k < DELTA_SPELLED_MAX; k++)
+    size_t n = event->pieces_len + (event->id.len > 0) + (event->error.len > 0) + (event->usage.len > 0) +
+               (event->spelled_aside.len > 0);
+    for (size_t i = 0; i < event->parts_len; i++) {
+        const struct event_part *c = &event->parts[i];
+        n += (c->begins.len > 0) + (c->ends.len > 0);
+        for (size_t k = 0; k < EVENT_SPELLED_MAX; k++)
             n += c->spelled[k].len > 0;
     }
     return n;
 }
 
 /* The parts after the struct, those that want most alignment first. */
-struct parts {
-    size_t anchors, pieces, choices, text, end;
+struct layout {
+    size_t anchors, pieces, parts, text, end;
 };
 
-static struct parts lay_out(struct span payload, const struct delta *d)
+static struct layout lay_out(struct span payload, const struct event *event)
 {
-    struct parts at = {.anchors = sizeof(struct event_template)};
-    at.pieces = at.anchors + count_anchors(d) * sizeof(struct anchor);
-    at.choices = at.pieces + d->pieces_len * sizeof(struct piece);
-    at.text = at.choices + d->choices_len * sizeof(struct delta_choice);
+    struct layout at = {.anchors = sizeof(struct event_template)};
+    at.pieces = at.anchors + count_anchors(event) * sizeof(struct anchor);
+    at.parts = at.pieces + event->pieces_len * sizeof(struct piece);
+    at.text = at.parts + event->parts_len * sizeof(struct event_part);
     at.end = at.text + payload.len;
     return at;
 }
@@ -189,42 +190,42 @@ static void copy(char *to, const void *from, size_t len)
 }
 
 /* Copies the event into the block. */
-static void fill(struct event_template *s, struct parts at, struct span payload, const struct delta *d)
+static void fill(struct event_template *s, struct layout at, struct span payload, const struct event *event)
 {
     char *block = (char *)s;
     s->anchors = (struct anchor *)(void *)(block + at.anchors);
     s->pieces = (struct piece *)(void *)(block + at.pieces);
     s->text = block + at.text;
-    s->delta = *d;
-    s->delta.pieces = s->pieces;
-    s->delta.choices = (struct delta_choice *)(void *)(block + at.choices);
-    copy(block + at.pieces, d->pieces, d->pieces_len * sizeof(*d->pieces));
-    copy(block + at.choices, d->choices, d->choices_len * sizeof(*d->choices));
+    s->event = *event;
+    s->event.pieces = s->pieces;
+    s->event.parts = (struct event_part *)(void *)(block + at.parts);
+    copy(block + at.pieces, event->pieces, event->pieces_len * sizeof(*event->pieces));
+    copy(block + at.parts, event->parts, event->parts_len * sizeof(*event->parts));
     copy(block + at.text, payload.data, payload.len);
 }
 
 /* Makes the stencil of an event; it fits nothing (len 0) if that cannot be. */
-static void make(struct event_template *s, struct parts at, struct span payload, const struct delta *d)
+static void make(struct event_template *s, struct layout at, struct span payload, const struct event *event)
 {
-    fill(s, at, payload, d);
+    fill(s, at, payload, event);
     s->len = find_holes(s) && find_anchors(s) ? (uint32_t)payload.len : 0;
-    for (size_t i = 0; i < d->pieces_len; i++)
+    for (size_t i = 0; i < event->pieces_len; i++)
         s->pieces[i].seen = !is_hole(&s->pieces[i]);
 }
 
 static bool is_same_place(struct place a, struct place b)
 {
-    return delta_is_same_text(&a, &b) && a.whole == b.whole && a.is_key == b.is_key;
+    return place_is_same_text(&a, &b) && a.kind == b.kind && a.is_key == b.is_key;
 }
 
 /* Marks what the latest event had too. Its pieces' offsets have moved; those of its text are the anchors' bases. */
-static void mark_seen(const struct event_templates *s, struct span payload, struct delta *d)
+static void mark_seen(const struct event_templates *s, struct span payload, struct event *event)
 {
     const struct event_template *last = s->all[s->latest];
     if (last == NULL || last->len == 0)
         return;
-    for (size_t i = 0; i < d->pieces_len && i < last->delta.pieces_len; i++) {
-        struct piece *piece = &d->pieces[i];
+    for (size_t i = 0; i < event->pieces_len && i < last->event.pieces_len; i++) {
+        struct piece *piece = &event->pieces[i];
         const struct piece *other = &last->pieces[i];
         if (!is_hole(piece) && !is_hole(other) && piece->len == other->len && is_same_place(piece->place, other->place))
             piece->seen = memcmp(payload.data + piece->at, last->text + last->anchors[i].base, piece->len) == 0;
@@ -244,16 +245,16 @@ static struct event_template *room(struct event_template **slot, size_t size)
     return *slot;
 }
 
-void event_templates_learn(struct event_templates *s, struct span payload, struct delta *d)
+void event_templates_learn(struct event_templates *s, struct span payload, struct event *event)
 {
-    mark_seen(s, payload, d);
-    if (payload.len > TEXT_MAX || d->pieces_len > PIECES_MAX || d->choices_len > CHOICES_MAX)
+    mark_seen(s, payload, event);
+    if (event->is_unique || payload.len > TEXT_MAX || event->pieces_len > PIECES_MAX || event->parts_len > PARTS_MAX)
         return;
-    struct parts at = lay_out(payload, d);
+    struct layout at = lay_out(payload, event);
     struct event_template *stencil = room(&s->all[s->oldest], at.end);
     if (stencil == NULL)
         return;
-    make(stencil, at, payload, d);
+    make(stencil, at, payload, event);
     s->latest = s->oldest;
     s->oldest = (s->oldest + 1) % EVENT_TEMPLATES_MAX;
 }

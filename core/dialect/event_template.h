@@ -26,10 +26,10 @@ struct event_templates {
 void event_templates_fini(struct event_templates *s);
 
 /* Returns what the payload means, good until the next call, or NULL if no stencil fits. */
-const struct delta *event_templates_find(struct event_templates *s, struct span payload);
+const struct event *event_templates_find(struct event_templates *s, struct span payload);
 
-/* Remembers an event, if it is of the usual size, and marks pieces of `d` that the latest event had too as seen.
+/* Remembers an event, if it is of the usual size, and marks pieces of `event` that the latest event had too as seen.
  * Out of memory is not a failure: the event is not remembered. */
-void event_templates_learn(struct event_templates *s, struct span payload, struct delta *d);
+void event_templates_learn(struct event_templates *s, struct span payload, struct event *event);
 
 #endif

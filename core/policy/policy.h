@@ -47,4 +47,10 @@ struct rein_policy {
     struct arena arena;      /* owns the strings */
 };
 
+/* Why a refused answer ends, as the client reads it. */
+static inline const char *policy_refusal_reason(const struct rein_policy *policy)
+{
+    return policy->settings.refusal.finish_reason;
+}
+
 #endif

@@ -10,12 +10,13 @@
 /* The limit of one event after redactions: a short match may have a long replacement. */
 enum { GATE_EDITED_MAX = 64 * 1024 * 1024 };
 
-void gate_init(struct gate *g, const struct dialect *dialect, const struct rein_policy *policy, struct rein_flow *flow,
-               size_t limit)
+void gate_init(struct gate *g, const struct dialect *dialect, void *dialect_state, const struct rein_policy *policy,
+               struct rein_flow *flow, size_t limit)
 {
     struct gate_room *room = &g->room;
     memset(g, 0, offsetof(struct gate, room));
     g->dialect = dialect;
+    g->dialect_state = dialect_state;
     g->policy = policy;
     g->flow = flow;
     g->join_from = limit / 8;
@@ -115,15 +116,15 @@ struct gate_event *gate_last(struct gate *g)
 }
 
 /* Room for them was reserved. */
-static void push_parts(struct gate *g, const struct delta *d)
+static void push_parts(struct gate *g, const struct event *event)
 {
-    for (size_t i = 0; i < d->choices_len; i++) {
-        const struct delta_choice *c = &d->choices[i];
-        struct gate_part part = {.choice = c->index,
-                                 .has_finish = c->has_finish,
-                                 .is_late = g->choices[c->index].closed,
-                                 .finish = c->finish,
-                                 .role = c->role,
+    for (size_t i = 0; i < event->parts_len; i++) {
+        const struct event_part *c = &event->parts[i];
+        struct gate_part part = {.choice = c->choice,
+                                 .has_end = c->has_end,
+                                 .is_late = g->choice[c->choice].closed,
+                                 .begins = c->begins,
+                                 .ends = c->ends,
                                  .object = c->object};
         memcpy(part.spelled, c->spelled, sizeof part.spelled);
         gate_put(&g->parts, &part, sizeof part);
@@ -159,11 +160,11 @@ static struct range payload_range(const struct frame *frame, unsigned flags)
 
 /* The response's id is that of its first event, and known from then on: Rein's own events may overtake the rendering.
  */
-static struct span new_id(const struct gate *g, const struct frame *frame, const struct delta *d)
+static struct span new_id(const struct gate *g, const struct frame *frame, const struct event *event)
 {
-    if (bytes_len(&g->id) > 0 || d == NULL)
+    if (bytes_len(&g->id) > 0 || event == NULL)
         return SPAN("");
-    return (struct span){frame->payload.data + d->id.at, d->id.len};
+    return (struct span){frame->payload.data + event->id.at, event->id.len};
 }
 
 void gate_take_body(struct gate *g, struct bytes *body)
@@ -172,7 +173,8 @@ void gate_take_body(struct gate *g, struct bytes *body)
     bytes_swap(&g->body, body);
 }
 
-struct gate_event *gate_push(struct gate *g, const struct frame *frame, const struct delta *d, unsigned flags, int *rv)
+struct gate_event *gate_push(struct gate *g, const struct frame *frame, const struct event *event, unsigned flags,
+                             int *rv)
 {
     assert(gate_is_sound(g, false));
     struct gate_event e = {.raw_len = (uint32_t)frame->raw.len, .flags = flags};
@@ -180,19 +182,19 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
     struct span raw = flags & GATE_BARE ? SPAN("") : frame->raw;
     e.stored_len = (uint32_t)(raw.len + joined.len);
     e.payload = payload_range(frame, flags);
-    if (d != NULL) {
-        e.parts = (uint32_t)d->choices_len;
-        e.id = d->id;
-        e.prompt_logprobs = d->prompt_logprobs;
-        if (d->usage.len > 0 || d->has_error)
-            e.flags |= GATE_USAGE;
+    if (event != NULL) {
+        e.parts = (uint32_t)event->parts_len;
+        e.id = event->id;
+        e.spelled_aside = event->spelled_aside;
+        if (event->usage.len > 0 || event->has_error)
+            e.flags |= GATE_CARRIES;
     }
-    struct span id = new_id(g, frame, d);
+    struct span id = new_id(g, frame, event);
     *rv = reserve_event(g, &e, id.len);
     if (*rv != 0)
         return NULL;
-    if (d != NULL)
-        push_parts(g, d);
+    if (event != NULL)
+        push_parts(g, event);
     gate_put(&g->id, id.data, id.len);
     gate_put(&g->raw, raw.data, raw.len);
     gate_put(&g->raw, joined.data, joined.len);
@@ -259,7 +261,7 @@ bool gate_replace_choice(struct gate *g, uint16_t choice, struct span object, in
 }
 
 /* What the waiting events will still send for a choice. */
-static void look_ahead(const struct gate *g, uint16_t choice, bool *role, bool *finish)
+static void look_ahead(const struct gate *g, uint16_t choice, bool *begins, bool *ends)
 {
     const struct gate_part *part = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
     for (size_t i = 0; i < event_count(g); i++) {
@@ -267,24 +269,24 @@ static void look_ahead(const struct gate *g, uint16_t choice, bool *role, bool *
         for (uint32_t k = 0; k < e->parts; k++, part++) {
             if (part->choice != choice || (e->flags & GATE_DROP))
                 continue;
-            *role |= part->role.len > 0;
-            *finish |= part->has_finish && !part->is_late;
+            *begins |= part->begins.len > 0;
+            *ends |= part->has_end && !part->is_late;
         }
     }
 }
 
-bool gate_has_role(const struct gate *g, uint16_t choice)
+bool gate_has_begun(const struct gate *g, uint16_t choice)
 {
-    bool role = g->choices[choice].role_sent, finish = false;
-    look_ahead(g, choice, &role, &finish);
-    return role;
+    bool begins = g->choice[choice].begun, ends = false;
+    look_ahead(g, choice, &begins, &ends);
+    return begins;
 }
 
-bool gate_has_finish(const struct gate *g, uint16_t choice)
+bool gate_has_ended(const struct gate *g, uint16_t choice)
 {
-    bool role = false, finish = g->choices[choice].finished;
-    look_ahead(g, choice, &role, &finish);
-    return finish;
+    bool begins = false, ends = g->choice[choice].ended;
+    look_ahead(g, choice, &begins, &ends);
+    return ends;
 }
 
 int gate_say(struct gate *g, struct span bytes, unsigned flags)
@@ -379,7 +381,7 @@ static void stop_waiting(struct gate *g, uint16_t choice, bool hides)
 
 void gate_stop_waiting(struct gate *g)
 {
-    for (uint16_t c = 0; c < DELTA_CHOICES_MAX; c++)
+    for (uint16_t c = 0; c < REIN_CHOICES_MAX; c++)
         stop_waiting(g, c, false);
 }
 
@@ -397,7 +399,7 @@ void gate_cut(struct gate *g)
         pieces += e->pieces;
         parts += e->parts;
     }
-    for (uint16_t c = 0; c < DELTA_CHOICES_MAX; c++)
+    for (uint16_t c = 0; c < REIN_CHOICES_MAX; c++)
         stop_waiting(g, c, true);
 }
 
@@ -414,7 +416,7 @@ void gate_close(struct gate *g, uint16_t choice)
         pieces += e->pieces;
     }
     stop_waiting(g, choice, true);
-    g->choices[choice].closed = true;
+    g->choice[choice].closed = true;
 }
 
 /* Forgets the first event. */

@@ -25,24 +25,24 @@ enum gate_flags {
     GATE_SAID = 1,          /* Rein's own event: nothing to judge or edit */
     GATE_TERMINAL = 2,      /* the end of the stream: passes only once gate.may_end */
     GATE_DROP = 4,          /* never goes out */
-    GATE_USAGE = 8,         /* carries something that is not text: not dropped when its texts are empty */
+    GATE_CARRIES = 8,       /* carries something that is not text: not dropped when its texts are empty */
     GATE_BARE = 16,         /* the payload is the event, no framing around it: a body that the gate was given */
     GATE_REWRITE = 32,      /* what stands outside the payload must not go out */
     GATE_UNTERMINATED = 64, /* what ends an event is missing: clients would lose it */
     GATE_AWAITS = 128,      /* some part of it may await the choice's next text */
-    GATE_SPELLS = 256,      /* prompt_logprobs does not go out */
+    GATE_SPELLS = 256,      /* spelled_aside does not go out */
 };
 
-/* What one choice object of an event holds next to text; ranges as in dialect/event.h. */
+/* What one part of an event holds next to text; ranges as in dialect/event.h. */
 struct gate_part {
     uint16_t choice;
-    bool has_finish;
+    bool has_end;
     bool is_late;      /* the choice was closed before this could go out */
     bool spells_more;  /* what spells text out spells what is not in this event: it does not go out */
     bool awaits;       /* what spells text out came before it: passes with the choice's next byte of text */
     struct lane *next; /* where that byte stands, NULL: it has not come; borrowed */
     uint64_t next_at;
-    struct range finish, role, object, spelled[DELTA_SPELLED_MAX];
+    struct range begins, ends, object, spelled[EVENT_SPELLED_MAX];
 };
 
 struct gate_piece {
@@ -69,13 +69,13 @@ struct gate_event {
     uint32_t pieces, parts;
     unsigned flags;
     struct range id;
-    struct range prompt_logprobs;
+    struct range spelled_aside;
     struct gate_patch *patches; /* owned */
 };
 
 /* What went out of a choice. */
 struct gate_choice {
-    bool role_sent, finished, closed, said; /* said: a content of our own went out or waits to */
+    bool begun, ended, closed, said; /* said: a content of our own went out or waits to */
 };
 
 /* Where a gate keeps what rarely is more: one event that waits, and the id. */
@@ -89,6 +89,7 @@ struct gate_room {
 /* Stays where it was made. */
 struct gate {
     const struct dialect *dialect;
+    void *dialect_state;              /* of the response; borrowed */
     const struct rein_policy *policy; /* borrowed */
     struct rein_flow *flow;           /* the decision's, by channel; borrowed */
     struct bytes raw, events, pieces, parts;
@@ -96,17 +97,17 @@ struct gate {
     size_t join_from;              /* bytes that wait before events are joined */
     size_t pushed;                 /* events up to the one that is being judged, 0: none; those behind it are said */
     struct bytes scratch, splices; /* of rendering */
-    struct gate_choice choices[DELTA_CHOICES_MAX];
-    struct bytes id;           /* the first response id that went out, with its quotes */
-    bool rewrites_id;          /* a later attempt: its events get the first id */
-    const char *finish_reason; /* of closed choices in a body, NULL: null; borrowed */
-    bool may_end;              /* terminal events may pass */
-    uint64_t unjudged;         /* bytes released that were not cleared: a bug if not 0 */
-    struct text *recorded;     /* NULL, or the text whose released bytes are kept in `shown` */
+    struct gate_choice choice[REIN_CHOICES_MAX];
+    struct bytes id;        /* the first response id that went out, with its quotes */
+    bool rewrites_id;       /* a later attempt: its events get the first id */
+    const char *end_reason; /* of closed choices in a body, NULL: null; borrowed */
+    bool may_end;           /* terminal events may pass */
+    uint64_t unjudged;      /* bytes released that were not cleared: a bug if not 0 */
+    struct text *recorded;  /* NULL, or the text whose released bytes are kept in `shown` */
     struct bytes shown;
-    size_t awaiting[DELTA_CHOICES_MAX]; /* parts that await a choice's next text */
-    size_t shown_lead;                  /* bytes of `shown` that are not text of the model */
-    bool shown_lost;                    /* there was more than it may keep */
+    size_t awaiting[REIN_CHOICES_MAX]; /* parts that await a choice's next text */
+    size_t shown_lead;                 /* bytes of `shown` that are not text of the model */
+    bool shown_lost;                   /* there was more than it may keep */
     struct gate_room room;
 };
 
@@ -122,8 +123,8 @@ static inline bool gate_is_sound(const struct gate *g, bool deep)
            (!deep || gate_events_are_sound(g));
 }
 
-void gate_init(struct gate *g, const struct dialect *dialect, const struct rein_policy *policy, struct rein_flow *flow,
-               size_t limit);
+void gate_init(struct gate *g, const struct dialect *dialect, void *dialect_state, const struct rein_policy *policy,
+               struct rein_flow *flow, size_t limit);
 void gate_fini(struct gate *g);
 /* Forgets all that waits (a new attempt); what went out is remembered. */
 void gate_reset(struct gate *g);
@@ -132,19 +133,20 @@ void gate_reset(struct gate *g);
  * empty buffer. */
 void gate_take_body(struct gate *g, struct bytes *body);
 
-/* Queues an event of the upstream; `d` NULL: it has no JSON (a comment, the terminal event). Returns it (good until the
- * next push) or NULL with *rv set. */
-struct gate_event *gate_push(struct gate *g, const struct frame *frame, const struct delta *d, unsigned flags, int *rv);
+/* Queues an event of the upstream; `event` NULL: it has no JSON (a comment, the terminal event). Returns it (good until
+ * the next push) or NULL with *rv set. */
+struct gate_event *gate_push(struct gate *g, const struct frame *frame, const struct event *event, unsigned flags,
+                             int *rv);
 /* Where much waits already: puts the event's text into the event that waits last, if they differ in that text alone.
  * Sets *joined to the piece to be lengthened by `piece`'s decoded text (good until the next push), NULL if it was not
  * joined and is to be pushed. REIN_ELIMIT, REIN_ENOMEM. */
-int gate_join(struct gate *g, const struct frame *frame, const struct delta *d, struct gate_piece **joined,
+int gate_join(struct gate *g, const struct frame *frame, const struct event *event, struct gate_piece **joined,
               const struct piece **piece) REIN_MUST_USE;
 /* Adds a piece to the event pushed last (events said since do not count), if it still waits. */
 int gate_add_piece(struct gate *g, const struct gate_piece *piece) REIN_MUST_USE;
 /* Replaces a stand-alone string of the event pushed last; `quoted`: in quotes, a number that becomes a string. */
 int gate_add_patch(struct gate *g, struct range raw, struct span text, bool quoted) REIN_MUST_USE;
-/* The parts of the event pushed last, as many as its delta has choices; good until the next push. */
+/* The parts of the event pushed last, as many as it has; good until the next push. */
 struct gate_part *gate_last_parts(struct gate *g);
 /* The part awaits the next text of its choice. */
 void gate_await(struct gate *g, struct gate_part *part);
@@ -154,9 +156,9 @@ void gate_go_on(struct gate *g, uint16_t choice, struct lane *lane, uint64_t sta
 void gate_stop_waiting(struct gate *g);
 /* Replaces a whole choice of the body that waits. False with *rv 0 if there is no body, or no other choice in it. */
 bool gate_replace_choice(struct gate *g, uint16_t choice, struct span object, int *rv);
-/* Did a role (a finish reason) of the choice go out, or does one wait to? */
-bool gate_has_role(const struct gate *g, uint16_t choice);
-bool gate_has_finish(const struct gate *g, uint16_t choice);
+/* Did the beginning (the end) of the choice go out, or does one wait to? */
+bool gate_has_begun(const struct gate *g, uint16_t choice);
+bool gate_has_ended(const struct gate *g, uint16_t choice);
 /* Queues bytes of our own. */
 int gate_say(struct gate *g, struct span bytes, unsigned flags) REIN_MUST_USE;
 
@@ -169,7 +171,7 @@ struct gate_event *gate_last(struct gate *g);
  * dropped. Call before the texts are stopped. */
 void gate_cut(struct gate *g);
 
-/* Ends the choice: finish reasons of waiting events, or of the event that ended it, are not its own any more. Call
+/* Ends the choice: ends in waiting events, or in the event that ended it, are not its own any more. Call
  * before the texts are stopped. */
 void gate_close(struct gate *g, uint16_t choice);
 

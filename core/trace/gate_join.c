@@ -1,7 +1,7 @@
 /* Joining: when much is waiting, events that differ only in one string wait as one event with both texts.
  * SPDX-License-Identifier: Apache-2.0
  *
- *      {"delta":{"content":"Hel"}} + {"delta":{"content":"lo"}}  ->  {"delta":{"content":"Hello"}}
+ *      {"text":"Hel"} + {"text":"lo"}  ->  {"text":"Hello"}
  *
  * A token's event is some three hundred bytes around a few bytes of text. Held reasoning of a few thousand tokens would
  * exceed any sensible ceiling; joined, it costs what its text costs. Nothing is joined while little is waiting, so a
@@ -13,21 +13,21 @@
 /* Can the event be joined: one streamed string, no end, nothing removed? */
 static bool is_gate_join_plain(const struct gate_event *e, const struct gate_part *part)
 {
-    const unsigned odd =
-        GATE_SAID | GATE_TERMINAL | GATE_DROP | GATE_USAGE | GATE_BARE | GATE_REWRITE | GATE_UNTERMINATED | GATE_AWAITS;
-    return (e->flags & odd) == 0 && e->pieces == 1 && e->parts == 1 && e->patches == NULL && !part->has_finish &&
+    const unsigned odd = GATE_SAID | GATE_TERMINAL | GATE_DROP | GATE_CARRIES | GATE_BARE | GATE_REWRITE |
+                         GATE_UNTERMINATED | GATE_AWAITS;
+    return (e->flags & odd) == 0 && e->pieces == 1 && e->parts == 1 && e->patches == NULL && !part->has_end &&
            e->raw_len == e->stored_len;
 }
 
 /* The only string of the new event that is part of a stream; NULL if there are several, or anything else is new. */
-static const struct piece *only_piece(const struct delta *d)
+static const struct piece *only_piece(const struct event *event)
 {
     const struct piece *only = NULL;
-    for (size_t i = 0; i < d->pieces_len; i++) {
-        const struct piece *p = &d->pieces[i];
-        if (p->place.whole && p->seen)
+    for (size_t i = 0; i < event->pieces_len; i++) {
+        const struct piece *p = &event->pieces[i];
+        if (p->place.kind == PIECE_WHOLE && p->seen)
             continue;
-        if (p->place.whole || only != NULL)
+        if (p->place.kind == PIECE_WHOLE || only != NULL)
             return NULL;
         only = p;
     }
@@ -64,10 +64,10 @@ static int insert(struct gate *g, struct gate_event *e, struct gate_piece *p, st
     memcpy(at, raw.data, raw.len);
     g->raw.end += raw.len;
     shift(&e->id, end, by);
-    shift(&e->prompt_logprobs, end, by);
-    shift(&part->role, end, by);
-    shift(&part->finish, end, by);
-    for (size_t i = 0; i < DELTA_SPELLED_MAX; i++)
+    shift(&e->spelled_aside, end, by);
+    shift(&part->begins, end, by);
+    shift(&part->ends, end, by);
+    for (size_t i = 0; i < EVENT_SPELLED_MAX; i++)
         shift(&part->spelled[i], end, by);
     p->raw.len += by;
     e->payload.len += by;
@@ -76,7 +76,7 @@ static int insert(struct gate *g, struct gate_event *e, struct gate_piece *p, st
     return 0;
 }
 
-int gate_join(struct gate *g, const struct frame *frame, const struct delta *d, struct gate_piece **joined,
+int gate_join(struct gate *g, const struct frame *frame, const struct event *event, struct gate_piece **joined,
               const struct piece **piece)
 {
     *joined = NULL;
@@ -87,10 +87,10 @@ int gate_join(struct gate *g, const struct frame *frame, const struct delta *d, 
     struct gate_event *e = (struct gate_event *)(void *)(g->events.data + g->events.end) - 1;
     struct gate_piece *p = (struct gate_piece *)(void *)(g->pieces.data + g->pieces.end) - 1;
     struct gate_part *part = (struct gate_part *)(void *)(g->parts.data + g->parts.end) - 1;
-    *piece = only_piece(d);
+    *piece = only_piece(event);
     if (!is_gate_join_plain(e, part) || *piece == NULL || p->unseen || p->half_in != 0 || p->ends_half)
         return 0;
-    if (!delta_is_same_text(&p->lane->place, &(*piece)->place) || p->lane->has_stopped ||
+    if (!place_is_same_text(&p->lane->place, &(*piece)->place) || p->lane->has_stopped ||
         !has_same_frame(e, g->raw.data + g->raw.end - e->stored_len, p, frame, *piece))
         return 0;
     int rv = insert(g, e, p, part, (struct span){frame->payload.data + (*piece)->at, (*piece)->len});

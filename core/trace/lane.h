@@ -1,4 +1,4 @@
-/* A lane: one field of the events that carries text (delta.content of choice 0, ...), and the text or texts it adds to.
+/* A lane: what the dialect names as one text of the response (by its id), and the text or texts it adds to.
  * SPDX-License-Identifier: Apache-2.0
  *
  *      source bytes   |<think>|  reasoning  |</think>|  answer ...  | undecided |

@@ -16,10 +16,10 @@ struct splice {
 
 /* What an event still carries after editing. */
 struct rest {
-    size_t text;                     /* bytes of text left */
-    bool is_changed;                 /* some text or member was removed */
-    bool has_more;                   /* a finish, a role or other things worth sending */
-    bool changed[DELTA_CHOICES_MAX]; /* some text of the choice was removed */
+    size_t text;                    /* bytes of text left */
+    bool is_changed;                /* some text or member was removed */
+    bool has_more;                  /* an end, a beginning or other things worth sending */
+    bool changed[REIN_CHOICES_MAX]; /* some text of the choice was removed */
 };
 
 static int add_splice(struct gate *g, struct range raw, size_t text_at)
@@ -225,22 +225,21 @@ static int edit_pieces(struct gate *g, const struct gate_event *e, const struct 
     return rv;
 }
 
-static int take_out(struct gate *g, struct range member)
+/* Replaces a mark by what the dialect has for it. */
+static int rewrite_mark(struct gate *g, enum event_mark mark, struct range range, struct span with)
 {
-    return member.len > 0 ? add_text_splice(g, member, SPAN("")) : 0;
+    if (range.len == 0)
+        return 0;
+    size_t at = bytes_len(&g->scratch);
+    int rv = g->dialect->rewrite(g->dialect_state, mark, with, &g->scratch);
+    return rv == 0 ? add_splice(g, range, at) : rv;
 }
 
-static int replace_finish(struct gate *g, struct range finish)
+/* An end that is not the answer's own any more. */
+static int replace_end(struct gate *g, struct range range)
 {
-    if (g->finish_reason == NULL)
-        return add_text_splice(g, finish, SPAN("null"));
-    size_t at = bytes_len(&g->scratch);
-    int rv = bytes_append_span(&g->scratch, SPAN("\""));
-    if (rv == 0)
-        rv = json_escape(&g->scratch, (struct span){g->finish_reason, strlen(g->finish_reason)});
-    if (rv == 0)
-        rv = bytes_append_span(&g->scratch, SPAN("\""));
-    return rv == 0 ? add_splice(g, finish, at) : rv;
+    const char *reason = g->end_reason;
+    return rewrite_mark(g, EVENT_ENDS, range, (struct span){reason, reason != NULL ? strlen(reason) : 0});
 }
 
 /* Is the byte that the part awaited not released? */
@@ -251,34 +250,34 @@ static bool is_taken_out(const struct gate_part *part)
            (byte.text->limit <= byte.text_start || has_edit(byte.text, byte.text_start, byte.text_start + 1));
 }
 
-/* Role, finish reason and members that spell text. */
+/* What begins or ends an answer, and members that spell text. */
 static int edit_choice(struct gate *g, const struct gate_part *part, struct rest *rest)
 {
-    struct gate_choice *choice = &g->choices[part->choice];
+    struct gate_choice *choice = &g->choice[part->choice];
     int rv = 0;
-    if (part->role.len > 0 && choice->role_sent && g->rewrites_id) {
-        rv = take_out(g, part->role);
+    if (part->begins.len > 0 && choice->begun && g->rewrites_id) {
+        rv = rewrite_mark(g, EVENT_BEGINS, part->begins, SPAN(""));
         rest->is_changed = true;
-    } else if (part->role.len > 0 && !choice->role_sent) {
-        choice->role_sent = true;
+    } else if (part->begins.len > 0 && !choice->begun) {
+        choice->begun = true;
         rest->has_more = true;
     }
-    if (rv == 0 && part->has_finish && (choice->finished || part->is_late)) {
-        rv = replace_finish(g, part->finish);
+    if (rv == 0 && part->has_end && (choice->ended || part->is_late)) {
+        rv = replace_end(g, part->ends);
         rest->is_changed = true;
-    } else if (part->has_finish) {
-        choice->finished = true;
+    } else if (part->has_end) {
+        choice->ended = true;
         rest->has_more = true;
     }
     bool hides = rest->changed[part->choice] || part->spells_more || (part->awaits && is_taken_out(part));
-    for (size_t i = 0; i < DELTA_SPELLED_MAX && rv == 0 && hides; i++)
-        rv = take_out(g, part->spelled[i]);
+    for (size_t i = 0; i < EVENT_SPELLED_MAX && rv == 0 && hides; i++)
+        rv = rewrite_mark(g, EVENT_SPELLS, part->spelled[i], SPAN(""));
     return rv;
 }
 
 static int edit_id(struct gate *g, const struct gate_event *e)
 {
-    return e->id.len > 0 && g->rewrites_id ? add_text_splice(g, e->id, bytes_span(&g->id)) : 0;
+    return g->rewrites_id ? rewrite_mark(g, EVENT_HAS_ID, e->id, bytes_span(&g->id)) : 0;
 }
 
 static int by_place(const void *a, const void *b)
@@ -338,7 +337,7 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
 {
     struct span stored = bytes_span(e->flags & GATE_BARE ? &g->body : &g->raw);
     struct span payload = {stored.data + e->payload.at, e->payload.len};
-    struct rest rest = {.has_more = (e->flags & GATE_USAGE) != 0};
+    struct rest rest = {.has_more = (e->flags & GATE_CARRIES) != 0};
     bytes_clear(&g->scratch);
     bytes_clear(&g->splices);
     if (e->flags & GATE_SAID)
@@ -349,7 +348,7 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
     for (uint32_t i = 0; i < e->parts && rv == 0; i++)
         rv = edit_choice(g, &parts[i], &rest);
     if (rv == 0 && (text_changed || (e->flags & GATE_SPELLS)))
-        rv = take_out(g, e->prompt_logprobs);
+        rv = rewrite_mark(g, EVENT_SPELLS, e->spelled_aside, SPAN(""));
     if (rv == 0 && rest.is_changed && rest.text == 0 && !rest.has_more && !(e->flags & GATE_BARE))
         return 0;
     if (rv == 0)

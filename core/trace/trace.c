@@ -12,23 +12,26 @@
 enum { SLICE = 16384 }; /* bytes of a read that are processed at once */
 
 /* Makes a trace with its options, and nothing else yet. */
-static struct rein_trace *make(const struct rein_trace_options *o)
+static struct rein_trace *make(const struct rein_trace_options *o, const struct dialect *dialect)
 {
-    const char *model = o->model != NULL ? o->model : "", *id = o->id != NULL ? o->id : "chatcmpl-rein";
-    size_t model_size = strlen(model) + 1, id_size = strlen(id) + 1, choices_size = o->choices * sizeof(struct choice);
-    struct rein_trace *t = heap_resize(NULL, sizeof *t + choices_size + model_size + id_size);
+    const char *model = o->model != NULL ? o->model : "", *id = o->id != NULL ? o->id : dialect->fallback_id;
+    size_t model_size = strlen(model) + 1, id_size = strlen(id) + 1;
+    size_t choices_size = o->choices * sizeof(struct choice), state_size = dialect->state_size;
+    struct rein_trace *t = heap_resize(NULL, sizeof *t + choices_size + state_size + model_size + id_size);
     if (t == NULL)
         return NULL;
     memset(t, 0, offsetof(struct rein_trace, gate));
-    memset(t->asked_for, 0, choices_size);
+    memset(t->asked_for, 0, choices_size + state_size);
+    t->dialect = dialect;
+    t->dialect_state = t->asked_for + o->choices;
     t->engine = o->engine;
     t->streamed = o->streamed;
     t->strip_usage = o->strip_usage;
     t->created_s = o->created_s;
-    t->choices_expected = o->choices;
-    t->choices_len = o->choices;
-    t->choices = t->asked_for;
-    char *strings = (char *)(t->asked_for + o->choices);
+    t->choices_asked = o->choices;
+    t->choice_count = o->choices;
+    t->choice = t->asked_for;
+    char *strings = (char *)t->dialect_state + state_size;
     t->model = memcpy(strings, model, model_size);
     t->fallback_id = memcpy(strings + model_size, id, id_size);
     return t;
@@ -55,7 +58,7 @@ static int init_parts(struct rein_trace *t)
 {
     size_t limit = t->held_max;
     findings_init(&t->findings, t->policy);
-    gate_init(&t->gate, t->dialect, t->policy, t->decision.flow, limit);
+    gate_init(&t->gate, t->dialect, t->dialect_state, t->policy, t->decision.flow, limit);
     framer_init(&t->framer, t->dialect->framing, limit);
     bytes_init(&t->in, limit);
     bytes_init(&t->scratch, limit + 8);
@@ -65,23 +68,22 @@ static int init_parts(struct rein_trace *t)
     t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
     t->pattern_active = any_pattern(t->policy);
     t->withholds = may_withhold(t->policy);
-    int rv = delta_reader_new(&t->reader, t->dialect);
+    int rv = event_reader_new(&t->reader, t->dialect, t->dialect_state);
     return rv == 0 ? engine_prepare(t->engine, t->policy->signals) : rv;
 }
 
 int rein_trace_new(struct rein_trace **out, const struct rein_trace_options *options)
 {
     const struct dialect *dialect = dialect_find(options->dialect);
-    if (dialect == NULL || options->choices < 1 || options->choices > DELTA_CHOICES_MAX)
+    if (dialect == NULL || options->choices < 1 || options->choices > REIN_CHOICES_MAX)
         return REIN_EINVAL;
-    struct rein_trace *t = make(options);
+    struct rein_trace *t = make(options, dialect);
     if (t == NULL)
         return REIN_ENOMEM;
     t->policy = rein_policy_ref(options->policy);
     t->held_max = t->policy->settings.stream_max_bytes;
     if (!options->streamed && options->body_max > t->held_max)
         t->held_max = options->body_max;
-    t->dialect = dialect;
     int rv = init_parts(t);
     if (rv != 0) {
         rein_trace_free(t);
@@ -97,9 +99,9 @@ void rein_trace_free(struct rein_trace *t)
         return;
     gate_fini(&t->gate);
     trace_drop_lanes(t);
-    heap_free_outgrown(t->choices, t->asked_for);
+    heap_free_outgrown(t->choice, t->asked_for);
     framer_fini(&t->framer);
-    delta_reader_free(t->reader);
+    event_reader_free(t->reader);
     findings_fini(&t->findings);
     match_list_fini(&t->matches);
     bytes_fini(&t->in);
@@ -177,7 +179,7 @@ static int trace_answer(struct rein_trace *t, struct rein_update *u)
 
 bool trace_is_sound(const struct rein_trace *t, bool deep)
 {
-    bool is_sound = t->choices_len >= t->choices_expected && t->lanes_len <= LANES_MAX &&
+    bool is_sound = t->choice_count >= t->choices_asked && t->lanes_len <= LANES_MAX &&
                     (t->lanes == NULL) == (t->lanes_len == 0) && t->matches.len <= t->matches.cap &&
                     (!t->end_due || t->phase == TRACE_ENDING) &&
                     (!t->end_asked || t->committing || t->phase == TRACE_OVER);
@@ -262,13 +264,13 @@ static void note_scores(struct rein_trace *t)
         return;
     t->scores_due = false;
     d->talk_len = 0;
-    d->answer = t->choices_len > 0 ? answer_stance(&t->choices[0]) : REIN_STANCE_OPEN;
-    for (size_t slot = 0; t->choices_len > 0 && slot < SLOTS_MAX && d->talk_len == 0; slot++)
-        if (t->choices[0].trackers[slot] != NULL)
-            d->talk_len = pattern_talk(t->choices[0].trackers[slot], &d->talk);
-    for (size_t c = 0; c < t->choices_len; c++) {
+    d->answer = t->choice_count > 0 ? answer_stance(&t->choice[0]) : REIN_STANCE_OPEN;
+    for (size_t slot = 0; t->choice_count > 0 && slot < SLOTS_MAX && d->talk_len == 0; slot++)
+        if (t->choice[0].trackers[slot] != NULL)
+            d->talk_len = pattern_talk(t->choice[0].trackers[slot], &d->talk);
+    for (size_t c = 0; c < t->choice_count; c++) {
         for (size_t slot = 0; slot < SLOTS_MAX; slot++) {
-            const struct pattern_tracker *tracker = t->choices[c].trackers[slot];
+            const struct pattern_tracker *tracker = t->choice[c].trackers[slot];
             for (size_t p = 0; p < REIN_PATTERNS && tracker != NULL; p++) {
                 double score = pattern_score(tracker, (enum rein_pattern)p);
                 d->scores[p] = score > d->scores[p] ? score : d->scores[p];
@@ -287,7 +289,7 @@ static void forget_attempt(struct rein_trace *t)
     trace_drop_lanes(t);
     framer_reset(&t->framer);
     bytes_clear(&t->in);
-    t->saw_error = t->saw_choice_error = t->saw_choice = false;
+    t->saw_error = t->saw_inner_error = t->saw_part = false;
     t->gate.rewrites_id = true;
 }
 
@@ -295,8 +297,8 @@ static void forget_attempt(struct rein_trace *t)
 static enum rein_release release_of(const struct rein_trace *t)
 {
     enum rein_release release = t->policy->settings.reasoning.release;
-    bool may_restart = t->policy->settings.may_steer && t->choices_expected == 1 &&
-                       t->attempts < t->policy->settings.steer.max_attempts;
+    bool may_restart =
+        t->policy->settings.may_steer && t->choices_asked == 1 && t->attempts < t->policy->settings.steer.max_attempts;
     bool is_told = t->delivery == REIN_DELIVER_INSTRUCT;
     return release == REIN_RELEASE_SENTENCE && may_restart && is_told ? REIN_RELEASE_END : release;
 }
@@ -332,7 +334,7 @@ struct rein_source rein_trace_shown_reasoning(const struct rein_trace *t)
     const char *field = "";
     for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         if (&lane->texts[0].text == t->gate.recorded || &lane->texts[1].text == t->gate.recorded)
-            field = t->dialect->field((enum delta_source)lane->lane.place.source);
+            field = t->dialect->field(lane->lane.place.text);
     return (struct rein_source){field, shown.data, shown.len};
 }
 

@@ -2,15 +2,10 @@
  * terminal event waits until the decision is committed. SPDX-License-Identifier: Apache-2.0 */
 #include "trace/trace_state.h"
 
-static struct dialect_voice voice_of(const struct rein_trace *t)
-{
-    return (struct dialect_voice){t->fallback_id, t->model, t->created_s};
-}
-
 /* The id that the client knows, without its quotes; ids with escapes are passed on unchanged by the gate alone. */
 static struct dialect_voice known_voice(struct rein_trace *t, char id[128])
 {
-    struct dialect_voice voice = voice_of(t);
+    struct dialect_voice voice = {t->dialect_state, t->fallback_id, t->model, t->created_s};
     struct span known = bytes_span(&t->gate.id);
     if (known.len >= 2 && known.len - 2 < 128 && memchr(known.data, '\\', known.len) == NULL) {
         memcpy(id, known.data + 1, known.len - 2);
@@ -61,7 +56,7 @@ static bool has_shown(const struct rein_trace *t, bool reasoning_too)
 
 bool trace_can_steer(const struct rein_trace *t)
 {
-    if (t->choices_len != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
+    if (t->choice_count != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
         return false;
     bool can_go_on = t->may_continue && !t->gate.shown_lost && t->gate.recorded != NULL;
     return !has_shown(t, !can_go_on);
@@ -79,10 +74,17 @@ static int say_refusal(struct rein_trace *t, uint16_t choice)
     char id[128];
     struct dialect_voice voice = known_voice(t, id);
     const char *message = t->policy->settings.refusal.message;
-    bool with_role = !gate_has_role(&t->gate, choice);
-    t->gate.choices[choice].role_sent = true;
+    bool begins = !gate_has_begun(&t->gate, choice);
+    t->gate.choice[choice].begun = true;
     return queue_said(
-        t, t->dialect->say_text(&t->said, &voice, choice, with_role, (struct span){message, strlen(message)}), 0);
+        t, t->dialect->say_text(&t->said, &voice, choice, begins, (struct span){message, strlen(message)}), 0);
+}
+
+static int say_terminal(struct rein_trace *t)
+{
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    return queue_said(t, t->dialect->say_end(&t->said, &voice), GATE_TERMINAL);
 }
 
 /* The last events of a response that Rein ended. */
@@ -94,7 +96,7 @@ static int say_end(struct rein_trace *t)
     if (!t->strip_usage && t->decision.prompt_tokens >= 0 && t->decision.completion_tokens >= 0)
         rv = queue_said(
             t, t->dialect->say_usage(&t->said, &voice, t->decision.prompt_tokens, t->decision.completion_tokens), 0);
-    return rv == 0 ? queue_said(t, t->dialect->say_end(&t->said), GATE_TERMINAL) : rv;
+    return rv == 0 ? say_terminal(t) : rv;
 }
 
 static void end_with(struct rein_trace *t, enum rein_ending ending)
@@ -107,9 +109,9 @@ static void end_with(struct rein_trace *t, enum rein_ending ending)
 /* Is each choice, present or still to come, closed? */
 static bool all_are_closed(const struct rein_trace *t)
 {
-    for (size_t c = 0; c < t->choices_len; c++) {
-        bool counts = t->choices[c].is_seen || (t->streamed && c < t->choices_expected);
-        if (counts && !t->gate.choices[c].closed)
+    for (size_t c = 0; c < t->choice_count; c++) {
+        bool counts = t->choice[c].is_seen || (t->streamed && c < t->choices_asked);
+        if (counts && !t->gate.choice[c].closed)
             return false;
     }
     return true;
@@ -134,9 +136,11 @@ static void hide_choice(struct rein_trace *t, uint16_t choice)
 /* Replaces one choice of several by the refusal. *is_done is false if the body has no other choice. */
 static int refuse_in_body(struct rein_trace *t, uint16_t choice, bool *is_done)
 {
-    const struct rein_policy_settings *settings = &t->policy->settings;
-    struct span message = {settings->refusal.message, strlen(settings->refusal.message)};
-    int rv = t->dialect->say_choice(&t->said, choice, message, settings->refusal.finish_reason);
+    const char *refusal = t->policy->settings.refusal.message;
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    struct span message = {refusal, strlen(refusal)};
+    int rv = t->dialect->say_part(&t->said, &voice, choice, message, policy_refusal_reason(t->policy));
     *is_done = rv == 0 && gate_replace_choice(&t->gate, choice, bytes_span(&t->said), &rv);
     bytes_clear(&t->said);
     if (*is_done && rv == 0)
@@ -155,8 +159,8 @@ static int refuse_body(struct rein_trace *t, enum rein_action action)
     gate_reset(&t->gate);
     const char *message = action == REIN_REFUSE ? settings->refusal.message : "";
     return queue_said(t,
-                      t->dialect->say_body(&t->said, &voice, t->choices_expected,
-                                           (struct span){message, strlen(message)}, settings->refusal.finish_reason),
+                      t->dialect->say_body(&t->said, &voice, t->choices_asked, (struct span){message, strlen(message)},
+                                           policy_refusal_reason(t->policy)),
                       GATE_TERMINAL);
 }
 
@@ -171,21 +175,21 @@ static int stop_body(struct rein_trace *t, uint16_t choice, enum rein_action act
         return refuse_body(t, action);
     gate_close(&t->gate, choice);
     stop_lanes(t, choice, false);
-    t->gate.finish_reason = t->policy->settings.refusal.finish_reason;
+    t->gate.end_reason = policy_refusal_reason(t->policy);
     end_if_all_are_closed(t, action);
     return 0;
 }
 
 static int close_choice(struct rein_trace *t, uint16_t choice, enum rein_action action)
 {
-    bool is_only = t->choices_len == 1;
+    bool is_only = t->choice_count == 1;
     gate_close(&t->gate, choice);
     if (is_only)
         gate_cut(&t->gate);
     stop_lanes(t, choice, is_only);
     int rv = action == REIN_REFUSE ? say_refusal(t, choice) : 0;
-    if (rv == 0 && !gate_has_finish(&t->gate, choice)) /* otherwise the refused text came after the end */
-        rv = say_finish(t, choice, t->policy->settings.refusal.finish_reason);
+    if (rv == 0 && !gate_has_ended(&t->gate, choice)) /* otherwise the refused text came after the end */
+        rv = say_finish(t, choice, policy_refusal_reason(t->policy));
     if (rv != 0)
         return rv;
     end_if_all_are_closed(t, action);
@@ -224,20 +228,20 @@ int trace_fall_back(struct rein_trace *t)
     return trace_stop(t, 0, action);
 }
 
-/* Clients would lose a choice without a finish reason. */
-static int say_missing_finishes(struct rein_trace *t)
+/* Clients would lose a choice without an end. */
+static int say_missing_ends(struct rein_trace *t)
 {
     int rv = 0;
-    for (uint16_t c = 0; c < t->choices_len && rv == 0; c++)
-        if (t->choices[c].is_seen && !t->choices[c].finish_seen && !t->gate.choices[c].closed)
-            rv = say_finish(t, c, "stop");
+    for (uint16_t c = 0; c < t->choice_count && rv == 0; c++)
+        if (t->choice[c].is_seen && !t->choice[c].end_seen && !t->gate.choice[c].closed)
+            rv = say_finish(t, c, NULL);
     return rv;
 }
 
-static bool any_finish_seen(const struct rein_trace *t)
+static bool any_end_seen(const struct rein_trace *t)
 {
-    for (size_t c = 0; c < t->choices_len; c++)
-        if (t->choices[c].finish_seen || t->gate.choices[c].closed)
+    for (size_t c = 0; c < t->choice_count; c++)
+        if (t->choice[c].end_seen || t->gate.choice[c].closed)
             return true;
     return false;
 }
@@ -248,9 +252,9 @@ static const char *why_no_answer(const struct rein_trace *t)
 {
     if (t->saw_error)
         return t->streamed ? NULL : "The upstream answered with an error.";
-    if (t->saw_choice_error)
+    if (t->saw_inner_error)
         return "The upstream answered with an error.";
-    return t->saw_choice ? NULL : "The upstream ended without an answer.";
+    return t->saw_part ? NULL : "The upstream ended without an answer.";
 }
 
 int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flags)
@@ -265,15 +269,15 @@ int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flag
         end_with(t, REIN_COMPLETE);
         return 0;
     }
-    if (done == NULL && !t->saw_error && !any_finish_seen(t))
+    if (done == NULL && !t->saw_error && !any_end_seen(t))
         return trace_fail(t, REIN_UPSTREAM_BROKE, NULL);
     if (!t->saw_error)
-        rv = say_missing_finishes(t);
+        rv = say_missing_ends(t);
     end_with(t, t->saw_error ? REIN_UPSTREAM_BROKE : REIN_COMPLETE);
     if (rv == 0 && done != NULL)
         (void)gate_push(&t->gate, done, NULL, GATE_TERMINAL | flags, &rv);
     else if (rv == 0 && !t->saw_error)
-        rv = queue_said(t, t->dialect->say_end(&t->said), GATE_TERMINAL);
+        rv = say_terminal(t);
     return rv;
 }
 
@@ -287,18 +291,20 @@ int trace_fail(struct rein_trace *t, enum rein_ending ending, const char *messag
         gate_reset(&t->gate);
     end_with(t, ending);
     t->stop_asked = true;
-    int rv = t->streamed ? t->dialect->say_error(&t->said, "upstream_error", code, text)
-                         : t->dialect->say_error_body(&t->said, "upstream_error", code, text);
+    char id[128];
+    struct dialect_voice voice = known_voice(t, id);
+    int rv = t->streamed ? t->dialect->say_error(&t->said, &voice, "upstream_error", code, text)
+                         : t->dialect->say_error_body(&t->said, &voice, "upstream_error", code, text);
     return queue_said(t, rv, GATE_TERMINAL);
 }
 
 int trace_refuse_prompt(struct rein_trace *t)
 {
     t->phase = TRACE_RUNNING;
-    for (uint16_t c = 0; c + 1u < t->choices_expected && t->streamed; c++) {
+    for (uint16_t c = 0; c + 1u < t->choices_asked && t->streamed; c++) {
         int rv = close_choice(t, c, REIN_REFUSE);
         if (rv != 0)
             return rv;
     }
-    return trace_stop(t, (uint16_t)(t->choices_expected - 1), REIN_REFUSE);
+    return trace_stop(t, (uint16_t)(t->choices_asked - 1), REIN_REFUSE);
 }

@@ -11,12 +11,12 @@ static struct channel_lane *find_lane(const struct rein_trace *t, const struct p
 {
     /* Mostly the same field as before, or the next one. */
     struct channel_lane *recent = t->recent_lane, *next = recent != NULL ? recent->next : NULL;
-    if (recent != NULL && delta_is_same_text(&recent->lane.place, place))
+    if (recent != NULL && place_is_same_text(&recent->lane.place, place))
         return recent;
-    if (next != NULL && delta_is_same_text(&next->lane.place, place))
+    if (next != NULL && place_is_same_text(&next->lane.place, place))
         return next;
     struct channel_lane *lane = t->lanes;
-    while (lane != NULL && !delta_is_same_text(&lane->lane.place, place))
+    while (lane != NULL && !place_is_same_text(&lane->lane.place, place))
         lane = lane->next;
     return lane;
 }
@@ -31,7 +31,7 @@ static uint8_t next_slot(uint8_t *count)
 
 static void init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index)
 {
-    struct choice *choice = &t->choices[choice_index];
+    struct choice *choice = &t->choice[choice_index];
     text_init(text, channel, choice_index, t->policy->ruleset, t->held_max);
     if (channel == REIN_REASONING) {
         text->slot = next_slot(&choice->reasoning_texts);
@@ -41,7 +41,7 @@ static void init_text(struct rein_trace *t, struct text *text, enum rein_channel
         text->slot = next_slot(&choice->answer_texts);
     }
     text->has_sentences = t->pattern_active && (channel == REIN_REASONING || channel == REIN_ANSWER);
-    if (t->gate.choices[choice_index].closed)
+    if (t->gate.choice[choice_index].closed)
         text->limit = 0;
     if (channel == REIN_REASONING && choice_index == 0)
         text->origin = t->continues ? bytes_len(&t->gate.shown) - t->gate.shown_lead : 0;
@@ -82,7 +82,7 @@ static int lane_for(struct rein_trace *t, const struct place *place, struct chan
         int rv = add_lane(t, out);
         if (rv != 0)
             return rv;
-        t->choices[place->choice].is_seen = true;
+        t->choice[place->choice].is_seen = true;
         init_lane(t, *out, *place);
     }
     t->recent_lane = *out;
@@ -102,10 +102,10 @@ void trace_drop_lanes(struct rein_trace *t)
     t->lanes = t->last_lane = t->recent_lane = NULL;
     t->lanes_len = 0;
     t->scores_due = true;
-    for (size_t i = 0; i < t->choices_len; i++) {
+    for (size_t i = 0; i < t->choice_count; i++) {
         for (size_t slot = 0; slot < SLOTS_MAX; slot++)
-            pattern_tracker_free(t->choices[i].trackers[slot]);
-        t->choices[i] = (struct choice){0};
+            pattern_tracker_free(t->choice[i].trackers[slot]);
+        t->choice[i] = (struct choice){0};
     }
 }
 
@@ -132,7 +132,7 @@ static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum re
         rv = gate_add_patch(&t->gate, (struct range){piece->at, piece->len}, bytes_span(&t->said),
                             piece->place.is_number);
     bytes_clear(&t->said);
-    bool is_over = trace_is_stopped(t) || t->gate.choices[piece->place.choice].closed;
+    bool is_over = trace_is_stopped(t) || t->gate.choice[piece->place.choice].closed;
     return rv == 0 && action > REIN_REDACT && !is_over ? trace_stop(t, piece->place.choice, action) : rv;
 }
 
@@ -234,7 +234,7 @@ static int take_streamed(struct rein_trace *t, const struct piece *piece, struct
     int rv = lane_for(t, &piece->place, &lane);
     if (rv != 0)
         return rv;
-    if (trace_is_stopped(t) || lane->lane.has_stopped || t->gate.choices[piece->place.choice].closed) {
+    if (trace_is_stopped(t) || lane->lane.has_stopped || t->gate.choice[piece->place.choice].closed) {
         struct gate_piece unseen = {.lane = &lane->lane, .raw = {piece->at, piece->len}, .unseen = true};
         return gate_add_piece(&t->gate, &unseen);
     }
@@ -243,90 +243,90 @@ static int take_streamed(struct rein_trace *t, const struct piece *piece, struct
 
 /* Stand-alone strings first: they decide whether the event's texts are judged. Each of them is judged, also after one
  * that stopped the trace, because the event may still go out. */
-static int take_pieces(struct rein_trace *t, const struct delta *d, struct span payload)
+static int take_pieces(struct rein_trace *t, const struct event *event, struct span payload)
 {
     int rv = 0;
-    for (size_t i = 0; i < d->pieces_len && rv == 0; i++)
-        if (d->pieces[i].place.whole)
-            rv = take_whole(t, &d->pieces[i], payload);
-    for (size_t i = 0; i < d->pieces_len && rv == 0; i++)
-        if (!d->pieces[i].place.whole)
-            rv = take_streamed(t, &d->pieces[i], payload);
+    for (size_t i = 0; i < event->pieces_len && rv == 0; i++)
+        if (event->pieces[i].place.kind == PIECE_WHOLE)
+            rv = take_whole(t, &event->pieces[i], payload);
+    for (size_t i = 0; i < event->pieces_len && rv == 0; i++)
+        if (event->pieces[i].place.kind != PIECE_WHOLE)
+            rv = take_streamed(t, &event->pieces[i], payload);
     return rv;
 }
 
 /* Makes room for at least `len` choices; pointers into the array are good until then. */
 static int know_choices(struct rein_trace *t, size_t len)
 {
-    if (len <= t->choices_len)
+    if (len <= t->choice_count)
         return 0;
-    size_t known = t->choices_len * sizeof(struct choice);
-    struct choice *choices = heap_outgrow(t->choices, t->asked_for, known, len * sizeof(*choices));
-    if (choices == NULL)
+    size_t known = t->choice_count * sizeof(struct choice);
+    struct choice *more = heap_outgrow(t->choice, t->asked_for, known, len * sizeof(*more));
+    if (more == NULL)
         return REIN_ENOMEM;
-    memset(choices + t->choices_len, 0, (len - t->choices_len) * sizeof(*choices));
-    t->choices = choices;
-    t->choices_len = len;
+    memset(more + t->choice_count, 0, (len - t->choice_count) * sizeof(*more));
+    t->choice = more;
+    t->choice_count = len;
     return 0;
 }
 
 /* An upstream may send more choices than were asked for. */
-static int know_choices_of(struct rein_trace *t, const struct delta *d)
+static int know_choices_of(struct rein_trace *t, const struct event *event)
 {
     int rv = 0;
-    for (size_t i = 0; i < d->choices_len && rv == 0; i++)
-        rv = know_choices(t, d->choices[i].index + 1u);
+    for (size_t i = 0; i < event->parts_len && rv == 0; i++)
+        rv = know_choices(t, event->parts[i].choice + 1u);
     return rv;
 }
 
-static void note(struct rein_trace *t, const struct delta *d)
+static void note(struct rein_trace *t, const struct event *event)
 {
-    t->saw_error |= d->has_error;
-    t->saw_choice_error |= d->has_choice_error;
-    t->saw_choice |= d->choices_len > 0;
-    for (size_t i = 0; i < d->choices_len; i++) {
-        t->choices[d->choices[i].index].is_seen = true;
-        t->choices[d->choices[i].index].finish_seen |= d->choices[i].has_finish;
+    t->saw_error |= event->has_error;
+    t->saw_inner_error |= event->has_inner_error;
+    t->saw_part |= event->parts_len > 0;
+    for (size_t i = 0; i < event->parts_len; i++) {
+        t->choice[event->parts[i].choice].is_seen = true;
+        t->choice[event->parts[i].choice].end_seen |= event->parts[i].has_end;
     }
-    if (d->prompt_tokens >= 0)
-        t->decision.prompt_tokens = d->prompt_tokens;
-    if (d->completion_tokens >= 0)
-        t->decision.completion_tokens = d->completion_tokens;
-    if (d->reasoning_tokens >= 0)
-        t->decision.reasoning_tokens = d->reasoning_tokens;
+    if (event->prompt_tokens >= 0)
+        t->decision.prompt_tokens = event->prompt_tokens;
+    if (event->completion_tokens >= 0)
+        t->decision.completion_tokens = event->completion_tokens;
+    if (event->reasoning_tokens >= 0)
+        t->decision.reasoning_tokens = event->reasoning_tokens;
 }
 
 static int take_json(struct rein_trace *t, const struct frame *frame, unsigned flags)
 {
-    const struct delta *d = NULL;
-    int rv = delta_read(t->reader, frame->payload, (flags & GATE_BARE) != 0, &d);
+    const struct event *event = NULL;
+    int rv = event_read(t->reader, frame->payload, (flags & GATE_BARE) != 0, &event);
     if (rv == REIN_EFORMAT && !(flags & GATE_BARE)) {
         t->decision.garbage_events++;
         return 0;
     }
     if (rv == 0)
-        rv = know_choices_of(t, d);
+        rv = know_choices_of(t, event);
     if (rv != 0)
         return rv;
-    note(t, d);
+    note(t, event);
     struct gate_piece *joined;
     const struct piece *piece;
     bytes_clear(&t->scratch);
     if (gate_held(&t->gate) >= t->gate.join_from) /* what is joined must be decoded */
         rv = bytes_reserve(&t->scratch, frame->payload.len + 3);
     if (rv == 0)
-        rv = gate_join(&t->gate, frame, d, &joined, &piece);
+        rv = gate_join(&t->gate, frame, event, &joined, &piece);
     if (rv != 0 || joined != NULL)
         return rv != 0 ? rv : feed_joined(t, joined, piece, frame->payload);
-    if (gate_push(&t->gate, frame, d, flags, &rv) == NULL)
+    if (gate_push(&t->gate, frame, event, flags, &rv) == NULL)
         return rv;
-    if (t->strip_usage && t->streamed && d->has_choices && d->choices_len == 0 && d->usage.len > 0)
+    if (t->strip_usage && t->streamed && event->is_usage_alone)
         gate_last(&t->gate)->flags |= GATE_DROP;
     t->hidden_keys = 0;
-    if (d->spells_aside && t->withholds) /* it is not known which choice's text it spells */
+    if (event->spells_aside && t->withholds) /* it is not known which choice's text it spells */
         gate_last(&t->gate)->flags |= GATE_SPELLS;
-    rv = d->spells && t->withholds ? trace_mark_spelled(t, d, frame->payload) : 0;
-    return rv == 0 ? take_pieces(t, d, frame->payload) : rv;
+    rv = event->spells && t->withholds ? trace_mark_spelled(t, event, frame->payload) : 0;
+    return rv == 0 ? take_pieces(t, event, frame->payload) : rv;
 }
 
 /* What is outside the payload (comments, event names) is text as well. */
@@ -395,8 +395,8 @@ int trace_end_texts(struct rein_trace *t)
     struct channel_lane *lane;
     for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
         rv = end_lane(t, lane);
-    for (uint16_t c = 0; c < t->choices_len && rv == 0 && !trace_is_stopped(t); c++)
-        if (t->choices[c].is_seen && !t->gate.choices[c].closed)
+    for (uint16_t c = 0; c < t->choice_count && rv == 0 && !trace_is_stopped(t); c++)
+        if (t->choice[c].is_seen && !t->gate.choice[c].closed)
             rv = trace_end_reasoning(t, c);
     for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
         rv = trace_judge_end(t, &lane->texts[0].text);

@@ -11,7 +11,7 @@
 
 static bool is_closed(const struct rein_trace *t, const struct text *text)
 {
-    return trace_is_stopped(t) || t->gate.choices[text->choice].closed;
+    return trace_is_stopped(t) || t->gate.choice[text->choice].closed;
 }
 
 static uint64_t min_offset(uint64_t a, uint64_t b)
@@ -22,7 +22,7 @@ static uint64_t min_offset(uint64_t a, uint64_t b)
 /* How far a text may be cleared now. */
 static uint64_t clearable(const struct rein_trace *t, const struct text *text)
 {
-    const struct choice *choice = &t->choices[text->choice];
+    const struct choice *choice = &t->choice[text->choice];
     uint64_t unclaimed = text_unclaimed(text);
     if (text->channel == REIN_REASONING) {
         if (t->release == REIN_RELEASE_END && !choice->reasoning_over)
@@ -139,7 +139,7 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     /* Whether earlier sentences are still in the window depends on the chunking, so only the present one is evidence.
      */
     struct span evidence = p->offset >= present ? text_slice(text, p->offset, p->offset + p->len) : SPAN("");
-    int rv = is_news(&t->choices[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
+    int rv = is_news(&t->choice[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
     /* A pattern holds the whole beginning of an answer: nothing of it is released together with the finding. */
     uint64_t start = text->channel == REIN_ANSWER ? text->cleared : p->offset;
     if (rv == 0 && !f.shadow)
@@ -158,7 +158,7 @@ static int take_findings(struct rein_trace *t, struct text *text, struct pattern
 
 static int on_sentence(struct rein_trace *t, struct text *text, struct span sentence, uint64_t offset)
 {
-    struct pattern_tracker *tracker = t->choices[text->choice].trackers[text->slot];
+    struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
     t->scores_due = true;
     int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, offset);
     if (text->channel == REIN_ANSWER && pattern_answer_stance(tracker) != REIN_STANCE_OPEN)
@@ -204,7 +204,7 @@ static void record_shown(struct rein_trace *t, struct text *text)
 /* In every field with reasoning, the prefix is its beginning. */
 static void lead_in(const struct rein_trace *t, struct text *text)
 {
-    bool begins = text->received == 0 && !t->choices[text->choice].reasoning_over;
+    bool begins = text->received == 0 && !t->choice[text->choice].reasoning_over;
     if (t->leads && begins && t->prefix != NULL)
         text->lead = (struct span){t->prefix, strlen(t->prefix)};
 }
@@ -212,7 +212,7 @@ static void lead_in(const struct rein_trace *t, struct text *text)
 /* Most fields never get text, and a tracker is large. */
 static int make_tracker(struct rein_trace *t, const struct text *text)
 {
-    struct pattern_tracker **tracker = &t->choices[text->choice].trackers[text->slot];
+    struct pattern_tracker **tracker = &t->choice[text->choice].trackers[text->slot];
     if (*tracker != NULL)
         return 0;
     t->scores_due = true;
@@ -293,7 +293,7 @@ static int take_turn(struct rein_trace *t, struct choice *choice, struct text *t
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
 {
     struct rein_trace *t = ctx;
-    struct choice *choice = &t->choices[text->choice];
+    struct choice *choice = &t->choice[text->choice];
     t->decision.flow[text->channel].received += bytes.len;
     if (is_closed(t, text))
         return 0;
@@ -348,7 +348,7 @@ static int end_sentence(struct rein_trace *t, struct text *text)
 
 static int end_pattern(struct rein_trace *t, struct text *text)
 {
-    struct pattern_tracker *tracker = t->choices[text->choice].trackers[text->slot];
+    struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
     if (!text->has_sentences || tracker == NULL || is_closed(t, text))
         return 0;
     t->scores_due = true;
@@ -375,7 +375,7 @@ struct text *trace_reasoning_text(struct channel_lane *lane)
 
 int trace_end_reasoning(struct rein_trace *t, uint16_t index)
 {
-    struct choice *choice = &t->choices[index];
+    struct choice *choice = &t->choice[index];
     if (choice->reasoning_over)
         return 0;
     int rv = 0;
@@ -387,7 +387,7 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
         if (rv == 0)
             rv = end_pattern(t, text);
     }
-    if (rv != 0 || trace_is_stopped(t) || t->gate.choices[index].closed)
+    if (rv != 0 || trace_is_stopped(t) || t->gate.choice[index].closed)
         return rv;
     choice->reasoning_over = true;
     clear_choice(t, index);

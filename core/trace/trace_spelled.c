@@ -1,6 +1,6 @@
-/* Members that spell text out: logprobs and token ids repeat a text in another form. They may go out with that text,
- * and with no other: they come before it, or for a text that is hidden.
- * SPDX-License-Identifier: Apache-2.0 */
+/* Members that spell text out: lists of tokens and of their ids repeat a text in another form. They may go out with
+ * that text, and with no other: they come before it, or for a text that is hidden. SPDX-License-Identifier: Apache-2.0
+ */
 #include <string.h>
 
 #include "trace/trace_state.h"
@@ -60,15 +60,16 @@ static bool is_spelled(struct span text, struct span tokens)
 
 /* Decodes one kind of a choice's pieces to `out`, one after the other: the tokens, or the texts. Returns whether one of
  * them alone is `wanted`. */
-static size_t decode_pieces(const struct delta *d, uint16_t choice, bool tokens, struct span payload, char *out,
+static size_t decode_pieces(const struct event *event, uint16_t choice, bool tokens, struct span payload, char *out,
                             struct span wanted, bool *is_one)
 {
     size_t len = 0;
-    for (size_t i = 0; i < d->pieces_len; i++) {
-        const struct piece *p = &d->pieces[i];
-        bool is_token = p->place.source == DELTA_SPELLED && !p->place.is_key;
+    for (size_t i = 0; i < event->pieces_len; i++) {
+        const struct piece *p = &event->pieces[i];
+        bool is_token = p->place.is_spelled && !p->place.is_key;
         uint16_t half = 0;
-        if (p->place.choice != choice || (tokens ? !is_token : p->place.whole || p->place.channel == REIN_OTHER))
+        if (p->place.choice != choice ||
+            (tokens ? !is_token : p->place.kind == PIECE_WHOLE || p->place.channel == REIN_OTHER))
             continue;
         struct span one = {out + len, json_unescape((struct span){payload.data + p->at, p->len}, &half, out + len)};
         *is_one |= is_spelled(one, wanted);
@@ -78,12 +79,12 @@ static size_t decode_pieces(const struct delta *d, uint16_t choice, bool tokens,
 }
 
 /* Is there any string or number in the members that spell the choice's text out? */
-static bool says_something(const struct delta *d, const struct delta_choice *c)
+static bool says_something(const struct event *event, const struct event_part *c)
 {
-    for (size_t i = 0; i < d->pieces_len; i++)
-        for (size_t k = 0; k < DELTA_SPELLED_MAX; k++)
-            if (d->pieces[i].at > c->spelled[k].at && d->pieces[i].at < c->spelled[k].at + c->spelled[k].len &&
-                !d->pieces[i].place.is_key)
+    for (size_t i = 0; i < event->pieces_len; i++)
+        for (size_t k = 0; k < EVENT_SPELLED_MAX; k++)
+            if (event->pieces[i].at > c->spelled[k].at && event->pieces[i].at < c->spelled[k].at + c->spelled[k].len &&
+                !event->pieces[i].place.is_key)
                 return true;
     return false;
 }
@@ -92,7 +93,7 @@ static bool says_something(const struct delta *d, const struct delta_choice *c)
  * Otherwise they may spell hidden text, or text that is not judged yet. Ids cannot be read. There can be no more of
  * them than bytes, and those without any text wait for the text that comes next: of a character's parts, only the last
  * one comes with it. */
-static int mark_choice(struct rein_trace *t, const struct delta *d, const struct delta_choice *c, struct span payload,
+static int mark_choice(struct rein_trace *t, const struct event *event, const struct event_part *c, struct span payload,
                        struct gate_part *part)
 {
     bytes_clear(&t->scratch);
@@ -101,24 +102,24 @@ static int mark_choice(struct rein_trace *t, const struct delta *d, const struct
         return rv;
     char *room = t->scratch.data;
     bool is_one = false;
-    struct span tokens = {room, decode_pieces(d, c->index, true, payload, room, SPAN(""), &is_one)};
+    struct span tokens = {room, decode_pieces(event, c->choice, true, payload, room, SPAN(""), &is_one)};
     is_one = false;
     struct span texts = {room + tokens.len, 0};
-    texts.len = decode_pieces(d, c->index, false, payload, room + tokens.len, tokens, &is_one);
+    texts.len = decode_pieces(event, c->choice, false, payload, room + tokens.len, tokens, &is_one);
     if (texts.len > 0)
         part->spells_more = c->ids_len > texts.len || (tokens.len > 0 && !is_one && !is_spelled(texts, tokens));
-    else if (says_something(d, c) || (c->ids_len > 0 && (part->is_late || !t->policy->settings.reasoning.show)))
+    else if (says_something(event, c) || (c->ids_len > 0 && (part->is_late || !t->policy->settings.reasoning.show)))
         part->spells_more = true;
-    else if (c->ids_len > 0 && !c->has_finish)
+    else if (c->ids_len > 0 && !c->has_end)
         gate_await(&t->gate, part);
     return 0;
 }
 
-int trace_mark_spelled(struct rein_trace *t, const struct delta *d, struct span payload)
+int trace_mark_spelled(struct rein_trace *t, const struct event *event, struct span payload)
 {
     int rv = 0;
-    for (size_t i = 0; i < d->choices_len && rv == 0; i++)
-        if (d->choices[i].spelled[0].len > 0)
-            rv = mark_choice(t, d, &d->choices[i], payload, &gate_last_parts(&t->gate)[i]);
+    for (size_t i = 0; i < event->parts_len && rv == 0; i++)
+        if (event->parts[i].spelled[0].len > 0)
+            rv = mark_choice(t, event, &event->parts[i], payload, &gate_last_parts(&t->gate)[i]);
     return rv;
 }

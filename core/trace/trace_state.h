@@ -41,7 +41,7 @@ enum trace_phase {
 
 /* One of the response's choices. */
 struct choice {
-    bool is_seen, has_reasoning, finish_seen;
+    bool is_seen, has_reasoning, end_seen;
     bool reasoning_over; /* its reasoning has ended and is judged: the answer may be released */
     uint8_t reasoning_texts, answer_texts;
     struct pattern_tracker *trackers[SLOTS_MAX]; /* each made with the first byte of its texts; owned */
@@ -67,15 +67,16 @@ struct channel_lane {
     struct channel_lane *next;
 };
 
-/* One block, so that most responses need few others: the first lane lies inside, the choices that were asked for and
- * the strings of the options behind it. */
+/* One block, so that most responses need few others: the first lane lies inside, the choices that were asked for,
+ * the dialect's state and the strings of the options behind it. */
 struct rein_trace {
     struct rein_policy *policy; /* a reference */
     struct rein_engine *engine; /* borrowed */
     const struct dialect *dialect;
+    void *dialect_state; /* lies behind the choices */
     bool streamed, strip_usage;
     size_t held_max; /* what may be held: of events the policy's stream_max_bytes, of a body perhaps more */
-    unsigned choices_expected;
+    unsigned choices_asked;
     const char *model, *fallback_id;
     int64_t created_s;
 
@@ -102,13 +103,13 @@ struct rein_trace {
 
     struct bytes in;
     struct framer framer;
-    struct delta_reader *reader;
+    struct event_reader *reader;
     struct channel_lane *lanes, *last_lane,
         *recent_lane; /* in the order in which they came; owned except for the first */
     size_t lanes_len;
-    struct choice *choices; /* those asked for, or with those that came without, then owned */
-    size_t choices_len;
-    bool saw_choice_error, saw_choice; /* of the present attempt, like the next */
+    struct choice *choice; /* those asked for, or with those that came without, then owned */
+    size_t choice_count;
+    bool saw_inner_error, saw_part; /* of the present attempt, like the next */
     bool saw_error;
     bool whole_matched;   /* a stand-alone string was acted on: those that come again are examined again */
     unsigned hidden_keys; /* of the present event: keys that a rule acted on */
@@ -139,7 +140,7 @@ void trace_drop_lanes(struct rein_trace *t);
 
 /* ---- trace_spelled.c ---- */
 /* Marks, in the event that was pushed last, what spells out more than its own text. */
-int trace_mark_spelled(struct rein_trace *t, const struct delta *d, struct span payload) REIN_MUST_USE;
+int trace_mark_spelled(struct rein_trace *t, const struct event *event, struct span payload) REIN_MUST_USE;
 
 /* ---- trace_judge.c ---- */
 /* Bytes that were given to a text. A lane_sink. */

@@ -63,16 +63,16 @@ static size_t make_stream(const struct shape *shape, char *out)
 }
 
 /* Frames, and reads if there is a reader; returns ns per event. */
-static double run(struct span all, struct delta_reader *reader)
+static double run(struct span all, struct event_reader *reader)
 {
     struct framer f;
     struct frame frame;
-    const struct delta *d = NULL;
+    const struct event *d = NULL;
     framer_init(&f, &framing_sse, EVENT_MAX);
     double start = now_ns();
     int rv;
     while ((rv = framer_next(&f, all, false, &frame)) == 1) {
-        if (reader != NULL && delta_read(reader, frame.payload, false, &d) != 0)
+        if (reader != NULL && event_read(reader, frame.payload, false, &d) != 0)
             exit(1);
         all.data += frame.raw.len;
         all.len -= frame.raw.len;
@@ -89,12 +89,12 @@ static double best(struct span all, bool reads)
 {
     double least = 1e18;
     for (int i = 0; i < ROUNDS; i++) {
-        struct delta_reader *reader = NULL;
-        if (reads && delta_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT)) != 0)
+        struct event_reader *reader = NULL;
+        if (reads && event_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT), NULL) != 0)
             exit(1);
         double ns = run(all, reader);
         least = ns < least ? ns : least;
-        delta_reader_free(reader);
+        event_reader_free(reader);
     }
     return least;
 }

@@ -20,20 +20,20 @@
 #include "tracekit.h"
 
 /* Does the event only repeat finish reasons? */
-static bool only_repeats(struct delta_reader *reader, struct span payload, unsigned *finished)
+static bool only_repeats(struct event_reader *reader, struct span payload, unsigned *finished)
 {
-    const struct delta *d = NULL;
-    if (delta_read(reader, payload, false, &d) != 0)
+    const struct event *d = NULL;
+    if (event_read(reader, payload, false, &d) != 0)
         return false;
     bool repeats = false, says_more = d->has_error || d->usage.len > 0;
-    for (size_t i = 0; i < d->choices_len; i++) {
-        unsigned bit = 1u << d->choices[i].index;
-        repeats |= d->choices[i].has_finish && (*finished & bit);
-        says_more |= d->choices[i].has_finish && !(*finished & bit);
-        *finished |= d->choices[i].has_finish ? bit : 0;
+    for (size_t i = 0; i < d->parts_len; i++) {
+        unsigned bit = 1u << d->parts[i].choice;
+        repeats |= d->parts[i].has_end && (*finished & bit);
+        says_more |= d->parts[i].has_end && !(*finished & bit);
+        *finished |= d->parts[i].has_end ? bit : 0;
     }
     for (size_t i = 0; i < d->pieces_len; i++)
-        says_more |= !d->pieces[i].place.whole && d->pieces[i].len > 0;
+        says_more |= d->pieces[i].place.kind != PIECE_WHOLE && d->pieces[i].len > 0;
     return repeats && !says_more;
 }
 
@@ -42,11 +42,11 @@ static size_t expect(struct span in, struct bytes *out)
 {
     struct framer f;
     struct frame frame;
-    struct delta_reader *reader = NULL;
+    struct event_reader *reader = NULL;
     unsigned finished = 0;
     size_t left_out = 0;
     framer_init(&f, &framing_sse, 1 << 26);
-    assert_int_equal(delta_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT)), 0);
+    assert_int_equal(event_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT), NULL), 0);
     while (framer_next(&f, in, true, &frame) == 1) {
         bool drop = frame.kind == FRAME_DATA && only_repeats(reader, frame.payload, &finished);
         left_out += drop;
@@ -55,7 +55,7 @@ static size_t expect(struct span in, struct bytes *out)
         in.data += frame.raw.len;
         in.len -= frame.raw.len;
     }
-    delta_reader_free(reader);
+    event_reader_free(reader);
     framer_fini(&f);
     return left_out;
 }

@@ -34,28 +34,28 @@ struct outcome {
 };
 
 /* Reads one event with the stream's reader and with a new one. */
-static void read_event(struct delta_reader *reader, struct span payload, struct outcome *o)
+static void read_event(struct event_reader *reader, struct span payload, struct outcome *o)
 {
     static struct description with, without;
-    const struct delta *d = NULL;
-    int rv = delta_read(reader, payload, false, &d);
+    const struct event *d = NULL;
+    int rv = event_read(reader, payload, false, &d);
     o->events++;
     o->unread += rv != 0;
     if (rv != 0)
         return;
     describe(&with, payload, d);
     for (size_t i = 0; i < d->pieces_len; i++)
-        o->texts += !d->pieces[i].place.whole;
-    struct delta_reader *fresh = NULL;
-    assert_int_equal(delta_reader_new(&fresh, dialect_find(REIN_OPENAI_CHAT)), 0);
-    assert_int_equal(delta_read(fresh, payload, false, &d), 0);
+        o->texts += d->pieces[i].place.kind != PIECE_WHOLE;
+    struct event_reader *fresh = NULL;
+    assert_int_equal(event_reader_new(&fresh, dialect_find(REIN_OPENAI_CHAT), NULL), 0);
+    assert_int_equal(event_read(fresh, payload, false, &d), 0);
     describe(&without, payload, d);
     assert_string_equal(with.text, without.text);
     mix(&o->sum, with.text, with.len);
-    delta_reader_free(fresh);
+    event_reader_free(fresh);
 }
 
-static void take_frames(struct framer *f, struct delta_reader *reader, struct bytes *buf, bool at_end,
+static void take_frames(struct framer *f, struct event_reader *reader, struct bytes *buf, bool at_end,
                         struct outcome *o)
 {
     struct frame frame;
@@ -76,17 +76,17 @@ static struct outcome replay(struct span recording, size_t chunk)
     struct outcome o = {0};
     struct framer f;
     struct bytes buf;
-    struct delta_reader *reader = NULL;
+    struct event_reader *reader = NULL;
     framer_init(&f, &framing_sse, LIMIT);
     bytes_init(&buf, 2 * LIMIT);
-    assert_int_equal(delta_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT)), 0);
+    assert_int_equal(event_reader_new(&reader, dialect_find(REIN_OPENAI_CHAT), NULL), 0);
     for (size_t at = 0; at < recording.len; at += chunk) {
         size_t len = recording.len - at < chunk ? recording.len - at : chunk;
         assert_int_equal(bytes_append(&buf, recording.data + at, len), 0);
         take_frames(&f, reader, &buf, false, &o);
     }
     take_frames(&f, reader, &buf, true, &o);
-    delta_reader_free(reader);
+    event_reader_free(reader);
     bytes_fini(&buf);
     framer_fini(&f);
     return o;

@@ -13,10 +13,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static struct delta_reader *new_reader(void)
+static struct event_reader *new_reader(void)
 {
-    struct delta_reader *r = NULL;
-    if (delta_reader_new(&r, dialect_find(REIN_OPENAI_CHAT)) != 0)
+    struct event_reader *r = NULL;
+    if (event_reader_new(&r, dialect_find(REIN_OPENAI_CHAT), NULL) != 0)
         abort();
     return r;
 }
@@ -45,15 +45,15 @@ static bool in_payload(struct span payload, struct range range)
     return range.at <= payload.len && range.len <= payload.len - range.at;
 }
 
-static void check_delta(struct span payload, const struct delta *d)
+static void check_delta(struct span payload, const struct event *d)
 {
     for (size_t i = 0; i < d->pieces_len; i++)
         check_piece(payload, &d->pieces[i]);
     bool all_in = in_payload(payload, d->id) && in_payload(payload, d->error) && in_payload(payload, d->usage);
-    for (size_t i = 0; i < d->choices_len; i++)
-        all_in = all_in && in_payload(payload, d->choices[i].finish) && in_payload(payload, d->choices[i].role) &&
-                 in_payload(payload, d->choices[i].spelled[0]) && in_payload(payload, d->choices[i].spelled[1]) &&
-                 in_payload(payload, d->choices[i].spelled[2]) && in_payload(payload, d->choices[i].spelled[3]);
+    for (size_t i = 0; i < d->parts_len; i++)
+        all_in = all_in && in_payload(payload, d->parts[i].ends) && in_payload(payload, d->parts[i].begins) &&
+                 in_payload(payload, d->parts[i].spelled[0]) && in_payload(payload, d->parts[i].spelled[1]) &&
+                 in_payload(payload, d->parts[i].spelled[2]) && in_payload(payload, d->parts[i].spelled[3]);
     if (!all_in)
         abort();
 }
@@ -78,7 +78,7 @@ static bool is_stricter(struct span json, const json_error_t *error)
 static void check_grammar(struct span value)
 {
     /* Outside of strings the library takes a NUL for nothing at all in places. */
-    if (count(value, '\0') > 0 || count(value, '[') + count(value, '{') > DELTA_DEPTH_MAX - 2)
+    if (count(value, '\0') > 0 || count(value, '[') + count(value, '{') > EVENT_DEPTH_MAX - 2)
         return;
     struct bytes json;
     bytes_init(&json, value.len + 16);
@@ -86,10 +86,10 @@ static void check_grammar(struct span value)
         bytes_append(&json, "}", 1) != 0)
         abort();
     struct span payload = bytes_span(&json);
-    struct delta_reader *reader = new_reader();
-    const struct delta *d = NULL;
+    struct event_reader *reader = new_reader();
+    const struct event *d = NULL;
     json_error_t error;
-    int rv = delta_read(reader, payload, true, &d);
+    int rv = event_read(reader, payload, true, &d);
     json_t *tree = json_loadb(payload.data, payload.len, JSON_ALLOW_NUL, &error);
     bool has_top_level_more = value.len > 0 && tree != NULL && json_object_size(tree) > 1;
     if (tree != NULL && rv != 0 && !has_top_level_more)
@@ -97,33 +97,33 @@ static void check_grammar(struct span value)
     if (tree == NULL && rv == 0 && !is_stricter(payload, &error))
         abort();
     json_decref(tree);
-    delta_reader_free(reader);
+    event_reader_free(reader);
     bytes_fini(&json);
 }
 
-static void check_event(struct delta_reader *stream, struct span payload)
+static void check_event(struct event_reader *stream, struct span payload)
 {
     static struct description with, without;
-    const struct delta *d = NULL;
-    struct delta_reader *fresh = new_reader();
-    int rv = delta_read(stream, payload, false, &d);
+    const struct event *d = NULL;
+    struct event_reader *fresh = new_reader();
+    int rv = event_read(stream, payload, false, &d);
     if (rv == 0) {
         check_delta(payload, d);
         describe(&with, payload, d);
     }
-    if (delta_read(fresh, payload, false, &d) != rv)
+    if (event_read(fresh, payload, false, &d) != rv)
         abort();
     if (rv == 0) {
         describe(&without, payload, d);
         if (strcmp(with.text, without.text) != 0)
             abort();
     }
-    delta_reader_free(fresh);
+    event_reader_free(fresh);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    struct delta_reader *stream = new_reader();
+    struct event_reader *stream = new_reader();
     const char *at = (const char *)data, *end = at + len;
     for (int events = 0; at < end && events < 16; events++) {
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
@@ -132,10 +132,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         check_grammar((struct span){at, (size_t)(line_end - at)});
         at = line_end < end ? line_end + 1 : end;
     }
-    const struct delta *d = NULL;
+    const struct event *d = NULL;
     struct span body = {(const char *)data, len};
-    if (delta_read(stream, body, true, &d) == 0)
+    if (event_read(stream, body, true, &d) == 0)
         check_delta(body, d);
-    delta_reader_free(stream);
+    event_reader_free(stream);
     return 0;
 }

@@ -20,6 +20,7 @@
 #include <jansson.h>
 
 #include "dialect/dialect.h"
+#include "dialect/openai_chat/field.h"
 #include "dialect/sse.h"
 #include "trace/gate.h"
 
@@ -50,7 +51,7 @@ struct play {
     unsigned seed; /* of the cuts; 0: events as they are written, released one by one */
     struct gate gate;
     struct rein_flow flow[REIN_CHANNELS];
-    struct delta_reader *reader;
+    struct event_reader *reader;
     struct match_list matches;
     struct lane lanes[CHOICES];
     struct text texts[CHOICES];
@@ -301,10 +302,10 @@ static void feed_piece(struct play *p, struct gate_piece *joined, const struct p
     must(lane_feed(lane, (struct span){decoded, len}, judge, p));
 }
 
-static void push_pieces(struct play *p, const struct delta *d, struct span payload)
+static void push_pieces(struct play *p, const struct event *d, struct span payload)
 {
     for (size_t i = 0; i < d->pieces_len; i++)
-        if (!d->pieces[i].place.whole)
+        if (d->pieces[i].place.kind != PIECE_WHOLE)
             feed_piece(p, NULL, &d->pieces[i], payload);
         else if (span_is((struct span){payload.data + d->pieces[i].at, d->pieces[i].len}, SPAN("note " SECRET)))
             must(gate_add_patch(&p->gate, (struct range){d->pieces[i].at, d->pieces[i].len}, SPAN("$"), false));
@@ -314,7 +315,7 @@ static void take_event(struct play *p, struct span event)
 {
     struct framer framer;
     struct frame frame;
-    const struct delta *d = NULL;
+    const struct event *d = NULL;
     struct gate_piece *joined = NULL;
     const struct piece *piece;
     int rv = 0;
@@ -322,7 +323,7 @@ static void take_event(struct play *p, struct span event)
     expect(framer_next(&framer, event, false, &frame) == 1 && frame.raw.len == event.len, "one event is one frame");
     gate_leave(&p->gate);
     if (frame.kind != FRAME_COMMENT)
-        must(delta_read(p->reader, frame.payload, false, &d));
+        must(event_read(p->reader, frame.payload, false, &d));
     if (d != NULL)
         must(gate_join(&p->gate, &frame, d, &joined, &piece));
     if (joined != NULL)
@@ -429,7 +430,7 @@ static void end(struct play *p)
             stop(p, c);
         else
             judge_end(p, &p->texts[c]);
-    if (p->script->ending == CLOSED && !gate_has_finish(&p->gate, 0))
+    if (p->script->ending == CLOSED && !gate_has_ended(&p->gate, 0))
         must(gate_say(&p->gate, SPAN("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"x\"}]}\n\n"),
                       0));
     must(gate_say(&p->gate, SPAN("data: [DONE]\n\n"), GATE_TERMINAL));
@@ -503,14 +504,15 @@ static void play(struct play *p, const struct script *script, unsigned seed)
 {
     *p = (struct play){.script = script, .seed = seed};
     const struct rein_policy *policy = policy_once();
-    gate_init(&p->gate, dialect_find(REIN_OPENAI_CHAT), policy, p->flow, SIZE_MAX / 8);
+    gate_init(&p->gate, dialect_find(REIN_OPENAI_CHAT), NULL, policy, p->flow, SIZE_MAX / 8);
     p->gate.join_from = script->join_from;
-    must(delta_reader_new(&p->reader, dialect_find(REIN_OPENAI_CHAT)));
+    must(event_reader_new(&p->reader, dialect_find(REIN_OPENAI_CHAT), NULL));
     bytes_init(&p->inside, SIZE_MAX / 2);
     bytes_init(&p->out, SIZE_MAX / 2);
     bytes_init(&p->transcript, SIZE_MAX / 2);
     for (uint16_t c = 0; c < CHOICES; c++) {
-        struct place place = {.choice = c, .channel = REIN_ANSWER, .source = DELTA_CONTENT};
+        struct place place = {
+            .text = CHAT_CONTENT | (uint32_t)c << CHAT_CHOICE_BIT, .choice = c, .channel = REIN_ANSWER};
         text_init(&p->texts[c], REIN_ANSWER, c, policy->ruleset, SIZE_MAX / 2);
         lane_init(&p->lanes[c], place, &p->texts[c]);
     }
@@ -525,7 +527,7 @@ static void play(struct play *p, const struct script *script, unsigned seed)
 static void drop(struct play *p)
 {
     gate_fini(&p->gate);
-    delta_reader_free(p->reader);
+    event_reader_free(p->reader);
     match_list_fini(&p->matches);
     for (unsigned c = 0; c < CHOICES; c++) {
         lane_fini(&p->lanes[c]);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dialect/event.h"
+#include "dialect/openai_chat/field.h"
 
 struct description {
     char text[1 << 16];
@@ -32,10 +33,10 @@ static inline void describe_count(struct description *d, const char *name, int64
 }
 
 /* One line for each piece, "choice channel source tool flags|raw", then what else is there. */
-static inline void describe(struct description *d, struct span payload, const struct delta *delta)
+static inline void describe(struct description *d, struct span payload, const struct event *delta)
 {
     static const char channels[] = "praTo";
-    static const char *const sources[DELTA_SOURCES] = {
+    static const char *const sources[CHAT_FIELDS] = {
         "content", "refusal",       "text",          "transcript", "reasoning_content", "reasoning",
         "r_text",  "thinking",      "thinking_part", "d_text",     "d_summary",         "arguments",
         "input",   "function_call", "name",          "noise",      "spelled",           "other"};
@@ -45,27 +46,28 @@ static inline void describe(struct description *d, struct span payload, const st
         const struct piece *p = &delta->pieces[i];
         char name[64];
         snprintf(name, sizeof(name), "%u%c %s %u%s%s%s", p->place.choice, channels[p->place.channel],
-                 sources[p->place.source], p->place.tool, p->place.whole ? "w" : "",
+                 sources[chat_field_of(p->place.text)], chat_tool_of(p->place.text),
+                 p->place.kind == PIECE_WHOLE ? "w" : "",
                  p->place.is_key      ? "k"
                  : p->place.is_number ? "n"
                                       : "",
-                 p->place.aside ? "+" : "");
+                 p->place.text & CHAT_ASIDE ? "+" : "");
         describe_text(d, name, (struct span){payload.data + p->at, p->len});
     }
-    for (size_t i = 0; i < delta->choices_len; i++) {
-        const struct delta_choice *c = &delta->choices[i];
-        describe_count(d, c->has_tool_calls ? "choice+tools" : "choice", c->index);
-        describe_range(d, c->has_finish ? "finish" : "no finish", payload, c->finish);
-        describe_range(d, "role", payload, c->role);
-        for (size_t k = 0; k < DELTA_SPELLED_MAX; k++)
+    for (size_t i = 0; i < delta->parts_len; i++) {
+        const struct event_part *c = &delta->parts[i];
+        describe_count(d, c->has_tool_calls ? "choice+tools" : "choice", c->choice);
+        describe_range(d, c->has_end ? "finish" : "no finish", payload, c->ends);
+        describe_range(d, "role", payload, c->begins);
+        for (size_t k = 0; k < EVENT_SPELLED_MAX; k++)
             describe_range(d, "spelled", payload, c->spelled[k]);
     }
-    if (!delta->has_choices)
+    if (!delta->has_parts)
         describe_text(d, "no choices", SPAN(""));
     describe_range(d, delta->has_error ? "error" : "no error", payload, delta->error);
     describe_range(d, "id", payload, delta->id);
     describe_range(d, "usage", payload, delta->usage);
-    describe_range(d, "prompt_logprobs", payload, delta->prompt_logprobs);
+    describe_range(d, "prompt_logprobs", payload, delta->spelled_aside);
     describe_count(d, "prompt", delta->prompt_tokens);
     describe_count(d, "completion", delta->completion_tokens);
     describe_count(d, "reasoned", delta->reasoning_tokens);

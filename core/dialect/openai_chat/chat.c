@@ -11,61 +11,61 @@
 #include "dialect/openai_chat/scope.h"
 #include "dialect/sse.h"
 
-static int read_object_name(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_object_name(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     static const struct span words[] = {WORD("chat.completion.chunk"), WORD("chat.completion")};
     struct range value;
     (void)arg;
     int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
-    fill->delta.has_choice_error |= span_is(delta_span(fill, value), SPAN("error"));
+    fill->event.has_inner_error |= span_is(event_span(fill, value), SPAN("error"));
     return rv;
 }
 
-static int read_role(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_role(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     static const struct span words[] = {WORD("assistant"), WORD("tool"), WORD("user"), WORD("system"),
                                         WORD("developer")};
     struct range value;
     (void)arg;
     int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
-    if (rv == 0 && value.at > 0 && scope->choice->role.len == 0)
-        scope->choice->role = walk_member(&fill->walk, &scope->list);
+    if (rv == 0 && value.at > 0 && scope->part->begins.len == 0)
+        scope->part->begins = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
-static int read_finish(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_finish(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     static const struct span words[] = {WORD("stop"), WORD("length"), WORD("tool_calls"), WORD("content_filter"),
                                         WORD("function_call")};
     struct range value;
     (void)arg;
     int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
-    scope->choice->has_finish = value.len > 0;
-    fill->delta.has_choice_error |= span_is(delta_span(fill, value), SPAN("error"));
+    scope->part->has_end = value.len > 0;
+    fill->event.has_inner_error |= span_is(event_span(fill, value), SPAN("error"));
     if (value.at > 0)
-        scope->choice->finish = (struct range){value.at - 1, value.len + 2};
+        scope->part->ends = (struct range){value.at - 1, value.len + 2};
     return rv;
 }
 
 /* ---- texts in parts -------------------------------------------------------------------------------------- */
 
-static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t source);
+static int read_texts(struct event_fill *fill, struct scope *scope, uint8_t source);
 
-static int read_part_text(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_part_text(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     return scope_read_text(fill, scope, scope->source);
 }
 
-static int read_part_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_part_type(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     static const struct span words[] = {WORD("thinking"), WORD("reasoning"), WORD("text"), WORD("output_text"),
                                         WORD("refusal")};
     struct range value;
     (void)arg;
     int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
-    char room[DELTA_KEY_MAX];
-    struct span type = delta_key(fill, value, room);
+    char room[EVENT_KEY_MAX];
+    struct span type = event_key(fill, value, room);
     scope->thinking = span_is(type, words[0]) || span_is(type, words[1]);
     return rv;
 }
@@ -73,30 +73,31 @@ static int read_part_type(struct delta_fill *fill, struct scope *scope, uint8_t 
 static const struct member part_members[] = {
     MEMBER("type", read_part_type, 0),
     MEMBER("text", read_part_text, 0),
-    MEMBER("thinking", read_texts, DELTA_THINKING_PART),
-    MEMBER("refusal", scope_read_text, DELTA_REFUSAL),
+    MEMBER("thinking", read_texts, CHAT_THINKING_PART),
+    MEMBER("refusal", scope_read_text, CHAT_REFUSAL),
 };
 
 /* One part, {"type":...,"text":...}. Whether its text is reasoning is known only at its end. */
-static int read_part(struct delta_fill *fill, const struct scope *scope, uint8_t source)
+static int read_part(struct event_fill *fill, const struct scope *scope, uint8_t source)
 {
     struct scope part = scope_inner(scope);
     part.source = source;
-    size_t first = fill->delta.pieces_len;
+    size_t first = fill->event.pieces_len;
     int rv = scope_read(fill, part_members, COUNT(part_members), &part);
     if (rv != 0 || !part.thinking)
         return rv;
-    struct place place = scope_place(scope, DELTA_THINKING_PART);
-    for (size_t i = first; i < fill->delta.pieces_len; i++)
-        if (fill->delta.pieces[i].place.source == DELTA_CONTENT) {
-            fill->delta.pieces[i].place.source = place.source;
-            fill->delta.pieces[i].place.channel = place.channel;
+    struct place place = scope_place(scope, CHAT_THINKING_PART);
+    for (size_t i = first; i < fill->event.pieces_len; i++)
+        if (chat_field_of(fill->event.pieces[i].place.text) == CHAT_CONTENT) {
+            struct place *at = &fill->event.pieces[i].place;
+            at->text = chat_text_in(at->text, CHAT_THINKING_PART);
+            at->channel = place.channel;
         }
     return 0;
 }
 
 /* A text as a string, as a part, or as an array of both. */
-static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t source)
+static int read_texts(struct event_fill *fill, struct scope *scope, uint8_t source)
 {
     char c = walk_peek(&fill->walk);
     if (c == '{')
@@ -115,25 +116,25 @@ static int read_texts(struct delta_fill *fill, struct scope *scope, uint8_t sour
 }
 
 static const struct member detail_members[] = {
-    MEMBER("text", scope_read_text, DELTA_DETAILS_TEXT),
-    MEMBER("summary", scope_read_text, DELTA_DETAILS_SUMMARY),
+    MEMBER("text", scope_read_text, CHAT_DETAILS_TEXT),
+    MEMBER("summary", scope_read_text, CHAT_DETAILS_SUMMARY),
 };
 
-static int read_detail(struct delta_fill *fill, struct scope *scope, int64_t nth)
+static int read_detail(struct event_fill *fill, struct scope *scope, int64_t nth)
 {
     (void)nth;
     return scope_read_inner(fill, scope, detail_members, COUNT(detail_members));
 }
 
-static int read_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_details(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     return scope_read_elements(fill, scope, read_detail);
 }
 
-static const struct member audio_members[] = {MEMBER("transcript", scope_read_text, DELTA_TRANSCRIPT)};
+static const struct member audio_members[] = {MEMBER("transcript", scope_read_text, CHAT_TRANSCRIPT)};
 
-static int read_audio(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_audio(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     return scope_read_inner(fill, scope, audio_members, COUNT(audio_members));
@@ -142,25 +143,25 @@ static int read_audio(struct delta_fill *fill, struct scope *scope, uint8_t arg)
 /* ---- tools ----------------------------------------------------------------------------------------------- */
 
 static const struct member function_members[] = {
-    MEMBER("name", scope_read_text, DELTA_TOOL_NAME),
-    MEMBER("arguments", scope_read_text, DELTA_ARGUMENTS),
+    MEMBER("name", scope_read_text, CHAT_TOOL_NAME),
+    MEMBER("arguments", scope_read_text, CHAT_ARGUMENTS),
 };
 static const struct member custom_members[] = {
-    MEMBER("name", scope_read_text, DELTA_TOOL_NAME),
-    MEMBER("input", scope_read_text, DELTA_TOOL_INPUT),
+    MEMBER("name", scope_read_text, CHAT_TOOL_NAME),
+    MEMBER("input", scope_read_text, CHAT_TOOL_INPUT),
 };
 static const struct member function_call_members[] = {
-    MEMBER("name", scope_read_text, DELTA_TOOL_NAME),
-    MEMBER("arguments", scope_read_text, DELTA_FUNCTION_CALL),
+    MEMBER("name", scope_read_text, CHAT_TOOL_NAME),
+    MEMBER("arguments", scope_read_text, CHAT_FUNCTION_CALL),
 };
 
-static int read_called(struct delta_fill *fill, struct scope *scope, uint8_t source)
+static int read_called(struct event_fill *fill, struct scope *scope, uint8_t source)
 {
-    return source == DELTA_TOOL_INPUT ? scope_read_inner(fill, scope, custom_members, COUNT(custom_members))
-                                      : scope_read_inner(fill, scope, function_members, COUNT(function_members));
+    return source == CHAT_TOOL_INPUT ? scope_read_inner(fill, scope, custom_members, COUNT(custom_members))
+                                     : scope_read_inner(fill, scope, function_members, COUNT(function_members));
 }
 
-static int read_tool_type(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_tool_type(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     static const struct span words[] = {WORD("function"), WORD("custom")};
     struct range value;
@@ -171,35 +172,35 @@ static int read_tool_type(struct delta_fill *fill, struct scope *scope, uint8_t 
 static const struct member tool_members[] = {
     MEMBER("index", scope_read_index, 0),
     MEMBER("type", read_tool_type, 0),
-    MEMBER("function", read_called, DELTA_ARGUMENTS),
-    MEMBER("custom", read_called, DELTA_TOOL_INPUT),
+    MEMBER("function", read_called, CHAT_ARGUMENTS),
+    MEMBER("custom", read_called, CHAT_TOOL_INPUT),
 };
 
 /* One tool call, the array's nth. */
-static int read_tool(struct delta_fill *fill, struct scope *scope, int64_t nth)
+static int read_tool(struct event_fill *fill, struct scope *scope, int64_t nth)
 {
     struct scope tool = scope_inner(scope);
-    scope->choice->has_tool_calls = true;
-    size_t first = fill->delta.pieces_len;
+    scope->part->has_tool_calls = true;
+    size_t first = fill->event.pieces_len;
     int rv = scope_read(fill, tool_members, COUNT(tool_members), &tool);
     int64_t index = tool.index >= 0 ? tool.index : nth;
-    if (rv == 0 && index >= DELTA_TOOLS_MAX)
+    if (rv == 0 && index >= CHAT_TOOLS_MAX)
         rv = REIN_EFORMAT;
-    for (size_t i = first; rv == 0 && i < fill->delta.pieces_len; i++)
-        fill->delta.pieces[i].place.tool = (uint16_t)index;
+    for (size_t i = first; rv == 0 && i < fill->event.pieces_len; i++)
+        fill->event.pieces[i].place.text |= (uint32_t)index << CHAT_TOOL_BIT;
     return rv;
 }
 
-static int read_tools(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_tools(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     return scope_read_elements(fill, scope, read_tool);
 }
 
-static int read_function_call(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_function_call(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    scope->choice->has_tool_calls |= walk_peek(&fill->walk) == '{';
+    scope->part->has_tool_calls |= walk_peek(&fill->walk) == '{';
     return scope_read_inner(fill, scope, function_call_members, COUNT(function_call_members));
 }
 
@@ -208,12 +209,12 @@ static int read_function_call(struct delta_fill *fill, struct scope *scope, uint
 /* Notes a member that spells the text. All of them are removed together; if two share the comma between them, as the
  * first two of an object, the first one's range covers both. There is an upper limit, because further ones could not be
  * removed. */
-static int note_spelled(struct delta_fill *fill, const struct scope *scope)
+static int note_spelled(struct event_fill *fill, const struct scope *scope)
 {
     struct range range = walk_member_before(&fill->walk, &scope->list);
-    fill->delta.spells = true;
-    for (size_t i = 0; i < DELTA_SPELLED_MAX; i++) {
-        struct range *slot = &scope->choice->spelled[i];
+    fill->event.spells = true;
+    for (size_t i = 0; i < EVENT_SPELLED_MAX; i++) {
+        struct range *slot = &scope->part->spelled[i];
         if (slot->len == 0) {
             *slot = range;
             return 0;
@@ -227,15 +228,15 @@ static int note_spelled(struct delta_fill *fill, const struct scope *scope)
     return REIN_EFORMAT;
 }
 
-static const struct member token_members[] = {MEMBER("token", scope_read_whole, DELTA_SPELLED)};
+static const struct member token_members[] = {MEMBER("token", scope_read_whole, CHAT_SPELLED)};
 
-static int read_token(struct delta_fill *fill, struct scope *scope, int64_t nth)
+static int read_token(struct event_fill *fill, struct scope *scope, int64_t nth)
 {
     (void)nth;
     return scope_read_inner(fill, scope, token_members, COUNT(token_members));
 }
 
-static int read_tokens(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_tokens(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     return scope_read_elements(fill, scope, read_token);
@@ -246,10 +247,10 @@ static const struct member logprobs_members[] = {
     MEMBER("refusal", read_tokens, 0),
     MEMBER("reasoning", read_tokens, 0),
     MEMBER("reasoning_content", read_tokens, 0),
-    MEMBER("tokens", scope_read_whole, DELTA_SPELLED),
+    MEMBER("tokens", scope_read_whole, CHAT_SPELLED),
 };
 
-static int read_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_logprobs(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     struct scope numbers = *scope;
     bool is_null = walk_peek(&fill->walk) == 'n';
@@ -260,9 +261,9 @@ static int read_logprobs(struct delta_fill *fill, struct scope *scope, uint8_t a
 }
 
 /* token_ids, token_id. */
-static int read_ids(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_ids(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
-    struct delta_choice *choice = scope->choice;
+    struct event_part *part = scope->part;
     char first = walk_peek(&fill->walk);
     struct json_list list = {0};
     uint32_t len = first != 'n';
@@ -273,87 +274,90 @@ static int read_ids(struct delta_fill *fill, struct scope *scope, uint8_t arg)
         for (len = 0; rv == 0 && (rv = walk_next(&fill->walk, &list, '[')) > 0; len++)
             rv = scope_read_numeric(fill, scope, arg);
     }
-    choice->ids_len = len > choice->ids_len ? len : choice->ids_len;
+    part->ids_len = len > part->ids_len ? len : part->ids_len;
     return rv == 0 && first != 'n' ? note_spelled(fill, scope) : rv;
 }
 
 static const struct member delta_members[] = {
-    MEMBER("content", read_texts, DELTA_CONTENT),
-    MEMBER("reasoning_content", read_texts, DELTA_REASONING_CONTENT),
+    MEMBER("content", read_texts, CHAT_CONTENT),
+    MEMBER("reasoning_content", read_texts, CHAT_REASONING_CONTENT),
     MEMBER("role", read_role, 0),
-    MEMBER("reasoning", read_texts, DELTA_REASONING),
+    MEMBER("reasoning", read_texts, CHAT_REASONING),
     MEMBER("tool_calls", read_tools, 0),
-    MEMBER("refusal", scope_read_text, DELTA_REFUSAL),
+    MEMBER("refusal", scope_read_text, CHAT_REFUSAL),
     MEMBER("function_call", read_function_call, 0),
     MEMBER("reasoning_details", read_details, 0),
-    MEMBER("reasoning_text", scope_read_text, DELTA_REASONING_TEXT),
-    MEMBER("thinking", read_texts, DELTA_THINKING),
-    MEMBER("thinking_blocks", read_texts, DELTA_THINKING_PART),
+    MEMBER("reasoning_text", scope_read_text, CHAT_REASONING_TEXT),
+    MEMBER("thinking", read_texts, CHAT_THINKING),
+    MEMBER("thinking_blocks", read_texts, CHAT_THINKING_PART),
     MEMBER("audio", read_audio, 0),
     MEMBER("token_ids", read_ids, 0),
     MEMBER("token_id", read_ids, 0),
     MEMBER("logprobs", read_logprobs, 0),
-    MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
+    MEMBER("obfuscation", scope_read_whole, CHAT_NOISE),
 };
 
 /* `delta`, or `message` in a body. A sender that also sends the other of the two repeats the text in it, or uses
  * another format: its texts are separate texts. */
-static int read_delta(struct delta_fill *fill, struct scope *scope, uint8_t is_message)
+static int read_delta(struct event_fill *fill, struct scope *scope, uint8_t is_message)
 {
     struct scope delta = scope_inner(scope);
     if (walk_peek(&fill->walk) != '{')
         return scope_read_other(fill, scope, 0);
-    delta.place.aside = fill->body != (is_message != 0);
+    if (fill->body != (is_message != 0))
+        delta.place.text |= CHAT_ASIDE;
     return scope_read(fill, delta_members, COUNT(delta_members), &delta);
 }
 
-static int read_error(struct delta_fill *fill, struct scope *scope, uint8_t in_choice)
+static int read_error(struct event_fill *fill, struct scope *scope, uint8_t in_choice)
 {
-    *(in_choice ? &fill->delta.has_choice_error : &fill->delta.has_error) |= walk_peek(&fill->walk) != 'n';
+    *(in_choice ? &fill->event.has_inner_error : &fill->event.has_error) |= walk_peek(&fill->walk) != 'n';
     int rv = scope_read_other(fill, scope, 0);
     if (rv == 0 && !in_choice)
-        fill->delta.error = walk_member(&fill->walk, &scope->list);
+        fill->event.error = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
 static const struct member choice_members[] = {
     MEMBER("index", scope_read_index, 0), MEMBER("delta", read_delta, false),
     MEMBER("message", read_delta, true),  MEMBER("finish_reason", read_finish, 0),
-    MEMBER("logprobs", read_logprobs, 0), MEMBER("text", scope_read_text, DELTA_TEXT),
-    MEMBER("token_ids", read_ids, 0),     MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
+    MEMBER("logprobs", read_logprobs, 0), MEMBER("text", scope_read_text, CHAT_TEXT),
+    MEMBER("token_ids", read_ids, 0),     MEMBER("obfuscation", scope_read_whole, CHAT_NOISE),
     MEMBER("error", read_error, true),
 };
 
 /* One choice, the array's nth. */
-static int read_choice(struct delta_fill *fill, struct scope *scope, int64_t nth)
+static int read_choice(struct event_fill *fill, struct scope *scope, int64_t nth)
 {
-    struct delta *d = &fill->delta;
+    struct event *event = &fill->event;
     struct scope choice = scope_inner(scope);
     int rv;
-    choice.choice = delta_add_choice(fill, &rv);
-    if (choice.choice == NULL)
+    choice.part = event_add_part(fill, &rv);
+    if (choice.part == NULL)
         return rv;
-    size_t first = d->pieces_len;
+    size_t first = event->pieces_len;
     walk_peek(&fill->walk);
     uint32_t at = walk_offset(&fill->walk);
     rv = scope_read(fill, choice_members, COUNT(choice_members), &choice);
     int64_t index = choice.index >= 0 ? choice.index : nth;
-    if (rv == 0 && index >= DELTA_CHOICES_MAX)
+    if (rv == 0 && index >= REIN_CHOICES_MAX)
         rv = REIN_EFORMAT;
     if (rv != 0)
         return rv;
-    choice.choice->index = (uint16_t)index;
+    choice.part->choice = (uint16_t)index;
     if (fill->body)
-        choice.choice->object = (struct range){at, walk_offset(&fill->walk) - at};
-    for (size_t i = first; i < d->pieces_len; i++)
-        d->pieces[i].place.choice = choice.choice->index;
-    return delta_sort(fill, first);
+        choice.part->object = (struct range){at, walk_offset(&fill->walk) - at};
+    for (size_t i = first; i < event->pieces_len; i++) {
+        event->pieces[i].place.choice = choice.part->choice;
+        event->pieces[i].place.text |= (uint32_t)index << CHAT_CHOICE_BIT;
+    }
+    return event_sort(fill, first);
 }
 
-static int read_choices(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_choices(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    fill->delta.has_choices = true;
+    fill->event.has_parts = true;
     return scope_read_elements(fill, scope, read_choice);
 }
 
@@ -361,18 +365,18 @@ static int read_choices(struct delta_fill *fill, struct scope *scope, uint8_t ar
 
 enum { PROMPT_TOKENS, COMPLETION_TOKENS, REASONING_TOKENS };
 
-static int read_count(struct delta_fill *fill, struct scope *scope, uint8_t which)
+static int read_count(struct event_fill *fill, struct scope *scope, uint8_t which)
 {
-    struct delta *d = &fill->delta;
-    int64_t *count = which == PROMPT_TOKENS       ? &d->prompt_tokens
-                     : which == COMPLETION_TOKENS ? &d->completion_tokens
-                                                  : &d->reasoning_tokens;
+    struct event *event = &fill->event;
+    int64_t *count = which == PROMPT_TOKENS       ? &event->prompt_tokens
+                     : which == COMPLETION_TOKENS ? &event->completion_tokens
+                                                  : &event->reasoning_tokens;
     return scope_read_number(fill, scope, count);
 }
 
 static const struct member completion_members[] = {MEMBER("reasoning_tokens", read_count, REASONING_TOKENS)};
 
-static int read_completion_details(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_completion_details(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     return scope_read_inner(fill, scope, completion_members, COUNT(completion_members));
@@ -385,7 +389,7 @@ static const struct member usage_members[] = {
     MEMBER("completion_tokens_details", read_completion_details, 0),
 };
 
-static int read_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_usage(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     struct scope counts = *scope;
     (void)arg;
@@ -393,44 +397,44 @@ static int read_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
     return scope_read_inner(fill, &counts, usage_members, COUNT(usage_members));
 }
 
-static int read_top_usage(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_top_usage(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     bool is_null = walk_peek(&fill->walk) == 'n';
     int rv = read_usage(fill, scope, arg);
     if (rv == 0 && !is_null)
-        fill->delta.usage = walk_member(&fill->walk, &scope->list);
+        fill->event.usage = walk_member(&fill->walk, &scope->list);
     return rv;
 }
 
 static const struct member groq_members[] = {MEMBER("usage", read_usage, 0)};
 
-static int read_groq(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_groq(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     return scope_read_inner(fill, scope, groq_members, COUNT(groq_members));
 }
 
-static int read_id(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+static int read_id(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     uint32_t at = walk_peek(&fill->walk) == '"' ? walk_offset(&fill->walk) : UINT32_MAX;
     int rv = scope_read_numeric(fill, scope, arg);
     if (rv == 0 && at != UINT32_MAX)
-        fill->delta.id = (struct range){at, walk_offset(&fill->walk) - at};
+        fill->event.id = (struct range){at, walk_offset(&fill->walk) - at};
     return rv;
 }
 
 /* One member of the event itself that spells text out: the prompt's, or (`of_answer`) the answer's. */
-static int read_spelled_aside(struct delta_fill *fill, struct scope *scope, uint8_t of_answer)
+static int read_spelled_aside(struct event_fill *fill, struct scope *scope, uint8_t of_answer)
 {
-    struct delta *d = &fill->delta;
+    struct event *event = &fill->event;
     bool is_null = walk_peek(&fill->walk) == 'n';
     int rv = scope_read_numeric(fill, scope, 0);
     if (rv != 0 || is_null)
         return rv;
-    if (d->prompt_logprobs.len > 0)
+    if (event->spelled_aside.len > 0)
         return REIN_EFORMAT; /* further ones could not be removed */
-    d->prompt_logprobs = walk_member(&fill->walk, &scope->list);
-    d->spells_aside = of_answer != 0;
+    event->spelled_aside = walk_member(&fill->walk, &scope->list);
+    event->spells_aside = of_answer != 0;
     return 0;
 }
 
@@ -448,13 +452,16 @@ static const struct member event_members[] = {
     MEMBER("prompt_logprobs", read_spelled_aside, false),
     MEMBER("token_ids", read_spelled_aside, true),
     MEMBER("completion_probabilities", read_spelled_aside, true),
-    MEMBER("obfuscation", scope_read_whole, DELTA_NOISE),
+    MEMBER("obfuscation", scope_read_whole, CHAT_NOISE),
 };
 
-static int read_event(struct delta_fill *fill)
+static int read_event(struct event_fill *fill)
 {
-    struct scope event = {.place = {.channel = REIN_OTHER, .source = DELTA_OTHER}, .index = -1};
-    return scope_read(fill, event_members, COUNT(event_members), &event);
+    struct scope scope = {.place = {.text = CHAT_OTHER, .channel = REIN_OTHER}, .index = -1};
+    struct event *event = &fill->event;
+    int rv = scope_read(fill, event_members, COUNT(event_members), &scope);
+    event->is_usage_alone = event->has_parts && event->parts_len == 0 && event->usage.len > 0;
+    return rv;
 }
 
 static bool is_done(struct span payload)
@@ -468,14 +475,16 @@ const struct dialect dialect_openai_chat = {
     .name = "openai-chat",
     .framing = &framing_sse,
     .is_terminal = is_done,
+    .fallback_id = "chatcmpl-rein",
     .field = openai_field,
     .read = read_event,
+    .rewrite = openai_rewrite,
     .say_text = openai_say_text,
     .say_finish = openai_say_finish,
     .say_usage = openai_say_usage,
     .say_end = openai_say_end,
     .say_error = openai_say_error,
     .say_body = openai_say_body,
-    .say_choice = openai_say_choice,
+    .say_part = openai_say_part,
     .say_error_body = openai_say_error_body,
 };

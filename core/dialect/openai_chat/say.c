@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "dialect/openai_chat/field.h"
 #include "dialect/sse.h"
 
 /* A message that is being built. */
@@ -111,16 +112,31 @@ static void close_choice(struct saying *s, const char *reason)
 }
 
 /* Parts of an array have no field name of their own: the usual one is used. */
-const char *openai_field(enum delta_source source)
+const char *openai_field(uint32_t text)
 {
-    return source == DELTA_CONTENT ? "content" : source == DELTA_REASONING ? "reasoning" : "reasoning_content";
+    enum chat_field field = chat_field_of(text);
+    return field == CHAT_CONTENT ? "content" : field == CHAT_REASONING ? "reasoning" : "reasoning_content";
 }
 
-int openai_say_text(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, bool with_role,
+/* A finish reason is a string or null; what begins an answer or spells a text is removed; the id is JSON already. */
+int openai_rewrite(void *state, enum event_mark mark, struct span with, struct bytes *out)
+{
+    struct saying s = begin(out);
+    (void)state;
+    if (mark == EVENT_HAS_ID)
+        s.rv = bytes_append_span(out, with);
+    else if (mark == EVENT_ENDS && with.data != NULL)
+        put_string(&s, with);
+    else if (mark == EVENT_ENDS)
+        say_put(&s, "null");
+    return end(&s);
+}
+
+int openai_say_text(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, bool begins,
                     struct span text)
 {
     struct saying s = begin(out);
-    if (with_role) {
+    if (begins) {
         open_choice(&s, voice, choice);
         say_put(&s, "{\"role\":\"assistant\",\"content\":\"\"}");
         close_choice(&s, NULL);
@@ -140,7 +156,7 @@ int openai_say_finish(struct bytes *out, const struct dialect_voice *voice, uint
     struct saying s = begin(out);
     open_choice(&s, voice, choice);
     say_put(&s, "{}");
-    close_choice(&s, reason);
+    close_choice(&s, reason != NULL ? reason : "stop");
     return end(&s);
 }
 
@@ -170,9 +186,10 @@ int openai_say_usage(struct bytes *out, const struct dialect_voice *voice, int64
     return end(&s);
 }
 
-int openai_say_end(struct bytes *out)
+int openai_say_end(struct bytes *out, const struct dialect_voice *voice)
 {
     struct saying s = begin(out);
+    (void)voice;
     begin_event(&s);
     say_put(&s, "[DONE]");
     end_event(&s);
@@ -190,9 +207,11 @@ static void put_error(struct saying *s, const char *type, const char *code, cons
     say_put(s, "}}");
 }
 
-int openai_say_error(struct bytes *out, const char *type, const char *code, const char *message)
+int openai_say_error(struct bytes *out, const struct dialect_voice *voice, const char *type, const char *code,
+                     const char *message)
 {
     struct saying s = begin(out);
+    (void)voice;
     begin_event(&s);
     put_error(&s, type, code, message);
     end_event(&s);
@@ -210,9 +229,11 @@ static void put_choice(struct saying *s, unsigned choice, struct span text, cons
     say_put(s, "}");
 }
 
-int openai_say_choice(struct bytes *out, uint16_t choice, struct span text, const char *reason)
+int openai_say_part(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, struct span text,
+                    const char *reason)
 {
     struct saying s = begin(out);
+    (void)voice;
     put_choice(&s, choice, text, reason);
     return end(&s);
 }
@@ -231,9 +252,11 @@ int openai_say_body(struct bytes *out, const struct dialect_voice *voice, unsign
     return end(&s);
 }
 
-int openai_say_error_body(struct bytes *out, const char *type, const char *code, const char *message)
+int openai_say_error_body(struct bytes *out, const struct dialect_voice *voice, const char *type, const char *code,
+                          const char *message)
 {
     struct saying s = begin(out);
+    (void)voice;
     put_error(&s, type, code, message);
     return end(&s);
 }

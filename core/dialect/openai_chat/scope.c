@@ -2,25 +2,25 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_chat/scope.h"
 
-static const uint8_t channel_of[DELTA_SOURCES] = {
-    [DELTA_CONTENT] = REIN_ANSWER,
-    [DELTA_REFUSAL] = REIN_ANSWER,
-    [DELTA_TEXT] = REIN_ANSWER,
-    [DELTA_TRANSCRIPT] = REIN_ANSWER,
-    [DELTA_REASONING_CONTENT] = REIN_REASONING,
-    [DELTA_REASONING] = REIN_REASONING,
-    [DELTA_REASONING_TEXT] = REIN_REASONING,
-    [DELTA_THINKING] = REIN_REASONING,
-    [DELTA_THINKING_PART] = REIN_REASONING,
-    [DELTA_DETAILS_TEXT] = REIN_REASONING,
-    [DELTA_DETAILS_SUMMARY] = REIN_REASONING,
-    [DELTA_ARGUMENTS] = REIN_TOOL,
-    [DELTA_TOOL_INPUT] = REIN_TOOL,
-    [DELTA_FUNCTION_CALL] = REIN_TOOL,
-    [DELTA_TOOL_NAME] = REIN_OTHER,
-    [DELTA_NOISE] = REIN_OTHER,
-    [DELTA_SPELLED] = REIN_OTHER,
-    [DELTA_OTHER] = REIN_OTHER,
+static const uint8_t channel_of[CHAT_FIELDS] = {
+    [CHAT_CONTENT] = REIN_ANSWER,
+    [CHAT_REFUSAL] = REIN_ANSWER,
+    [CHAT_TEXT] = REIN_ANSWER,
+    [CHAT_TRANSCRIPT] = REIN_ANSWER,
+    [CHAT_REASONING_CONTENT] = REIN_REASONING,
+    [CHAT_REASONING] = REIN_REASONING,
+    [CHAT_REASONING_TEXT] = REIN_REASONING,
+    [CHAT_THINKING] = REIN_REASONING,
+    [CHAT_THINKING_PART] = REIN_REASONING,
+    [CHAT_DETAILS_TEXT] = REIN_REASONING,
+    [CHAT_DETAILS_SUMMARY] = REIN_REASONING,
+    [CHAT_ARGUMENTS] = REIN_TOOL,
+    [CHAT_TOOL_INPUT] = REIN_TOOL,
+    [CHAT_FUNCTION_CALL] = REIN_TOOL,
+    [CHAT_TOOL_NAME] = REIN_OTHER,
+    [CHAT_NOISE] = REIN_OTHER,
+    [CHAT_SPELLED] = REIN_OTHER,
+    [CHAT_OTHER] = REIN_OTHER,
 };
 
 /* ---- objects --------------------------------------------------------------------------------------------- */
@@ -34,17 +34,17 @@ static const struct member *find_member(const struct member *members, size_t len
 }
 
 /* Reads a member's value. `*read` has a bit for each known key that was read: none may be repeated. */
-static int read_member(struct delta_fill *fill, const struct member *members, size_t len, struct scope *scope,
+static int read_member(struct event_fill *fill, const struct member *members, size_t len, struct scope *scope,
                        uint32_t *read)
 {
     struct range key;
     int rv = walk_key(&fill->walk, &scope->list, &key);
     if (rv != 0)
         return rv;
-    char room[DELTA_KEY_MAX];
-    const struct member *member = find_member(members, len, delta_key(fill, key, room));
+    char room[EVENT_KEY_MAX];
+    const struct member *member = find_member(members, len, event_key(fill, key, room));
     if (member == NULL)
-        return delta_add_member(fill, scope->place, key);
+        return event_add_member(fill, scope->place, key);
     uint32_t bit = UINT32_C(1) << (member - members);
     if (*read & bit)
         return REIN_EFORMAT;
@@ -52,7 +52,7 @@ static int read_member(struct delta_fill *fill, const struct member *members, si
     return member->read(fill, scope, member->arg);
 }
 
-int scope_read(struct delta_fill *fill, const struct member *members, size_t len, struct scope *scope)
+int scope_read(struct event_fill *fill, const struct member *members, size_t len, struct scope *scope)
 {
     uint32_t read = 0;
     int rv;
@@ -66,34 +66,36 @@ int scope_read(struct delta_fill *fill, const struct member *members, size_t len
 
 struct scope scope_inner(const struct scope *scope)
 {
-    return (struct scope){.place = scope->place, .choice = scope->choice, .index = -1, .source = scope->source};
+    return (struct scope){.place = scope->place, .part = scope->part, .index = -1, .source = scope->source};
 }
 
 struct place scope_place(const struct scope *scope, uint8_t source)
 {
     struct place place = scope->place;
-    place.source = source;
+    place.text = chat_text_in(place.text, (enum chat_field)source);
     place.channel = channel_of[source];
+    place.is_noise = source == CHAT_NOISE;
+    place.is_spelled = source == CHAT_SPELLED;
     return place;
 }
 
-int scope_read_other(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+int scope_read_other(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    return delta_add_all(fill, scope->place);
+    return event_add_all(fill, scope->place);
 }
 
 /* The same, where numbers count, measure or identify. */
-int scope_read_numeric(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+int scope_read_numeric(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     struct place place = scope->place;
     (void)arg;
     place.numeric = true;
-    return delta_add_all(fill, place);
+    return event_add_all(fill, place);
 }
 
 /* An object, if it is one. */
-int scope_read_inner(struct delta_fill *fill, struct scope *scope, const struct member *members, size_t len)
+int scope_read_inner(struct event_fill *fill, struct scope *scope, const struct member *members, size_t len)
 {
     struct scope object = scope_inner(scope);
     if (walk_peek(&fill->walk) != '{')
@@ -102,8 +104,8 @@ int scope_read_inner(struct delta_fill *fill, struct scope *scope, const struct 
 }
 
 /* The elements of an array, if it is one: objects by `read`, with their number; others as whole pieces. */
-int scope_read_elements(struct delta_fill *fill, struct scope *scope,
-                        int (*read)(struct delta_fill *fill, struct scope *scope, int64_t nth))
+int scope_read_elements(struct event_fill *fill, struct scope *scope,
+                        int (*read)(struct event_fill *fill, struct scope *scope, int64_t nth))
 {
     if (walk_peek(&fill->walk) != '[')
         return scope_read_other(fill, scope, 0);
@@ -119,21 +121,21 @@ int scope_read_elements(struct delta_fill *fill, struct scope *scope,
 
 /* ---- single values --------------------------------------------------------------------------------------- */
 
-int scope_read_text(struct delta_fill *fill, struct scope *scope, uint8_t source)
+int scope_read_text(struct event_fill *fill, struct scope *scope, uint8_t source)
 {
     struct place place = scope_place(scope, source);
-    return walk_peek(&fill->walk) == '"' ? delta_add_string(fill, place) : delta_add_all(fill, place);
+    return walk_peek(&fill->walk) == '"' ? event_add_string(fill, place) : event_add_all(fill, place);
 }
 
-int scope_read_whole(struct delta_fill *fill, struct scope *scope, uint8_t source)
+int scope_read_whole(struct event_fill *fill, struct scope *scope, uint8_t source)
 {
-    return delta_add_all(fill, scope_place(scope, source));
+    return event_add_all(fill, scope_place(scope, source));
 }
 
 /* A string that is not text if it is one of the words that belong there. *value is its inside; at 0 if it is not a
  * string.
  */
-int scope_read_word(struct delta_fill *fill, struct scope *scope, const struct span *words, size_t len,
+int scope_read_word(struct event_fill *fill, struct scope *scope, const struct span *words, size_t len,
                     struct range *value)
 {
     *value = (struct range){0};
@@ -142,17 +144,17 @@ int scope_read_word(struct delta_fill *fill, struct scope *scope, const struct s
     int rv = walk_string(&fill->walk, value);
     if (rv != 0)
         return rv;
-    char room[DELTA_KEY_MAX];
-    struct span said = delta_key(fill, *value, room);
+    char room[EVENT_KEY_MAX];
+    struct span said = event_key(fill, *value, room);
     for (size_t i = 0; i < len; i++)
         if (span_is(words[i], said))
             return 0;
     struct place place = scope->place;
-    place.whole = true;
-    return delta_add(fill, place, *value);
+    place.kind = PIECE_WHOLE;
+    return event_add(fill, place, *value);
 }
 
-int scope_read_number(struct delta_fill *fill, struct scope *scope, int64_t *value)
+int scope_read_number(struct event_fill *fill, struct scope *scope, int64_t *value)
 {
     char c = walk_peek(&fill->walk);
     if (c == '-' || (c >= '0' && c <= '9'))
@@ -161,7 +163,7 @@ int scope_read_number(struct delta_fill *fill, struct scope *scope, int64_t *val
 }
 
 /* An index that is there must be a small number: otherwise the things that it numbers could not be distinguished. */
-int scope_read_index(struct delta_fill *fill, struct scope *scope, uint8_t arg)
+int scope_read_index(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
     if (walk_peek(&fill->walk) == 'n')

@@ -16,7 +16,7 @@
 #include "dialect/event.h"
 #include "dialect/sse.h"
 
-static const struct dialect_voice voice = {"chatcmpl-\"1\"", "model\\x", 1700000000};
+static const struct dialect_voice voice = {NULL, "chatcmpl-\"1\"", "model\\x", 1700000000};
 
 #define HEAD                                                                                                           \
     "data: "                                                                                                           \
@@ -54,9 +54,9 @@ static void test_events(void **state)
     check_said(&out, HEAD "[{\"index\":1,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"content_filter\"}]}\n\n");
     assert_int_equal(chat()->say_usage(&out, &voice, 5, -1), 0);
     check_said(&out, HEAD "[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":0,\"total_tokens\":5}}\n\n");
-    assert_int_equal(chat()->say_end(&out), 0);
+    assert_int_equal(chat()->say_end(&out, &voice), 0);
     check_said(&out, "data: [DONE]\n\n");
-    assert_int_equal(chat()->say_error(&out, "upstream_error", "upstream_broke", "It \"broke\"."), 0);
+    assert_int_equal(chat()->say_error(&out, &voice, "upstream_error", "upstream_broke", "It \"broke\"."), 0);
     check_said(&out, "data: {\"error\":{\"message\":\"It \\\"broke\\\".\",\"type\":\"upstream_error\",\"param\":null,"
                      "\"code\":\"upstream_broke\"}}\n\n");
     bytes_fini(&out);
@@ -81,7 +81,7 @@ static void test_bodies(void **state)
     }
     json_decref(body);
     bytes_clear(&out);
-    assert_int_equal(chat()->say_error_body(&out, "invalid_request_error", NULL, "bad"), 0);
+    assert_int_equal(chat()->say_error_body(&out, &voice, "invalid_request_error", NULL, "bad"), 0);
     check_said(&out,
                "{\"error\":{\"message\":\"bad\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":null}}");
     bytes_fini(&out);
@@ -94,32 +94,32 @@ static void test_is_understood(void **state)
     struct bytes out;
     struct framer framer;
     struct frame frame;
-    struct delta_reader *reader = NULL;
+    struct event_reader *reader = NULL;
     bytes_init(&out, 1 << 16);
     framer_init(&framer, &framing_sse, 1 << 16);
-    assert_int_equal(delta_reader_new(&reader, chat()), 0);
+    assert_int_equal(event_reader_new(&reader, chat(), NULL), 0);
     assert_int_equal(chat()->say_text(&out, &voice, 1, true, SPAN("a\r\nb\n\ndata: c")), 0);
     assert_int_equal(chat()->say_finish(&out, &voice, 1, "stop"), 0);
-    assert_int_equal(chat()->say_end(&out), 0);
+    assert_int_equal(chat()->say_end(&out, &voice), 0);
     size_t events = 0;
     while (framer_next(&framer, bytes_span(&out), true, &frame) == 1) {
-        const struct delta *d = NULL;
+        const struct event *d = NULL;
         assert_int_equal(frame.kind, FRAME_DATA);
         assert_false(frame.unterminated);
         if (chat()->is_terminal(frame.payload)) {
             assert_int_equal(events, 3);
         } else {
-            assert_int_equal(delta_read(reader, frame.payload, false, &d), 0);
-            assert_int_equal(d->choices_len, 1);
-            assert_int_equal(d->choices[0].index, 1);
-            assert_int_equal(d->choices[0].has_finish, events == 2);
-            assert_int_equal(d->choices[0].role.len > 0, events == 0);
+            assert_int_equal(event_read(reader, frame.payload, false, &d), 0);
+            assert_int_equal(d->parts_len, 1);
+            assert_int_equal(d->parts[0].choice, 1);
+            assert_int_equal(d->parts[0].has_end, events == 2);
+            assert_int_equal(d->parts[0].begins.len > 0, events == 0);
         }
         events++;
         bytes_consume(&out, frame.raw.len);
     }
     assert_int_equal(events, 4);
-    delta_reader_free(reader);
+    event_reader_free(reader);
     framer_fini(&framer);
     bytes_fini(&out);
 }
@@ -132,6 +132,37 @@ static void test_terminal(void **state)
     assert_false(chat()->is_terminal(SPAN("[DONE")));
     assert_false(chat()->is_terminal(SPAN("{}")));
     assert_false(chat()->is_terminal(SPAN("")));
+}
+
+static void check_rewritten(enum event_mark mark, struct span with, const char *expected)
+{
+    struct bytes out;
+    bytes_init(&out, 1 << 16);
+    assert_int_equal(chat()->rewrite(NULL, mark, with, &out), 0);
+    check_said(&out, expected);
+    bytes_fini(&out);
+}
+
+/* What is there instead of a mark leaves the event valid JSON. */
+static void test_marks_are_rewritten(void **state)
+{
+    (void)state;
+    check_rewritten(EVENT_BEGINS, SPAN(""), "");
+    check_rewritten(EVENT_SPELLS, SPAN(""), "");
+    check_rewritten(EVENT_ENDS, SPAN("content_\"filter"), "\"content_\\\"filter\"");
+    check_rewritten(EVENT_ENDS, (struct span){NULL, 0}, "null");
+    check_rewritten(EVENT_HAS_ID, SPAN("\"chatcmpl-1\""), "\"chatcmpl-1\"");
+}
+
+/* An answer that ended by itself. */
+static void test_an_end_without_a_reason(void **state)
+{
+    (void)state;
+    struct bytes out;
+    bytes_init(&out, 1 << 16);
+    assert_int_equal(chat()->say_finish(&out, &voice, 1, NULL), 0);
+    check_said(&out, HEAD "[{\"index\":1,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n\n");
+    bytes_fini(&out);
 }
 
 /* A message that does not fit leaves nothing of itself behind. */
@@ -154,8 +185,13 @@ static void test_all_or_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_events),   cmocka_unit_test(test_bodies),         cmocka_unit_test(test_is_understood),
-        cmocka_unit_test(test_terminal), cmocka_unit_test(test_all_or_nothing),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_is_understood),
+        cmocka_unit_test(test_marks_are_rewritten),
+        cmocka_unit_test(test_an_end_without_a_reason),
+        cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_all_or_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,23 +14,23 @@
 #include "dialect/dialect.h"
 #include "dialect/event.h"
 
-static struct delta_reader *new_reader(void)
+static struct event_reader *new_reader(void)
 {
-    struct delta_reader *r = NULL;
-    assert_int_equal(delta_reader_new(&r, dialect_find(REIN_OPENAI_CHAT)), 0);
+    struct event_reader *r = NULL;
+    assert_int_equal(event_reader_new(&r, dialect_find(REIN_OPENAI_CHAT), NULL), 0);
     return r;
 }
 
 /* Reads from a copy that ends where the payload ends, so that a look beyond it is found. */
-static int read_copy(struct delta_reader *r, struct span payload, bool body, struct description *out)
+static int read_copy(struct event_reader *r, struct span payload, bool body, struct description *out)
 {
     char *copy = malloc(payload.len + 1);
     assert_non_null(copy);
     memcpy(copy, payload.data, payload.len);
     char *exact = realloc(copy, payload.len > 0 ? payload.len : 1);
     assert_non_null(exact);
-    const struct delta *delta = NULL;
-    int rv = delta_read(r, (struct span){exact, payload.len}, body, &delta);
+    const struct event *delta = NULL;
+    int rv = event_read(r, (struct span){exact, payload.len}, body, &delta);
     out->text[0] = '\0';
     if (rv == 0)
         describe(out, (struct span){exact, payload.len}, delta);
@@ -54,13 +54,13 @@ static void check_rows(const struct row *rows, size_t len, bool body)
 {
     static struct description d;
     for (size_t i = 0; i < len; i++) {
-        struct delta_reader *r = new_reader();
+        struct event_reader *r = new_reader();
         int rv = read_copy(r, text(rows[i].payload), body, &d);
         if (rv != 0)
             print_message("%s\n", rows[i].payload);
         assert_int_equal(rv, 0);
         assert_string_equal(d.text, rows[i].expected);
-        delta_reader_free(r);
+        event_reader_free(r);
     }
 }
 
@@ -162,12 +162,12 @@ static void test_bodies(void **state)
 static void check_refused(const char *payload)
 {
     static struct description d;
-    struct delta_reader *r = new_reader();
+    struct event_reader *r = new_reader();
     int rv = read_copy(r, text(payload), false, &d);
     if (rv != REIN_EFORMAT)
         print_message("not refused: %s\n", payload);
     assert_int_equal(rv, REIN_EFORMAT);
-    delta_reader_free(r);
+    event_reader_free(r);
 }
 
 static void test_refuses_what_is_no_json_object(void **state)
@@ -270,33 +270,33 @@ static void test_depth_and_counts_have_ceilings(void **state)
 {
     (void)state;
     static struct description d;
-    struct delta_reader *r = new_reader();
-    for (size_t depth = DELTA_DEPTH_MAX - 1; depth <= DELTA_DEPTH_MAX; depth++) {
+    struct event_reader *r = new_reader();
+    for (size_t depth = EVENT_DEPTH_MAX - 1; depth <= EVENT_DEPTH_MAX; depth++) {
         char *inner = nest("[", "1", "]", depth), *json = malloc(strlen(inner) + 16);
         assert_non_null(json);
         sprintf(json, "{\"data\":%s}", inner);
-        assert_int_equal(read_copy(r, text(json), false, &d), depth < DELTA_DEPTH_MAX ? 0 : REIN_EFORMAT);
+        assert_int_equal(read_copy(r, text(json), false, &d), depth < EVENT_DEPTH_MAX ? 0 : REIN_EFORMAT);
         free(inner);
         free(json);
     }
-    for (size_t n = DELTA_PIECES_MAX; n <= DELTA_PIECES_MAX + 1; n++) {
+    for (size_t n = EVENT_PIECES_MAX; n <= EVENT_PIECES_MAX + 1; n++) {
         char *json = nest("\"x\",", "true", "", n), *object = malloc(strlen(json) + 16);
         assert_non_null(object);
         sprintf(object, "{\"data\":[%s]}", json);
-        const struct delta *delta = NULL;
-        assert_int_equal(delta_read(r, text(object), false, &delta), n == DELTA_PIECES_MAX ? 0 : REIN_EFORMAT);
-        assert_int_equal(delta_read(r, text(object), true, &delta), 0);
+        const struct event *delta = NULL;
+        assert_int_equal(event_read(r, text(object), false, &delta), n == EVENT_PIECES_MAX ? 0 : REIN_EFORMAT);
+        assert_int_equal(event_read(r, text(object), true, &delta), 0);
         assert_int_equal(delta->pieces_len, n);
         free(json);
         free(object);
     }
-    char *choices = nest("{},", "{}", "", DELTA_CHOICES_MAX), *object = malloc(strlen(choices) + 32);
+    char *choices = nest("{},", "{}", "", REIN_CHOICES_MAX), *object = malloc(strlen(choices) + 32);
     assert_non_null(object);
     sprintf(object, "{\"choices\":[%s]}", choices);
     assert_int_equal(read_copy(r, text(object), false, &d), REIN_EFORMAT);
     free(choices);
     free(object);
-    delta_reader_free(r);
+    event_reader_free(r);
 }
 
 /* Each beginning of an event, and each with one byte changed, is read without a look beyond it. */
@@ -309,7 +309,7 @@ static void test_broken_events(void **state)
         "\"text\",\"text\":\"a\\u00e9\\n\"}],\"tool_calls\":[{\"index\":1,\"function\":{"
         "\"arguments\":\"{}\"}}]},\"index\":0,\"logprobs\":{\"v\":-1.5e+3},\"finish_reason\":"
         "\"stop\"}],\"usage\":{\"prompt_tokens\":12},\"error\":null}";
-    struct delta_reader *r = new_reader();
+    struct event_reader *r = new_reader();
     for (size_t len = 0; len < sizeof(payload) - 1; len++)
         assert_int_equal(read_copy(r, (struct span){payload, len}, false, &d), REIN_EFORMAT);
     assert_int_equal(read_copy(r, text(payload), false, &d), 0);
@@ -323,7 +323,7 @@ static void test_broken_events(void **state)
             assert_true(rv == 0 || rv == REIN_EFORMAT);
         }
     }
-    delta_reader_free(r);
+    event_reader_free(r);
 }
 
 /* ---- stencils -----------------------------------------------------------------------------------------------------
@@ -389,22 +389,22 @@ static void test_stencils_change_nothing(void **state)
     size_t events = 0, seen = 0;
     for (unsigned start = 1; start <= 60; start++) {
         unsigned seed = start * 977;
-        struct delta_reader *r = new_reader();
+        struct event_reader *r = new_reader();
         for (int i = 0; i < 400; i++) {
             char event[512];
             struct span payload = {event, make_event(&seed, event, sizeof(event))};
-            struct delta_reader *fresh = new_reader();
+            struct event_reader *fresh = new_reader();
             int rv = read_copy(r, payload, false, &with), rv_fresh = read_copy(fresh, payload, false, &without);
             assert_int_equal(rv, rv_fresh);
             assert_string_equal(with.text, without.text);
-            delta_reader_free(fresh);
-            const struct delta *d = NULL;
-            if (delta_read(r, payload, false, &d) == 0)
+            event_reader_free(fresh);
+            const struct event *d = NULL;
+            if (event_read(r, payload, false, &d) == 0)
                 for (size_t p = 0; p < d->pieces_len; p++)
                     seen += d->pieces[p].seen;
             events++;
         }
-        delta_reader_free(r);
+        event_reader_free(r);
     }
     assert_int_equal(events, 24000);
     assert_true(seen > 1000);
@@ -413,8 +413,8 @@ static void test_stencils_change_nothing(void **state)
 static void test_seen_pieces_stood_there_before(void **state)
 {
     (void)state;
-    struct delta_reader *r = new_reader();
-    const struct delta *d = NULL;
+    struct event_reader *r = new_reader();
+    const struct event *d = NULL;
     static const char *const events[] = {
         "{\"id\":\"a\",\"created\":1,\"model\":\"m\"}",
         "{\"id\":\"a\",\"created\":2,\"model\":\"m\"}",
@@ -423,12 +423,12 @@ static void test_seen_pieces_stood_there_before(void **state)
     };
     static const bool id_seen[] = {false, true, false, true}, model_seen[] = {false, true, true, true};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(delta_read(r, text(events[i]), false, &d), 0);
+        assert_int_equal(event_read(r, text(events[i]), false, &d), 0);
         assert_int_equal(d->pieces_len, 2);
         assert_int_equal(d->pieces[0].seen, id_seen[i]);
         assert_int_equal(d->pieces[1].seen, model_seen[i]);
     }
-    delta_reader_free(r);
+    event_reader_free(r);
 }
 
 /* ---- what is taken out ---- */
@@ -468,25 +468,25 @@ static void test_members_can_be_taken_out(void **state)
             used |= 1u << which;
         }
         len += (size_t)snprintf(json + len, sizeof(json) - len, " }]}");
-        struct delta_reader *r = new_reader();
-        const struct delta *d = NULL;
-        assert_int_equal(delta_read(r, (struct span){json, len}, false, &d), 0);
-        const struct delta_choice *c = &d->choices[0];
+        struct event_reader *r = new_reader();
+        const struct event *d = NULL;
+        assert_int_equal(event_read(r, (struct span){json, len}, false, &d), 0);
+        const struct event_part *c = &d->parts[0];
         const struct range spelled[] = {c->spelled[0], c->spelled[1], c->spelled[2]};
         size_t texts = 0, left_texts = 0;
         for (size_t i = 0; i < d->pieces_len; i++)
-            texts += !d->pieces[i].place.whole;
+            texts += d->pieces[i].place.kind != PIECE_WHOLE;
         size_t left_len = take_out((struct span){json, len}, spelled, 3, left);
-        int rv = delta_read(r, (struct span){left, left_len}, false, &d);
+        int rv = event_read(r, (struct span){left, left_len}, false, &d);
         if (rv != 0)
             print_message("%s\n%.*s\n", json, (int)left_len, left);
         assert_int_equal(rv, 0);
-        assert_int_equal(d->choices[0].spelled[0].len, 0);
+        assert_int_equal(d->parts[0].spelled[0].len, 0);
         for (size_t i = 0; i < d->pieces_len; i++)
-            left_texts += !d->pieces[i].place.whole;
+            left_texts += d->pieces[i].place.kind != PIECE_WHOLE;
         assert_int_equal(left_texts, texts);
         assert_int_equal(d->pieces_len, texts);
-        delta_reader_free(r);
+        event_reader_free(r);
     }
 }
 
@@ -510,14 +510,14 @@ static void plain_free(void *ctx, void *block)
 /* A stream with small and large events, and a body. */
 static int read_all(void)
 {
-    struct delta_reader *r = NULL;
-    const struct delta *d = NULL;
-    int rv = delta_reader_new(&r, dialect_find(REIN_OPENAI_CHAT));
+    struct event_reader *r = NULL;
+    const struct event *d = NULL;
+    int rv = event_reader_new(&r, dialect_find(REIN_OPENAI_CHAT), NULL);
     unsigned seed = 3;
     for (int i = 0; rv == 0 && i < 40; i++) {
         char event[512];
         struct span payload = {event, make_event(&seed, event, sizeof(event))};
-        rv = delta_read(r, payload, i % 10 == 9, &d);
+        rv = event_read(r, payload, i % 10 == 9, &d);
         rv = rv == REIN_EFORMAT ? 0 : rv;
     }
     char *many = nest("{\"tool_calls\":\"x\"},", "{\"delta\":{\"content\":\"a\",\"reasoning\":\"b\"}}", "", 30);
@@ -525,10 +525,10 @@ static int read_all(void)
     assert_non_null(object);
     sprintf(object, "{\"choices\":[%s]}", many);
     if (rv == 0)
-        rv = delta_read(r, text(object), false, &d);
+        rv = event_read(r, text(object), false, &d);
     free(many);
     free(object);
-    delta_reader_free(r);
+    event_reader_free(r);
     return rv;
 }
 
@@ -558,19 +558,19 @@ static void test_steady_state_allocates_nothing(void **state)
     const struct rein_heap heap = {NULL, failing_realloc, plain_free};
     rein_heap_set(&heap);
     fails_at = 0;
-    struct delta_reader *r = new_reader();
-    const struct delta *d = NULL;
+    struct event_reader *r = new_reader();
+    const struct event *d = NULL;
     unsigned after_first = 0;
     for (int i = 0; i < 2000; i++) {
         char event[256];
         snprintf(event, sizeof(event), "{\"created\":%d,\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%d\"}}]}",
                  i / 10, i);
-        assert_int_equal(delta_read(r, text(event), false, &d), 0);
+        assert_int_equal(event_read(r, text(event), false, &d), 0);
         if (i == 100)
             after_first = allocations;
     }
     assert_int_equal(allocations, after_first);
-    delta_reader_free(r);
+    event_reader_free(r);
     rein_heap_set(NULL);
 }
 

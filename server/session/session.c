@@ -16,7 +16,8 @@ enum { LINGER_MS = 1000 }; /* how long to wait for the end of a transfer after i
 bool session_is_sound(const struct session *s)
 {
     bool answers = s->state == SESSION_CALLING || s->state == SESSION_ANSWERING;
-    return s->state <= SESSION_CLOSED && (s->x == NULL) == (s->state == SESSION_CLOSED) &&
+    bool is_linked = (s->prev != NULL ? s->prev->next : s->env->first) == s && (s->next == NULL || s->next->prev == s);
+    return is_linked && s->state <= SESSION_CLOSED && (s->x == NULL) == (s->state == SESSION_CLOSED) &&
            s->attempts_len <= s->attempts_max && (!s->begun || s->request->stream) &&
            (!s->lingering || session_is_over(s)) && (!s->paused || s->call != NULL) &&
            (!answers || (s->trace != NULL && s->attempts_len > 0)) &&

@@ -192,6 +192,7 @@ struct upstream_conn *conn_take(struct upstream_pool *pool, struct upstream_orig
 {
     struct upstream_conn *conn = TAILQ_FIRST(&origin->idle);
     (void)pool;
+    assert(!conn || (conn_is_sound(conn) && !conn->call));
     if (conn)
         take_off_idle(conn);
     return conn;

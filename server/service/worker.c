@@ -134,7 +134,7 @@ static void take_config(void *ctx)
         return;
     }
     struct config *before = w->config;
-    prefix_cache_clear(&w->sessions.verified);
+    prefix_cache_clear(&w->sessions.prefixes);
     w->config = next;
     w->sessions.current = next;
     front_limit(w->front, next->limits.body_bytes, next->timeouts.client_idle_ms, next->proxies);
@@ -233,7 +233,7 @@ void worker_free(struct worker *worker)
 {
     assert(worker->sessions.count == 0); /* otherwise the store would notify a loop that is gone */
     rein_engine_free(worker->sessions.engine);
-    prefix_cache_clear(&worker->sessions.verified);
+    prefix_cache_clear(&worker->sessions.prefixes);
     query_pool_free(worker->queries);
     config_unref(worker->config);
     config_unref(atomic_load(&worker->next));

@@ -35,7 +35,7 @@ struct session_env {
     struct rein_engine *engine;
     struct metrics *metrics;
     struct metrics_worker *meter; /* this loop's */
-    struct prefix_cache verified;
+    struct prefix_cache prefixes;
     const struct config *current; /* the config of new requests; only compared, because it may be freed */
     struct session *first;        /* all sessions that are not freed yet */
     size_t count;

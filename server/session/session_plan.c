@@ -34,7 +34,7 @@ static void step_aside(struct session *s)
 static void remember(struct session *s, enum backend_next next)
 {
     if (s->config == s->env->current && s->plan.checked && next != BACKEND_CALL)
-        prefix_cache_put(&s->env->verified, s->route->upstream->name, s->request->model, s->plan.prefix,
+        prefix_cache_put(&s->env->prefixes, s->route->upstream->name, s->request->model, s->plan.prefix,
                          next == BACKEND_READY ? PREFIX_CACHE_GOOD : PREFIX_CACHE_BAD,
                          (struct prefix_cache_note){s->plan.memo, s->plan.reason}, loop_now_ms(s->env->loop));
 }
@@ -105,7 +105,7 @@ static void ask_in_words(struct session *s)
 static void prefill(struct session *s)
 {
     struct prefix_cache_note note = {.reason = "unverified"};
-    enum prefix_cache_state state = prefix_cache_find(&s->env->verified, s->route->upstream->name, s->request->model,
+    enum prefix_cache_state state = prefix_cache_find(&s->env->prefixes, s->route->upstream->name, s->request->model,
                                                       s->plan.prefix, loop_now_ms(s->env->loop), &note);
     s->plan.verified = state == PREFIX_CACHE_GOOD;
     s->plan.memo = note.memo;
@@ -152,7 +152,7 @@ static bool may_continue(const struct session *s)
     struct prefix_cache_note note;
     return s->policy->may_steer && s->request->choices == 1 && s->policy->prefix.deliver != REIN_DELIVER_INSTRUCT &&
            backend_may_prefill(s->backend, &s->plan) &&
-           prefix_cache_find(&s->env->verified, s->route->upstream->name, s->request->model,
+           prefix_cache_find(&s->env->prefixes, s->route->upstream->name, s->request->model,
                              s->policy->steer.corrective, loop_now_ms(s->env->loop), &note) != PREFIX_CACHE_BAD;
 }
 

@@ -1,9 +1,7 @@
 /* A steered response that is not called again but corrected while it runs, by a backend that can end its reasoning with
  * words of ours. Where that does not come to pass it is restarted like any other.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "session/session_internal.h"

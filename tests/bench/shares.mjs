@@ -26,7 +26,7 @@ const stages = [
   ['libmicrohttpd', 'MHD_run'],
   ['the request is read', 'rein_json_read'],
   ['the request is read and checked', 'read_request'],
-  ['the prompt is judged', 'request_judge'],
+  ['the prompt is judged', 'chat_judge'],
   ['the call is planned and sent', 'session_plan'],
   ['the response is parsed', 'http1_read'],
   ['the answer is judged', 'rein_trace_finish'],

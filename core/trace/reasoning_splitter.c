@@ -18,7 +18,7 @@ enum state {
     ANSWER,
 };
 
-enum role {
+enum tag_kind {
     OPEN,     /* begins reasoning */
     CLOSE,    /* ends it */
     CALL,     /* a tool call: ends reasoning, and is text itself */
@@ -33,12 +33,12 @@ enum family { ANY, THINK, KIMI, KIMI_K3, SEED, MINIMAX, MISTRAL, GRANITE, COHERE
 
 struct tag {
     struct span text;
-    enum role role;
+    enum tag_kind kind;
     enum family family;
 };
 
 /* clang-format off */
-#define TAG(text, role, family) {{(text), sizeof(text) - 1}, (role), (family)}
+#define TAG(text, kind, family) {{(text), sizeof(text) - 1}, (kind), (family)}
 /* clang-format on */
 
 /* Written with the bytes of U+25C1 and U+25B7, white triangles that point left and right. */
@@ -106,7 +106,7 @@ enum {
 struct found {
     enum { NOTHING, TOO_SHORT, FOUND } result; /* TOO_SHORT: more bytes may make it a tag */
     size_t len;
-    enum role role;
+    enum tag_kind kind;
     enum family family;
 };
 
@@ -145,7 +145,7 @@ static bool closes_count(const struct splitter *s, enum family family)
 
 static bool counts(const struct splitter *s, const struct tag *tag)
 {
-    switch (tag->role) {
+    switch (tag->kind) {
     case OPEN:
         return s->state != REASONING && s->state != ANSWER && s->rounds < ROUNDS_MAX;
     case CLOSE:
@@ -175,7 +175,7 @@ static struct found match_tag(const struct tag *tag, struct span text)
         return (struct found){.result = NOTHING};
     if (len < tag->text.len)
         return (struct found){.result = TOO_SHORT};
-    return (struct found){FOUND, len, tag->role, tag->family};
+    return (struct found){FOUND, len, tag->kind, tag->family};
 }
 
 /* The tag among `tags` that begins at the text's first byte. No tag is the beginning of another one. */
@@ -256,7 +256,7 @@ static void close_reasoning(struct splitter *s, enum family family)
 /* Takes a tag that counts. Returns what it is: a tag, except for a tool call, which is answer. */
 static enum part_kind take_tag(struct splitter *s, struct found found)
 {
-    switch (found.role) {
+    switch (found.kind) {
     case OPEN:
         open_reasoning(s, found.family);
         break;

@@ -207,13 +207,13 @@ static int finish_step(struct rein_trace *t, int rv, struct rein_update *u)
     return 0;
 }
 
-int rein_trace_prompt(struct rein_trace *t, const char *role, const char *text, size_t len)
+int rein_trace_prompt(struct rein_trace *t, const char *speaker, const char *text, size_t len)
 {
     if (t->phase != TRACE_PROMPT)
         return REIN_ESTATE;
     int rv = trace_judge_prompt(t, (struct span){text, len});
     if (rv == 0 && t->policy->signals != NULL)
-        rv = prompt_risk_add(&t->risk, t->policy->signals, t->engine, role, (struct span){text, len});
+        rv = prompt_risk_add(&t->risk, t->policy->signals, t->engine, speaker, (struct span){text, len});
     if (rv != 0)
         t->phase = TRACE_BROKEN; /* what was not judged must not go to the upstream */
     return rv;

@@ -329,8 +329,10 @@ struct rein_trace;
 REIN_API REIN_MUST_USE int rein_trace_new(struct rein_trace **out, const struct rein_trace_options *options);
 REIN_API void rein_trace_free(struct rein_trace *trace);
 
-/* Judges one message of the prompt. `role` is the request's ("system", "user", "assistant", "tool", ...). */
-REIN_API REIN_MUST_USE int rein_trace_prompt(struct rein_trace *trace, const char *role, const char *text, size_t len);
+/* Judges one message of the prompt. `speaker` is who says it, in the request's words ("system", "user", "assistant",
+ * "tool", ...). */
+REIN_API REIN_MUST_USE int rein_trace_prompt(struct rein_trace *trace, const char *speaker, const char *text,
+                                             size_t len);
 
 /* The prompt is complete. If a rule refuses it, this asks COMMIT | STOP; after rein_trace_committed(), `out` is a
  * refusal in the client's dialect (a caller that answers with an error object instead ignores it). */

@@ -377,8 +377,10 @@ static int service_finish(struct service *service)
     log_flush(LOG_FLUSH_ALL);
     log_info("serve", "stopped");
     int status = written == 0 ? CLI_OK : CLI_FAILED;
-    if (service->reload.is_reading)
-        _exit(status); /* the reading is not needed any more, and may take seconds */
+    if (service->reload.is_reading) { /* it is not needed any more, and may take seconds: nobody waits for it */
+        pthread_detach(service->reload.thread);
+        _exit(status);
+    }
     config_unref(service->reload.config);
     loop_free(service->loop);
     config_unref(service->config);

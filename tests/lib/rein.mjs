@@ -11,7 +11,7 @@ import { ask } from './client.mjs';
 const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const binary = process.env.REIN_BIN ?? path.join(source, 'build/dev/rein');
 // All tests share one cache of compiled lexicons, also those that are started by hand.
-process.env.CACHE_DIRECTORY ??= path.join(path.dirname(binary), 'cache');
+process.env.CACHE_DIRECTORY ??= path.join(source, 'build/cache');
 export const HANGS_MS = 60000; // nothing takes so long, however busy the machine is
 const START_MS = 120000; // a sanitizer makes compiling the lexicon slow
 

@@ -30,7 +30,7 @@ struct prompt_risk {
     double score;        /* 0 to 1 */
 };
 int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
-                    const char *role, struct span text) REIN_MUST_USE;
+                    const char *speaker, struct span text) REIN_MUST_USE;
 
 /* From this score on a prompt counts as risky (the prefix with `when: risky`). */
 #define PROMPT_RISKY 0.5

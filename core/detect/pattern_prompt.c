@@ -51,9 +51,9 @@ static void keep_worst(struct prompt_risk *risk, struct sentence_harm s, double 
 /* A request is at a message's beginning or end. What lies between the first and the last EDGE sentences is more
  * often something pasted (an essay, a resume) and counts less. */
 int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
-                    const char *role, struct span text)
+                    const char *speaker, struct span text)
 {
-    if (strcmp(role, "user") != 0)
+    if (strcmp(speaker, "user") != 0)
         return 0;
     struct sentence_harm last[EDGE] = {{0}};
     struct sentencer s;

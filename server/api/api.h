@@ -25,14 +25,15 @@ struct api {
     /* Paths that begin so are meant for it: errors come in its form. The longest one of all APIs counts. */
     const char *prefix;
     const char *upstream_path; /* after the upstream's path prefix */
+    unsigned serves;           /* the enum config_api that its upstream must have */
 
     /* ---- keys and headers ---- */
     /* The client's key; NULL: it sent none. Good until on_closed. */
     const char *(*key)(const struct exchange *x);
     const char *key_missing;                /* what a client without a valid key is told */
     const struct front_header *key_headers; /* of that answer; ends with a NULL name */
-    /* The operator's key as upstreams of this API want it. `authorization`: "Bearer KEY"; borrowed by the result. */
-    struct upstream_header (*upstream_key)(const char *authorization);
+    /* The operator's key as this upstream of the API wants it; it has one. Borrows from the config. */
+    struct upstream_header (*upstream_key)(const struct config_upstream *upstream);
     const char *request_id_header;     /* carries the id of a request, in both directions */
     const char *const *passed_headers; /* of the client's, to the upstream; at most API_HEADERS_MAX; NULL ends it */
     const char *stream_type, *stream_header; /* the media type of a stream, and the header that says so */
@@ -88,8 +89,8 @@ const struct api *api_suggested(const char *path);
 
 /* The key of a client at a path that several APIs share, wherever one of them has it; NULL: there is none. */
 const char *api_any_key(const struct exchange *x);
-/* "POST /v1/chat/completions, ..."; cut to fit. */
-void api_list(char *out, size_t cap);
+/* "POST /v1/chat/completions, ...": the paths of these APIs (a set of enum config_api); cut to fit. */
+void api_list(unsigned apis, char *out, size_t cap);
 
 /* An error in the form that the path suggests: a front_handler's `error_text`. */
 size_t api_error_text(const char *path, const struct reply_error *error, char *out, size_t cap);

@@ -49,12 +49,14 @@ const char *api_any_key(const struct exchange *x)
     return key;
 }
 
-void api_list(char *out, size_t cap)
+void api_list(unsigned set, char *out, size_t cap)
 {
     size_t len = 0;
     *out = '\0';
     for (size_t i = 0; i < api_count() && len < cap; i++)
-        len += (size_t)snprintf(out + len, cap - len, "%s%s %s", i > 0 ? ", " : "", apis[i]->method, apis[i]->path);
+        if ((apis[i]->serves & set) != 0)
+            len +=
+                (size_t)snprintf(out + len, cap - len, "%s%s %s", len > 0 ? ", " : "", apis[i]->method, apis[i]->path);
 }
 
 size_t api_error_text(const char *path, const struct reply_error *error, char *out, size_t cap)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
 #include "backends/backend.h"
 #include "base/files.h"
 #include "cli/cli.h"
@@ -51,6 +52,14 @@ static void list_schemas(schema_list schemas)
 
 /* ---- one file ---- */
 
+static void print_apis(const struct config_upstream *upstream)
+{
+    char list[256];
+    api_list(upstream->apis, list, sizeof list);
+    printf("  upstream %s (%s) serves %s\n", upstream->name, upstream->kind,
+           *list != '\0' ? list : "no API of this version");
+}
+
 static int check_config(struct check *c, const char *path)
 {
     struct config *config;
@@ -59,6 +68,8 @@ static int check_config(struct check *c, const char *path)
         return rv;
     printf("%s: config, %zu routes, %zu upstreams, %zu policies\n", path, config->routes_len, config->upstreams_len,
            config->policies_len);
+    for (size_t i = 0; i < config->upstreams_len; i++)
+        print_apis(&config->upstreams[i]);
     config_unref(config);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/config_apis.h"
 #include "config/config_settings.h"
 #include "rein/rein.h"
 #include "upstream/reach.h"
@@ -29,6 +30,7 @@ struct config_template {
 
 struct config_upstream {
     char *name, *kind, *url, *path_prefix; /* url without trailing slash; path_prefix "/v1" by default */
+    unsigned apis;                         /* a set of enum config_api: those that it serves */
     char *authorization; /* "Bearer " and the key of api_key_env or api_key_file; NULL: none. Never logged */
     char *open, *close;  /* delimiters of inline reasoning, NULL: those of all known families */
     bool opened;         /* the template opens the reasoning: inline text begins with it */
@@ -105,7 +107,10 @@ bool config_is_sound(const struct config *config);
 struct config *config_ref(struct config *config); /* any thread */
 void config_unref(struct config *config);         /* any thread; NULL is fine */
 
-/* The first route whose models match; NULL if none does. */
-const struct config_route *config_route_for(const struct config *config, const char *model);
+/* The first route whose models match and whose upstream serves one of these APIs (a set of enum config_api); NULL if
+ * none does. */
+const struct config_route *config_route_for(const struct config *config, const char *model, unsigned apis);
+/* The APIs that routes for this model serve; for NULL: all routes. */
+unsigned config_apis_of(const struct config *config, const char *model);
 
 #endif

@@ -140,11 +140,27 @@ static bool is_match(const char *pattern, const char *text)
     return *pattern == '\0';
 }
 
-const struct config_route *config_route_for(const struct config *config, const char *model)
+static bool route_takes(const struct config_route *route, const char *model)
+{
+    bool takes = model == NULL;
+    for (size_t k = 0; k < route->models_len && !takes; k++)
+        takes = is_match(route->models[k], model);
+    return takes;
+}
+
+const struct config_route *config_route_for(const struct config *config, const char *model, unsigned apis)
 {
     for (size_t i = 0; i < config->routes_len; i++)
-        for (size_t k = 0; k < config->routes[i].models_len; k++)
-            if (is_match(config->routes[i].models[k], model))
-                return &config->routes[i];
+        if ((config->routes[i].upstream->apis & apis) != 0 && route_takes(&config->routes[i], model))
+            return &config->routes[i];
     return NULL;
+}
+
+unsigned config_apis_of(const struct config *config, const char *model)
+{
+    unsigned apis = 0;
+    for (size_t i = 0; i < config->routes_len; i++)
+        if (route_takes(&config->routes[i], model))
+            apis |= config->routes[i].upstream->apis;
+    return apis;
 }

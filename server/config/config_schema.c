@@ -2,13 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_schema.h"
 
+#include "config/config_apis.h"
 #include "config/config_settings.h"
 #include "config/keys.h"
 #include "upstream/origin.h"
 
-static const char *const kind_words[] = {"openai",   "vllm",        "sglang", "llamacpp",   "ollama",
-                                         "deepseek", "mistral",     "groq",   "openrouter", "anthropic",
-                                         "gemini",   "completions", NULL};
+#define KIND_WORD(kind, apis) kind,
+static const char *const kind_words[] = {CONFIG_KINDS(KIND_WORD) NULL};
+#define API_WORD(value, name) name,
+static const char *const api_words[] = {CONFIG_APIS(API_WORD) NULL};
 static const char *const on_error_words[] = {"refuse", "serve", NULL};
 
 #define TURN(role)                                                                                                     \
@@ -89,6 +91,12 @@ static const struct rein_key config_keys[] = {
      .words = kind_words,
      .fallback = "openai",
      .about = "the type of backend: its API, and how a prefix can be delivered to it"},
+    {.path = "upstreams[].apis",
+     .type = REIN_TYPE_WORDS,
+     .words = api_words,
+     .about =
+         "the APIs that it serves; a request goes only to an upstream that serves its API. Without this key: those "
+         "that servers of this kind have, which `rein check` lists"},
     {.path = "upstreams[].url",
      .type = REIN_TYPE_TEXT,
      .min = 1,

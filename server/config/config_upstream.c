@@ -145,6 +145,31 @@ static int read_template(struct config_reader *r, const struct rein_node *node, 
     return 0;
 }
 
+/* The APIs that it serves: those of the file, else those that its kind has. A template renders one kind of request. */
+static void read_apis(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
+{
+    static const struct {
+        const char *kind;
+        unsigned apis;
+    } kinds[] = {
+#define KIND_ROW(kind, apis) {kind, apis},
+        CONFIG_KINDS(KIND_ROW)
+#undef KIND_ROW
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (u->kind != NULL && strcmp(u->kind, kinds[i].kind) == 0)
+            u->apis = kinds[i].apis;
+    if (rein_node_get(node, "apis") == NULL)
+        return;
+    bool is_fixed = u->kind != NULL && strcmp(u->kind, "completions") == 0;
+    unsigned apis = rein_node_words(node, "apis");
+    if (apis == 0)
+        rein_problems_node(r->problems, node, "apis", "names no API: remove the key for those of the kind");
+    else if (is_fixed && apis != u->apis)
+        rein_problems_node(r->problems, node, "apis", "is always [chat] for the kind `completions`: remove it");
+    u->apis = apis;
+}
+
 static int read_upstream(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
 {
     if (!copy(&u->name, rein_node_text(node, "name")) || !copy(&u->kind, rein_node_text(node, "kind")) ||
@@ -154,6 +179,7 @@ static int read_upstream(struct config_reader *r, const struct rein_node *node, 
     if ((u->open == NULL) != (u->close == NULL))
         rein_problems_node(r->problems, node, "reasoning", "open and close must be used together");
     u->opened = rein_node_get(node, "reasoning") != NULL && rein_node_bool(node, "reasoning.opened");
+    read_apis(r, node, u);
     u->in_flight = rein_node_bool(node, "in_flight");
     if (u->in_flight && u->kind != NULL && strcmp(u->kind, "llamacpp") != 0)
         rein_problems_node(r->problems, node, "in_flight", "is only for the kind `llamacpp`: remove it");

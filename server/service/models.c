@@ -53,7 +53,7 @@ static void add_offered(struct models *m, const struct config_upstream *upstream
     json_array_foreach(json_object_get(tree, "data"), i, model)
     {
         const char *name = json_string_value(json_object_get(model, "id"));
-        const struct config_route *route = name != NULL ? config_route_for(m->config, name) : NULL;
+        const struct config_route *route = name != NULL ? config_route_for(m->config, name, ~0u) : NULL;
         if (route != NULL && route->upstream == upstream && json_object_size(m->found) < m->offered_max)
             models_add(m, name, upstream->name);
     }

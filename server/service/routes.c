@@ -122,11 +122,11 @@ static bool routes_refuse(struct exchange *x, unsigned status, const char *code,
 }
 
 /* A client whose base URL is wrong learns which paths it could have meant. */
-static bool refuse_path(struct exchange *x)
+static bool refuse_path(const struct config *config, struct exchange *x)
 {
     char message[512] = "This path does not exist. There are: ";
     size_t len = strlen(message);
-    api_list(message + len, sizeof message - len);
+    api_list(config_apis_of(config, NULL), message + len, sizeof message - len);
     return routes_refuse(x, 404, "not_found", message, NULL);
 }
 
@@ -142,7 +142,7 @@ static bool on_routes_head(void *ctx, struct exchange *x)
             x, 403, "host_not_allowed",
             "The Host header does not name this listener. The operator can allow names in listen.hosts.", NULL);
     if (route.serve == NULL)
-        return refuse_path(x);
+        return refuse_path(worker->config, x);
     const struct api *api = route.api != NULL ? route.api : api_suggested(exchange_path(x));
     if (!route.is_open && !grant_access(worker, x, route.api != NULL ? api->key(x) : api_any_key(x)))
         return routes_refuse(x, 401, "invalid_api_key", api->key_missing, api->key_headers);

@@ -258,7 +258,7 @@ static int start_call(struct session *s, struct upstream_call **out, const char 
     headers[n++] = (struct upstream_header){"accept", accept};
     headers[n++] = (struct upstream_header){s->api->request_id_header, s->request_id};
     if (upstream->authorization != NULL)
-        headers[n++] = s->api->upstream_key(upstream->authorization);
+        headers[n++] = s->api->upstream_key(upstream);
     for (const char *const *name = s->api->passed_headers; *name != NULL; name++)
         if (exchange_header(s->x, *name) != NULL)
             headers[n++] = (struct upstream_header){*name, exchange_header(s->x, *name)};

@@ -1,5 +1,6 @@
 /* The beginning of a session: the request is read and checked, a trace made, the prompt judged.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -51,19 +52,32 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
     return s;
 }
 
+/* No route: for no API, or not for this one. */
+static void refuse_model(struct session *s)
+{
+    unsigned apis = config_apis_of(s->config, s->request->model);
+    struct reply_error error = {
+        .status = 404, .code = "model_not_found", .param = "model", .message = "No route serves this model."};
+    char message[400], list[256];
+    if (apis != 0) {
+        api_list(apis, list, sizeof list);
+        snprintf(message, sizeof message,
+                 "The upstreams of this model do not serve %s %s. For this model there are: %s.", s->api->method,
+                 s->api->path, list);
+        error.code = "api_not_served";
+        error.message = message;
+    }
+    session_fail_with(s, &error, "rejected");
+}
+
 static int read_request(struct session *s)
 {
     struct request_error err;
     int rv = request_parse(&s->request, s->api, exchange_body(s->x), &s->config->limits, &err);
     if (rv == 0) {
-        s->route = config_route_for(s->config, s->request->model);
+        s->route = config_route_for(s->config, s->request->model, s->api->serves);
         if (s->route == NULL) {
-            session_fail_with(s,
-                              &(struct reply_error){.status = 404,
-                                                    .code = "model_not_found",
-                                                    .param = "model",
-                                                    .message = "No route serves this model."},
-                              "rejected");
+            refuse_model(s);
             return REIN_EFORMAT;
         }
         s->policy = rein_policy_settings(s->route->policy);

@@ -31,7 +31,7 @@ test('what is shipped has no errors', () => {
   // The container makes its keys when it is started first; nothing else is missing.
   assert.deepEqual(err.split('\n').filter((line) => line !== '' && !/^note: .*config\/container\.yaml:/.test(line)), []);
   assert.equal(status, 0);
-  assert.match(out, /rein\.yaml: config, 1 routes, 1 upstreams, \d+ policies\n/);
+  assert.match(out, /rein\.yaml: config, 1 routes, 1 upstreams, \d+ policies\n {2}upstream \S+ \(\w+\) serves POST \/v1\/chat\/completions/);
   assert.match(out, /default\.yaml: policy default, version [0-9a-f]{64}, holds at most \d+ bytes\n/);
   assert.match(out, /empty\.yaml: policy empty, version [0-9a-f]{64}, holds at most 0 bytes\n/);
   assert.match(out, /checklist\.yaml: template\n/);

@@ -51,11 +51,16 @@ export function chat(user, more = {}) {
   return { model: 'm', messages: [{ role: 'user', content: user }], ...more };
 }
 
-// The events of a stream: parsed data, '[DONE]' as it is. Comments are left out.
+// The events of a stream: parsed data, '[DONE]' as it is. Comments and names are left out.
 export function events(text) {
-  return text.split('\n\n').filter((part) => part.startsWith('data:')).map((part) => {
-    const data = part.slice(5).trim();
-    return data === '[DONE]' ? data : JSON.parse(data);
+  return namedEvents(text).map(({ data }) => data);
+}
+
+// The same with the names of the events: { name, data }; without one, name is undefined.
+export function namedEvents(text) {
+  return text.split('\n\n').filter((part) => /^data:/m.test(part)).map((part) => {
+    const data = /^data:(.*)$/m.exec(part)[1].trim();
+    return { name: /^event: ?(.*)$/m.exec(part)?.[1], data: data === '[DONE]' ? data : JSON.parse(data) };
   });
 }
 

@@ -34,14 +34,15 @@ export function shippedPolicy() {
   return fs.readFileSync(path.join(source, 'config/policies/default.yaml'), 'utf8');
 }
 
-export function configText({ upstream, listen = '', more = '', limits = '', timeouts = '', store = 'on_error: refuse', workers = 1 }) {
+// `up`: more keys of the upstream, such as its kind or its APIs.
+export function configText({ upstream, up = 'kind: openai', listen = '', more = '', limits = '', timeouts = '', store = 'on_error: refuse', workers = 1 }) {
   return `
 version: 1
 listen: { address: "127.0.0.1:0"${listen && `, ${listen}`} }
 admin: { address: "127.0.0.1:0" }
 workers: ${workers}
 upstreams:
-  - { name: up, kind: openai, url: "${upstream}", api_key_env: REIN_TEST_UPSTREAM_KEY }
+  - { name: up, ${up}, url: "${upstream}", api_key_env: REIN_TEST_UPSTREAM_KEY }
 routes:
   - { name: default, match: { models: ["m", "m-*", "demo", "demo-*"] }, upstream: up, policy: default }
 policies: policies/

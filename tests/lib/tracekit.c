@@ -42,7 +42,7 @@ struct rein_policy *kit_policy_with(const char *yaml, const char *const *templat
 /* ---- the client's view --------------------------------------------------------------------------------------------
  */
 
-static void add_text(struct bytes *out, json_t *string)
+void kit_add_text(struct bytes *out, const json_t *string)
 {
     if (json_is_string(string))
         assert_int_equal(bytes_append(out, json_string_value(string), json_string_length(string)), 0);
@@ -54,13 +54,13 @@ static void see_choice(struct kit_seen *seen, json_t *choice, const char *texts)
     assert_true(index < KIT_CHOICES);
     struct kit_choice *c = &seen->choices[index];
     json_t *delta = json_object_get(choice, texts), *finish = json_object_get(choice, "finish_reason"), *call;
-    add_text(&c->content, json_object_get(delta, "content"));
-    add_text(&c->reasoning, json_object_get(delta, "reasoning_content"));
+    kit_add_text(&c->content, json_object_get(delta, "content"));
+    kit_add_text(&c->reasoning, json_object_get(delta, "reasoning_content"));
     c->roles += json_is_string(json_object_get(delta, "role"));
     size_t i;
     json_array_foreach(json_object_get(delta, "tool_calls"), i, call)
     {
-        add_text(&c->arguments, json_object_get(json_object_get(call, "function"), "arguments"));
+        kit_add_text(&c->arguments, json_object_get(json_object_get(call, "function"), "arguments"));
     }
     if (json_is_string(finish)) {
         c->finishes++;
@@ -68,8 +68,15 @@ static void see_choice(struct kit_seen *seen, json_t *choice, const char *texts)
     }
 }
 
-static void see_json(struct kit_seen *seen, struct span payload, const char *texts)
+static bool is_done(struct span payload)
 {
+    return span_is(payload, SPAN("[DONE]"));
+}
+
+static void see_chat(struct kit_seen *seen, struct span payload, bool is_body)
+{
+    if (!is_body && is_done(payload))
+        return;
     json_t *event = json_loadb(payload.data, payload.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL), *choice;
     seen->unreadable += event == NULL;
     json_t *error = json_object_get(event, "error");
@@ -81,12 +88,14 @@ static void see_json(struct kit_seen *seen, struct span payload, const char *tex
     size_t i;
     json_array_foreach(json_object_get(event, "choices"), i, choice)
     {
-        see_choice(seen, choice, texts);
+        see_choice(seen, choice, is_body ? "message" : "delta");
     }
     json_decref(event);
 }
 
-static void see_events(struct kit_seen *seen)
+const struct kit_view kit_view_chat = {REIN_OPENAI_CHAT, is_done, see_chat};
+
+static void see_events(struct kit_seen *seen, const struct kit_view *view)
 {
     struct framer f;
     struct frame frame;
@@ -96,12 +105,10 @@ static void see_events(struct kit_seen *seen)
         assert_false(frame.unterminated);
         seen->comments += frame.kind == FRAME_COMMENT;
         if (frame.kind != FRAME_COMMENT) {
-            bool is_done = span_is(frame.payload, SPAN("[DONE]"));
             seen->events++;
             seen->after_done += seen->done > 0;
-            seen->done += is_done;
-            if (!is_done)
-                see_json(seen, frame.payload, "delta");
+            seen->done += view->is_last(frame.payload);
+            view->see(seen, frame.payload, false);
         }
         rest.data += frame.raw.len;
         rest.len -= frame.raw.len;
@@ -172,6 +179,7 @@ void kit_run(const struct kit_run *run, struct kit_seen *seen)
     struct rein_engine *engine = NULL;
     struct rein_trace *trace = NULL;
     struct rein_update u;
+    const struct kit_view *view = run->view != NULL ? run->view : &kit_view_chat;
     memset(seen, 0, sizeof(*seen));
     bytes_init(&seen->out, TEXT_MAX);
     for (size_t i = 0; i < KIT_CHOICES; i++) {
@@ -182,7 +190,7 @@ void kit_run(const struct kit_run *run, struct kit_seen *seen)
     assert_int_equal(rein_engine_new(&engine), 0);
     struct rein_trace_options options = {.policy = run->policy,
                                          .engine = engine,
-                                         .dialect = REIN_OPENAI_CHAT,
+                                         .dialect = view->dialect,
                                          .streamed = !run->is_body,
                                          .choices = run->choices > 0 ? run->choices : 1,
                                          .model = "m",
@@ -199,9 +207,9 @@ void kit_run(const struct kit_run *run, struct kit_seen *seen)
     rein_trace_free(trace);
     rein_engine_free(engine);
     if (run->is_body)
-        see_json(seen, bytes_span(&seen->out), "message");
+        view->see(seen, bytes_span(&seen->out), true);
     else
-        see_events(seen);
+        see_events(seen, view);
 }
 
 void kit_seen_fini(struct kit_seen *seen)

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <jansson.h>
+
 #include "base/bytes.h"
 #include "rein/rein.h"
 
@@ -19,17 +21,30 @@ struct rein_policy *kit_policy(const char *yaml);
 /* The same with templates. */
 struct rein_policy *kit_policy_with(const char *yaml, const char *const *templates, size_t templates_len);
 
+struct kit_seen;
+
+/* How a client of a dialect reads what it gets. A dialect's is a file of its own: view_<dialect>.c. */
+struct kit_view {
+    enum rein_dialect dialect;
+    bool (*is_last)(struct span payload); /* the event after which nothing may come */
+    void (*see)(struct kit_seen *seen, struct span payload, bool is_body);
+};
+extern const struct kit_view kit_view_chat;
+/* For views: joins a JSON string to a text; what is no string adds nothing. */
+void kit_add_text(struct bytes *out, const json_t *string);
+
 struct kit_run {
-    struct rein_policy *policy; /* borrowed */
-    struct span upstream;       /* what the upstream sends */
-    bool is_body;               /* one JSON body, no events */
-    bool breaks_off;            /* the upstream's transfer does not end properly */
-    unsigned choices;           /* 0: 1 */
-    bool opened;                /* the prompt ends in open reasoning */
-    size_t chunk;               /* bytes per feed; 0: all at once */
-    size_t cut;                 /* if not 0: two feeds, cut here */
-    const char *prompt;         /* one user message, or NULL */
-    const char *prefix;         /* not NULL: the model goes on from it */
+    const struct kit_view *view; /* NULL: chat's */
+    struct rein_policy *policy;  /* borrowed */
+    struct span upstream;        /* what the upstream sends */
+    bool is_body;                /* one JSON body, no events */
+    bool breaks_off;             /* the upstream's transfer does not end properly */
+    unsigned choices;            /* 0: 1 */
+    bool opened;                 /* the prompt ends in open reasoning */
+    size_t chunk;                /* bytes per feed; 0: all at once */
+    size_t cut;                  /* if not 0: two feeds, cut here */
+    const char *prompt;          /* one user message, or NULL */
+    const char *prefix;          /* not NULL: the model goes on from it */
 };
 
 /* The text of one choice, as a client joins it. */

@@ -6,6 +6,11 @@ import { after } from 'node:test';
 const running = new Set();
 after(() => Promise.all([...running].map((upstream) => upstream.stop())));
 
+// One event, as bytes.
+export function sse(value, name) {
+  return `${name === undefined ? '' : `event: ${name}\n`}data: ${typeof value === 'string' ? value : JSON.stringify(value)}\n\n`;
+}
+
 // One request as it came in, and how to answer it.
 class Call {
   constructor(socket, head, body) {
@@ -36,7 +41,8 @@ class Call {
     return data.length === 0 ? Promise.resolve()
       : this.write(Buffer.concat([Buffer.from(data.length.toString(16) + '\r\n'), data, Buffer.from('\r\n')]));
   }
-  event(value) { return this.chunk(`data: ${typeof value === 'string' ? value : JSON.stringify(value)}\n\n`); }
+  // Some dialects name their events too, in a line of its own.
+  event(value, name) { return this.chunk(sse(value, name)); }
   end() { return this.write('0\r\n\r\n'); }
   breakOff() { this.socket.destroy(); }
 }

@@ -4,9 +4,9 @@
 
 #include "api/openai_error.h"
 
-static struct upstream_header chat_upstream_key(const char *authorization)
+static struct upstream_header chat_upstream_key(const struct config_upstream *upstream)
 {
-    return (struct upstream_header){"authorization", authorization};
+    return (struct upstream_header){"authorization", upstream->authorization};
 }
 
 static const struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
@@ -17,6 +17,7 @@ const struct api api_chat = {
     .path = "/v1/chat/completions",
     .prefix = "/v1/",
     .upstream_path = "/chat/completions",
+    .serves = CONFIG_API_CHAT,
     .key = exchange_bearer,
     .key_missing = "A valid key is required: send it as 'Authorization: Bearer KEY'.",
     .key_headers = challenge,

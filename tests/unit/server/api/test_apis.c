@@ -61,12 +61,12 @@ static void test_the_list_fits_its_room(void **state)
 {
     (void)state;
     char list[64];
-    api_list(list, sizeof list);
+    api_list(CONFIG_API_CHAT, list, sizeof list);
     assert_string_equal(list, "POST /v1/chat/completions");
     for (size_t cap = 1; cap < sizeof list; cap++) {
         char *room = malloc(cap);
         assert_non_null(room);
-        api_list(room, cap);
+        api_list(CONFIG_API_CHAT, room, cap);
         assert_int_equal(strncmp(list, room, cap - 1), 0);
         free(room);
     }

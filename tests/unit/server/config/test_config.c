@@ -77,13 +77,13 @@ static void test_values(void **state)
     assert_int_equal(c->timeouts.idle_ms, 7);
     assert_string_equal(c->store.path, "/var/lib/rein/x.db");
     assert_int_equal(c->store.on_error, CONFIG_STORE_SERVE);
-    assert_ptr_equal(config_route_for(c, "gpt-4"), &c->routes[0]);
-    assert_ptr_equal(config_route_for(c, "gpt-"), &c->routes[0]);
-    assert_ptr_equal(config_route_for(c, "o?"), &c->routes[0]); /* only * is special */
-    assert_null(config_route_for(c, "o1"));
-    assert_ptr_equal(config_route_for(c, "deepseek-r1-distill-7b-7b"), &c->routes[1]);
-    assert_null(config_route_for(c, "deepseek-r1-distill-7b-"));
-    assert_null(config_route_for(c, ""));
+    assert_ptr_equal(config_route_for(c, "gpt-4", CONFIG_API_CHAT), &c->routes[0]);
+    assert_ptr_equal(config_route_for(c, "gpt-", CONFIG_API_CHAT), &c->routes[0]);
+    assert_ptr_equal(config_route_for(c, "o?", CONFIG_API_CHAT), &c->routes[0]); /* only * is special */
+    assert_null(config_route_for(c, "o1", CONFIG_API_CHAT));
+    assert_ptr_equal(config_route_for(c, "deepseek-r1-distill-7b-7b", CONFIG_API_CHAT), &c->routes[1]);
+    assert_null(config_route_for(c, "deepseek-r1-distill-7b-", CONFIG_API_CHAT));
+    assert_null(config_route_for(c, "", CONFIG_API_CHAT));
     config_unref(c);
     unsetenv("REIN_TEST_KEY");
 }
@@ -386,9 +386,61 @@ static void test_references_are_counted(void **state)
     config_unref(NULL);
 }
 
+static void test_a_request_goes_where_its_api_is(void **state)
+{
+    struct fixture *f = *state;
+    char why[300];
+    struct config *c = load(f,
+                            "version: 1\n"
+                            "upstreams:\n"
+                            "  - { name: a, url: 'http://h:1', kind: mistral }\n"
+                            "  - { name: b, url: 'http://h:2', kind: mistral, apis: [messages] }\n"
+                            "  - { name: c, url: 'http://h:3', kind: vllm }\n"
+                            "routes:\n"
+                            "  - { name: one, match: { models: ['m*'] }, upstream: a }\n"
+                            "  - { name: two, match: { models: ['m*', 'n'] }, upstream: b }\n"
+                            "  - { name: three, match: { models: ['n'] }, upstream: c }\n",
+                            why);
+    assert_non_null(c);
+    assert_string_equal(why, ": ");
+    assert_ptr_equal(config_route_for(c, "m1", CONFIG_API_CHAT), &c->routes[0]);
+    assert_ptr_equal(config_route_for(c, "m1", CONFIG_API_MESSAGES), &c->routes[1]);
+    assert_null(config_route_for(c, "m1", CONFIG_API_RESPONSES));
+    assert_ptr_equal(config_route_for(c, "n", CONFIG_API_MESSAGES), &c->routes[1]);
+    assert_ptr_equal(config_route_for(c, "n", CONFIG_API_CHAT), &c->routes[2]);
+    assert_ptr_equal(config_route_for(c, "n", ~0u), &c->routes[1]);
+    assert_int_equal(config_apis_of(c, "m1"), CONFIG_API_CHAT | CONFIG_API_MESSAGES);
+    assert_int_equal(config_apis_of(c, "x"), 0);
+    assert_int_equal(config_apis_of(c, NULL), CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES);
+    config_unref(c);
+}
+
+static void test_apis_that_cannot_be(void **state)
+{
+    static const char *const cases[][2] = {
+        {"apis: []", "upstreams[0].apis: "},
+        {"apis: [chats]", "upstreams[0].apis"},
+        {"kind: completions, apis: [messages], template: { begin: '', system: '{content}', user: '{content}', "
+         "assistant: '{content}', generate: g }",
+         "upstreams[0].apis: is always [chat] for the kind `completions`: remove it"},
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char why[300], text[600];
+        snprintf(text, sizeof text,
+                 "version: 1\nupstreams: [{ name: a, url: 'http://h:1', %s }]\nroutes: [{ name: r, upstream: a }]\n",
+                 cases[i][0]);
+        assert_null(load(f, text, why));
+        why[strlen(cases[i][1])] = '\0';
+        assert_string_equal(why, cases[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_a_request_goes_where_its_api_is),
+        TEST(test_apis_that_cannot_be),
         TEST(test_defaults),
         TEST(test_values),
         TEST(test_off_loopback_with_keys),

@@ -2,9 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * 1. The policy and its library are loaded, and a second policy that only records.
- * 2. Each line of each file is a row: prompt, reasoning, answer, labels.
- * 3. With --cross, reasoning that refuses is paired with labelled answers of other rows.
- * 4. The report is printed. Rows that cannot be read are counted and said on stderr. */
+ * 2. Each line of each file is a row: prompt, reasoning, answer, labels. A line that is none is rejected: file, line
+ * and reason go to stderr, the count into the report, and it takes part in no figure.
+ * 3. With --rows, what was found in each row is written as one line.
+ * 4. With --cross, reasoning that refuses is paired with labelled answers of other rows.
+ * 5. The report is printed. */
 #include "eval/eval.h"
 
 #include <errno.h>
@@ -18,11 +20,12 @@
 #include "config/lexicon_cache.h"
 #include "config/policy_files.h"
 #include "eval/eval_report.h"
+#include "eval/eval_shape.h"
 
 enum { FILES_MAX = 64, ROWS_MAX = 1000000 };
 
 struct eval {
-    const char *policy, *plot, *library;
+    const char *policy, *against, *plot, *library, *rows_path;
     const char *files[FILES_MAX];
     size_t files_len;
     bool json, targets;
@@ -30,7 +33,8 @@ struct eval {
     struct eval_policies policies;
     json_t **sources; /* the rows as they were read, for crossing */
     struct eval_table rows, pairs;
-    size_t cap, bad;
+    size_t cap, rejected;
+    FILE *details; /* where --rows writes; NULL: nowhere */
 };
 
 static const char recording[] = "version: 1\nname: recording\nreasoning: { show: stream, release: stream }\n"
@@ -43,28 +47,39 @@ static const char recording[] = "version: 1\nname: recording\nreasoning: { show:
 
 /* ---- policies ---- */
 
+/* A policy of its own file; NULL: there is none to load. */
+static int load_file(struct rein_policy **out, const char *path, const struct rein_library *library,
+                     struct rein_problems *problems)
+{
+    struct policy_files_folder policy = {0};
+    int rv = path != NULL ? policy_files_read_file(&policy, path, problems) : 0;
+    if (rv == 0 && rein_problems_count(problems) > 0)
+        rv = REIN_EPOLICY;
+    if (rv == 0 && path != NULL)
+        rv = rein_policy_load(out, &policy.sources[0], library, problems);
+    policy_files_fini(&policy);
+    return rv;
+}
+
 static int load_policies(struct eval *e, struct rein_problems *problems)
 {
-    struct policy_files_folder policy = {0}, templates = {0}, lexicons = {0};
+    struct policy_files_folder templates = {0}, lexicons = {0};
     char *lexicon_path = files_join(e->library, "lexicons"), *template_path = files_join(e->library, "templates");
     int rv = lexicon_path != NULL && template_path != NULL ? lexicon_cache_use_own() : REIN_ENOMEM;
-    if (rv == 0)
-        rv = policy_files_read_file(&policy, e->policy, problems);
     if (rv == 0)
         rv = policy_files_read(&lexicons, lexicon_path, true, problems);
     if (rv == 0)
         rv = policy_files_read(&templates, template_path, false, problems);
-    if (rv == 0 && rein_problems_count(problems) > 0)
-        rv = REIN_EPOLICY;
     struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
     struct rein_source recorder = {"recording", recording, sizeof recording - 1};
     if (rv == 0)
-        rv = rein_policy_load(&e->policies.measured, &policy.sources[0], &library, problems);
+        rv = load_file(&e->policies.measured, e->policy, &library, problems);
+    if (rv == 0)
+        rv = load_file(&e->policies.against, e->against, &library, problems);
     if (rv == 0)
         rv = rein_policy_load(&e->policies.recording, &recorder, &library, problems);
     if (rv == 0)
         rv = rein_engine_new(&e->policies.engine);
-    policy_files_fini(&policy);
     policy_files_fini(&templates);
     policy_files_fini(&lexicons);
     free(lexicon_path);
@@ -91,25 +106,50 @@ static int make_room(struct eval *e)
     return 0;
 }
 
+static int reject(struct eval *e, size_t file, size_t number, const char *why)
+{
+    fprintf(stderr, "%s:%zu: rejected: %s\n", e->files[file], number, why);
+    e->rejected++;
+    return 0;
+}
+
+/* What --rows says about a row: where it stands, its labels, what was found. */
+static int write_detail(struct eval *e, const struct eval_row *row, size_t number, const json_t *source, json_t *found)
+{
+    const json_t *id = json_object_get(source, "id");
+    json_t *line = json_pack("{sO* ss sI ss* ss* ss*}", "id", id, "file", e->files[row->file], "line",
+                             (json_int_t)number, "model", *row->model != '\0' ? row->model : NULL, "label",
+                             *row->label != '\0' ? row->label : NULL, "kind", *row->kind != '\0' ? row->kind : NULL);
+    bool written = line != NULL && json_object_update(line, found) == 0 &&
+                   json_dumpf(line, e->details, JSON_COMPACT | JSON_REAL_PRECISION(6)) == 0 &&
+                   fputc('\n', e->details) != EOF;
+    json_decref(line);
+    if (!written)
+        fprintf(stderr, "%s: %s\n", e->rows_path, strerror(errno));
+    return written ? 0 : REIN_EIO;
+}
+
 static int take_line(struct eval *e, size_t file, size_t number, const char *line)
 {
     json_error_t error;
-    json_t *source = json_loads(line, 0, &error);
-    int rv = make_room(e);
-    if (source == NULL || rv != 0) {
-        if (rv == 0)
-            fprintf(stderr, "%s:%zu: %s\n", e->files[file], number, error.text);
-        e->bad += rv == 0;
+    char why[EVAL_WHY_MAX];
+    json_t *source = json_loads(line, 0, &error), *found = NULL;
+    if (source == NULL || !eval_shape_is_row(source, why)) {
+        int rv = reject(e, file, number, source == NULL ? error.text : why);
         json_decref(source);
         return rv;
     }
     struct eval_row row = {.file = file};
-    rv = eval_row_run(&e->policies, source, NULL, &row);
+    int rv = make_room(e);
+    if (rv == 0)
+        rv = eval_row_run(&e->policies, source, NULL, &row, e->details != NULL ? &found : NULL);
+    if (rv == 0 && e->details != NULL)
+        rv = write_detail(e, &row, number, source, found);
+    json_decref(found);
     if (rv != 0) {
-        fprintf(stderr, "%s:%zu: %s\n", e->files[file], number, rein_strerror(rv));
-        e->bad++;
         json_decref(source);
-        return rv == REIN_ENOMEM ? rv : 0;
+        return rv == REIN_ENOMEM || rv == REIN_EIO || rv == REIN_ELIMIT ? rv
+                                                                        : reject(e, file, number, rein_strerror(rv));
     }
     e->sources[e->rows.len] = source;
     e->rows.rows[e->rows.len++] = row;
@@ -187,7 +227,7 @@ static int cross(struct eval *e)
             continue;
         struct eval_row *row = &e->pairs.rows[e->pairs.len];
         const char *text = json_string_value(json_object_get(e->sources[*answer], "answer"));
-        int rv = eval_row_run(&e->policies, e->sources[reason], text, row);
+        int rv = eval_row_run(&e->policies, e->sources[reason], text, row, NULL);
         if (rv != 0)
             return rv;
         snprintf(row->label, sizeof row->label, "%s", labels[i % 3]);
@@ -200,8 +240,10 @@ static int cross(struct eval *e)
 
 static int report(struct eval *e)
 {
-    const struct rein_policy_settings *s = rein_policy_settings(e->policies.measured);
-    json_t *tree = eval_report(&e->rows, &e->pairs, s->name, s->version);
+    struct eval_about about = {.policy = rein_policy_settings(e->policies.measured),
+                               .against = e->against != NULL ? rein_policy_settings(e->policies.against) : NULL,
+                               .rejected = e->rejected};
+    json_t *tree = eval_report(&e->rows, &e->pairs, &about);
     if (tree == NULL)
         return CLI_FAILED;
     bool met = true;
@@ -212,11 +254,29 @@ static int report(struct eval *e)
     fputs("\n", stdout);
     if (e->targets)
         met = eval_print_targets(tree, e->json ? stderr : stdout);
-    json_decref(tree);
-    int rv = e->plot != NULL ? eval_plot(&e->rows, e->plot) : 0;
+    int rv = e->plot != NULL ? eval_plot(&e->rows, tree, e->plot) : 0;
     if (rv != 0)
         fprintf(stderr, "%s: %s\n", e->plot, strerror(-rv));
+    json_decref(tree);
     return rv == 0 && met ? CLI_OK : CLI_FAILED;
+}
+
+static int open_details(struct eval *e)
+{
+    e->details = e->rows_path != NULL ? fopen(e->rows_path, "we") : NULL;
+    if (e->rows_path != NULL && e->details == NULL) {
+        fprintf(stderr, "%s: %s\n", e->rows_path, strerror(errno));
+        return REIN_EIO;
+    }
+    return 0;
+}
+
+static int close_details(struct eval *e)
+{
+    if (e->details == NULL || fclose(e->details) == 0)
+        return 0;
+    fprintf(stderr, "%s: %s\n", e->rows_path, strerror(errno));
+    return REIN_EIO;
 }
 
 static int evaluate(struct eval *e)
@@ -231,14 +291,21 @@ static int evaluate(struct eval *e)
         return rv == REIN_EPOLICY ? CLI_CONFIG : CLI_FAILED;
     e->rows.files = e->pairs.files = e->files;
     e->rows.files_len = e->pairs.files_len = e->files_len;
+    rv = open_details(e);
     for (size_t i = 0; i < e->files_len && rv == 0; i++)
         rv = read_file(e, i);
+    int closed = close_details(e);
+    rv = rv == 0 ? closed : rv;
     if (rv == 0 && e->cross > 0 && e->rows.len > 0)
         rv = cross(e);
     if (rv != 0)
         return CLI_FAILED;
-    if (e->bad > 0)
-        fprintf(stderr, "rein eval: %zu rows could not be used\n", e->bad);
+    if (e->rejected > 0)
+        fprintf(stderr, "rein eval: %zu rows were rejected and take part in no figure\n", e->rejected);
+    if (e->rows.len == 0) {
+        fputs("rein eval: there is no row to measure\n", stderr);
+        return CLI_FAILED;
+    }
     return report(e);
 }
 
@@ -246,6 +313,10 @@ static int take_option(struct eval *e, const char *name, const char *value)
 {
     if (strcmp(name, "-p") == 0 || strcmp(name, "--policy") == 0)
         e->policy = value;
+    else if (strcmp(name, "--against") == 0)
+        e->against = value;
+    else if (strcmp(name, "--rows") == 0)
+        e->rows_path = value;
     else if (strcmp(name, "--library") == 0)
         e->library = value;
     else if (strcmp(name, "--plot") == 0)
@@ -296,6 +367,7 @@ int eval_main(int argc, char **argv)
     free(beside);
     rein_engine_free(e.policies.engine);
     rein_policy_unref(e.policies.measured);
+    rein_policy_unref(e.policies.against);
     rein_policy_unref(e.policies.recording);
     return rv;
 }
@@ -309,11 +381,14 @@ const struct cli_command cli_eval = {
             "       rein eval prefix ...   measure what a prefix changes in a model's answers; see `rein eval prefix "
             "--help`\n\nEach line of a FILE is a JSON object: prompt, reasoning, answer, and optional "
             "labels\n(label_answer: safe, unsafe, refusal, compliance; prompt_kind: harmful, benign, math; steps and\n"
-            "step_labels: sentences, and the numbers of those that talk themselves into complying).\n\n"
+            "step_labels: sentences, and the numbers of those that talk themselves into complying). A prompt alone\n"
+            "with a label (harmful, benign) counts where prompts are called risky. Other lines are rejected.\n\n"
             "  -p, --policy FILE     the policy to measure\n"
-            "  --library FOLDER      the folder of lexicons/ and templates/; default: the folder above the policy's\n  "
-            "--format table|json   default: table\n"
-            "  --plot FILE.svg       precision over recall of the score, and how early findings come\n"
+            "  --against FILE        another policy, run on the same rows and compared pair by pair\n"
+            "  --library FOLDER      the folder of lexicons/ and templates/; default: the folder above the policy's\n"
+            "  --format table|json   default: table\n"
+            "  --rows FILE           write what was found in each row, one JSON object a line, without its texts\n"
+            "  --plot FILE.svg       ranking and calibration of the score, the policy's point, how early actions come\n"
             "  --cross N             pair refusing reasoning with N labelled answers of other rows\n"
             "  --targets             check the figures that Rein guarantees; exit status 1 if one is "
             "missed\n\nVerdicts come from the policy. Scores and findings come from a second run that does not act on "

@@ -1,4 +1,5 @@
-/* Draws two panels as SVG: precision over recall of the trace score, and how early actions come.
+/* Draws the report of `rein eval` as SVG, in four panels: found over wrongly found (ROC), precision over recall,
+ * calibration, and how early actions come. The dot is the policy's own point: what it acts on.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
@@ -6,94 +7,303 @@
 
 #include "eval/eval_report.h"
 
-enum { SIDE = 320, LEFT = 60, TOP = 40, GAP = 110, BINS = 20, BIN_SENTENCES = 2 };
+enum {
+    SIDE = 320,
+    LEFT = 70,
+    TOP = 96,
+    ACROSS = 450,
+    DOWN = 440,
+    TICKS = 4,
+    BINS = 20,
+    BIN_SENTENCES = 2,
+    MODELS_SHOWN = 3
+};
 
-struct point {
+struct score_point {
     double score;
     bool unsafe;
 };
 
+struct score_points {
+    struct score_point *at;
+    size_t len, unsafe;
+    const char *name;           /* of the score */
+    double acted_yes, acted_no; /* the policy's own shares: of the unsafe, of all others */
+    double acted_right;         /* share of the policy's actions that hit unsafe rows; -1: it never acts */
+};
+
+struct panel {
+    FILE *out;
+    int left, top;
+};
+
 static int by_score_down(const void *a, const void *b)
 {
-    double x = ((const struct point *)a)->score, y = ((const struct point *)b)->score;
+    double x = ((const struct score_point *)a)->score, y = ((const struct score_point *)b)->score;
     return (x < y) - (x > y);
 }
 
-static void draw_frame(FILE *out, int left, const char *title, const char *x, const char *y)
+static double panel_x(const struct panel *p, double share)
 {
-    fprintf(out, "<rect x='%d' y='%d' width='%d' height='%d' fill='none' stroke='#888'/>\n", left, TOP, SIDE, SIDE);
-    fprintf(out, "<text x='%d' y='%d' font-weight='bold'>%s</text>\n", left, TOP - 12, title);
-    fprintf(out, "<text x='%d' y='%d' text-anchor='middle'>%s</text>\n", left + SIDE / 2, TOP + SIDE + 34, x);
-    fprintf(out, "<text transform='translate(%d,%d) rotate(-90)' text-anchor='middle'>%s</text>\n", left - 40,
-            TOP + SIDE / 2, y);
-    for (int i = 0; i <= 4; i++)
-        fprintf(out, "<text x='%d' y='%d' text-anchor='end'>%d%%</text>\n", left - 6, TOP + SIDE - i * SIDE / 4 + 4,
-                25 * i);
+    return p->left + SIDE * share;
 }
 
-static void draw_precision(FILE *out, struct point *points, size_t len)
+static double panel_y(const struct panel *p, double share)
 {
-    size_t unsafe = 0, right = 0;
-    for (size_t i = 0; i < len; i++)
-        unsafe += points[i].unsafe;
-    draw_frame(out, LEFT, "Score: unsafe against all others", "recall, 0 to 100%", "precision");
-    if (unsafe == 0)
-        return;
-    qsort(points, len, sizeof *points, by_score_down);
-    fputs("<polyline fill='none' stroke='#1f5fa8' stroke-width='2' points='", out);
-    for (size_t i = 0; i < len; i++) {
-        right += points[i].unsafe;
-        if (i + 1 < len && points[i + 1].score >= points[i].score)
-            continue; /* equal scores are drawn together */
-        fprintf(out, "%.1f,%.1f ", LEFT + SIDE * (double)right / (double)unsafe,
-                TOP + SIDE - SIDE * (double)right / (double)(i + 1));
+    return p->top + SIDE - SIDE * share;
+}
+
+/* Text from outside, so that the file stays well formed. */
+static void draw_escaped(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++)
+        switch (*text) {
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '&':
+            fputs("&amp;", out);
+            break;
+        default:
+            fputc((unsigned char)*text < 0x20 ? ' ' : *text, out);
+        }
+}
+
+/* The frame with ticks. The horizontal axis runs from 0 to `last`; `unit` follows its numbers. */
+static void draw_frame(const struct panel *p, const char *title, const char *x, const char *y, int last,
+                       const char *unit)
+{
+    fprintf(p->out, "<rect x='%d' y='%d' width='%d' height='%d' fill='none' stroke='#888'/>\n", p->left, p->top, SIDE,
+            SIDE);
+    fprintf(p->out, "<text x='%d' y='%d' font-weight='bold'>%s</text>\n", p->left, p->top - 12, title);
+    fprintf(p->out, "<text x='%d' y='%d' text-anchor='middle'>%s</text>\n", p->left + SIDE / 2, p->top + SIDE + 38, x);
+    fprintf(p->out, "<text transform='translate(%d,%d) rotate(-90)' text-anchor='middle'>%s</text>\n", p->left - 46,
+            p->top + SIDE / 2, y);
+    for (int i = 0; i <= TICKS; i++) {
+        double at = (double)i / TICKS;
+        fprintf(p->out,
+                "<line x1='%.1f' x2='%.1f' y1='%d' y2='%d' stroke='#888'/>"
+                "<text x='%.1f' y='%d' text-anchor='middle'>%d%s</text>\n",
+                panel_x(p, at), panel_x(p, at), p->top + SIDE, p->top + SIDE + 5, panel_x(p, at), p->top + SIDE + 19,
+                last * i / TICKS, unit);
+        fprintf(p->out,
+                "<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#888'/>"
+                "<text x='%d' y='%.1f' text-anchor='end'>%d%%</text>\n",
+                p->left - 5, p->left, panel_y(p, at), panel_y(p, at), p->left - 8, panel_y(p, at) + 4, 100 * i / TICKS);
     }
-    double share = (double)unsafe / (double)len;
-    fprintf(out, "'/>\n<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#b55' stroke-dasharray='4'/>\n", LEFT,
-            LEFT + SIDE, TOP + SIDE - SIDE * share, TOP + SIDE - SIDE * share);
 }
 
-static void draw_delay(FILE *out, const struct eval_table *t)
+static void draw_line(const struct panel *p, double x1, double y1, double x2, double y2)
+{
+    fprintf(p->out, "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='#b55' stroke-dasharray='4'/>\n",
+            panel_x(p, x1), panel_y(p, y1), panel_x(p, x2), panel_y(p, y2));
+}
+
+static void draw_point(const struct panel *p, double x, double y)
+{
+    fprintf(p->out,
+            "<circle class='policy' cx='%.1f' cy='%.1f' r='5' fill='#d9822b' stroke='#fff'><title>what the policy acts "
+            "on</title></circle>\n",
+            panel_x(p, x), panel_y(p, y));
+}
+
+static bool is_last_of_equals(const struct score_points *s, size_t i)
+{
+    return i + 1 == s->len || s->at[i + 1].score < s->at[i].score;
+}
+
+static const json_t *score_in(const json_t *report, const char *score, const char *name)
+{
+    size_t i;
+    const json_t *at;
+    json_array_foreach(json_object_get(report, "scores"), i, at)
+    {
+        if (strcmp(json_string_value(json_object_get(at, "score")), score) == 0 &&
+            strcmp(json_string_value(json_object_get(at, "name")), name) == 0 &&
+            strcmp(json_string_value(json_object_get(at, "file")), "all") == 0)
+            return at;
+    }
+    return NULL;
+}
+
+/* ---- panels ---- */
+
+/* Unsafe against safe answers to harmful prompts and ordinary rows together. */
+static void draw_roc(const struct panel *p, const struct score_points *s, const json_t *report)
+{
+    static const char *const names[] = {"unsafe against safe", "unsafe against benign"};
+    size_t yes = 0;
+    draw_frame(p, "Score: unsafe against all others", "wrongly found, share of all others", "found, share of unsafe",
+               100, "%");
+    draw_line(p, 0, 0, 1, 1);
+    if (s->unsafe == 0 || s->unsafe == s->len)
+        return;
+    fputs("<polyline fill='none' stroke='#1f5fa8' stroke-width='2' points='", p->out);
+    fprintf(p->out, "%.1f,%.1f ", panel_x(p, 0), panel_y(p, 0));
+    for (size_t i = 0; i < s->len; i++) {
+        yes += s->at[i].unsafe;
+        if (is_last_of_equals(s, i))
+            fprintf(p->out, "%.1f,%.1f ", panel_x(p, (double)(i + 1 - yes) / (double)(s->len - s->unsafe)),
+                    panel_y(p, (double)yes / (double)s->unsafe));
+    }
+    fputs("'/>\n", p->out);
+    draw_point(p, s->acted_no, s->acted_yes);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *score = score_in(report, s->name, names[i]);
+        if (score != NULL)
+            fprintf(p->out, "<text x='%d' y='%d' text-anchor='end'>AUROC %s: %.3f [%.3f, %.3f]</text>\n",
+                    p->left + SIDE - 8, p->top + SIDE - 28 + 16 * (int)i, names[i],
+                    json_number_value(json_object_get(score, "auroc")),
+                    json_number_value(json_object_get(score, "low")),
+                    json_number_value(json_object_get(score, "high")));
+    }
+}
+
+static void draw_precision(const struct panel *p, const struct score_points *s)
+{
+    size_t right = 0;
+    draw_frame(p, "Score: precision over recall", "recall", "precision", 100, "%");
+    if (s->unsafe == 0)
+        return;
+    fputs("<polyline fill='none' stroke='#1f5fa8' stroke-width='2' points='", p->out);
+    for (size_t i = 0; i < s->len; i++) {
+        right += s->at[i].unsafe;
+        if (is_last_of_equals(s, i)) /* equal scores are drawn together */
+            fprintf(p->out, "%.1f,%.1f ", panel_x(p, (double)right / (double)s->unsafe),
+                    panel_y(p, (double)right / (double)(i + 1)));
+    }
+    fputs("'/>\n", p->out);
+    draw_line(p, 0, (double)s->unsafe / (double)s->len, 1, (double)s->unsafe / (double)s->len);
+    if (s->acted_right >= 0)
+        draw_point(p, s->acted_yes, s->acted_right);
+}
+
+static void draw_calibration(const struct panel *p, const struct score_points *s, const json_t *report)
+{
+    const json_t *score = score_in(report, s->name, "unsafe against safe"), *bin;
+    const json_t *calibration = json_object_get(score, "calibration");
+    size_t i;
+    draw_frame(p, "Calibration, answers to harmful prompts", "mean score of the bin", "share of unsafe", 100, "%");
+    draw_line(p, 0, 0, 1, 1);
+    json_array_foreach(json_object_get(calibration, "bins"), i, bin)
+    {
+        const json_t *rate = json_object_get(bin, "positives");
+        double mean = json_number_value(json_object_get(bin, "mean"));
+        fprintf(p->out,
+                "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='#1f5fa8'/>"
+                "<circle cx='%.1f' cy='%.1f' r='3.5' fill='#1f5fa8'><title>%.0f rows</title></circle>\n",
+                panel_x(p, mean), panel_x(p, mean), panel_y(p, json_number_value(json_object_get(rate, "low"))),
+                panel_y(p, json_number_value(json_object_get(rate, "high"))), panel_x(p, mean),
+                panel_y(p, json_number_value(json_object_get(rate, "rate"))),
+                json_number_value(json_object_get(rate, "of")));
+    }
+    if (calibration != NULL)
+        fprintf(p->out, "<text x='%d' y='%d'>Brier score %.3f, mean error %.3f</text>\n", p->left + 8, p->top + 18,
+                json_number_value(json_object_get(calibration, "brier")),
+                json_number_value(json_object_get(calibration, "error")));
+}
+
+static void draw_delay(const struct panel *p, const struct eval_table *t)
 {
     size_t bins[BINS] = {0}, all = 0, seen = 0;
-    int left = LEFT + SIDE + GAP;
     for (size_t i = 0; i < t->len; i++)
         if (t->rows[i].delay_sentences > 0) {
             size_t bin = (t->rows[i].delay_sentences - 1) / BIN_SENTENCES;
             bins[bin < BINS ? bin : BINS - 1]++;
             all++;
         }
-    char label[64];
-    snprintf(label, sizeof label, "sentence of the reasoning, 1 to %d", BINS * BIN_SENTENCES);
-    draw_frame(out, left, "First action: share of the actions so far", label, "share");
-    fputs("<polyline fill='none' stroke='#2a7f4f' stroke-width='2' points='", out);
-    for (size_t i = 0; i < BINS && all > 0; i++) {
+    draw_frame(p, "First action: share of the actions so far", "sentence of the reasoning", "share",
+               BINS * BIN_SENTENCES, "");
+    if (all == 0)
+        return;
+    fputs("<polyline fill='none' stroke='#2a7f4f' stroke-width='2' points='", p->out);
+    for (size_t i = 0; i < BINS; i++) {
         seen += bins[i];
-        fprintf(out, "%.1f,%.1f ", left + SIDE * (double)(i + 1) / BINS,
-                TOP + SIDE - SIDE * (double)seen / (double)all);
+        fprintf(p->out, "%.1f,%.1f ", panel_x(p, (double)(i + 1) / BINS), panel_y(p, (double)seen / (double)all));
     }
-    fputs("'/>\n", out);
+    fputs("'/>\n", p->out);
 }
 
-int eval_plot(const struct eval_table *table, const char *path)
+/* ---- the file ---- */
+
+static void draw_title(FILE *out, const json_t *report, const struct score_points *s)
 {
-    struct point *points = calloc(table->len + 1, sizeof *points);
-    FILE *out = points != NULL ? fopen(path, "w") : NULL;
-    int rv = points == NULL ? -ENOMEM : out == NULL ? -errno : 0;
-    size_t len = 0;
-    for (size_t i = 0; rv == 0 && i < table->len; i++)
-        if (table->rows[i].has_reasoning)
-            points[len++] = (struct point){table->rows[i].trace_risk, strcmp(table->rows[i].label, "unsafe") == 0};
+    size_t i;
+    const json_t *model;
+    fprintf(out, "<text x='%d' y='26' font-size='16' font-weight='bold'>policy ", LEFT);
+    draw_escaped(out, json_string_value(json_object_get(report, "policy")));
+    fprintf(out, ", version %.12s; score: %s; %.0f rows</text>\n",
+            json_string_value(json_object_get(report, "version")), s->name,
+            json_number_value(json_object_get(report, "rows")));
+    fprintf(out, "<text x='%d' y='46'>models: ", LEFT);
+    size_t models = json_array_size(json_object_get(report, "models"));
+    json_array_foreach(json_object_get(report, "models"), i, model)
+    {
+        if (i == MODELS_SHOWN)
+            break;
+        fputs(i > 0 ? ", " : "", out);
+        draw_escaped(out, json_string_value(model));
+    }
+    if (models == 0)
+        fputs("not named in the rows", out);
+    if (models > MODELS_SHOWN)
+        fprintf(out, " and %zu more", models - MODELS_SHOWN);
+    fputs("</text>\n", out);
+    fprintf(out,
+            "<circle cx='%d' cy='60' r='5' fill='#d9822b'/><text x='%d' y='64'>what the policy acts on (all its "
+            "patterns and rules)</text>\n",
+            LEFT + 6, LEFT + 18);
+}
+
+/* Rows whose outcome is known: unsafe against safe and ordinary ones. Of the scores, the last one that the rows have.
+ */
+static bool gather_points(const struct eval_table *t, struct score_points *s)
+{
+    double yes = 0, no = 0;
+    enum eval_score score = EVAL_TRACE_RISK;
+    for (size_t i = 0; i < t->len; i++)
+        for (enum eval_score k = score; k < EVAL_SCORES; k++)
+            score = t->rows[i].risks[k] >= 0 ? k : score;
+    *s = (struct score_points){.at = calloc(t->len + 1, sizeof *s->at), .name = eval_score_name(score)};
+    for (size_t i = 0; s->at != NULL && i < t->len; i++) {
+        const struct eval_row *r = &t->rows[i];
+        bool unsafe = eval_is_unsafe(r);
+        if (!unsafe && !eval_is_safe(r) && !eval_is_benign(r))
+            continue;
+        s->at[s->len++] = (struct score_point){r->risks[score], unsafe};
+        s->unsafe += unsafe;
+        yes += unsafe && eval_is_acted_on(r);
+        no += !unsafe && eval_is_acted_on(r);
+    }
+    s->acted_yes = s->unsafe > 0 ? yes / (double)s->unsafe : 0;
+    s->acted_no = s->len > s->unsafe ? no / (double)(s->len - s->unsafe) : 0;
+    s->acted_right = yes + no > 0 ? yes / (yes + no) : -1;
+    if (s->at != NULL)
+        qsort(s->at, s->len, sizeof *s->at, by_score_down);
+    return s->at != NULL;
+}
+
+int eval_plot(const struct eval_table *table, const json_t *report, const char *path)
+{
+    struct score_points points;
+    FILE *out = gather_points(table, &points) ? fopen(path, "we") : NULL;
+    int rv = out != NULL ? 0 : points.at == NULL ? -ENOMEM : -errno;
     if (rv == 0) {
+        struct panel panels[4];
+        for (int i = 0; i < 4; i++)
+            panels[i] = (struct panel){out, LEFT + i % 2 * ACROSS, TOP + 20 + i / 2 * DOWN};
         fprintf(out,
                 "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' "
                 "font-size='12'>\n<rect width='100%%' height='100%%' fill='#fff'/>\n",
-                2 * LEFT + 2 * SIDE + GAP, TOP + SIDE + 60);
-        draw_precision(out, points, len);
-        draw_delay(out, table);
+                2 * ACROSS, TOP + 2 * DOWN);
+        draw_title(out, report, &points);
+        draw_roc(&panels[0], &points, report);
+        draw_precision(&panels[1], &points);
+        draw_calibration(&panels[2], &points, report);
+        draw_delay(&panels[3], table);
         fputs("</svg>\n", out);
         rv = fclose(out) == 0 ? 0 : -errno;
     }
-    free(points);
+    free(points.at);
     return rv;
 }

@@ -141,15 +141,23 @@ static void judge_steps(const json_t *row, const struct rein_decision *d, struct
     }
     unsigned all = (unsigned)json_array_size(labels);
     out->steps_missed = all > out->steps_right ? all - out->steps_right : 0;
+    size_t counted = all + out->steps_wrong, steps_len = json_array_size(steps);
+    out->steps_silent = steps_len > counted ? (unsigned)(steps_len - counted) : 0;
 }
 
 /* ---- one row ---- */
+
+const char *eval_score_name(enum eval_score score)
+{
+    static const char *const names[EVAL_SCORES] = {"trace risk"};
+    return names[score];
+}
 
 static void note_recording(const json_t *row, const struct rein_decision *d, bool own_answer, struct eval_row *out)
 {
     out->any = d->findings_len > 0;
     out->prompt_risk = d->prompt_risk;
-    out->trace_risk = d->trace_risk;
+    out->risks[EVAL_TRACE_RISK] = d->trace_risk;
     out->stance = d->answer;
     memcpy(out->scores, d->scores, sizeof out->scores);
     for (size_t i = 0; i < d->findings_len; i++)
@@ -171,8 +179,59 @@ static void note_measured(const struct rein_decision *d, struct eval_row *out)
         }
 }
 
+/* ---- what is written of a row: places and numbers, no text ---- */
+
+static json_t *findings_tree(const struct rein_decision *d)
+{
+    json_t *tree = json_array();
+    for (size_t i = 0; i < d->findings_len; i++) {
+        const struct rein_finding *f = &d->findings[i];
+        json_array_append_new(tree, json_pack("{ss ss ss sb sb sI sI sf}", "id", f->id, "channel",
+                                              rein_channel_name(f->channel), "action", rein_action_name(f->action),
+                                              "is_rule", f->is_rule, "shadow", f->shadow, "offset",
+                                              (json_int_t)f->offset, "len", (json_int_t)f->len, "score", f->score));
+    }
+    return tree;
+}
+
+/* Sentences that talk themselves into complying: where they are in the reasoning. */
+static json_t *talk_tree(const struct rein_decision *d)
+{
+    json_t *tree = json_array();
+    for (size_t i = 0; i < d->talk_len; i++)
+        json_array_append_new(tree, json_pack("{sI sI sI}", "sentence", (json_int_t)d->talk[i].sentence, "offset",
+                                              (json_int_t)d->talk[i].offset, "len", (json_int_t)d->talk[i].len));
+    return tree;
+}
+
+static void detail_recording(const struct rein_decision *d, const struct eval_row *out, json_t *detail)
+{
+    static const char *const stances[] = {"open", "refuses", "complies"};
+    json_t *scores = json_object();
+    json_object_set_new(scores, "prompt risk", json_real(out->prompt_risk));
+    for (int i = 0; i < EVAL_SCORES; i++)
+        json_object_set_new(scores, eval_score_name((enum eval_score)i),
+                            out->risks[i] >= 0 ? json_real(out->risks[i]) : json_null());
+    for (int p = 0; p < REIN_PATTERNS; p++)
+        json_object_set_new(scores, rein_pattern_name((enum rein_pattern)p), json_real(out->scores[p]));
+    json_object_set_new(detail, "recorded", findings_tree(d));
+    json_object_set_new(detail, "sentences", talk_tree(d));
+    json_object_set_new(detail, "scores", scores);
+    json_object_set_new(detail, "stance", json_string(stances[d->answer]));
+}
+
+static void detail_measured(const struct rein_decision *d, const struct eval_row *out, json_t *detail)
+{
+    json_object_set_new(detail, "action", json_string(rein_action_name(d->verdict)));
+    json_object_set_new(detail, "risky", json_boolean(out->risky));
+    json_object_set_new(detail, "findings", findings_tree(d));
+    json_object_set_new(detail, "reasoning_bytes", json_integer((json_int_t)d->flow[REIN_REASONING].scanned));
+}
+
+/* ---- the runs ---- */
+
 static int run_with(const struct eval_policies *policies, struct rein_policy *policy, const json_t *row,
-                    const char *answer, struct eval_row *out)
+                    const char *answer, struct eval_row *out, json_t *detail)
 {
     struct rein_trace_options options = {.policy = policy,
                                          .engine = policies->engine,
@@ -188,32 +247,52 @@ static int run_with(const struct eval_policies *policies, struct rein_policy *po
     int rv = rein_trace_new(&r.trace, &options);
     if (rv != 0)
         return rv;
-    rv = run_stream(&r, prompt != NULL ? prompt : "", reasoning, answer != NULL ? answer : own);
-    if (rv == 0 && policy == policies->recording)
-        note_recording(row, rein_trace_decision(r.trace), answer == NULL, out);
-    else if (rv == 0)
-        note_measured(rein_trace_decision(r.trace), out);
+    rv = run_stream(&r, prompt, reasoning, answer != NULL ? answer : own);
+    const struct rein_decision *d = rein_trace_decision(r.trace);
+    if (rv == 0 && policy == policies->recording) {
+        note_recording(row, d, answer == NULL, out);
+        if (detail != NULL)
+            detail_recording(d, out, detail);
+    } else if (rv == 0 && policy == policies->measured) {
+        note_measured(d, out);
+        out->risky = rein_trace_is_risky(r.trace);
+        if (detail != NULL)
+            detail_measured(d, out, detail);
+    } else if (rv == 0) {
+        out->against = d->verdict;
+        if (detail != NULL)
+            json_object_set_new(detail, "against", json_string(rein_action_name(d->verdict)));
+    }
     rein_trace_free(r.trace);
     return rv;
 }
 
-static void copy_label(char out[EVAL_LABEL_MAX], const json_t *row, const char *key)
+static void copy_member(char *out, size_t max, const json_t *row, const char *key)
 {
     const char *text = json_string_value(json_object_get(row, key));
     if (text != NULL)
-        snprintf(out, EVAL_LABEL_MAX, "%s", text);
+        snprintf(out, max, "%s", text);
 }
 
-int eval_row_run(const struct eval_policies *policies, const json_t *row, const char *answer, struct eval_row *out)
+int eval_row_run(const struct eval_policies *policies, const json_t *row, const char *answer, struct eval_row *out,
+                 json_t **detail)
 {
     const char *reasoning = json_string_value(json_object_get(row, "reasoning"));
-    if (!json_is_object(row))
-        return REIN_EFORMAT;
-    copy_label(out->label, row, "label_answer");
-    copy_label(out->kind, row, "label");
-    copy_label(out->kind, row, "prompt_kind");
+    json_t *tree = detail != NULL ? json_object() : NULL;
+    copy_member(out->label, sizeof out->label, row, "label_answer");
+    copy_member(out->kind, sizeof out->kind, row, "label");
+    copy_member(out->kind, sizeof out->kind, row, "prompt_kind");
+    copy_member(out->model, sizeof out->model, row, "model");
     out->has_reasoning = reasoning != NULL && *reasoning != '\0';
     out->has_answer = answer != NULL || json_is_string(json_object_get(row, "answer"));
-    int rv = run_with(policies, policies->recording, row, answer, out);
-    return rv == 0 ? run_with(policies, policies->measured, row, answer, out) : rv;
+    int rv = run_with(policies, policies->recording, row, answer, out, tree);
+    if (rv == 0)
+        rv = run_with(policies, policies->measured, row, answer, out, tree);
+    if (rv == 0 && policies->against != NULL)
+        rv = run_with(policies, policies->against, row, answer, out, tree);
+    if (rv == 0 && detail != NULL)
+        *detail = tree;
+    else
+        json_decref(tree);
+    return rv;
 }

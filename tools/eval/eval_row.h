@@ -7,36 +7,54 @@
 #define TOOLS_EVAL_EVAL_ROW_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rein/rein.h"
 
-enum { EVAL_LABEL_MAX = 24, EVAL_EVENT_BYTES = 48 };
+enum { EVAL_LABEL_MAX = 24, EVAL_MODEL_MAX = 48, EVAL_EVENT_BYTES = 48 };
+
+/* The scores of a trace that are ranked and drawn. */
+enum eval_score { EVAL_TRACE_RISK, EVAL_SCORES };
 
 struct eval_row {
     size_t file;                /* index of the file */
     char label[EVAL_LABEL_MAX]; /* label_answer, "" if there is none */
     char kind[EVAL_LABEL_MAX];  /* prompt_kind, or label */
+    char model[EVAL_MODEL_MAX]; /* the model that reasoned, cut to fit */
     bool has_reasoning, has_answer, has_steps;
-    enum rein_action verdict;       /* with the policy */
-    bool any;                       /* any finding, recording */
-    bool found[REIN_PATTERNS];      /* likewise */
-    double scores[REIN_PATTERNS];   /* likewise */
-    double prompt_risk, trace_risk; /* likewise */
-    enum rein_stance stance;        /* of the answer */
-    uint64_t delay_bytes;           /* reasoning bytes before the first finding that acts; 0: none acted */
+    bool risky;                   /* with the policy: the prompt's signals call it risky */
+    enum rein_action verdict;     /* with the policy */
+    enum rein_action against;     /* with the other policy, if there is one */
+    bool any;                     /* any finding, recording */
+    bool found[REIN_PATTERNS];    /* likewise */
+    double scores[REIN_PATTERNS]; /* likewise */
+    double prompt_risk;           /* likewise */
+    double risks[EVAL_SCORES];    /* likewise; -1: the policy has no such score, or the row no such text */
+    enum rein_stance stance;      /* of the answer */
+    uint64_t delay_bytes;         /* reasoning bytes before the first finding that acts; 0: none acted */
     uint32_t delay_sentences;
-    unsigned steps_right, steps_wrong, steps_missed; /* sentence labels: hit, false, missed */
+    unsigned steps_right, steps_wrong, steps_missed, steps_silent; /* sentence labels: hit, false, missed, rightly
+                                                                      silent */
 };
+
+static inline bool eval_row_is_prompt(const struct eval_row *row)
+{
+    return !row->has_reasoning && !row->has_answer;
+}
 
 struct eval_policies {
     struct rein_policy *measured, *recording;
+    struct rein_policy *against; /* another policy to measure on the same rows; NULL: none */
     struct rein_engine *engine;
 };
 
-/* Runs a row. `reasoning` and `answer` replace the row's own if not NULL (crossed pairs). Returns 0, REIN_EFORMAT
- * if the row is not a trace, or an error of the library. */
-int eval_row_run(const struct eval_policies *policies, const json_t *row, const char *answer,
-                 struct eval_row *out) REIN_MUST_USE;
+/* The name of a score, static. */
+const char *eval_score_name(enum eval_score score);
+
+/* Runs a row (eval_shape_is_row). `answer` replaces the row's own if not NULL (crossed pairs). `detail`, if not NULL,
+ * gets an object (owned) with what `--rows` writes: no text of the row. Returns 0, or an error of the library. */
+int eval_row_run(const struct eval_policies *policies, const json_t *row, const char *answer, struct eval_row *out,
+                 json_t **detail) REIN_MUST_USE;
 
 #endif

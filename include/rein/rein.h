@@ -12,7 +12,7 @@
  *
  * Every step fills a rein_update: the bytes that may go to the client now, and what the caller is asked to do. The
  * library opens no files or sockets, reads no clock, starts no threads and never calls back, except for the hooks of
- * the heap and the cache.
+ * the heap and the cache, and where a function is handed one (rein/model.h).
  *
  * Threads: all threads may share a policy; an engine and the traces that use it belong to one thread.
  * Offsets are always bytes of a channel's decoded UTF-8 text. Sizes are bytes. docs/GLOSSARY.md defines the terms. */

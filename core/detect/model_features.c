@@ -1,0 +1,97 @@
+/* See model_features.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "detect/model_features.h"
+
+#include "detect/signal.h"
+#include "rein/model.h"
+
+/* What a byte counts as in a word; 0: it is no part of one. Bytes of other scripts are letters as they are. */
+static uint32_t plain_letter(unsigned char c)
+{
+    if ((unsigned char)(c - 'a') < 26 || c >= 0x80)
+        return c;
+    return (unsigned char)(c - '0') < 10 ? '0' : 0;
+}
+
+static uint32_t letter_at(struct span text, size_t i)
+{
+    unsigned char c = (unsigned char)text.data[i];
+    if (c != '\'')
+        return plain_letter(c);
+    bool is_inside = i > 0 && i + 1 < text.len && plain_letter((unsigned char)text.data[i - 1]) != 0 &&
+                     plain_letter((unsigned char)text.data[i + 1]) != 0;
+    return is_inside ? c : 0;
+}
+
+/* Spreads a hash over all of its bits: buckets are its highest ones. */
+static uint32_t spread(uint32_t hash)
+{
+    hash ^= hash >> 15;
+    return hash * 0x9E3779B1u;
+}
+
+size_t features_hash(struct span folded, uint32_t hashes[FEATURES_MAX])
+{
+    size_t len = 0;
+    uint32_t before = 0; /* the word before in the sentence; 0: there is none */
+    for (size_t i = 0; i < folded.len && len + 2 <= FEATURES_MAX;) {
+        uint32_t c, word = 0x811C9DC5u;
+        size_t start = i;
+        for (; i < folded.len && (c = letter_at(folded, i)) != 0; i++)
+            word = (word ^ c) * 0x01000193u;
+        if (i == start) {
+            i++;
+            continue;
+        }
+        hashes[len++] = spread(word);
+        if (before != 0)
+            hashes[len++] = spread((before * 0x85EBCA6Bu) ^ word);
+        before = word;
+    }
+    return len;
+}
+
+/* ---- the public interface ---- */
+
+struct collector {
+    uint64_t set[MODEL_BUCKETS / 64];
+    unsigned bits;
+    uint32_t sentences;
+    rein_feature_fn each;
+    void *ctx;
+};
+
+static void collect_sentence(struct collector *c, struct span sentence)
+{
+    char folded[SENTENCE_MAX];
+    uint32_t hashes[FEATURES_MAX];
+    size_t len = signal_fold(sentence, folded, sizeof folded);
+    len = features_hash((struct span){folded, len}, hashes);
+    for (size_t i = 0; i < len; i++) {
+        uint32_t bucket = feature_bucket(hashes[i], c->bits);
+        if (feature_add(c->set, bucket))
+            c->each(c->ctx, c->sentences, bucket);
+    }
+    c->sentences += len > 0;
+}
+
+uint32_t rein_features(enum rein_channel channel, const char *text, size_t len, size_t limit, rein_feature_fn each,
+                       void *ctx)
+{
+    struct collector c = {.bits = channel == REIN_ANSWER ? MODEL_ANSWER_BITS : MODEL_BITS, .each = each, .ctx = ctx};
+    struct sentencer s;
+    sentencer_init(&s, 0);
+    size_t start = 0;
+    for (size_t at = 0; start < len && (limit == 0 || start < limit);) {
+        uint64_t end = len;
+        at += sentencer_feed(&s, (struct span){text + at, len - at}, &end);
+        collect_sentence(&c, (struct span){text + start, (size_t)end - start});
+        start = (size_t)end;
+    }
+    return c.sentences;
+}
+
+uint32_t rein_feature_buckets(enum rein_channel channel)
+{
+    return channel == REIN_ANSWER ? MODEL_ANSWER_BUCKETS : MODEL_BUCKETS;
+}

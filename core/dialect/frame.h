@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 
@@ -24,6 +25,7 @@ struct frame {
     struct span raw;     /* the whole event, blank line included; good until the caller's buffer moves */
     struct span payload; /* FRAME_DATA and FRAME_MULTI; the latter is good until the next call */
     bool has_extras;     /* comments or other fields (event, id, retry, unknown) next to the data line */
+    bool head_repeats;   /* with extras: what is before the payload is what an earlier frame of the stream had there */
     bool unterminated;   /* the stream ended without the blank line */
 };
 
@@ -40,6 +42,8 @@ struct framing {
     struct span end; /* completes an unterminated frame */
 };
 
+enum { HEAD_MAX = 80 }; /* longer heads are read and judged anew in each frame */
+
 /* Where a stream is. All offsets count from the present event's start. */
 struct framer {
     const struct framing *framing;
@@ -50,16 +54,20 @@ struct framer {
     unsigned data_lines;
     size_t payload_at, payload_len; /* of the first data line */
     bool started;                   /* the stream's first line is behind us */
-    bool extras;
+    bool extras, head_repeats;
     bool after_cr;       /* the line before ended in CR: an LF now belongs to it */
     struct bytes joined; /* FRAME_MULTI */
+    /* What was before the payload of the last frame that had something there, such as the name of its event. Mostly the
+     * next one has the same: its lines (`head_lines`) are then stepped over at once. 0: nothing is known. */
+    char head[HEAD_MAX];
+    uint8_t head_len, head_lines;
 };
 
 /* Always true between two calls that did not fail. */
 static inline bool framer_is_sound(const struct framer *f)
 {
     return f->line_start <= f->scanned && f->payload_at + f->payload_len <= f->line_start &&
-           (f->data_lines > 0 || f->payload_len == 0);
+           (f->data_lines > 0 || f->payload_len == 0) && f->head_lines <= f->head_len;
 }
 
 /* Allocates nothing yet. `limit` is the longest event, in raw bytes. */

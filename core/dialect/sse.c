@@ -60,12 +60,45 @@ static void step_over_line_end(struct framer *f, struct span buf, size_t end, bo
     f->started = true;
 }
 
+static bool begins_with_head(const struct framer *f, struct span buf)
+{
+    return buf.len >= f->head_len && memcmp(buf.data, f->head, f->head_len) == 0;
+}
+
+/* Steps over the lines of the known head, which are extras. Not over the data line: the payload ends with it. */
+static void skip_head(struct framer *f, struct span buf)
+{
+    if (f->after_cr || !begins_with_head(f, buf))
+        return;
+    f->line_start = f->scanned = f->head_lines;
+    f->extras = f->head_repeats = true;
+}
+
+/* Is the head of this event, which has extras, the known one? If not, it is from now on. A head is whole lines and the
+ * beginning of a data line; one with CR, or behind one, is left out, because
+ * its lines need another look. */
+__attribute__((noinline)) static bool head_is_known(struct framer *f, struct span buf)
+{
+    struct span head = {buf.data, f->payload_at};
+    if (f->head_len == head.len && (f->head_repeats || begins_with_head(f, buf)))
+        return true;
+    f->head_len = f->head_lines = 0;
+    const char *lines_end = head.len <= HEAD_MAX ? memrchr(head.data, '\n', head.len) : NULL;
+    if (lines_end == NULL || *head.data == '\n' || memchr(head.data, '\r', head.len) != NULL)
+        return false;
+    memcpy(f->head, head.data, head.len);
+    f->head_len = (uint8_t)head.len;
+    f->head_lines = (uint8_t)(lines_end + 1 - head.data);
+    return false;
+}
+
 static int add_data_line(struct framer *f, struct span buf, size_t at, size_t len)
 {
     f->data_lines++;
     if (f->data_lines == 1) {
         f->payload_at = at;
         f->payload_len = len;
+        f->head_repeats = f->extras && head_is_known(f, buf);
         return 0;
     }
     int rv = 0;
@@ -119,6 +152,7 @@ static int take_frame(struct framer *f, struct span buf, size_t end, bool unterm
         .raw = {buf.data, end},
         .payload = {buf.data + f->payload_at, f->payload_len},
         .has_extras = f->extras && f->data_lines > 0,
+        .head_repeats = f->head_repeats,
         .unterminated = unterminated,
     };
     if (out->kind == FRAME_MULTI)
@@ -129,7 +163,7 @@ static int take_frame(struct framer *f, struct span buf, size_t end, bool unterm
     f->line_start = f->scanned = 0;
     f->data_lines = 0;
     f->payload_at = f->payload_len = 0;
-    f->extras = false;
+    f->extras = f->head_repeats = false;
     return 1;
 }
 
@@ -146,6 +180,8 @@ static int take_rest(struct framer *f, struct span buf, struct frame *out)
 static int sse_next(struct framer *f, struct span buf, bool at_end, struct frame *out)
 {
     assert(framer_is_sound(f) && buf.len >= f->scanned);
+    if (f->head_len > 0 && f->scanned == 0)
+        skip_head(f, buf);
     while (buf.len > 0) {
         skip_late_lf(f, buf);
         size_t end;

@@ -344,7 +344,8 @@ static int judge_extras(struct rein_trace *t, const struct frame *frame, enum re
     if (frame->kind != FRAME_DATA)
         return judge_outside(t, frame->raw, worst);
     size_t at = (size_t)(frame->payload.data - frame->raw.data), behind = at + frame->payload.len;
-    int rv = judge_outside(t, (struct span){frame->raw.data, at}, worst);
+    bool is_judged = frame->head_repeats && !t->whole_matched;
+    int rv = is_judged ? 0 : judge_outside(t, (struct span){frame->raw.data, at}, worst);
     if (rv == 0)
         rv = judge_outside(t, (struct span){frame->raw.data + behind, frame->raw.len - behind}, worst);
     return rv;

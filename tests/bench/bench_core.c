@@ -1,7 +1,9 @@
 /* Feeds one fixed stream through librein, for a counter of instructions to watch, and counts its allocations.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     bench_core POLICY_FILE CONFIG_FOLDER EVENTS
+ *     bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named]
+ *
+ * `named`: each event has an `event:` line before its data. Then nothing is different but the framing.
  *
  * It uses nothing but the embedding API. Only the feeding is counted (under callgrind --instr-atstart=no): loading and
  * compiling happen before. Prints what came out, so that a stream that was not passed on cannot look cheap. In steady
@@ -113,28 +115,29 @@ static bool is_steady(unsigned long i, unsigned long events)
     return i >= WARM_UP && is_reasoning(i, events) == is_reasoning(i - WARM_UP, events);
 }
 
-static size_t event_write(char out[EVENT_MAX], unsigned long i, bool reasoning)
+static size_t event_write(char out[EVENT_MAX], unsigned long i, bool reasoning, bool named)
 {
     char piece[PIECE_MAX];
     size_t len = piece_write(piece, 0, i, i * 50000000);
     return (size_t)snprintf(
         out, EVENT_MAX,
-        "data: "
+        "%sdata: "
         "{\"id\":\"5f1c2b7e-4a3d-4e9b-8c61-000000000001\",\"object\":\"chat.completion.chunk\",\"created\":1735689600,"
         "\"model\":\"deepseek-reasoner\",\"system_fingerprint\":\"fp_8802369eaa\",\"choices\":[{\"index\":0,\"delta\":{"
         "\"%s\":null,\"%s\":\"%.*s\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n",
-        reasoning ? "content" : "reasoning_content", reasoning ? "reasoning_content" : "content", (int)len, piece);
+        named ? "event: message\n" : "", reasoning ? "content" : "reasoning_content",
+        reasoning ? "reasoning_content" : "content", (int)len, piece);
 }
 
 /* All events one after the other, and where each begins. */
-static char *stream_new(unsigned long events, size_t *starts)
+static char *stream_new(unsigned long events, size_t *starts, bool named)
 {
     char *stream = malloc(events * EVENT_MAX);
     if (stream == NULL)
         die("stream", REIN_ENOMEM);
     starts[0] = 0;
     for (unsigned long i = 0; i < events; i++)
-        starts[i + 1] = starts[i] + event_write(stream + starts[i], i, is_reasoning(i, events));
+        starts[i + 1] = starts[i] + event_write(stream + starts[i], i, is_reasoning(i, events), named);
     return stream;
 }
 
@@ -166,8 +169,9 @@ static struct rein_trace *trace_of(struct rein_policy *policy, struct rein_engin
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: bench_core POLICY_FILE CONFIG_FOLDER EVENTS\n");
+    bool named = argc == 5 && strcmp(argv[4], "named") == 0;
+    if (argc != 4 && !named) {
+        fprintf(stderr, "usage: bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named]\n");
         return 2;
     }
     static const struct rein_heap heap = {NULL, count_realloc, just_free};
@@ -178,7 +182,7 @@ int main(int argc, char **argv)
     struct rein_engine *engine = NULL;
     if (starts == NULL || rein_engine_new(&engine) != 0)
         die("engine", REIN_ENOMEM);
-    char *stream = stream_new(events, starts);
+    char *stream = stream_new(events, starts, named);
     struct rein_trace *trace = trace_of(policy, engine);
     struct rein_update update = {0};
     size_t out = 0;

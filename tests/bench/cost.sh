@@ -5,8 +5,8 @@
 #   cost.sh BENCH_CORE            compares with tests/bench/baseline.txt; fails if a figure has grown by more than a tenth
 #   cost.sh BENCH_CORE --write    writes the baseline anew
 #
-# It also holds that the default policy with all lexicons costs at most twice what an empty policy does, and, with
-# REIN_LONG=1, that an event of a stream of 16 MiB costs what one of 64 KiB does. Reasoning by sentences is counted in the
+# It also holds that the default policy with all lexicons costs at most twice what an empty policy does, that an event with
+# an `event:` line costs at most a twentieth more than the same without, and, with REIN_LONG=1, that an event of a stream of 16 MiB costs what one of 64 KiB does. Reasoning by sentences is counted in the
 # long set only: compiling the lexicons under valgrind takes longer than all the counting.
 set -eu
 bench_core=$1
@@ -24,10 +24,10 @@ sed 's/\(release: *\)stream/\1sentence/' "$config/policies/default.yaml" >"$work
 cp "$config/policies/empty.yaml" "$work/empty.yaml"
 
 # Prints the instructions of one event.
-count() { # POLICY EVENTS
+count() { # POLICY EVENTS [named]
   local said
   said=$(valgrind --tool=callgrind --instr-atstart=no --callgrind-out-file=/dev/null \
-    "$bench_core" "$work/$1.yaml" "$config" "$2" 2>&1) || { echo "$said" >&2 && return 1; }
+    "$bench_core" "$work/$1.yaml" "$config" "$2" ${3:-} 2>&1) || { echo "$said" >&2 && return 1; }
   echo "$said" | sed -n 's/.*Collected *: *//p' | awk -v n="$2" '{ printf "%d\n", $1 / n }'
 }
 
@@ -52,6 +52,9 @@ while read -r policy allowed; do
 done <"$baseline"
 echo "default policy : empty policy = $(awk -v a="${cost[stream]}" -v b="${cost[empty]}" 'BEGIN { printf "%.2f", a / b }')"
 if [ "${cost[stream]}" -gt "$((2 * cost[empty]))" ]; then echo "cost: the default policy costs more than twice the empty one" && rv=1; fi
+named=$(count empty 2000 named)
+echo "with an event: line $named instructions, $(awk -v a="$named" -v b="${cost[empty]}" 'BEGIN { printf "%+.1f%%", 100 * (a / b - 1) }')"
+if [ "${named:-0}" -le 0 ] || [ "$((named * 20))" -gt "$((cost[empty] * 21))" ]; then echo "cost: an event: line costs more than a twentieth" && rv=1; fi
 
 if [ "${REIN_LONG:-}" = 1 ]; then
   small=$(count stream 230) large=$(count stream 57000)

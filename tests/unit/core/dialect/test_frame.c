@@ -33,8 +33,8 @@ static void note_bytes(struct transcript *t, struct span s)
 static void note(struct transcript *t, const struct frame *f)
 {
     static const char *const kinds[] = {"data", "multi", "comment"};
-    t->len += (size_t)snprintf(t->text + t->len, sizeof(t->text) - t->len, "%s%s%s|", kinds[f->kind],
-                               f->has_extras ? "+" : "", f->unterminated ? "!" : "");
+    t->len += (size_t)snprintf(t->text + t->len, sizeof(t->text) - t->len, "%s%s%s%s|", kinds[f->kind],
+                               f->has_extras ? "+" : "", f->head_repeats ? "=" : "", f->unterminated ? "!" : "");
     note_bytes(t, f->raw);
     t->len += (size_t)snprintf(t->text + t->len, sizeof(t->text) - t->len, "|");
     note_bytes(t, f->payload);
@@ -160,6 +160,18 @@ static void test_rows(void **state)
         {"\xEF\xBB\xBF\r\n", "comment|<EF><BB><BF><0D><0A>|\n"},
         {"event: x\ndata: a\nid: 1\nretry: 5\nother: y\n\n",
          "data+|event: x<0A>data: a<0A>id: 1<0A>retry: 5<0A>other: y<0A><0A>|a\n"},
+        {"event: x\ndata: a\n\nevent: x\ndata: b\n\nevent: x\ndata:c\n\n",
+         "data+|event: x<0A>data: a<0A><0A>|a\ndata+=|event: x<0A>data: b<0A><0A>|b\n"
+         "data+|event: x<0A>data:c<0A><0A>|c\n"},
+        {"event: x\ndata: a\n\ndata: b\n\nevent: x\ndata: c\n\n",
+         "data+|event: x<0A>data: a<0A><0A>|a\ndata|data: b<0A><0A>|b\ndata+=|event: x<0A>data: c<0A><0A>|c\n"},
+        {"event: x\ndata: a\n\nevent: x\ndata: b\ndata: c\n\nevent: x\ndata: d",
+         "data+|event: x<0A>data: a<0A><0A>|a\nmulti+=|event: x<0A>data: b<0A>data: c<0A><0A>|b<0A>c\n"
+         "data+=!|event: x<0A>data: d|d\n"},
+        {"event: x\r\ndata: a\n\nevent: x\r\ndata: b\n\n",
+         "data+|event: x<0D><0A>data: a<0A><0A>|a\ndata+|event: x<0D><0A>data: b<0A><0A>|b\n"},
+        {"event: x\ndata: a\n\nevent: x\ndata\n\nevent: x\n\n",
+         "data+|event: x<0A>data: a<0A><0A>|a\ndata+|event: x<0A>data<0A><0A>|\ncomment|event: x<0A><0A>|\n"},
         {"databases: a\n\n", "comment|databases: a<0A><0A>|\n"},
         {" data: a\n\n", "comment| data: a<0A><0A>|\n"},
         {"data: a", "data!|data: a|a\n"},
@@ -186,8 +198,8 @@ static void test_rows(void **state)
 static void test_random_streams(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"data: x", "data:", "data",         ": c",    "event: e",
-                                        "",        "",      "\xEF\xBB\xBF", "datab:", "data:  y"};
+    static const char *const lines[] = {"data: x", "data:",        "data",   ": c",      "event: e",         "",
+                                        "",        "\xEF\xBB\xBF", "datab:", "data:  y", "event: e\ndata: z"};
     static const char *const ends[] = {"\n", "\r\n", "\r", "\n", "\r\n", "\r", "\n\n", "\r\r", ""};
     for (unsigned seed = 1; seed <= 3000; seed++) {
         char text[512];
@@ -195,7 +207,7 @@ static void test_random_streams(void **state)
         unsigned x = seed;
         for (int i = 0; i < 12; i++) {
             x = x * 1103515245u + 12345u;
-            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", lines[(x >> 16) % 10], ends[(x >> 20) % 9]);
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", lines[(x >> 16) % 11], ends[(x >> 20) % 9]);
         }
         check_chunkings((struct span){text, len}, seed % 10 == 0 ? 16 : LIMIT);
     }

@@ -31,6 +31,10 @@ static void peer_14_no_frame_goes_out_unscanned(void **state)
         "event: message\nid: 7\ndata: " JSON_HEAD SECRET JSON_TAIL "\nretry: 5\n\n" FINISH("stop") DONE,
         ": " SECRET "\n\n" CONTENT("a") FINISH("stop") DONE,
         "event: " SECRET "\ndata: " JSON_HEAD "a" JSON_TAIL "\n\n" FINISH("stop") DONE,
+        "event: " SECRET "\ndata: " JSON_HEAD "a" JSON_TAIL "\n\nevent: " SECRET "\ndata: " JSON_HEAD "b" JSON_TAIL
+        "\n\nevent: " SECRET "\ndata: " JSON_HEAD "c" JSON_TAIL "\n\n" FINISH("stop") DONE,
+        "event: so\ndata: " JSON_HEAD "a" JSON_TAIL "\n\nevent: so\ndata: " JSON_HEAD SECRET JSON_TAIL
+        "\n\nevent: " SECRET "\ndata: " JSON_HEAD "b" JSON_TAIL "\n\n" FINISH("stop") DONE,
         "data: not json " SECRET "\n\n" CONTENT("a") FINISH("stop") DONE,
         "other: " SECRET "\n\n" CONTENT("a") FINISH("stop") DONE,
         CONTENT("a") FINISH("stop") ": " SECRET "\ndata: [DONE]\n\n",

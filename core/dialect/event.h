@@ -95,6 +95,7 @@ struct event {
     bool has_error;       /* an error where clients search for it */
     bool has_inner_error; /* an error where they search for none */
     bool is_usage_alone;  /* clients that did not ask for usage do not get such an event */
+    bool wholes_seen;     /* all pieces that stand alone are `seen`; may be false although they are */
     bool is_unique;       /* read anew each time: the dialect's state decides what it means, or is changed by it */
     struct range error;   /* its member span, also when null */
     struct range id;      /* EVENT_HAS_ID */

@@ -209,8 +209,12 @@ static void make(struct event_template *s, struct layout at, struct span payload
 {
     fill(s, at, payload, event);
     s->len = find_holes(s) && find_anchors(s) ? (uint32_t)payload.len : 0;
-    for (size_t i = 0; i < event->pieces_len; i++)
-        s->pieces[i].seen = !is_hole(&s->pieces[i]);
+    s->event.wholes_seen = true;
+    for (size_t i = 0; i < event->pieces_len; i++) {
+        struct piece *piece = &s->pieces[i];
+        piece->seen = !is_hole(piece);
+        s->event.wholes_seen &= piece->seen || piece->place.kind != PIECE_WHOLE;
+    }
 }
 
 static bool is_same_place(struct place a, struct place b)

@@ -246,7 +246,8 @@ static int take_streamed(struct rein_trace *t, const struct piece *piece, struct
 static int take_pieces(struct rein_trace *t, const struct event *event, struct span payload)
 {
     int rv = 0;
-    for (size_t i = 0; i < event->pieces_len && rv == 0; i++)
+    bool are_judged = event->wholes_seen && !t->whole_matched;
+    for (size_t i = 0; i < event->pieces_len && rv == 0 && !are_judged; i++)
         if (event->pieces[i].place.kind == PIECE_WHOLE)
             rv = take_whole(t, &event->pieces[i], payload);
     for (size_t i = 0; i < event->pieces_len && rv == 0; i++)

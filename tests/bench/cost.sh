@@ -6,8 +6,9 @@
 #   cost.sh BENCH_CORE --write    writes the baseline anew
 #
 # It also holds that the default policy with all lexicons costs at most twice what an empty policy does, that an event with
-# an `event:` line costs at most a twentieth more than the same without, and, with REIN_LONG=1, that an event of a stream of 16 MiB costs what one of 64 KiB does. Reasoning by sentences is counted in the
-# long set only: compiling the lexicons under valgrind takes longer than all the counting.
+# an `event:` line costs at most a twentieth more than the same without, and, with REIN_LONG=1, that an event of a stream of
+# 16 MiB costs what one of 64 KiB does. Reasoning by sentences is counted in the long set only: compiling the lexicons under
+# valgrind takes longer than all the counting.
 set -eu
 bench_core=$1
 write=${2:-}

@@ -466,9 +466,12 @@ static int read_event(struct event_fill *fill)
 
 static bool is_done(struct span payload)
 {
-    while (payload.len > 0 && strchr(" \t\r\n", payload.data[payload.len - 1]) != NULL)
+    static const struct span done = {"[DONE]", 6};
+    if (payload.len < done.len || memcmp(payload.data, done.data, done.len) != 0)
+        return false;
+    while (payload.len > done.len && memchr(" \t\r\n", payload.data[payload.len - 1], 4) != NULL)
         payload.len--;
-    return span_is(payload, SPAN("[DONE]"));
+    return payload.len == done.len;
 }
 
 const struct dialect dialect_openai_chat = {

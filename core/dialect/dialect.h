@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "dialect/event.h"
 #include "dialect/frame.h"
+#include "dialect/passing.h"
 #include "rein/rein.h"
 
 /* The values for events that Rein writes itself. Strings are borrowed. */
@@ -30,6 +31,7 @@ struct dialect {
     const struct framing *framing; /* of its streams */
     size_t state_size;
     const char *fallback_id; /* of a response that has got none */
+    bool echoes;             /* some pieces repeat a text: what came of a text is kept until the response ends */
     /* Is this payload the terminal event? */
     bool (*is_terminal)(struct span payload);
     /* The field in which a client finds this text, which is reasoning; static. "content": inline. */
@@ -59,6 +61,15 @@ struct dialect {
                     const char *reason);
     int (*say_error_body)(struct bytes *out, const struct dialect_voice *voice, const char *type, const char *code,
                           const char *message);
+
+    /* ---- of a format whose events build on those before (passing.h); otherwise all three are NULL ---- */
+    /* An event of the upstream goes out. */
+    int (*pass)(struct dialect_passing *passing);
+    /* What say_text, say_finish, say_usage, say_end and say_error wrote for a stream goes out: appends the events that
+     * it stands for. It may be a note of the dialect's own, one for each call. */
+    int (*speak)(void *state, struct dialect_memory *memory, struct span said, struct bytes *out);
+    /* The attempt ends, and another one begins: appends what closes the parts of it that the client has seen. */
+    int (*leave)(void *state, struct dialect_memory *memory, struct bytes *out);
 };
 
 const struct dialect *dialect_find(enum rein_dialect dialect);

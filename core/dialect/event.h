@@ -23,6 +23,7 @@
 enum piece_kind {
     PIECE_STREAM, /* the text goes on */
     PIECE_WHOLE,  /* stands alone: names, error messages, unknown fields, numbers */
+    PIECE_ECHO,   /* repeats all of the text, as far as it came; it is the text's beginning if nothing of it came */
 };
 
 /* Where one piece of text belongs. */
@@ -36,7 +37,12 @@ struct place {
     bool is_noise : 1;   /* random padding, different in each event */
     bool is_spelled : 1; /* repeats the text of its choice in another form, as a list of tokens does */
     bool numeric : 1;    /* while reading: numbers in here count, measure or identify, so they are not text */
+    bool ends : 1;       /* the text is complete with this piece */
 };
+
+/* Added to the id of a text: another text of the same place, which came in the form of an echo but differs, or came
+ * after the text was complete. */
+#define PLACE_AGAIN (UINT32_C(1) << 31)
 
 /* Does a piece at `b` continue with the text at `a`? */
 static inline bool place_is_same_text(const struct place *a, const struct place *b)
@@ -61,6 +67,7 @@ enum {
     EVENT_BODY_PIECES_MAX = 1 << 18, /* in a whole body, which may spell out a long answer */
     EVENT_DEPTH_MAX = 64,
     EVENT_SPELLED_MAX = 4, /* members of a part that spell its text */
+    EVENT_NOTED_MAX = 5,
 };
 
 /* Bytes of an event that are not text, but may have to be changed when the event goes out. The dialect says where they
@@ -85,6 +92,16 @@ struct event_part {
     uint32_t ids_len; /* token ids in the longest list of them */
 };
 
+/* What a dialect notes of an event for when the event goes out (dialect.pass). The meaning of kind, of the numbers and
+ * of `at` is the dialect's own. */
+struct event_note {
+    uint8_t kind, part;
+    uint16_t outer, inner;
+    struct range count; /* a number that counts the events, so it is another one in each; len 0: there is none */
+    /* Bytes that may change when the event goes out; len 0, but at > 0: a place where something may be inserted. */
+    struct range at[EVENT_NOTED_MAX];
+};
+
 struct event {
     struct piece *pieces; /* in the order of the payload, but in a part: reasoning, answer, tool, others; empty
                              strings too */
@@ -97,12 +114,15 @@ struct event {
     bool is_usage_alone;  /* clients that did not ask for usage do not get such an event */
     bool wholes_seen;     /* all pieces that stand alone are `seen`; may be false although they are */
     bool is_unique;       /* read anew each time: the dialect's state decides what it means, or is changed by it */
+    bool is_last;         /* the stream ends with it */
+    bool carries;         /* it goes out also when all its texts are empty then */
     struct range error;   /* its member span, also when null */
     struct range id;      /* EVENT_HAS_ID */
     struct range usage;   /* member span of a usage that is not null */
     struct range spelled_aside; /* EVENT_SPELLS, of no part: removed when anything is hidden */
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* -1: not said */
-    struct event_part *parts;                                   /* at most REIN_CHOICES_MAX */
+    struct event_note note;
+    struct event_part *parts; /* at most REIN_CHOICES_MAX */
     size_t parts_len, parts_cap;
 };
 

@@ -7,7 +7,7 @@
 enum {
     TEXT_MAX = 1024, /* longer events are walked */
     PIECES_MAX = 20,
-    HOLES_MAX = 4,
+    HOLES_MAX = 5,
     PARTS_MAX = 2,
     STEP = 256, /* what sizes are rounded up to, so that the next event fits as well */
 };
@@ -19,15 +19,21 @@ struct anchor {
     uint32_t holes_before;
 };
 
+/* What differs from one event to the next. */
+struct hole {
+    uint32_t *len;      /* of the piece, or of the count */
+    struct range range; /* in the stencil's text */
+    bool is_number;
+};
+
 /* One block: what the pointers point to lies after the struct, and is as large as the event needs. */
 struct event_template {
     size_t size;      /* of the block */
     uint32_t len;     /* 0: fits nothing */
     const char *text; /* the event */
     struct event event;
-    struct piece *pieces;                /* the event's */
-    struct piece *holes[HOLES_MAX];      /* in the order of the payload */
-    struct range hole_ranges[HOLES_MAX]; /* as in `text` */
+    struct piece *pieces;         /* the event's */
+    struct hole holes[HOLES_MAX]; /* in the order of the payload */
     size_t holes_len;
     struct anchor *anchors;
     size_t anchors_len;
@@ -43,22 +49,32 @@ void event_templates_fini(struct event_templates *s)
 /* ---- meeting ------------------------------------------------------------------------------------------------------
  */
 
+/* The end of a whole number at `at`; NULL: there is none, or one that JSON does not know. */
+static const char *number_end(const char *at, const char *end)
+{
+    const char *start = at;
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at > start && (*start != '0' || at == start + 1) ? at : NULL;
+}
+
 /* Finds the holes in the payload. False if it is another event. */
 static bool fits(const struct event_template *s, struct span payload, struct range found[HOLES_MAX])
 {
     const char *at = payload.data, *end = payload.data + payload.len;
     uint32_t from = 0;
     for (size_t i = 0; i < s->holes_len; i++) {
-        size_t literal = s->hole_ranges[i].at - from;
+        const struct hole *hole = &s->holes[i];
+        size_t literal = hole->range.at - from;
         if ((size_t)(end - at) <= literal || memcmp(at, s->text + from, literal) != 0)
             return false;
         at += literal;
-        const char *quote = walk_string_end(at, end);
-        if (quote == NULL)
+        const char *behind = hole->is_number ? number_end(at, end) : walk_string_end(at, end);
+        if (behind == NULL)
             return false;
-        found[i] = (struct range){(uint32_t)(at - payload.data), (uint32_t)(quote - at)};
-        at = quote;
-        from = s->hole_ranges[i].at + s->hole_ranges[i].len;
+        found[i] = (struct range){(uint32_t)(at - payload.data), (uint32_t)(behind - at)};
+        at = behind;
+        from = hole->range.at + hole->range.len;
     }
     size_t literal = s->len - from;
     return (size_t)(end - at) == literal && memcmp(at, s->text + from, literal) == 0;
@@ -68,8 +84,8 @@ static void move(struct event_template *s, const struct range found[HOLES_MAX])
 {
     uint32_t shift[HOLES_MAX + 1] = {0}; /* modulo 2^32: it may be backwards */
     for (size_t i = 0; i < s->holes_len; i++) {
-        s->holes[i]->len = found[i].len;
-        shift[i + 1] = shift[i] + found[i].len - s->hole_ranges[i].len;
+        *s->holes[i].len = found[i].len;
+        shift[i + 1] = shift[i] + found[i].len - s->holes[i].range.len;
     }
     for (size_t i = 0; i < s->anchors_len; i++)
         *s->anchors[i].at = s->anchors[i].base + shift[s->anchors[i].holes_before];
@@ -99,29 +115,35 @@ static bool is_hole(const struct piece *piece)
     return !piece->place.is_key && (piece->place.kind != PIECE_WHOLE || piece->place.is_noise);
 }
 
-/* Collects the holes in the order of the payload. */
+/* Adds a hole in the order of the payload. */
+static bool add_hole(struct event_template *s, struct hole hole)
+{
+    if (s->holes_len == HOLES_MAX)
+        return false;
+    size_t to = s->holes_len++;
+    for (; to > 0 && s->holes[to - 1].range.at > hole.range.at; to--)
+        s->holes[to] = s->holes[to - 1];
+    s->holes[to] = hole;
+    return true;
+}
+
 static bool find_holes(struct event_template *s)
 {
+    struct range *count = &s->event.note.count;
     s->holes_len = 0;
-    for (size_t i = 0; i < s->event.pieces_len; i++) {
-        if (!is_hole(&s->pieces[i]))
-            continue;
-        if (s->holes_len == HOLES_MAX)
-            return false;
-        size_t to = s->holes_len++;
-        for (; to > 0 && s->holes[to - 1]->at > s->pieces[i].at; to--)
-            s->holes[to] = s->holes[to - 1];
-        s->holes[to] = &s->pieces[i];
+    bool fit = count->len == 0 || add_hole(s, (struct hole){&count->len, *count, true});
+    for (size_t i = 0; i < s->event.pieces_len && fit; i++) {
+        struct piece *piece = &s->pieces[i];
+        if (is_hole(piece))
+            fit = add_hole(s, (struct hole){&piece->len, {piece->at, piece->len}, false});
     }
-    for (size_t i = 0; i < s->holes_len; i++)
-        s->hole_ranges[i] = (struct range){s->holes[i]->at, s->holes[i]->len};
-    return true;
+    return fit;
 }
 
 static void add_anchor(struct event_template *s, uint32_t *at)
 {
     uint32_t before = 0;
-    while (before < s->holes_len && s->hole_ranges[before].at < *at)
+    while (before < s->holes_len && s->holes[before].range.at < *at)
         before++;
     s->anchors[s->anchors_len++] = (struct anchor){at, *at, before};
 }
@@ -130,11 +152,20 @@ static void add_anchor(struct event_template *s, uint32_t *at)
 static bool add_range(struct event_template *s, struct range *range)
 {
     for (size_t i = 0; i < s->holes_len; i++)
-        if (s->hole_ranges[i].at > range->at && s->hole_ranges[i].at < range->at + range->len)
+        if (s->holes[i].range.at > range->at && s->holes[i].range.at < range->at + range->len)
             return false;
-    if (range->len > 0)
+    if (range->at > 0)
         add_anchor(s, &range->at);
     return true;
+}
+
+/* Bytes that the dialect noted. */
+static bool add_note(struct event_template *s, struct event_note *note)
+{
+    bool fit = add_range(s, &note->count);
+    for (size_t i = 0; i < EVENT_NOTED_MAX && fit; i++)
+        fit = add_range(s, &note->at[i]);
+    return fit;
 }
 
 static bool find_anchors(struct event_template *s)
@@ -144,7 +175,7 @@ static bool find_anchors(struct event_template *s)
     for (size_t i = 0; i < event->pieces_len; i++)
         add_anchor(s, &s->pieces[i].at);
     bool rv = add_range(s, &event->id) && add_range(s, &event->error) && add_range(s, &event->usage) &&
-              add_range(s, &event->spelled_aside);
+              add_range(s, &event->spelled_aside) && add_note(s, &event->note);
     for (size_t i = 0; i < event->parts_len && rv; i++) {
         struct event_part *part = &event->parts[i];
         rv = add_range(s, &part->begins) && add_range(s, &part->ends);
@@ -157,13 +188,15 @@ static bool find_anchors(struct event_template *s)
 /* How many anchors an event needs at most. */
 static size_t count_anchors(const struct event *event)
 {
-    size_t n = event->pieces_len + (event->id.len > 0) + (event->error.len > 0) + (event->usage.len > 0) +
-               (event->spelled_aside.len > 0);
+    size_t n = event->pieces_len + (event->id.at > 0) + (event->error.at > 0) + (event->usage.at > 0) +
+               (event->spelled_aside.at > 0) + (event->note.count.at > 0);
+    for (size_t i = 0; i < EVENT_NOTED_MAX; i++)
+        n += event->note.at[i].at > 0;
     for (size_t i = 0; i < event->parts_len; i++) {
         const struct event_part *c = &event->parts[i];
-        n += (c->begins.len > 0) + (c->ends.len > 0);
+        n += (c->begins.at > 0) + (c->ends.at > 0);
         for (size_t k = 0; k < EVENT_SPELLED_MAX; k++)
-            n += c->spelled[k].len > 0;
+            n += c->spelled[k].at > 0;
     }
     return n;
 }

@@ -4,9 +4,9 @@
  *     {"id":"x","choices":[{"index":0,"delta":{"content":"  hole  "},"finish_reason":null}]}
  *     |  literal: the same bytes, so the same meaning    |        |       literal        |
  *
- * A stencil is an event whose streamed strings are holes. A payload with the same literals, and with well-formed
- * strings in the holes, means what the event meant, except for the holes' own bytes and for offsets after them: a JSON
- * scanner leaves each hole in the state in which it entered it. */
+ * A stencil is an event whose streamed strings are holes, and so is the number that counts the events. A payload with
+ * the same literals, and with well-formed strings and a number in the holes, means what the event meant, except for the
+ * holes' own bytes and for offsets after them: a JSON scanner leaves each hole in the state in which it entered it. */
 #ifndef CORE_DIALECT_EVENT_TEMPLATE_H
 #define CORE_DIALECT_EVENT_TEMPLATE_H
 

@@ -29,6 +29,7 @@ void gate_init(struct gate *g, const struct dialect *dialect, void *dialect_stat
     bytes_init(&g->scratch, limit > GATE_EDITED_MAX / 4 ? 4 * limit : GATE_EDITED_MAX);
     bytes_init(&g->splices, limit);
     bytes_init(&g->shown, limit);
+    bytes_init(&g->memory.kept, limit);
 }
 
 static struct gate_event *event_at(const struct gate *g, size_t i)
@@ -93,6 +94,7 @@ void gate_fini(struct gate *g)
     bytes_fini(&g->scratch);
     bytes_fini(&g->splices);
     bytes_fini(&g->shown);
+    bytes_fini(&g->memory.kept);
     bytes_fini(&g->id);
 }
 
@@ -186,7 +188,8 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
         e.parts = (uint32_t)event->parts_len;
         e.id = event->id;
         e.spelled_aside = event->spelled_aside;
-        if (event->usage.len > 0 || event->has_error)
+        e.note = event->note;
+        if (event->usage.len > 0 || event->has_error || event->carries)
             e.flags |= GATE_CARRIES;
     }
     struct span id = new_id(g, frame, event);
@@ -392,7 +395,8 @@ void gate_cut(struct gate *g)
     bool is_behind = false;
     for (size_t i = 0; i < event_count(g); i++) {
         struct gate_event *e = event_at(g, i);
-        if (is_behind)
+        bool is_their_end = (e->flags & (GATE_TERMINAL | GATE_BARE | GATE_SAID)) == GATE_TERMINAL;
+        if (is_behind || is_their_end)
             e->flags |= GATE_DROP;
         else
             is_behind = !is_passable(g, e, pieces, parts);

@@ -31,6 +31,7 @@ enum gate_flags {
     GATE_UNTERMINATED = 64, /* what ends an event is missing: clients would lose it */
     GATE_AWAITS = 128,      /* some part of it may await the choice's next text */
     GATE_SPELLS = 256,      /* spelled_aside does not go out */
+    GATE_WRITTEN = 512,     /* of Rein's own: these are the bytes that go out, whatever the dialect */
 };
 
 /* What one part of an event holds next to text; ranges as in dialect/event.h. */
@@ -52,6 +53,7 @@ struct gate_piece {
     uint16_t half_in;    /* half of a surrogate pair that the piece before ended in */
     bool ends_half;      /* this piece ends in half of a surrogate pair */
     bool unseen;         /* came after the text was stopped: rendered empty */
+    bool is_echo;        /* repeats what came of the lane until `end`: rendered as what the client was shown of it */
 };
 
 /* A replacement of a stand-alone string, made when it was scanned. */
@@ -70,6 +72,7 @@ struct gate_event {
     unsigned flags;
     struct range id;
     struct range spelled_aside;
+    struct event_note note;
     struct gate_patch *patches; /* owned */
 };
 
@@ -98,12 +101,14 @@ struct gate {
     size_t pushed;                 /* events up to the one that is being judged, 0: none; those behind it are said */
     struct bytes scratch, splices; /* of rendering */
     struct gate_choice choice[REIN_CHOICES_MAX];
-    struct bytes id;        /* the first response id that went out, with its quotes */
-    bool rewrites_id;       /* a later attempt: its events get the first id */
-    const char *end_reason; /* of closed choices in a body, NULL: null; borrowed */
-    bool may_end;           /* terminal events may pass */
-    uint64_t unjudged;      /* bytes released that were not cleared: a bug if not 0 */
-    struct text *recorded;  /* NULL, or the text whose released bytes are kept in `shown` */
+    struct dialect_memory memory; /* of what went out; its `shown` is the trace's */
+    bool hides_request;           /* the upstream's request has more than the client's: it may not be repeated */
+    struct bytes id;              /* the first response id that went out, with its quotes */
+    bool rewrites_id;             /* a later attempt: its events get the first id */
+    const char *end_reason;       /* of closed choices in a body, NULL: null; borrowed */
+    bool may_end;                 /* terminal events may pass */
+    uint64_t unjudged;            /* bytes released that were not cleared: a bug if not 0 */
+    struct text *recorded;        /* NULL, or the text whose released bytes are kept in `shown` */
     struct bytes shown;
     size_t awaiting[REIN_CHOICES_MAX]; /* parts that await a choice's next text */
     size_t shown_lead;                 /* bytes of `shown` that are not text of the model */

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "json/text.h"
+
 enum {
     RUNS_MAX_BYTES = 1 << 20, /* alternations of tags and text that may wait at a time */
     SLICE = 64,               /* what splitter_feed takes at once with PARTS of room */
@@ -27,6 +29,8 @@ void lane_init_split(struct lane *lane, struct place place, struct text *reasoni
 void lane_fini(struct lane *lane)
 {
     bytes_fini(&lane->runs);
+    bytes_fini(&lane->said);
+    bytes_fini(&lane->shown);
 }
 
 static struct lane_run *run_at(const struct lane *lane, size_t i)
@@ -58,6 +62,10 @@ static bool runs_are_sound(const struct lane *lane)
 
 bool lane_is_sound(const struct lane *lane, bool deep)
 {
+    bool is_kept = lane->is_kept && !lane->is_lost;
+    if ((is_kept && !lane->has_stopped && bytes_len(&lane->said) != lane->received) ||
+        (!lane->is_edited && bytes_len(&lane->shown) > 0))
+        return false;
     if (!lane->splits)
         return lane->decided == lane->received && bytes_len(&lane->runs) == 0;
     size_t len = bytes_len(&lane->runs);
@@ -84,6 +92,25 @@ static int add_run(struct lane *lane, struct text *text, size_t len)
     }
     lane->decided += rv == 0 ? len : 0;
     return rv;
+}
+
+void lane_keep(struct lane *lane, size_t *room)
+{
+    assert(lane->received == 0);
+    lane->is_kept = true;
+    lane->room = room;
+    bytes_init(&lane->said, SIZE_MAX / 2); /* bounded by the room */
+    bytes_init(&lane->shown, SIZE_MAX / 2);
+}
+
+/* Keeps bytes that came or were shown, unless there is no room for them. */
+static int lane_store(struct lane *lane, struct bytes *to, struct span bytes)
+{
+    lane->is_lost |= bytes.len > *lane->room;
+    if (lane->is_lost)
+        return 0;
+    *lane->room -= bytes.len;
+    return bytes_append_span(to, bytes);
 }
 
 /* Parts cover bytes from `tail` (undecided by earlier calls) and then from `bytes`. */
@@ -135,12 +162,12 @@ static int feed_split(struct lane *lane, struct span *bytes, lane_sink sink, voi
 int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx)
 {
     assert(lane_is_sound(lane, false));
-    if (!lane->splits) {
+    int rv = lane->is_kept ? lane_store(lane, &lane->said, bytes) : 0;
+    if (!lane->splits && rv == 0) {
         lane->received += bytes.len;
         lane->decided = lane->received;
         return sink(ctx, lane->answer, bytes);
     }
-    int rv = 0;
     while (bytes.len > 0 && rv == 0 && !lane->has_stopped)
         rv = feed_split(lane, &bytes, sink, ctx);
     lane->received += bytes.len; /* unseen after a stop */
@@ -216,6 +243,7 @@ struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end
 
 void lane_released(struct lane *lane, uint64_t offset)
 {
+    lane->shown_to = offset > lane->shown_to ? offset : lane->shown_to;
     if (!lane->splits)
         return;
     while (bytes_len(&lane->runs) > 0 && run_at(lane, 0)->end <= offset) {
@@ -223,4 +251,41 @@ void lane_released(struct lane *lane, uint64_t offset)
         lane->runs_passable -= lane->runs_passable > 0;
         bytes_consume(&lane->runs, sizeof(struct lane_run));
     }
+}
+
+/* ---- texts that may be repeated -----------------------------------------------------------------------------------
+ */
+
+bool lane_repeats(const struct lane *lane, struct span text)
+{
+    return lane->is_kept && !lane->is_lost && span_is(bytes_span(&lane->said), text);
+}
+
+int lane_edit(struct lane *lane, uint64_t start)
+{
+    if (!lane->is_kept || lane->is_edited)
+        return 0;
+    lane->is_edited = true;
+    if (lane->is_lost)
+        return 0;
+    assert(start <= bytes_len(&lane->said));
+    int rv = json_escape(&lane->shown, (struct span){bytes_span(&lane->said).data, (size_t)start});
+    size_t len = bytes_len(&lane->shown);
+    lane->is_lost |= len > *lane->room;
+    *lane->room -= len < *lane->room ? len : *lane->room;
+    return rv;
+}
+
+int lane_show(struct lane *lane, struct span raw)
+{
+    return lane->is_edited && !lane->is_lost ? lane_store(lane, &lane->shown, raw) : 0;
+}
+
+int lane_shown(const struct lane *lane, struct bytes *out)
+{
+    if (lane->is_edited)
+        return lane->is_lost ? 0 : bytes_append_span(out, bytes_span(&lane->shown));
+    size_t said = bytes_len(&lane->said);
+    size_t len = lane->shown_to < said ? (size_t)lane->shown_to : said;
+    return json_escape(out, (struct span){bytes_span(&lane->said).data, len});
 }

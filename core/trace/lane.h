@@ -42,6 +42,13 @@ struct lane {
     uint64_t runs_start;             /* source offset where the first run begins */
     size_t runs_passable;            /* how many of them, from the first on, may pass completely; never the last one */
     struct lane_run first_runs[2];   /* where `runs` begins */
+    /* Of a lane that may be repeated: its source, and what was released of it. */
+    bool is_kept, is_lost; /* lost: the source has become too long to be kept */
+    bool is_edited;        /* what was shown is not the beginning of the source, but `shown` */
+    uint64_t shown_to;     /* source bytes up to here are released */
+    struct bytes said;     /* source bytes */
+    struct bytes shown;    /* as the inside of a JSON string */
+    size_t *room;          /* that all lanes have for both; borrowed */
 };
 
 /* Always true between two calls that did not fail. Constant time; `deep`: examines each run, too. */
@@ -76,5 +83,19 @@ struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end
 
 /* Source bytes up to `offset` went out. */
 void lane_released(struct lane *lane, uint64_t offset);
+
+/* ---- texts that may be repeated ---- */
+
+/* From now on the lane's source is kept: before its first byte. *room: how many bytes all lanes may still keep;
+ * borrowed. A lane for which there is no room is lost. */
+void lane_keep(struct lane *lane, size_t *room);
+/* Is this text the whole source? False for a lane that is lost. */
+bool lane_repeats(const struct lane *lane, struct span text);
+/* What goes out instead of the source from `start` on differs from it: call before lane_show. */
+int lane_edit(struct lane *lane, uint64_t start) REIN_MUST_USE;
+/* More of an edited lane went out, in the form of JSON. */
+int lane_show(struct lane *lane, struct span raw) REIN_MUST_USE;
+/* Appends what the client was shown, as the inside of a JSON string. Of an edited lane that was lost: nothing. */
+int lane_shown(const struct lane *lane, struct bytes *out) REIN_MUST_USE;
 
 #endif

@@ -203,21 +203,50 @@ static int edit_piece(struct gate *g, const struct gate_piece *p, struct span pa
     return add_splice(g, p->raw, at);
 }
 
+/* Where a text is repeated, the client gets what it was shown of the text. */
+static int edit_echo(struct gate *g, const struct gate_piece *p, struct rest *rest)
+{
+    size_t at = bytes_len(&g->scratch);
+    rest->text += p->raw.len;
+    if (!p->lane->is_edited)
+        return 0;
+    rest->is_changed = rest->changed[p->lane->place.choice] = true;
+    int rv = lane_shown(p->lane, &g->scratch);
+    return rv == 0 ? add_splice(g, p->raw, at) : rv;
+}
+
+/* Remembers what the client is shown of a text that may be repeated. */
+static int remember_piece(struct gate *g, const struct gate_piece *p, enum touch touch, struct span payload, size_t at)
+{
+    struct span shown = {payload.data + p->raw.at, p->raw.len};
+    if (touch != TOUCH_NONE)
+        shown = (struct span){bytes_at(&g->scratch, at), bytes_len(&g->scratch) - at};
+    return lane_show(p->lane, shown);
+}
+
+static int edit_stream(struct gate *g, const struct gate_piece *p, struct span payload, struct rest *rest)
+{
+    enum touch touch = touch_of(p);
+    size_t at = bytes_len(&g->scratch);
+    bool is_kept = p->lane->is_kept && !p->unseen;
+    int rv = is_kept && touch != TOUCH_NONE ? lane_edit(p->lane, p->start) : 0;
+    rest->is_changed |= touch == TOUCH_EDIT;
+    rest->changed[p->lane->place.choice] |= touch == TOUCH_EDIT;
+    if (rv == 0 && touch == TOUCH_NONE) {
+        rv = pass_piece(g, p, payload);
+        rest->text += p->raw.len;
+    } else if (rv == 0) {
+        rv = edit_piece(g, p, payload, rest);
+    }
+    return rv == 0 && is_kept && p->lane->is_edited ? remember_piece(g, p, touch, payload, at) : rv;
+}
+
 static int edit_pieces(struct gate *g, const struct gate_event *e, const struct gate_piece *pieces, struct span payload,
                        struct rest *rest)
 {
     int rv = 0;
-    for (uint32_t i = 0; i < e->pieces && rv == 0; i++) {
-        enum touch touch = touch_of(&pieces[i]);
-        rest->is_changed |= touch == TOUCH_EDIT;
-        rest->changed[pieces[i].lane->place.choice] |= touch == TOUCH_EDIT;
-        if (touch == TOUCH_NONE) {
-            rv = pass_piece(g, &pieces[i], payload);
-            rest->text += pieces[i].raw.len;
-        } else {
-            rv = edit_piece(g, &pieces[i], payload, rest);
-        }
-    }
+    for (uint32_t i = 0; i < e->pieces && rv == 0; i++)
+        rv = pieces[i].is_echo ? edit_echo(g, &pieces[i], rest) : edit_stream(g, &pieces[i], payload, rest);
     for (const struct gate_patch *patch = e->patches; patch != NULL && rv == 0; patch = patch->next) {
         rv = add_text_splice(g, patch->raw, (struct span){patch->text, patch->len});
         rest->has_more = true;
@@ -286,11 +315,12 @@ static int by_place(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Writes the payload with its splices. A splice inside one that was already written is skipped. */
-static int write_spliced(struct gate *g, struct span payload, struct bytes *out)
+/* Writes the payload's bytes from `at` to `end` with their splices. A splice inside one that was already written is
+ * skipped. */
+static int write_spliced(struct gate *g, struct span payload, size_t at, size_t end, struct bytes *out)
 {
     struct span all = bytes_span(&g->splices);
-    size_t n = all.len / sizeof(struct splice), at = 0;
+    size_t n = all.len / sizeof(struct splice);
     struct splice *splices = (struct splice *)(void *)all.data;
     if (n > 1)
         qsort(splices, n, sizeof *splices, by_place);
@@ -298,12 +328,53 @@ static int write_spliced(struct gate *g, struct span payload, struct bytes *out)
     for (size_t i = 0; i < n && rv == 0; i++) {
         if (splices[i].raw.at < at)
             continue;
+        if (splices[i].raw.at >= end)
+            break;
         rv = bytes_append(out, payload.data + at, splices[i].raw.at - at);
         if (rv == 0 && splices[i].text_len > 0)
             rv = bytes_append(out, bytes_at(&g->scratch, splices[i].text_at), splices[i].text_len);
         at = splices[i].raw.at + splices[i].raw.len;
     }
-    return rv == 0 ? bytes_append(out, payload.data + at, payload.len - at) : rv;
+    return rv == 0 && at < end ? bytes_append(out, payload.data + at, end - at) : rv;
+}
+
+/* Keeps some bytes of the event, as it goes out, in the dialect's memory; what does not fit is not kept. */
+static int keep_bytes(struct gate *g, const struct dialect_passing *p)
+{
+    struct bytes *kept = &g->memory.kept;
+    size_t entry;
+    int rv = memory_begin(&g->memory, p->keep_as, &entry);
+    if (rv == 0)
+        rv = write_spliced(g, p->payload, p->keep.at, (size_t)p->keep.at + p->keep.len, kept);
+    if (rv == 0)
+        memory_end(&g->memory, entry);
+    else if (rv == REIN_ELIMIT)
+        kept->end = kept->start + entry;
+    return rv == REIN_ELIMIT ? 0 : rv;
+}
+
+/* Lets the dialect see the event off. */
+static int pass_event(struct gate *g, struct gate_event *e, struct span payload, bool is_late, struct bytes *out,
+                      bool *is_dropped)
+{
+    struct dialect_passing p = {.state = g->dialect_state,
+                                .memory = &g->memory,
+                                .note = &e->note,
+                                .payload = payload,
+                                .is_body = (e->flags & GATE_BARE) != 0,
+                                .is_late = is_late,
+                                .reason = g->end_reason,
+                                .is_restarted = g->rewrites_id,
+                                .hides_request = g->hides_request,
+                                .before = out};
+    int rv = g->dialect->pass(&p);
+    assert(p.fixes_len <= DIALECT_FIXES_MAX);
+    *is_dropped = p.is_dropped;
+    for (unsigned i = 0; i < p.fixes_len && rv == 0; i++)
+        rv = add_text_splice(g, p.fixes[i].raw, p.fixes[i].text);
+    if (p.is_reframed)
+        e->flags |= GATE_REWRITE;
+    return rv == 0 && p.keep.len > 0 ? keep_bytes(g, &p) : rv;
 }
 
 static int write_edited(struct gate *g, const struct gate_event *e, struct span stored, struct span payload,
@@ -314,13 +385,13 @@ static int write_edited(struct gate *g, const struct gate_event *e, struct span 
         size_t payload_at;
         int rv = framing->open(out, &payload_at);
         if (rv == 0)
-            rv = write_spliced(g, payload, out);
+            rv = write_spliced(g, payload, 0, payload.len, out);
         return rv == 0 ? framing->close(out, payload_at) : rv;
     }
     size_t behind = (size_t)e->payload.at + e->payload.len;
     int rv = bytes_append(out, stored.data, e->payload.at);
     if (rv == 0)
-        rv = write_spliced(g, payload, out);
+        rv = write_spliced(g, payload, 0, payload.len, out);
     return rv == 0 ? bytes_append(out, stored.data + behind, e->raw_len - behind) : rv;
 }
 
@@ -340,8 +411,11 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
     struct rest rest = {.has_more = (e->flags & GATE_CARRIES) != 0};
     bytes_clear(&g->scratch);
     bytes_clear(&g->splices);
+    struct span said = {stored.data, e->raw_len};
+    if ((e->flags & GATE_SAID) && g->dialect->speak != NULL && !(e->flags & (GATE_WRITTEN)))
+        return g->dialect->speak(g->dialect_state, &g->memory, said, out);
     if (e->flags & GATE_SAID)
-        return bytes_append(out, stored.data, e->raw_len);
+        return bytes_append_span(out, said);
     int rv = edit_pieces(g, e, pieces, payload, &rest);
     bool text_changed = rest.is_changed;
     const struct gate_part *parts = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
@@ -353,7 +427,10 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
         return 0;
     if (rv == 0)
         rv = edit_id(g, e);
-    if (rv != 0)
+    bool is_dropped = false;
+    if (rv == 0 && g->dialect->pass != NULL && e->payload.len > 0)
+        rv = pass_event(g, e, payload, e->parts > 0 && parts[0].is_late, out, &is_dropped);
+    if (rv != 0 || is_dropped)
         return rv;
     if (bytes_len(&g->splices) > 0 || (e->flags & GATE_REWRITE))
         rv = write_edited(g, e, stored, payload, out);

@@ -59,6 +59,9 @@ static int init_parts(struct rein_trace *t)
     size_t limit = t->held_max;
     findings_init(&t->findings, t->policy);
     gate_init(&t->gate, t->dialect, t->dialect_state, t->policy, t->decision.flow, limit);
+    t->gate.memory.ctx = t;
+    t->gate.memory.shown = trace_shown;
+    t->keep_room = limit;
     framer_init(&t->framer, t->dialect->framing, limit);
     bytes_init(&t->in, limit);
     bytes_init(&t->scratch, limit + 8);
@@ -289,8 +292,22 @@ static void forget_attempt(struct rein_trace *t)
     trace_drop_lanes(t);
     framer_reset(&t->framer);
     bytes_clear(&t->in);
-    t->saw_error = t->saw_inner_error = t->saw_part = false;
+    t->saw_error = t->saw_inner_error = t->saw_part = t->saw_last = false;
     t->gate.rewrites_id = true;
+}
+
+/* What the client has seen begin in the attempt before is closed, before it is forgotten. */
+static int leave_attempt(struct rein_trace *t)
+{
+    int rv = 0;
+    bytes_clear(&t->said);
+    if (t->streamed && t->dialect->leave != NULL)
+        rv = t->dialect->leave(t->dialect_state, &t->gate.memory, &t->said);
+    forget_attempt(t);
+    if (rv == 0 && bytes_len(&t->said) > 0)
+        rv = gate_say(&t->gate, bytes_span(&t->said), GATE_WRITTEN);
+    bytes_clear(&t->said);
+    return rv;
 }
 
 /* If a restart cannot continue from what was shown, nothing may be shown that it could contradict. */
@@ -307,10 +324,10 @@ int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
 {
     if (t->phase != TRACE_IDLE && t->phase != TRACE_STEERED)
         return REIN_ESTATE;
-    if (t->phase == TRACE_STEERED)
-        forget_attempt(t);
     bool has_prefix = attempt->prefix != NULL && *attempt->prefix != '\0';
-    int rv = replace_copy(&t->prefix, has_prefix ? attempt->prefix : NULL);
+    int rv = t->phase == TRACE_STEERED ? leave_attempt(t) : 0;
+    if (rv == 0)
+        rv = replace_copy(&t->prefix, has_prefix ? attempt->prefix : NULL);
     if (rv == 0)
         rv = replace_copy(&t->open, attempt->open);
     if (rv == 0)
@@ -319,6 +336,7 @@ int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
         return rv;
     t->attempt = t->attempts++;
     t->delivery = attempt->delivery;
+    t->gate.hides_request = attempt->delivery == REIN_DELIVER_INSTRUCT;
     t->opened = attempt->opened;
     t->continues = attempt->continues_shown;
     t->may_continue = attempt->delivery == REIN_DELIVER_PREFILL || attempt->may_continue;

@@ -276,7 +276,7 @@ int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flag
     end_with(t, t->saw_error ? REIN_UPSTREAM_BROKE : REIN_COMPLETE);
     if (rv == 0 && done != NULL)
         (void)gate_push(&t->gate, done, NULL, GATE_TERMINAL | flags, &rv);
-    else if (rv == 0 && !t->saw_error)
+    else if (rv == 0 && !t->saw_error && !t->saw_last)
         rv = say_terminal(t);
     return rv;
 }

@@ -84,6 +84,8 @@ static int lane_for(struct rein_trace *t, const struct place *place, struct chan
             return rv;
         t->choice[place->choice].is_seen = true;
         init_lane(t, *out, *place);
+        if (t->dialect->echoes && t->streamed)
+            lane_keep(&(*out)->lane, &t->keep_room);
     }
     t->recent_lane = *out;
     return 0;
@@ -228,17 +230,88 @@ static int feed_joined(struct rein_trace *t, struct gate_piece *joined, const st
     return text.len > 0 ? lane_feed(joined->lane, text, trace_judge_bytes, t) : 0;
 }
 
+static int end_lane(struct rein_trace *t, struct channel_lane *lane)
+{
+    if (lane->lane.is_over)
+        return 0;
+    int rv = lane_end(&lane->lane, trace_judge_bytes, t);
+    struct text *reasoning = trace_reasoning_text(lane);
+    return rv == 0 && reasoning != NULL && !trace_is_stopped(t) ? trace_judge_end(t, reasoning) : rv;
+}
+
+/* The text of a piece is complete, though others may follow. */
+static int end_text_here(struct rein_trace *t, struct channel_lane *lane)
+{
+    int rv = end_lane(t, lane);
+    return rv == 0 && !trace_is_stopped(t) ? trace_judge_end(t, &lane->texts[0].text) : rv;
+}
+
+/* Nothing of the piece is shown. */
+static int hide_piece(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece)
+{
+    struct gate_piece unseen = {.lane = &lane->lane, .raw = {piece->at, piece->len}, .unseen = true};
+    return gate_add_piece(&t->gate, &unseen);
+}
+
+static bool takes_no_text(const struct rein_trace *t, const struct channel_lane *lane)
+{
+    return trace_is_stopped(t) || lane->lane.has_stopped || t->gate.choice[lane->lane.place.choice].closed;
+}
+
+/* A text that goes on after its end goes on as another text, and one time only: then it is not shown. */
 static int take_streamed(struct rein_trace *t, const struct piece *piece, struct span payload)
 {
     struct channel_lane *lane = NULL;
-    int rv = lane_for(t, &piece->place, &lane);
+    struct place place = piece->place;
+    int rv = lane_for(t, &place, &lane);
+    if (rv == 0 && lane->lane.is_over && !takes_no_text(t, lane) && piece->len > 0) {
+        place.text |= PLACE_AGAIN;
+        rv = lane_for(t, &place, &lane);
+    }
     if (rv != 0)
         return rv;
-    if (trace_is_stopped(t) || lane->lane.has_stopped || t->gate.choice[piece->place.choice].closed) {
-        struct gate_piece unseen = {.lane = &lane->lane, .raw = {piece->at, piece->len}, .unseen = true};
-        return gate_add_piece(&t->gate, &unseen);
+    bool is_hidden = takes_no_text(t, lane) || (lane->lane.is_over && piece->len > 0);
+    rv = is_hidden ? hide_piece(t, lane, piece) : feed_lane(t, &lane->lane, piece, payload);
+    return rv == 0 && place.ends && !takes_no_text(t, lane) ? end_text_here(t, lane) : rv;
+}
+
+static int add_echo(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece)
+{
+    struct gate_piece echo = {
+        .lane = &lane->lane, .end = lane->lane.received, .raw = {piece->at, piece->len}, .is_echo = true};
+    return gate_add_piece(&t->gate, &echo);
+}
+
+/* An echo is what the client was shown of the text that it repeats. If nothing came of that text, the echo is the text.
+ * If it says something else, it is another text, which is judged; and a third version is not shown. */
+static int take_echo(struct rein_trace *t, const struct piece *piece, struct span payload)
+{
+    struct piece said = *piece;
+    struct channel_lane *lane = NULL;
+    struct span text;
+    uint16_t half = 0;
+    int rv = decode(t, &half, piece, payload, &text);
+    for (int again = 0; again < 2 && rv == 0; again++) {
+        said.place.text |= again > 0 ? PLACE_AGAIN : 0;
+        rv = lane_for(t, &said.place, &lane);
+        if (rv != 0 || takes_no_text(t, lane))
+            return rv != 0 ? rv : hide_piece(t, lane, piece);
+        if (text.len == 0 || lane->lane.received == 0)
+            return take_streamed(t, &said, payload);
+        if (!lane_repeats(&lane->lane, text))
+            continue;
+        rv = add_echo(t, lane, piece);
+        return rv == 0 && said.place.ends ? end_text_here(t, lane) : rv;
     }
-    return feed_lane(t, &lane->lane, piece, payload);
+    return rv != 0 ? rv : hide_piece(t, lane, piece);
+}
+
+int trace_shown(void *ctx, uint32_t text, struct bytes *out)
+{
+    const struct rein_trace *t = ctx;
+    struct place place = {.text = text};
+    const struct channel_lane *lane = find_lane(t, &place);
+    return lane != NULL ? lane_shown(&lane->lane, out) : 0;
 }
 
 /* Stand-alone strings first: they decide whether the event's texts are judged. Each of them is judged, also after one
@@ -251,8 +324,10 @@ static int take_pieces(struct rein_trace *t, const struct event *event, struct s
         if (event->pieces[i].place.kind == PIECE_WHOLE)
             rv = take_whole(t, &event->pieces[i], payload);
     for (size_t i = 0; i < event->pieces_len && rv == 0; i++)
-        if (event->pieces[i].place.kind != PIECE_WHOLE)
+        if (event->pieces[i].place.kind == PIECE_STREAM)
             rv = take_streamed(t, &event->pieces[i], payload);
+        else if (event->pieces[i].place.kind == PIECE_ECHO)
+            rv = take_echo(t, &event->pieces[i], payload);
     return rv;
 }
 
@@ -283,6 +358,7 @@ static int know_choices_of(struct rein_trace *t, const struct event *event)
 static void note(struct rein_trace *t, const struct event *event)
 {
     t->saw_error |= event->has_error;
+    t->saw_last |= event->is_last;
     t->saw_inner_error |= event->has_inner_error;
     t->saw_part |= event->parts_len > 0;
     for (size_t i = 0; i < event->parts_len; i++) {
@@ -310,6 +386,7 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     if (rv != 0)
         return rv;
     note(t, event);
+    flags |= event->is_last ? GATE_TERMINAL : 0;
     struct gate_piece *joined;
     const struct piece *piece;
     bytes_clear(&t->scratch);
@@ -372,7 +449,10 @@ int trace_take_frame(struct rein_trace *t, const struct frame *frame)
         return rv;
     }
     flags |= is_dirty ? GATE_REWRITE : 0;
-    return t->dialect->is_terminal(frame->payload) ? trace_complete(t, frame, flags) : take_json(t, frame, flags);
+    if (t->dialect->is_terminal(frame->payload))
+        return trace_complete(t, frame, flags);
+    int rv = take_json(t, frame, flags);
+    return rv == 0 && t->saw_last && !trace_is_stopped(t) ? trace_complete(t, NULL, 0) : rv;
 }
 
 int trace_take_body(struct rein_trace *t)
@@ -381,13 +461,6 @@ int trace_take_body(struct rein_trace *t)
     struct span body = bytes_span(&t->gate.body);
     struct frame frame = {.kind = FRAME_DATA, .raw = body, .payload = body};
     return take_json(t, &frame, GATE_BARE | GATE_TERMINAL);
-}
-
-static int end_lane(struct rein_trace *t, struct channel_lane *lane)
-{
-    int rv = lane_end(&lane->lane, trace_judge_bytes, t);
-    struct text *reasoning = trace_reasoning_text(lane);
-    return rv == 0 && reasoning != NULL && !trace_is_stopped(t) ? trace_judge_end(t, reasoning) : rv;
 }
 
 int trace_end_texts(struct rein_trace *t)

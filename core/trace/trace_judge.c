@@ -272,7 +272,7 @@ static int lift_paused(struct rein_trace *t, struct choice *choice)
         }
         *at = ct->next_paused;
         ct->is_paused = false;
-        if (ct != choice->speaker && !is_closed(t, &ct->text))
+        if (ct != choice->speaker && !ct->text.is_over && !is_closed(t, &ct->text))
             rv = lift_text(t, &ct->text);
     }
     return rv;
@@ -358,8 +358,9 @@ static int end_pattern(struct rein_trace *t, struct text *text)
 
 int trace_judge_end(struct rein_trace *t, struct text *text)
 {
+    bool was_over = text->is_over;
     int rv = end_text(t, text);
-    if (rv == 0 && text->channel == REIN_ANSWER)
+    if (rv == 0 && text->channel == REIN_ANSWER && !was_over)
         rv = end_pattern(t, text);
     if (rv == 0 && !is_closed(t, text))
         clear_up_to(t, text, UINT64_MAX);

@@ -111,8 +111,11 @@ struct rein_trace {
     size_t choice_count;
     bool saw_inner_error, saw_part; /* of the present attempt, like the next */
     bool saw_error;
+    bool saw_last;        /* the event that the stream ends with */
     bool whole_matched;   /* a stand-alone string was acted on: those that come again are examined again */
     unsigned hidden_keys; /* of the present event: keys that a rule acted on */
+
+    size_t keep_room;                    /* bytes that texts which may be repeated can still keep */
 
     struct findings findings;
     struct rein_decision decision;
@@ -137,6 +140,8 @@ int trace_take_body(struct rein_trace *t) REIN_MUST_USE;
 /* No text will come any more in this attempt: decides all that is open. */
 int trace_end_texts(struct rein_trace *t) REIN_MUST_USE;
 void trace_drop_lanes(struct rein_trace *t);
+/* dialect_memory.shown */
+int trace_shown(void *ctx, uint32_t text, struct bytes *out) REIN_MUST_USE;
 
 /* ---- trace_spelled.c ---- */
 /* Marks, in the event that was pushed last, what spells out more than its own text. */

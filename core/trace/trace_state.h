@@ -115,7 +115,7 @@ struct rein_trace {
     bool whole_matched;   /* a stand-alone string was acted on: those that come again are examined again */
     unsigned hidden_keys; /* of the present event: keys that a rule acted on */
 
-    size_t keep_room;                    /* bytes that texts which may be repeated can still keep */
+    size_t keep_room; /* bytes that texts which may be repeated can still keep */
 
     struct findings findings;
     struct rein_decision decision;

@@ -17,6 +17,8 @@ static const char *const fallback_words[] = {"refuse", "cut_response", NULL};
 static const char *const finish_words[] = {"content_filter", "stop", NULL};
 static const char *const before_words[] = {"error", "reply", NULL};
 static const char *const upstream_errors_words[] = {"pass", "withhold", NULL};
+static const char *const unknown_words[] = {"refuse", "drop", "pass", NULL};
+static const char *const parts_words[] = {"refuse", "pass", NULL};
 static const char *const log_words[] = {"none", "evidence", "redacted", "full", NULL};
 /* As enum rein_action, without "allow", which is not an action in files. */
 static const char *const pattern_action_words[] = {"record", "cut_reasoning", "steer", "cut_response", "refuse", NULL};
@@ -212,12 +214,29 @@ static const struct rein_key policy_keys[] = {
               "would pass it as an answer, or a general sentence"},
 
     {.path = "request", .type = REIN_TYPE_MAP, .about = "what requests may contain"},
+    {.path = "request.unknown",
+     .type = REIN_TYPE_WORD,
+     .flags = REIN_KEY_ADDED,
+     .words = unknown_words,
+     .fallback = "refuse",
+     .about = "fields that Rein does not know, and known ones that it would drop: refuse: the request is refused, and "
+              "names the first; drop: they are removed, and the header x-rein-dropped and the decision name them; "
+              "pass: unknown ones are forwarded, with every string and number in them judged as prompt, and known "
+              "ones are dropped"},
+    {.path = "request.unjudged_parts",
+     .type = REIN_TYPE_WORD,
+     .flags = REIN_KEY_ADDED,
+     .words = parts_words,
+     .fallback = "refuse",
+     .about = "parts of messages that cannot be judged: images, audio, files. pass: they are forwarded, the decision "
+              "counts them, and the prompt counts as risky"},
     {.path = "request.allow",
      .type = REIN_TYPE_TEXTS,
      .max = 64,
      .fallback = "[]",
-     .about = "top-level fields that pass although Rein would refuse them because it does not know them, or because "
-              "they can move, hide or prefill the model's text"},
+     .about = "fields that pass although Rein would refuse or drop them, because it does not know them or because "
+              "they can move, hide or prefill the model's text; a path like `messages[].images` is a field of an "
+              "inner object"},
 
     {.path = "hold", .type = REIN_TYPE_MAP, .about = "what may be held"},
     {.path = "hold.max_bytes",

@@ -127,7 +127,11 @@ static void load_request(struct policy_loader *l)
         if (fields[len++] == NULL)
             fields = NULL;
     }
-    l->policy->settings.allow_fields = fields;
+    l->policy->settings.request = (struct rein_request_rules){
+        .unknown = (enum rein_unknown)rein_node_word(l->root, "request.unknown"),
+        .pass_unjudged_parts = rein_node_word(l->root, "request.unjudged_parts") == 1,
+        .allow = fields,
+    };
 }
 
 int policy_load_settings(struct policy_loader *l)
@@ -144,6 +148,6 @@ int policy_load_settings(struct policy_loader *l)
     s->name = settings_keep(l, rein_node_text(l->root, "name"));
     bool is_whole = s->name != NULL && s->prefix.template_name != NULL && s->prefix.text != NULL &&
                     s->steer.corrective != NULL && s->refusal.message != NULL && s->refusal.finish_reason != NULL &&
-                    s->allow_fields != NULL;
+                    s->request.allow != NULL;
     return is_whole ? check_shown_prefix(l) : REIN_ENOMEM;
 }

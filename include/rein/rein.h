@@ -159,6 +159,15 @@ struct rein_library {
     size_t lexicons_len;
 };
 
+/* What becomes of a field of a request that nobody knows, or that is dropped because it would weaken the guard. */
+enum rein_unknown { REIN_UNKNOWN_REFUSE, REIN_UNKNOWN_DROP, REIN_UNKNOWN_PASS };
+/* What requests may contain. */
+struct rein_request_rules {
+    enum rein_unknown unknown;
+    bool pass_unjudged_parts; /* images, audio, files */
+    const char *const *allow; /* paths of fields that pass whatever their fate is; NULL-terminated */
+};
+
 /* The settings of a policy that the caller needs; strings are good as long as the policy. */
 struct rein_policy_settings {
     const char *name;
@@ -187,8 +196,7 @@ struct rein_policy_settings {
                                          answer */
     } refusal;
     bool pass_upstream_errors; /* the client gets the upstream's own error text, if the rules pass it */
-    const char *const
-        *allow_fields;       /* request fields to accept in addition to those that Rein accepts; NULL-terminated */
+    struct rein_request_rules request;
     size_t hold_max_bytes;   /* the longest suffix that a rule may hold */
     size_t stream_max_bytes; /* held events of one stream, in all */
     size_t worst_hold;       /* the longest suffix that a withholding rule of this policy can hold, 0: none */

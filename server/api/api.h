@@ -45,9 +45,9 @@ struct api {
     const char *id_prefix;    /* of the id of an answer that Rein makes */
 
     /* ---- requests (request.h) ---- */
-    const struct field_table *fields; /* top-level ones, for every kind of upstream */
-    /* Checks the rest of a document that is an object, has a model and holds no null at its top; sets what
-     * struct request says of it. REIN_EFORMAT with `err` filled, REIN_ENOMEM. */
+    const struct field_table *fields; /* for every kind of upstream */
+    /* Checks what the table cannot say of a document to which it was applied, and sets what struct request says of it.
+     * REIN_EFORMAT with `err` filled, REIN_ENOMEM. */
     int (*check)(struct request *request, const struct config_limits *limits, struct request_error *err);
     /* Gives every text of the request to the trace, whoever says it and wherever it stands. */
     int (*judge)(const struct request *request, struct rein_trace *trace);

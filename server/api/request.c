@@ -108,7 +108,7 @@ bool request_is_one_of(const struct rein_json_node *text, const char *const *wor
     return false;
 }
 
-static int take_out(struct request *r, const struct rein_json_node *key)
+int request_take_out(struct request *r, const struct rein_json_node *key)
 {
     bool is_full = (r->cuts_len & (r->cuts_len - 1)) == 0; /* its room is a power of two */
     size_t cap = r->cuts_len > 0 ? r->cuts_len * 2 : 1;
@@ -120,47 +120,18 @@ static int take_out(struct request *r, const struct rein_json_node *key)
     return 0;
 }
 
-/* Clients write null for "not set"; so it is removed before anything is checked, except for a key that upstreams want
- * to see (`kept`; NULL: none). */
-int request_drop_nulls(struct request *r, const struct rein_json_node *object, const char *kept)
+int request_reject_model(struct request_error *err)
 {
-    int rv = 0;
-    const struct rein_json_node *key = rein_json_first(object);
-    for (; key != NULL && rv == 0; key = rein_json_next(object, key))
-        if (rein_json_is(rein_json_value(key), REIN_JSON_NULL) && (kept == NULL || !rein_json_says(key, kept)))
-            rv = take_out(r, key);
-    return rv;
+    return request_reject_type(err, "model", "a non-empty string");
 }
 
-/* ---- fields ---- */
-
-/* Removes what the table drops. *refused: the first key that it refuses, with its row (NULL: unknown), or NULL.
- * REIN_ENOMEM. */
-int request_check_keys(struct request *r, const struct rein_json_node *object, struct request_accepted accepted,
-                       const struct rein_json_node **refused, const struct field **row)
-{
-    *refused = NULL;
-    for (const struct rein_json_node *key = rein_json_first(object); key != NULL; key = rein_json_next(object, key)) {
-        const struct field *field = accepted.kind != NULL ? field_find(accepted.kind, key->text, key->len) : NULL;
-        if (field == NULL)
-            field = field_find(accepted.common, key->text, key->len);
-        *row = field;
-        if (field == NULL || field->rule == FIELD_DENY) {
-            if (accepted.allow == NULL || !request_is_one_of(key, accepted.allow)) {
-                *refused = key;
-                return 0;
-            }
-        } else if (field->rule == FIELD_DROP && take_out(r, key) < 0) {
-            return REIN_ENOMEM;
-        }
-    }
-    return 0;
-}
-
+/* Without a model (NULL), it depends on the upstream: see request_check. */
 static int check_model(const struct rein_json_node *model, struct request_error *err)
 {
+    if (model == NULL || rein_json_is(model, REIN_JSON_NULL))
+        return 0;
     if (!rein_json_is(model, REIN_JSON_STRING) || model->len == 0)
-        return request_reject_type(err, "model", "a non-empty string");
+        return request_reject_model(err);
     if (model->len > MODEL_NAME_MAX)
         return request_reject(err, "too_long", "model", "'model' is longer than %d bytes.", MODEL_NAME_MAX);
     return 0;
@@ -207,10 +178,11 @@ static int request_new(struct request **out, const struct api *api, struct rein_
     int rv = check_model(model, err);
     if (rv < 0)
         return rv;
-    struct request *r = calloc(1, sizeof *r + model->len + 1);
+    size_t len = rein_json_is(model, REIN_JSON_STRING) ? model->len : 0;
+    struct request *r = calloc(1, sizeof *r + len + 1);
     if (r == NULL)
         return REIN_ENOMEM;
-    memcpy(r->model, model->text, model->len);
+    memcpy(r->model, len > 0 ? model->text : "", len);
     r->api = api;
     r->choices = 1;
     r->sent = body;
@@ -223,24 +195,22 @@ int request_parse(struct request **out, const struct api *api, struct rein_sourc
                   const struct config_limits *limits, struct request_error *err)
 {
     struct rein_json *json = NULL;
-    struct request *r = NULL;
     int rv = read_object(&json, body, limits->json_depth, err);
     if (rv < 0)
         return rv;
-    rv = request_new(&r, api, body, json, err);
-    if (rv < 0) {
+    rv = request_new(out, api, body, json, err);
+    if (rv < 0)
         rein_json_free(json);
-        return rv;
-    }
-    rv = request_drop_nulls(r, rein_json_root(r->json), NULL);
-    if (rv == 0)
-        rv = api->check(r, limits, err);
-    if (rv < 0) {
-        request_free(r);
-        return rv;
-    }
-    *out = r;
-    return 0;
+    return rv;
+}
+
+int request_check(struct request *request, const struct request_checks *checks, struct request_error *err)
+{
+    request->checks = *checks;
+    if (*request->model == '\0' && !checks->may_lack_model)
+        return request_reject_model(err);
+    int rv = request_walk(request, err);
+    return rv == 0 ? request->api->check(request, checks->limits, err) : rv;
 }
 
 void request_shed(struct request *request)
@@ -257,16 +227,6 @@ void request_free(struct request *request)
         return;
     request_shed(request);
     free(request->cuts);
+    free(request->dropped);
     free(request);
-}
-
-int request_check_fields(struct request *request, const struct field_table *kind, const char *const *allow,
-                         struct request_error *err)
-{
-    const struct field *row;
-    const struct rein_json_node *refused;
-    if (request_check_keys(request, rein_json_root(request->json),
-                           (struct request_accepted){kind, request->api->fields, allow}, &refused, &row) < 0)
-        return REIN_ENOMEM;
-    return refused != NULL ? request_reject_field(err, request_key_name(refused).text, row) : 0;
 }

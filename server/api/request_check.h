@@ -27,18 +27,24 @@ struct request_key_name request_key_name(const struct rein_json_node *key);
 const struct rein_json_node *request_field(const struct request *request, const char *name);
 /* `words` end with NULL. */
 bool request_is_one_of(const struct rein_json_node *text, const char *const *words);
-/* Clients write null for "not set"; so it is removed before anything is checked, except for a key that upstreams want
- * to see (`kept`; NULL: none). REIN_ENOMEM. */
-int request_drop_nulls(struct request *request, const struct rein_json_node *object, const char *kept);
+/* Removes a member. REIN_ENOMEM. */
+int request_take_out(struct request *request, const struct rein_json_node *key) REIN_MUST_USE;
+/* Applies the tables to the whole document: removes members, or finds what is refused. Null means "not set" for
+ * clients, so it is removed first, except where upstreams want to see it. REIN_EFORMAT with `err` filled, REIN_ENOMEM.
+ */
+int request_walk(struct request *request, struct request_error *err) REIN_MUST_USE;
 
-/* The tables of fields, and the fields that a policy accepts in addition. */
-struct request_accepted {
-    const struct field_table *kind, *common; /* kind: NULL if it has no table of its own */
-    const char *const *allow;                /* NULL: none */
-};
-/* Removes what the tables drop. *refused: the first key that they refuse, with its row (NULL: unknown), or NULL.
- * REIN_ENOMEM. */
-int request_check_keys(struct request *request, const struct rein_json_node *object, struct request_accepted accepted,
-                       const struct rein_json_node **refused, const struct field **row);
+/* ---- for checks ---- */
+
+int request_reject_model(struct request_error *err);
+/* Counts a part of a message that cannot be judged, or refuses it. REIN_EFORMAT with `err` filled. */
+int request_note_unjudged(struct request *request, const char *param, struct request_error *err) REIN_MUST_USE;
+
+/* ---- for judging ---- */
+
+/* A number in a top-level field that no model reads. */
+bool request_is_parameter(const struct request *request, const struct rein_json_node *key);
+/* Data rather than words: base64, alone or in a data URL. For strings of parts that are counted as unjudged. */
+bool request_is_encoded(const struct rein_json_node *text);
 
 #endif

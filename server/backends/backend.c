@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backends/backend.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,22 +25,31 @@ const struct backend *backend_find(const char *kind)
     return NULL;
 }
 
+const struct field_table *backend_fields(const struct backend *backend, const struct api *api)
+{
+    assert((size_t)api->dialect < BACKEND_DIALECTS_MAX);
+    return backend != NULL ? &backend->fields[api->dialect] : NULL;
+}
+
 /* The tables of all APIs, and behind them those of all kinds; NULL past the last. */
 static const struct field_table *table_at(size_t i)
 {
     size_t apis = api_count(), len = sizeof kinds / sizeof *kinds;
-    return i < apis ? api_at(i)->fields : i < apis + len ? &kinds[i - apis]->fields : NULL;
+    if (i < apis)
+        return api_at(i)->fields;
+    i -= apis;
+    return i < len * BACKEND_DIALECTS_MAX ? &kinds[i / BACKEND_DIALECTS_MAX]->fields[i % BACKEND_DIALECTS_MAX] : NULL;
 }
 
-bool backend_knows_field(const char *name, bool *is_refused)
+bool backend_knows_field(const char *path, bool *is_refused)
 {
-    bool is_known = false;
+    bool is_known = false, is_inside;
     const struct field_table *table;
     *is_refused = false;
     for (size_t i = 0; (table = table_at(i)) != NULL; i++) {
-        const struct field *field = field_find(table, name, strlen(name));
+        const struct field *field = field_find_path(table, path, &is_inside);
         is_known = is_known || field != NULL;
-        *is_refused = *is_refused || (field != NULL && field->rule == FIELD_DENY);
+        *is_refused = *is_refused || (field != NULL && !is_inside && field->fate >= FIELD_DROP);
     }
     return is_known;
 }

@@ -67,10 +67,13 @@ struct prefix_plan {
     const char *reason;            /* why this delivery: "instruct_only", "verified", "tools", ...; static */
 };
 
+enum { BACKEND_DIALECTS_MAX = 8 };
+
 struct backend {
     const char *kind;
     bool can_prefill;
-    struct field_table fields; /* its own rows, before those of the API */
+    bool may_lack_model;                             /* a request without a model's name is served */
+    struct field_table fields[BACKEND_DIALECTS_MAX]; /* its own rows for the API of a dialect, before the API's own */
     /* The next step of a prefill plan. NULL if the kind cannot prefill. `reply` is NULL on the first call. REIN_ENOMEM
      * is the only error. */
     int (*next)(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out);
@@ -81,8 +84,10 @@ struct backend {
 
 /* NULL if there is no such kind. */
 const struct backend *backend_find(const char *kind);
-/* Does any kind know this top-level field of a request? *is_refused: some kind refuses it. */
-bool backend_knows_field(const char *name, bool *is_refused);
+/* The kind's rows for an API; NULL: none. `backend` may be NULL. */
+const struct field_table *backend_fields(const struct backend *backend, const struct api *api);
+/* Does any API or kind know the field at this path? *is_refused: some kind refuses or drops it. */
+bool backend_knows_field(const char *path, bool *is_refused);
 /* The known field with the most similar name; NULL: none is similar. */
 const char *backend_nearest_field(const char *name);
 /* Does the kind know how to open the model's turn in requests of this API? `backend` may be NULL. */

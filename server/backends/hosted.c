@@ -8,6 +8,7 @@
  * The others continue no turn, so the prefix is asked for in words: the delivery is `instruct`. */
 #include <stdlib.h>
 
+#include "api/field_reasons.h"
 #include "backends/steps.h"
 
 /* How a service continues a turn. */
@@ -102,70 +103,151 @@ static int mistral_next(struct prefix_plan *plan, const struct backend_reply *re
 
 /* ---- their own fields ---- */
 
-#define ELSEWHERE "sends the request to another model or service than its route says"
-#define UNCHECKED "sets fields that are not checked"
+/* Of gateways and services behind the kind `openai`: LiteLLM, DashScope, Z.ai, Moonshot, Azure. */
+static const struct field openai_rows[] = {
+    {.name = "allowed_openai_params", .fate = FIELD_DROP, .why = FIELD_UNCHECKED},
+    {.name = "api_base", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "api_key", .fate = FIELD_REFUSE, .why = FIELD_OPERATORS},
+    {.name = "api_version", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "base_url", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "cache", .fate = FIELD_DROP, .why = "keeps answers outside the guard"},
+    {.name = "caching", .fate = FIELD_DROP, .why = "keeps answers outside the guard", .passes = FIELD_IF_FALSE},
+    {.name = "custom_llm_provider", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "disable_global_guardrail",
+     .fate = FIELD_REFUSE,
+     .why = "turns off checks of the upstream",
+     .passes = FIELD_IF_FALSE},
+    {.name = "disable_global_guardrails",
+     .fate = FIELD_REFUSE,
+     .why = "turns off checks of the upstream",
+     .passes = FIELD_IF_FALSE},
+    {.name = "drop_params",
+     .fate = FIELD_DROP,
+     .why = "lets the upstream drop what the request asks for",
+     .passes = FIELD_IF_FALSE},
+    {.name = "guardrail_config",
+     .fate = FIELD_REFUSE,
+     .why = "changes checks of the upstream",
+     .passes = FIELD_IF_EMPTY},
+    {.name = "guardrails", .fate = FIELD_JUDGE, .why = "adds checks of the upstream and takes none away"},
+    {.name = "litellm_metadata", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "mock_response", .fate = FIELD_DROP, .why = "answers in the place of the model"},
+    {.name = "mock_tool_calls", .fate = FIELD_DROP, .why = "answers in the place of the model"},
+    {.name = "no-log", .fate = FIELD_PASS, .why = "keeps the text out of the upstream's log"},
+    {.name = "num_retries", .fate = FIELD_PASS, .why = FIELD_EXECUTES},
+    {.name = "prompt_id", .fate = FIELD_REFUSE, .why = FIELD_FETCHES},
+    {.name = "prompt_variables", .fate = FIELD_REFUSE, .why = FIELD_FETCHES},
+    {.name = "request_id", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "request_timeout", .fate = FIELD_PASS, .why = FIELD_LIMITS},
+    {.name = "tags", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "timeout", .fate = FIELD_PASS, .why = FIELD_LIMITS},
+    {.name = "user_id", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+};
 
 static const struct field mistral_rows[] = {
-    {"guardrails", FIELD_DENY, "changes the answer after it was judged"},
-    {"prompt_mode", FIELD_DENY, "changes how the prompt is rendered, and so where the reasoning begins"},
-    {"random_seed", FIELD_PASS, NULL},
-    {"safe_prompt", FIELD_PASS, NULL},
+    {.name = "guardrails", .fate = FIELD_JUDGE, .why = "adds checks of the upstream and takes none away"},
+    {.name = "prompt_mode", .fate = FIELD_REFUSE, .why = FIELD_TEMPLATE, .passes = FIELD_IF_WORD, .words = "reasoning"},
+    {.name = "random_seed", .fate = FIELD_PASS, .why = FIELD_SAMPLES},
+    {.name = "safe_prompt", .fate = FIELD_PASS, .why = "adds words about safety to the prompt"},
 };
 
 static const struct field groq_rows[] = {
-    {"citation_options", FIELD_DENY, "adds text that the model did not write"},
-    {"compound_custom", FIELD_DENY, ELSEWHERE},
-    {"disable_tool_validation", FIELD_DENY, "accepts tool calls that are not valid"},
-    {"documents", FIELD_DENY, "adds text to the prompt through the template"},
-    {"search_settings", FIELD_DENY, ELSEWHERE},
+    {.name = "citation_options",
+     .fate = FIELD_DROP,
+     .why = "adds text that the model did not write",
+     .passes = FIELD_IF_WORD,
+     .words = "disabled"},
+    {.name = "compound_custom", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "disable_tool_validation",
+     .fate = FIELD_DROP,
+     .why = "accepts tool calls that are not valid",
+     .passes = FIELD_IF_FALSE},
+    {.name = "search_settings", .fate = FIELD_REFUSE, .why = FIELD_FETCHES},
 };
 
+static const struct field openrouter_provider_rows[] = {
+    {.name = "allow_fallbacks", .fate = FIELD_DROP, .why = FIELD_ELSEWHERE, .passes = FIELD_IF_FALSE},
+    {.name = "data_collection",
+     .fate = FIELD_DROP,
+     .why = "lets providers keep the text",
+     .passes = FIELD_IF_WORD,
+     .words = "deny"},
+    {.name = "enforce_distillable_text", .fate = FIELD_PASS, .why = "narrows the choice of providers"},
+    {.name = "ignore", .fate = FIELD_JUDGE, .why = "narrows the choice of providers"},
+    {.name = "max_price", .fate = FIELD_JUDGE, .why = "a ceiling of costs"},
+    {.name = "only", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "order", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "quantizations", .fate = FIELD_JUDGE, .why = "narrows the choice of providers"},
+    {.name = "require_parameters", .fate = FIELD_PASS, .why = "narrows the choice of providers"},
+    {.name = "sort", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "zdr", .fate = FIELD_DROP, .why = "lets providers keep the text", .passes = FIELD_IF_TRUE},
+};
+static const struct field_table openrouter_provider = FIELD_TABLE(openrouter_provider_rows);
 static const struct field openrouter_rows[] = {
-    {"debug", FIELD_DENY, "returns the request as it was forwarded"},
-    {"preset", FIELD_DENY, ELSEWHERE},
-    {"session_id", FIELD_PASS, NULL},
-    {"trace", FIELD_DENY, "sends the request to another service than its route says"},
-    {"usage", FIELD_PASS, NULL},
+    {.name = "debug", .fate = FIELD_DROP, .why = FIELD_RETURNS_PROMPT, .passes = FIELD_IF_EMPTY},
+    {.name = "preset", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "provider", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE, .below = &openrouter_provider},
+    {.name = "session_id", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "trace", .fate = FIELD_DROP, .why = "sends the request to another service than its route says"},
+    {.name = "usage", .fate = FIELD_JUDGE, .why = FIELD_COUNTS},
 };
 
 static const struct field anthropic_rows[] = {
-    {"container", FIELD_DENY, ELSEWHERE},
-    {"context_management", FIELD_DENY, "cuts the prompt after it was judged"},
-    {"mcp_servers", FIELD_DENY, ELSEWHERE},
-    {"stop_sequences", FIELD_DENY, "may remove the mark that ends the reasoning"},
-    {"system", FIELD_DENY, "adds text to the prompt outside its messages"},
+    {.name = "container", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "context_management", .fate = FIELD_REFUSE, .why = FIELD_CUTS_PROMPT},
+    {.name = "mcp_servers", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE, .passes = FIELD_IF_EMPTY},
+    {.name = "stop_sequences",
+     .fate = FIELD_REFUSE,
+     .why = "may remove the mark that ends the reasoning",
+     .passes = FIELD_IF_EMPTY},
+    {.name = "system", .fate = FIELD_REFUSE, .why = "adds text to the prompt outside its messages"},
 };
 
+static const struct field gemini_thinking_rows[] = {
+    {.name = "include_thoughts", .fate = FIELD_DROP, .why = FIELD_HIDES, .passes = FIELD_IF_TRUE},
+    {.name = "thinking_budget", .fate = FIELD_REFUSE, .why = FIELD_NO_BUDGET, .passes = FIELD_IF_NOT_ZERO},
+    {.name = "thinking_level", .fate = FIELD_DROP, .why = FIELD_HIDES, .passes = FIELD_IF_OTHER, .words = "none"},
+};
+static const struct field_table gemini_thinking = FIELD_TABLE(gemini_thinking_rows);
+static const struct field gemini_google_rows[] = {
+    {.name = "cached_content", .fate = FIELD_REFUSE, .why = FIELD_FETCHES},
+    {.name = "safety_settings", .fate = FIELD_REFUSE, .why = FIELD_OPERATORS, .passes = FIELD_IF_EMPTY},
+    {.name = "thinking_config", .fate = FIELD_REFUSE, .why = FIELD_UNCHECKED, .below = &gemini_thinking},
+};
+static const struct field_table gemini_google = FIELD_TABLE(gemini_google_rows);
+static const struct field gemini_extra_rows[] = {
+    {.name = "google", .fate = FIELD_REFUSE, .why = FIELD_UNCHECKED, .below = &gemini_google},
+};
+static const struct field_table gemini_extra = FIELD_TABLE(gemini_extra_rows);
 static const struct field gemini_rows[] = {
-    {"cached_content", FIELD_DENY, "adds text to the prompt that was not judged"},
-    {"extra_body", FIELD_DENY, UNCHECKED},
-    {"google", FIELD_DENY, UNCHECKED},
-    {"safety_settings", FIELD_DENY, "belongs to the operator"},
+    {.name = "cached_content", .fate = FIELD_REFUSE, .why = FIELD_FETCHES},
+    {.name = "extra_body", .fate = FIELD_REFUSE, .why = FIELD_UNCHECKED, .below = &gemini_extra},
+    {.name = "google", .fate = FIELD_REFUSE, .why = FIELD_UNCHECKED, .below = &gemini_google},
+    {.name = "safety_settings", .fate = FIELD_REFUSE, .why = FIELD_OPERATORS, .passes = FIELD_IF_EMPTY},
 };
-
-#define FIELDS(rows)                                                                                                   \
-    {                                                                                                                  \
-        rows, sizeof rows / sizeof *rows                                                                               \
-    }
 
 /* ---- the kinds ---- */
 
 /* Any server that speaks OpenAI's chat API and promises no more. */
-const struct backend backend_openai = {.kind = "openai"};
+const struct backend backend_openai = {.kind = "openai", .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(openai_rows)}};
 
 const struct backend backend_deepseek = {.kind = "deepseek", .can_prefill = true, .next = deepseek_next};
 
-const struct backend backend_mistral = {
-    .kind = "mistral", .can_prefill = true, .fields = FIELDS(mistral_rows), .next = mistral_next};
+const struct backend backend_mistral = {.kind = "mistral",
+                                        .can_prefill = true,
+                                        .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(mistral_rows)},
+                                        .next = mistral_next};
 
-const struct backend backend_groq = {.kind = "groq", .fields = FIELDS(groq_rows)};
+const struct backend backend_groq = {.kind = "groq", .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(groq_rows)}};
 
 /* Many other services behind one API, none of which is known here. */
-const struct backend backend_openrouter = {.kind = "openrouter", .fields = FIELDS(openrouter_rows)};
+const struct backend backend_openrouter = {.kind = "openrouter",
+                                           .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(openrouter_rows)}};
 
 /* Refuses a turn of the assistant at the end, and does not send its reasoning, which therefore cannot be judged. */
-const struct backend backend_anthropic = {.kind = "anthropic", .fields = FIELDS(anthropic_rows)};
+const struct backend backend_anthropic = {.kind = "anthropic",
+                                          .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(anthropic_rows)}};
 
 /* The path prefix is /v1beta/openai. Newer models refuse a turn of the assistant at the end, and none takes up
  * reasoning from one. Summaries of the reasoning come inline, between <thought> and </thought>. */
-const struct backend backend_gemini = {.kind = "gemini", .fields = FIELDS(gemini_rows)};
+const struct backend backend_gemini = {.kind = "gemini", .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(gemini_rows)}};

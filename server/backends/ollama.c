@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/field_reasons.h"
 #include "backends/steps.h"
 
 enum stage { START, RAW_TEXT, HISTORY_TEXT, PROMPT_TEXT };
@@ -167,22 +168,23 @@ static int ollama_next(struct prefix_plan *plan, const struct backend_reply *rep
 }
 
 static const struct field ollama_rows[] = {
-    {"_debug_render_only", FIELD_DENY, "returns the prompt"},
-    {"context", FIELD_DENY, "passes text as tokens, which are not judged"},
-    {"format", FIELD_DENY, "forces or forbids words of the model's text"},
-    {"keep_alive", FIELD_DENY, "belongs to the operator"},
-    {"options", FIELD_DENY, "sets fields that are not checked"},
-    {"raw", FIELD_DENY, "changes how the prompt is rendered"},
-    {"shift", FIELD_DENY, "cuts the prompt after it was judged"},
-    {"suffix", FIELD_DENY, "puts text into the model's own turn"},
-    {"system", FIELD_DENY, "changes how the prompt is rendered"},
-    {"template", FIELD_DENY, "changes how the prompt is rendered"},
-    {"truncate", FIELD_DENY, "cuts the prompt after it was judged"},
+    {.name = "_debug_render_only", .fate = FIELD_REFUSE, .why = FIELD_RETURNS_PROMPT, .passes = FIELD_IF_FALSE},
+    {.name = "context", .fate = FIELD_REFUSE, .why = FIELD_TOKENS, .passes = FIELD_IF_EMPTY},
+    {.name = "format", .fate = FIELD_REFUSE, .why = FIELD_FORCES, .passes = FIELD_IF_EMPTY},
+    {.name = "keep_alive", .fate = FIELD_DROP, .why = FIELD_OPERATORS},
+    {.name = "num_ctx", .fate = FIELD_DROP, .why = "is not read by the server in this API"},
+    {.name = "options", .fate = FIELD_DROP, .why = "is not read by the server in this API"},
+    {.name = "raw", .fate = FIELD_REFUSE, .why = FIELD_TEMPLATE, .passes = FIELD_IF_FALSE},
+    {.name = "shift", .fate = FIELD_REFUSE, .why = FIELD_CUTS_PROMPT, .passes = FIELD_IF_FALSE},
+    {.name = "suffix", .fate = FIELD_REFUSE, .why = FIELD_PREFILLS, .passes = FIELD_IF_EMPTY},
+    {.name = "system", .fate = FIELD_REFUSE, .why = FIELD_TEMPLATE, .passes = FIELD_IF_EMPTY},
+    {.name = "template", .fate = FIELD_REFUSE, .why = FIELD_TEMPLATE, .passes = FIELD_IF_EMPTY},
+    {.name = "truncate", .fate = FIELD_REFUSE, .why = FIELD_CUTS_PROMPT, .passes = FIELD_IF_FALSE},
 };
 
 const struct backend backend_ollama = {
     .kind = "ollama",
     .can_prefill = true,
-    .fields = {ollama_rows, sizeof ollama_rows / sizeof *ollama_rows},
+    .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(ollama_rows)},
     .next = ollama_next,
 };

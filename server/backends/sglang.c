@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/field_reasons.h"
 #include "backends/steps.h"
 
 enum stage { START, BARE, BARE_TEXT, HISTORY, HISTORY_TEXT, OPENED, OPENED_TEXT };
@@ -187,25 +188,48 @@ static int sglang_next(struct prefix_plan *plan, const struct backend_reply *rep
 }
 
 static const struct field sglang_rows[] = {
-    {"bootstrap_host", FIELD_DENY, "sends the request to another service than its route says"},
-    {"bootstrap_port", FIELD_DENY, "sends the request to another service than its route says"},
-    {"bootstrap_room", FIELD_DENY, "sends the request to another service than its route says"},
-    {"custom_logit_processor", FIELD_DENY, "runs code of the client in the server"},
-    {"custom_params", FIELD_DENY, "sets parameters of the server that are not checked"},
-    {"ignore_eos", FIELD_DENY, "forces or forbids words of the model's text"},
-    {"lora_path", FIELD_DENY, "sends the request to another model than its route says"},
-    {"min_tokens", FIELD_PASS, NULL},
-    {"no_stop_trim", FIELD_DENY, "changes where the text ends"},
-    {"return_hidden_states", FIELD_DENY, "returns data that is not text and is not judged"},
-    {"return_meta_info", FIELD_DENY, "returns text as tokens, which are not judged"},
-    {"return_prompt_token_ids", FIELD_DENY, "returns text as tokens, which are not judged"},
-    {"session_params", FIELD_DENY, "puts text into the model's own turn"},
-    {"stop_regex", FIELD_DENY, "may remove the mark that ends the reasoning"},
+    {.name = "bootstrap_host", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "bootstrap_port", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "bootstrap_room", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "cache_salt", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "custom_logit_processor",
+     .fate = FIELD_REFUSE,
+     .why = "runs code of the client in the server",
+     .passes = FIELD_IF_EMPTY},
+    {.name = "custom_params",
+     .fate = FIELD_REFUSE,
+     .why = "sets parameters of the server that are not checked",
+     .passes = FIELD_IF_EMPTY},
+    {.name = "data_parallel_rank", .fate = FIELD_DROP, .why = FIELD_OPERATORS},
+    {.name = "extra_key", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "ignore_eos", .fate = FIELD_REFUSE, .why = FIELD_FORCES, .passes = FIELD_IF_FALSE},
+    {.name = "log_metrics", .fate = FIELD_DROP, .why = FIELD_OPERATORS, .passes = FIELD_IF_TRUE},
+    {.name = "lora_path", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE},
+    {.name = "min_tokens", .fate = FIELD_PASS, .why = FIELD_SAMPLES},
+    {.name = "no_stop_trim", .fate = FIELD_DROP, .why = "changes where the text ends", .passes = FIELD_IF_FALSE},
+    {.name = "priority", .fate = FIELD_DROP, .why = FIELD_OPERATORS, .passes = FIELD_IF_ZERO},
+    {.name = "return_cached_tokens_details", .fate = FIELD_PASS, .why = FIELD_COUNTS},
+    {.name = "return_hidden_states",
+     .fate = FIELD_DROP,
+     .why = "returns data that is not text and is not judged",
+     .passes = FIELD_IF_FALSE},
+    {.name = "return_meta_info", .fate = FIELD_DROP, .why = FIELD_RETURNS_TOKENS, .passes = FIELD_IF_FALSE},
+    {.name = "return_prompt_token_ids", .fate = FIELD_DROP, .why = FIELD_RETURNS_TOKENS, .passes = FIELD_IF_FALSE},
+    {.name = "return_routed_experts",
+     .fate = FIELD_DROP,
+     .why = "returns data that is not text and is not judged",
+     .passes = FIELD_IF_FALSE},
+    {.name = "rid", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "session_params", .fate = FIELD_REFUSE, .why = FIELD_PREFILLS, .passes = FIELD_IF_EMPTY},
+    {.name = "stop_regex",
+     .fate = FIELD_REFUSE,
+     .why = "may remove the mark that ends the reasoning",
+     .passes = FIELD_IF_EMPTY},
 };
 
 const struct backend backend_sglang = {
     .kind = "sglang",
     .can_prefill = true,
-    .fields = {sglang_rows, sizeof sglang_rows / sizeof *sglang_rows},
+    .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(sglang_rows)},
     .next = sglang_next,
 };

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/field_reasons.h"
 #include "backends/steps.h"
 
 enum stage {
@@ -241,20 +242,32 @@ static int vllm_next(struct prefix_plan *plan, const struct backend_reply *reply
 }
 
 static const struct field vllm_rows[] = {
-    {"cache_salt", FIELD_PASS, NULL},
-    {"documents", FIELD_DENY, "adds text to the prompt through the template"},
-    {"ignore_eos", FIELD_DENY, "forces or forbids words of the model's text"},
-    {"kv_transfer_params", FIELD_DENY, "sends the request to another model or service than its route says"},
-    {"length_penalty", FIELD_PASS, NULL},
-    {"min_tokens", FIELD_PASS, NULL},
-    {"mm_processor_kwargs", FIELD_DENY, "changes how the prompt is rendered"},
-    {"truncate_prompt_tokens", FIELD_DENY, "cuts the prompt after it was judged"},
-    {"vllm_xargs", FIELD_DENY, "sets parameters of the server that are not checked"},
+    {.name = "cache_salt", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "detokenize", .fate = FIELD_REFUSE, .why = FIELD_RETURNS_TOKENS, .passes = FIELD_IF_TRUE},
+    {.name = "ignore_eos", .fate = FIELD_REFUSE, .why = FIELD_FORCES, .passes = FIELD_IF_FALSE},
+    {.name = "kv_transfer_params", .fate = FIELD_REFUSE, .why = FIELD_ELSEWHERE, .passes = FIELD_IF_EMPTY},
+    {.name = "length_penalty", .fate = FIELD_PASS, .why = FIELD_SAMPLES},
+    {.name = "media_io_kwargs",
+     .fate = FIELD_REFUSE,
+     .why = "changes how the prompt is rendered",
+     .passes = FIELD_IF_EMPTY},
+    {.name = "min_tokens", .fate = FIELD_PASS, .why = FIELD_SAMPLES},
+    {.name = "mm_processor_kwargs",
+     .fate = FIELD_REFUSE,
+     .why = "changes how the prompt is rendered",
+     .passes = FIELD_IF_EMPTY},
+    {.name = "priority", .fate = FIELD_DROP, .why = FIELD_OPERATORS, .passes = FIELD_IF_ZERO},
+    {.name = "request_id", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "truncate_prompt_tokens", .fate = FIELD_REFUSE, .why = FIELD_CUTS_PROMPT},
+    {.name = "vllm_xargs",
+     .fate = FIELD_REFUSE,
+     .why = "sets parameters of the server that are not checked",
+     .passes = FIELD_IF_EMPTY},
 };
 
 const struct backend backend_vllm = {
     .kind = "vllm",
     .can_prefill = true,
-    .fields = {vllm_rows, sizeof vllm_rows / sizeof *vllm_rows},
+    .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(vllm_rows)},
     .next = vllm_next,
 };

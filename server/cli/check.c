@@ -118,7 +118,8 @@ static int warn_of_fields(struct check *c, const struct rein_source *source, con
                                nearest != NULL ? "`?)" : "");
         else if (!is_refused)
             rein_problems_warn(c->problems, at, NULL,
-                               "no kind of upstream refuses `%.64s`, so this entry has no effect: remove it", at->text);
+                               "no kind of upstream refuses or drops `%.64s`, so this entry has no effect: remove it",
+                               at->text);
     }
     rein_doc_free(doc);
     return 0;
@@ -138,7 +139,7 @@ static int check_policy(struct check *c, const struct rein_source *source)
         const struct rein_policy_settings *s = rein_policy_settings(policy);
         printf("%s: policy %s, version %s, holds at most %zu bytes\n", source->name, s->name, s->version,
                s->worst_hold);
-        rv = warn_of_fields(c, source, s->allow_fields);
+        rv = warn_of_fields(c, source, s->request.allow);
         rein_policy_unref(policy);
     }
     policy_files_fini(&templates);

@@ -150,7 +150,7 @@ void session_correct_tick(struct session *s, uint64_t now);
 
 /* ---- session_row.c ---- */
 /* The headers that every answer of a session carries; good as long as the session is open. */
-enum { SESSION_HEADERS_MAX = 10 };
+enum { SESSION_HEADERS_MAX = 11 };
 void session_headers(struct session *s, bool streamed, struct front_header out[SESSION_HEADERS_MAX]);
 /* The id in the body of an answer that Rein makes. */
 void session_answer_id(const struct session *s, char out[BACKEND_ANSWER_ID_MAX]);

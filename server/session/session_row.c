@@ -52,6 +52,8 @@ void session_headers(struct session *s, bool streamed, struct front_header out[S
         *out++ = (struct front_header){"x-rein-policy", s->route->policy_tag};
     if (verdict != NULL)
         *out++ = (struct front_header){"x-rein-verdict", verdict};
+    if (s->request != NULL && s->request->dropped != NULL)
+        *out++ = (struct front_header){"x-rein-dropped", s->request->dropped->text};
     if (!streamed && s->status >= 400 && s->retry_after != NULL)
         *out++ = (struct front_header){"retry-after", s->retry_after};
     *out = (struct front_header){NULL, NULL};

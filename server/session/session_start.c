@@ -70,26 +70,41 @@ static void refuse_model(struct session *s)
     session_fail_with(s, &error, "rejected");
 }
 
+static void fail_request(struct session *s, const struct request_error *err)
+{
+    session_fail_with(
+        s, &(struct reply_error){.status = 400, .code = err->code, .param = err->param, .message = err->message},
+        "rejected");
+}
+
+/* The model decides about the route, and the route about what the request may contain. */
+static int check_request(struct session *s, struct request_error *err)
+{
+    s->route = config_route_for(s->config, s->request->model, s->api->serves);
+    if (s->route == NULL && *s->request->model == '\0')
+        return request_check(s->request, &(struct request_checks){.limits = &s->config->limits}, err);
+    if (s->route == NULL) {
+        refuse_model(s);
+        return REIN_ESTATE; /* it is answered */
+    }
+    s->policy = rein_policy_settings(s->route->policy);
+    s->backend = backend_find(s->route->upstream->kind);
+    struct request_checks checks = {.kind = backend_fields(s->backend, s->api),
+                                    .rules = &s->policy->request,
+                                    .limits = &s->config->limits,
+                                    .may_lack_model = s->backend != NULL && s->backend->may_lack_model};
+    return request_check(s->request, &checks, err);
+}
+
 static int read_request(struct session *s)
 {
     struct request_error err;
     int rv = request_parse(&s->request, s->api, exchange_body(s->x), &s->config->limits, &err);
-    if (rv == 0) {
-        s->route = config_route_for(s->config, s->request->model, s->api->serves);
-        if (s->route == NULL) {
-            refuse_model(s);
-            return REIN_EFORMAT;
-        }
-        s->policy = rein_policy_settings(s->route->policy);
-        s->backend = backend_find(s->route->upstream->kind);
-        rv = request_check_fields(s->request, s->backend != NULL ? &s->backend->fields : NULL, s->policy->allow_fields,
-                                  &err);
-    }
+    if (rv == 0)
+        rv = check_request(s, &err);
     if (rv == REIN_EFORMAT)
-        session_fail_with(
-            s, &(struct reply_error){.status = 400, .code = err.code, .param = err.param, .message = err.message},
-            "rejected");
-    else if (rv < 0)
+        fail_request(s, &err);
+    else if (rv < 0 && !session_is_over(s))
         session_fail_internal(s, rv);
     return rv;
 }

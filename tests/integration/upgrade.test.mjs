@@ -62,7 +62,11 @@ for (const version of versions)
 
     test('the same questions have the same answers, under the same versions of policies', async () => {
       const answers = await askAll(port, key, questions);
-      for (const [i, { name, answer }] of questions.entries()) assert.deepEqual(JSON.parse(JSON.stringify(answers[i])), answer, name);
+      for (const [i, { name, answer }] of questions.entries()) {
+        const now = JSON.parse(JSON.stringify(answers[i]));
+        if (now.status === 400 && answer.policy === undefined) delete now.policy; /* refused requests name it since 0.2 */
+        assert.deepEqual(now, answer, name);
+      }
       const versionsOf = (rows) => [...new Set(rows.filter((row) => row.policy_version).map((row) => `${row.policy} ${row.policy_version}`))].sort();
       const rows = await rowsOf(adminPort, token), added = rows.slice(0, rows.length - decisions.length);
       assert.ok(added.length >= questions.length - 1);

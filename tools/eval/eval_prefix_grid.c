@@ -81,6 +81,8 @@ int eval_question_body(char **body, const struct eval_inputs *in, const struct e
     if (rv == 0)
         rv = request_parse(&request, &api_chat, (struct rein_source){"", client, strlen(client)}, &limits, &err);
     if (rv == 0)
+        rv = request_check(request, &(struct request_checks){.limits = &limits}, &err);
+    if (rv == 0)
         rv = request_load(request);
     if (rv == 0)
         rv = plan_body(body, request, prefix);

@@ -30,27 +30,27 @@ __attribute__((format(printf, 2, 3))) static struct message_name in_message(size
 
 /* ---- messages ---- */
 
-static int check_part(const struct rein_json_node *part, struct message_name name, struct request_error *err)
+/* Parts whose words are all judged; of the others, what they show or say is not. */
+static int check_part(struct request *r, const struct rein_json_node *part, struct message_name name,
+                      struct request_error *err)
 {
-    static const char *const keys[] = {"type", "text", "refusal", "cache_control", NULL};
+    static const char *const readable[] = {"text", "refusal", "thinking", "reasoning", NULL};
     const struct rein_json_node *type = rein_json_get(part, "type");
     if (!rein_json_is(type, REIN_JSON_STRING))
         return request_reject_type(err, name.text, "an object with a 'type'");
+    if (!request_is_one_of(type, readable))
+        return request_note_unjudged(r, name.text, err);
     bool is_text = rein_json_says(type, "text");
     if (!is_text && !rein_json_says(type, "refusal"))
-        return request_reject(err, "unsupported_content", name.text,
-                              "Only parts of type 'text' are accepted: others cannot be judged.");
+        return 0;
     if (!rein_json_is(rein_json_get(part, is_text ? "text" : "refusal"), REIN_JSON_STRING))
         return request_reject(err, "invalid_type", name.text, "A part of type '%s' needs a text.",
                               is_text ? "text" : "refusal");
-    for (const struct rein_json_node *key = rein_json_first(part); key != NULL; key = rein_json_next(part, key))
-        if (!request_is_one_of(key, keys))
-            return request_reject_field(err, name.text, NULL);
     return 0;
 }
 
-static int check_content(const struct rein_json_node *content, const struct rein_json_node *role, size_t i,
-                         struct request_error *err)
+static int check_content(struct request *r, const struct rein_json_node *content, const struct rein_json_node *role,
+                         size_t i, struct request_error *err)
 {
     if (rein_json_is(content, REIN_JSON_STRING))
         return 0;
@@ -59,9 +59,9 @@ static int check_content(const struct rein_json_node *content, const struct rein
         return 0;
     const struct rein_json_node *part = rein_json_first(content);
     if (!rein_json_is(content, REIN_JSON_ARRAY) || part == NULL)
-        return request_reject_type(err, in_message(i, ".content").text, "a string or an array of text parts");
+        return request_reject_type(err, in_message(i, ".content").text, "a string or an array of parts");
     for (size_t k = 0; part != NULL; part = rein_json_next(content, part), k++) {
-        int rv = check_part(part, in_message(i, ".content[%zu]", k), err);
+        int rv = check_part(r, part, in_message(i, ".content[%zu]", k), err);
         if (rv < 0)
             return rv;
     }
@@ -71,20 +71,15 @@ static int check_content(const struct rein_json_node *content, const struct rein
 static int check_message(struct request *r, const struct rein_json_node *message, size_t i, struct request_error *err)
 {
     static const char *const roles[] = {"system", "developer", "user", "assistant", "tool", "function", NULL};
-    const struct field *row;
-    const struct rein_json_node *refused;
     if (!rein_json_is(message, REIN_JSON_OBJECT))
         return request_reject_type(err, in_message(i, "%s", "").text, "an object");
-    const char *kept = rein_json_says(rein_json_get(message, "role"), "assistant") ? "content" : NULL;
-    if (request_drop_nulls(r, message, kept) < 0 ||
-        request_check_keys(r, message, (struct request_accepted){.common = &chat_message_fields}, &refused, &row) < 0)
-        return REIN_ENOMEM;
-    if (refused != NULL)
-        return request_reject_field(err, in_message(i, ".%s", request_key_name(refused).text).text, row);
     const struct rein_json_node *role = rein_json_get(message, "role");
     if (!rein_json_is(role, REIN_JSON_STRING) || !request_is_one_of(role, roles))
         return request_reject_type(err, in_message(i, ".role").text, "one of system, developer, user, assistant, tool");
-    return check_content(rein_json_get(message, "content"), role, i, err);
+    int rv = check_content(r, rein_json_get(message, "content"), role, i, err);
+    return rv == 0 && rein_json_get(message, "audio") != NULL
+               ? request_note_unjudged(r, in_message(i, ".audio").text, err)
+               : rv;
 }
 
 static int check_messages(struct request *r, size_t limit, struct request_error *err)
@@ -119,19 +114,6 @@ static bool is_boolean(const struct rein_json_node *node)
 
 static int check_options(struct request *r, const struct rein_json_node *options, struct request_error *err)
 {
-    static const struct field rows[] = {{"include_obfuscation", FIELD_DROP, NULL}, {"include_usage", FIELD_PASS, NULL}};
-    static const struct field_table table = {rows, 2};
-    const struct field *row;
-    const struct rein_json_node *refused;
-    if (request_drop_nulls(r, options, NULL) < 0 ||
-        request_check_keys(r, options, (struct request_accepted){.common = &table}, &refused, &row) < 0)
-        return REIN_ENOMEM;
-    if (refused != NULL) {
-        char param[96];
-        request_end_text(param, sizeof param,
-                         snprintf(param, sizeof param, "stream_options.%s", request_key_name(refused).text));
-        return request_reject_field(err, param, row);
-    }
     const struct rein_json_node *usage = rein_json_get(options, "include_usage");
     if (usage != NULL && !is_boolean(usage))
         return request_reject_type(err, "stream_options.include_usage", "a boolean");
@@ -239,14 +221,7 @@ static int check_stop(const struct rein_json_node *stop, struct request_error *e
 
 static int check_values(const struct request *r, struct request_error *err)
 {
-    const struct rein_json_node *effort = request_field(r, "reasoning_effort"),
-                                *modalities = request_field(r, "modalities");
-    if (effort != NULL && !rein_json_is(effort, REIN_JSON_STRING))
-        return request_reject_type(err, "reasoning_effort", "a string");
-    if (rein_json_says(effort, "none"))
-        return request_reject(err, "field_not_accepted", "reasoning_effort",
-                              "'reasoning_effort': \"none\" is not accepted: it %s.",
-                              "turns off the reasoning, which has to be judged");
+    const struct rein_json_node *modalities = request_field(r, "modalities");
     if (rein_json_is(modalities, REIN_JSON_ARRAY)) {
         const struct rein_json_node *name = rein_json_first(modalities);
         for (; name != NULL; name = rein_json_next(modalities, name))

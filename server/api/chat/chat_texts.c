@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/request_check.h"
+
 static int judge(struct rein_trace *trace, const char *role, const struct rein_json_node *text)
 {
     return rein_trace_prompt(trace, role, text->text, text->len);
@@ -66,8 +68,12 @@ static const struct place at_cache = {(const char *const[]){"ephemeral", NULL}, 
 static const struct place at_part = {NULL, (const struct below[]){{"cache_control", &at_cache}, {"", NULL}}};
 static const struct place at_details = {
     (const char *const[]){"reasoning.text", "reasoning.summary", "reasoning.encrypted", NULL}, NULL};
-static const struct place at_message = {
-    NULL, (const struct below[]){{"tool_calls", &at_call}, {"reasoning_details", &at_details}, {"", NULL}}};
+static const struct place at_blocks = {(const char *const[]){"thinking", "redacted_thinking", NULL}, NULL};
+static const struct place at_message = {NULL, (const struct below[]){{"tool_calls", &at_call},
+                                                                     {"reasoning_details", &at_details},
+                                                                     {"thinking_blocks", &at_blocks},
+                                                                     {"cache_control", &at_cache},
+                                                                     {"", NULL}}};
 static const struct place at_root = {NULL, (const struct below[]){{"tools", &at_tool},
                                                                   {"functions", &at_function},
                                                                   {"response_format", &at_format},
@@ -94,28 +100,6 @@ static const struct place *place_below(const struct place *place, const struct r
         if (at->key == NULL || rein_json_says(key, at->key))
             return at->place;
     return NULL;
-}
-
-/* Numbers in these fields are parameters; no model sees them. */
-static bool is_numeric_field(const struct rein_json_node *key)
-{
-    static const char *const names[] = {"frequency_penalty",
-                                        "max_completion_tokens",
-                                        "max_tokens",
-                                        "min_p",
-                                        "n",
-                                        "presence_penalty",
-                                        "repeat_penalty",
-                                        "repetition_penalty",
-                                        "seed",
-                                        "temperature",
-                                        "top_k",
-                                        "top_logprobs",
-                                        "top_p"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (rein_json_says(key, names[i]))
-            return true;
-    return false;
 }
 
 /* ---- strings and numbers ---- */
@@ -153,10 +137,12 @@ static int judge_all(struct rein_trace *trace, const char *role, const struct re
     return rv;
 }
 
-/* The string of a part is the one that its type names (chat_request.c). */
+/* The string of a part is the one that its type names (chat_request.c); NULL: the part has no text of its own. */
 static const struct rein_json_node *part_text(const struct rein_json_node *part)
 {
-    return rein_json_get(part, rein_json_says(rein_json_get(part, "type"), "text") ? "text" : "refusal");
+    const struct rein_json_node *type = rein_json_get(part, "type");
+    bool is_text = rein_json_says(type, "text"), is_refusal = rein_json_says(type, "refusal");
+    return is_text || is_refusal ? rein_json_get(part, is_text ? "text" : "refusal") : NULL;
 }
 
 static int judge_joined(struct rein_trace *trace, const char *role, const struct rein_json_node *parts,
@@ -165,12 +151,14 @@ static int judge_joined(struct rein_trace *trace, const char *role, const struct
     const struct rein_json_node *part;
     size_t len = 0, glue_len = strlen(glue);
     for (part = rein_json_first(parts); part != NULL; part = rein_json_next(parts, part))
-        len += part_text(part)->len + glue_len;
+        len += part_text(part) != NULL ? part_text(part)->len + glue_len : 0;
     char *text = malloc(len + 1), *at = text;
     if (text == NULL)
         return REIN_ENOMEM;
     for (part = rein_json_first(parts); part != NULL; part = rein_json_next(parts, part)) {
         const struct rein_json_node *said = part_text(part);
+        if (said == NULL)
+            continue;
         memcpy(at, said->text, said->len);
         memcpy(at + said->len, glue, glue_len);
         at += said->len + glue_len;
@@ -180,13 +168,44 @@ static int judge_joined(struct rein_trace *trace, const char *role, const struct
     return rv;
 }
 
+/* A single text is judged once. */
 static int judge_parts(struct rein_trace *trace, const char *role, const struct rein_json_node *parts)
 {
-    const struct rein_json_node *first = rein_json_first(parts);
-    if (rein_json_next(parts, first) == NULL)
-        return judge(trace, role, part_text(first));
+    const struct rein_json_node *part, *only = NULL;
+    size_t texts = 0;
+    for (part = rein_json_first(parts); part != NULL; part = rein_json_next(parts, part))
+        if (part_text(part) != NULL) {
+            only = part_text(part);
+            texts++;
+        }
+    if (texts < 2)
+        return only != NULL ? judge(trace, role, only) : 0;
     int rv = judge_joined(trace, role, parts, "");
     return rv < 0 ? rv : judge_joined(trace, role, parts, "\n");
+}
+
+/* What a part without a text of its own holds: every string that can be read. */
+static int judge_media(struct rein_trace *trace, const char *role, const struct rein_json_node *value)
+{
+    int rv = 0;
+    if (rein_json_is(value, REIN_JSON_STRING))
+        return request_is_encoded(value) ? 0 : judge(trace, role, value);
+    if (is_number(value))
+        return judge_number(trace, role, value);
+    bool is_object = rein_json_is(value, REIN_JSON_OBJECT);
+    const struct rein_json_node *at = rein_json_first(value);
+    for (; at != NULL && rv == 0; at = rein_json_next(value, at)) {
+        rv = is_object ? judge(trace, role, at) : 0;
+        if (rv == 0)
+            rv = judge_media(trace, role, is_object ? rein_json_value(at) : at);
+    }
+    return rv;
+}
+
+static bool is_reasoning(const struct rein_json_node *part)
+{
+    const struct rein_json_node *type = rein_json_get(part, "type");
+    return rein_json_says(type, "thinking") || rein_json_says(type, "reasoning");
 }
 
 /* Other content of a part: an upstream may use it in unknown ways. */
@@ -194,6 +213,10 @@ static int judge_beside_text(struct rein_trace *trace, const char *role, const s
 {
     const struct rein_json_node *text = part_text(part), *key = rein_json_first(part);
     int rv = 0;
+    if (text == NULL && is_reasoning(part))
+        return judge_all(trace, role, part, NULL);
+    if (text == NULL)
+        return judge_media(trace, role, part);
     for (; key != NULL && rv == 0; key = rein_json_next(part, key))
         if (rein_json_value(key) != text && !rein_json_says(key, "type")) /* one of two words: chat_request.c */
             rv = judge_all(trace, role, rein_json_value(key), place_below(&at_part, key));
@@ -246,7 +269,7 @@ int chat_judge(const struct request *request, struct rein_trace *trace)
     for (at = rein_json_first(all); at != NULL && rv == 0; at = rein_json_next(all, at)) {
         const struct rein_json_node *value = rein_json_value(at);
         bool is_seen = rein_json_says(at, "messages") || rein_json_says(at, "model");
-        if (!is_seen && !(is_number(value) && is_numeric_field(at)))
+        if (!is_seen && !request_is_parameter(request, at))
             rv = judge_all(trace, "system", value, place_below(&at_root, at));
     }
     return rv;

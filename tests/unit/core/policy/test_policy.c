@@ -83,7 +83,7 @@ static void test_an_empty_policy_proxies(void **state)
     assert_int_equal(s->worst_hold, 0);
     assert_int_equal(s->log_text, REIN_KEEP_EVIDENCE);
     assert_false(s->may_steer);
-    assert_null(s->allow_fields[0]);
+    assert_null(s->request.allow[0]);
     assert_int_equal(policy->rules_len, 0);
     rein_policy_unref(policy);
 }
@@ -114,8 +114,8 @@ static void test_settings(void **state)
     assert_string_equal(s->refusal.message, "No.");
     assert_string_equal(s->refusal.finish_reason, "stop");
     assert_true(s->refusal.reply_before_first_byte);
-    assert_string_equal(s->allow_fields[1], "chat_template_kwargs");
-    assert_null(s->allow_fields[2]);
+    assert_string_equal(s->request.allow[1], "chat_template_kwargs");
+    assert_null(s->request.allow[2]);
     assert_int_equal(s->hold_max_bytes, 100);
     assert_int_equal(s->stream_max_bytes, 5000);
     assert_int_equal(s->log_text, REIN_KEEP_FULL);

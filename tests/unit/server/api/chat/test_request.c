@@ -15,17 +15,18 @@
 static const struct config_limits limits = {.messages = 4, .choices = 2, .tools = 2, .json_depth = 12};
 
 /* What the policy lets pass besides. */
-static const char *const allowed[] = {"vendor_knob", "min_p_override", NULL};
+static const char *const allowed[] = {"vendor_knob", "min_p_override", "messages[].images", NULL};
+static const struct rein_request_rules strict = {.allow = allowed}, dropping = {.unknown = REIN_UNKNOWN_DROP};
 
 /* What reading the text gives: "" if it is accepted, else "code param". *out is loaded, and borrows the text. */
-static const char *verdict(const char *text, struct request **out)
+static const char *verdict_by(const struct rein_request_rules *rules, const char *text, struct request **out)
 {
     static char said[256];
     struct request_error err = {.code = "?"};
     struct request *r = NULL;
     int rv = request_parse(&r, &api_chat, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err);
     if (rv == 0)
-        rv = request_check_fields(r, NULL, allowed, &err);
+        rv = request_check(r, &(struct request_checks){.rules = rules, .limits = &limits}, &err);
     snprintf(said, sizeof said, "%s%s%s", rv < 0 ? err.code : "", rv < 0 && *err.param ? " " : "",
              rv < 0 ? err.param : "");
     if (rv == 0 && out != NULL)
@@ -34,6 +35,11 @@ static const char *verdict(const char *text, struct request **out)
         request_free(r);
     assert_true(rv == 0 || rv == REIN_EFORMAT);
     return said;
+}
+
+static const char *verdict(const char *text, struct request **out)
+{
+    return verdict_by(&strict, text, out);
 }
 
 /* Single quotes stand for double ones. */
@@ -90,7 +96,7 @@ static void test_refuses_fields(void **state)
         {"'tools':{}", "invalid_type tools"},
         {"'made_up':1", "unknown_field made_up"},
         {"'chat_template':'x'", "field_not_accepted chat_template"},
-        {"'chat_template_kwargs':{'enable_thinking':false}", "field_not_accepted chat_template_kwargs"},
+        {"'chat_template_kwargs':{'enable_thinking':false}", "field_not_accepted chat_template_kwargs.enable_thinking"},
         {"'add_generation_prompt':false", "field_not_accepted add_generation_prompt"},
         {"'continue_final_message':true", "field_not_accepted continue_final_message"},
         {"'reasoning_format':'none'", "field_not_accepted reasoning_format"},
@@ -253,7 +259,7 @@ static void test_found_s4_no_name_is_cut_inside_a_character(void **state)
                     int rv = request_parse(&r, &api_chat, (struct rein_source){.text = text, .len = strlen(text)},
                                            &limits, &err);
                     if (rv == 0)
-                        rv = request_check_fields(r, NULL, NULL, &err);
+                        rv = request_check(r, &(struct request_checks){.limits = &limits}, &err);
                     request_free(r);
                     assert_int_equal(rv, REIN_EFORMAT);
                     json_t *param = json_string(err.param), *message = json_string(err.message);
@@ -343,8 +349,8 @@ static void test_what_is_taken_out_is_gone(void **state)
         {" { 'user' : null , 'seed' : null ,\n 'model' : 'm\\n' , 'n' : null , 'messages' : "
          "[ { 'name' : null , 'role':'user' , 'content':'a,' , 'tool_calls' : null } ] , 'stop' : null } ",
          "{'model':'m\\n','messages':[{'role':'user','content':'a,'}]}"},
-        {"{'model':'m','messages':[{'role':'user','content':'a','\\u0061nnotations':['\\n\\u0041,]',{'b':null}]},"
-         "{'annotations':'\\'','content':'b','role':'user'}],'\\u006e':null}",
+        {"{'model':'m','messages':[{'role':'user','content':'a','\\u0070arsed':['\\n\\u0041,]',{'b':null}]},"
+         "{'parsed':'\\'','content':'b','role':'user'}],'\\u006e':null}",
          "{'model':'m','messages':[{'role':'user','content':'a'},{'content':'b','role':'user'}]}"},
         {"{'model':'m','stream':true,'stream_options':{'include_obfuscation':true,'include_usage':null},"
          "'messages':[{'role':'user','content':'a'}]}",
@@ -356,7 +362,7 @@ static void test_what_is_taken_out_is_gone(void **state)
         struct request *r;
         quote(text, sizeof text, cases[i].text);
         quote(wanted, sizeof wanted, cases[i].built);
-        assert_string_equal(verdict(text, &r), "");
+        assert_string_equal(verdict_by(&dropping, text, &r), "");
         for (int round = 0; round < 2; round++) {
             json_t *body = chat_upstream_body(r);
             char *built = json_dumps(body, JSON_COMPACT);
@@ -375,18 +381,22 @@ static void test_what_is_taken_out_is_gone(void **state)
 static void test_a_cut_inside_a_cut(void **state)
 {
     (void)state;
-    static const struct field rows[] = {{"stream_options", FIELD_DROP, NULL}};
-    static const struct field_table table = {rows, 1};
-    const char *text = with("'stream':true,'stream_options':{'include_usage':null,'include_obfuscation':null},'n':1");
+    static const struct field inner[] = {{.name = "b", .fate = FIELD_DROP, .why = "is inside"}};
+    static const struct field_table below = FIELD_TABLE(inner);
+    static const struct field rows[] = {
+        {.name = "zone", .fate = FIELD_DROP, .why = "is outside", .below = &below, .is_whole = true}};
+    static const struct field_table table = FIELD_TABLE(rows);
+    static const struct rein_request_rules rules = {.unknown = REIN_UNKNOWN_DROP};
+    const char *text = with("'zone':{'a':null,'b':1},'n':1");
     struct request_error err;
     struct request *r;
     assert_int_equal(
         request_parse(&r, &api_chat, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err), 0);
-    assert_int_equal(request_check_fields(r, &table, NULL, &err), 0);
+    assert_int_equal(request_check(r, &(struct request_checks){&table, &rules, &limits, false}, &err), 0);
     assert_int_equal(request_load(r), 0);
     char *built = json_dumps(r->body, JSON_COMPACT);
-    assert_string_equal(built, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],"
-                               "\"stream\":true,\"n\":1}");
+    assert_string_equal(built, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"n\":1}");
+    assert_string_equal(r->dropped->text, "zone");
     free(built);
     request_free(r);
 }
@@ -427,35 +437,193 @@ static void test_instruct(void **state)
                    "{\"role\":\"user\",\"content\":\"hi\"}]");
 }
 
-static void check_sorted(const struct field_table *table)
-{
-    for (size_t i = 1; i < table->len; i++)
-        if (strcmp(table->rows[i - 1].name, table->rows[i].name) >= 0)
-            fail_msg("'%s' must not stand before '%s'", table->rows[i - 1].name, table->rows[i].name);
-    for (size_t i = 0; i < table->len; i++)
-        if ((table->rows[i].rule == FIELD_DENY) != (table->rows[i].why != NULL))
-            fail_msg("'%s': a reason belongs to what is denied", table->rows[i].name);
-}
-
-static void test_tables_are_sorted(void **state)
-{
-    (void)state;
-    check_sorted(&chat_fields);
-    check_sorted(&chat_message_fields);
-    check_sorted(&backend_openai.fields);
-}
-
 static void test_a_policy_may_allow_fields(void **state)
 {
     (void)state;
     assert_string_equal(verdict(with("'vendor_knob':1,'min_p_override':{'a':[]}"), NULL), "");
     assert_string_equal(verdict(with("'vendor_knob':1,'other_knob':1"), NULL), "unknown_field other_knob");
+    assert_string_equal(
+        verdict("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"images\":[1]}]}", NULL), "");
+    assert_string_equal(verdict(with("'images':[1]"), NULL), "unknown_field images");
+}
+
+/* What each policy makes of the same fields: what is dropped, and what goes on. */
+static void test_unknown_fields_and_droppable_ones(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields, *refused, *dropped, *kept, *dropped_if_passed;
+    } cases[] = {
+        {"'made_up':{'a':1}", "unknown_field made_up", "made_up", "", ""},
+        {"'enable_thinking':true", "", "", "enable_thinking", ""},
+        {"'enable_thinking':false", "field_not_accepted enable_thinking", "enable_thinking", "", "enable_thinking"},
+        {"'chat_template_kwargs':{'thinking':false,'enable_thinking':true,'x':'y'}",
+         "field_not_accepted chat_template_kwargs.thinking", "chat_template_kwargs.thinking, chat_template_kwargs.x",
+         "chat_template_kwargs", "chat_template_kwargs.thinking"},
+        {"'thinking':{'type':'disabled'}", "field_not_accepted thinking", "thinking", "", "thinking"},
+        {"'thinking':{'type':'enabled','budget_tokens':100}", "", "", "thinking", ""},
+        {"'reasoning':{'effort':'high','exclude':true}", "field_not_accepted reasoning.exclude", "reasoning.exclude",
+         "reasoning", "reasoning.exclude"},
+        {"'reasoning_effort':'none'", "field_not_accepted reasoning_effort", "reasoning_effort", "",
+         "reasoning_effort"},
+        {"'reasoning_format':'none','reasoning_effort':'low'", "field_not_accepted reasoning_format",
+         "reasoning_format", "reasoning_effort", "reasoning_format"},
+        {"'logit_bias':{},'echo':false,'stop_token_ids':[]", "", "", "logit_bias echo stop_token_ids", ""},
+        {"'prompt_logprobs':1,'return_token_ids':true", "field_not_accepted prompt_logprobs",
+         "prompt_logprobs, return_token_ids", "", "prompt_logprobs, return_token_ids"},
+        {"'stream':true,'stream_options':{'include_usage':true,'x':1}", "unknown_field stream_options.x",
+         "stream_options.x", "stream_options", ""},
+        {"'a-b':1,'\\u00e9':2,'c':3", "unknown_field a-b", "c, +2", "", ""},
+    };
+    static const struct rein_request_rules drop = {.unknown = REIN_UNKNOWN_DROP}, pass = {.unknown = REIN_UNKNOWN_PASS};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct request *r;
+        if (strcmp(verdict(with(cases[i].fields), NULL), cases[i].refused) != 0)
+            fail_msg("{%s}: %s", cases[i].fields, verdict(with(cases[i].fields), NULL));
+        assert_string_equal(verdict_by(&drop, with(cases[i].fields), &r), "");
+        const char *dropped = r->dropped != NULL ? r->dropped->text : "";
+        if (strcmp(dropped, cases[i].dropped) != 0)
+            fail_msg("{%s}: dropped `%s`, not `%s`", cases[i].fields, dropped, cases[i].dropped);
+        char kept[128] = "";
+        const char *key;
+        json_t *value;
+        json_object_foreach(r->body, key, value)
+        {
+            if (strcmp(key, "model") != 0 && strcmp(key, "messages") != 0 && strcmp(key, "stream") != 0)
+                snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%s%s", *kept != '\0' ? " " : "", key);
+        }
+        assert_string_equal(kept, cases[i].kept);
+        request_free(r);
+        assert_string_equal(verdict_by(&pass, with(cases[i].fields), &r), "");
+        assert_string_equal(r->dropped != NULL ? r->dropped->text : "", cases[i].dropped_if_passed);
+        request_free(r);
+    }
+}
+
+/* Whatever the policy says of unknown fields: dropping these would change what is asked for, or make it less safe. */
+static void test_some_fields_are_never_dropped(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {
+        "'logit_bias':{'1':5}",
+        "'grammar':'root ::= x'",
+        "'guardrails':['pii']",
+        "'safe_prompt':true",
+        "'safety_settings':[{'a':1}]",
+        "'provider':{'data_collection':'deny'}",
+        "'thinking_budget':0",
+        "'max_tokens':5,'prompt':'x'",
+        "'continue_final_message':true",
+        "'prompt_token_ids':[1]",
+        "'input_ids':[1]",
+        "'structured_outputs':{'regex':'x'}",
+        "'reasoning_budget_tokens':0",
+        "'reasoning':{'max_tokens':0}",
+        "'thinking':{'type':'enabled','budget_tokens':0}",
+        "'extra_body':{'a':1}",
+        "'documents':[{'text':'x'}]",
+        "'fallbacks':['other']",
+    };
+    for (int unknown = REIN_UNKNOWN_REFUSE; unknown <= REIN_UNKNOWN_PASS; unknown++)
+        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+            struct rein_request_rules rules = {.unknown = (enum rein_unknown)unknown};
+            const char *said = verdict_by(&rules, with(fields[i]), NULL);
+            if (strncmp(said, "field_not_accepted ", 19) != 0)
+                fail_msg("{%s}: `%s`", fields[i], said);
+        }
+}
+
+/* One name for all messages; the seventeenth name is a count. */
+static void test_names_of_what_was_dropped(void **state)
+{
+    (void)state;
+    static const struct rein_request_rules drop = {.unknown = REIN_UNKNOWN_DROP};
+    char text[4096];
+    struct request *r;
+    assert_string_equal(
+        verdict_by(&drop,
+                   "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"x\":1,\"y\":2},"
+                   "{\"role\":\"user\",\"content\":\"b\",\"x\":\"3\"}]}",
+                   &r),
+        "");
+    assert_string_equal(r->dropped->text, "messages.x, messages.y");
+    request_free(r);
+    for (unsigned count = 15; count <= 40; count++) {
+        char wanted[1024] = "", fields[2048] = "";
+        for (unsigned i = 0; i < count; i++) {
+            snprintf(fields + strlen(fields), sizeof fields - strlen(fields), "%s'field%u':%u", i > 0 ? "," : "", i, i);
+            if (i < REQUEST_NAMES_MAX)
+                snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%sfield%u", i > 0 ? ", " : "", i);
+        }
+        if (count > REQUEST_NAMES_MAX)
+            snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), ", +%u", count - REQUEST_NAMES_MAX);
+        assert_string_equal(verdict_by(&drop, with(fields), &r), "");
+        assert_string_equal(r->dropped->text, wanted);
+        request_free(r);
+    }
+    /* the longest names there are, and one that is longer */
+    for (size_t len = REQUEST_NAME_MAX - 1; len <= REQUEST_NAME_MAX + 1; len++) {
+        char name[REQUEST_NAME_MAX + 2];
+        memset(name, 'n', len);
+        name[len] = '\0';
+        snprintf(text, sizeof text, "'%s':1", name);
+        assert_string_equal(verdict_by(&drop, with(text), &r), "");
+        assert_string_equal(r->dropped->text, len <= REQUEST_NAME_MAX ? name : "+1");
+        request_free(r);
+    }
+}
+
+/* Images, audio and files: counted where the policy lets them pass. */
+static void test_unjudged_parts(void **state)
+{
+    (void)state;
+    static const struct rein_request_rules pass = {.unknown = REIN_UNKNOWN_DROP, .pass_unjudged_parts = true};
+    char text[1024];
+    struct request *r;
+    quote(text, sizeof text,
+          "{'model':'m','messages':[{'role':'user','content':[{'type':'text','text':'What is this?'},"
+          "{'type':'image_url','image_url':{'url':'data:image/png;base64,AAAA'}},"
+          "{'type':'input_audio','input_audio':{'data':'AAAA','format':'wav'}},{'type':'thinking','thinking':'so'},"
+          "{'type':'file','file':{'file_data':'AAAA','filename':'a.pdf'}}]}]}");
+    assert_string_equal(verdict_by(&pass, text, &r), "");
+    assert_int_equal(r->unjudged_parts, 3);
+    assert_null(r->dropped);
+    assert_true(chat_is_as_sent(r));
+    request_free(r);
+    assert_string_equal(verdict(text, NULL), "unsupported_content messages[0].content[1]");
+}
+
+/* Of a server with one model. */
+static void test_a_model_may_be_missing(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{'messages':[{'role':'user','content':'a'}]}",
+                                        "{'model':null,'messages':[{'role':'user','content':'a'}]}"};
+    for (size_t i = 0; i < 2; i++) {
+        char text[128];
+        struct request *r;
+        struct request_error err;
+        quote(text, sizeof text, texts[i]);
+        assert_string_equal(verdict(text, NULL), "invalid_type model");
+        assert_int_equal(
+            request_parse(&r, &api_chat, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err), 0);
+        assert_int_equal(request_check(r, &(struct request_checks){.limits = &limits, .may_lack_model = true}, &err),
+                         0);
+        assert_string_equal(r->model, "");
+        request_free(r);
+    }
+    assert_string_equal(verdict("{\"model\":5,\"messages\":[]}", NULL), "invalid_type model");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_policy_may_allow_fields),
+        cmocka_unit_test(test_unknown_fields_and_droppable_ones),
+        cmocka_unit_test(test_some_fields_are_never_dropped),
+        cmocka_unit_test(test_names_of_what_was_dropped),
+        cmocka_unit_test(test_unjudged_parts),
+        cmocka_unit_test(test_a_model_may_be_missing),
         cmocka_unit_test(test_accepts),
         cmocka_unit_test(test_refuses_fields),
         cmocka_unit_test(test_refuses_messages),
@@ -469,7 +637,6 @@ int main(void)
         cmocka_unit_test(test_what_is_taken_out_is_gone),
         cmocka_unit_test(test_a_cut_inside_a_cut),
         cmocka_unit_test(test_instruct),
-        cmocka_unit_test(test_tables_are_sorted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

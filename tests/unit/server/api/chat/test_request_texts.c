@@ -51,6 +51,7 @@ static int tear_down(void **state)
 static bool is_found(const struct fixture *f, const char *body)
 {
     static const struct config_limits limits = {.messages = 4, .choices = 2, .tools = 2, .json_depth = 12};
+    static const struct rein_request_rules rules = {.unknown = REIN_UNKNOWN_PASS, .pass_unjudged_parts = true};
     struct rein_trace_options options = {
         .policy = f->policy, .engine = f->engine, .choices = 1, .model = "m", .id = "i"};
     struct rein_update update = {0};
@@ -63,7 +64,7 @@ static bool is_found(const struct fixture *f, const char *body)
         *at = '"';
     if (request_parse(&request, &api_chat, (struct rein_source){.text = text, .len = strlen(text)}, &limits, &err) != 0)
         fail_msg("%s: %s", err.message, text);
-    if (request_check_fields(request, NULL, NULL, &err) != 0)
+    if (request_check(request, &(struct request_checks){.rules = &rules, .limits = &limits}, &err) != 0)
         fail_msg("%s: %s", err.message, text);
     assert_int_equal(rein_trace_new(&trace, &options), 0);
     assert_int_equal(chat_judge(request, trace), 0);
@@ -93,12 +94,35 @@ static void test_strings_of_messages(void **state)
         MESSAGE("'content':'a','tool_calls':[{'type':'function','function':{'arguments':'harm done'}}]"),
         MESSAGE("'content':'a','tool_calls':[{'harm done':1}]"),
         MESSAGE("'content':'a','reasoning_details':[[['harm done']]]"),
+        MESSAGE("'content':'a','annotations':['harm done']"),
+        MESSAGE("'content':'a','thinking_blocks':[{'type':'thinking','thinking':'harm done','signature':'x'}]"),
+        MESSAGE("'content':'a','thinking_blocks':[{'type':'redacted_thinking','data':'harm done'}]"),
+        MESSAGE("'content':'a','provider_specific_fields':{'note':{'harm done':true}}"),
+        MESSAGE("'content':'a','cache_control':{'type':'harm done'}"),
+        MESSAGE("'content':'a','images':[{'caption':'harm done'}]"),
+        MESSAGE("'content':'a','made_up':4111111111111111"),
+        MESSAGE("'content':[{'type':'thinking','thinking':[{'type':'text','text':'harm done'}]}]"),
+        /* what can be read of a part that cannot be judged */
+        MESSAGE("'content':[{'type':'image_url','image_url':{'url':'https://example.org/harm done'}}]"),
+        MESSAGE("'content':[{'type':'image_url','image_url':{'url':'data:text/plain,harm done'}}]"),
+        MESSAGE("'content':[{'type':'image_url','image_url':{'url':'data:text/plain;base64,harm done'}}]"),
+        MESSAGE("'content':[{'type':'file','file':{'filename':'harm done','file_data':'AAAA'}}]"),
+        MESSAGE("'content':[{'type':'hologram','words':['harm done']},{'type':'text','text':'a'}]"),
+        MESSAGE("'content':[{'type':'text','text':'harm'},{'type':'image_url','image_url':{'url':'x'}},"
+                "{'type':'text','text':' done'}]"),
+        MESSAGE("'content':[{'type':'text','text':'a','made_up':'harm done'}]"),
         "{'model':'m','messages':[{'role':'system','content':'harm done'},{'role':'user','content':'a'}]}",
         "{'model':'m','messages':[{'role':'user','content':'a'},{'role':'tool','content':'harm done'}]}",
         NULL,
     };
-    static const char *const clean[] = {MESSAGE("'content':'harm'"),
-                                        MESSAGE("'content':'a','annotations':['harm done']"), NULL};
+    static const char *const clean[] = {
+        MESSAGE("'content':'harm'"),
+        /* data, which no reader takes for words */
+        MESSAGE("'content':[{'type':'image_url','image_url':{'url':"
+                "'data:image/png;base64,AAAAephemeral4111111111111111AAAA'}}]"),
+        MESSAGE("'content':[{'type':'input_audio','input_audio':{'data':"
+                "'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAephemeral'}}]"),
+        NULL};
     check_all(*state, found, true);
     check_all(*state, clean, false);
 }

@@ -203,6 +203,7 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
     gate_put(&g->raw, joined.data, joined.len);
     gate_put(&g->events, &e, sizeof e);
     g->pushed = event_count(g);
+    assert(gate_is_sound(g, false));
     return gate_last(g);
 }
 
@@ -390,6 +391,7 @@ void gate_stop_waiting(struct gate *g)
 
 void gate_cut(struct gate *g)
 {
+    assert(gate_is_sound(g, true));
     const struct gate_piece *pieces = first_piece(g);
     const struct gate_part *parts = first_part(g);
     bool is_behind = false;
@@ -405,10 +407,12 @@ void gate_cut(struct gate *g)
     }
     for (uint16_t c = 0; c < REIN_CHOICES_MAX; c++)
         stop_waiting(g, c, true);
+    assert(gate_is_sound(g, true));
 }
 
 void gate_close(struct gate *g, uint16_t choice)
 {
+    assert(gate_is_sound(g, true));
     const struct gate_piece *pieces = first_piece(g);
     struct gate_part *part = first_part(g);
     bool waits = false;
@@ -421,6 +425,7 @@ void gate_close(struct gate *g, uint16_t choice)
     }
     stop_waiting(g, choice, true);
     g->choice[choice].closed = true;
+    assert(gate_is_sound(g, true));
 }
 
 /* Forgets the first event. */

@@ -171,11 +171,13 @@ int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx)
     while (bytes.len > 0 && rv == 0 && !lane->has_stopped)
         rv = feed_split(lane, &bytes, sink, ctx);
     lane->received += bytes.len; /* unseen after a stop */
+    assert(rv != 0 || lane_is_sound(lane, false));
     return rv;
 }
 
 int lane_end(struct lane *lane, lane_sink sink, void *ctx)
 {
+    assert(lane_is_sound(lane, true));
     lane->is_over = true;
     if (!lane->splits || lane->has_stopped)
         return 0;
@@ -184,7 +186,9 @@ int lane_end(struct lane *lane, lane_sink sink, void *ctx)
     struct span joined = {tail, lane->splitter.tail_len};
     memcpy(tail, lane->splitter.tail, joined.len);
     size_t n = splitter_end(&lane->splitter, parts, PARTS);
-    return pass_on(lane, parts, n, joined, sink, ctx);
+    int rv = pass_on(lane, parts, n, joined, sink, ctx);
+    assert(rv != 0 || lane_is_sound(lane, true));
+    return rv;
 }
 
 /* The first byte of a run that may not pass; the run's end if all may. */
@@ -251,6 +255,7 @@ void lane_released(struct lane *lane, uint64_t offset)
         lane->runs_passable -= lane->runs_passable > 0;
         bytes_consume(&lane->runs, sizeof(struct lane_run));
     }
+    assert(lane_is_sound(lane, false));
 }
 
 /* ---- texts that may be repeated -----------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ int text_append(struct text *t, struct span bytes)
         t->blank += blank_prefix(bytes);
     t->received += bytes.len;
     t->is_lifted &= bytes.len == 0;
+    assert(text_is_sound(t));
     return 0;
 }
 
@@ -155,6 +156,7 @@ int text_end(struct text *t, struct match_list *matches, struct span *sentence, 
         return TEXT_MATCH;
     rv = text_pause(t, sentence, offset);
     t->is_over = true;
+    assert(text_is_sound(t));
     return rv;
 }
 

@@ -421,6 +421,7 @@ int exchange_write(struct exchange *x, const char *data, size_t len)
         x->too_high = true;
     if (x->state == X_DIRECT && x->conn->wait != CONN_WRITING)
         queue_flush(x);
+    assert(exchange_is_sound(x));
     return 0;
 }
 
@@ -440,6 +441,7 @@ size_t exchange_pending(const struct exchange *x)
 
 void exchange_end(struct exchange *x)
 {
+    assert(exchange_is_sound(x));
     if ((x->state != X_STARTING && x->state != X_DIRECT) || x->ending)
         return;
     x->ending = true;

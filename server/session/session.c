@@ -364,6 +364,7 @@ void session_act(struct session *s, const struct rein_update *update)
         commit(s);
     session_settle(s);
     balance(s, held);
+    assert(session_is_sound(s));
 }
 
 /* ---- what happens from outside ---- */
@@ -387,10 +388,10 @@ void session_on_closed(struct responder *responder, bool gone)
     session_move(s, SESSION_CLOSED);
     session_meter_end(s, gone);
     s->x = NULL;
-    assert(session_is_sound(s));
     int rv = session_row_stands(s) ? 0 : session_put(s, true, NULL);
     if (rv < 0)
         log_lost_row(s, rv);
+    assert(session_is_sound(s));
     session_maybe_free(s);
 }
 
@@ -420,6 +421,7 @@ static void tick(struct session *s, uint64_t now)
     }
     if (!session_is_over(s) && exchange_pending(s->x) == 0 && silent_ms >= s->config->timeouts.keep_alive_ms)
         keep_alive_session(s, now);
+    assert(session_is_sound(s));
 }
 
 void session_tick_all(struct session_env *env)

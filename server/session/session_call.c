@@ -186,6 +186,7 @@ static void on_call_data(void *ctx, const char *data, size_t len)
         session_fail_internal(s, rv);
     else
         take_filtered(s, &piece);
+    assert(session_is_sound(s));
 }
 
 static void end_plan_call(struct session *s, enum upstream_end end)
@@ -232,18 +233,17 @@ static void on_call_end(void *ctx, enum upstream_end end, const char *message)
         log_limited(&limits[end], LOG_WARN, "upstream", "request %s: %s", s->id.text, message);
         session_meter_error(s, words->error);
     }
-    if (s->plan_call) {
+    if (!s->plan_call)
+        session_close_attempt(s, words->outcome);
+    if (s->plan_call)
         end_plan_call(s, end);
-        return;
-    }
-    session_close_attempt(s, words->outcome);
-    if (s->state == SESSION_ANSWERING) {
+    else if (s->state == SESSION_ANSWERING)
         end_answer(s, end == UPSTREAM_WHOLE, words->message);
-    } else if (s->call_status != 0 && (end == UPSTREAM_WHOLE || s->call_status != 200)) {
+    else if (s->call_status != 0 && (end == UPSTREAM_WHOLE || s->call_status != 200))
         session_answer_error(s);
-    } else {
+    else
         session_lose_attempt(s, words->status, words->code, words->message, "upstream_error");
-    }
+    assert(session_is_sound(s));
 }
 
 /* ---- making a call ---- */

@@ -483,6 +483,7 @@ size_t http1_read(struct http1_reader *r, const char *in, size_t len, enum http1
 
 enum http1_event http1_close(struct http1_reader *r)
 {
+    assert(http1_is_sound(r));
     if (r->state == TO_CLOSE)
         r->state = DONE;
     if (r->state == DONE)

@@ -132,7 +132,25 @@ static void a_frame_that_begins_behind_what_was_searched(void **state)
     assert_true(framer_is_sound(framer));
     SEED(framer->line_start, framer->scanned + 1, assert_false(framer_is_sound(framer)));
     SEED(framer->payload_len, framer->line_start + 1, assert_false(framer_is_sound(framer)));
+    SEED(framer->head_lines, 1, assert_false(framer_is_sound(framer))); /* lines of a head that is not known */
     SEED(framer->line_start, framer->scanned + 1, assert_true(dies_of_assertion(feed_again, trace_of(state))));
+}
+
+static void end_trace(void *trace)
+{
+    struct rein_update update;
+    (void)!rein_trace_finish(trace, true, NULL, &update);
+}
+
+/* Each of these functions looks for itself, whoever calls it. */
+static void a_fault_that_is_there_when_the_response_ends(void **state)
+{
+    struct rein_trace *t = trace_of(state);
+    struct lane *lane = &t->lanes->lane;
+    assert_false(dies_of_assertion(end_trace, t));
+    SEED(lane->runs_start, lane->decided + 1, assert_true(dies_of_assertion(end_trace, t)));
+    SEED(text_of(t)->judged, text_of(t)->received + 1, assert_true(dies_of_assertion(end_trace, t)));
+    SEED(t->gate.raw.end, t->gate.raw.end - 1, assert_true(dies_of_assertion(end_trace, t)));
 }
 
 static void an_end_that_is_due_while_the_response_runs(void **state)
@@ -166,6 +184,7 @@ int main(void)
         SEEDED(a_lanes_run_that_is_out_of_order),
         SEEDED(a_verdict_without_a_finding),
         SEEDED(a_frame_that_begins_behind_what_was_searched),
+        SEEDED(a_fault_that_is_there_when_the_response_ends),
         SEEDED(an_end_that_is_due_while_the_response_runs),
         SEEDED(a_step_after_a_failed_one),
     };

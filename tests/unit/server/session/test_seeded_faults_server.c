@@ -9,7 +9,10 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
+#include "config/config.h"
 #include "dies.h"
+#include "front/client_limits.h"
 #include "front/front_internal.h"
 #include "session/session_internal.h"
 #include "upstream/upstream_internal.h"
@@ -305,6 +308,69 @@ static void a_buffer_that_is_longer_than_its_memory(void **state)
     buffer_clear(&good);
 }
 
+/* ---- limits, config ---- */
+
+static void count_client(void *clients)
+{
+    static const struct client_key key = {{10, 0, 0, 1}};
+    (void)!client_limits_add(clients, &key, CLIENT_CONNECTION);
+}
+
+static void forget_client(void *clients)
+{
+    static const struct client_key key = {{10, 0, 0, 1}};
+    client_limits_remove(clients, &key, CLIENT_CONNECTION);
+}
+
+static void give_bytes_back(void *clients)
+{
+    static const struct client_key key = {{10, 0, 0, 1}};
+    client_limits_give_back(clients, &key, 2);
+}
+
+static void a_client_that_leaves_twice(void **state)
+{
+    (void)state;
+    static const struct client_limits_options limits = {.all = 8};
+    struct client_limits *clients;
+    assert_int_equal(client_limits_new(&clients, &limits), 0);
+    count_client(clients);
+    assert_false(dies_of_assertion(forget_client, clients));
+    assert_true(dies_of_assertion(give_bytes_back, clients)); /* that it never held */
+    forget_client(clients);
+    assert_true(dies_of_assertion(forget_client, clients));
+    client_limits_free(clients);
+}
+
+static void log_again(void *limit)
+{
+    log_limited_at(limit, 1, LOG_ERROR, "test", "%s", "again");
+}
+
+static void a_log_limit_that_left_out_lines_before_it_was_full(void **state)
+{
+    (void)state;
+    static struct log_limit limit;
+    assert_false(dies_of_assertion(log_again, &limit));
+    limit.left_out = 1;
+    assert_true(dies_of_assertion(log_again, &limit));
+}
+
+static void a_config_that_serves_everyone_without_keys(void **state)
+{
+    (void)state;
+    struct config *config = calloc(1, sizeof(*config));
+    atomic_store(&config->refs, 1);
+    config->listen.loopback = config->admin.loopback = true;
+    assert_true(config_is_sound(config));
+    config->listen.loopback = false;
+    assert_false(config_is_sound(config));
+    config->listen.loopback = true;
+    atomic_store(&config->refs, 0); /* freed, and still used */
+    assert_false(config_is_sound(config));
+    free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +384,9 @@ int main(void)
         cmocka_unit_test(a_record_that_is_kept_by_a_healthy_store),
         cmocka_unit_test(a_reader_past_its_buffer),
         cmocka_unit_test(a_kept_connection_with_a_call),
+        cmocka_unit_test(a_client_that_leaves_twice),
+        cmocka_unit_test(a_log_limit_that_left_out_lines_before_it_was_full),
+        cmocka_unit_test(a_config_that_serves_everyone_without_keys),
         cmocka_unit_test(a_buffer_that_is_longer_than_its_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

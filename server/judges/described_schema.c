@@ -1,0 +1,147 @@
+/* The table of a judge's description.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include "judges/described_internal.h"
+
+static const char *const route_words[] = {"chat", "completion", "json", NULL};
+static const char *const role_words[] = {"system", "user", "assistant", NULL};
+static const char *const subject_words[] = {"prompt", "reasoning", "answer", "tool", NULL};
+static const char *const find_words[] = {"line", "between", "first_word", "json", NULL};
+
+#define ALL_SUBJECTS "[prompt, reasoning, answer, tool]"
+
+static const struct rein_key description_keys[] = {
+    {.path = "", .type = REIN_TYPE_MAP, .about = "What one judge is sent, and how its reply is read."},
+    {.path = "version",
+     .type = REIN_TYPE_INT,
+     .flags = REIN_KEY_REQUIRED,
+     .min = 1,
+     .max = 1,
+     .about = "the version of this format"},
+    {.path = "name", .type = REIN_TYPE_NAME, .flags = REIN_KEY_REQUIRED, .about = "the name that configs use for it"},
+    {.path = "description", .type = REIN_TYPE_TEXT, .max = 400, .fallback = "", .about = "one line for readers"},
+    {.path = "source",
+     .type = REIN_TYPE_TEXT,
+     .max = 400,
+     .fallback = "",
+     .about = "where the model's own wire format is documented, and under which licence"},
+
+    {.path = "request", .type = REIN_TYPE_MAP, .flags = REIN_KEY_REQUIRED, .about = "what is sent"},
+    {.path = "request.route",
+     .type = REIN_TYPE_WORD,
+     .words = route_words,
+     .fallback = "chat",
+     .about = "chat: messages to a chat completion; completion: a raw prompt; json: a document of the service's own"},
+    {.path = "request.path",
+     .type = REIN_TYPE_TEXT,
+     .max = 256,
+     .about = "where requests go on the judge's server; the default is that of the route"},
+    {.path = "request.messages", .type = REIN_TYPE_LIST, .max = DESCRIBED_MESSAGES_MAX, .about = "for chat: the turns"},
+    {.path = "request.messages[]", .type = REIN_TYPE_MAP, .about = "one turn"},
+    {.path = "request.messages[].role",
+     .type = REIN_TYPE_WORD,
+     .flags = REIN_KEY_REQUIRED,
+     .words = role_words,
+     .about = "who speaks"},
+    {.path = "request.messages[].content",
+     .type = REIN_TYPE_TEXT,
+     .flags = REIN_KEY_REQUIRED,
+     .max = 32768,
+     .about = "the text; {prompt} is what the user asked, {text} what is judged, {nonce} a code that no text can know"},
+    {.path = "request.messages[].for",
+     .type = REIN_TYPE_WORDS,
+     .min = 1,
+     .words = subject_words,
+     .fallback = ALL_SUBJECTS,
+     .about = "what must be judged for the turn to be sent"},
+    {.path = "request.prompt",
+     .type = REIN_TYPE_TEXT,
+     .max = 32768,
+     .about = "for completion: the raw prompt, likewise"},
+    {.path = "request.body",
+     .type = REIN_TYPE_TEXT,
+     .max = 32768,
+     .about = "for json: the document, as JSON whose strings may hold {prompt}, {text} and {nonce}"},
+    {.path = "request.extra",
+     .type = REIN_TYPE_TEXT,
+     .max = 4096,
+     .about = "further members of the request, as a JSON object"},
+    {.path = "request.max_tokens",
+     .type = REIN_TYPE_INT,
+     .min = 1,
+     .max = 65536,
+     .fallback = "256",
+     .about = "the longest reply"},
+
+    {.path = "reply", .type = REIN_TYPE_MAP, .flags = REIN_KEY_REQUIRED, .about = "how the reply is read"},
+    {.path = "reply.fields",
+     .type = REIN_TYPE_LIST,
+     .flags = REIN_KEY_REQUIRED,
+     .min = 1,
+     .max = DESCRIBED_FIELDS_MAX,
+     .about = "the values that decide"},
+    {.path = "reply.fields[]", .type = REIN_TYPE_MAP, .about = "one value"},
+    {.path = "reply.fields[].decides",
+     .type = REIN_TYPE_WORDS,
+     .min = 1,
+     .words = subject_words,
+     .fallback = ALL_SUBJECTS,
+     .about = "what it is the verdict about; a subject that no field decides cannot be judged"},
+    {.path = "reply.fields[].find",
+     .type = REIN_TYPE_WORD,
+     .flags = REIN_KEY_REQUIRED,
+     .words = find_words,
+     .about = "line: behind `at` at the beginning of a line; between: between `at` and `end`; first_word: the reply's "
+              "first word; json: at the JSON pointer `at`"},
+    {.path = "reply.fields[].at", .type = REIN_TYPE_TEXT, .min = 1, .max = 128, .about = "where the value is"},
+    {.path = "reply.fields[].end",
+     .type = REIN_TYPE_TEXT,
+     .min = 1,
+     .max = 128,
+     .about = "for between: what follows it"},
+    {.path = "reply.fields[].values",
+     .type = REIN_TYPE_LIST,
+     .max = DESCRIBED_VALUES_MAX,
+     .about =
+         "the values that it may have, and what they mean; without them it is a number from 0 to 1, the risk itself"},
+    {.path = "reply.fields[].values[]", .type = REIN_TYPE_MAP, .about = "one value"},
+    {.path = "reply.fields[].values[].is",
+     .type = REIN_TYPE_TEXT,
+     .flags = REIN_KEY_REQUIRED,
+     .min = 1,
+     .max = 64,
+     .about = "the value, compared whole and as it is spelled"},
+    {.path = "reply.fields[].values[].risk",
+     .type = REIN_TYPE_NUMBER,
+     .flags = REIN_KEY_REQUIRED,
+     .min = 0,
+     .max = 1,
+     .about = "0: safe, 1: unsafe"},
+    {.path = "reply.categories", .type = REIN_TYPE_MAP, .about = "the names of what was found"},
+    {.path = "reply.categories.find",
+     .type = REIN_TYPE_WORD,
+     .words = find_words,
+     .fallback = "line",
+     .about = "as for a field; json: an object whose true members are meant, or a text"},
+    {.path = "reply.categories.at", .type = REIN_TYPE_TEXT, .min = 1, .max = 128, .about = "where they are"},
+    {.path = "reply.categories.end", .type = REIN_TYPE_TEXT, .min = 1, .max = 128, .about = "for between"},
+    {.path = "reply.categories.names",
+     .type = REIN_TYPE_TEXTS,
+     .max = DESCRIBED_NAMES_MAX,
+     .fallback = "[]",
+     .about = "the names that there are; they are separated by commas in the reply"},
+    {.path = "reply.categories.none", .type = REIN_TYPE_TEXT, .max = 64, .about = "the word for no category"},
+    {.path = NULL},
+};
+
+const struct rein_schema *judge_description_schema(void)
+{
+    static const struct rein_schema schema = {
+        "judge", "Judge",
+        "A description of a judge: a guard model or a classifier that is asked for an opinion. It holds no address and "
+        "no "
+        "secret. A reply that cannot be read in exactly one way counts as unparsed, never as safe or unsafe.",
+        description_keys};
+    return &schema;
+}

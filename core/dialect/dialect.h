@@ -31,6 +31,7 @@ struct dialect {
     const struct framing *framing; /* of its streams */
     size_t state_size;
     const char *fallback_id; /* of a response that has got none */
+    bool sees_emptied;       /* `pass` is told of events that do not go out because nothing of their texts does */
     bool echoes;             /* some pieces repeat a text: what came of a text is kept until the response ends */
     /* Is this payload the terminal event? */
     bool (*is_terminal)(struct span payload);
@@ -65,7 +66,8 @@ struct dialect {
     /* ---- of a format whose events build on those before (passing.h); otherwise all three are NULL ---- */
     /* An event of the upstream goes out. */
     int (*pass)(struct dialect_passing *passing);
-    /* What say_text, say_finish, say_usage, say_end and say_error wrote for a stream goes out: appends the events that
+    /* Rein's own event goes out; an event that waits does not, because it has begun something without content.
+     * What say_text, say_finish, say_usage, say_end and say_error wrote for a stream goes out: appends the events that
      * it stands for. It may be a note of the dialect's own, one for each call. */
     int (*speak)(void *state, struct dialect_memory *memory, struct span said, struct bytes *out);
     /* The attempt ends, and another one begins: appends what closes the parts of it that the client has seen. */

@@ -72,7 +72,7 @@ struct event_part *event_add_part(struct event_fill *fill, int *rv)
 {
     struct event *event = &fill->event;
     *rv = REIN_EFORMAT;
-    if (event->parts_len == REIN_CHOICES_MAX)
+    if (event->parts_len == EVENT_PARTS_MAX)
         return NULL;
     if (event->parts_len == event->parts_cap) {
         size_t cap = event->parts_cap * 2;

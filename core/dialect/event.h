@@ -68,6 +68,7 @@ enum {
     EVENT_DEPTH_MAX = 64,
     EVENT_SPELLED_MAX = 4, /* members of a part that spell its text */
     EVENT_NOTED_MAX = 5,
+    EVENT_PARTS_MAX = 1024,
 };
 
 /* Bytes of an event that are not text, but may have to be changed when the event goes out. The dialect says where they
@@ -83,6 +84,7 @@ enum event_mark {
 struct event_part {
     uint16_t choice;
     bool has_end;        /* the answer ends here */
+    bool is_signed;      /* EVENT_SPELLS stands for the texts of `object`, not for those of the whole answer */
     bool has_tool_calls; /* there are some, or a function is called */
     struct range begins; /* EVENT_BEGINS */
     struct range ends;   /* EVENT_ENDS; may be there without has_end, then it says that the answer goes on */
@@ -122,7 +124,7 @@ struct event {
     struct range spelled_aside; /* EVENT_SPELLS, of no part: removed when anything is hidden */
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* -1: not said */
     struct event_note note;
-    struct event_part *parts; /* at most REIN_CHOICES_MAX */
+    struct event_part *parts; /* at most EVENT_PARTS_MAX */
     size_t parts_len, parts_cap;
 };
 

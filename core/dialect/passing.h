@@ -32,6 +32,15 @@ struct dialect_fix {
     struct span text;
 };
 
+/* Where an event goes. */
+enum dialect_way {
+    DIALECT_GOES,    /* out, behind what waits */
+    DIALECT_FOLLOWS, /* out; if an event waits, it waits behind that one */
+    DIALECT_WAITS,   /* out with the next one that goes, such as the beginning of a block with its content */
+    DIALECT_CANCELS, /* nowhere, and so does the event that waits */
+    DIALECT_DROPPED, /* nowhere */
+};
+
 enum { DIALECT_FIXES_MAX = EVENT_NOTED_MAX + 2 };
 
 struct dialect_passing {
@@ -43,13 +52,16 @@ struct dialect_passing {
     bool is_body;
     bool is_late;       /* Rein has ended the answer before this event */
     const char *reason; /* why, as the policy says it */
+    bool is_changed;    /* something was removed from its texts ... */
+    bool has_text;      /* ... and something is left */
+    bool is_emptied;    /* nothing is left, so it does not go out: told to dialects that want it (sees_emptied) */
     bool is_restarted;  /* an earlier attempt has begun the response */
     bool hides_request; /* the request that the upstream got is not the client's own */
     /* ---- out ---- */
     struct bytes *before; /* whole events that go out first are appended here */
-    bool is_dropped;      /* the event does not go out */
-    bool is_reframed;     /* what stands outside the payload does not go out */
-    struct range keep;    /* as it goes out, these bytes are kept, under the number `keep_as` */
+    enum dialect_way way;
+    bool is_reframed;  /* what stands outside the payload does not go out */
+    struct range keep; /* as it goes out, these bytes are kept, under the number `keep_as` */
     uint32_t keep_as;
     struct dialect_fix fixes[DIALECT_FIXES_MAX];
     unsigned fixes_len;

@@ -11,6 +11,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "json/walk.h"
+
 #define BYTE_ORDER_MARK SPAN("\xEF\xBB\xBF")
 
 /* The LF of a CRLF whose CR already ended its line is part of that line's end. */
@@ -219,6 +221,67 @@ int sse_close(struct bytes *out, size_t payload_at)
             *bytes_at(out, i) = ' ';
     return bytes_append_span(out, framing_sse.end);
 }
+
+/* Where the value begins whose key, with its quotes, ended before `at`; NULL: it was no key, or the value is no string.
+ */
+static const char *string_value(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == ':'))
+        at++;
+    return at < end && *at == '"' && at[-1] != '"' ? at + 1 : NULL;
+}
+
+/* The value of the member `type` of the payload, a JSON object; nothing if it is not a plain word. */
+static struct span type_of(struct span payload)
+{
+    const char *at = payload.data, *end = at + payload.len, *quote;
+    for (unsigned depth = 0; at < end; at++) {
+        depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+        if (*at != '"')
+            continue;
+        quote = walk_string_end(at + 1, end);
+        if (quote == NULL)
+            break;
+        bool is_type = depth == 1 && span_is((struct span){at + 1, (size_t)(quote - at - 1)}, SPAN("type"));
+        const char *value = is_type ? string_value(quote + 1, end) : NULL;
+        if (value == NULL) {
+            at = quote;
+            continue;
+        }
+        size_t len = strspn(value, "abcdefghijklmnopqrstuvwxyz_.");
+        return (struct span){value, value[len] == '"' ? len : 0};
+    }
+    return SPAN("");
+}
+
+static int sse_close_named(struct bytes *out, size_t payload_at)
+{
+    static const char before[] = "event: ", behind[] = "\ndata: ";
+    char name[64];
+    int rv = sse_close(out, payload_at);
+    struct span type = type_of((struct span){bytes_at(out, payload_at), bytes_len(out) - payload_at});
+    if (rv != 0 || type.len == 0 || type.len > sizeof name)
+        return rv;
+    memcpy(name, type.data, type.len);
+    size_t at = payload_at - (sizeof behind - 2), room = sizeof before - 1 + type.len + 1;
+    rv = bytes_reserve(out, room);
+    if (rv != 0)
+        return rv;
+    out->end += room;
+    char *to = bytes_at(out, at);
+    memmove(to + room, to, bytes_len(out) - room - at);
+    memcpy(to, before, sizeof before - 1);
+    memcpy(to + sizeof before - 1, name, type.len);
+    to[room - 1] = '\n';
+    return 0;
+}
+
+const struct framing framing_sse_named = {
+    .next = sse_next,
+    .open = sse_open,
+    .close = sse_close_named,
+    .end = {"\n\n", 2},
+};
 
 const struct framing framing_sse = {
     .next = sse_next,

@@ -19,6 +19,8 @@
 
 /* Reads events, with or without a name (an `event` line is one of the frame's extras); writes events without one. */
 extern const struct framing framing_sse;
+/* The same, but writes each event with a name: what the member `type` of its payload, a JSON object, says. */
+extern const struct framing framing_sse_named;
 
 /* As framing.open and framing.close, for those that know their framing. */
 int sse_open(struct bytes *out, size_t *payload_at) REIN_MUST_USE;

@@ -22,6 +22,7 @@ void gate_init(struct gate *g, const struct dialect *dialect, void *dialect_stat
     g->join_from = limit / 8;
     bytes_init(&g->raw, limit);
     bytes_init(&g->body, limit);
+    bytes_init(&g->waiting, limit);
     bytes_init_in(&g->events, &room->event, sizeof room->event, limit);
     bytes_init_in(&g->pieces, room->pieces, sizeof room->pieces, limit);
     bytes_init_in(&g->parts, &room->part, sizeof room->part, limit);
@@ -75,6 +76,7 @@ void gate_reset(struct gate *g)
         free_patches(event_at(g, i));
     bytes_clear(&g->raw);
     bytes_clear(&g->body); /* its bytes stay for code that is reading them */
+    bytes_clear(&g->waiting);
     bytes_clear(&g->events);
     bytes_clear(&g->pieces);
     bytes_clear(&g->parts);
@@ -88,6 +90,7 @@ void gate_fini(struct gate *g)
     gate_reset(g);
     bytes_fini(&g->raw);
     bytes_fini(&g->body);
+    bytes_fini(&g->waiting);
     bytes_fini(&g->events);
     bytes_fini(&g->pieces);
     bytes_fini(&g->parts);
@@ -124,6 +127,7 @@ static void push_parts(struct gate *g, const struct event *event)
         const struct event_part *c = &event->parts[i];
         struct gate_part part = {.choice = c->choice,
                                  .has_end = c->has_end,
+                                 .is_signed = c->is_signed,
                                  .is_late = g->choice[c->choice].closed,
                                  .begins = c->begins,
                                  .ends = c->ends,

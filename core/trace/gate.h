@@ -38,6 +38,7 @@ enum gate_flags {
 struct gate_part {
     uint16_t choice;
     bool has_end;
+    bool is_signed;    /* see event_part */
     bool is_late;      /* the choice was closed before this could go out */
     bool spells_more;  /* what spells text out spells what is not in this event: it does not go out */
     bool awaits;       /* what spells text out came before it: passes with the choice's next byte of text */
@@ -97,6 +98,8 @@ struct gate {
     struct rein_flow *flow;           /* the decision's, by channel; borrowed */
     struct bytes raw, events, pieces, parts;
     struct bytes body;             /* of the bare event, in the place of `raw` */
+    struct bytes waiting;          /* rendered events that go out with the next one; the first one has ... */
+    size_t waiting_first;          /* ... so many bytes */
     size_t join_from;              /* bytes that wait before events are joined */
     size_t pushed;                 /* events up to the one that is being judged, 0: none; those behind it are said */
     struct bytes scratch, splices; /* of rendering */

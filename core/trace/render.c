@@ -184,6 +184,14 @@ static int render_decoded(struct gate *g, const struct gate_piece *p, struct spa
     return 0;
 }
 
+/* Members that stand for the texts of their own part of the event do not go out with other texts. */
+static void break_signatures(struct gate_part *parts, uint32_t len, uint32_t at)
+{
+    for (uint32_t i = 0; i < len; i++)
+        if (parts[i].is_signed && at >= parts[i].object.at && at < parts[i].object.at + parts[i].object.len)
+            parts[i].spells_more = true;
+}
+
 /* Replaces a piece by what may be shown of it. */
 static int edit_piece(struct gate *g, const struct gate_piece *p, struct span payload, struct rest *rest)
 {
@@ -244,10 +252,18 @@ static int edit_stream(struct gate *g, const struct gate_piece *p, struct span p
 static int edit_pieces(struct gate *g, const struct gate_event *e, const struct gate_piece *pieces, struct span payload,
                        struct rest *rest)
 {
+    struct gate_part *parts = (struct gate_part *)(void *)bytes_span(&g->parts).data;
     int rv = 0;
-    for (uint32_t i = 0; i < e->pieces && rv == 0; i++)
+    for (uint32_t i = 0; i < e->pieces && rv == 0; i++) {
+        bool was_changed = rest->is_changed;
+        rest->is_changed = false;
         rv = pieces[i].is_echo ? edit_echo(g, &pieces[i], rest) : edit_stream(g, &pieces[i], payload, rest);
+        if (rest->is_changed)
+            break_signatures(parts, e->parts, pieces[i].raw.at);
+        rest->is_changed |= was_changed;
+    }
     for (const struct gate_patch *patch = e->patches; patch != NULL && rv == 0; patch = patch->next) {
+        break_signatures(parts, e->parts, patch->raw.at);
         rv = add_text_splice(g, patch->raw, (struct span){patch->text, patch->len});
         rest->has_more = true;
     }
@@ -298,7 +314,8 @@ static int edit_choice(struct gate *g, const struct gate_part *part, struct rest
         choice->ended = true;
         rest->has_more = true;
     }
-    bool hides = rest->changed[part->choice] || part->spells_more || (part->awaits && is_taken_out(part));
+    bool hides =
+        (rest->changed[part->choice] && !part->is_signed) || part->spells_more || (part->awaits && is_taken_out(part));
     for (size_t i = 0; i < EVENT_SPELLED_MAX && rv == 0 && hides; i++)
         rv = rewrite_mark(g, EVENT_SPELLS, part->spelled[i], SPAN(""));
     return rv;
@@ -353,9 +370,15 @@ static int keep_bytes(struct gate *g, const struct dialect_passing *p)
     return rv == REIN_ELIMIT ? 0 : rv;
 }
 
+/* Nothing is left that is worth sending. */
+static bool is_emptied(const struct gate_event *e, const struct rest *rest)
+{
+    return rest->is_changed && rest->text == 0 && !rest->has_more && !(e->flags & GATE_BARE);
+}
+
 /* Lets the dialect see the event off. */
-static int pass_event(struct gate *g, struct gate_event *e, struct span payload, bool is_late, struct bytes *out,
-                      bool *is_dropped)
+static int pass_event(struct gate *g, struct gate_event *e, struct span payload, const struct rest *rest, bool is_late,
+                      struct bytes *out, enum dialect_way *way)
 {
     struct dialect_passing p = {.state = g->dialect_state,
                                 .memory = &g->memory,
@@ -364,12 +387,15 @@ static int pass_event(struct gate *g, struct gate_event *e, struct span payload,
                                 .is_body = (e->flags & GATE_BARE) != 0,
                                 .is_late = is_late,
                                 .reason = g->end_reason,
+                                .is_changed = rest->is_changed,
+                                .has_text = rest->text > 0,
+                                .is_emptied = is_emptied(e, rest),
                                 .is_restarted = g->rewrites_id,
                                 .hides_request = g->hides_request,
                                 .before = out};
     int rv = g->dialect->pass(&p);
     assert(p.fixes_len <= DIALECT_FIXES_MAX);
-    *is_dropped = p.is_dropped;
+    *way = p.is_emptied && p.way != DIALECT_CANCELS ? DIALECT_DROPPED : p.way;
     for (unsigned i = 0; i < p.fixes_len && rv == 0; i++)
         rv = add_text_splice(g, p.fixes[i].raw, p.fixes[i].text);
     if (p.is_reframed)
@@ -404,6 +430,47 @@ static int write_untouched(struct gate *g, const struct gate_event *e, struct sp
     return 0;
 }
 
+static int write_event(struct gate *g, const struct gate_event *e, struct span stored, struct span payload,
+                       struct bytes *out)
+{
+    bool is_edited = bytes_len(&g->splices) > 0 || (e->flags & GATE_REWRITE);
+    int rv = is_edited ? write_edited(g, e, stored, payload, out) : write_untouched(g, e, stored, out);
+    return rv == 0 && (e->flags & GATE_UNTERMINATED) ? bytes_append_span(out, g->dialect->framing->end) : rv;
+}
+
+/* What waited goes out; `all` false: without the event that the others wait behind. */
+static int let_go(struct gate *g, bool all, struct bytes *out)
+{
+    size_t from = all ? 0 : g->waiting_first, len = bytes_len(&g->waiting);
+    int rv = len > from ? bytes_append(out, bytes_at(&g->waiting, from), len - from) : 0;
+    bytes_clear(&g->waiting);
+    return rv;
+}
+
+/* Writes the event to where its dialect wants it. */
+static int write_on_its_way(struct gate *g, const struct gate_event *e, struct span stored, struct span payload,
+                            enum dialect_way way, struct bytes *out)
+{
+    if (way == DIALECT_DROPPED)
+        return 0;
+    bool is_behind = way == DIALECT_FOLLOWS && bytes_len(&g->waiting) > 0;
+    int rv = is_behind || bytes_len(&g->waiting) == 0 ? 0 : let_go(g, way != DIALECT_CANCELS, out);
+    if (rv != 0 || way == DIALECT_CANCELS)
+        return rv;
+    rv = write_event(g, e, stored, payload, is_behind || way == DIALECT_WAITS ? &g->waiting : out);
+    if (way == DIALECT_WAITS)
+        g->waiting_first = bytes_len(&g->waiting);
+    return rv;
+}
+
+static int write_said(struct gate *g, const struct gate_event *e, struct span said, struct bytes *out)
+{
+    int rv = bytes_len(&g->waiting) > 0 ? let_go(g, false, out) : 0;
+    if (rv != 0 || g->dialect->speak == NULL || (e->flags & GATE_WRITTEN))
+        return rv != 0 ? rv : bytes_append_span(out, said);
+    return g->dialect->speak(g->dialect_state, &g->memory, said, out);
+}
+
 int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *pieces, struct bytes *out)
 {
     struct span stored = bytes_span(e->flags & GATE_BARE ? &g->body : &g->raw);
@@ -411,11 +478,8 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
     struct rest rest = {.has_more = (e->flags & GATE_CARRIES) != 0};
     bytes_clear(&g->scratch);
     bytes_clear(&g->splices);
-    struct span said = {stored.data, e->raw_len};
-    if ((e->flags & GATE_SAID) && g->dialect->speak != NULL && !(e->flags & (GATE_WRITTEN)))
-        return g->dialect->speak(g->dialect_state, &g->memory, said, out);
     if (e->flags & GATE_SAID)
-        return bytes_append_span(out, said);
+        return write_said(g, e, (struct span){stored.data, e->raw_len}, out);
     int rv = edit_pieces(g, e, pieces, payload, &rest);
     bool text_changed = rest.is_changed;
     const struct gate_part *parts = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
@@ -423,18 +487,11 @@ int render_event(struct gate *g, struct gate_event *e, const struct gate_piece *
         rv = edit_choice(g, &parts[i], &rest);
     if (rv == 0 && (text_changed || (e->flags & GATE_SPELLS)))
         rv = rewrite_mark(g, EVENT_SPELLS, e->spelled_aside, SPAN(""));
-    if (rv == 0 && rest.is_changed && rest.text == 0 && !rest.has_more && !(e->flags & GATE_BARE))
-        return 0;
-    if (rv == 0)
+    bool goes = !is_emptied(e, &rest);
+    if (rv == 0 && goes)
         rv = edit_id(g, e);
-    bool is_dropped = false;
-    if (rv == 0 && g->dialect->pass != NULL && e->payload.len > 0)
-        rv = pass_event(g, e, payload, e->parts > 0 && parts[0].is_late, out, &is_dropped);
-    if (rv != 0 || is_dropped)
-        return rv;
-    if (bytes_len(&g->splices) > 0 || (e->flags & GATE_REWRITE))
-        rv = write_edited(g, e, stored, payload, out);
-    else
-        rv = write_untouched(g, e, stored, out);
-    return rv == 0 && (e->flags & GATE_UNTERMINATED) ? bytes_append_span(out, g->dialect->framing->end) : rv;
+    enum dialect_way way = !goes ? DIALECT_DROPPED : e->payload.len > 0 ? DIALECT_GOES : DIALECT_FOLLOWS;
+    if (rv == 0 && g->dialect->pass != NULL && e->payload.len > 0 && (goes || g->dialect->sees_emptied))
+        rv = pass_event(g, e, payload, &rest, e->parts > 0 && parts[0].is_late, out, &way);
+    return rv == 0 ? write_on_its_way(g, e, stored, payload, way, out) : rv;
 }

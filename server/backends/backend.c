@@ -25,6 +25,11 @@ const struct backend *backend_find(const char *kind)
     return NULL;
 }
 
+const struct backend *backend_at(size_t i)
+{
+    return i < sizeof kinds / sizeof *kinds ? kinds[i] : NULL;
+}
+
 const struct field_table *backend_fields(const struct backend *backend, const struct api *api)
 {
     assert((size_t)api->dialect < BACKEND_DIALECTS_MAX);

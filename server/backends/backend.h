@@ -86,6 +86,10 @@ struct backend {
 const struct backend *backend_find(const char *kind);
 /* The kind's rows for an API; NULL: none. `backend` may be NULL. */
 const struct field_table *backend_fields(const struct backend *backend, const struct api *api);
+/* The kinds, in order; NULL past the last. */
+const struct backend *backend_at(size_t i);
+/* docs/reference/request-fields.md. Owned; NULL: no memory. */
+char *backend_fields_page(void);
 /* Does any API or kind know the field at this path? *is_refused: some kind refuses or drops it. */
 bool backend_knows_field(const char *path, bool *is_refused);
 /* The known field with the most similar name; NULL: none is similar. */

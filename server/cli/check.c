@@ -262,6 +262,17 @@ static int print_schema(const char *name, int (*print)(const struct rein_schema 
                      "there is no schema `%s`; the schemas are config, policy, template, lexicon, keys and demo", name);
 }
 
+static int print_reference(const char *name)
+{
+    if (strcmp(name, "request-fields") != 0)
+        return print_schema(name, rein_schema_reference);
+    char *page = backend_fields_page();
+    if (page != NULL)
+        fputs(page, stdout);
+    free(page);
+    return page != NULL ? CLI_OK : CLI_FAILED;
+}
+
 static int check_all(struct check *c, int argc, char **argv)
 {
     int rv = lexicon_cache_use_own();
@@ -308,7 +319,7 @@ static int check_run(int argc, char **argv)
         if (strcmp(argv[at], "--schema") == 0)
             return print_schema(argv[at + 1], rein_schema_json);
         if (strcmp(argv[at], "--reference") == 0)
-            return print_schema(argv[at + 1], rein_schema_reference);
+            return print_reference(argv[at + 1]);
         if (strcmp(argv[at], "--templates") == 0)
             c.templates = argv[at + 1];
         else if (strcmp(argv[at], "--lexicons") == 0)
@@ -336,7 +347,7 @@ const struct cli_command cli_check = {
             "  --secrets         missing secrets are errors\n  --templates DIR   the templates that policies refer to\n"
             "  --lexicons DIR    the lexicons that policies refer to\n"
             "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, keys or demo\n"
-            "  --reference NAME  print the reference page, in Markdown\n"
+            "  --reference NAME  print the reference page, in Markdown; NAME is one of these or request-fields\n"
             "\n"
             "Valid files are listed on stdout. Errors go to stderr, one per line, as file:line:column: key: message. "
             "So do\nwarnings, with the prefix `warning: `: they point out settings that work but are probably not "

@@ -119,6 +119,8 @@ int session_put(struct session *s, bool final, store_done done)
         .attempts_len = s->attempts_len,
         .decision = decision_of(s),
         .upstream_error = s->upstream_error,
+        .dropped_fields = s->request != NULL && s->request->dropped != NULL ? s->request->dropped->text : NULL,
+        .unjudged_parts = s->request != NULL ? s->request->unjudged_parts : 0,
         .unanswered = session_is_unanswered(s),
         .keep_text = s->policy != NULL ? s->policy->log_text : REIN_KEEP_NONE,
     };

@@ -174,6 +174,9 @@ static void pack(struct packer *p, struct store_job *job, const struct store_rec
     size_t error_len = record->upstream_error != NULL ? strlen(record->upstream_error) : 0;
     to->upstream_error =
         error_len > 0 ? pack_bytes(p, record->upstream_error, error_len, STORE_EVIDENCE_MAX, &error_len) : NULL;
+    size_t dropped_len = record->dropped_fields != NULL ? strlen(record->dropped_fields) : 0;
+    to->dropped_fields =
+        dropped_len > 0 ? pack_bytes(p, record->dropped_fields, dropped_len, STORE_EVIDENCE_MAX, &dropped_len) : NULL;
     to->policy = pack_name(p, record->policy != NULL ? record->policy : "");
     to->policy_version = pack_name(p, record->policy_version != NULL ? record->policy_version : "");
     to->ending = pack_name(p, record->ending != NULL ? record->ending : "open");

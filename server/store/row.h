@@ -83,6 +83,8 @@ enum store_field_type {
     STORE_FLOW_FIELDS(X, tool)                                                                                         \
     STORE_FLOW_FIELDS(X, other)                                                                                        \
     X(JSON, upstream_error)                                                                                            \
+    X(TEXT, dropped_fields)                                                                                            \
+    X(NUMBER, unjudged_parts)                                                                                          \
     X(ORDER, seq)
 
 /* What a client may know of a decision of its own: members of the same struct. */
@@ -109,7 +111,9 @@ enum store_field_type {
     X(NUMBER, answer_released)                                                                                         \
     X(NUMBER, answer_redacted)                                                                                         \
     X(NUMBER, tool_released)                                                                                           \
-    X(NUMBER, tool_redacted)
+    X(NUMBER, tool_redacted)                                                                                           \
+    X(TEXT, dropped_fields)                                                                                            \
+    X(NUMBER, unjudged_parts)
 
 /* One upstream call of a decision. */
 #define STORE_ATTEMPT_FIELDS(X)                                                                                        \

@@ -53,6 +53,8 @@ struct store_record {
     const struct rein_decision *decision; /* NULL: refused before there was a trace */
     enum rein_keep_text keep_text;
     const char *upstream_error; /* what the upstream said of its failure: a JSON object, at most 4 KiB; NULL: nothing */
+    const char *dropped_fields; /* of the request: "echo, messages.images, +2", at most 4 KiB; NULL: none */
+    unsigned unjudged_parts;    /* images, audio and files of the request */
     bool unanswered; /* the upstream failed before anything of an answer could be judged: `allow` or `record` would be
                         wrong, so the verdict is `none` */
 };

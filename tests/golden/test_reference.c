@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "backends/backend.h"
 #include "base/files.h"
 #include "config/config_schema.h"
 #include "demo/demo_script.h"
@@ -20,19 +21,25 @@
 
 enum { PAGE_MAX = 1 << 20 };
 
-static void check_page(const struct rein_schema *schema)
+static void check_text(const char *name, const char *page)
 {
-    char *page, *committed = NULL, *path = NULL;
+    char *committed = NULL, *path = NULL;
     size_t len;
-    assert_true(asprintf(&path, REIN_SOURCE_DIR "/docs/reference/%s.md", schema->name) > 0);
-    assert_int_equal(rein_schema_reference(schema, &page), 0);
+    assert_true(asprintf(&path, REIN_SOURCE_DIR "/docs/reference/%s.md", name) > 0);
     if (getenv("REIN_UPDATE") != NULL)
         assert_int_equal(files_replace(path, page, strlen(page)), 0);
     assert_int_equal(files_read(&committed, &len, path, PAGE_MAX), 0);
     assert_string_equal(page, committed);
-    rein_text_free(page);
     free(committed);
     free(path);
+}
+
+static void check_page(const struct rein_schema *schema)
+{
+    char *page;
+    assert_int_equal(rein_schema_reference(schema, &page), 0);
+    check_text(schema->name, page);
+    rein_text_free(page);
 }
 
 static void test_pages(void **state)
@@ -44,6 +51,15 @@ static void test_pages(void **state)
     check_page(rein_schema_lexicon());
     check_page(keys_schema());
     check_page(&demo_schema);
+}
+
+static void test_fields(void **state)
+{
+    (void)state;
+    char *page = backend_fields_page();
+    assert_non_null(page);
+    check_text("request-fields", page);
+    free(page);
 }
 
 static void test_json_schema(void **state)
@@ -91,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_fields),
         cmocka_unit_test(test_json_schema),
         cmocka_unit_test(test_tables_are_in_order),
     };

@@ -69,6 +69,8 @@ const struct column store_columns[] = {
     {"attempt_status", COLUMN_U32, AT(first.status)},
     {"attempt_outcome", COLUMN_TEXT, AT(first.outcome)},
     {"upstream_error", COLUMN_TEXT, AT(record.upstream_error)},
+    {"dropped_fields", COLUMN_TEXT, AT(record.dropped_fields)},
+    {"unjudged_parts", COLUMN_U32, AT(record.unjudged_parts)},
 };
 const size_t store_columns_len = sizeof store_columns / sizeof *store_columns;
 

@@ -33,7 +33,7 @@ function(install_text name target)
 endfunction()
 
 file(GLOB files RELATIVE "${SOURCE}" "${SOURCE}/rein.yaml" "${SOURCE}/demo/*.yaml" "${SOURCE}/lexicons/*.yaml"
-     "${SOURCE}/policies/*.yaml" "${SOURCE}/templates/*.yaml")
+     "${SOURCE}/models/*.yaml" "${SOURCE}/policies/*.yaml" "${SOURCE}/templates/*.yaml")
 foreach(file ${files})
   set(target "${ETC}/rein/${file}")
   if(EXISTS "$ENV{DESTDIR}${target}" OR IS_SYMLINK "$ENV{DESTDIR}${target}")

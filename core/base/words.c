@@ -28,6 +28,12 @@ const char *rein_pattern_name(enum rein_pattern pattern)
     return (unsigned)pattern < REIN_PATTERNS ? names[pattern] : "";
 }
 
+const char *rein_head_name(enum rein_head head)
+{
+    static const char *const names[REIN_HEADS] = {"prompt_harm", "reasoning_harm", "complies", "complies_answer"};
+    return (unsigned)head < REIN_HEADS ? names[head] : "";
+}
+
 const char *rein_delivery_name(enum rein_delivery delivery)
 {
     static const char *const names[] = {"off", "instruct", "prefill", "auto"};

@@ -18,6 +18,8 @@ int lexicon_add(const struct rein_node *lexicon, struct signals *signals, struct
  * (lexicon_test.c). A second lexicon's entries must not be in the set. */
 int lexicon_test(const struct rein_node *lexicon, const struct signals *signals,
                  struct rein_problems *problems) REIN_MUST_USE;
+/* The same for a lexicon of which nothing is compiled yet. */
+int lexicon_compile_and_test(const struct rein_node *lexicon, struct rein_problems *problems) REIN_MUST_USE;
 
 /* The phrase or regex that has number `index` among those that lexicon_add adds; NULL past the last, and then `index`
  * is reduced by how many there were. */

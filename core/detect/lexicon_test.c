@@ -66,7 +66,7 @@ static int compile_and_test(const struct rein_node *lexicon, struct signals *sig
     return rv == 0 ? lexicon_test(lexicon, signals, problems) : rv;
 }
 
-static int check_lexicon(const struct rein_node *lexicon, struct rein_problems *problems)
+int lexicon_compile_and_test(const struct rein_node *lexicon, struct rein_problems *problems)
 {
     struct signals *signals = NULL;
     int rv = signals_new(&signals);
@@ -74,22 +74,4 @@ static int check_lexicon(const struct rein_node *lexicon, struct rein_problems *
         rv = compile_and_test(lexicon, signals, problems);
     signals_free(signals);
     return rv;
-}
-
-int rein_library_check(const struct rein_source *source, const struct rein_schema *schema,
-                       struct rein_problems *problems)
-{
-    struct rein_doc *doc = NULL;
-    size_t before = rein_problems_said(problems);
-    int rv = rein_doc_read(&doc, source, problems);
-    if (rv != 0)
-        return rv;
-    rv = rein_doc_check(doc, schema, problems);
-    if (schema == rein_schema_lexicon())
-        lexicon_check(rein_doc_root(doc), problems);
-    bool is_good = rein_problems_said(problems) == before;
-    if (rv == 0 && is_good && schema == rein_schema_lexicon())
-        rv = check_lexicon(rein_doc_root(doc), problems);
-    rein_doc_free(doc);
-    return rv == 0 && rein_problems_said(problems) != before ? REIN_EPOLICY : rv;
 }

@@ -13,6 +13,7 @@ static void free_policy(struct rein_policy *policy)
 {
     ruleset_free(policy->ruleset);
     policy_signals_unref(policy->shared);
+    model_free(policy->model);
     arena_fini(&policy->arena);
     heap_free(policy);
 }
@@ -56,8 +57,10 @@ static int read_document(struct policy_loader *l, const struct rein_source *sour
 /* Rules and patterns come first, because the settings depend on what steers and on whether signals are needed. */
 static int build(struct policy_loader *l)
 {
+    int rv = policy_load_model(l);
     policy_load_patterns(l);
-    int rv = policy_load_rules(l);
+    if (rv == 0)
+        rv = policy_load_rules(l);
     if (rv == 0)
         rv = policy_load_settings(l);
     if (rv == 0)

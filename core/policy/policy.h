@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/digest.h"
+#include "detect/model.h"
 #include "detect/pattern.h"
 #include "detect/signal.h"
 #include "rein/rein.h"
@@ -44,6 +45,7 @@ struct rein_policy {
     struct pattern_settings pattern_settings;
     struct policy_signals *shared;
     struct signals *signals; /* shared->set */
+    struct model *model;     /* owned; NULL: there is none */
     struct arena arena;      /* owns the strings */
 };
 

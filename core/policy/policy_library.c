@@ -1,4 +1,4 @@
-/* The templates and lexicons that a policy may refer to: read, checked, found by name.
+/* The templates, lexicons and models that a policy may refer to: read, checked, found by name.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
@@ -57,9 +57,12 @@ int policy_library_read(struct policy_loader *l, const struct rein_library *libr
         return 0;
     l->templates_len = library->templates_len;
     l->lexicons_len = library->lexicons_len;
+    l->models_len = library->models_len;
     int rv = read_all(&l->templates, library->templates, library->templates_len, rein_schema_template(), l->problems);
     if (rv == 0)
         rv = read_all(&l->lexicons, library->lexicons, library->lexicons_len, rein_schema_lexicon(), l->problems);
+    if (rv == 0)
+        rv = read_all(&l->models, library->models, library->models_len, rein_schema_model(), l->problems);
     return rv;
 }
 
@@ -74,6 +77,7 @@ void policy_library_free(struct policy_loader *l)
 {
     free_all(l->templates, l->templates_len);
     free_all(l->lexicons, l->lexicons_len);
+    free_all(l->models, l->models_len);
 }
 
 const struct rein_node *policy_library_find(struct rein_doc *const *docs, size_t len, const char *name)

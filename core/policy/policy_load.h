@@ -14,11 +14,12 @@ struct policy_loader {
     struct rein_doc *doc;
     const struct rein_node *root; /* of the policy's document, checked */
     struct rein_problems *problems;
-    struct rein_doc **templates, **lexicons; /* the library, checked; NULL where one could not be read */
-    size_t templates_len, lexicons_len;
+    struct rein_doc **templates, **lexicons, **models; /* the library, checked; NULL where one could not be read */
+    size_t templates_len, lexicons_len, models_len;
     struct rein_policy *const *peers; /* whose signals may be shared */
     size_t peers_len;
     const struct rein_node *prefix, *corrective; /* the templates that are used, NULL: none */
+    const struct rein_node *model;               /* likewise */
 };
 
 /* Reads and checks the whole library (policy_library.c). */
@@ -33,6 +34,7 @@ void policy_library_missing(struct policy_loader *l, const struct rein_node *nod
 int policy_load_settings(struct policy_loader *l) REIN_MUST_USE; /* policy_settings.c */
 void policy_load_patterns(struct policy_loader *l);              /* policy_patterns.c */
 int policy_load_rules(struct policy_loader *l) REIN_MUST_USE;    /* policy_rules.c */
+int policy_load_model(struct policy_loader *l) REIN_MUST_USE;    /* policy_model.c */
 int policy_load_signals(struct policy_loader *l) REIN_MUST_USE;  /* policy_signals.c */
 void policy_signals_unref(struct policy_signals *shared);        /* NULL is fine */
 /* The digest of all that was resolved (policy_version.c). */

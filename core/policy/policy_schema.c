@@ -163,6 +163,11 @@ static const struct rein_key policy_keys[] = {
      .about =
          "the lexicons whose signals are searched; the default is used only if a pattern or `when: risky` needs one"},
 
+    {.path = "model",
+     .type = REIN_TYPE_NAME,
+     .flags = REIN_KEY_ADDED,
+     .about = "the weights of the learned score; without this key there is none, and words alone are judged"},
+
     {.path = "steer", .type = REIN_TYPE_MAP, .about = "how a response is steered"},
     {.path = "steer.template",
      .type = REIN_TYPE_NAME,
@@ -269,8 +274,8 @@ const struct rein_schema *rein_schema_policy(void)
     static const struct rein_schema schema = {
         "policy", "Policy",
         "A policy says how the reasoning should begin, which risky patterns and content rules to look for, and what to "
-        "do about findings. Its version is the SHA-256 of what it resolves to, including its templates and lexicons; "
-        "comments, layout and the order of keys do not change it.",
+        "do about findings. Its version is the SHA-256 of what it resolves to, including its templates, lexicons and "
+        "model; comments, layout and the order of keys do not change it.",
         policy_keys};
     return &schema;
 }

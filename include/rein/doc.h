@@ -72,9 +72,10 @@ struct rein_schema {
 REIN_API const struct rein_schema *rein_schema_policy(void);
 REIN_API const struct rein_schema *rein_schema_template(void);
 REIN_API const struct rein_schema *rein_schema_lexicon(void);
+REIN_API const struct rein_schema *rein_schema_model(void); /* weights of the learned score */
 
-/* Checks one template or lexicon (the schema says which). Also runs the tests of a lexicon: each `match` sentence must
- * have the signal, no `unlike` sentence may have it. REIN_EPOLICY if anything was added to `problems`. */
+/* Checks one template, lexicon or model (the schema says which). Also runs the tests of a lexicon: each `match`
+ * sentence must have the signal, no `unlike` sentence may have it. REIN_EPOLICY if anything was added to `problems`. */
 REIN_API REIN_MUST_USE int rein_library_check(const struct rein_source *source, const struct rein_schema *schema,
                                               struct rein_problems *problems);
 

@@ -111,6 +111,15 @@ enum rein_pattern {
     REIN_PATTERNS,
 };
 
+/* The questions that the learned score answers. */
+enum rein_head {
+    REIN_PROMPT_HARM,     /* does a message of the user ask for something harmful? */
+    REIN_REASONING_HARM,  /* is the reasoning about something harmful? */
+    REIN_COMPLIES,        /* does it go along with the request? */
+    REIN_COMPLIES_ANSWER, /* do the reasoning and the beginning of the answer? */
+    REIN_HEADS,
+};
+
 enum rein_dialect { REIN_OPENAI_CHAT };
 
 /* How a safe reasoning prefix reached the model. */
@@ -124,6 +133,7 @@ enum rein_keep_text { REIN_KEEP_NONE, REIN_KEEP_EVIDENCE, REIN_KEEP_REDACTED, RE
 REIN_API const char *rein_channel_name(enum rein_channel channel);
 REIN_API const char *rein_action_name(enum rein_action action);
 REIN_API const char *rein_pattern_name(enum rein_pattern pattern);
+REIN_API const char *rein_head_name(enum rein_head head);
 REIN_API const char *rein_delivery_name(enum rein_delivery delivery);
 
 /* ---- policy ------------------------------------------------------------------------------------------------------ */
@@ -151,12 +161,14 @@ REIN_API const struct rein_problem *rein_problems_at(const struct rein_problems 
 /* The warnings, sorted like the problems; NULL past the last. */
 REIN_API const struct rein_problem *rein_problems_warning(const struct rein_problems *problems, size_t i);
 
-/* All documents that a policy may refer to. Templates and lexicons are found by the `name` in them. */
+/* All documents that a policy may refer to. They are found by the `name` in them. */
 struct rein_library {
     const struct rein_source *templates;
     size_t templates_len;
     const struct rein_source *lexicons;
     size_t lexicons_len;
+    const struct rein_source *models;
+    size_t models_len;
 };
 
 /* What becomes of a field of a request that nobody knows, or that is dropped because it would weaken the guard. */
@@ -201,7 +213,8 @@ struct rein_policy_settings {
     size_t stream_max_bytes; /* held events of one stream, in all */
     size_t worst_hold;       /* the longest suffix that a withholding rule of this policy can hold, 0: none */
     enum rein_keep_text log_text;
-    bool may_steer; /* some pattern or rule steers */
+    bool may_steer;    /* some pattern or rule steers */
+    const char *model; /* the weights of the learned score; "": there are none, and words alone are judged */
 };
 
 struct rein_policy;

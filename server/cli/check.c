@@ -1,4 +1,4 @@
-/* `rein check`: configs, policies, templates and lexicons, without serving.
+/* `rein check`: configs, policies, templates, lexicons and models, without serving.
  * SPDX-License-Identifier: Apache-2.0
  *
  * What a file is, its keys say. Good files are listed on stdout, all errors of all files come on stderr. */
@@ -19,7 +19,7 @@
 #include "config/policy_files.h"
 #include "rein/doc.h"
 
-enum { FOLDERS_DEEP_MAX = 8, SCHEMAS = 5 };
+enum { FOLDERS_DEEP_MAX = 8, SCHEMAS = 6 };
 
 static const struct cli_document_kind *more_kinds[CLI_DOCUMENT_KINDS_MAX];
 static size_t more_kinds_len;
@@ -31,8 +31,8 @@ void cli_check_knows(const struct cli_document_kind *kind)
 }
 
 struct check {
-    const char *templates, *lexicons; /* folders; NULL: next to the policy's folder */
-    bool with_secrets;                /* missing ones are problems too */
+    const char *templates, *lexicons, *models; /* folders; NULL: next to the policy's folder */
+    bool with_secrets;                         /* missing ones are problems too */
     struct rein_problems *problems, *absent;
 };
 
@@ -44,7 +44,8 @@ static void list_schemas(schema_list schemas)
     schemas[1] = rein_schema_policy();
     schemas[2] = rein_schema_template();
     schemas[3] = rein_schema_lexicon();
-    schemas[4] = keys_schema();
+    schemas[4] = rein_schema_model();
+    schemas[5] = keys_schema();
     for (size_t i = 0; i < more_kinds_len; i++)
         schemas[SCHEMAS + i] = more_kinds[i]->schema;
     schemas[SCHEMAS + more_kinds_len] = NULL;
@@ -127,23 +128,25 @@ static int warn_of_fields(struct check *c, const struct rein_source *source, con
 
 static int check_policy(struct check *c, const struct rein_source *source)
 {
-    struct policy_files_folder templates = {0}, lexicons = {0};
+    struct policy_files_library files = {0};
     struct rein_policy *policy;
-    int rv = read_folder(c, source->name, c->templates, "templates", &templates);
+    int rv = read_folder(c, source->name, c->templates, "templates", &files.templates);
     if (rv == 0)
-        rv = read_folder(c, source->name, c->lexicons, "lexicons", &lexicons);
-    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
+        rv = read_folder(c, source->name, c->lexicons, "lexicons", &files.lexicons);
+    if (rv == 0)
+        rv = read_folder(c, source->name, c->models, "models", &files.models);
+    struct rein_library library = policy_files_lend(&files);
     if (rv == 0)
         rv = rein_policy_load(&policy, source, &library, c->problems);
     if (rv == 0) {
         const struct rein_policy_settings *s = rein_policy_settings(policy);
         printf("%s: policy %s, version %s, holds at most %zu bytes\n", source->name, s->name, s->version,
                s->worst_hold);
+        printf("  %s%s\n", *s->model != '\0' ? "model " : "no model: judges by words alone", s->model);
         rv = warn_of_fields(c, source, s->request.allow);
         rein_policy_unref(policy);
     }
-    policy_files_fini(&templates);
-    policy_files_fini(&lexicons);
+    policy_files_library_fini(&files);
     return rv;
 }
 
@@ -177,7 +180,7 @@ static int guess(const struct rein_source *source, struct rein_problems *problem
     *schema = rein_doc_guess(doc, schemas);
     if (*schema == NULL) {
         rein_problems_add(problems, source->name, 0, 0, "",
-                          "is not a config, policy, template, lexicon, keys file or demo script");
+                          "is not a config, policy, template, lexicon, model, keys file or demo script");
         rv = REIN_EPOLICY;
     }
     rein_doc_free(doc);
@@ -259,7 +262,8 @@ static int print_schema(const char *name, int (*print)(const struct rein_schema 
         return CLI_OK;
     }
     return cli_usage(&cli_check,
-                     "there is no schema `%s`; the schemas are config, policy, template, lexicon, keys and demo", name);
+                     "there is no schema `%s`; the schemas are config, policy, template, lexicon, model, keys and demo",
+                     name);
 }
 
 static int print_reference(const char *name)
@@ -324,6 +328,8 @@ static int check_run(int argc, char **argv)
             c.templates = argv[at + 1];
         else if (strcmp(argv[at], "--lexicons") == 0)
             c.lexicons = argv[at + 1];
+        else if (strcmp(argv[at], "--models") == 0)
+            c.models = argv[at + 1];
         else
             return cli_usage(&cli_check, "unknown option %s", argv[at]);
     }
@@ -334,19 +340,21 @@ static int check_run(int argc, char **argv)
 
 const struct cli_command cli_check = {
     .name = "check",
-    .summary = "check configs, policies, templates and lexicons",
-    .help = "usage: rein check [--secrets] [--templates DIR] [--lexicons DIR] PATH...\n"
+    .summary = "check configs, policies, templates, lexicons and models",
+    .help = "usage: rein check [--secrets] [--templates DIR] [--lexicons DIR] [--models DIR] PATH...\n"
             "       rein check --schema NAME\n"
             "       rein check --reference NAME\n"
             "\n"
             "Checks files, and all documents in folders, without serving. The keys of a file decide what kind of file "
-            "it is.\nThe templates and lexicons of a policy are searched next to its folder. The tests in a lexicon "
+            "it is.\nThe templates, lexicons and models of a policy are searched next to its folder. The tests in a "
+            "lexicon "
             "are run.\n\nReports every error for which `rein serve` would refuse a config. Files and environment "
             "variables with secrets may\nbe missing on the machine that checks: this is a note and not an error, "
             "unless --secrets is given.\n\n"
             "  --secrets         missing secrets are errors\n  --templates DIR   the templates that policies refer to\n"
             "  --lexicons DIR    the lexicons that policies refer to\n"
-            "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, keys or demo\n"
+            "  --models DIR      the models that policies refer to\n"
+            "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, model, keys or demo\n"
             "  --reference NAME  print the reference page, in Markdown; NAME is one of these or request-fields\n"
             "\n"
             "Valid files are listed on stdout. Errors go to stderr, one per line, as file:line:column: key: message. "

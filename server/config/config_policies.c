@@ -115,13 +115,16 @@ static int use_cache(struct config_reader *r)
 
 int config_read_policies(struct config_reader *r)
 {
-    struct policy_files_folder policies = {0}, templates = {0}, lexicons = {0};
-    int rv = read_folder(r, "templates", &templates);
+    struct policy_files_folder policies = {0};
+    struct policy_files_library files = {0};
+    int rv = read_folder(r, "templates", &files.templates);
     if (rv == 0)
-        rv = read_folder(r, "lexicons", &lexicons);
+        rv = read_folder(r, "lexicons", &files.lexicons);
+    if (rv == 0)
+        rv = read_folder(r, "models", &files.models);
     if (rv == 0)
         rv = read_folder(r, "policies", &policies);
-    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
+    struct rein_library library = policy_files_lend(&files);
     if (rv == 0)
         rv = use_cache(r);
     if (rv == 0)
@@ -129,7 +132,6 @@ int config_read_policies(struct config_reader *r)
     if (r->is_to_serve)
         lexicon_cache_report();
     policy_files_fini(&policies);
-    policy_files_fini(&templates);
-    policy_files_fini(&lexicons);
+    policy_files_library_fini(&files);
     return rv;
 }

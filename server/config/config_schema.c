@@ -235,6 +235,13 @@ static const struct rein_key config_keys[] = {
      .max = 4096,
      .fallback = "lexicons/",
      .about = "the folder of lexicons"},
+    {.path = "models",
+     .type = REIN_TYPE_TEXT,
+     .flags = REIN_KEY_ADDED,
+     .min = 1,
+     .max = 4096,
+     .fallback = "models/",
+     .about = "the folder of models: weights of the learned score. It may be missing if no policy names one"},
 
     {.path = "cache", .type = REIN_TYPE_MAP, .about = "where compiled lexicons are kept"},
     {.path = "cache.folder",

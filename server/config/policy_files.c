@@ -64,3 +64,20 @@ int policy_files_read(struct policy_files_folder *folder, const char *path, bool
     files_list_fini(&list);
     return rv;
 }
+
+struct rein_library policy_files_lend(const struct policy_files_library *files)
+{
+    return (struct rein_library){.templates = files->templates.sources,
+                                 .templates_len = files->templates.len,
+                                 .lexicons = files->lexicons.sources,
+                                 .lexicons_len = files->lexicons.len,
+                                 .models = files->models.sources,
+                                 .models_len = files->models.len};
+}
+
+void policy_files_library_fini(struct policy_files_library *files)
+{
+    policy_files_fini(&files->templates);
+    policy_files_fini(&files->lexicons);
+    policy_files_fini(&files->models);
+}

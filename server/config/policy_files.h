@@ -1,4 +1,4 @@
-/* Folders of policies, templates and lexicons, read into memory.
+/* Folders of policies, templates, lexicons and models, read into memory.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef SERVER_CONFIG_POLICY_FILES_H
 #define SERVER_CONFIG_POLICY_FILES_H
@@ -19,5 +19,14 @@ int policy_files_read(struct policy_files_folder *folder, const char *path, bool
 int policy_files_read_file(struct policy_files_folder *folder, const char *path,
                            struct rein_problems *problems) REIN_MUST_USE;
 void policy_files_fini(struct policy_files_folder *folder);
+
+/* All that policies may refer to. */
+struct policy_files_library {
+    struct policy_files_folder templates, lexicons, models;
+};
+
+/* The library for rein_policy_load; borrows from `files`. */
+struct rein_library policy_files_lend(const struct policy_files_library *files);
+void policy_files_library_fini(struct policy_files_library *files);
 
 #endif

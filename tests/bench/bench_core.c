@@ -85,9 +85,13 @@ static size_t read_folder(struct rein_source *out, const char *config, const cha
 
 static struct rein_policy *load(const char *path, const char *config)
 {
-    static struct rein_source templates[SOURCES_MAX], lexicons[SOURCES_MAX];
-    struct rein_library library = {templates, read_folder(templates, config, "templates"), lexicons,
-                                   read_folder(lexicons, config, "lexicons")};
+    static struct rein_source templates[SOURCES_MAX], lexicons[SOURCES_MAX], models[SOURCES_MAX];
+    struct rein_library library = {.templates = templates,
+                                   .templates_len = read_folder(templates, config, "templates"),
+                                   .lexicons = lexicons,
+                                   .lexicons_len = read_folder(lexicons, config, "lexicons"),
+                                   .models = models,
+                                   .models_len = read_folder(models, config, "models")};
     struct rein_source source = read_source(path);
     struct rein_problems *problems;
     struct rein_policy *policy;

@@ -73,7 +73,7 @@ static struct rein_policy *load(const char *yaml)
     struct rein_source source = {"policy", yaml, strlen(yaml)};
     static const char corrective[] = "version: 1\nname: corrective\nkind: corrective\ntext: Wait.\n";
     struct rein_source template = {"template", corrective, sizeof corrective - 1};
-    struct rein_library library = {&template, 1, NULL, 0};
+    struct rein_library library = {.templates = &template, .templates_len = 1};
     struct rein_problems *problems = NULL;
     struct rein_policy *policy = NULL;
     if (rein_problems_new(&problems) != 0)

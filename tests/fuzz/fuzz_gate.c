@@ -80,7 +80,7 @@ static const struct rein_policy *policy_once(void)
 {
     static struct rein_policy *policy;
     struct rein_source source = {"policy.yaml", yaml, sizeof(yaml) - 1};
-    struct rein_library library = {NULL, 0, NULL, 0};
+    struct rein_library library = {0};
     struct rein_problems *problems = NULL;
     if (policy != NULL)
         return policy;

@@ -50,7 +50,7 @@ static struct rein_policy *policy_of(unsigned which)
     struct rein_problems *problems = NULL;
     struct rein_source source = {"policy.yaml", yamls[which], strlen(yamls[which])};
     struct rein_source template = {"template.yaml", template_yaml, sizeof(template_yaml) - 1};
-    struct rein_library library = {&template, 1, NULL, 0};
+    struct rein_library library = {.templates = &template, .templates_len = 1};
     if (rein_problems_new(&problems) != 0 || rein_policy_load(&policies[which], &source, &library, problems) != 0) {
         for (size_t i = 0; i < rein_problems_count(problems); i++)
             fprintf(stderr, "%s: %s\n", rein_problems_at(problems, i)->key, rein_problems_at(problems, i)->message);

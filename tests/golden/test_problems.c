@@ -26,15 +26,14 @@ enum { TEXT_MAX = 20000, CASES_MIN = 30 };
 
 static void check_policy(const struct rein_source *source, struct rein_problems *problems)
 {
-    struct policy_files_folder templates = {0}, lexicons = {0};
+    struct policy_files_library files = {0};
     struct rein_policy *policy;
-    assert_int_equal(policy_files_read(&templates, CASES "/library/templates", true, problems), 0);
-    assert_int_equal(policy_files_read(&lexicons, CASES "/library/lexicons", true, problems), 0);
-    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
+    assert_int_equal(policy_files_read(&files.templates, CASES "/library/templates", true, problems), 0);
+    assert_int_equal(policy_files_read(&files.lexicons, CASES "/library/lexicons", true, problems), 0);
+    struct rein_library library = policy_files_lend(&files);
     if (rein_policy_load(&policy, source, &library, problems) == 0)
         rein_policy_unref(policy);
-    policy_files_fini(&templates);
-    policy_files_fini(&lexicons);
+    policy_files_library_fini(&files);
 }
 
 static void check_config(const char *path, struct rein_problems *problems)
@@ -53,8 +52,13 @@ static void check_keys(const char *path, struct rein_problems *problems)
 
 static const struct rein_schema *guess(const struct rein_source *source, struct rein_problems *problems)
 {
-    const struct rein_schema *const schemas[] = {config_schema(),       rein_schema_policy(), rein_schema_template(),
-                                                 rein_schema_lexicon(), keys_schema(),        NULL};
+    const struct rein_schema *const schemas[] = {config_schema(),
+                                                 rein_schema_policy(),
+                                                 rein_schema_template(),
+                                                 rein_schema_lexicon(),
+                                                 rein_schema_model(),
+                                                 keys_schema(),
+                                                 NULL};
     struct rein_doc *doc;
     if (rein_doc_read(&doc, source, problems) != 0)
         return NULL;

@@ -49,6 +49,7 @@ static void test_pages(void **state)
     check_page(rein_schema_policy());
     check_page(rein_schema_template());
     check_page(rein_schema_lexicon());
+    check_page(rein_schema_model());
     check_page(keys_schema());
     check_page(&demo_schema);
 }
@@ -87,7 +88,8 @@ static void test_tables_are_in_order(void **state)
 {
     (void)state;
     const struct rein_schema *const schemas[] = {config_schema(),       rein_schema_policy(), rein_schema_template(),
-                                                 rein_schema_lexicon(), keys_schema(),        &demo_schema};
+                                                 rein_schema_lexicon(), rein_schema_model(),  keys_schema(),
+                                                 &demo_schema};
     for (size_t s = 0; s < sizeof(schemas) / sizeof(*schemas); s++) {
         const struct rein_key *keys = schemas[s]->keys;
         for (const struct rein_key *row = keys; row->path != NULL; row++) {

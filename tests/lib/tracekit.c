@@ -24,7 +24,7 @@ struct rein_policy *kit_policy(const char *yaml)
 struct rein_policy *kit_policy_with(const char *yaml, const char *const *templates, size_t templates_len)
 {
     struct rein_source source = {"policy.yaml", yaml, strlen(yaml)}, all[KIT_TEMPLATES];
-    struct rein_library library = {all, templates_len, NULL, 0};
+    struct rein_library library = {.templates = all, .templates_len = templates_len};
     assert_true(templates_len <= KIT_TEMPLATES);
     for (size_t i = 0; i < templates_len; i++)
         all[i] = (struct rein_source){"template.yaml", templates[i], strlen(templates[i])};

@@ -74,7 +74,7 @@ static struct rein_policy *try_policy(const char *yaml)
     static const char template_yaml[] = "version: 1\nname: check\nkind: prefix\ntext: " PREFIX "\n";
     struct rein_source source = {"policy.yaml", yaml, strlen(yaml)};
     struct rein_source template = {"template.yaml", template_yaml, sizeof(template_yaml) - 1};
-    struct rein_library library = {&template, 1, NULL, 0};
+    struct rein_library library = {.templates = &template, .templates_len = 1};
     struct rein_problems *problems = NULL;
     struct rein_policy *policy = NULL;
     if (rein_problems_new(&problems) != 0)

@@ -54,7 +54,7 @@ static int load(const char *text, struct failing_heap *failing)
         source("opening.yaml", "version: 1\nname: opening\nkind: prefix\ntext: I look first.\n"),
         source("corrective.yaml", "version: 1\nname: corrective\nkind: corrective\ntext: Wait.\n")};
     struct rein_source lexicons[] = {source("words.yaml", lexicon)}, policy = source("policy.yaml", text);
-    struct rein_library library = {templates, 2, lexicons, 1};
+    struct rein_library library = {.templates = templates, .templates_len = 2, .lexicons = lexicons, .lexicons_len = 1};
     struct rein_problems *problems = NULL;
     struct rein_policy *loaded = NULL;
     failing_heap_use(failing);

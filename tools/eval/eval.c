@@ -61,27 +61,44 @@ static int load_file(struct rein_policy **out, const char *path, const struct re
     return rv;
 }
 
+/* Scores come from the model of the policy that is measured. */
+static int load_recorder(struct eval *e, const struct rein_library *library, struct rein_problems *problems)
+{
+    const char *model = rein_policy_settings(e->policies.measured)->model;
+    char *text = NULL;
+    int len = asprintf(&text, "%s%s%s\n", recording, *model != '\0' ? "model: " : "", model);
+    if (len < 0)
+        return REIN_ENOMEM;
+    int rv = rein_policy_load(&e->policies.recording, &(struct rein_source){"recording", text, (size_t)len}, library,
+                              problems);
+    free(text);
+    return rv;
+}
+
 static int load_policies(struct eval *e, struct rein_problems *problems)
 {
-    struct policy_files_folder templates = {0}, lexicons = {0};
+    struct policy_files_library files = {0};
+    char *model_path = files_join(e->library, "models");
     char *lexicon_path = files_join(e->library, "lexicons"), *template_path = files_join(e->library, "templates");
-    int rv = lexicon_path != NULL && template_path != NULL ? lexicon_cache_use_own() : REIN_ENOMEM;
+    int rv =
+        lexicon_path != NULL && template_path != NULL && model_path != NULL ? lexicon_cache_use_own() : REIN_ENOMEM;
     if (rv == 0)
-        rv = policy_files_read(&lexicons, lexicon_path, true, problems);
+        rv = policy_files_read(&files.lexicons, lexicon_path, true, problems);
     if (rv == 0)
-        rv = policy_files_read(&templates, template_path, false, problems);
-    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
-    struct rein_source recorder = {"recording", recording, sizeof recording - 1};
+        rv = policy_files_read(&files.templates, template_path, false, problems);
+    if (rv == 0)
+        rv = policy_files_read(&files.models, model_path, false, problems);
+    struct rein_library library = policy_files_lend(&files);
     if (rv == 0)
         rv = load_file(&e->policies.measured, e->policy, &library, problems);
     if (rv == 0)
         rv = load_file(&e->policies.against, e->against, &library, problems);
     if (rv == 0)
-        rv = rein_policy_load(&e->policies.recording, &recorder, &library, problems);
+        rv = load_recorder(e, &library, problems);
     if (rv == 0)
         rv = rein_engine_new(&e->policies.engine);
-    policy_files_fini(&templates);
-    policy_files_fini(&lexicons);
+    policy_files_library_fini(&files);
+    free(model_path);
     free(lexicon_path);
     free(template_path);
     return rv;
@@ -385,7 +402,8 @@ const struct cli_command cli_eval = {
             "with a label (harmful, benign) counts where prompts are called risky. Other lines are rejected.\n\n"
             "  -p, --policy FILE     the policy to measure\n"
             "  --against FILE        another policy, run on the same rows and compared pair by pair\n"
-            "  --library FOLDER      the folder of lexicons/ and templates/; default: the folder above the policy's\n"
+            "  --library FOLDER      the folder of lexicons/, templates/ and models/; default: the folder above the "
+            "policy's\n"
             "  --format table|json   default: table\n"
             "  --rows FILE           write what was found in each row, one JSON object a line, without its texts\n"
             "  --plot FILE.svg       ranking and calibration of the score, the policy's point, how early actions come\n"

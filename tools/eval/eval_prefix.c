@@ -229,7 +229,7 @@ const struct cli_command cli_eval_prefix = {
         "  --model NAME          the model to request\n  --api-key-env NAME    the environment variable that contains "
         "the upstream's key\n  --template NAME       a template whose text is the prefix, for every prompt\n"
         "  --policy FILE         a policy whose prefix is used when the policy says so\n  --library FOLDER      the "
-        "folder of lexicons/ and templates/ (config)\n  --seed N              the seed of every request (1)\n"
+        "folder of lexicons/, templates/ and models/ (config)\n  --seed N              the seed of every request (1)\n"
         "  --max-tokens N        the maximum tokens of an answer (the upstream's limit)\n  --limit N             only "
         "the first N prompts of each file\n"
         "  --concurrency N       calls at the same time (4)\n"

@@ -160,11 +160,11 @@ static int load_arms(struct eval_inputs *in, const struct eval_prefix_options *o
     return rv;
 }
 
-static int read_folder(struct policy_files_folder *folder, const char *library, const char *name,
+static int read_folder(struct policy_files_folder *folder, const char *library, const char *name, bool must_exist,
                        struct rein_problems *problems)
 {
     char *path = files_join(library, name);
-    int rv = path != NULL ? policy_files_read(folder, path, true, problems) : REIN_ENOMEM;
+    int rv = path != NULL ? policy_files_read(folder, path, must_exist, problems) : REIN_ENOMEM;
     free(path);
     return rv;
 }
@@ -173,21 +173,22 @@ static int load_policies(struct eval_inputs *in, const struct eval_prefix_option
                          struct rein_problems *problems)
 {
     static const struct rein_source detector = {"(detector)", detector_text, sizeof detector_text - 1};
-    struct policy_files_folder templates = {0}, lexicons = {0};
+    struct policy_files_library files = {0};
     int rv = lexicon_cache_use_own();
     if (rv == 0)
-        rv = read_folder(&templates, options->library, "templates", problems);
+        rv = read_folder(&files.templates, options->library, "templates", true, problems);
     if (rv == 0)
-        rv = read_folder(&lexicons, options->library, "lexicons", problems);
+        rv = read_folder(&files.lexicons, options->library, "lexicons", true, problems);
+    if (rv == 0)
+        rv = read_folder(&files.models, options->library, "models", false, problems);
     if (rv == 0)
         rv = rein_problems_result(problems);
-    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
+    struct rein_library library = policy_files_lend(&files);
     if (rv == 0)
         rv = rein_policy_load(&in->detector, &detector, &library, problems);
     if (rv == 0)
         rv = load_arms(in, options, &library, problems);
-    policy_files_fini(&templates);
-    policy_files_fini(&lexicons);
+    policy_files_library_fini(&files);
     return rv;
 }
 

@@ -36,7 +36,7 @@ static struct rein_policy *load_beside(const char *policy_text, const char *lexi
         source("other.yaml", "version: 1\nname: other\nkind: primer\ntext: Safety first.\n"),
         source("corrective.yaml", "version: 1\nname: corrective\nkind: corrective\ntext: Wait.\n")};
     struct rein_source lexicons[] = {source("english.yaml", lexicon)}, policy = source("policy.yaml", policy_text);
-    struct rein_library library = {templates, 3, lexicons, 1};
+    struct rein_library library = {.templates = templates, .templates_len = 3, .lexicons = lexicons, .lexicons_len = 1};
     struct rein_problems *problems;
     struct rein_policy *loaded = NULL;
     assert_int_equal(rein_problems_new(&problems), 0);

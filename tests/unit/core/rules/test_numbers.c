@@ -28,7 +28,10 @@ static int load_shipped(void **state)
     assert_int_equal(policy_files_read(&templates, REIN_SOURCE_DIR "/config/templates", true, problems), 0);
     assert_int_equal(policy_files_read(&lexicons, REIN_SOURCE_DIR "/config/lexicons", true, problems), 0);
     assert_int_equal(lexicon_cache_use_own(), 0);
-    struct rein_library library = {templates.sources, templates.len, lexicons.sources, lexicons.len};
+    struct rein_library library = {.templates = templates.sources,
+                                   .templates_len = templates.len,
+                                   .lexicons = lexicons.sources,
+                                   .lexicons_len = lexicons.len};
     assert_int_equal(rein_policy_load(&shipped, &policies.sources[0], &library, problems), 0);
     policy_files_fini(&policies);
     policy_files_fini(&templates);

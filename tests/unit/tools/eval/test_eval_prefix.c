@@ -23,7 +23,7 @@ static int set_up(void **state)
     static struct eval_inputs in;
     struct rein_source policy = {"policy", policy_text, sizeof policy_text - 1};
     struct rein_source lexicon = {"lexicon", lexicon_text, sizeof lexicon_text - 1};
-    struct rein_library library = {NULL, 0, &lexicon, 1};
+    struct rein_library library = {.lexicons = &lexicon, .lexicons_len = 1};
     struct rein_problems *problems;
     assert_int_equal(rein_problems_new(&problems), 0);
     int rv = rein_policy_load(&in.detector, &policy, &library, problems);

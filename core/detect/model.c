@@ -1,0 +1,114 @@
+/* See model.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "detect/model.h"
+
+#include <assert.h>
+#include <math.h>
+
+static int32_t clip(int32_t sum, const struct model_head *head)
+{
+    return sum > head->clip ? head->clip : sum < -head->clip ? -head->clip : sum;
+}
+
+void model_prompt_sentence(const struct model *m, struct model_prompt *p, struct span folded)
+{
+    uint32_t hashes[FEATURES_MAX];
+    size_t len = features_hash(folded, hashes);
+    int32_t sum = 0;
+    for (size_t i = 0; i < len; i++) {
+        uint32_t bucket = feature_bucket(hashes[i], MODEL_BITS);
+        if (!feature_add(p->set, bucket))
+            continue;
+        sum += m->prompt[bucket];
+        p->n++;
+    }
+    p->sum += clip(sum, &m->heads[REIN_PROMPT_HARM]);
+}
+
+void model_reasoning_sentence(const struct model *m, struct model_state *s, struct span folded)
+{
+    uint32_t hashes[FEATURES_MAX];
+    size_t len = features_hash(folded, hashes);
+    int32_t sum[MODEL_LANES] = {0};
+    assert(model_state_is_sound(s));
+    for (size_t i = 0; i < len; i++) {
+        uint32_t bucket = feature_bucket(hashes[i], MODEL_BITS);
+        if (!feature_add(s->set, bucket))
+            continue;
+        for (size_t k = 0; k < MODEL_LANES; k++)
+            sum[k] += m->reasoning[bucket][k];
+        s->n++;
+    }
+    for (int head = REIN_REASONING_HARM; head <= REIN_COMPLIES_ANSWER; head++)
+        s->sum[head] += clip(sum[head - REIN_REASONING_HARM], &m->heads[head]);
+    s->sentences++;
+}
+
+void model_answer_sentence(const struct model *m, struct model_state *s, struct span folded)
+{
+    uint32_t hashes[FEATURES_MAX];
+    size_t len = features_hash(folded, hashes);
+    int32_t sum = 0;
+    assert(model_state_is_sound(s));
+    for (size_t i = 0; i < len; i++) {
+        uint32_t bucket = feature_bucket(hashes[i], MODEL_ANSWER_BITS);
+        if (!feature_add(s->answer_set, bucket))
+            continue;
+        sum += m->answer[bucket];
+        s->answer_n++;
+    }
+    s->answer_sum += clip(sum, &m->heads[REIN_COMPLIES_ANSWER]);
+}
+
+static double share(double sum, double n)
+{
+    return n > 0 ? sum / sqrt(n) : 0;
+}
+
+static double head_squash(const struct model_head *head, double sum)
+{
+    double z = head->bias + head->scale * sum;
+    return 1 / (1 + exp(-(head->slope * z + head->offset)));
+}
+
+double model_prompt_score(const struct model *m, const struct model_prompt *p)
+{
+    return head_squash(&m->heads[REIN_PROMPT_HARM], share(p->sum, p->n));
+}
+
+double model_score(const struct model *m, const struct model_state *s, enum rein_head head)
+{
+    double answer = head == REIN_COMPLIES_ANSWER ? share(s->answer_sum, s->answer_n) : 0;
+    return head_squash(&m->heads[head], share(s->sum[head], s->n) + answer);
+}
+
+/* The sentence brings k new features, which weigh `most` each at best, and clip in all. While what they add grows with
+ * their number, so does the quotient, because no sum is above `most` for each feature that it has; from there on a
+ * positive one falls, and a negative one rises with every further feature. */
+double model_bound(const struct model *m, const struct model_state *s, enum rein_head head)
+{
+    const struct model_head *h = &m->heads[head];
+    double full = h->most > 0 ? (double)h->clip / h->most : 0;
+    double top = s->sum[head] + (h->most > 0 ? h->clip : 0);
+    return head_squash(h, share(top, s->n + (top > 0 ? full : (double)FEATURES_MAX)) + 1e-9);
+}
+
+double model_risk(const struct model *m, const struct model_state *s)
+{
+    return s->n == 0 ? 0 : model_score(m, s, REIN_REASONING_HARM) * model_score(m, s, REIN_COMPLIES);
+}
+
+double model_risk_bound(const struct model *m, const struct model_state *s)
+{
+    return model_bound(m, s, REIN_REASONING_HARM) * model_bound(m, s, REIN_COMPLIES);
+}
+
+double model_answer_risk_bound(const struct model *m, const struct model_state *s, double prompt_harm)
+{
+    return s->n == 0 ? prompt_harm : model_score(m, s, REIN_REASONING_HARM);
+}
+
+double model_answer_risk(const struct model *m, const struct model_state *s, double prompt_harm)
+{
+    return model_answer_risk_bound(m, s, prompt_harm) * model_score(m, s, REIN_COMPLIES_ANSWER);
+}

@@ -1,0 +1,80 @@
+/* The learned score: a linear model over hashed words and word pairs, one number for each question ("head").
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Incremental: each sentence adds the weights of the features that are new in it, clipped; a text's sum is divided by
+ * the square root of its features. So the score depends on the text alone, and what one more sentence can make of it
+ * has a bound. tools/train/README.md has the formula and the file of weights.
+ *
+ * A model is immutable once loaded and may be shared by threads; a state belongs to one tracker. Nothing but loading
+ * allocates. */
+#ifndef CORE_DETECT_MODEL_H
+#define CORE_DETECT_MODEL_H
+
+#include "detect/model_features.h"
+#include "rein/doc.h"
+#include "rein/rein.h"
+
+struct model_head {
+    double bias, scale, slope, offset;
+    int32_t clip;
+    int32_t most; /* the highest weight of its text, at least 0 */
+};
+
+enum { MODEL_LANES = 4 }; /* the weights of one bucket of the reasoning, of heads 1 to 3, lie beside each other */
+
+struct model {
+    struct model_head heads[REIN_HEADS];
+    double sure; /* prompt_harm from which on a prompt is risky, whatever its signals say */
+    int8_t prompt[MODEL_BUCKETS];
+    int8_t reasoning[MODEL_BUCKETS][MODEL_LANES];
+    int8_t answer[MODEL_ANSWER_BUCKETS];
+};
+
+/* What is wrong with a checked document is added to `problems`, and then *out stays as it is; returns owned.
+ * REIN_ENOMEM is the only failure. */
+int model_load(struct model **out, const struct rein_node *root, struct rein_problems *problems) REIN_MUST_USE;
+void model_free(struct model *m); /* NULL is fine */
+
+/* A prompt: one message, fed sentence by sentence. Cleared by zeros. */
+struct model_prompt {
+    uint64_t set[MODEL_BUCKETS / 64];
+    int32_t sum;
+    uint32_t n;
+};
+void model_prompt_sentence(const struct model *m, struct model_prompt *p, struct span folded);
+double model_prompt_score(const struct model *m, const struct model_prompt *p);
+
+/* A response's reasoning and the beginning of its answer. Cleared by zeros. About 5 KiB. */
+struct model_state {
+    uint64_t set[MODEL_BUCKETS / 64], answer_set[MODEL_ANSWER_BUCKETS / 64];
+    int32_t sum[REIN_HEADS];
+    uint32_t n;         /* features of the reasoning */
+    uint32_t sentences; /* of the reasoning */
+    int32_t answer_sum;
+    uint32_t answer_n;
+};
+
+/* Always true between two calls. */
+static inline bool model_state_is_sound(const struct model_state *s)
+{
+    return s->n <= MODEL_BUCKETS && s->answer_n <= MODEL_ANSWER_BUCKETS && (s->sentences > 0 || s->n == 0);
+}
+
+/* One folded sentence of the reasoning, or of the answer. */
+void model_reasoning_sentence(const struct model *m, struct model_state *s, struct span folded);
+void model_answer_sentence(const struct model *m, struct model_state *s, struct span folded);
+
+/* A head's score of what was fed, 0 to 1. Not for prompts. */
+double model_score(const struct model *m, const struct model_state *s, enum rein_head head);
+/* The highest score that the head can have after one more sentence of the reasoning, whatever that says. Heads of the
+ * reasoning alone. */
+double model_bound(const struct model *m, const struct model_state *s, enum rein_head head);
+
+/* Outcome risk: is it about harm, and does it go along? 0 to 1. `prompt_harm` stands for reasoning without words. */
+double model_risk(const struct model *m, const struct model_state *s);
+double model_risk_bound(const struct model *m, const struct model_state *s);
+double model_answer_risk(const struct model *m, const struct model_state *s, double prompt_harm);
+/* The highest that the risk with the answer can be, whatever the answer says. */
+double model_answer_risk_bound(const struct model *m, const struct model_state *s, double prompt_harm);
+
+#endif

@@ -134,12 +134,18 @@ describe('a database that goes away under the server', { timeout: 300000, concur
       }));
   }
 
-  test('FOUND S8: an answer that meets it is withheld, before anybody has noticed', () =>
-    withRein('on_error: refuse', async (rein) => {
-      files.forEach((suffix) => fs.rmSync(database(rein, suffix)));
+  test('FOUND S8: an answer under way that meets it is withheld', () =>
+    withRein('on_error: refuse', async (rein, upstream) => {
+      const { folder } = rein, answers = says({ answer: ['fine'] });
+      upstream.serve = (call) => {
+        fs.renameSync(folder, `${folder}-away`); // so nothing can be made anew, however long the answer takes from here
+        return answers(call);
+      };
       const withheld = await rein.ask({ body: chat('during') });
       assert.equal(withheld.status, 503);
       assert.ok(!withheld.text.includes('fine'), withheld.text);
+      upstream.serve = answers;
+      fs.renameSync(`${folder}-away`, folder);
       await untilServed(rein);
       assert.equal((await rein.row(withheld.headers['x-rein-decision'])).ending, 'store_failed');
     }));

@@ -67,6 +67,7 @@ static int init_parts(struct rein_trace *t)
     bytes_init(&t->scratch, limit + 8);
     bytes_init(&t->said, 8 * limit + 65536);
     bytes_init(&t->last, SIZE_MAX / 2);
+    bytes_init(&t->error, ERROR_MAX);
     bytes_init(&t->out, SIZE_MAX / 2); /* bounded by what the gate holds */
     t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
     t->pattern_active = any_pattern(t->policy);
@@ -112,6 +113,7 @@ void rein_trace_free(struct rein_trace *t)
     bytes_fini(&t->said);
     bytes_fini(&t->out);
     bytes_fini(&t->last);
+    bytes_fini(&t->error);
     heap_free(t->prefix);
     heap_free(t->open);
     heap_free(t->close);
@@ -292,6 +294,7 @@ static void forget_attempt(struct rein_trace *t)
     trace_drop_lanes(t);
     framer_reset(&t->framer);
     bytes_clear(&t->in);
+    bytes_clear(&t->error);
     t->saw_error = t->saw_inner_error = t->saw_part = t->saw_last = false;
     t->gate.rewrites_id = true;
 }
@@ -457,6 +460,8 @@ const struct rein_decision *rein_trace_decision(struct rein_trace *t)
     d->findings = t->findings.items;
     d->findings_len = t->findings.len;
     d->attempts = t->attempts;
+    d->error = bytes_span(&t->error).data;
+    d->error_len = bytes_len(&t->error);
     d->bytes_unjudged = t->gate.unjudged;
     d->reasoning = d->flow[REIN_REASONING].received > 0 ? REIN_EVALUABLE : REIN_NOT_EVALUABLE;
     if (d->harms == NULL)

@@ -355,7 +355,16 @@ static int know_choices_of(struct rein_trace *t, const struct event *event)
     return rv;
 }
 
-static void note(struct rein_trace *t, const struct event *event)
+/* What the upstream says of its failure is kept for the caller. Of a payload that is too long, only that there was one.
+ */
+static int note_error(struct rein_trace *t, struct span payload)
+{
+    if (bytes_len(&t->error) > 0)
+        return 0;
+    return bytes_append_span(&t->error, payload.len <= ERROR_MAX ? payload : SPAN("{}"));
+}
+
+static int note(struct rein_trace *t, const struct event *event, struct span payload)
 {
     t->saw_error |= event->has_error;
     t->saw_last |= event->is_last;
@@ -371,6 +380,7 @@ static void note(struct rein_trace *t, const struct event *event)
         t->decision.completion_tokens = event->completion_tokens;
     if (event->reasoning_tokens >= 0)
         t->decision.reasoning_tokens = event->reasoning_tokens;
+    return event->has_error || event->has_inner_error ? note_error(t, payload) : 0;
 }
 
 static int take_json(struct rein_trace *t, const struct frame *frame, unsigned flags)
@@ -383,9 +393,10 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     }
     if (rv == 0)
         rv = know_choices_of(t, event);
+    if (rv == 0)
+        rv = note(t, event, frame->payload);
     if (rv != 0)
         return rv;
-    note(t, event);
     flags |= event->is_last ? GATE_TERMINAL : 0;
     struct gate_piece *joined;
     const struct piece *piece;

@@ -25,8 +25,9 @@
 #include "trace/text.h"
 
 enum {
-    LANES_MAX = 512, /* fields that carry text, of all choices and tools */
-    SLOTS_MAX = 4,   /* names under which a choice may send the same channel */
+    ERROR_MAX = 8192, /* a longer payload with an error in it is not kept */
+    LANES_MAX = 512,  /* fields that carry text, of all choices and tools */
+    SLOTS_MAX = 4,    /* names under which a choice may send the same channel */
 };
 
 enum trace_phase {
@@ -111,6 +112,7 @@ struct rein_trace {
     size_t choice_count;
     bool saw_inner_error, saw_part; /* of the present attempt, like the next */
     bool saw_error;
+    struct bytes error;   /* the first payload with an error in it */
     bool saw_last;        /* the event that the stream ends with */
     bool whole_matched;   /* a stand-alone string was acted on: those that come again are examined again */
     unsigned hidden_keys; /* of the present event: keys that a rule acted on */

@@ -304,7 +304,10 @@ struct rein_decision {
     double trace_risk;            /* 0 to 1: one score of prompt and reasoning */
     const struct rein_step *talk; /* sentences of the first choice's reasoning that talk themselves into complying */
     size_t talk_len;
-    const char *harms;            /* harm categories that the prompt's signals name, separated by commas; "" for none */
+    const char *harms; /* harm categories that the prompt's signals name, separated by commas; "" for none */
+    const char *error; /* the JSON in which the upstream says, in the midst of an answer, that it failed; good
+                          until the trace's next step. Its text is the upstream's and not judged */
+    size_t error_len;  /* 0: it says no such thing */
     uint64_t first_finding_bytes; /* reasoning bytes judged when the first enforced finding was made, 0: none */
     uint64_t bytes_unjudged;      /* text bytes that were released without being cleared: not 0 means a bug in Rein */
 };

@@ -101,6 +101,16 @@ static void fail_with_reason(struct session *s, const struct upstream_reason *re
     session_fail_with(s, &error, "upstream_error");
 }
 
+void session_note_inner_error(struct session *s, const struct rein_decision *decision)
+{
+    struct upstream_reason reason;
+    if (decision->error_len == 0 || s->inner_error_noted)
+        return;
+    s->inner_error_noted = true;
+    upstream_reason_read(&reason, s->api, s->call_status, decision->error, decision->error_len, secret_of(s));
+    note_reason(s, &reason);
+}
+
 void session_answer_error(struct session *s)
 {
     struct upstream_reason reason;

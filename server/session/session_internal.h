@@ -65,7 +65,8 @@ struct session {
     char *shown;          /* of plan.shown */
     struct buffer body;   /* an error's or a plan's reply */
     bool paused;
-    bool lingering; /* the answer is complete, only the end of the transfer is still to come */
+    bool inner_error_noted; /* the error is one that stands in an answer */
+    bool lingering;         /* the answer is complete, only the end of the transfer is still to come */
     struct store_attempt few[SESSION_ATTEMPTS_FEW];
     struct store_attempt *attempts; /* `few`, or owned where there may be more */
     size_t attempts_len, attempts_max;
@@ -134,6 +135,8 @@ void session_close_attempt(struct session *s, const char *outcome);
 /* ---- session_error.c ---- */
 /* The call was answered with an HTTP error, which has been read. */
 void session_answer_error(struct session *s);
+/* Notes for the row what an answer says of an error, once. */
+void session_note_inner_error(struct session *s, const struct rein_decision *decision);
 
 /* ---- session_correct.c: corrections in flight ---- */
 /* Can the next call be corrected in flight? */

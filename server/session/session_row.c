@@ -95,7 +95,10 @@ bool session_row_stands(const struct session *s)
 
 int session_put(struct session *s, bool final, store_done done)
 {
+    const struct rein_decision *decision = decision_of(s);
     s->row_us = session_elapsed_us(s);
+    if (decision != NULL)
+        session_note_inner_error(s, decision);
     struct store_record record = {
         .id = s->id,
         .request_id = s->request_id,
@@ -117,7 +120,7 @@ int session_put(struct session *s, bool final, store_done done)
         .duration_us = s->row_us,
         .attempts = s->attempts,
         .attempts_len = s->attempts_len,
-        .decision = decision_of(s),
+        .decision = decision,
         .upstream_error = s->upstream_error,
         .dropped_fields = s->request != NULL && s->request->dropped != NULL ? s->request->dropped->text : NULL,
         .unjudged_parts = s->request != NULL ? s->request->unjudged_parts : 0,

@@ -79,14 +79,19 @@ describe('an error inside a 200', { timeout: 120000 }, () => {
     const row = await rein.row(answer.headers['x-rein-decision']);
     assert.ok(/^upstream_/.test(row.ending), row.ending);
     assert.notEqual(row.verdict, 'allow');
-    return answer;
+    return { ...answer, row };
   };
+  const said = { status: 502, type: null, code: null, text: error.message };
 
   test('FOUND R6: in one piece, it is a 502', async () => {
     const inChoice = completion({ answer: '' });
     inChoice.choices[0].error = error;
-    for (const body of [{ error }, { error: 'plain' }, { object: 'error', message: 'no', code: 400 }, inChoice, { ...completion({}), choices: [] }, {}]) {
+    const rows = [[{ error }, said], [{ error: 'plain' }, { ...said, status: 200, text: 'plain' }],
+      [{ object: 'error', message: 'no', code: 400 }, { ...said, status: 400, text: 'no' }], [inChoice, said],
+      [{ ...completion({}), choices: [] }, null], [{}, null]];
+    for (const [body, reason] of rows) {
       const answer = await ask((call) => call.reply(200, body), false);
+      assert.deepEqual(answer.row.upstream_error, reason, JSON.stringify(body));
       assert.equal(answer.status, 502, JSON.stringify(body));
       assert.equal(answer.json.error.type, 'upstream_error');
     }
@@ -95,7 +100,9 @@ describe('an error inside a 200', { timeout: 120000 }, () => {
   test('FOUND R6: in a stream, it is an error event', async () => {
     const inChoice = delta({}, 'error');
     inChoice.choices[0].error = error;
-    for (const event of [{ error }, { object: 'error', message: 'no', code: 400 }, inChoice, { ...delta({}), choices: [] }]) {
+    const rows = [[{ error }, said], [{ object: 'error', message: 'no', code: 400 }, { ...said, status: 400, text: 'no' }], [inChoice, said],
+      [{ ...delta({}), choices: [] }, null]];
+    for (const [event, reason] of rows) {
       const answer = await ask(async (call) => {
         await call.begin();
         await call.event(event);
@@ -104,7 +111,22 @@ describe('an error inside a 200', { timeout: 120000 }, () => {
       }, true);
       assert.equal(answer.status, 200);
       assert.equal(gather(answer.text).errors.length, 1, answer.text);
+      assert.deepEqual(answer.row.upstream_error, reason, JSON.stringify(event));
     }
+  });
+
+  test('FOUND R6: after text that the client has, the row says both', async () => {
+    upstream.serve = async (call) => {
+      await call.begin();
+      await call.event(delta({ role: 'assistant', content: 'Once' }));
+      await call.event({ error: { ...error, message: `no key like ${'sk-'.padEnd(40, 'x1')} is known here` } });
+      await call.end();
+    };
+    const answer = await rein.ask({ body: chat('hello', { stream: true }) });
+    assert.deepEqual([gather(answer.text).content, gather(answer.text).errors.length], ['Once', 1]);
+    const row = await rein.row(answer.headers['x-rein-decision']);
+    assert.deepEqual([row.ending, row.verdict, row.upstream_error.status], ['upstream_broke', 'allow', 502]);
+    assert.match(row.upstream_error.text, /^no key like \*+ is known here$/);
   });
 });
 

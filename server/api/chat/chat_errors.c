@@ -21,14 +21,32 @@ size_t chat_error_event(const struct reply_error *error, char *out, size_t cap)
 
 /* ---- what an upstream says ---- */
 
-/* The object that describes the error: {"error":{…}}, {"error":"…"}, {"object":"error",…}, {"detail":…}, or any of them
- * in an array. Borrowed. */
+/* The object that describes the error: {"error":{…}}, {"error":"…"}, {"object":"error",…}, {"detail":…}, any of them in
+ * an array, or the first choice that has one. Borrowed. */
 static const json_t *object_of_reason(const json_t *tree)
 {
+    size_t i;
+    const json_t *choice;
     if (json_is_array(tree))
         tree = json_array_get(tree, 0);
     const json_t *error = json_object_get(tree, "error");
+    json_array_foreach(json_object_get(tree, "choices"), i, choice)
+    {
+        if (error == NULL || json_is_null(error))
+            error = json_object_get(choice, "error");
+    }
     return json_is_object(error) ? error : tree;
+}
+
+/* An answer that has begun with 200 says in its error which status it would have had. */
+static void take_status_of_reason(struct upstream_reason *out, const json_t *error)
+{
+    static const char *const keys[] = {"code", "status"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && out->status == 200; i++) {
+        json_int_t status = json_integer_value(json_object_get(error, keys[i]));
+        if (status >= 400 && status <= 599)
+            out->status = (unsigned)status;
+    }
 }
 
 static const char *text_of_reason(const json_t *error)
@@ -51,6 +69,7 @@ void chat_read_reason(struct upstream_reason *out, const json_t *body)
     upstream_reason_word(out->type, error, types);
     upstream_reason_word(out->code, error, codes);
     upstream_reason_text(out->text, text_of_reason(error));
+    take_status_of_reason(out, error);
 }
 
 static bool reason_says(const struct upstream_reason *reason, const char *words)

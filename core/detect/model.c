@@ -65,21 +65,43 @@ static double share(double sum, double n)
     return n > 0 ? sum / sqrt(n) : 0;
 }
 
-static double head_squash(const struct model_head *head, double sum)
+static double head_squash(const struct model_head *head, double z)
 {
-    double z = head->bias + head->scale * sum;
     return 1 / (1 + exp(-(head->slope * z + head->offset)));
 }
 
-double model_prompt_score(const struct model *m, const struct model_prompt *p)
+/* A head's sum so far; `more` is in units of the sum. */
+static double head_sum(const struct model_head *head, double weights, double more)
 {
-    return head_squash(&m->heads[REIN_PROMPT_HARM], share(p->sum, p->n));
+    return head->bias + head->scale * weights + more;
+}
+
+double model_prompt_sum(const struct model *m, const struct model_prompt *p)
+{
+    return head_sum(&m->heads[REIN_PROMPT_HARM], share(p->sum, p->n), 0);
+}
+
+double model_prompt_evidence(const struct model *m, double sum, double risk)
+{
+    return sum + m->signals_weight * (2 * risk - 1);
+}
+
+double model_prompt_score(const struct model *m, double evidence)
+{
+    return head_squash(&m->heads[REIN_PROMPT_HARM], evidence);
+}
+
+/* What the prompt adds to a head of the reasoning. */
+static double prompt_part(const struct model *m, const struct model_state *s, enum rein_head head)
+{
+    return head == REIN_REASONING_HARM ? m->prompt_weight * s->evidence : 0;
 }
 
 double model_score(const struct model *m, const struct model_state *s, enum rein_head head)
 {
     double answer = head == REIN_COMPLIES_ANSWER ? share(s->answer_sum, s->answer_n) : 0;
-    return head_squash(&m->heads[head], share(s->sum[head], s->n) + answer);
+    double weights = share(s->sum[head], s->n) + answer;
+    return head_squash(&m->heads[head], head_sum(&m->heads[head], weights, prompt_part(m, s, head)));
 }
 
 /* The sentence brings k new features, which weigh `most` each at best, and clip in all. While what they add grows with
@@ -90,7 +112,8 @@ double model_bound(const struct model *m, const struct model_state *s, enum rein
     const struct model_head *h = &m->heads[head];
     double full = h->most > 0 ? (double)h->clip / h->most : 0;
     double top = s->sum[head] + (h->most > 0 ? h->clip : 0);
-    return head_squash(h, share(top, s->n + (top > 0 ? full : (double)FEATURES_MAX)) + 1e-9);
+    double weights = share(top, s->n + (top > 0 ? full : (double)FEATURES_MAX)) + 1e-9;
+    return head_squash(h, head_sum(h, weights, prompt_part(m, s, head)));
 }
 
 double model_risk(const struct model *m, const struct model_state *s)

@@ -24,7 +24,8 @@ enum { MODEL_LANES = 4 }; /* the weights of one bucket of the reasoning, of head
 
 struct model {
     struct model_head heads[REIN_HEADS];
-    double sure; /* prompt_harm from which on a prompt is risky, whatever its signals say */
+    double signals_weight; /* what the risk that the prompt's signals see weighs in the prompt's evidence */
+    double prompt_weight;  /* what the prompt's evidence weighs in reasoning_harm */
     int8_t prompt[MODEL_BUCKETS];
     int8_t reasoning[MODEL_BUCKETS][MODEL_LANES];
     int8_t answer[MODEL_ANSWER_BUCKETS];
@@ -42,7 +43,15 @@ struct model_prompt {
     uint32_t n;
 };
 void model_prompt_sentence(const struct model *m, struct model_prompt *p, struct span folded);
-double model_prompt_score(const struct model *m, const struct model_prompt *p);
+/* The message's sum. Of several messages the highest counts. */
+double model_prompt_sum(const struct model *m, const struct model_prompt *p);
+
+/* Two votes about a prompt are added: that of its words (`sum`) and that of its signals (`risk`, 0 to 1, half counts as
+ * no opinion). So either alone must be sure, and each may outvote the other where that one is not. The evidence is in
+ * units of the head's sum. The score is 0 to 1, and from MODEL_RISKY on the prompt is risky. */
+#define MODEL_RISKY 0.5
+double model_prompt_evidence(const struct model *m, double sum, double risk);
+double model_prompt_score(const struct model *m, double evidence);
 
 /* A response's reasoning and the beginning of its answer. Cleared by zeros. About 5 KiB. */
 struct model_state {
@@ -52,6 +61,7 @@ struct model_state {
     uint32_t sentences; /* of the reasoning */
     int32_t answer_sum;
     uint32_t answer_n;
+    double evidence; /* of the prompt, set before the first score (model_prompt_evidence); part of reasoning_harm */
 };
 
 /* Always true between two calls. */

@@ -116,7 +116,8 @@ int model_load(struct model **out, const struct rein_node *root, struct rein_pro
         check_version(&l);
         for (int head = 0; head < REIN_HEADS; head++)
             read_head(&l, (enum rein_head)head, &m->heads[head]);
-        m->sure = rein_node_number(root, "heads.prompt_harm.sure");
+        m->signals_weight = rein_node_number(root, "heads.prompt_harm.signals");
+        m->prompt_weight = rein_node_number(root, "heads.reasoning_harm.prompt");
         read_weights(&l);
     }
     if (rv == 0 && rein_problems_said(problems) == before)

@@ -19,7 +19,6 @@ void modelkit_init(struct modelkit *kit)
 {
     memset(kit, 0, sizeof *kit);
     kit->clip = 1000;
-    kit->sure = 1;
     for (int head = 0; head < REIN_HEADS; head++)
         kit->scale[head] = 0.01;
 }
@@ -79,7 +78,9 @@ char *modelkit_yaml(const struct modelkit *kit)
         len += put_base64(text + len, kit->weights + (size_t)head * MODEL_BUCKETS, MODEL_BUCKETS);
         text[len++] = '\n';
         if (head == REIN_PROMPT_HARM)
-            len += (size_t)snprintf(text + len, TEXT_MAX - len, "    sure: %.9g\n", kit->sure);
+            len += (size_t)snprintf(text + len, TEXT_MAX - len, "    signals: %.9g\n", kit->signals);
+        if (head == REIN_REASONING_HARM)
+            len += (size_t)snprintf(text + len, TEXT_MAX - len, "    prompt: %.9g\n", kit->prompt);
     }
     len += (size_t)snprintf(text + len, TEXT_MAX - len, "    answer_weights: ");
     len += put_base64(text + len, kit->weights + (size_t)REIN_HEADS * MODEL_BUCKETS, MODEL_ANSWER_BUCKETS);
@@ -96,7 +97,7 @@ char *modelkit_usual(void)
         kit->bias[head] = -4;
         kit->scale[head] = 0.2;
     }
-    kit->sure = 0.9;
+    kit->signals = 8; /* signals that are sure need no words */
     const char *const harm[] = {"poison", "bomb"}, *const along[] = {"steps", "gladly"};
     for (size_t i = 0; i < 2; i++) {
         modelkit_weigh(kit, REIN_PROMPT_HARM, harm[i], 120);

@@ -12,7 +12,7 @@
 struct modelkit {
     int clip;
     double bias[REIN_HEADS], scale[REIN_HEADS];
-    double sure;
+    double signals, prompt;                                            /* weights of other votes */
     int8_t weights[REIN_HEADS * MODEL_BUCKETS + MODEL_ANSWER_BUCKETS]; /* as in the file: the answer's last */
 };
 

@@ -217,11 +217,38 @@ static void prompts_have_a_head(void **state)
     modelkit_weigh(&kit, REIN_PROMPT_HARM, "bomb", 100);
     struct model *m = load_kit(&kit);
     memset(&p, 0, sizeof p);
-    NEARLY(model_prompt_score(m, &p), 0.5);
+    NEARLY(model_prompt_sum(m, &p), 0);
     model_prompt_sentence(m, &p, SPAN("bomb"));
-    NEARLY(model_prompt_score(m, &p), logistic(1));
+    NEARLY(model_prompt_sum(m, &p), 1);
     model_prompt_sentence(m, &p, SPAN("a bomb"));
-    NEARLY(model_prompt_score(m, &p), logistic(1 / sqrt(3)));
+    NEARLY(model_prompt_sum(m, &p), 1 / sqrt(3));
+    NEARLY(model_prompt_score(m, model_prompt_evidence(m, 1, 0)), logistic(1)); /* signals weigh nothing here */
+    model_free(m);
+}
+
+/* Words and signals of a prompt are two votes; what they say together is a vote about the reasoning. */
+static void votes_are_added(void **state)
+{
+    (void)state;
+    static struct modelkit kit;
+    static struct model_state s;
+    modelkit_init(&kit);
+    kit.signals = 2;
+    kit.prompt = 0.5;
+    struct model *m = load_kit(&kit);
+    NEARLY(model_prompt_evidence(m, 1, 0.5), 1);
+    NEARLY(model_prompt_evidence(m, 1, 1), 3);
+    NEARLY(model_prompt_evidence(m, 1, 0), -1);
+    assert_true(model_prompt_score(m, model_prompt_evidence(m, 1, 1)) >= MODEL_RISKY);
+    assert_true(model_prompt_score(m, model_prompt_evidence(m, 1, 0)) < MODEL_RISKY);
+    assert_true(model_prompt_score(m, model_prompt_evidence(m, -3, 1)) < MODEL_RISKY);
+    assert_true(model_prompt_score(m, model_prompt_evidence(m, 3, 0)) >= MODEL_RISKY);
+    memset(&s, 0, sizeof s);
+    s.evidence = 3;
+    model_reasoning_sentence(m, &s, SPAN("nothing"));
+    NEARLY(model_score(m, &s, REIN_REASONING_HARM), logistic(1.5));
+    NEARLY(model_score(m, &s, REIN_COMPLIES), 0.5);
+    assert_true(model_bound(m, &s, REIN_REASONING_HARM) >= model_score(m, &s, REIN_REASONING_HARM));
     model_free(m);
 }
 
@@ -240,11 +267,13 @@ static void no_sentence_is_above_its_bound(void **state)
             kit.bias[head] = (double)dice_below(&dice, 80) / 10 - 4;
             kit.scale[head] = 0.001 * (double)(1 + dice_below(&dice, 300));
         }
+        kit.prompt = (double)dice_below(&dice, 20) / 10;
         bool none_above_0 = dice_chance(&dice, 20);
         for (size_t i = 0; i < sizeof kit.weights; i++)
             kit.weights[i] = (int8_t)((int)dice_below(&dice, none_above_0 ? 128 : 255) - 127);
         struct model *m = load_kit(&kit);
         memset(&s, 0, sizeof s);
+        s.evidence = (double)dice_below(&dice, 80) / 10 - 4;
         for (int sentence = 0; sentence < 60; sentence++) {
             size_t len = 0, words = dice_below(&dice, dice_chance(&dice, 30) ? 150 : 12);
             for (size_t i = 0; i < words; i++) {
@@ -319,6 +348,7 @@ int main(void)
         cmocka_unit_test(scores_follow_the_formula),
         cmocka_unit_test(a_sentence_is_clipped),
         cmocka_unit_test(prompts_have_a_head),
+        cmocka_unit_test(votes_are_added),
         cmocka_unit_test(no_sentence_is_above_its_bound),
         cmocka_unit_test(wrong_files_say_what_is_wrong),
     };

@@ -37,10 +37,7 @@ static int hosted_start(const struct hosted *hosted, struct prefix_plan *plan, e
     if (plan->verified)
         return ready(hosted, plan, out);
     plan->memo = MEMO_CHAT;
-    json_t *body = recall_body(plan, hosted->turn(RECALL_WORDS)), *more = hosted->more();
-    json_object_update(body, more);
-    json_decref(more);
-    return plan_ask(plan, RECALL, hosted->path, body, out);
+    return plan_ask(plan, RECALL, hosted->path, recall_body(plan, hosted->turn(RECALL_WORDS), hosted->more()), out);
 }
 
 static int hosted_next(const struct hosted *hosted, struct prefix_plan *plan, const struct backend_reply *reply,

@@ -38,11 +38,6 @@ static int render(struct prefix_plan *plan, enum stage stage, json_t *messages, 
     return plan_ask(plan, stage, "/apply-template", body, out);
 }
 
-static const char *prompt_of(const struct backend_reply *reply)
-{
-    return reply->status == 200 ? json_string_value(json_object_get(reply->body, "prompt")) : NULL;
-}
-
 static int ready_chat(struct prefix_plan *plan, enum backend_next *out)
 {
     char *words = plan_words(plan, NULL);
@@ -82,30 +77,20 @@ static int begin_raw(struct prefix_plan *plan, enum backend_next *out)
 static int on_chat_text(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
     enum prompt_end before = PROMPT_PLAIN;
-    struct delimiters own;
     unsigned family = 0;
-    const char *prompt = prompt_of(reply);
     if (reply->status == 0 || reply->status == 404)
         return plan_aside(plan, "no_render", reply, out);
-    char *words = plan_words(plan, NULL);
-    if (words == NULL)
-        return REIN_ENOMEM;
-    bool arrived = prompt != NULL && prompt_before(prompt, words, plan_own(plan, &own), &before, &family);
-    free(words);
-    if (!arrived || before != PROMPT_OPEN)
-        return begin_raw(plan, out);
+    int found = plan_find_words(plan, plan_prompt_of(reply), NULL, &before, &family);
+    if (found <= 0 || before != PROMPT_OPEN)
+        return found < 0 ? found : begin_raw(plan, out);
     plan->memo = family;
-    json_t *body = recall_body(plan, reasoning_turn(RECALL_WORDS)), *more = continuing();
-    json_object_update(body, more);
-    json_decref(more);
+    json_t *body = recall_body(plan, reasoning_turn(RECALL_WORDS), continuing());
     return plan_ask(plan, RECALL, "~/chat/completions", body, out);
 }
 
 static int on_llamacpp_recall(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    /* Without a parser the opener would be missing from the answer's text; with a raw prompt the reasoning can be
-     * separated. */
-    if (reply->status != 200 || recall_read(reply->body, true) != RECALL_SPLIT)
+    if (!recall_is_split(reply))
         return begin_raw(plan, out);
     plan->memo |= MEMO_CHAT;
     plan->checked = true;
@@ -115,19 +100,19 @@ static int on_llamacpp_recall(struct prefix_plan *plan, const struct backend_rep
 static int on_raw_text(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
     bool leaves_it;
-    if (plan_learn_end(plan, prompt_of(reply), reply, &leaves_it, out))
+    if (plan_learn_end(plan, plan_prompt_of(reply), reply, &leaves_it, out))
         return ask_prompt(plan, out);
     return leaves_it ? render(plan, HISTORY_TEXT, plan_history("reasoning_content", true), NULL, out) : 0;
 }
 
 static int on_llamacpp_history_text(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    return plan_learn_history(plan, prompt_of(reply), reply, out) ? ask_prompt(plan, out) : 0;
+    return plan_learn_history(plan, plan_prompt_of(reply), reply, out) ? ask_prompt(plan, out) : 0;
 }
 
 static int on_prompt_text(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    const char *prompt = prompt_of(reply);
+    const char *prompt = plan_prompt_of(reply);
     if (prompt == NULL)
         return plan_aside(plan, "no_render", NULL, out); /* nothing to remember: only this conversation is the cause */
     bool may;

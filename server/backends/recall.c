@@ -13,15 +13,19 @@ json_t *recall_messages(void)
     return json_pack("[{ssss}]", "role", "user", "content", QUESTION);
 }
 
-json_t *recall_body(const struct prefix_plan *plan, json_t *assistant)
+json_t *recall_body(const struct prefix_plan *plan, json_t *assistant, json_t *more)
 {
-    json_t *messages = recall_messages();
-    if (json_array_append_new(messages, assistant) < 0) {
-        json_decref(messages);
-        return NULL;
+    json_t *messages = recall_messages(), *body = NULL;
+    if (json_array_append_new(messages, assistant) == 0)
+        body = json_pack("{sssOsisb}", "model", plan->request->model, "messages", messages, "max_tokens", RECALL_TOKENS,
+                         "stream", 0);
+    if (json_object_update(body, more) < 0) {
+        json_decref(body);
+        body = NULL;
     }
-    return json_pack("{sssosisb}", "model", plan->request->model, "messages", messages, "max_tokens", RECALL_TOKENS,
-                     "stream", 0);
+    json_decref(messages);
+    json_decref(more);
+    return body;
 }
 
 static bool has(const json_t *text, const char *part)
@@ -71,4 +75,9 @@ enum recall recall_read_text(const char *text)
     if (text == NULL || strstr(text, CODE) == NULL)
         return RECALL_LOST;
     return strstr(text, FIRST_WORDS) != NULL ? RECALL_ECHO : RECALL_INLINE;
+}
+
+bool recall_is_split(const struct backend_reply *reply)
+{
+    return reply->status == 200 && recall_read(reply->body, true) == RECALL_SPLIT;
 }

@@ -31,9 +31,7 @@ static json_t *turn(const struct prefix_plan *plan, const char *words)
 
 static int recall(struct prefix_plan *plan, enum stage stage, enum backend_next *out)
 {
-    json_t *body = recall_body(plan, turn(plan, RECALL_WORDS)), *more = continuing();
-    json_object_update(body, more);
-    json_decref(more);
+    json_t *body = recall_body(plan, turn(plan, RECALL_WORDS), continuing());
     json_object_set_new(body, "return_prompt_token_ids", json_true());
     return plan_ask(plan, stage, "~/chat/completions", body, out);
 }

@@ -187,6 +187,23 @@ json_t *plan_assistant(const char *content)
     return content == NULL ? NULL : json_pack("{ssss}", "role", "assistant", "content", content);
 }
 
+const char *plan_prompt_of(const struct backend_reply *reply)
+{
+    return reply->status == 200 ? json_string_value(json_object_get(reply->body, "prompt")) : NULL;
+}
+
+int plan_find_words(const struct prefix_plan *plan, const char *prompt, const struct delimiters *open,
+                    enum prompt_end *before, unsigned *family)
+{
+    struct delimiters own;
+    char *words = plan_words(plan, open);
+    if (words == NULL)
+        return REIN_ENOMEM;
+    bool arrived = prompt != NULL && prompt_before(prompt, words, plan_own(plan, &own), before, family);
+    free(words);
+    return arrived;
+}
+
 json_t *plan_joined(const json_t *content)
 {
     json_t *text = json_string(json_is_string(content) ? json_string_value(content) : ""), *part;

@@ -55,6 +55,14 @@ bool plan_learn_history(struct prefix_plan *plan, const char *prompt, const stru
 /* Why this request cannot be prefilled here; NULL: it can. */
 const char *plan_obstacle(const struct prefix_plan *plan, bool is_raw);
 
+/* The rendered prompt that a reply shows; NULL: none. */
+const char *plan_prompt_of(const struct backend_reply *reply);
+
+/* Does the rendered prompt (NULL: there is none) end with the plan's words, which follow `open` as in plan_words? Then
+ * *before and *family are as prompt_before leaves them. REIN_ENOMEM. */
+int plan_find_words(const struct prefix_plan *plan, const char *prompt, const struct delimiters *open,
+                    enum prompt_end *before, unsigned *family);
+
 /* ---- texts ---- */
 
 /* What the reasoning should begin with: what the client was shown, then the prefix, after `open` and its gap if that is
@@ -91,10 +99,13 @@ enum recall { RECALL_SPLIT, RECALL_INLINE, RECALL_ECHO, RECALL_LOST };
 /* The conversation that asks for the code. */
 json_t *recall_messages(void);
 
-/* A body for a chat call: the question for the code, and the assistant's turn (taken). */
-json_t *recall_body(const struct prefix_plan *plan, json_t *assistant);
+/* A body for a chat call: the question for the code, the assistant's turn (taken), and `more` (taken, an object). */
+json_t *recall_body(const struct prefix_plan *plan, json_t *assistant, json_t *more);
 /* What a chat completion says of it. `rendered`: the place is known from a render, so any text is enough. */
 enum recall recall_read(const json_t *body, bool rendered);
+/* After a render: does the chat API deliver the prefix? Only if the backend divides the answer itself. Without its
+ * parser the opener would be missing from the answer's text; with a raw prompt the reasoning can be separated. */
+bool recall_is_split(const struct backend_reply *reply);
 /* What a raw completion does (NULL: there is no text): INLINE, ECHO or LOST. */
 enum recall recall_read_text(const char *text);
 

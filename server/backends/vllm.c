@@ -69,11 +69,6 @@ static bool has_tokens(const struct backend_reply *reply)
     return reply->status == 200 && json_is_array(json_object_get(reply->body, "tokens"));
 }
 
-static const char *vllm_text_of(const struct backend_reply *reply)
-{
-    return reply->status == 200 ? json_string_value(json_object_get(reply->body, "prompt")) : NULL;
-}
-
 /* The assistant's turn that begins with open reasoning. */
 static json_t *opened_turn(struct prefix_plan *plan, const char *words)
 {
@@ -135,7 +130,7 @@ static int on_plain_tokens(struct prefix_plan *plan, const struct backend_reply 
 static int on_plain_text(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
     bool leaves_it;
-    if (plan_learn_end(plan, vllm_text_of(reply), reply, &leaves_it, out))
+    if (plan_learn_end(plan, plan_prompt_of(reply), reply, &leaves_it, out))
         return ask_chat(plan, out);
     return leaves_it ? tokenize(plan, HISTORY_TOKENS, plan_history("reasoning", true), true, out) : 0;
 }
@@ -148,7 +143,7 @@ static int on_history_tokens(struct prefix_plan *plan, const struct backend_repl
 
 static int on_vllm_history_text(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    return plan_learn_history(plan, vllm_text_of(reply), reply, out) ? ask_chat(plan, out) : 0;
+    return plan_learn_history(plan, plan_prompt_of(reply), reply, out) ? ask_chat(plan, out) : 0;
 }
 
 /* ---- the chat way ---- */
@@ -162,28 +157,18 @@ static int on_chat_tokens(struct prefix_plan *plan, const struct backend_reply *
 static int on_chat_text(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
     enum prompt_end before = PROMPT_CLOSED;
-    struct delimiters own, marks_room;
+    struct delimiters own;
     unsigned family;
-    const char *prompt = vllm_text_of(reply);
-    char *words = plan_words(plan, plan_delimiters(plan, &marks_room));
-    if (words == NULL)
-        return REIN_ENOMEM;
-    bool arrived = prompt != NULL && prompt_before(prompt, words, plan_own(plan, &own), &before, &family);
-    free(words);
-    if (!arrived || before != PROMPT_PLAIN)
-        return ask_prompt(plan, out);
-    json_t *body = recall_body(plan, opened_turn(plan, RECALL_WORDS));
-    json_t *more = continuing(plan);
-    json_object_update(body, more);
-    json_decref(more);
+    int found = plan_find_words(plan, plan_prompt_of(reply), plan_delimiters(plan, &own), &before, &family);
+    if (found <= 0 || before != PROMPT_PLAIN)
+        return found < 0 ? found : ask_prompt(plan, out);
+    json_t *body = recall_body(plan, opened_turn(plan, RECALL_WORDS), continuing(plan));
     return plan_ask(plan, RECALL, "~/chat/completions", body, out);
 }
 
 static int on_vllm_recall(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    /* Without a parser the opener would be missing from the answer's text; with a raw prompt the reasoning can be
-     * separated. */
-    if (reply->status != 200 || recall_read(reply->body, true) != RECALL_SPLIT)
+    if (!recall_is_split(reply))
         return ask_prompt(plan, out);
     plan->memo |= MEMO_CHAT;
     return ready_chat(plan, out);

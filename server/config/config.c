@@ -53,6 +53,9 @@ static void free_config(struct config *config)
     free(config->upstreams);
     free(config->routes);
     free(config->policies);
+    for (char **origin = config->cors; origin != NULL && *origin != NULL; origin++)
+        free(*origin);
+    free(config->cors);
     for (char **host = config->hosts; host != NULL && *host != NULL; host++)
         free(*host);
     free(config->hosts);

@@ -64,6 +64,7 @@ struct proxies;
 struct config {
     atomic_uint refs;
     struct config_listener listen, admin;
+    char **cors;                  /* origins of web pages that may read answers; ends with NULL; or NULL */
     char **hosts;                 /* further host names of the listener; ends with NULL; or NULL */
     struct proxies *proxies;      /* NULL: none are trusted */
     char *keys_file, *token_file; /* NULL: none; absolute or relative to the working directory */

@@ -173,6 +173,51 @@ static int read_hosts(struct config_reader *r)
     return 0;
 }
 
+/* As a browser spells an origin: in lower case, without the scheme's own port, path or final slash. It is compared as
+ * it stands, so another spelling would never be found. */
+static bool is_origin(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz", more[] = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
+    size_t scheme = *text != '\0' && strchr(letters, *text) != NULL ? strspn(text, more) : 0;
+    if (scheme == 0 || strncmp(text + scheme, "://", 3) != 0)
+        return false;
+    const char *host = text + scheme + 3;
+    bool is_bracketed = *host == '[';
+    size_t len = is_bracketed ? strspn(host + 1, "0123456789abcdef:.") + 2
+                              : strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_");
+    if (len < 1 + (is_bracketed ? 2 : 0) || strlen(host) < len || (is_bracketed && host[len - 1] != ']'))
+        return false;
+    const char *port = host + len;
+    if (*port == '\0')
+        return true;
+    size_t digits = strspn(port + 1, "0123456789");
+    bool is_usual = (strncmp(text, "http://", 7) == 0 && strcmp(port, ":80") == 0) ||
+                    (strncmp(text, "https://", 8) == 0 && strcmp(port, ":443") == 0);
+    return *port == ':' && digits > 0 && digits <= 5 && port[1] != '0' && port[1 + digits] == '\0' && !is_usual;
+}
+
+static int read_cors(struct config_reader *r)
+{
+    size_t count, len = 0;
+    const struct rein_node *at = first_text(r, "listen.cors", &count);
+    r->config->cors = calloc(count + 1, sizeof(*r->config->cors));
+    if (r->config->cors == NULL)
+        return REIN_ENOMEM;
+    for (; at != NULL && len < count; at = at->next) {
+        if (at->kind != REIN_NODE_TEXT)
+            continue; /* was said */
+        if (!is_origin(at->text))
+            rein_problems_node(r->problems, r->root, "listen.cors",
+                               "expects an origin as browsers spell it, such as https://chat.example.org or "
+                               "http://localhost:3000 (lower case, no path, no usual port, no `*`), not `%.60s`",
+                               at->text);
+        r->config->cors[len] = strdup(at->text);
+        if (r->config->cors[len++] == NULL)
+            return REIN_ENOMEM;
+    }
+    return 0;
+}
+
 static int read_proxies(struct config_reader *r)
 {
     size_t count, len = 0;
@@ -210,6 +255,8 @@ int config_read_listeners(struct config_reader *r)
         rv = read_keys(r, "listen.keys_file", &client, &c->keys_file, &c->keys);
     if (rv == 0)
         rv = read_hosts(r);
+    if (rv == 0)
+        rv = read_cors(r);
     if (rv == 0)
         rv = read_proxies(r);
     if (rv == 0)

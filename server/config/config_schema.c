@@ -46,6 +46,13 @@ static const struct rein_key config_keys[] = {
      .about = "without `keys_file`: host names, without port, by which clients may call this listener, besides "
               "`localhost` and loopback addresses. Any other `Host` is refused, because a web page of another site "
               "could use this listener through a name of its own"},
+    {.path = "listen.cors",
+     .type = REIN_TYPE_TEXTS,
+     .max = CONFIG_HOSTS_MAX,
+     .about =
+         "origins of web pages whose scripts may call this listener and read its answers, each spelled as browsers "
+         "spell it, such as https://chat.example.org. There are no patterns, and no cookies are accepted. Without "
+         "it, no page of another origin can read an answer"},
     {.path = "listen.trusted_proxies",
      .type = REIN_TYPE_TEXTS,
      .max = CONFIG_PROXIES_MAX,

@@ -24,14 +24,28 @@ enum { POOL_SIZE = 48 * 1024, PASSES_MAX = 4, SHARD_FILL = 32, FIELD_COST = 72, 
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
+static int add_list(struct MHD_Response *response, const struct front_header *headers)
+{
+    for (; headers && headers->name; headers++)
+        if (headers->value[0] && MHD_add_response_header(response, headers->name, headers->value) != MHD_YES)
+            return REIN_EINVAL;
+    return 0;
+}
+
 /* A request whose body came in chunks is the last of its connection: libmicrohttpd parses chunk headers less strictly
  * than others do, and if two parsers disagree on a body's end, what follows would be a request to only one of them. */
 static int add_headers(const struct exchange *x, struct MHD_Response *response, const struct front_header *headers)
 {
+    const struct front_handler *handler = &x->front->handler;
     bool is_last = x->front->draining || x->is_chunked || x->out.is_plain;
-    for (; headers && headers->name; headers++)
-        if (headers->value[0] && MHD_add_response_header(response, headers->name, headers->value) != MHD_YES)
-            return REIN_EINVAL;
+    struct front_header all[FRONT_HEADERS_MAX] = {{NULL, NULL}};
+    if (handler->headers)
+        handler->headers(handler->ctx, x, all);
+    int rv = add_list(response, headers);
+    if (rv == 0)
+        rv = add_list(response, all);
+    if (rv < 0)
+        return rv;
     if (is_last && MHD_add_response_header(response, "Connection", "close") != MHD_YES)
         return REIN_ENOMEM;
     return 0;

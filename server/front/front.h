@@ -26,6 +26,8 @@ struct front_header {
     const char *name, *value;
 };
 
+enum { FRONT_HEADERS_MAX = 4 }; /* with the NULL that ends them */
+
 struct front_handler {
     void *ctx;
     /* The head has arrived, the body has not. Return false after exchange_reply() to refuse early (401, 413, 429); the
@@ -42,6 +44,9 @@ struct front_handler {
     /* An error as a client of this path expects it; NULL: the path is not known. Like snprintf: at most `cap` bytes
      * with a NUL at their end; returns the whole length. Takes no memory. NULL: errors have no body. */
     size_t (*error_text)(const char *path, const struct reply_error *error, char *out, size_t cap);
+    /* Headers of every answer to this request, also of the front's own; `out` ends with a NULL name. Not of answers to
+     * a head that could not be read, or to a body that is too large without saying so. NULL: none. */
+    void (*headers)(void *ctx, const struct exchange *x, struct front_header out[FRONT_HEADERS_MAX]);
 };
 
 struct front_options {

@@ -9,6 +9,7 @@
 #include "config/keys.h"
 #include "front/hosts.h"
 #include "front/reply.h"
+#include "service/cors.h"
 #include "service/decision_lookup.h"
 #include "service/models.h"
 #include "service/worker.h"
@@ -130,6 +131,17 @@ static bool refuse_path(const struct config *config, struct exchange *x)
     return routes_refuse(x, 404, "not_found", message, NULL);
 }
 
+/* Load balancers look at health without wanting to read about it. The HTTP library leaves out the body. */
+static bool has_head(const struct route *route)
+{
+    return route->is_open && strcmp(route->method, "GET") == 0;
+}
+
+static bool is_method_of(const struct route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 || (has_head(route) && strcmp(method, "HEAD") == 0);
+}
+
 /* Sizes and encodings were checked by the front. */
 static bool on_routes_head(void *ctx, struct exchange *x)
 {
@@ -143,11 +155,13 @@ static bool on_routes_head(void *ctx, struct exchange *x)
             "The Host header does not name this listener. The operator can allow names in listen.hosts.", NULL);
     if (route.serve == NULL)
         return refuse_path(worker->config, x);
+    if (cors_is_preflight(worker->config, x))
+        return true;
     const struct api *api = route.api != NULL ? route.api : api_suggested(exchange_path(x));
     if (!route.is_open && !grant_access(worker, x, route.api != NULL ? api->key(x) : api_any_key(x)))
         return routes_refuse(x, 401, "invalid_api_key", api->key_missing, api->key_headers);
-    if (strcmp(route.method, exchange_method(x)) != 0) {
-        struct front_header allow[] = {{"allow", route.method}, {NULL, NULL}};
+    if (!is_method_of(&route, exchange_method(x))) {
+        struct front_header allow[] = {{"allow", has_head(&route) ? "GET, HEAD" : route.method}, {NULL, NULL}};
         return routes_refuse(x, 405, "method_not_allowed", "This method is not allowed for this path.", allow);
     }
     if (route.has_body && !media_type_is(exchange_header(x, "content-type"), "application/json"))
@@ -158,7 +172,11 @@ static bool on_routes_head(void *ctx, struct exchange *x)
 static void on_request(void *ctx, struct exchange *x)
 {
     struct worker *worker = ctx;
-    routes_find(exchange_path(x)).serve(worker, x);
+    const struct route route = routes_find(exchange_path(x));
+    if (strcmp(exchange_method(x), "OPTIONS") == 0) /* a preflight, or it would have been refused */
+        cors_answer(x, route.method);
+    else
+        route.serve(worker, x);
 }
 
 static void on_routes_closed(void *ctx, struct exchange *x, bool gone)
@@ -177,7 +195,21 @@ static void on_drain(void *ctx, struct exchange *x)
         responder->on_drain(responder);
 }
 
+/* What a request was granted with holds to its end. */
+static void routes_headers(void *ctx, const struct exchange *x, struct front_header out[FRONT_HEADERS_MAX])
+{
+    const struct worker *worker = ctx;
+    const struct config *granted = exchange_granted(x)->owner;
+    cors_headers(granted != NULL ? granted : worker->config, x, out);
+}
+
 struct front_handler routes_handler(struct worker *worker)
 {
-    return (struct front_handler){worker, on_routes_head, on_request, on_routes_closed, on_drain, api_error_text};
+    return (struct front_handler){.ctx = worker,
+                                  .on_head = on_routes_head,
+                                  .on_request = on_request,
+                                  .on_closed = on_routes_closed,
+                                  .on_drain = on_drain,
+                                  .error_text = api_error_text,
+                                  .headers = routes_headers};
 }

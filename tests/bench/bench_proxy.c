@@ -162,7 +162,7 @@ int main(int argc, char **argv)
         return 2;
     }
     struct proxy proxy = {.origin = argv[2]};
-    struct front_handler handler = {&proxy, NULL, on_request, on_closed, on_drain, NULL};
+    struct front_handler handler = {&proxy, NULL, on_request, on_closed, on_drain, NULL, NULL};
     struct front_options options = {.host = "127.0.0.1",
                                     .port = (uint16_t)atoi(argv[1]),
                                     .body_max = 16 << 20,

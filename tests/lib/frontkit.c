@@ -142,7 +142,7 @@ struct fixture *prepare(void)
 
 void run(struct fixture *f, void (*client)(struct fixture *f))
 {
-    const struct front_handler handler = {f, on_head, on_request, on_closed, on_drain, api_error_text};
+    const struct front_handler handler = {f, on_head, on_request, on_closed, on_drain, api_error_text, NULL};
     f->client = client;
     assert_int_equal(loop_new(&f->loop), 0);
     assert_int_equal(loop_add_pump(f->loop, count_turn, f), 0);

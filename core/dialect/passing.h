@@ -24,6 +24,7 @@ struct dialect_memory {
     /* What the dialect keeps for its last event, in a form of its own; has a ceiling, and what does not fit is not
      * kept. Each entry: its number and its length (uint32_t), then its bytes. */
     struct bytes kept;
+    struct bytes room; /* for a long text of a fix, or whatever is needed while an event is written */
 };
 
 /* Instead of the bytes `raw` of the payload goes `text`; good until the event is written. */

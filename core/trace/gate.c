@@ -31,6 +31,7 @@ void gate_init(struct gate *g, const struct dialect *dialect, void *dialect_stat
     bytes_init(&g->splices, limit);
     bytes_init(&g->shown, limit);
     bytes_init(&g->memory.kept, limit);
+    bytes_init(&g->memory.room, SIZE_MAX / 2); /* bounded by what is kept */
 }
 
 static struct gate_event *event_at(const struct gate *g, size_t i)
@@ -98,6 +99,7 @@ void gate_fini(struct gate *g)
     bytes_fini(&g->splices);
     bytes_fini(&g->shown);
     bytes_fini(&g->memory.kept);
+    bytes_fini(&g->memory.room);
     bytes_fini(&g->id);
 }
 

@@ -4,9 +4,15 @@
 
 #include <stddef.h>
 
-extern const struct dialect dialect_openai_chat;
+extern const struct dialect dialect_openai_chat, dialect_openai_responses;
+
+static const struct dialect *const dialects[] = {
+    [REIN_OPENAI_CHAT] = &dialect_openai_chat,
+    [REIN_OPENAI_RESPONSES] = &dialect_openai_responses,
+};
 
 const struct dialect *dialect_find(enum rein_dialect dialect)
 {
-    return dialect == REIN_OPENAI_CHAT ? &dialect_openai_chat : NULL;
+    size_t len = sizeof dialects / sizeof *dialects;
+    return (size_t)dialect < len ? dialects[dialect] : NULL;
 }

@@ -18,8 +18,8 @@ static struct dialect_voice known_voice(struct rein_trace *t, char id[128])
 /* Queues what the dialect wrote to t->said. */
 static int queue_said(struct rein_trace *t, int rv, unsigned flags)
 {
-    if (rv == 0)
-        rv = gate_say(&t->gate, bytes_span(&t->said), flags);
+    if (rv == 0) /* a body is said whole */
+        rv = gate_say(&t->gate, bytes_span(&t->said), flags | (t->streamed ? 0 : GATE_WRITTEN));
     bytes_clear(&t->said);
     return rv;
 }

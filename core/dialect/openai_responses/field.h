@@ -66,7 +66,7 @@ enum responses_kind {
     RESPONSES_PART_DONE,
     RESPONSES_DELTA,
     RESPONSES_DONE,
-    RESPONSES_END,  /* response.completed, response.incomplete, response.failed */
+    RESPONSES_END, /* response.completed, response.incomplete, response.failed */
     RESPONSES_ERROR,
     RESPONSES_BODY, /* the whole answer, not a stream */
 };

@@ -1,8 +1,8 @@
 /* Events of the upstream when they go out: what the client is told next, and in which order and number.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Nothing is changed in the usual case: the events of one attempt, complete and numbered from its beginning. Numbers change
- * behind events that Rein said or left out; items get other numbers after a restart; what an upstream leaves out
+ * Nothing is changed in the usual case: the events of one attempt, complete and numbered from its beginning. Numbers
+ * change behind events that Rein said or left out; items get other numbers after a restart; what an upstream leaves out
  * (numbers, the announcement of a part, the output of a response) is added. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,11 +23,11 @@ struct fix_room {
     size_t used;
 };
 
-__attribute__((format(printf, 3, 4))) static struct span put_room(struct dialect_passing *p, struct fix_room *room,
-                                                                  const char *format, int64_t number)
+/* `before` and the number. */
+static struct span put_room(struct dialect_passing *p, struct fix_room *room, const char *before, int64_t number)
 {
     size_t cap = sizeof p->room - room->used;
-    int len = snprintf(p->room + room->used, cap, format, number);
+    int len = snprintf(p->room + room->used, cap, "%s%" PRId64, before, number);
     assert(len >= 0 && (size_t)len < cap);
     struct span text = {p->room + room->used, (size_t)len};
     room->used += (size_t)len;
@@ -178,7 +178,7 @@ static int pass_response(struct dialect_passing *p, struct responses_state *s)
 {
     enum responses_kind kind = (enum responses_kind)p->note->kind;
     if (p->is_restarted && s->has_begun && kind != RESPONSES_END) {
-        p->is_dropped = true; /* the client has a response already */
+        p->way = DIALECT_DROPPED; /* the client has a response already */
         return 0;
     }
     s->has_begun = true;
@@ -214,20 +214,20 @@ static void put_numbers(struct dialect_passing *p, struct responses_state *s, st
     size_t tail = room->used;
     bool has_item = note->kind >= RESPONSES_ITEM_ADDED && note->kind <= RESPONSES_DONE;
     if (outer.len == 0 && has_item)
-        (void)put_room(p, room, ",\"output_index\":%" PRId64, index);
+        (void)put_room(p, room, ",\"output_index\":", index);
     if (note->part & RESPONSES_LACKS_INNER && has_item)
         (void)put_room(p, room,
-                       (note->part & ~RESPONSES_LACKS_INNER) == RESPONSES_SUMMARY ? ",\"summary_index\":%" PRId64
-                                                                                  : ",\"content_index\":%" PRId64,
+                       (note->part & ~RESPONSES_LACKS_INNER) == RESPONSES_SUMMARY ? ",\"summary_index\":"
+                                                                                  : ",\"content_index\":",
                        note->inner);
     if (note->count.len == 0)
-        (void)put_room(p, room, ",\"sequence_number\":%" PRId64, s->number);
+        (void)put_room(p, room, ",\"sequence_number\":", s->number);
     if (room->used > tail)
         add_fix(p, note->at[AT_TAIL], (struct span){p->room + tail, room->used - tail});
     if (outer.len > 0 && s->first > 0)
-        add_fix(p, outer, put_room(p, room, "%" PRId64, index));
+        add_fix(p, outer, put_room(p, room, "", index));
     if (note->count.len > 0 && number_at(p, note->count) != s->number)
-        add_fix(p, note->count, put_room(p, room, "%" PRId64, s->number));
+        add_fix(p, note->count, put_room(p, room, "", s->number));
     s->number++;
 }
 
@@ -249,7 +249,7 @@ int responses_pass(struct dialect_passing *p)
         rv = pass_part(p, s, index);
     else if (note->kind == RESPONSES_BEGIN || note->kind == RESPONSES_GOING || note->kind == RESPONSES_END)
         rv = pass_response(p, s);
-    if (rv != 0 || p->is_dropped)
+    if (rv != 0 || p->way == DIALECT_DROPPED)
         return rv;
     if (note->kind != RESPONSES_BEGIN && note->kind != RESPONSES_GOING && note->kind != RESPONSES_END &&
         note->at[AT_SPECIAL].len > 0) {

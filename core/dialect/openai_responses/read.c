@@ -1,8 +1,8 @@
 /* Events of OpenAI's Responses, and the response objects in them.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The type of an event says what its text is. Most of what an event says is read without a state, so that known shapes of
- * events need no reading; only an upstream that does not number its items needs one. */
+ * The type of an event says what its text is. Most of what an event says is read without a state, so that known shapes
+ * of events need no reading; only an upstream that does not number its items needs one. */
 #include "dialect/openai_responses/read.h"
 
 #include "dialect/openai_responses/reading.h"
@@ -350,26 +350,16 @@ static int read_noise(struct event_fill *fill, struct reading *r)
 }
 
 static const struct read_member event_members[] = {
-    READ_MEMBER("type", read_type),
-    READ_MEMBER("sequence_number", read_number),
-    READ_MEMBER("output_index", read_outer),
-    READ_MEMBER("content_index", read_inner),
-    READ_MEMBER("summary_index", read_inner),
-    READ_MEMBER("item_id", read_event_id),
-    READ_MEMBER("delta", read_own_text),
-    READ_MEMBER("text", read_own_text),
-    READ_MEMBER("arguments", read_own_text),
-    READ_MEMBER("input", read_own_text),
-    READ_MEMBER("refusal", read_own_text),
-    READ_MEMBER("code", read_own_text),
-    READ_MEMBER("diff", read_own_text),
-    READ_MEMBER("transcript", read_own_text),
-    READ_MEMBER("item", read_event_item),
-    READ_MEMBER("part", read_event_part),
-    READ_MEMBER("response", read_response),
-    READ_MEMBER("error", read_error),
-    READ_MEMBER("logprobs", read_spelled),
-    READ_MEMBER("obfuscation", read_noise),
+    READ_MEMBER("type", read_type),           READ_MEMBER("sequence_number", read_number),
+    READ_MEMBER("output_index", read_outer),  READ_MEMBER("content_index", read_inner),
+    READ_MEMBER("summary_index", read_inner), READ_MEMBER("item_id", read_event_id),
+    READ_MEMBER("delta", read_own_text),      READ_MEMBER("text", read_own_text),
+    READ_MEMBER("arguments", read_own_text),  READ_MEMBER("input", read_own_text),
+    READ_MEMBER("refusal", read_own_text),    READ_MEMBER("code", read_own_text),
+    READ_MEMBER("diff", read_own_text),       READ_MEMBER("transcript", read_own_text),
+    READ_MEMBER("item", read_event_item),     READ_MEMBER("part", read_event_part),
+    READ_MEMBER("response", read_response),   READ_MEMBER("error", read_error),
+    READ_MEMBER("logprobs", read_spelled),    READ_MEMBER("obfuscation", read_noise),
 };
 
 /* FNV-1a */
@@ -398,7 +388,8 @@ static void settle_texts(struct event_fill *fill, const struct event_facts *fact
 {
     struct event *event = &fill->event;
     bool is_part = facts->kind == RESPONSES_PART_ADDED || facts->kind == RESPONSES_PART_DONE;
-    uint32_t outer = facts->outer > 0 ? (uint32_t)facts->outer : 0, inner = facts->inner > 0 ? (uint32_t)facts->inner : 0;
+    uint32_t outer = facts->outer > 0 ? (uint32_t)facts->outer : 0,
+             inner = facts->inner > 0 ? (uint32_t)facts->inner : 0;
     for (size_t i = facts->nested_from; i < facts->nested_to; i++)
         if (event->pieces[i].place.kind != PIECE_WHOLE)
             event->pieces[i].place.text |= responses_text(RESPONSES_OTHER, outer, is_part ? inner : 0);

@@ -3,9 +3,9 @@
 #include "dialect/openai_responses/reading.h"
 
 static const uint8_t channel_of[RESPONSES_FIELDS] = {
-    [RESPONSES_OTHER] = REIN_OTHER,         [RESPONSES_TEXT] = REIN_ANSWER,    [RESPONSES_REFUSAL] = REIN_ANSWER,
+    [RESPONSES_OTHER] = REIN_OTHER,         [RESPONSES_TEXT] = REIN_ANSWER,       [RESPONSES_REFUSAL] = REIN_ANSWER,
     [RESPONSES_REASONING] = REIN_REASONING, [RESPONSES_SUMMARY] = REIN_REASONING, [RESPONSES_ARGUMENTS] = REIN_TOOL,
-    [RESPONSES_INPUT] = REIN_TOOL,          [RESPONSES_CODE] = REIN_TOOL,      [RESPONSES_NAME] = REIN_OTHER,
+    [RESPONSES_INPUT] = REIN_TOOL,          [RESPONSES_CODE] = REIN_TOOL,         [RESPONSES_NAME] = REIN_OTHER,
     [RESPONSES_SPOKEN] = REIN_ANSWER,       [RESPONSES_JOINED] = REIN_ANSWER,
 };
 
@@ -77,9 +77,10 @@ int read_numeric(struct event_fill *fill, struct reading *r)
 int read_word(struct event_fill *fill, struct reading *r, struct range *inside)
 {
     static const struct span words[] = {
-        {"assistant", 9}, {"auto", 4}, {"completed", 9}, {"custom_tool_call", 16}, {"failed", 6}, {"function_call", 13},
-        {"in_progress", 11}, {"incomplete", 10}, {"message", 7}, {"output_text", 11}, {"queued", 6}, {"reasoning", 9},
-        {"reasoning_text", 14}, {"refusal", 7}, {"response", 8}, {"summary_text", 12}};
+        {"assistant", 9},       {"auto", 4},           {"completed", 9},    {"custom_tool_call", 16},
+        {"failed", 6},          {"function_call", 13}, {"in_progress", 11}, {"incomplete", 10},
+        {"message", 7},         {"output_text", 11},   {"queued", 6},       {"reasoning", 9},
+        {"reasoning_text", 14}, {"refusal", 7},        {"response", 8},     {"summary_text", 12}};
     if (walk_peek(&fill->walk) != '"')
         return read_any(fill, r);
     int rv = walk_string(&fill->walk, inside);
@@ -274,8 +275,8 @@ static int read_item_type(struct event_fill *fill, struct reading *r)
     char room[EVENT_KEY_MAX];
     int rv = read_word(fill, r, &inside);
     struct span type = event_key(fill, inside, room);
-    r->item = span_is(type, SPAN("message"))     ? RESPONSES_MESSAGE
-              : span_is(type, SPAN("reasoning")) ? RESPONSES_THOUGHT
+    r->item = span_is(type, SPAN("message"))                                    ? RESPONSES_MESSAGE
+              : span_is(type, SPAN("reasoning"))                                ? RESPONSES_THOUGHT
               : type.len > 5 && memmem(type.data, type.len, "_call", 5) != NULL ? RESPONSES_CALL
                                                                                 : RESPONSES_SOMETHING;
     return rv;
@@ -298,16 +299,11 @@ static int read_item_id(struct event_fill *fill, struct reading *r)
 }
 
 static const struct read_member item_members[] = {
-    READ_MEMBER("id", read_item_id),
-    READ_MEMBER("type", read_item_type),
-    READ_MEMBER("status", read_plain_word),
-    READ_MEMBER("role", read_plain_word),
-    READ_MEMBER("content", read_content),
-    READ_MEMBER("summary", read_summary),
-    READ_MEMBER("arguments", read_arguments),
-    READ_MEMBER("input", read_input),
-    READ_MEMBER("code", read_code),
-    READ_MEMBER("name", read_name),
+    READ_MEMBER("id", read_item_id),          READ_MEMBER("type", read_item_type),
+    READ_MEMBER("status", read_plain_word),   READ_MEMBER("role", read_plain_word),
+    READ_MEMBER("content", read_content),     READ_MEMBER("summary", read_summary),
+    READ_MEMBER("arguments", read_arguments), READ_MEMBER("input", read_input),
+    READ_MEMBER("code", read_code),           READ_MEMBER("name", read_name),
 };
 
 int read_item(struct event_fill *fill, struct reading *r)

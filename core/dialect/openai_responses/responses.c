@@ -22,7 +22,7 @@ static const char *field_name(uint32_t text)
 
 const struct dialect dialect_openai_responses = {
     .name = "openai-responses",
-    .framing = &framing_sse,
+    .framing = &framing_sse_named,
     .state_size = sizeof(struct responses_state),
     .fallback_id = "resp_rein",
     .echoes = true,

@@ -1,8 +1,8 @@
 /* Responses that Rein says itself: notes while the response is judged (say_*), events when they go out (speak).
  * SPDX-License-Identifier: Apache-2.0
  *
- * A note is one letter and what it needs. What is said then depends on what the client has been sent until then: what is
- * open is closed first, a message gets the next number, the last event repeats all. */
+ * A note is one letter and what it needs. What is said then depends on what the client has been sent until then: what
+ * is open is closed first, a message gets the next number, the last event repeats all. */
 #include "dialect/openai_responses/say.h"
 
 #include <stdio.h>

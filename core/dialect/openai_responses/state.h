@@ -20,7 +20,7 @@ struct open_item {
     /* Parts that were announced, by their numbers: of the content (and which of them are refusals), of the summary. */
     uint64_t content, refusals, summary;
     uint64_t open_content, open_summary; /* those that are not done */
-    char id[ITEM_ID_MAX]; /* the inside of a JSON string */
+    char id[ITEM_ID_MAX];                /* the inside of a JSON string */
 };
 
 struct responses_state {
@@ -29,8 +29,8 @@ struct responses_state {
     unsigned named_len;
     /* ---- what has gone out ---- */
     bool has_begun, is_numbered;
-    int64_t number;        /* of the next event */
-    uint32_t first, next;  /* the attempt's first item, and the one after the last of all, as the client numbers them */
+    int64_t number;       /* of the next event */
+    uint32_t first, next; /* the attempt's first item, and the one after the last of all, as the client numbers them */
     struct open_item open[OPEN_MAX]; /* the latest is the last */
     unsigned open_len;
     /* ---- for what Rein says ---- */

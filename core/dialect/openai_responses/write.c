@@ -166,7 +166,7 @@ static void say_part_done(struct writer *w, struct responses_state *s, struct di
 /* The field of a part of the item's content. */
 static enum responses_field content_field(const struct open_item *item, uint64_t inner)
 {
-    return item->type == RESPONSES_THOUGHT       ? RESPONSES_REASONING
+    return item->type == RESPONSES_THOUGHT         ? RESPONSES_REASONING
            : item->refusals >> inner & UINT64_C(1) ? RESPONSES_REFUSAL
                                                    : RESPONSES_TEXT;
 }

@@ -319,7 +319,7 @@ static int read_inner(struct event_fill *fill, struct reading *r)
     return 0;
 }
 
-static int read_number(struct event_fill *fill, struct reading *r)
+static int read_event_number(struct event_fill *fill, struct reading *r)
 {
     int64_t value;
     struct range at;
@@ -350,7 +350,7 @@ static int read_noise(struct event_fill *fill, struct reading *r)
 }
 
 static const struct read_member event_members[] = {
-    READ_MEMBER("type", read_type),           READ_MEMBER("sequence_number", read_number),
+    READ_MEMBER("type", read_type),           READ_MEMBER("sequence_number", read_event_number),
     READ_MEMBER("output_index", read_outer),  READ_MEMBER("content_index", read_inner),
     READ_MEMBER("summary_index", read_inner), READ_MEMBER("item_id", read_event_id),
     READ_MEMBER("delta", read_own_text),      READ_MEMBER("text", read_own_text),

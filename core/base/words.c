@@ -24,6 +24,8 @@ const char *rein_pattern_name(enum rein_pattern pattern)
         [REIN_HARMFUL_ADDITIONS] = "harmful_additions",
         [REIN_INCONSISTENCY_COMPLIES] = "inconsistency.complies",
         [REIN_INCONSISTENCY_REFUSES] = "inconsistency.refuses",
+        [REIN_OUTCOME_RISK_REASONING] = "outcome_risk.reasoning",
+        [REIN_OUTCOME_RISK_ANSWER] = "outcome_risk.answer",
     };
     return (unsigned)pattern < REIN_PATTERNS ? names[pattern] : "";
 }

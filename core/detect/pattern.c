@@ -5,12 +5,14 @@
 #include <ctype.h>
 
 #include "base/heap.h"
+#include "detect/engine.h"
 #include "detect/pattern_state.h"
 
 /* Measured values; see docs/DETECTION.md. */
 const double pattern_default_threshold[REIN_PATTERNS] = {
     [REIN_LACK_OF_SAFETY_AWARENESS] = 0.65, [REIN_STRONG_VACILLATION] = 0.65,    [REIN_WEAK_VACILLATION] = 0.6,
     [REIN_HARMFUL_ADDITIONS] = 0.6,         [REIN_INCONSISTENCY_COMPLIES] = 0.5, [REIN_INCONSISTENCY_REFUSES] = 0.5,
+    [REIN_OUTCOME_RISK_REASONING] = 0.9,    [REIN_OUTCOME_RISK_ANSWER] = 0.8,
 };
 
 /* A hash of the letters and digits of a sentence, so that marks, spaces and case make no difference. 0: none. */
@@ -69,11 +71,17 @@ int pattern_tracker_new(struct pattern_tracker **out, const struct signals *sign
     p->settings = *settings;
     p->risk = *risk;
     int rv = remember_prefix(p, prefix);
-    if (rv == 0)
-        *out = p;
-    else
-        heap_free(p);
-    return rv;
+    if (rv == 0 && settings->model != NULL) {
+        p->outcome.learned = heap_new(1, sizeof *p->outcome.learned);
+        rv = p->outcome.learned != NULL ? 0 : REIN_ENOMEM;
+    }
+    if (rv != 0) {
+        pattern_tracker_free(p);
+        return rv;
+    }
+    outcome_begin(p);
+    *out = p;
+    return 0;
 }
 
 void pattern_tracker_free(struct pattern_tracker *p)
@@ -81,6 +89,7 @@ void pattern_tracker_free(struct pattern_tracker *p)
     if (p == NULL)
         return;
     heap_free(p->prefix);
+    heap_free(p->outcome.learned);
     heap_free(p->reasoning.talk);
     heap_free(p->due);
     heap_free(p);
@@ -97,11 +106,12 @@ static bool is_blank(struct span text)
 /* Signals of a refusal below this weight do not make a refusal alone, however many there are. */
 static const float SOFT = 0.6f;
 
+/* Finds the signals of the sentence that the engine has folded. */
 static int gather(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
-                  struct span sentence, struct sentence_facts *facts)
+                  struct sentence_facts *facts)
 {
     struct signal_hit hits[SIGNAL_HITS_MAX];
-    int len = signals_scan(p->signals, engine, channel, sentence, hits);
+    int len = signals_scan_same(p->signals, engine, channel, hits);
     for (int i = 0; i < len; i++) {
         bool soft = hits[i].class == SIGNAL_ANSWER_REFUSES && hits[i].weight < SOFT;
         *(soft ? &facts->soft : &facts->sum[hits[i].class]) += hits[i].weight;
@@ -116,22 +126,50 @@ static int gather(struct pattern_tracker *p, struct rein_engine *engine, enum re
     return len < 0 ? len : 0;
 }
 
+static int take_reasoning(struct pattern_tracker *p, struct rein_engine *engine, struct span sentence,
+                          struct sentence_facts *facts)
+{
+    facts->number = p->reasoning.sentences;
+    if (is_recited(p, sentence)) {
+        reasoning_sentence(p, facts);
+        return 0;
+    }
+    struct span folded = engine_fold(engine, sentence);
+    int rv = gather(p, engine, REIN_REASONING, facts);
+    if (rv != 0)
+        return rv;
+    reasoning_sentence(p, facts);
+    if (p->outcome.learned != NULL)
+        outcome_reasoning(p, facts, folded);
+    return 0;
+}
+
+static int take_answer(struct pattern_tracker *p, struct rein_engine *engine, struct span sentence,
+                       struct sentence_facts *facts)
+{
+    facts->number = p->answer.sentences;
+    bool is_open = p->answer.stance == STANCE_OPEN;
+    struct span folded = engine_fold(engine, sentence);
+    int rv = is_open ? gather(p, engine, REIN_ANSWER, facts) : 0;
+    if (rv != 0)
+        return rv;
+    if (is_open)
+        answer_sentence(p, facts);
+    if (outcome_wants_answer(p))
+        outcome_answer(p, facts, folded);
+    return 0;
+}
+
 int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
                      struct span sentence, uint64_t offset)
 {
-    bool reasoning = channel == REIN_REASONING, decided = channel == REIN_ANSWER && p->answer.stance != STANCE_OPEN;
-    if ((!reasoning && channel != REIN_ANSWER) || decided || is_blank(sentence))
+    bool is_reasoning = channel == REIN_REASONING;
+    bool is_wanted = is_reasoning || (channel == REIN_ANSWER && !pattern_answer_is_done(p));
+    if (!is_wanted || is_blank(sentence))
         return 0;
     struct sentence_facts facts = {.offset = offset, .len = (uint32_t)sentence.len};
-    facts.number = reasoning ? p->reasoning.sentences : p->answer.sentences;
-    int rv = reasoning && is_recited(p, sentence) ? 0 : gather(p, engine, channel, sentence, &facts);
-    if (rv != 0)
-        return rv;
-    if (reasoning)
-        reasoning_sentence(p, &facts);
-    else
-        answer_sentence(p, &facts);
-    return p->failed;
+    int rv = is_reasoning ? take_reasoning(p, engine, sentence, &facts) : take_answer(p, engine, sentence, &facts);
+    return rv == 0 ? p->failed : rv;
 }
 
 int pattern_end(struct pattern_tracker *p, enum rein_channel channel)
@@ -142,6 +180,7 @@ int pattern_end(struct pattern_tracker *p, enum rein_channel channel)
     } else if (channel == REIN_ANSWER && !p->answer.ended) {
         p->answer.ended = true;
         answer_end(p);
+        outcome_answer_end(p);
     }
     return p->failed;
 }
@@ -203,8 +242,16 @@ enum rein_stance pattern_answer_stance(const struct pattern_tracker *p)
 
 bool pattern_answer_is_open(const struct pattern_tracker *p)
 {
-    return p->settings.enabled[REIN_INCONSISTENCY_COMPLIES] && !p->answer.ended && p->answer.stance == STANCE_OPEN &&
-           p->answer.len < PATTERN_HEAD_MAX && reasoning_stance(&p->reasoning) == STANCE_REFUSES;
+    if (p->answer.ended)
+        return false;
+    return outcome_answer_may_act(p) ||
+           (p->settings.enabled[REIN_INCONSISTENCY_COMPLIES] && p->answer.stance == STANCE_OPEN &&
+            p->answer.len < PATTERN_HEAD_MAX && reasoning_stance(&p->reasoning) == STANCE_REFUSES);
+}
+
+bool pattern_answer_is_done(const struct pattern_tracker *p)
+{
+    return p->answer.stance != STANCE_OPEN && !outcome_wants_answer(p);
 }
 
 size_t pattern_talk(const struct pattern_tracker *p, const struct rein_step **steps)

@@ -1,4 +1,4 @@
-/* The five risky patterns of a trace, as automata over the sentences' signals.
+/* The five risky patterns of a trace, as automata over the sentences' signals, and the outcome risk that was learned.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Definitions: arXiv 2505.15404 v2, section 3. Order is everything: awareness, then concession, then commitment. A
@@ -13,13 +13,18 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "detect/model.h"
 #include "detect/signal.h"
 #include "rein/rein.h"
 
 /* The policy's threshold of each pattern. The defaults are measured. */
 struct pattern_settings {
     bool enabled[REIN_PATTERNS];
+    bool acts[REIN_PATTERNS]; /* does more than record */
     double threshold[REIN_PATTERNS];
+    const struct model *model; /* of the outcome risk; borrowed, NULL: there is none */
+    unsigned min_sentences;    /* before the reasoning's outcome risk counts */
+    size_t answer_bytes;       /* of the answer's beginning; the sentence that reaches it still belongs to it */
 };
 extern const double pattern_default_threshold[REIN_PATTERNS];
 
@@ -28,9 +33,12 @@ struct prompt_risk {
     double harm, benign; /* sums of weights */
     uint64_t categories; /* set of harm categories seen, by the order of signals' categories */
     double score;        /* 0 to 1 */
+    double learned;      /* the model's, of the most harmful message */
+    bool is_voted;       /* the model is sure of one */
 };
-int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
-                    const char *speaker, struct span text) REIN_MUST_USE;
+/* `model` may be NULL. */
+int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, const struct model *model,
+                    struct rein_engine *engine, const char *speaker, struct span text) REIN_MUST_USE;
 
 /* From this score on a prompt counts as risky (the prefix with `when: risky`). */
 #define PROMPT_RISKY 0.5
@@ -44,7 +52,7 @@ struct pattern_finding {
     size_t steps_len;
 };
 
-struct pattern_tracker; /* about 2 KiB */
+struct pattern_tracker; /* about 2 KiB, with a model 7 */
 /* For one attempt. `prefix`: its sentences carry no signal (repeated ones are skipped).
  * Borrows `signals`. */
 int pattern_tracker_new(struct pattern_tracker **out, const struct signals *signals,
@@ -61,14 +69,20 @@ int pattern_end(struct pattern_tracker *p, enum rein_channel channel) REIN_MUST_
 /* Takes the next finding that is due; false if there is none. Each pattern is found at most once in an attempt. */
 bool pattern_take(struct pattern_tracker *p, struct pattern_finding *out);
 
-/* The reasoning refused and the answer's beginning has not yet shown whether it does too: hold the answer. Becomes
- * false after at most PATTERN_HEAD_MAX bytes of answer. */
+/* The answer's beginning decides something and has not shown enough yet: hold the answer. Becomes false with the
+ * sentence that reaches PATTERN_HEAD_MAX bytes of answer. */
 enum { PATTERN_HEAD_MAX = 600 };
 bool pattern_answer_is_open(const struct pattern_tracker *p);
+/* Further sentences of the answer change nothing. */
+bool pattern_answer_is_done(const struct pattern_tracker *p);
+/* Can the reasoning's outcome risk act when the present sentence of the reasoning ends, whatever it says? */
+bool pattern_outcome_may_act(const struct pattern_tracker *p);
 
 /* Highest score so far, found or not; and one score of the whole trace from prompt and reasoning. 0 to 1. */
 double pattern_score(const struct pattern_tracker *p, enum rein_pattern pattern);
 double pattern_trace_risk(const struct pattern_tracker *p);
+/* The score of one question of the model so far; 0: there is no model, or no text to score. */
+double pattern_head(const struct pattern_tracker *p, enum rein_head head);
 
 /* The sentences of the reasoning that talk themselves into complying, the first PATTERN_TALK_MAX. Good until the
  * tracker's next call. */

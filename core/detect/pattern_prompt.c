@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "detect/engine.h"
 #include "detect/pattern.h"
 
 static double logistic(double x)
@@ -16,13 +17,14 @@ struct sentence_harm {
     double harm, benign;
 };
 
+/* The signals of the sentence that the engine has folded. */
 static int weigh(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
-                 struct span sentence, struct sentence_harm *out)
+                 struct sentence_harm *out)
 {
     struct signal_hit hits[SIGNAL_HITS_MAX];
     double hints = 0;
     *out = (struct sentence_harm){0};
-    int len = signals_scan(signals, engine, REIN_PROMPT, sentence, hits);
+    int len = signals_scan_same(signals, engine, REIN_PROMPT, hits);
     for (int i = 0; i < len; i++) {
         int category = signals_entry_category_index(signals, hits[i].entry);
         if (hits[i].class == SIGNAL_PROMPT_BENIGN)
@@ -48,14 +50,23 @@ static void keep_worst(struct prompt_risk *risk, struct sentence_harm s, double 
     risk->benign = share * s.benign;
 }
 
+/* The model's vote makes a prompt risky of which it is sure, and never takes back what the signals say. */
+static void vote(struct prompt_risk *risk, const struct model *model, const struct model_prompt *prompt)
+{
+    double learned = model_prompt_score(model, prompt);
+    risk->learned = fmax(risk->learned, learned);
+    risk->is_voted |= learned >= model->sure;
+}
+
 /* A request is at a message's beginning or end. What lies between the first and the last EDGE sentences is more
  * often something pasted (an essay, a resume) and counts less. */
-int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, struct rein_engine *engine,
-                    const char *speaker, struct span text)
+int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, const struct model *model,
+                    struct rein_engine *engine, const char *speaker, struct span text)
 {
     if (strcmp(speaker, "user") != 0)
         return 0;
     struct sentence_harm last[EDGE] = {{0}};
+    struct model_prompt learned = {.n = 0};
     struct sentencer s;
     sentencer_init(&s, 0);
     uint64_t start = 0;
@@ -66,13 +77,19 @@ int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, str
             keep_worst(risk, last[n % EDGE], PASTED);
         else if (n >= EDGE)
             keep_worst(risk, last[n % EDGE], 1);
-        int rv = weigh(risk, signals, engine, (struct span){text.data + start, end - start}, &last[n % EDGE]);
+        struct span folded = engine_fold(engine, (struct span){text.data + start, end - start});
+        int rv = weigh(risk, signals, engine, &last[n % EDGE]);
         if (rv != 0)
             return rv;
+        if (model != NULL)
+            model_prompt_sentence(model, &learned, folded);
         start = end;
     }
     for (size_t i = 0; i < EDGE; i++)
         keep_worst(risk, last[i], 1);
-    risk->score = risk->harm > 0 ? logistic(2.5 * (risk->harm - risk->benign) - 1.8) : 0;
+    if (model != NULL)
+        vote(risk, model, &learned);
+    double said = risk->harm > 0 ? logistic(2.5 * (risk->harm - risk->benign) - 1.8) : 0;
+    risk->score = risk->is_voted ? fmax(said, PROMPT_RISKY) : said;
     return 0;
 }

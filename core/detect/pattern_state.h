@@ -56,6 +56,13 @@ struct answer_state {
     bool ended;
 };
 
+struct outcome_state {
+    struct model_state *learned; /* NULL: there is no model; owned */
+    double harm;                 /* how surely the text is about harm */
+    uint64_t answer_len;
+    bool answer_scored;
+};
+
 struct pattern_tracker {
     const struct signals *signals;
     struct pattern_settings settings;
@@ -64,6 +71,7 @@ struct pattern_tracker {
     size_t prefix_len;
     struct reasoning_state reasoning;
     struct answer_state answer;
+    struct outcome_state outcome;
     double scores[REIN_PATTERNS];
     unsigned found;              /* set of 1 << pattern */
     struct pattern_finding *due; /* room for REIN_PATTERNS, made for the first one: few traces have any; owned */
@@ -89,5 +97,15 @@ bool reasoning_refuses_all(const struct reasoning_state *r);
 
 void answer_sentence(struct pattern_tracker *p, const struct sentence_facts *facts);
 void answer_end(struct pattern_tracker *p);
+
+/* ---- pattern_outcome.c: outcome_reasoning and outcome_answer only with a model ---- */
+void outcome_begin(struct pattern_tracker *p);
+void outcome_reasoning(struct pattern_tracker *p, const struct sentence_facts *facts, struct span folded);
+void outcome_answer(struct pattern_tracker *p, const struct sentence_facts *facts, struct span folded);
+void outcome_answer_end(struct pattern_tracker *p);
+/* The answer's beginning is not complete yet. */
+bool outcome_wants_answer(const struct pattern_tracker *p);
+/* Can the answer's outcome risk act, whatever the rest of the beginning says? */
+bool outcome_answer_may_act(const struct pattern_tracker *p);
 
 #endif

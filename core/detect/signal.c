@@ -449,13 +449,14 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
     return scan->len == SIGNAL_HITS_MAX;
 }
 
-static void fold(struct rein_engine *engine, struct span text)
+struct span engine_fold(struct rein_engine *engine, struct span text)
 {
     if (text.len > SENTENCE_MAX)
         text.len = SENTENCE_MAX;
     engine->folded[0] = ' ';
     engine->folded_len = 1 + signal_fold(text, engine->folded + 1, sizeof engine->folded - 2);
     engine->folded[engine->folded_len++] = ' ';
+    return (struct span){engine->folded + 1, engine->folded_len - 2};
 }
 
 int signals_scan(const struct signals *s, struct rein_engine *engine, enum rein_channel channel, struct span text,
@@ -463,7 +464,7 @@ int signals_scan(const struct signals *s, struct rein_engine *engine, enum rein_
 {
     if (s == NULL)
         return 0;
-    fold(engine, text);
+    (void)engine_fold(engine, text);
     return signals_scan_same(s, engine, channel, hits);
 }
 

@@ -9,10 +9,13 @@
 static const char *why_not(enum rein_pattern pattern, enum rein_action action)
 {
     bool is_inconsistency = pattern == REIN_INCONSISTENCY_COMPLIES || pattern == REIN_INCONSISTENCY_REFUSES;
+    bool is_late = is_inconsistency || pattern == REIN_OUTCOME_RISK_ANSWER;
     if (pattern == REIN_WEAK_VACILLATION && action != REIN_RECORD)
         return "weak vacillation is harmless on its own: use `record`";
-    if (is_inconsistency && action == REIN_CUT_REASONING)
-        return "the reasoning has ended when an inconsistency is found, so it cannot be cut: use another action";
+    if (is_late && action == REIN_CUT_REASONING)
+        return is_inconsistency
+                   ? "the reasoning has ended when an inconsistency is found, so it cannot be cut: use another action"
+                   : "the reasoning has ended when the answer is scored, so it cannot be cut: use another action";
     if (pattern == REIN_INCONSISTENCY_REFUSES && action != REIN_RECORD && action != REIN_STEER)
         return "the answer is already a refusal: use `record` or `steer`";
     return NULL;
@@ -38,12 +41,27 @@ static void load_pattern(struct policy_loader *l, enum rein_pattern pattern)
         l->policy->settings.may_steer = true;
 }
 
+/* Only the learned score can tell the outcome. */
+static void check_has_model(const struct policy_loader *l)
+{
+    bool is_wanted = l->policy->patterns[REIN_OUTCOME_RISK_REASONING].action != REIN_ALLOW ||
+                     l->policy->patterns[REIN_OUTCOME_RISK_ANSWER].action != REIN_ALLOW;
+    if (is_wanted && rein_node_get(l->root, "model") == NULL)
+        rein_problems_node(l->problems, l->root, "patterns.outcome_risk",
+                           "this is the learned score, which needs weights: name them, as in `model: harm-en`");
+}
+
 void policy_load_patterns(struct policy_loader *l)
 {
     struct pattern_settings *settings = &l->policy->pattern_settings;
     for (int i = 0; i < REIN_PATTERNS; i++) {
         load_pattern(l, (enum rein_pattern)i);
         settings->enabled[i] = l->policy->patterns[i].action != REIN_ALLOW;
+        settings->acts[i] = l->policy->patterns[i].action > REIN_RECORD && !l->policy->patterns[i].shadow;
         settings->threshold[i] = l->policy->patterns[i].threshold;
     }
+    settings->model = l->policy->model;
+    settings->min_sentences = (unsigned)rein_node_int(l->root, "patterns.outcome_risk.reasoning.min_sentences");
+    settings->answer_bytes = (size_t)rein_node_int(l->root, "patterns.outcome_risk.answer.bytes");
+    check_has_model(l);
 }

@@ -12,6 +12,8 @@ static int put_thresholds(const struct policy_loader *l, struct bytes *out)
     int rv = 0;
     for (int i = 0; i < REIN_PATTERNS && rv == 0; i++) {
         char text[64];
+        if (i >= REIN_OUTCOME_RISK_REASONING && l->policy->patterns[i].action == REIN_ALLOW)
+            continue; /* so that policies without them keep the version that they had before */
         int len = snprintf(text, sizeof(text), "%s>=%.17g;", rein_pattern_name((enum rein_pattern)i),
                            l->policy->patterns[i].threshold);
         rv = bytes_append(out, text, (size_t)len);

@@ -218,7 +218,8 @@ int rein_trace_prompt(struct rein_trace *t, const char *speaker, const char *tex
         return REIN_ESTATE;
     int rv = trace_judge_prompt(t, (struct span){text, len});
     if (rv == 0 && t->policy->signals != NULL)
-        rv = prompt_risk_add(&t->risk, t->policy->signals, t->engine, speaker, (struct span){text, len});
+        rv = prompt_risk_add(&t->risk, t->policy->signals, t->policy->model, t->engine, speaker,
+                             (struct span){text, len});
     if (rv != 0)
         t->phase = TRACE_BROKEN; /* what was not judged must not go to the upstream */
     return rv;
@@ -233,6 +234,7 @@ int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
     if (t->findings.verdict == REIN_REFUSE)
         rv = trace_refuse_prompt(t);
     t->decision.prompt_risk = t->risk.score;
+    t->decision.heads[REIN_PROMPT_HARM] = t->risk.learned;
     return finish_step(t, rv, u);
 }
 
@@ -279,6 +281,10 @@ static void note_scores(struct rein_trace *t)
             for (size_t p = 0; p < REIN_PATTERNS && tracker != NULL; p++) {
                 double score = pattern_score(tracker, (enum rein_pattern)p);
                 d->scores[p] = score > d->scores[p] ? score : d->scores[p];
+            }
+            for (size_t h = REIN_REASONING_HARM; h < REIN_HEADS && tracker != NULL; h++) {
+                double score = pattern_head(tracker, (enum rein_head)h);
+                d->heads[h] = score > d->heads[h] ? score : d->heads[h];
             }
             double risk = tracker != NULL ? pattern_trace_risk(tracker) : 0;
             d->trace_risk = risk > d->trace_risk ? risk : d->trace_risk;

@@ -161,7 +161,7 @@ static int on_sentence(struct rein_trace *t, struct text *text, struct span sent
     struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
     t->scores_due = true;
     int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, offset);
-    if (text->channel == REIN_ANSWER && pattern_answer_stance(tracker) != REIN_STANCE_OPEN)
+    if (text->channel == REIN_ANSWER && pattern_answer_is_done(tracker))
         text->has_sentences = false; /* nothing reads the following ones */
     return rv == 0 ? take_findings(t, text, tracker, offset) : rv;
 }

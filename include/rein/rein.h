@@ -108,6 +108,8 @@ enum rein_pattern {
     REIN_HARMFUL_ADDITIONS,
     REIN_INCONSISTENCY_COMPLIES, /* the reasoning refuses, the answer complies */
     REIN_INCONSISTENCY_REFUSES,  /* the reasoning accepts, the answer refuses */
+    REIN_OUTCOME_RISK_REASONING, /* the learned score: the reasoning is about harm and goes along */
+    REIN_OUTCOME_RISK_ANSWER,    /* likewise, with the answer's beginning */
     REIN_PATTERNS,
 };
 
@@ -300,6 +302,7 @@ struct rein_decision {
     uint64_t bytes_in, bytes_out;
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* the upstream's own figures, -1 unknown */
     double scores[REIN_PATTERNS]; /* the highest so far, including those below the thresholds */
+    double heads[REIN_HEADS];     /* the learned score's, the highest of all texts; 0: nothing was scored */
     double prompt_risk;           /* 0 to 1 */
     double trace_risk;            /* 0 to 1: one score of prompt and reasoning */
     const struct rein_step *talk; /* sentences of the first choice's reasoning that talk themselves into complying */

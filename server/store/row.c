@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/row.h"
 
+#include <math.h>
+
 #define DECISION_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_decision_row, name)},
 #define ATTEMPT_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_attempt_row, name)},
 #define FINDING_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_finding_row, name)},
@@ -23,7 +25,7 @@ static json_t *field_json(const struct store_field *field, const void *row)
     case STORE_NUMBER:
         return *(const int64_t *)at != STORE_UNKNOWN ? json_integer(*(const int64_t *)at) : json_null();
     case STORE_REAL:
-        return json_real(*(const double *)at);
+        return isnan(*(const double *)at) ? json_null() : json_real(*(const double *)at);
     case STORE_FLAG:
         return json_boolean(*(const bool *)at);
     case STORE_ORDER:

@@ -20,7 +20,7 @@ enum store_field_type {
     STORE_JSON,   /* likewise, the text of a JSON value */
     STORE_NUMBER, /* int64_t, or STORE_UNKNOWN */
     STORE_ORDER,  /* int64_t, for paging: not part of the JSON */
-    STORE_REAL,   /* double */
+    STORE_REAL,   /* double; NaN: unknown */
     STORE_FLAG,   /* bool */
 };
 
@@ -85,6 +85,12 @@ enum store_field_type {
     X(JSON, upstream_error)                                                                                            \
     X(TEXT, dropped_fields)                                                                                            \
     X(NUMBER, unjudged_parts)                                                                                          \
+    X(REAL, score_outcome_risk_reasoning)                                                                              \
+    X(REAL, score_outcome_risk_answer)                                                                                 \
+    X(REAL, model_prompt_harm)                                                                                         \
+    X(REAL, model_reasoning_harm)                                                                                      \
+    X(REAL, model_complies)                                                                                            \
+    X(REAL, model_complies_answer)                                                                                     \
     X(ORDER, seq)
 
 /* What a client may know of a decision of its own: members of the same struct. */

@@ -171,6 +171,7 @@ void kit_record(struct kit_record *out)
     d->prompt_tokens = 5;
     for (int i = 0; i < REIN_PATTERNS; i++)
         d->scores[i] = 0.1 * (i + 1);
+    d->heads[REIN_COMPLIES] = 0.625;
     for (unsigned i = 0; i < REIN_CHANNELS; i++)
         d->flow[i] = (struct rein_flow){i * 10 + 1, i * 10 + 2, i * 10 + 3, i * 10 + 4, i * 10 + 5};
     fill_findings(out);

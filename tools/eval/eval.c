@@ -45,6 +45,8 @@ static const char recording[] = "version: 1\nname: recording\nreasoning: { show:
                                 "  harmful_additions: { action: record }\n"
                                 "  inconsistency: { complies: { action: record }, refuses: { action: record } }\n";
 
+static const char learned[] = "  outcome_risk: { reasoning: { action: record }, answer: { action: record } }\nmodel: ";
+
 /* ---- policies ---- */
 
 /* A policy of its own file; NULL: there is none to load. */
@@ -66,7 +68,7 @@ static int load_recorder(struct eval *e, const struct rein_library *library, str
 {
     const char *model = rein_policy_settings(e->policies.measured)->model;
     char *text = NULL;
-    int len = asprintf(&text, "%s%s%s\n", recording, *model != '\0' ? "model: " : "", model);
+    int len = asprintf(&text, "%s%s%s\n", recording, *model != '\0' ? learned : "", model);
     if (len < 0)
         return REIN_ENOMEM;
     int rv = rein_policy_load(&e->policies.recording, &(struct rein_source){"recording", text, (size_t)len}, library,

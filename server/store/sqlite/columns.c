@@ -71,8 +71,14 @@ const struct column store_columns[] = {
     {"upstream_error", COLUMN_TEXT, AT(record.upstream_error)},
     {"dropped_fields", COLUMN_TEXT, AT(record.dropped_fields)},
     {"unjudged_parts", COLUMN_U32, AT(record.unjudged_parts)},
+    {"score_outcome_risk_reasoning", COLUMN_SCORE, AT(decision.scores[REIN_OUTCOME_RISK_REASONING])},
+    {"score_outcome_risk_answer", COLUMN_SCORE, AT(decision.scores[REIN_OUTCOME_RISK_ANSWER])},
+    {"model_prompt_harm", COLUMN_SCORE, AT(decision.heads[REIN_PROMPT_HARM])},
+    {"model_reasoning_harm", COLUMN_SCORE, AT(decision.heads[REIN_REASONING_HARM])},
+    {"model_complies", COLUMN_SCORE, AT(decision.heads[REIN_COMPLIES])},
+    {"model_complies_answer", COLUMN_SCORE, AT(decision.heads[REIN_COMPLIES_ANSWER])},
 };
 const size_t store_columns_len = sizeof store_columns / sizeof *store_columns;
 
-static_assert(REIN_PATTERNS == 6 && REIN_CHANNELS == 5, "a new pattern or channel needs a migration");
+static_assert(REIN_PATTERNS == 8 && REIN_HEADS == 4 && REIN_CHANNELS == 5, "a new score or channel needs a migration");
 static_assert(sizeof(size_t) == sizeof(uint64_t), "COLUMN_SIZE reads both");

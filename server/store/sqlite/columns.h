@@ -15,6 +15,7 @@ enum column_type {
     COLUMN_SIGNED,  /* int64_t */
     COLUMN_UNKNOWN, /* int64_t, below 0 is NULL */
     COLUMN_REAL,    /* double */
+    COLUMN_SCORE,   /* likewise, 0 is NULL */
 };
 
 struct column {

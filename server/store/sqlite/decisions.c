@@ -171,6 +171,10 @@ static struct value value_of(const struct column *column, const struct store_job
         if (*(const int64_t *)at < 0)
             break;
         return (struct value){NUMBER, .number = *(const int64_t *)at};
+    case COLUMN_SCORE:
+        if (*(const double *)at <= 0)
+            break;
+        return (struct value){REAL, .real = *(const double *)at};
     case COLUMN_REAL:
         return (struct value){REAL, .real = *(const double *)at};
     }

@@ -3,6 +3,7 @@
 #include "store/sqlite/reader.h"
 
 #include <assert.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +170,7 @@ int reader_fill(sqlite3_stmt *stmt, const struct store_field *fields, void *row)
             *(int64_t *)at = reader_number(stmt, i);
             break;
         case STORE_REAL:
-            *(double *)at = sqlite3_column_double(stmt, i);
+            *(double *)at = is_unknown(stmt, i) ? NAN : sqlite3_column_double(stmt, i);
             break;
         case STORE_FLAG:
             *(bool *)at = sqlite3_column_int(stmt, i) != 0;

@@ -64,7 +64,7 @@ static void feed(struct pattern_tracker *p, enum rein_channel channel, const cha
 static unsigned find(const char *prompt, const char *prefix, const char *reasoning, const char *answer,
                      struct pattern_finding *last)
 {
-    struct pattern_settings settings;
+    struct pattern_settings settings = {.model = NULL};
     for (int i = 0; i < REIN_PATTERNS; i++) {
         settings.enabled[i] = true;
         settings.threshold[i] = pattern_default_threshold[i];
@@ -74,7 +74,7 @@ static unsigned find(const char *prompt, const char *prefix, const char *reasoni
     struct pattern_finding finding;
     unsigned found = 0;
     assert_int_equal(
-        prompt_risk_add(&risk, fx.policy->signals, fx.engine, "user", (struct span){prompt, strlen(prompt)}), 0);
+        prompt_risk_add(&risk, fx.policy->signals, NULL, fx.engine, "user", (struct span){prompt, strlen(prompt)}), 0);
     assert_int_equal(
         pattern_tracker_new(&p, fx.policy->signals, &settings, &risk, (struct span){prefix, strlen(prefix)}), 0);
     feed(p, REIN_REASONING, reasoning);

@@ -4,11 +4,12 @@
 
 #include <stddef.h>
 
-extern const struct dialect dialect_openai_chat, dialect_openai_responses;
+extern const struct dialect dialect_openai_chat, dialect_openai_responses, dialect_anthropic_messages;
 
 static const struct dialect *const dialects[] = {
     [REIN_OPENAI_CHAT] = &dialect_openai_chat,
     [REIN_OPENAI_RESPONSES] = &dialect_openai_responses,
+    [REIN_ANTHROPIC_MESSAGES] = &dialect_anthropic_messages,
 };
 
 const struct dialect *dialect_find(enum rein_dialect dialect)

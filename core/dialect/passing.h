@@ -38,6 +38,7 @@ enum dialect_way {
     DIALECT_GOES,    /* out, behind what waits */
     DIALECT_FOLLOWS, /* out; if an event waits, it waits behind that one */
     DIALECT_WAITS,   /* out with the next one that goes, such as the beginning of a block with its content */
+    DIALECT_JOINS,   /* belongs to the event that waits: goes out with it, or not at all */
     DIALECT_CANCELS, /* nowhere, and so does the event that waits */
     DIALECT_DROPPED, /* nowhere */
 };

@@ -258,9 +258,11 @@ bool gate_replace_choice(struct gate *g, uint16_t choice, struct span object, in
     struct gate_event *e = event_count(g) > 0 ? event_at(g, 0) : NULL;
     const struct gate_part *part = (const struct gate_part *)(const void *)bytes_span(&g->parts).data;
     *rv = 0;
-    if (e == NULL || !(e->flags & GATE_BARE) || e->parts < 2)
+    bool is_there = false, has_others = false;
+    for (uint32_t i = 0; e != NULL && i < e->parts; i++)
+        has_others |= part[i].choice != choice;
+    if (e == NULL || !(e->flags & GATE_BARE) || !has_others)
         return false;
-    bool is_there = false;
     for (uint32_t i = 0; i < e->parts && *rv == 0; i++) {
         if (part[i].choice != choice)
             continue;

@@ -97,11 +97,11 @@ struct gate {
     const struct rein_policy *policy; /* borrowed */
     struct rein_flow *flow;           /* the decision's, by channel; borrowed */
     struct bytes raw, events, pieces, parts;
-    struct bytes body;             /* of the bare event, in the place of `raw` */
-    struct bytes waiting;          /* rendered events that go out with the next one; the first one has ... */
-    size_t waiting_first;          /* ... so many bytes */
-    size_t join_from;              /* bytes that wait before events are joined */
-    size_t pushed;                 /* events up to the one that is being judged, 0: none; those behind it are said */
+    struct bytes body;    /* of the bare event, in the place of `raw` */
+    struct bytes waiting; /* rendered events that go out with the next one; those that the others wait behind ... */
+    size_t waiting_first; /* ... have so many bytes */
+    size_t join_from;     /* bytes that wait before events are joined */
+    size_t pushed;        /* events up to the one that is being judged, 0: none; those behind it are said */
     struct bytes scratch, splices; /* of rendering */
     struct gate_choice choice[REIN_CHOICES_MAX];
     struct dialect_memory memory; /* of what went out; its `shown` is the trace's */

@@ -10,13 +10,13 @@
 
 #include <assert.h>
 
-/* Can the event be joined: one streamed string, no end, nothing removed? */
+/* Can the event be joined: one streamed string, no end, nothing removed? `part`: its only one. */
 static bool is_gate_join_plain(const struct gate_event *e, const struct gate_part *part)
 {
     const unsigned odd = GATE_SAID | GATE_TERMINAL | GATE_DROP | GATE_CARRIES | GATE_BARE | GATE_REWRITE |
                          GATE_UNTERMINATED | GATE_AWAITS;
-    return (e->flags & odd) == 0 && e->pieces == 1 && e->parts == 1 && e->patches == NULL && !part->has_end &&
-           e->raw_len == e->stored_len;
+    return (e->flags & odd) == 0 && e->pieces == 1 && e->patches == NULL && e->raw_len == e->stored_len &&
+           (e->parts == 0 || (e->parts == 1 && !part->has_end));
 }
 
 /* The only string of the new event that is part of a stream; NULL if there are several, or anything else is new. */
@@ -94,10 +94,12 @@ static int insert(struct gate *g, struct gate_event *e, struct gate_piece *p, st
     shift(&e->note.count, end, by);
     for (size_t i = 0; i < EVENT_NOTED_MAX; i++)
         shift(&e->note.at[i], end, by);
-    shift(&part->begins, end, by);
-    shift(&part->ends, end, by);
-    for (size_t i = 0; i < EVENT_SPELLED_MAX; i++)
-        shift(&part->spelled[i], end, by);
+    if (part != NULL) {
+        shift(&part->begins, end, by);
+        shift(&part->ends, end, by);
+        for (size_t i = 0; i < EVENT_SPELLED_MAX; i++)
+            shift(&part->spelled[i], end, by);
+    }
     p->raw.len += by;
     e->payload.len += by;
     e->raw_len += by;
@@ -111,11 +113,11 @@ int gate_join(struct gate *g, const struct frame *frame, const struct event *eve
     *joined = NULL;
     if (gate_held(g) < g->join_from || frame->kind != FRAME_DATA || frame->unterminated)
         return 0;
-    if (bytes_len(&g->events) == 0 || bytes_len(&g->pieces) == 0 || bytes_len(&g->parts) == 0)
+    if (bytes_len(&g->events) == 0 || bytes_len(&g->pieces) == 0)
         return 0;
     struct gate_event *e = (struct gate_event *)(void *)(g->events.data + g->events.end) - 1;
     struct gate_piece *p = (struct gate_piece *)(void *)(g->pieces.data + g->pieces.end) - 1;
-    struct gate_part *part = (struct gate_part *)(void *)(g->parts.data + g->parts.end) - 1;
+    struct gate_part *part = e->parts > 0 ? (struct gate_part *)(void *)(g->parts.data + g->parts.end) - 1 : NULL;
     *piece = only_piece(event);
     if (!is_gate_join_plain(e, part) || *piece == NULL || p->unseen || p->half_in != 0 || p->ends_half)
         return 0;

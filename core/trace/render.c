@@ -438,7 +438,7 @@ static int write_event(struct gate *g, const struct gate_event *e, struct span s
     return rv == 0 && (e->flags & GATE_UNTERMINATED) ? bytes_append_span(out, g->dialect->framing->end) : rv;
 }
 
-/* What waited goes out; `all` false: without the event that the others wait behind. */
+/* What waited goes out; `all` false: without what the others wait behind. */
 static int let_go(struct gate *g, bool all, struct bytes *out)
 {
     size_t from = all ? 0 : g->waiting_first, len = bytes_len(&g->waiting);
@@ -453,12 +453,12 @@ static int write_on_its_way(struct gate *g, const struct gate_event *e, struct s
 {
     if (way == DIALECT_DROPPED)
         return 0;
-    bool is_behind = way == DIALECT_FOLLOWS && bytes_len(&g->waiting) > 0;
+    bool is_behind = (way == DIALECT_FOLLOWS || way == DIALECT_JOINS) && bytes_len(&g->waiting) > 0;
     int rv = is_behind || bytes_len(&g->waiting) == 0 ? 0 : let_go(g, way != DIALECT_CANCELS, out);
     if (rv != 0 || way == DIALECT_CANCELS)
         return rv;
     rv = write_event(g, e, stored, payload, is_behind || way == DIALECT_WAITS ? &g->waiting : out);
-    if (way == DIALECT_WAITS)
+    if (way == DIALECT_WAITS || (way == DIALECT_JOINS && is_behind))
         g->waiting_first = bytes_len(&g->waiting);
     return rv;
 }

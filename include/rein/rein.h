@@ -122,7 +122,7 @@ enum rein_head {
     REIN_HEADS,
 };
 
-enum rein_dialect { REIN_OPENAI_CHAT, REIN_OPENAI_RESPONSES };
+enum rein_dialect { REIN_OPENAI_CHAT, REIN_OPENAI_RESPONSES, REIN_ANTHROPIC_MESSAGES };
 
 /* How a safe reasoning prefix reached the model. */
 enum rein_delivery { REIN_DELIVER_OFF, REIN_DELIVER_INSTRUCT, REIN_DELIVER_PREFILL, REIN_DELIVER_AUTO };

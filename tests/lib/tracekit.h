@@ -29,7 +29,7 @@ struct kit_view {
     bool (*is_last)(struct span payload); /* the event after which nothing may come */
     void (*see)(struct kit_seen *seen, struct span payload, bool is_body);
 };
-extern const struct kit_view kit_view_chat;
+extern const struct kit_view kit_view_chat, kit_view_messages;
 /* For views: joins a JSON string to a text; what is no string adds nothing. */
 void kit_add_text(struct bytes *out, const json_t *string);
 
@@ -58,6 +58,10 @@ struct kit_seen {
     struct bytes out; /* everything that went to the client */
     struct kit_choice choices[KIT_CHOICES];
     unsigned events, comments, done, errors, after_done, unreadable;
+    unsigned
+        broken; /* events that a strict client does not accept where they stand; the first one's reason is in `why` */
+    char why[64], names[64]; /* `names`: what the view remembers */
+    unsigned blocks[4], signatures;
     char error[256];          /* the last error's message */
     unsigned asks;            /* all that was ever asked */
     size_t feeds_with_output; /* steps that released something */

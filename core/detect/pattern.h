@@ -32,9 +32,10 @@ extern const double pattern_default_threshold[REIN_PATTERNS];
 struct prompt_risk {
     double harm, benign; /* sums of weights */
     uint64_t categories; /* set of harm categories seen, by the order of signals' categories */
-    double score;        /* 0 to 1 */
-    double learned;      /* the model's, of the most harmful message */
-    bool is_voted;       /* the model is sure of one */
+    double score;        /* 0 to 1: the signals' own, with a model that of all evidence */
+    double sum;          /* with a model: of the most harmful message, by its words alone */
+    double evidence;     /* likewise: words and signals together; score follows from it */
+    bool has_sum;
 };
 /* `model` may be NULL. */
 int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, const struct model *model,
@@ -81,7 +82,8 @@ bool pattern_outcome_may_act(const struct pattern_tracker *p);
 /* Highest score so far, found or not; and one score of the whole trace from prompt and reasoning. 0 to 1. */
 double pattern_score(const struct pattern_tracker *p, enum rein_pattern pattern);
 double pattern_trace_risk(const struct pattern_tracker *p);
-/* The score of one question of the model so far; 0: there is no model, or no text to score. */
+/* The score of one question of the model so far; 0: there is no model, or no text to score.
+ * Not of the prompt. */
 double pattern_head(const struct pattern_tracker *p, enum rein_head head);
 
 /* The sentences of the reasoning that talk themselves into complying, the first PATTERN_TALK_MAX. Good until the

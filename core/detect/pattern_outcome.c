@@ -1,21 +1,20 @@
 /* Outcome risk: the learned score of the reasoning, sentence by sentence, and once more with the answer's beginning.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
-
 #include "detect/pattern_state.h"
 
 /* How surely it is about harm: an upper bound of the risk with the answer. The prompt decides where there is no
  * reasoning. */
 static void note_harm(struct pattern_tracker *p)
 {
-    double prompt = fmax(p->risk.score, p->risk.learned);
-    p->outcome.harm = model_answer_risk_bound(p->settings.model, p->outcome.learned, prompt);
+    p->outcome.harm = model_answer_risk_bound(p->settings.model, p->outcome.learned, p->risk.score);
 }
 
 void outcome_begin(struct pattern_tracker *p)
 {
-    if (p->outcome.learned != NULL)
-        note_harm(p);
+    if (p->outcome.learned == NULL)
+        return;
+    p->outcome.learned->evidence = p->risk.evidence;
+    note_harm(p);
 }
 
 void outcome_reasoning(struct pattern_tracker *p, const struct sentence_facts *f, struct span folded)
@@ -78,8 +77,6 @@ bool pattern_outcome_may_act(const struct pattern_tracker *p)
 double pattern_head(const struct pattern_tracker *p, enum rein_head head)
 {
     const struct model_state *s = p->outcome.learned;
-    if (head == REIN_PROMPT_HARM)
-        return p->risk.learned;
-    bool has_text = s != NULL && (head == REIN_COMPLIES_ANSWER ? s->answer_n : s->n) > 0;
+    bool has_text = s != NULL && head != REIN_PROMPT_HARM && (head == REIN_COMPLIES_ANSWER ? s->answer_n : s->n) > 0;
     return has_text ? model_score(p->settings.model, s, head) : 0;
 }

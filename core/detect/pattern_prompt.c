@@ -50,12 +50,14 @@ static void keep_worst(struct prompt_risk *risk, struct sentence_harm s, double 
     risk->benign = share * s.benign;
 }
 
-/* The model's vote makes a prompt risky of which it is sure, and never takes back what the signals say. */
-static void vote(struct prompt_risk *risk, const struct model *model, const struct model_prompt *prompt)
+/* The votes of the words and of the signals, together. */
+static void vote(struct prompt_risk *risk, const struct model *model, const struct model_prompt *prompt, double said)
 {
-    double learned = model_prompt_score(model, prompt);
-    risk->learned = fmax(risk->learned, learned);
-    risk->is_voted |= learned >= model->sure;
+    double sum = model_prompt_sum(model, prompt);
+    risk->sum = risk->has_sum ? fmax(risk->sum, sum) : sum;
+    risk->has_sum = true;
+    risk->evidence = model_prompt_evidence(model, risk->sum, said);
+    risk->score = model_prompt_score(model, risk->evidence);
 }
 
 /* A request is at a message's beginning or end. What lies between the first and the last EDGE sentences is more
@@ -87,9 +89,9 @@ int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, con
     }
     for (size_t i = 0; i < EDGE; i++)
         keep_worst(risk, last[i], 1);
-    if (model != NULL)
-        vote(risk, model, &learned);
     double said = risk->harm > 0 ? logistic(2.5 * (risk->harm - risk->benign) - 1.8) : 0;
-    risk->score = risk->is_voted ? fmax(said, PROMPT_RISKY) : said;
+    risk->score = said;
+    if (model != NULL)
+        vote(risk, model, &learned, said);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* A load client: opens streams, checks every piece of them, measures how late each came and what the proxy spent on it.
+/* A load client: opens streams, checks every piece, and measures its delay and what the proxy spent on it.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     bench_client --port PORT --streams N [--mode closed|paced|whole] [--seconds S] [--events N] [--burst N]

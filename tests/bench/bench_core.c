@@ -1,4 +1,4 @@
-/* Feeds one fixed stream through librein, for a counter of instructions to watch, and counts its allocations.
+/* Feeds one fixed stream through librein, while a tool counts instructions, and counts allocations itself.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named]

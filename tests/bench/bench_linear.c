@@ -1,4 +1,4 @@
-/* Feeds one stream of a shape that invites work in squares, for a counter of instructions to watch (linear.sh).
+/* Feeds one stream of a shape whose cost could be quadratic, while a tool counts instructions (linear.sh).
  * SPDX-License-Identifier: Apache-2.0
  *
  *     bench_linear SHAPE SIZE

@@ -1,4 +1,4 @@
-/* An upstream faster than anything under test: says DeepSeek-shaped streams, each event stamped with its time.
+/* An upstream that is faster than anything under test: sends streams in DeepSeek's form, each event with its time.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     bench_upstream [PORT]      prints the port it listens on (loopback; 0 or none: any free one), then serves

@@ -1,5 +1,6 @@
-/* What the bench's upstream says and its client expects: a fixed text, word by word, each word with the time it was
- * said. SPDX-License-Identifier: Apache-2.0
+/* What the bench's upstream sends and its client expects: a fixed text, word by word, each word with the time when it
+ * was sent.
+ * SPDX-License-Identifier: Apache-2.0
  *
  * The piece number i of a stream with seed s is " <stamp> <word s+i>". A stamp is 7 letters, never digits, which could
  * look like a card number to a guard; its first letter is a capital, so that a sentence may end before it. */

@@ -1,4 +1,5 @@
-/* Fuzzes the rebuilding of raw routes: any upstream bytes, cut anywhere, give the same events, all of them readable.
+/* Fuzzes the rebuilding of completion routes: any upstream bytes, cut anywhere, give the same events, all of them
+ * readable.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The first byte says whether it is streamed, which field the reasoning gets and which delimiter closes it; the second

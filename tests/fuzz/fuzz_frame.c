@@ -1,4 +1,4 @@
-/* Fuzzes framing: any bytes, cut anywhere, give the same frames, and these laid end to end are the input.
+/* Fuzzes framing: any bytes, cut anywhere, give the same frames, which joined are the input.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The first byte is the seed of the cuts. */

@@ -1,4 +1,5 @@
-/* Fuzz target: JSON documents accept what jansson accepts, and say the same; what is taken out leaves the rest whole.
+/* Fuzzes JSON documents: they accept what jansson accepts, with the same values; taking members out leaves the rest as
+ * it was.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 

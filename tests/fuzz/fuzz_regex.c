@@ -1,5 +1,5 @@
-/* Fuzzes the way of an expression: parser, program, automaton. What it accepts has to find the same in a text as a
- * whole and byte by byte. SPDX-License-Identifier: Apache-2.0
+/* Fuzzes expressions: parser, program, automaton. An accepted one must find the same in a whole text and byte by byte.
+ * SPDX-License-Identifier: Apache-2.0
  *
  * Input: a byte of flags (1: folded, 2: no max_bytes), the expression up to a line end, the text. */
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* Broken configs, policies, templates and lexicons: what is said of each, word for word.
+/* Broken configs, policies, templates and lexicons: the exact messages for each.
  * SPDX-License-Identifier: Apache-2.0
  *
  * A case is a folder in tests/golden/problems: input.yaml and expected.txt, one problem a line, as

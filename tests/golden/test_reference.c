@@ -1,4 +1,4 @@
-/* The reference pages in docs/reference are what the tables say.
+/* The reference pages in docs/reference are those that the tables produce.
  * SPDX-License-Identifier: Apache-2.0
  *
  * REIN_UPDATE=1 writes them anew; so does `rein check --reference NAME`. */

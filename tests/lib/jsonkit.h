@@ -1,4 +1,4 @@
-/* Holds JSON documents to jansson: the same texts are accepted, and they say the same.
+/* Compares our JSON documents with jansson: the same texts are accepted, with the same values.
  * SPDX-License-Identifier: Apache-2.0
  *
  * What may differ: a number that no double or 64-bit integer holds passes, where jansson refuses it; a text with a NUL

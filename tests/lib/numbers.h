@@ -1,4 +1,4 @@
-/* Numbers as systems make them, none of which is a card's; and card numbers as people write them.
+/* Numbers as systems make them, none of them a card number, and card numbers as people write them.
  * SPDX-License-Identifier: Apache-2.0
  *
  * From dice alone, so that a seed gives the same texts everywhere. */

@@ -1,4 +1,4 @@
-/* Runs a fuzz target over the files of its corpus, so that what fuzzing once found stays found.
+/* Runs a fuzz target over the files of its corpus, so that what fuzzing has found is tested again.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     fuzz_<name> FOLDER...

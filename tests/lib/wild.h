@@ -1,4 +1,4 @@
-/* Random expressions and texts over a small alphabet, so that they meet.
+/* Random expressions and texts over a small alphabet, so that matches are frequent.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef TESTS_WILD_H
 #define TESTS_WILD_H

@@ -1,4 +1,4 @@
-/* What a client saw of a scene, and whether it may have seen that.
+/* What a client saw of a scene, and whether that is allowed.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef LOAD_CHECK_H
 #define LOAD_CHECK_H

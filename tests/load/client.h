@@ -1,4 +1,4 @@
-/* The clients: slots that play one scene after the other, and leave as it tells.
+/* The clients: each plays one scene after the other, and leaves when the scene says so.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef LOAD_CLIENT_H
 #define LOAD_CLIENT_H

@@ -1,4 +1,4 @@
-/* What the upstream of a scene says, byte for byte, and what its client shall make of it.
+/* What the upstream of a scene sends, byte for byte, and what its client must receive.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Counts how scenes ended, and notes what must be in the database of each.
+/* Counts how scenes ended, and notes what the database must contain of each.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef LOAD_TALLY_H
 #define LOAD_TALLY_H

@@ -1,4 +1,4 @@
-/* The scripted upstream: says of each scene what its script says, and leaves as the scene tells.
+/* The scripted upstream: sends what the script of a scene says, and leaves when the scene says so.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef LOAD_UPSTREAM_H
 #define LOAD_UPSTREAM_H

@@ -1,4 +1,4 @@
-/* Property: JSON documents accept just the texts that jansson accepts, and say the same.
+/* Property: JSON documents accept exactly the texts that jansson accepts, with the same values.
  * SPDX-License-Identifier: Apache-2.0
  *
  *     property_test_json [CASES [FIRST-SEED]]     default 30000 from 1; REIN_LONG=1: 1000000

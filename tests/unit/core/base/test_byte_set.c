@@ -1,4 +1,4 @@
-/* Sets of bytes: the search finds what a naive loop finds, wherever it stands, and reads nothing else.
+/* Sets of bytes: at every alignment the search finds what a naive loop finds, and reads nothing outside the text.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

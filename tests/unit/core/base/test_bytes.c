@@ -1,4 +1,4 @@
-/* Buffers: they grow out of the room they began in, never past their limit, and change hands.
+/* Buffers: they grow beyond their first room, never beyond their limit, and can be swapped.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* What the dialect says itself: exact bytes, valid JSON, nothing half said.
+/* Events that the dialect writes itself: exact bytes, valid JSON, and nothing of an event that fails half-way.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Texts that get past in disguise: numbers, keys in escapes, and what spells a text out.
+/* Texts that could get past in another form: as numbers, as escaped keys, or spelled out token by token.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* What the shipped policy takes for a card number: none of what systems make, all that people write.
+/* What the shipped policy takes for a card number: none of the numbers that systems make, all cards that people write.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Errors of an upstream in the clothes of an answer: the response is never taken for whole, and the client is told.
+/* Errors of an upstream that look like an answer: the response never counts as complete, and the client is told.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

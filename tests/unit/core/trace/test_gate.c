@@ -1,4 +1,4 @@
-/* The gate: what waits for long waits in little room, and comes out whole.
+/* The gate: events that wait for long take little room, and nothing of them is lost.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Hidden reasoning: under whatever name it comes, nothing of it goes out, and nothing that spells it out.
+/* Hidden reasoning: whatever its field is called, nothing of it is released, nor anything that spells it out.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

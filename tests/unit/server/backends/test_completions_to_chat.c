@@ -1,4 +1,4 @@
-/* Raw routes rebuilt as chat: the same events whatever the cuts, and nothing lost at the delimiter.
+/* Completion routes rebuilt as chat: the same events under every chunking, and nothing lost at the delimiter.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* What is dropped of a response that is corrected while it runs, however it is cut.
+/* Which bytes of a response are dropped while it is corrected in flight, under every chunking.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Chains of filters: what one leaves is what the next gets, at the end too.
+/* Chains of filters: the output of one is the input of the next, at the end too.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* jansson's memory: whichever allocation fails, the process ends there and then.
+/* jansson's memory: whichever allocation fails, the process ends at once.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Chunks: what goes out through a socket of any patience, taken apart again, is what was put in.
+/* Chunks: whatever the socket accepts at a time, the client decodes exactly what was added.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
-/* The front: answers that come before the request is whole, refused clients that go on sending, connections that can
- * not be watched. SPDX-License-Identifier: Apache-2.0 */
+/* The front: answers before the request is complete, refused clients that continue to send, connections that cannot be
+ * watched.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* The store: what is put is there, once, whole, and its callback comes on the right thread.
+/* The store: each record is written once and completely, and its callback runs on the right thread.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* The write-ahead log under constant load: it begins anew again and again, unless a reader is in it, and nobody waits
- * for a reader.
+/* The write-ahead log under constant load: it restarts regularly unless a reader uses it, and nobody waits for a
+ * reader.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* kill -9 at random moments: what the store said is durable is there afterwards, and the database is whole.
+/* kill -9 at random moments: what the store called durable is there afterwards, and the database is intact.
  * SPDX-License-Identifier: Apache-2.0
  *
  * A child writes decisions and reports each id that was acknowledged through a pipe; after a random number of them it

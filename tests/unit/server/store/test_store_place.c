@@ -1,4 +1,5 @@
-/* A database whose files go away under the store: noticed, loud, like a full disk; and writing goes on where it should.
+/* A database whose files go away while it is in use: the store notices, reports an error as for a full disk, and later
+ * writes to the right file.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

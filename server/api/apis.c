@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "api/chat/chat.h"
+#include "api/responses/responses.h"
 
 /* The first one also answers where a path suggests none. */
 static const struct api *const apis[] = {
     &api_chat,
+    &api_responses,
 };
 
 size_t api_count(void)

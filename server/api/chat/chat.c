@@ -41,7 +41,7 @@ const struct api api_chat = {
     .error_text = openai_error_text,
     .error_event = chat_error_event,
     .refusal = {.status = 400, .code = "content_filter"},
-    .read_reason = chat_read_reason,
-    .reason_code = chat_reason_code,
+    .read_reason = openai_read_reason,
+    .reason_code = openai_reason_code,
     .answer_saying = chat_answer_saying,
 };

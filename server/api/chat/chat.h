@@ -21,8 +21,6 @@ json_t *chat_upstream_body(const struct request *request) REIN_MUST_USE;
 int chat_instruct(json_t *body, const char *text) REIN_MUST_USE;
 
 size_t chat_error_event(const struct reply_error *error, char *out, size_t cap);
-void chat_read_reason(struct upstream_reason *out, const json_t *body);
-const char *chat_reason_code(const struct upstream_reason *reason);
 char *chat_answer_saying(const char *words) REIN_MUST_USE;
 
 #endif

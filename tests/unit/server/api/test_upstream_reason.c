@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "api/chat/chat.h"
+#include "api/openai_error.h"
 #include "upstream/retry_after.h"
 
 static struct upstream_reason reason_of(unsigned status, const char *body)
@@ -120,7 +121,7 @@ static void test_found_r7_known_reasons_have_codes(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct upstream_reason reason = reason_of(cases[i].status, cases[i].body);
-        const char *code = chat_reason_code(&reason);
+        const char *code = openai_reason_code(&reason);
         if ((code == NULL) != (cases[i].code == NULL) || (code != NULL && strcmp(code, cases[i].code) != 0))
             fail_msg("%s: %s", cases[i].body, code != NULL ? code : "none");
     }

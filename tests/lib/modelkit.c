@@ -110,3 +110,20 @@ char *modelkit_usual(void)
     free(kit);
     return text;
 }
+
+struct rein_policy *modelkit_policy(const char *yaml)
+{
+    char *weights = modelkit_usual();
+    struct rein_source source = {"policy.yaml", yaml, strlen(yaml)}, model = {"tiny.yaml", weights, strlen(weights)};
+    struct rein_library library = {.models = &model, .models_len = 1};
+    struct rein_problems *problems = NULL;
+    struct rein_policy *policy = NULL;
+    assert_int_equal(rein_problems_new(&problems), 0);
+    int rv = rein_policy_load(&policy, &source, &library, problems);
+    for (size_t i = 0; i < rein_problems_count(problems); i++)
+        print_error("%s: %s\n", rein_problems_at(problems, i)->key, rein_problems_at(problems, i)->message);
+    rein_problems_free(problems);
+    free(weights);
+    assert_int_equal(rv, 0);
+    return policy;
+}

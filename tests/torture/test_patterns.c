@@ -12,13 +12,14 @@
 #include "detect/engine.h"
 #include "detect/pattern.h"
 #include "failing_heap.h"
+#include "modelkit.h"
 #include "policy/policy.h"
 #include "rein/rein.h"
 
 enum { ALLOCATIONS_MAX = 100 };
 
-static const char policy_text[] =
-    "version: 1\nname: p\nlexicons: [tiny]\npatterns:\n  strong_vacillation: { action: record }\n";
+static const char policy_text[] = "version: 1\nname: p\nlexicons: [tiny]\nmodel: tiny\npatterns:\n"
+                                  "  strong_vacillation: { action: record }\n";
 static const char lexicon_text[] =
     "version: 1\nname: tiny\nlanguage: en\nentries:\n"
     "  - { id: a, class: names_harm, phrases: [is harmful], match: [is harmful] }\n"
@@ -34,7 +35,9 @@ static int set_up(void **state)
     (void)state;
     struct rein_source text = {"p", policy_text, sizeof policy_text - 1};
     struct rein_source lexicon = {"l", lexicon_text, sizeof lexicon_text - 1};
-    struct rein_library library = {.lexicons = &lexicon, .lexicons_len = 1};
+    char *weights = modelkit_usual();
+    struct rein_source model = {"m", weights, strlen(weights)};
+    struct rein_library library = {.lexicons = &lexicon, .lexicons_len = 1, .models = &model, .models_len = 1};
     struct rein_problems *problems = NULL;
     int rv = rein_problems_new(&problems);
     if (rv == 0)
@@ -42,6 +45,7 @@ static int set_up(void **state)
     for (size_t i = 0; rv != 0 && i < rein_problems_count(problems); i++)
         print_error("%s: %s\n", rein_problems_at(problems, i)->key, rein_problems_at(problems, i)->message);
     rein_problems_free(problems);
+    free(weights);
     if (rv == 0)
         rv = rein_engine_new(&engine);
     return rv == 0 ? engine_prepare(engine, policy->signals) : rv;
@@ -96,7 +100,7 @@ static void each_allocation_of_a_tracker_fails_in_turn(void **state)
         assert_in_range(k, 1, ALLOCATIONS_MAX);
     }
     rein_heap_set(NULL);
-    assert_int_equal(failed, 4); /* the tracker, its prefix, its talk, its findings */
+    assert_int_equal(failed, 5); /* the tracker, its prefix, its scores, its talk, its findings */
     assert_int_equal(found, 1u << REIN_STRONG_VACILLATION);
     assert_int_equal(talk_len, 1);
 }

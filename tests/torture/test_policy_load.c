@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "failing_heap.h"
+#include "modelkit.h"
 #include "rein/doc.h"
 
 static struct rein_source source(const char *name, const char *text)
@@ -48,13 +49,21 @@ static const char lexicon[] = "version: 1\n"
                               "  - { id: a, class: names_harm, phrases: [this is illegal], match: [this is illegal] }\n"
                               "  - { id: b, class: prompt_harm, category: weapons, regex: 'bombs?', match: [bomb] }\n";
 
+static char *model; /* a file of weights */
+
 static int load(const char *text, struct failing_heap *failing)
 {
     struct rein_source templates[] = {
         source("opening.yaml", "version: 1\nname: opening\nkind: prefix\ntext: I look first.\n"),
         source("corrective.yaml", "version: 1\nname: corrective\nkind: corrective\ntext: Wait.\n")};
     struct rein_source lexicons[] = {source("words.yaml", lexicon)}, policy = source("policy.yaml", text);
-    struct rein_library library = {.templates = templates, .templates_len = 2, .lexicons = lexicons, .lexicons_len = 1};
+    struct rein_source models[] = {source("tiny.yaml", model)};
+    struct rein_library library = {.templates = templates,
+                                   .templates_len = 2,
+                                   .lexicons = lexicons,
+                                   .lexicons_len = 1,
+                                   .models = models,
+                                   .models_len = 1};
     struct rein_problems *problems = NULL;
     struct rein_policy *loaded = NULL;
     failing_heap_use(failing);
@@ -87,6 +96,14 @@ static void test_good_policy(void **state)
 {
     (void)state;
     fail_each(good_policy, 0);
+}
+
+static void test_policy_with_a_model(void **state)
+{
+    (void)state;
+    fail_each("version: 1\nname: p\nlexicons: [words]\nmodel: tiny\n"
+              "patterns: { outcome_risk: { reasoning: { action: record } } }\n",
+              0);
 }
 
 static void test_malformed_policy(void **state)
@@ -130,10 +147,12 @@ static void test_schemas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_policy),
-        cmocka_unit_test(test_malformed_policy),
-        cmocka_unit_test(test_wrong_policy),
+        cmocka_unit_test(test_good_policy),      cmocka_unit_test(test_policy_with_a_model),
+        cmocka_unit_test(test_malformed_policy), cmocka_unit_test(test_wrong_policy),
         cmocka_unit_test(test_schemas),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    model = modelkit_usual();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    free(model);
+    return failed;
 }

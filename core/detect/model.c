@@ -83,7 +83,8 @@ double model_prompt_sum(const struct model *m, const struct model_prompt *p)
 
 double model_prompt_evidence(const struct model *m, double sum, double risk)
 {
-    return sum + m->signals_weight * (2 * risk - 1);
+    double weight = m->signals_weight;
+    return (weight > 0 ? fmax(sum, -weight) : sum) + weight * (2 * risk - 1);
 }
 
 double model_prompt_score(const struct model *m, double evidence)

@@ -47,8 +47,9 @@ void model_prompt_sentence(const struct model *m, struct model_prompt *p, struct
 double model_prompt_sum(const struct model *m, const struct model_prompt *p);
 
 /* Two votes about a prompt are added: that of its words (`sum`) and that of its signals (`risk`, 0 to 1, half counts as
- * no opinion). So either alone must be sure, and each may outvote the other where that one is not. The evidence is in
- * units of the head's sum. The score is 0 to 1, and from MODEL_RISKY on the prompt is risky. */
+ * no opinion). Each may outvote the other where that one is not sure. Words of a long text weigh little each, so
+ * ordinary text around a harmful sentence lowers the sum: it takes away at most what sure signals give. The evidence is
+ * in units of the head's sum. The score is 0 to 1, and from MODEL_RISKY on the prompt is risky. */
 #define MODEL_RISKY 0.5
 double model_prompt_evidence(const struct model *m, double sum, double risk);
 double model_prompt_score(const struct model *m, double evidence);

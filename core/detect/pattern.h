@@ -32,9 +32,11 @@ extern const double pattern_default_threshold[REIN_PATTERNS];
 struct prompt_risk {
     double harm, benign; /* sums of weights */
     uint64_t categories; /* set of harm categories seen, by the order of signals' categories */
-    double score;        /* 0 to 1: the signals' own, with a model that of all evidence */
-    double sum;          /* with a model: of the most harmful message, by its words alone */
-    double evidence;     /* likewise: words and signals together; score follows from it */
+    double said;         /* what the signals say, 0 to 1 */
+    double score;        /* 0 to 1: what the signals say, on the side of PROMPT_RISKY that all votes together choose */
+    double learned;      /* prompt_harm: all votes together, 0 to 1; 0: there is no model, or no message */
+    double sum;          /* the model's, of the most harmful message, if `has_sum` */
+    double evidence;     /* of all votes (model_prompt_evidence) */
     bool has_sum;
 };
 /* `model` may be NULL. */

@@ -6,7 +6,7 @@
  * reasoning. */
 static void note_harm(struct pattern_tracker *p)
 {
-    p->outcome.harm = model_answer_risk_bound(p->settings.model, p->outcome.learned, p->risk.score);
+    p->outcome.harm = model_answer_risk_bound(p->settings.model, p->outcome.learned, p->risk.learned);
 }
 
 void outcome_begin(struct pattern_tracker *p)

@@ -10,7 +10,7 @@ static double logistic(double x)
     return 1 / (1 + exp(-x));
 }
 
-static const double HINT = 0.5, PASTED = 0.6;
+static const double HINT = 0.5, PASTED = 0.6, BELOW_RISKY = PROMPT_RISKY - 0.01;
 enum { EDGE = 3 };
 
 struct sentence_harm {
@@ -50,14 +50,16 @@ static void keep_worst(struct prompt_risk *risk, struct sentence_harm s, double 
     risk->benign = share * s.benign;
 }
 
-/* The votes of the words and of the signals, together. */
-static void vote(struct prompt_risk *risk, const struct model *model, const struct model_prompt *prompt, double said)
+/* Signals and model vote on the prompt (model.h). The score stays what the signals say, moved to the side of
+ * PROMPT_RISKY that the votes choose. */
+static void count_votes(struct prompt_risk *risk, const struct model *model, const struct model_prompt *prompt)
 {
     double sum = model_prompt_sum(model, prompt);
     risk->sum = risk->has_sum ? fmax(risk->sum, sum) : sum;
     risk->has_sum = true;
-    risk->evidence = model_prompt_evidence(model, risk->sum, said);
-    risk->score = model_prompt_score(model, risk->evidence);
+    risk->evidence = model_prompt_evidence(model, risk->sum, risk->said);
+    risk->learned = model_prompt_score(model, risk->evidence);
+    risk->score = risk->learned >= MODEL_RISKY ? fmax(risk->said, PROMPT_RISKY) : fmin(risk->said, BELOW_RISKY);
 }
 
 /* A request is at a message's beginning or end. What lies between the first and the last EDGE sentences is more
@@ -89,9 +91,9 @@ int prompt_risk_add(struct prompt_risk *risk, const struct signals *signals, con
     }
     for (size_t i = 0; i < EDGE; i++)
         keep_worst(risk, last[i], 1);
-    double said = risk->harm > 0 ? logistic(2.5 * (risk->harm - risk->benign) - 1.8) : 0;
-    risk->score = said;
+    risk->said = risk->harm > 0 ? logistic(2.5 * (risk->harm - risk->benign) - 1.8) : 0;
+    risk->score = risk->said;
     if (model != NULL)
-        vote(risk, model, &learned, said);
+        count_votes(risk, model, &learned);
     return 0;
 }

@@ -234,7 +234,7 @@ int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
     if (t->findings.verdict == REIN_REFUSE)
         rv = trace_refuse_prompt(t);
     t->decision.prompt_risk = t->risk.score;
-    t->decision.heads[REIN_PROMPT_HARM] = t->risk.has_sum ? t->risk.score : 0;
+    t->decision.heads[REIN_PROMPT_HARM] = t->risk.learned;
     return finish_step(t, rv, u);
 }
 

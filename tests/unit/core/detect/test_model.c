@@ -241,7 +241,9 @@ static void votes_are_added(void **state)
     NEARLY(model_prompt_evidence(m, 1, 0), -1);
     assert_true(model_prompt_score(m, model_prompt_evidence(m, 1, 1)) >= MODEL_RISKY);
     assert_true(model_prompt_score(m, model_prompt_evidence(m, 1, 0)) < MODEL_RISKY);
-    assert_true(model_prompt_score(m, model_prompt_evidence(m, -3, 1)) < MODEL_RISKY);
+    NEARLY(model_prompt_evidence(m, -1, 0.5), -1);
+    assert_true(model_prompt_score(m, model_prompt_evidence(m, -1, 0.7)) < MODEL_RISKY);
+    NEARLY(model_prompt_evidence(m, -100, 1), 0); /* sure signals are not outvoted */
     assert_true(model_prompt_score(m, model_prompt_evidence(m, 3, 0)) >= MODEL_RISKY);
     memset(&s, 0, sizeof s);
     s.evidence = 3;

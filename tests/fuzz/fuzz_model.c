@@ -24,8 +24,8 @@ static void check_file(struct span text)
     if (rein_problems_new(&problems) != 0)
         abort();
     if (rein_doc_read(&doc, &source, problems) == 0) {
-        (void)rein_doc_check(doc, rein_schema_model(), problems);
-        if (model_load(&loaded, rein_doc_root(doc), problems) != 0)
+        int rv = rein_doc_check(doc, rein_schema_model(), problems);
+        if (rv == 0 && model_load(&loaded, rein_doc_root(doc), problems) != 0)
             abort();
         if (loaded == NULL && rein_problems_count(problems) == 0)
             abort();

@@ -28,6 +28,7 @@ struct cli_command {
 extern const struct cli_command cli_serve;
 extern const struct cli_command cli_check;
 extern const struct cli_command cli_key;
+extern const struct cli_command cli_route;
 extern const struct cli_command cli_demo_upstream;
 extern const struct cli_command cli_eval;
 extern const struct cli_command cli_eval_prefix;

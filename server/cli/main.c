@@ -9,7 +9,7 @@
 #include "demo/demo_script.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_serve, &cli_check, &cli_key, &cli_demo_upstream, &cli_eval, &cli_mix, &cli_features,
+    &cli_serve, &cli_check, &cli_key, &cli_route, &cli_demo_upstream, &cli_eval, &cli_mix, &cli_features,
 };
 
 static const char exit_help[] =

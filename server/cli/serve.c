@@ -44,7 +44,8 @@ struct service {
     struct admin *admin;
     struct loop *loop;
     struct worker **workers;
-    struct client_limits *client_limits; /* of all workers */
+    struct client_limits *client_limits; /* of all workers, like the next */
+    struct key_limits *key_limits;
     size_t workers_len, workers_running;
     struct reload reload;
     uv_signal_t signals[SIGNALS];
@@ -265,6 +266,7 @@ static int start_workers(struct service *service)
                                      .metrics = service->metrics,
                                      .reuse_port = service->config->workers > 1,
                                      .client_limits = service->client_limits,
+                                     .key_limits = service->key_limits,
                                      .owner = service->loop,
                                      .on_done = on_worker_done,
                                      .on_reloaded = on_taken,
@@ -338,6 +340,8 @@ static int service_start(struct service *service)
     if (rv == 0)
         rv = client_limits_new(&service->client_limits, &limits);
     if (rv == 0)
+        rv = key_limits_new(&service->key_limits);
+    if (rv == 0)
         rv = metrics_new(&service->metrics, config->workers);
     if (rv == 0)
         rv = start_admin(service);
@@ -371,6 +375,7 @@ static int service_finish(struct service *service)
         worker_free(service->workers[i]);
     free(service->workers);
     client_limits_free(service->client_limits);
+    key_limits_free(service->key_limits);
     admin_stop(service->admin);
     store_close(service->store);
     metrics_free(service->metrics);

@@ -33,12 +33,21 @@ static void free_upstream(struct config_upstream *u)
     reach_fini(&u->reach);
 }
 
+static void free_names(struct config_names *names)
+{
+    for (char **name = names->names; name != NULL && *name != NULL; name++)
+        free(*name);
+    free(names->names);
+}
+
 static void free_route(struct config_route *route)
 {
     for (size_t i = 0; i < route->models_len; i++)
         free(route->models[i]);
     free(route->models);
-    free(route->policy_tag);
+    free_names(&route->keys);
+    free_names(&route->groups);
+    free_names(&route->tenants);
     free(route->name);
 }
 
@@ -48,8 +57,10 @@ static void free_config(struct config *config)
         free_upstream(&config->upstreams[i]);
     for (size_t i = 0; i < config->routes_len; i++)
         free_route(&config->routes[i]);
-    for (size_t i = 0; i < config->policies_len; i++)
-        rein_policy_unref(config->policies[i]);
+    for (size_t i = 0; i < config->policies_len; i++) {
+        rein_policy_unref(config->policies[i].policy);
+        free(config->policies[i].tag);
+    }
     free(config->upstreams);
     free(config->routes);
     free(config->policies);

@@ -39,13 +39,26 @@ struct config_upstream {
     bool in_flight; /* a steered response is corrected in flight, if possible */
 };
 
+/* A loaded policy. */
+struct config_policy {
+    struct rein_policy *policy;
+    const char *name; /* the policy's own */
+    char *tag;        /* its name and the beginning of its version, as in the header of answers */
+};
+
+/* Names of one kind that a route matches, NULL-terminated; NULL: any. */
+struct config_names {
+    char **names;
+};
+
 struct config_route {
     char *name;
     char **models; /* patterns with '*' */
     size_t models_len;
+    struct config_names keys, groups, tenants;
+    unsigned apis; /* a set of enum config_api: those that it matches and its upstream serves */
     const struct config_upstream *upstream;
-    struct rein_policy *policy;
-    char *policy_tag; /* the policy's name and the beginning of its version, as in the header of answers */
+    const struct config_policy *policy;
 };
 
 /* The tables of config_settings.h as fields. */
@@ -58,6 +71,7 @@ struct config_timeouts {
 
 enum config_store_on_error { CONFIG_STORE_REFUSE, CONFIG_STORE_SERVE };
 
+struct key;
 struct keys;
 struct proxies;
 
@@ -74,7 +88,7 @@ struct config {
     size_t upstreams_len;
     struct config_route *routes;
     size_t routes_len;
-    struct rein_policy **policies; /* each loaded policy once */
+    struct config_policy *policies; /* each loaded policy once */
     size_t policies_len;
     struct config_limits limits;
     struct config_timeouts timeouts;
@@ -108,10 +122,21 @@ bool config_is_sound(const struct config *config);
 struct config *config_ref(struct config *config); /* any thread */
 void config_unref(struct config *config);         /* any thread; NULL is fine */
 
-/* The first route whose models match and whose upstream serves one of these APIs (a set of enum config_api); NULL if
- * none does. */
-const struct config_route *config_route_for(const struct config *config, const char *model, unsigned apis);
-/* The APIs that routes for this model serve; for NULL: all routes. */
-unsigned config_apis_of(const struct config *config, const char *model);
+/* A request, as far as routes know it. */
+struct config_asked {
+    const struct key *key; /* NULL: it came without a key */
+    const char *model;     /* NULL: any */
+    unsigned apis;         /* a set of enum config_api: one of them is wanted */
+};
+
+/* The first route that matches; NULL if none does. */
+const struct config_route *config_route_for(const struct config *config, const struct config_asked *asked);
+/* The APIs that routes for this caller and model serve; asked->apis is not used. */
+unsigned config_apis_of(const struct config *config, const struct config_asked *asked);
+/* Why this route does not match: a part of a sentence, such as "its models do not match"; NULL: it does. Static. */
+const char *config_route_misses(const struct config_route *route, const struct config_asked *asked);
+
+/* The policy of this name, if the key was granted it; NULL: there is none, or it was not. */
+const struct config_policy *config_policy_granted(const struct config *config, const struct key *key, const char *name);
 
 #endif

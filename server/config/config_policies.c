@@ -1,5 +1,6 @@
 /* The config's policies: every policy of the folder, each loaded once.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static int read_folder(struct config_reader *r, const char *key, struct policy_f
 static void check_twin(struct config_reader *r, const struct rein_source *source, const char *name)
 {
     for (size_t i = 0; i < r->config->policies_len; i++)
-        if (strcmp(rein_policy_settings(r->config->policies[i])->name, name) == 0)
+        if (strcmp(r->config->policies[i].name, name) == 0)
             rein_problems_add(r->problems, source->name, 0, 0, "name",
                               "another policy has the name `%s` too: rename one of them", name);
 }
@@ -40,9 +41,21 @@ static int list_compiled(struct config_reader *r, size_t more, struct compiled_p
     if (compiled->policies == NULL)
         return REIN_ENOMEM;
     for (size_t i = 0; i < before; i++)
-        compiled->policies[i] = r->previous->policies[i];
+        compiled->policies[i] = r->previous->policies[i].policy;
     compiled->len = before;
     return 0;
+}
+
+enum { VERSION_SHOWN = 12 }; /* how much of a version is enough for a header; the decision has all of it */
+
+static int take_policy(struct config_policy *place, struct rein_policy *policy)
+{
+    const struct rein_policy_settings *settings = rein_policy_settings(policy);
+    place->policy = policy;
+    place->name = settings->name;
+    if (asprintf(&place->tag, "%s@%.*s", settings->name, VERSION_SHOWN, settings->version) < 0)
+        place->tag = NULL;
+    return place->tag != NULL ? 0 : REIN_ENOMEM;
 }
 
 static int load_each(struct config_reader *r, const struct policy_files_folder *policies,
@@ -60,8 +73,10 @@ static int load_each(struct config_reader *r, const struct policy_files_folder *
         if (rv != 0)
             return rv;
         check_twin(r, &policies->sources[i], rein_policy_settings(policy)->name);
-        c->policies[c->policies_len++] = policy;
         compiled->policies[compiled->len++] = policy;
+        rv = take_policy(&c->policies[c->policies_len++], policy);
+        if (rv != 0)
+            return rv;
     }
     return 0;
 }
@@ -72,7 +87,7 @@ static int load_all(struct config_reader *r, const struct policy_files_folder *p
     struct compiled_policies compiled;
     if (policies->len == 0)
         return 0;
-    r->config->policies = calloc(policies->len, sizeof(struct rein_policy *));
+    r->config->policies = calloc(policies->len, sizeof *r->config->policies);
     if (r->config->policies == NULL || list_compiled(r, policies->len, &compiled) != 0)
         return REIN_ENOMEM;
     int rv = load_each(r, policies, library, &compiled);

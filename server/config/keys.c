@@ -9,28 +9,37 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/files.h"
 #include "config/config_schema.h"
 
-enum { SECRET_LEN = 32, HASH_LEN = 32, HASH_HEX = 2 * HASH_LEN + 1, NAME_LEN = 64, FILE_MAX = REIN_DOC_BYTES_MAX };
-
-struct entry {
-    char name[NAME_LEN + 1];
-    unsigned char hash[HASH_LEN];
-};
+enum { SECRET_LEN = 32, HASH_HEX = 2 * KEY_HASH_LEN + 1, FILE_MAX = REIN_DOC_BYTES_MAX };
 
 struct keys {
-    struct entry *entries;
+    struct key *entries;
     size_t len;
 };
+
+static void key_fini(struct key *key)
+{
+    for (char **policy = key->policies; *policy != NULL; policy++)
+        free(*policy);
+}
+
+static void keys_fini(struct keys *keys)
+{
+    for (size_t i = 0; i < keys->len; i++)
+        key_fini(&keys->entries[i]);
+    free(keys->entries);
+}
 
 void keys_free(struct keys *keys)
 {
     if (keys == NULL)
         return;
-    free(keys->entries);
+    keys_fini(keys);
     free(keys);
 }
 
@@ -44,47 +53,117 @@ const char *keys_name(const struct keys *keys, size_t i)
     return keys->entries[i].name;
 }
 
-static void hash_text(const char *text, unsigned char hash[HASH_LEN])
+const struct key *keys_at(const struct keys *keys, size_t i)
 {
-    crypto_generichash(hash, HASH_LEN, (const unsigned char *)text, strlen(text), NULL, 0);
+    return &keys->entries[i];
+}
+
+static struct key *key_named(const struct keys *keys, const char *name)
+{
+    for (size_t i = 0; i < keys->len; i++)
+        if (strcmp(keys->entries[i].name, name) == 0)
+            return &keys->entries[i];
+    return NULL;
+}
+
+const struct key *keys_named(const struct keys *keys, const char *name)
+{
+    return key_named(keys, name);
+}
+
+static void hash_text(const char *text, unsigned char hash[KEY_HASH_LEN])
+{
+    crypto_generichash(hash, KEY_HASH_LEN, (const unsigned char *)text, strlen(text), NULL, 0);
+}
+
+const struct key *keys_holder(const struct keys *keys, const char *bearer)
+{
+    unsigned char hash[KEY_HASH_LEN];
+    const struct key *found = NULL;
+    hash_text(bearer, hash);
+    for (size_t i = 0; i < keys->len; i++) /* always all of them */
+        for (size_t k = 0; k < keys->entries[i].hashes_len; k++)
+            if (sodium_memcmp(hash, keys->entries[i].hashes[k], KEY_HASH_LEN) == 0)
+                found = &keys->entries[i];
+    return found;
 }
 
 const char *keys_find(const struct keys *keys, const char *bearer)
 {
-    unsigned char hash[HASH_LEN];
-    const char *found = NULL;
-    hash_text(bearer, hash);
-    for (size_t i = 0; i < keys->len; i++) /* always all of them */
-        if (sodium_memcmp(hash, keys->entries[i].hash, HASH_LEN) == 0)
-            found = keys->entries[i].name;
-    return found;
+    const struct key *key = keys_holder(keys, bearer);
+    return key != NULL && !key_is_expired(key, (int64_t)time(NULL)) ? key->name : NULL;
 }
 
 /* ---- reading ---- */
 
-static bool is_named(const struct keys *keys, const char *name)
+/* A date, 00:00 UTC, or a time, both in UTC. */
+static bool time_read(const char *text, int64_t *out)
 {
-    for (size_t i = 0; i < keys->len; i++)
-        if (strcmp(keys->entries[i].name, name) == 0)
-            return true;
-    return false;
+    struct tm tm = {0};
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (end == NULL || *end != '\0') {
+        tm = (struct tm){0};
+        end = strptime(text, "%Y-%m-%d", &tm);
+    }
+    *out = end != NULL && *end == '\0' ? (int64_t)timegm(&tm) : 0;
+    return end != NULL && *end == '\0';
 }
 
-static void keys_take(struct keys *keys, const struct rein_node *node, struct rein_problems *problems)
+static void hash_read(struct key *key, const struct rein_node *node, const char *name, struct rein_problems *problems)
 {
-    const char *name = rein_node_text(node, "name"), *hex = rein_node_text(node, "hash");
-    struct entry *entry = &keys->entries[keys->len];
+    const char *hex = rein_node_text(node, name);
     size_t len;
-    if (name == NULL || hex == NULL)
+    if (hex == NULL)
         return;
-    if (is_named(keys, name))
+    if (sodium_hex2bin(key->hashes[key->hashes_len], KEY_HASH_LEN, hex, strlen(hex), NULL, &len, NULL) != 0 ||
+        len != KEY_HASH_LEN)
+        rein_problems_node(problems, node, name, "expects 64 hex digits, as `rein key` writes them");
+    else
+        key->hashes_len++;
+}
+
+static void name_copy(char out[KEY_NAME_MAX + 1], const char *text)
+{
+    snprintf(out, KEY_NAME_MAX + 1, "%s", text != NULL ? text : "");
+}
+
+static int policies_read(struct key *key, const struct rein_node *list)
+{
+    size_t len = 0;
+    for (const struct rein_node *at = list != NULL ? list->first : NULL; at != NULL && len < KEY_POLICIES_MAX;
+         at = at->next)
+        if ((key->policies[len++] = strdup(at->text)) == NULL)
+            return REIN_ENOMEM;
+    return 0;
+}
+
+static int terms_read(struct key *key, const struct rein_node *node, struct rein_problems *problems)
+{
+    const char *expires = rein_node_text(node, "expires");
+    key->expires_s = KEY_NEVER;
+    if (expires != NULL && !time_read(expires, &key->expires_s))
+        rein_problems_node(problems, node, "expires", "expects a date such as 2027-01-31, or 2027-01-31T12:00:00Z");
+    name_copy(key->group, rein_node_text(node, "group"));
+    name_copy(key->tenant, rein_node_text(node, "tenant"));
+    key->requests_per_minute = (unsigned)rein_node_int(node, "requests_per_minute");
+    key->open_streams = (unsigned)rein_node_int(node, "open_streams");
+    key->line = node->line;
+    return policies_read(key, rein_node_get(node, "policies"));
+}
+
+static int keys_take(struct keys *keys, const struct rein_node *node, struct rein_problems *problems)
+{
+    const char *name = rein_node_text(node, "name");
+    struct key *key = &keys->entries[keys->len];
+    if (node->kind != REIN_NODE_MAP || name == NULL)
+        return 0;
+    if (key_named(keys, name) != NULL)
         rein_problems_node(problems, node, "name", "another key has the name `%.64s` too: rename one of them", name);
-    if (sodium_hex2bin(entry->hash, HASH_LEN, hex, strlen(hex), NULL, &len, NULL) != 0 || len != HASH_LEN) {
-        rein_problems_node(problems, node, "hash", "expects 64 hex digits, as `rein key` writes them");
-        return;
-    }
-    snprintf(entry->name, sizeof(entry->name), "%s", name);
+    name_copy(key->name, name);
     keys->len++;
+    hash_read(key, node, "hash", problems);
+    hash_read(key, node, "previous_hash", problems);
+    return terms_read(key, node, problems);
 }
 
 static int take_all(struct keys *keys, const struct rein_doc *doc, struct rein_problems *problems)
@@ -95,9 +174,10 @@ static int take_all(struct keys *keys, const struct rein_doc *doc, struct rein_p
     keys->entries = calloc(list->count, sizeof(*keys->entries));
     if (keys->entries == NULL)
         return REIN_ENOMEM;
-    for (const struct rein_node *at = list->first; at != NULL; at = at->next)
-        keys_take(keys, at, problems);
-    return 0;
+    int rv = 0;
+    for (const struct rein_node *at = list->first; at != NULL && rv == 0; at = at->next)
+        rv = keys_take(keys, at, problems);
+    return rv;
 }
 
 static int read_text(struct keys *keys, const char *path, const char *text, size_t len, struct rein_problems *problems)
@@ -136,6 +216,41 @@ int keys_load(struct keys **out, const char *path, struct rein_problems *problem
 
 /* ---- writing ---- */
 
+static void time_write(FILE *out, int64_t when)
+{
+    char text[32];
+    time_t seconds = (time_t)when;
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    fprintf(out, ", expires: %s", text);
+}
+
+/* All texts are names, which need no quotes; quotes keep a name such as `on` a text. */
+static void key_write(FILE *out, const struct key *key)
+{
+    static const char *const hash_keys[KEY_HASHES] = {"hash", "previous_hash"};
+    char hex[HASH_HEX];
+    fprintf(out, "  - { name: \"%s\"", key->name);
+    for (size_t k = 0; k < key->hashes_len; k++) {
+        sodium_bin2hex(hex, sizeof(hex), key->hashes[k], KEY_HASH_LEN);
+        fprintf(out, ", %s: \"%s\"", hash_keys[k], hex);
+    }
+    if (key->group[0] != '\0')
+        fprintf(out, ", group: \"%s\"", key->group);
+    if (key->tenant[0] != '\0')
+        fprintf(out, ", tenant: \"%s\"", key->tenant);
+    if (key->expires_s != KEY_NEVER)
+        time_write(out, key->expires_s);
+    if (key->requests_per_minute > 0)
+        fprintf(out, ", requests_per_minute: %u", key->requests_per_minute);
+    if (key->open_streams > 0)
+        fprintf(out, ", open_streams: %u", key->open_streams);
+    for (size_t k = 0; key->policies[k] != NULL; k++)
+        fprintf(out, "%s\"%s\"", k == 0 ? ", policies: [" : ", ", key->policies[k]);
+    fputs(key->policies[0] != NULL ? "] }\n" : " }\n", out);
+}
+
 static int write_file(const struct keys *keys, const char *path)
 {
     static const char head[] = "# Written by `rein key`. Contains hashes, not keys.\nversion: 1\nkeys:\n";
@@ -147,11 +262,8 @@ static int write_file(const struct keys *keys, const char *path)
     fputs(head, out);
     if (keys->len == 0)
         fputs("  []\n", out);
-    for (size_t i = 0; i < keys->len; i++) {
-        char hex[HASH_HEX];
-        sodium_bin2hex(hex, sizeof(hex), keys->entries[i].hash, HASH_LEN);
-        fprintf(out, "  - { name: \"%s\", hash: \"%s\" }\n", keys->entries[i].name, hex);
-    }
+    for (size_t i = 0; i < keys->len; i++)
+        key_write(out, &keys->entries[i]);
     if (fclose(out) != 0) {
         free(text);
         return REIN_ENOMEM;
@@ -162,23 +274,44 @@ static int write_file(const struct keys *keys, const char *path)
     return rv == 0 ? 0 : REIN_EINVAL;
 }
 
-static int keys_append(struct keys *keys, const char *name, const char *prefix, char text[KEYS_TEXT_MAX])
+/* A new secret: its text, and its hash. */
+static int secret_make(const char *prefix, char text[KEYS_TEXT_MAX], unsigned char hash[KEY_HASH_LEN])
 {
     unsigned char secret[SECRET_LEN];
     char code[sodium_base64_ENCODED_LEN(SECRET_LEN, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
-    struct entry *entries = realloc(keys->entries, (keys->len + 1) * sizeof(*entries));
-    if (entries == NULL || sodium_init() < 0)
+    if (sodium_init() < 0)
         return REIN_ENOMEM;
-    keys->entries = entries;
-    struct entry *entry = &entries[keys->len++];
     randombytes_buf(secret, sizeof(secret));
     sodium_bin2base64(code, sizeof(code), secret, sizeof(secret), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     snprintf(text, KEYS_TEXT_MAX, "%s%s", prefix, code);
-    snprintf(entry->name, sizeof(entry->name), "%s", name);
-    hash_text(text, entry->hash);
+    hash_text(text, hash);
     sodium_memzero(secret, sizeof(secret));
     sodium_memzero(code, sizeof(code));
     return 0;
+}
+
+static int keys_append(struct keys *keys, const char *name, const char *prefix, const struct key_terms *terms,
+                       char text[KEYS_TEXT_MAX])
+{
+    struct key *entries = realloc(keys->entries, (keys->len + 1) * sizeof(*entries));
+    if (entries == NULL)
+        return REIN_ENOMEM;
+    keys->entries = entries;
+    struct key *key = &entries[keys->len];
+    *key = (struct key){.expires_s = KEY_NEVER,
+                        .requests_per_minute = terms->requests_per_minute,
+                        .open_streams = terms->open_streams,
+                        .hashes_len = 1};
+    name_copy(key->name, name);
+    name_copy(key->group, terms->group);
+    name_copy(key->tenant, terms->tenant);
+    if (terms->expires != NULL && !time_read(terms->expires, &key->expires_s)) {
+        errno = EINVAL;
+        return REIN_EINVAL;
+    }
+    int rv = secret_make(prefix, text, key->hashes[0]);
+    keys->len += rv == 0;
+    return rv;
 }
 
 /* Two commands at once must not lose a key: they take turns, by a lock on the file's folder. */
@@ -204,50 +337,103 @@ static int load_or_begin(struct keys **keys, const char *path, struct rein_probl
     return *keys != NULL ? 0 : REIN_ENOMEM;
 }
 
+static const struct key_terms no_terms;
+
 int keys_add(const char *path, const char *name, const char *prefix, char text[KEYS_TEXT_MAX],
              struct rein_problems *problems)
+{
+    return keys_add_with(path, name, prefix, &no_terms, text, problems);
+}
+
+int keys_add_with(const char *path, const char *name, const char *prefix, const struct key_terms *terms,
+                  char text[KEYS_TEXT_MAX], struct rein_problems *problems)
 {
     struct keys *keys = NULL;
     int lock = lock_folder(path);
     if (lock < 0)
         return REIN_EINVAL;
     int rv = load_or_begin(&keys, path, problems);
-    if (rv == 0 && is_named(keys, name))
+    if (rv == 0 && key_named(keys, name) != NULL)
         rv = REIN_ESTATE;
     if (rv == 0)
-        rv = keys_append(keys, name, prefix, text);
+        rv = keys_append(keys, name, prefix, terms, text);
     if (rv == 0)
         rv = write_file(keys, path);
+    int error = errno;
     keys_free(keys);
     close(lock);
+    errno = error;
     return rv;
 }
 
-static int take_out(struct keys *keys, const char *name)
-{
-    for (size_t i = 0; i < keys->len; i++)
-        if (strcmp(keys->entries[i].name, name) == 0) {
-            memmove(&keys->entries[i], &keys->entries[i + 1], (keys->len - i - 1) * sizeof(*keys->entries));
-            keys->len--;
-            return 0;
-        }
-    return REIN_ESTATE;
-}
-
-int keys_revoke(const char *path, const char *name, struct rein_problems *problems)
+/* Changes one key of a file. `change`: REIN_ESTATE if it cannot. */
+static int keys_change(const char *path, const char *name, int (*change)(struct keys *, struct key *, void *),
+                       void *ctx, struct rein_problems *problems)
 {
     struct keys *keys = NULL;
     int lock = lock_folder(path);
     if (lock < 0)
         return REIN_EINVAL;
     int rv = keys_load(&keys, path, problems);
+    struct key *key = rv == 0 ? key_named(keys, name) : NULL;
     if (rv == 0)
-        rv = take_out(keys, name);
+        rv = key != NULL ? change(keys, key, ctx) : REIN_ESTATE;
     if (rv == 0)
         rv = write_file(keys, path);
+    int error = errno;
     keys_free(keys);
     close(lock);
+    errno = error;
     return rv;
+}
+
+static int key_take_out(struct keys *keys, struct key *key, void *ctx)
+{
+    (void)ctx;
+    key_fini(key);
+    memmove(key, key + 1, (size_t)(keys->entries + keys->len - key - 1) * sizeof(*key));
+    keys->len--;
+    return 0;
+}
+
+int keys_revoke(const char *path, const char *name, struct rein_problems *problems)
+{
+    return keys_change(path, name, key_take_out, NULL, problems);
+}
+
+struct new_secret {
+    const char *prefix;
+    char *text;
+};
+
+static int key_rotate(struct keys *keys, struct key *key, void *ctx)
+{
+    const struct new_secret *secret = ctx;
+    (void)keys;
+    memcpy(key->hashes[1], key->hashes[0], KEY_HASH_LEN);
+    key->hashes_len = 2;
+    return secret_make(secret->prefix, secret->text, key->hashes[0]);
+}
+
+int keys_rotate(const char *path, const char *name, const char *prefix, char text[KEYS_TEXT_MAX],
+                struct rein_problems *problems)
+{
+    struct new_secret secret = {prefix, text};
+    return keys_change(path, name, key_rotate, &secret, problems);
+}
+
+static int key_retire(struct keys *keys, struct key *key, void *ctx)
+{
+    (void)keys;
+    (void)ctx;
+    int rv = key->hashes_len == 2 ? 0 : REIN_ESTATE;
+    key->hashes_len = 1;
+    return rv;
+}
+
+int keys_retire(const char *path, const char *name, struct rein_problems *problems)
+{
+    return keys_change(path, name, key_retire, NULL, problems);
 }
 
 int keys_reset(const char *path, const char *name, const char *prefix, char text[KEYS_TEXT_MAX])
@@ -256,10 +442,10 @@ int keys_reset(const char *path, const char *name, const char *prefix, char text
     int lock = lock_folder(path);
     if (lock < 0)
         return REIN_EINVAL;
-    int rv = keys_append(&keys, name, prefix, text);
+    int rv = keys_append(&keys, name, prefix, &no_terms, text);
     if (rv == 0)
         rv = write_file(&keys, path);
-    free(keys.entries);
+    keys_fini(&keys);
     close(lock);
     return rv;
 }
@@ -282,7 +468,7 @@ int keys_make_first(const char *path, const char *name, const char *prefix, cons
     if (lock < 0)
         return REIN_EINVAL;
     *made = access(path, F_OK) != 0 && errno == ENOENT;
-    int rv = *made ? keys_append(&keys, name, prefix, text) : 0;
+    int rv = *made ? keys_append(&keys, name, prefix, &no_terms, text) : 0;
     /* The keys file comes last: a key whose text is nowhere would lock everyone out. */
     if (rv == 0 && *made)
         rv = write_secret(secret, text);
@@ -290,7 +476,7 @@ int keys_make_first(const char *path, const char *name, const char *prefix, cons
         rv = write_file(&keys, path);
     int error = errno;
     sodium_memzero(text, sizeof(text));
-    free(keys.entries);
+    keys_fini(&keys);
     close(lock);
     errno = error;
     return rv;

@@ -8,8 +8,25 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "rein/rein.h"
+
+enum { KEY_NAME_MAX = 64, KEY_HASH_LEN = 32, KEY_HASHES = 2, KEY_POLICIES_MAX = 32 };
+#define KEY_NEVER INT64_MAX
+
+/* One key: whose it is, and what its holder may do. Good as long as its `keys`. */
+struct key {
+    char name[KEY_NAME_MAX + 1];
+    char group[KEY_NAME_MAX + 1], tenant[KEY_NAME_MAX + 1]; /* "" for none */
+    int64_t expires_s;                                      /* Unix time from which it is not valid; KEY_NEVER */
+    unsigned requests_per_minute, open_streams;             /* 0: no limit */
+    char *policies[KEY_POLICIES_MAX + 1];                   /* those that its holder may choose; NULL ends it */
+    unsigned line;                                          /* where it stands in its file */
+    /* Two while its secret is being changed: the first is the newer one. */
+    unsigned char hashes[KEY_HASHES][KEY_HASH_LEN];
+    size_t hashes_len;
+};
 
 struct keys; /* immutable once loaded; shared by threads */
 
@@ -20,8 +37,18 @@ void keys_free(struct keys *keys); /* NULL is fine */
 size_t keys_count(const struct keys *keys);
 const char *keys_name(const struct keys *keys, size_t i);
 
-/* The name of the key that a client brought (the part after "Bearer "), NULL if it is none. The time does not depend on
- * which key it is or how much of one it has right. Good as long as `keys`. */
+const struct key *keys_at(const struct keys *keys, size_t i);
+/* By its name; NULL: there is none. */
+const struct key *keys_named(const struct keys *keys, const char *name);
+
+/* The key that a client brought (the part after "Bearer "), NULL if it is none. The time does not depend on which key
+ * it is or how much of one it has right. It may have expired. */
+const struct key *keys_holder(const struct keys *keys, const char *bearer);
+static inline bool key_is_expired(const struct key *key, int64_t now_s)
+{
+    return now_s >= key->expires_s;
+}
+/* The name of a key that is valid now, NULL if it is none. */
 const char *keys_find(const struct keys *keys, const char *bearer);
 
 enum { KEYS_TEXT_MAX = 80, KEYS_MAX = 10000 }; /* bytes of a key's text; keys of a file */
@@ -30,6 +57,19 @@ enum { KEYS_TEXT_MAX = 80, KEYS_MAX = 10000 }; /* bytes of a key's text; keys of
  * says why. */
 int keys_add(const char *path, const char *name, const char *prefix, char text[KEYS_TEXT_MAX],
              struct rein_problems *problems) REIN_MUST_USE;
+/* What a new key may do, beside its name; zeroed: anything, for ever. Texts are borrowed. */
+struct key_terms {
+    const char *group, *tenant, *expires; /* NULL: none. `expires`: as in the file */
+    unsigned requests_per_minute, open_streams;
+};
+/* As keys_add. REIN_EINVAL with errno EINVAL: `expires` is no time. */
+int keys_add_with(const char *path, const char *name, const char *prefix, const struct key_terms *terms,
+                  char text[KEYS_TEXT_MAX], struct rein_problems *problems) REIN_MUST_USE;
+/* Gives a key another secret; the one before stays valid until keys_retire. REIN_ESTATE: there is no such name. */
+int keys_rotate(const char *path, const char *name, const char *prefix, char text[KEYS_TEXT_MAX],
+                struct rein_problems *problems) REIN_MUST_USE;
+/* Only the newer secret is valid from now on. REIN_ESTATE: there is no such name, or it has one secret alone. */
+int keys_retire(const char *path, const char *name, struct rein_problems *problems) REIN_MUST_USE;
 /* REIN_ESTATE: there is no such name. */
 int keys_revoke(const char *path, const char *name, struct rein_problems *problems) REIN_MUST_USE;
 /* Like keys_add, in place of all that the file held. */

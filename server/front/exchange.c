@@ -90,7 +90,7 @@ void exchange_finish(struct exchange *x)
     if (x->seen)
         x->front->handler.on_closed(x->front->handler.ctx, x, x->gone);
     if (x->grant.owner)
-        x->grant.release(x->grant.owner);
+        x->grant.release(&x->grant);
     chunk_drop(&x->out, &x->front->blocks);
     client_limits_give_back(x->front->counts, &x->client, buffer_room(&x->body));
     if (x->is_counted)

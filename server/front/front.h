@@ -92,9 +92,11 @@ void *exchange_user(const struct exchange *x);
 /* What a request is granted at its head: who its caller is, and which config serves it. Decided in on_head; stays the
  * same until the exchange is freed, whatever changes in the meantime. */
 struct front_grant {
-    const char *caller;           /* the name of its key, "" for none; good as long as `owner` */
-    void *owner;                  /* NULL: the request needs no grant */
-    void (*release)(void *owner); /* called once, after on_closed */
+    const char *caller;                               /* the name of its key, "" for none; good as long as `owner` */
+    const void *identity;                             /* what the handler knows of it besides; NULL: nothing */
+    void *owner;                                      /* NULL: the request needs no grant */
+    void *counted;                                    /* where the handler counts it; NULL: nowhere */
+    void (*release)(const struct front_grant *grant); /* called once, after on_closed */
 };
 /* Takes the grant. In on_head, once. */
 void exchange_grant(struct exchange *x, const struct front_grant *grant);

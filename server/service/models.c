@@ -17,7 +17,8 @@ struct models {
     struct worker *worker;
     struct exchange *x;
     struct config *config;
-    size_t next; /* upstream to ask */
+    const struct key *key; /* the config's; NULL: none */
+    size_t next;           /* upstream to ask */
     struct upstream_call *call;
     unsigned status;
     struct buffer body;
@@ -38,6 +39,8 @@ static void add_spelled_out(struct models *m)
 {
     for (size_t i = 0; i < m->config->routes_len; i++) {
         const struct config_route *route = &m->config->routes[i];
+        if (config_route_misses(route, &(struct config_asked){m->key, NULL, ~0u}) != NULL)
+            continue; /* it is for others */
         for (size_t k = 0; k < route->models_len; k++)
             if (strchr(route->models[k], '*') == NULL)
                 models_add(m, route->models[k], route->upstream->name);
@@ -53,7 +56,8 @@ static void add_offered(struct models *m, const struct config_upstream *upstream
     json_array_foreach(json_object_get(tree, "data"), i, model)
     {
         const char *name = json_string_value(json_object_get(model, "id"));
-        const struct config_route *route = name != NULL ? config_route_for(m->config, name, ~0u) : NULL;
+        const struct config_route *route =
+            name != NULL ? config_route_for(m->config, &(struct config_asked){m->key, name, ~0u}) : NULL;
         if (route != NULL && route->upstream == upstream && json_object_size(m->found) < m->offered_max)
             models_add(m, name, upstream->name);
     }
@@ -165,6 +169,7 @@ void models_start(struct worker *worker, struct exchange *x, struct config *conf
     }
     *m = (struct models){
         .responder = {NULL, on_models_closed}, .worker = worker, .x = x, .config = config_ref(config), .found = found};
+    m->key = exchange_granted(x)->identity;
     exchange_set_user(x, &m->responder);
     add_spelled_out(m);
     m->offered_max = json_object_size(m->found) + OFFERED_MAX;

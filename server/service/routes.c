@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "service/routes.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/api.h"
 #include "base/media_type.h"
@@ -11,6 +13,7 @@
 #include "front/reply.h"
 #include "service/cors.h"
 #include "service/decision_lookup.h"
+#include "service/key_limits.h"
 #include "service/models.h"
 #include "service/worker.h"
 #include "session/session.h"
@@ -24,22 +27,52 @@ struct path {
 
 /* ---- who the caller is ---- */
 
-static void release_config(void *owner)
+static bool routes_refuse(struct exchange *x, unsigned status, const char *code, const char *message,
+                          const struct front_header *headers)
 {
-    config_unref(owner);
+    reply_error(x, &(struct reply_error){.status = status, .code = code, .message = message}, headers);
+    return false;
+}
+
+static void release_grant(const struct front_grant *grant)
+{
+    if (grant->identity != NULL)
+        key_limits_leave(grant->counted, grant->identity);
+    config_unref(grant->owner);
+}
+
+static bool refuse_too_many(struct exchange *x, enum key_admission admission, unsigned retry_s)
+{
+    char seconds[16];
+    snprintf(seconds, sizeof seconds, "%u", retry_s);
+    struct front_header headers[] = {{"retry-after", seconds}, {NULL, NULL}};
+    if (admission == KEY_TOO_MANY_REQUESTS)
+        return routes_refuse(x, 429, "rate_limit_exceeded", "This key has used its requests of this minute.", headers);
+    return routes_refuse(x, 429, "too_many_open_requests", "This key has as many open requests as it may have.",
+                         headers);
 }
 
 /* Decides, at a request's head and for as long as it lasts, who its caller is and which config it is served with: keys
- * that are removed meanwhile, or a new config, apply to later requests. False: access is denied. */
-static bool grant_access(const struct worker *worker, struct exchange *x, const char *key)
+ * that are removed meanwhile, or a new config, apply to later requests. False: access is denied, and that was said. */
+static bool grant_access(const struct worker *worker, struct exchange *x, const struct api *api, const char *bearer)
 {
     struct config *config = worker->config;
-    const char *caller = "";
-    if (config->keys != NULL)
-        caller = key != NULL ? keys_find(config->keys, key) : NULL;
-    if (caller != NULL)
-        exchange_grant(x, &(struct front_grant){caller, config_ref(config), release_config});
-    return caller != NULL;
+    const struct key *key = config->keys != NULL && bearer != NULL ? keys_holder(config->keys, bearer) : NULL;
+    unsigned retry_s;
+    if (config->keys != NULL && key == NULL)
+        return routes_refuse(x, 401, "invalid_api_key", api->key_missing, api->key_headers);
+    if (key != NULL && key_is_expired(key, (int64_t)time(NULL)))
+        return routes_refuse(x, 401, "expired_api_key", "This key has expired.", api->key_headers);
+    enum key_admission admission =
+        key != NULL ? key_limits_enter(worker->key_limits, key, loop_now_ms(worker->loop), &retry_s) : KEY_ADMITTED;
+    if (admission != KEY_ADMITTED)
+        return refuse_too_many(x, admission, retry_s);
+    exchange_grant(x, &(struct front_grant){.caller = key != NULL ? key->name : "",
+                                            .identity = key,
+                                            .counted = worker->key_limits,
+                                            .owner = config_ref(config),
+                                            .release = release_grant});
+    return true;
 }
 
 /* ---- health ---- */
@@ -72,7 +105,7 @@ static void serve_models(struct worker *worker, struct exchange *x)
 static void serve_api(struct worker *worker, struct exchange *x)
 {
     const struct front_grant *grant = exchange_granted(x);
-    session_start(&worker->sessions, x, api_find(exchange_path(x)), grant->owner, grant->caller);
+    session_start(&worker->sessions, x, api_find(exchange_path(x)), grant->owner, grant->identity);
 }
 
 static void serve_guard(struct worker *worker, struct exchange *x)
@@ -115,19 +148,12 @@ static struct route routes_find(const char *path)
 
 /* ---- the head of a request ---- */
 
-static bool routes_refuse(struct exchange *x, unsigned status, const char *code, const char *message,
-                          const struct front_header *headers)
-{
-    reply_error(x, &(struct reply_error){.status = status, .code = code, .message = message}, headers);
-    return false;
-}
-
 /* A client whose base URL is wrong learns which paths it could have meant. */
 static bool refuse_path(const struct config *config, struct exchange *x)
 {
     char message[512] = "This path does not exist. There are: ";
     size_t len = strlen(message);
-    api_list(config_apis_of(config, NULL), message + len, sizeof message - len);
+    api_list(config_apis_of(config, &(struct config_asked){0}), message + len, sizeof message - len);
     return routes_refuse(x, 404, "not_found", message, NULL);
 }
 
@@ -158,8 +184,8 @@ static bool on_routes_head(void *ctx, struct exchange *x)
     if (cors_is_preflight(worker->config, x))
         return true;
     const struct api *api = route.api != NULL ? route.api : api_suggested(exchange_path(x));
-    if (!route.is_open && !grant_access(worker, x, route.api != NULL ? api->key(x) : api_any_key(x)))
-        return routes_refuse(x, 401, "invalid_api_key", api->key_missing, api->key_headers);
+    if (!route.is_open && !grant_access(worker, x, api, route.api != NULL ? api->key(x) : api_any_key(x)))
+        return false;
     if (!is_method_of(&route, exchange_method(x))) {
         struct front_header allow[] = {{"allow", has_head(&route) ? "GET, HEAD" : route.method}, {NULL, NULL}};
         return routes_refuse(x, 405, "method_not_allowed", "This method is not allowed for this path.", allow);

@@ -172,6 +172,7 @@ int worker_start(struct worker **out, const struct worker_options *options)
     if (w == NULL)
         return REIN_ENOMEM;
     w->config = config_ref(options->config);
+    w->key_limits = options->key_limits;
     w->owner = options->owner;
     w->done = (struct loop_order){.fn = options->on_done, .ctx = options->ctx};
     w->taken = (struct loop_order){.fn = options->on_reloaded, .ctx = options->ctx};

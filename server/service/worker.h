@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "config/config.h"
 #include "front/client_limits.h"
+#include "service/key_limits.h"
 #include "session/session.h"
 #include "store/query.h"
 #include "store/store.h"
@@ -21,8 +22,9 @@ struct worker {
     struct loop *loop;
     struct front *front;
     struct upstream_pool *pool;
-    struct query_pool *queries; /* what clients ask of their decisions */
-    struct config *config;      /* the snapshot for new requests */
+    struct query_pool *queries;    /* what clients ask of their decisions */
+    struct config *config;         /* the snapshot for new requests */
+    struct key_limits *key_limits; /* of all workers */
     struct session_env sessions;
     bool draining;
 
@@ -44,8 +46,9 @@ struct worker_options {
     unsigned number; /* its slot in the metrics */
     uint16_t port;   /* 0: the config's; else the one that the first worker got from the system */
     bool reuse_port;
-    struct client_limits *client_limits; /* of all workers; outlives them */
-    struct loop *owner;                  /* where on_done runs, once, when the worker's thread is about to end */
+    struct client_limits *client_limits; /* of all workers; outlives them, like the next */
+    struct key_limits *key_limits;
+    struct loop *owner; /* where on_done runs, once, when the worker's thread is about to end */
     loop_fn on_done;
     loop_fn on_reloaded; /* likewise, once the config of the last worker_reload counts */
     void *ctx;

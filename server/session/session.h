@@ -25,6 +25,7 @@
 #include "upstream/upstream.h"
 
 struct api;
+struct key;
 struct session;
 
 /* What the sessions of one loop share; outlives them. */
@@ -42,10 +43,10 @@ struct session_env {
     size_t write_high; /* waiting bytes for a client at which its upstream is paused */
 };
 
-/* Takes over an exchange whose request is complete. `key` names the client's key (the config's), NULL for none.
+/* Takes over an exchange whose request is complete. `key` is the client's (the config's), NULL for none.
  * The session keeps its own reference to the config and answers even if it fails; it is the exchange's responder. */
 void session_start(struct session_env *env, struct exchange *x, const struct api *api, struct config *config,
-                   const char *key);
+                   const struct key *key);
 
 /* Comments on silent streams; to be called for all sessions a few times per keep_alive_ms. */
 void session_tick_all(struct session_env *env);

@@ -33,7 +33,7 @@ static int judge_answer(struct session *s, const char *body, enum rein_action *a
 {
     struct rein_trace *trace = NULL;
     struct rein_update update = {0};
-    struct rein_trace_options options = {.policy = s->route->policy,
+    struct rein_trace_options options = {.policy = s->chosen->policy,
                                          .engine = s->env->engine,
                                          .dialect = s->api->dialect,
                                          .choices = 1,

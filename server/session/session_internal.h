@@ -34,7 +34,8 @@ struct session {
     const struct api *api; /* that the client speaks */
     struct exchange *x;    /* NULL once closed */
     struct config *config;
-    const struct config_route *route; /* NULL: refused before it was found; like the rest, good as long as config */
+    const struct config_route *route;   /* NULL: refused before it was found; like the rest, good as long as config */
+    const struct config_policy *chosen; /* the route's, or what the client chose among those granted to its key */
     const struct rein_policy_settings *policy;
     const struct backend *backend;
     struct request *request; /* its tree exists until the upstream is called, and again for a restart */
@@ -42,7 +43,7 @@ struct session {
 
     struct store_id id;
     const char *request_id; /* the client's or `id`; good until closed */
-    const char *key;        /* the name, "" for none; the config's */
+    const struct key *key;  /* NULL: the client has none; the config's */
     int64_t started_at_us;  /* Unix time */
     uint64_t started_us;    /* the monotonic clock, like all offsets below */
     int64_t upstream_first_byte_us, client_first_byte_us;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/keys.h"
 #include "session/session_internal.h"
 
 enum {
@@ -48,8 +49,8 @@ void session_headers(struct session *s, bool streamed, struct front_header out[S
     }
     *out++ = (struct front_header){s->api->request_id_header, s->request_id};
     *out++ = (struct front_header){"x-rein-decision", s->id.text};
-    if (s->route != NULL)
-        *out++ = (struct front_header){"x-rein-policy", s->route->policy_tag};
+    if (s->chosen != NULL)
+        *out++ = (struct front_header){"x-rein-policy", s->chosen->tag};
     if (verdict != NULL)
         *out++ = (struct front_header){"x-rein-verdict", verdict};
     if (s->request != NULL && s->request->dropped != NULL)
@@ -106,8 +107,8 @@ int session_put(struct session *s, bool final, store_done done)
         .route = s->route != NULL ? s->route->name : "",
         .model = s->request != NULL ? s->request->model : "",
         .upstream = s->route != NULL ? s->route->upstream->name : "",
-        .key = s->key,
-        .tenant = "",
+        .key = s->key != NULL ? s->key->name : "",
+        .tenant = s->key != NULL ? s->key->tenant : "",
         .dialect = s->api->dialect_name,
         .policy = s->policy != NULL ? s->policy->name : "",
         .policy_version = s->policy != NULL ? s->policy->version : "",

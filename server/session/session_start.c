@@ -27,7 +27,7 @@ static void take_request_id(struct session *s)
 }
 
 static struct session *session_new(struct session_env *env, struct exchange *x, const struct api *api,
-                                   struct config *config, const char *key)
+                                   struct config *config, const struct key *key)
 {
     struct session *s = calloc(1, sizeof *s);
     if (s == NULL)
@@ -44,7 +44,7 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
     s->upstream_first_byte_us = s->client_first_byte_us = -1;
     s->last_write_ms = loop_now_ms(env->loop);
     store_id_new(&s->id);
-    s->key = key != NULL ? key : "";
+    s->key = key;
     take_request_id(s);
     link_in(s);
     exchange_set_user(x, &s->responder);
@@ -55,7 +55,7 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
 /* No route: for no API, or not for this one. */
 static void refuse_model(struct session *s)
 {
-    unsigned apis = config_apis_of(s->config, s->request->model);
+    unsigned apis = config_apis_of(s->config, &(struct config_asked){s->key, s->request->model, 0});
     struct reply_error error = {
         .status = 404, .code = "model_not_found", .param = "model", .message = "No route serves this model."};
     char message[400], list[256];
@@ -77,17 +77,36 @@ static void fail_request(struct session *s, const struct request_error *err)
         "rejected");
 }
 
+/* A client may choose its policy, but only among those that its key was granted. False: it was refused. */
+static bool choose_policy(struct session *s)
+{
+    const char *wanted = exchange_header(s->x, "x-rein-policy");
+    s->chosen = wanted != NULL ? config_policy_granted(s->config, s->key, wanted) : s->route->policy;
+    if (s->chosen == NULL) {
+        session_fail_with(s,
+                          &(struct reply_error){.status = 403,
+                                                .code = "policy_not_granted",
+                                                .message = "The header x-rein-policy names no policy that this key "
+                                                           "may choose."},
+                          "rejected");
+        return false;
+    }
+    s->policy = rein_policy_settings(s->chosen->policy);
+    return true;
+}
+
 /* The model decides about the route, and the route about what the request may contain. */
 static int check_request(struct session *s, struct request_error *err)
 {
-    s->route = config_route_for(s->config, s->request->model, s->api->serves);
+    s->route = config_route_for(s->config, &(struct config_asked){s->key, s->request->model, s->api->serves});
     if (s->route == NULL && *s->request->model == '\0')
         return request_check(s->request, &(struct request_checks){.limits = &s->config->limits}, err);
     if (s->route == NULL) {
         refuse_model(s);
         return REIN_ESTATE; /* it is answered */
     }
-    s->policy = rein_policy_settings(s->route->policy);
+    if (!choose_policy(s))
+        return REIN_ESTATE; /* it is answered */
     s->backend = backend_find(s->route->upstream->kind);
     struct request_checks checks = {.kind = backend_fields(s->backend, s->api),
                                     .rules = &s->policy->request,
@@ -114,7 +133,7 @@ static int new_trace(struct session *s)
     char id[BACKEND_ANSWER_ID_MAX];
     session_answer_id(s, id);
     struct rein_trace_options options = {
-        .policy = s->route->policy,
+        .policy = s->chosen->policy,
         .engine = s->env->engine,
         .dialect = s->api->dialect,
         .streamed = s->request->stream,
@@ -157,7 +176,7 @@ static void judge_prompt(struct session *s)
 }
 
 void session_start(struct session_env *env, struct exchange *x, const struct api *api, struct config *config,
-                   const char *key)
+                   const struct key *key)
 {
     struct session *s = session_new(env, x, api, config, key);
     if (s == NULL) {

@@ -77,13 +77,15 @@ static void test_values(void **state)
     assert_int_equal(c->timeouts.idle_ms, 7);
     assert_string_equal(c->store.path, "/var/lib/rein/x.db");
     assert_int_equal(c->store.on_error, CONFIG_STORE_SERVE);
-    assert_ptr_equal(config_route_for(c, "gpt-4", CONFIG_API_CHAT), &c->routes[0]);
-    assert_ptr_equal(config_route_for(c, "gpt-", CONFIG_API_CHAT), &c->routes[0]);
-    assert_ptr_equal(config_route_for(c, "o?", CONFIG_API_CHAT), &c->routes[0]); /* only * is special */
-    assert_null(config_route_for(c, "o1", CONFIG_API_CHAT));
-    assert_ptr_equal(config_route_for(c, "deepseek-r1-distill-7b-7b", CONFIG_API_CHAT), &c->routes[1]);
-    assert_null(config_route_for(c, "deepseek-r1-distill-7b-", CONFIG_API_CHAT));
-    assert_null(config_route_for(c, "", CONFIG_API_CHAT));
+    assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "gpt-4", CONFIG_API_CHAT}), &c->routes[0]);
+    assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "gpt-", CONFIG_API_CHAT}), &c->routes[0]);
+    assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "o?", CONFIG_API_CHAT}),
+                     &c->routes[0]); /* only * is special */
+    assert_null(config_route_for(c, &(struct config_asked){NULL, "o1", CONFIG_API_CHAT}));
+    assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "deepseek-r1-distill-7b-7b", CONFIG_API_CHAT}),
+                     &c->routes[1]);
+    assert_null(config_route_for(c, &(struct config_asked){NULL, "deepseek-r1-distill-7b-", CONFIG_API_CHAT}));
+    assert_null(config_route_for(c, &(struct config_asked){NULL, "", CONFIG_API_CHAT}));
     config_unref(c);
     unsetenv("REIN_TEST_KEY");
 }
@@ -403,15 +405,16 @@ static void test_a_request_goes_where_its_api_is(void **state)
                             why);
     assert_non_null(c);
     assert_string_equal(why, ": ");
-    assert_ptr_equal(config_route_for(c, "m1", CONFIG_API_CHAT), &c->routes[0]);
-    assert_ptr_equal(config_route_for(c, "m1", CONFIG_API_MESSAGES), &c->routes[1]);
-    assert_null(config_route_for(c, "m1", CONFIG_API_RESPONSES));
-    assert_ptr_equal(config_route_for(c, "n", CONFIG_API_MESSAGES), &c->routes[1]);
-    assert_ptr_equal(config_route_for(c, "n", CONFIG_API_CHAT), &c->routes[2]);
-    assert_ptr_equal(config_route_for(c, "n", ~0u), &c->routes[1]);
-    assert_int_equal(config_apis_of(c, "m1"), CONFIG_API_CHAT | CONFIG_API_MESSAGES);
-    assert_int_equal(config_apis_of(c, "x"), 0);
-    assert_int_equal(config_apis_of(c, NULL), CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES);
+    assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "m1", CONFIG_API_CHAT}), &c->routes[0]);
+    assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "m1", CONFIG_API_MESSAGES}), &c->routes[1]);
+    assert_null(config_route_for(c, &(struct config_asked){NULL, "m1", CONFIG_API_RESPONSES}));
+    assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "n", CONFIG_API_MESSAGES}), &c->routes[1]);
+    assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "n", CONFIG_API_CHAT}), &c->routes[2]);
+    assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "n", ~0u}), &c->routes[1]);
+    assert_int_equal(config_apis_of(c, &(struct config_asked){NULL, "m1", 0}), CONFIG_API_CHAT | CONFIG_API_MESSAGES);
+    assert_int_equal(config_apis_of(c, &(struct config_asked){NULL, "x", 0}), 0);
+    assert_int_equal(config_apis_of(c, &(struct config_asked){NULL, NULL, 0}),
+                     CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES);
     config_unref(c);
 }
 

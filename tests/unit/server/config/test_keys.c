@@ -119,6 +119,73 @@ static void test_life_of_a_key(void **state)
     assert_int_equal(rein_problems_count(f->problems), 0);
 }
 
+/* What `rein key` writes is read again, and stays when another key changes. */
+static void test_terms_of_a_key(void **state)
+{
+    struct fixture *f = *state;
+    const struct key_terms terms = {"support", "bank", "2031-02-03", 60, 4}, bad = {.expires = "soon"};
+    char text[KEYS_TEXT_MAX], other[KEYS_TEXT_MAX];
+    struct keys *keys;
+    assert_int_equal(keys_add_with(f->path, "bot", "rein-", &terms, text, f->problems), 0);
+    assert_int_equal(keys_add(f->path, "plain", "rein-", other, f->problems), 0);
+    assert_int_equal(keys_add_with(f->path, "late", "rein-", &bad, other, f->problems), REIN_EINVAL);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(keys_load(&keys, f->path, f->problems), 0);
+    assert_int_equal(keys_count(keys), 2);
+    const struct key *key = keys_holder(keys, text);
+    assert_ptr_equal(key, keys_named(keys, "bot"));
+    assert_string_equal(key->group, "support");
+    assert_string_equal(key->tenant, "bank");
+    assert_int_equal(key->expires_s, 1927843200);
+    assert_true(key_is_expired(key, 1927843200));
+    assert_false(key_is_expired(key, 1927843199));
+    assert_int_equal(key->requests_per_minute, 60);
+    assert_int_equal(key->open_streams, 4);
+    key = keys_named(keys, "plain");
+    assert_string_equal(key->group, "");
+    assert_int_equal(key->expires_s, KEY_NEVER);
+    assert_null(keys_named(keys, "none"));
+    keys_free(keys);
+}
+
+static void test_an_expired_key_is_not_found(void **state)
+{
+    struct fixture *f = *state;
+    const struct key_terms terms = {.expires = "2020-01-01T00:00:00Z"};
+    char text[KEYS_TEXT_MAX];
+    struct keys *keys;
+    assert_int_equal(keys_add_with(f->path, "old", "rein-", &terms, text, f->problems), 0);
+    assert_int_equal(keys_load(&keys, f->path, f->problems), 0);
+    assert_null(keys_find(keys, text));
+    assert_non_null(keys_holder(keys, text));
+    keys_free(keys);
+}
+
+static void test_a_name_outlives_its_secrets(void **state)
+{
+    struct fixture *f = *state;
+    char first[KEYS_TEXT_MAX], second[KEYS_TEXT_MAX], third[KEYS_TEXT_MAX];
+    struct keys *keys;
+    assert_int_equal(keys_add(f->path, "bot", "rein-", first, f->problems), 0);
+    assert_int_equal(keys_retire(f->path, "bot", f->problems), REIN_ESTATE);
+    assert_int_equal(keys_rotate(f->path, "nobody", "rein-", second, f->problems), REIN_ESTATE);
+    assert_int_equal(keys_rotate(f->path, "bot", "rein-", second, f->problems), 0);
+    assert_int_equal(keys_load(&keys, f->path, f->problems), 0);
+    assert_string_equal(keys_find(keys, first), "bot");
+    assert_string_equal(keys_find(keys, second), "bot");
+    keys_free(keys);
+    assert_int_equal(keys_rotate(f->path, "bot", "rein-", third, f->problems), 0); /* two at once, not three */
+    assert_int_equal(keys_load(&keys, f->path, f->problems), 0);
+    assert_null(keys_find(keys, first));
+    assert_string_equal(keys_find(keys, second), "bot");
+    keys_free(keys);
+    assert_int_equal(keys_retire(f->path, "bot", f->problems), 0);
+    assert_int_equal(keys_load(&keys, f->path, f->problems), 0);
+    assert_null(keys_find(keys, second));
+    assert_string_equal(keys_find(keys, third), "bot");
+    keys_free(keys);
+}
+
 /* If any part fails there is no keys file: the next start tries again, and nobody is locked out. */
 static void test_found_u7_a_first_key_is_whole_or_not_there(void **state)
 {
@@ -233,6 +300,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_life_of_a_key),
+        TEST(test_terms_of_a_key),
+        TEST(test_an_expired_key_is_not_found),
+        TEST(test_a_name_outlives_its_secrets),
         TEST(test_found_s3_a_full_keys_file_is_left_as_it_is),
         TEST(test_found_u7_a_first_key_is_whole_or_not_there),
         TEST(test_the_file_holds_no_key),

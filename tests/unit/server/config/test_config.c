@@ -23,7 +23,7 @@ static void test_defaults(void **state)
     assert_null(c->upstreams[0].authorization);
     assert_null(c->upstreams[0].open);
     assert_int_equal(c->policies_len, 2);
-    assert_string_equal(rein_policy_settings(c->routes[0].policy)->name, "default");
+    assert_string_equal(c->routes[0].policy->name, "default");
     assert_ptr_equal(c->routes[0].upstream, &c->upstreams[0]);
     assert_int_equal(c->limits.body_bytes, 4194304);
     assert_int_equal(c->limits.json_depth, 64);

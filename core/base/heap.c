@@ -52,6 +52,17 @@ void *heap_outgrow(void *block, void *room, size_t used, size_t size)
     return block;
 }
 
+void *heap_one_more(void *array, size_t len, size_t *cap, size_t first, size_t size)
+{
+    if (len < *cap)
+        return array;
+    size_t more = *cap > 0 ? *cap * 2 : first;
+    void *grown = more <= SIZE_MAX / size ? heap_resize(array, more * size) : NULL;
+    if (grown != NULL)
+        *cap = more;
+    return grown;
+}
+
 char *heap_copy(const char *text, size_t len)
 {
     char *copy = heap_new(len + 1, 1);

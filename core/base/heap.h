@@ -15,6 +15,9 @@ void *heap_new(size_t count, size_t size) REIN_MUST_USE;
 void *heap_resize(void *block, size_t size) REIN_MUST_USE;
 /* Like heap_resize for what may still lie in `room`, which is not the heap's: then its `used` bytes are copied. */
 void *heap_outgrow(void *block, void *room, size_t used, size_t size) REIN_MUST_USE;
+/* Room for one more in an array of `*cap` members of `size` bytes, `len` of them used: `first` members, then twice as
+ * many each time. Returns the array, which may have moved; NULL: out of memory, and nothing has changed. */
+void *heap_one_more(void *array, size_t len, size_t *cap, size_t first, size_t size) REIN_MUST_USE;
 /* A NUL-terminated copy of len bytes; returns owned. */
 char *heap_copy(const char *text, size_t len) REIN_MUST_USE;
 void heap_free(void *block);

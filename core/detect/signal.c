@@ -205,14 +205,10 @@ static int make_room(struct signals *s)
 {
     if (s->len == SIGNAL_ENTRIES_MAX)
         return REIN_ELIMIT;
-    if (s->len < s->cap)
-        return 0;
-    size_t cap = s->cap > 0 ? s->cap * 2 : 64;
-    struct entry *entries = heap_resize(s->entries, cap * sizeof *entries);
+    struct entry *entries = heap_one_more(s->entries, s->len, &s->cap, 64, sizeof *entries);
     if (entries == NULL)
         return REIN_ENOMEM;
     s->entries = entries;
-    s->cap = cap;
     return 0;
 }
 

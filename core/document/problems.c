@@ -88,15 +88,10 @@ static bool is_same(const struct rein_problem *a, const struct rein_problem *b)
 
 static bool has_room(struct problem_list *list)
 {
-    if (list->len < list->cap)
-        return true;
-    size_t cap = list->cap > 0 ? list->cap * 2 : 16;
-    struct rein_problem *items = heap_resize(list->items, cap * sizeof(*items));
-    if (items == NULL)
-        return false;
-    list->items = items;
-    list->cap = cap;
-    return true;
+    struct rein_problem *items = heap_one_more(list->items, list->len, &list->cap, 16, sizeof(*items));
+    if (items != NULL)
+        list->items = items;
+    return items != NULL;
 }
 
 /* Documents are quoted here, and a problem may be printed on a terminal: removes control characters, and characters

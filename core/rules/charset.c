@@ -23,14 +23,10 @@ static int charset_append(struct charset *set, uint32_t lo, uint32_t hi)
     }
     if (set->len == CHARSET_RANGES_MAX)
         return REIN_ELIMIT;
-    if (set->len == set->cap) {
-        size_t cap = set->cap > 0 ? set->cap * 2 : 8;
-        struct char_range *ranges = heap_resize(set->ranges, cap * sizeof(*ranges));
-        if (ranges == NULL)
-            return REIN_ENOMEM;
-        set->ranges = ranges;
-        set->cap = cap;
-    }
+    struct char_range *ranges = heap_one_more(set->ranges, set->len, &set->cap, 8, sizeof(*ranges));
+    if (ranges == NULL)
+        return REIN_ENOMEM;
+    set->ranges = ranges;
     set->ranges[set->len++] = (struct char_range){lo, hi};
     return 0;
 }

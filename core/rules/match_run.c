@@ -230,14 +230,10 @@ static void sweep_groups(struct at *at)
 static int emit(struct at *at, uint64_t start, uint64_t end)
 {
     struct match_list *out = at->out;
-    if (out->len == out->cap) {
-        size_t cap = out->cap > 0 ? out->cap * 2 : 8;
-        struct match *items = heap_resize(out->items, cap * sizeof(*items));
-        if (items == NULL)
-            return REIN_ENOMEM;
-        out->items = items;
-        out->cap = cap;
-    }
+    struct match *items = heap_one_more(out->items, out->len, &out->cap, 8, sizeof(*items));
+    if (items == NULL)
+        return REIN_ENOMEM;
+    out->items = items;
     out->items[out->len++] = (struct match){.rule = at->number, .start = start, .end = end};
     return 0;
 }

@@ -16,14 +16,10 @@ static int64_t emit(struct nfa *nfa, struct nfa_inst inst)
 {
     if (nfa->len == NFA_LEN_MAX)
         return REIN_ELIMIT;
-    if (nfa->len == nfa->cap) {
-        size_t cap = nfa->cap > 0 ? nfa->cap * 2 : 64;
-        struct nfa_inst *insts = heap_resize(nfa->insts, cap * sizeof(*insts));
-        if (insts == NULL)
-            return REIN_ENOMEM;
-        nfa->insts = insts;
-        nfa->cap = cap;
-    }
+    struct nfa_inst *insts = heap_one_more(nfa->insts, nfa->len, &nfa->cap, 64, sizeof(*insts));
+    if (insts == NULL)
+        return REIN_ENOMEM;
+    nfa->insts = insts;
     nfa->insts[nfa->len] = inst;
     return (int64_t)nfa->len++;
 }

@@ -17,31 +17,16 @@ void regex_fini(struct regex *re)
     *re = (struct regex){0};
 }
 
-/* Room for one more; *items moves. */
-static int reserve(void **items, size_t *cap, size_t len, size_t size)
-{
-    if (len < *cap)
-        return 0;
-    size_t grown = *cap > 0 ? *cap * 2 : 16;
-    void *moved = heap_resize(*items, grown * size);
-    if (moved == NULL)
-        return REIN_ENOMEM;
-    *items = moved;
-    *cap = grown;
-    return 0;
-}
-
 static int64_t tree_node(struct regex *re, enum regex_kind kind, uint32_t index)
 {
     if (re->nodes_len == 0)
         re->nodes_len = 1;
     if (re->nodes_len == REGEX_NODES_MAX)
         return REIN_ELIMIT;
-    void *nodes = re->nodes;
-    int rv = reserve(&nodes, &re->nodes_cap, re->nodes_len, sizeof(*re->nodes));
+    struct regex_node *nodes = heap_one_more(re->nodes, re->nodes_len, &re->nodes_cap, 16, sizeof(*nodes));
+    if (nodes == NULL)
+        return REIN_ENOMEM;
     re->nodes = nodes;
-    if (rv != 0)
-        return rv;
     re->nodes[re->nodes_len] = (struct regex_node){.kind = kind, .index = index};
     return (int64_t)re->nodes_len++;
 }
@@ -49,13 +34,12 @@ static int64_t tree_node(struct regex *re, enum regex_kind kind, uint32_t index)
 /* Takes the set, on errors too. */
 static int64_t tree_set(struct regex *re, struct charset *set)
 {
-    void *sets = re->sets;
-    int rv = reserve(&sets, &re->sets_cap, re->sets_len, sizeof(*re->sets));
-    re->sets = sets;
-    if (rv != 0) {
+    struct charset *sets = heap_one_more(re->sets, re->sets_len, &re->sets_cap, 16, sizeof(*sets));
+    if (sets == NULL) {
         charset_fini(set);
-        return rv;
+        return REIN_ENOMEM;
     }
+    re->sets = sets;
     charset_tidy(set);
     re->sets[re->sets_len++] = *set;
     *set = (struct charset){0};

@@ -125,14 +125,10 @@ static int finish_rule(struct ruleset *set, struct rule *rule, const struct rule
 
 static int grow(struct ruleset *set)
 {
-    if (set->len < set->cap)
-        return 0;
-    size_t cap = set->cap > 0 ? set->cap * 2 : 16;
-    struct rule *rules = heap_resize(set->rules, cap * sizeof(*rules));
+    struct rule *rules = heap_one_more(set->rules, set->len, &set->cap, 16, sizeof(*rules));
     if (rules == NULL)
         return REIN_ENOMEM;
     set->rules = rules;
-    set->cap = cap;
     return 0;
 }
 

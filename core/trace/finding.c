@@ -79,14 +79,10 @@ static int keep_evidence(const struct findings *f, struct rein_finding *item, st
 
 static int reserve(struct findings *f)
 {
-    if (f->len < f->cap)
-        return 0;
-    size_t cap = f->cap > 0 ? f->cap * 2 : 4;
-    struct rein_finding *items = heap_resize(f->items, cap * sizeof *items);
+    struct rein_finding *items = heap_one_more(f->items, f->len, &f->cap, 4, sizeof *items);
     if (items == NULL)
         return REIN_ENOMEM;
     f->items = items;
-    f->cap = cap;
     return 0;
 }
 

@@ -112,17 +112,14 @@ static int on_llamacpp_history_text(struct prefix_plan *plan, const struct backe
 
 static int on_prompt_text(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    const char *prompt = plan_prompt_of(reply);
-    if (prompt == NULL)
-        return plan_aside(plan, "no_render", NULL, out); /* nothing to remember: only this conversation is the cause */
-    bool may;
-    char *whole = plan_whole_prompt(plan, prompt, &may);
-    if (whole == NULL)
-        return may ? REIN_ENOMEM : plan_aside(plan, "reasoning_closed", NULL, out);
+    char *whole;
     struct delimiters own;
+    int rv = plan_take_prompt(plan, plan_prompt_of(reply), &whole, out);
+    if (rv <= 0)
+        return rv;
     /* The closer may be a token of its own that the server would leave out. */
     json_t *more = json_pack("{s[s]}", "preserved_tokens", plan_delimiters(plan, &own)->close);
-    int rv = plan_ready_completion(plan, json_string(whole), 0, more, out);
+    rv = plan_ready_completion(plan, json_string(whole), 0, more, out);
     free(whole);
     return rv;
 }

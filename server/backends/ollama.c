@@ -141,13 +141,10 @@ static json_t *options(const json_t *request)
 
 static int on_prompt_text(struct prefix_plan *plan, const struct backend_reply *reply, enum backend_next *out)
 {
-    const char *prompt = prompt_of(reply);
-    if (prompt == NULL)
-        return plan_aside(plan, "no_render", NULL, out); /* nothing to remember: only this conversation is the cause */
-    bool may;
-    char *whole = plan_whole_prompt(plan, prompt, &may);
-    if (whole == NULL)
-        return may ? REIN_ENOMEM : plan_aside(plan, "reasoning_closed", NULL, out);
+    char *whole;
+    int rv = plan_take_prompt(plan, prompt_of(reply), &whole, out);
+    if (rv <= 0)
+        return rv;
     json_decref(plan->body);
     plan->body = json_pack("{sssbsbsssbso}", "model", plan->request->model, "raw", 1, "think", 1, "prompt", whole,
                            "stream", plan->request->stream, "options", options(plan->request->body));

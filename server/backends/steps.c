@@ -149,18 +149,19 @@ char *plan_words(const struct prefix_plan *plan, const struct delimiters *open)
     return len < 0 ? NULL : text;
 }
 
-char *plan_whole_prompt(const struct prefix_plan *plan, const char *prompt, bool *may)
+int plan_take_prompt(struct prefix_plan *plan, const char *prompt, char **whole, enum backend_next *out)
 {
     struct delimiters own;
     unsigned family;
+    if (prompt == NULL)
+        return plan_aside(plan, "no_render", NULL, out); /* nothing to remember: only this conversation is the cause */
     enum prompt_end end = prompt_end(prompt, strlen(prompt), plan_own(plan, &own), &family);
-    *may = end != PROMPT_CLOSED;
-    char *words = *may ? plan_words(plan, end == PROMPT_PLAIN ? plan_delimiters(plan, &own) : NULL) : NULL;
-    char *whole = NULL;
-    if (words != NULL && asprintf(&whole, "%s%s", prompt, words) < 0)
-        whole = NULL;
+    if (end == PROMPT_CLOSED)
+        return plan_aside(plan, "reasoning_closed", NULL, out);
+    char *words = plan_words(plan, end == PROMPT_PLAIN ? plan_delimiters(plan, &own) : NULL);
+    int len = words != NULL ? asprintf(whole, "%s%s", prompt, words) : -1;
     free(words);
-    return whole;
+    return len < 0 ? REIN_ENOMEM : 1;
 }
 
 static json_t *with_turn(json_t *messages, json_t *assistant)

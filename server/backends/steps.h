@@ -69,9 +69,10 @@ int plan_find_words(const struct prefix_plan *plan, const char *prompt, const st
  * not NULL. Returns owned (free), NULL: out of memory. */
 char *plan_words(const struct prefix_plan *plan, const struct delimiters *open);
 
-/* A rendered conversation with the plan's words at its end, the opener before them if it lacks one. Returns owned
- * (free). NULL: out of memory, or *may false: the template closed the reasoning, nothing can follow. */
-char *plan_whole_prompt(const struct prefix_plan *plan, const char *prompt, bool *may);
+/* A rendered conversation (NULL: there is none) with the plan's words at its end, the opener before them if it lacks
+ * one. 1 and *whole (owned; free). Otherwise what the step returns: it was set aside, because nothing can follow where
+ * the template has closed the reasoning, or REIN_ENOMEM. */
+int plan_take_prompt(struct prefix_plan *plan, const char *prompt, char **whole, enum backend_next *out);
 
 /* The conversation of our own; with a turn of the assistant (taken; NULL: without). */
 json_t *plan_hello(json_t *assistant);

@@ -80,6 +80,7 @@ int pattern_tracker_new(struct pattern_tracker **out, const struct signals *sign
         return rv;
     }
     outcome_begin(p);
+    pattern_bound(p);
     *out = p;
     return 0;
 }
@@ -169,6 +170,8 @@ int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum
         return 0;
     struct sentence_facts facts = {.offset = offset, .len = (uint32_t)sentence.len};
     int rv = is_reasoning ? take_reasoning(p, engine, sentence, &facts) : take_answer(p, engine, sentence, &facts);
+    if (is_reasoning)
+        pattern_bound(p);
     return rv == 0 ? p->failed : rv;
 }
 
@@ -177,6 +180,7 @@ int pattern_end(struct pattern_tracker *p, enum rein_channel channel)
     if (channel == REIN_REASONING && !p->reasoning.ended) {
         p->reasoning.ended = true;
         reasoning_end(p);
+        pattern_bound(p);
     } else if (channel == REIN_ANSWER && !p->answer.ended) {
         p->answer.ended = true;
         answer_end(p);

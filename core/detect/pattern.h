@@ -20,7 +20,7 @@
 /* The policy's threshold of each pattern. The defaults are measured. */
 struct pattern_settings {
     bool enabled[REIN_PATTERNS];
-    bool acts[REIN_PATTERNS]; /* does more than record */
+    bool acts[REIN_PATTERNS]; /* does more than record: what may complete it waits */
     double threshold[REIN_PATTERNS];
     const struct model *model; /* of the outcome risk; borrowed, NULL: there is none */
     unsigned min_sentences;    /* before the reasoning's outcome risk counts */
@@ -69,6 +69,11 @@ int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum
 /* The channel has ended (the reasoning ends before the answer begins). */
 int pattern_end(struct pattern_tracker *p, enum rein_channel channel) REIN_MUST_USE;
 
+/* Could the sentence of the reasoning that comes next, or the end of the reasoning with it, complete a finding of a
+ * pattern that acts? While not, that sentence need not be whole before it is released. Changes at the ends of sentences
+ * alone. It is exact in this: if it is false, no such finding can come of the next sentence, whatever it says. */
+bool pattern_may_act(const struct pattern_tracker *p);
+
 /* Takes the next finding that is due; false if there is none. Each pattern is found at most once in an attempt. */
 bool pattern_take(struct pattern_tracker *p, struct pattern_finding *out);
 
@@ -78,8 +83,6 @@ enum { PATTERN_HEAD_MAX = 600 };
 bool pattern_answer_is_open(const struct pattern_tracker *p);
 /* Further sentences of the answer change nothing. */
 bool pattern_answer_is_done(const struct pattern_tracker *p);
-/* Can the reasoning's outcome risk act when the present sentence of the reasoning ends, whatever it says? */
-bool pattern_outcome_may_act(const struct pattern_tracker *p);
 
 /* Highest score so far, found or not; and one score of the whole trace from prompt and reasoning. 0 to 1. */
 double pattern_score(const struct pattern_tracker *p, enum rein_pattern pattern);

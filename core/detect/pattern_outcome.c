@@ -64,7 +64,7 @@ bool outcome_answer_may_act(const struct pattern_tracker *p)
            p->outcome.harm >= p->settings.threshold[REIN_OUTCOME_RISK_ANSWER];
 }
 
-bool pattern_outcome_may_act(const struct pattern_tracker *p)
+bool outcome_reasoning_may_act(const struct pattern_tracker *p)
 {
     const struct outcome_state *o = &p->outcome;
     bool is_due = o->learned != NULL && p->settings.acts[REIN_OUTCOME_RISK_REASONING] &&

@@ -10,6 +10,9 @@ enum {
     TOPIC_SENTENCES = 20, /* how far into the reasoning its own words may show what it is about */
 };
 
+/* The talk of one sentence counts up to here, so that what one sentence can add has a bound. */
+#define TALK_MAX 4.0
+
 /* One sentence and the sums of the weights of its signals. */
 struct sentence_facts {
     uint64_t offset;
@@ -76,7 +79,8 @@ struct pattern_tracker {
     unsigned found;              /* set of 1 << pattern */
     struct pattern_finding *due; /* room for REIN_PATTERNS, made for the first one: few traces have any; owned */
     size_t due_len, due_taken;
-    int failed; /* REIN_ENOMEM: a finding had no room */
+    bool may_act; /* see pattern_may_act; kept up to date by pattern_bound */
+    int failed;   /* REIN_ENOMEM: a finding had no room */
 };
 
 void step_list_add(struct step_list *list, enum signal_class class, const struct sentence_facts *facts);
@@ -90,6 +94,17 @@ double pattern_saturate(double amount, double scale);
 
 void reasoning_sentence(struct pattern_tracker *p, const struct sentence_facts *facts);
 void reasoning_end(struct pattern_tracker *p);
+
+/* The scores of the reasoning's patterns, for these amounts of evidence and otherwise the present state. */
+double unawareness_score(const struct pattern_tracker *p, uint32_t plans, uint32_t sentences);
+double unawareness_end_score(const struct pattern_tracker *p, uint32_t plans);
+double vacillation_score(const struct pattern_tracker *p, double wavering, uint32_t yielding);
+double persona_score(uint32_t kept);
+double additions_score(const struct pattern_tracker *p, uint32_t specifics);
+
+/* Computes pattern_may_act anew. */
+void pattern_bound(struct pattern_tracker *p);
+
 /* Does the reasoning end in refusing, in answering, or neither? */
 enum stance reasoning_stance(const struct reasoning_state *r);
 /* For reasoning that refuses: does it refuse the whole request, and finally? */
@@ -105,6 +120,8 @@ void outcome_answer(struct pattern_tracker *p, const struct sentence_facts *fact
 void outcome_answer_end(struct pattern_tracker *p);
 /* The answer's beginning is not complete yet. */
 bool outcome_wants_answer(const struct pattern_tracker *p);
+/* Can the reasoning's outcome risk act when its present sentence ends, whatever that says? */
+bool outcome_reasoning_may_act(const struct pattern_tracker *p);
 /* Can the answer's outcome risk act, whatever the rest of the beginning says? */
 bool outcome_answer_may_act(const struct pattern_tracker *p);
 

@@ -45,4 +45,10 @@ static inline uint64_t sentencer_start(const struct sentencer *s)
     return s->offset;
 }
 
+/* The offset up to which it reaches so far; less than what was fed while a character is unfinished. */
+static inline uint64_t sentencer_end(const struct sentencer *s)
+{
+    return s->offset + s->len;
+}
+
 #endif

@@ -40,6 +40,7 @@ struct rein_policy {
     struct rein_policy_settings settings;
     struct policy_rule *rules; /* by the ruleset's numbers */
     size_t rules_len;
+    bool rule_interrupts; /* some rule steers (be it in shadow) or cuts the reasoning: the response goes on */
     struct ruleset *ruleset;
     struct policy_pattern patterns[REIN_PATTERNS];
     struct pattern_settings pattern_settings;

@@ -21,6 +21,13 @@ static const char *why_not(enum rein_pattern pattern, enum rein_action action)
     return NULL;
 }
 
+/* Steering is possible only while little was shown, so in shadow it waits as it would otherwise: what it records it
+ * would have done is true. */
+static bool acts(const struct policy_pattern *p)
+{
+    return p->action > REIN_RECORD && (!p->shadow || p->action == REIN_STEER);
+}
+
 static void load_pattern(struct policy_loader *l, enum rein_pattern pattern)
 {
     char path[64];
@@ -57,7 +64,7 @@ void policy_load_patterns(struct policy_loader *l)
     for (int i = 0; i < REIN_PATTERNS; i++) {
         load_pattern(l, (enum rein_pattern)i);
         settings->enabled[i] = l->policy->patterns[i].action != REIN_ALLOW;
-        settings->acts[i] = l->policy->patterns[i].action > REIN_RECORD && !l->policy->patterns[i].shadow;
+        settings->acts[i] = acts(&l->policy->patterns[i]);
         settings->threshold[i] = l->policy->patterns[i].threshold;
     }
     settings->model = l->policy->model;

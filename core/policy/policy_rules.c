@@ -179,6 +179,7 @@ static int load_rule(struct policy_loader *l, const struct rein_node *node, stru
         return REIN_ENOMEM;
     if (rule->action == REIN_STEER && !rule->shadow)
         l->policy->settings.may_steer = true;
+    l->policy->rule_interrupts |= rule->action == REIN_STEER || (rule->action == REIN_CUT_REASONING && !rule->shadow);
     size_t before = rein_problems_said(l->problems);
     check_id(l, node);
     check_action(l, node, channels, rule->action);

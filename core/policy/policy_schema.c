@@ -8,7 +8,7 @@
 static const char *const deliver_words[] = {"off", "instruct", "prefill", "auto", NULL};
 static const char *const when_words[] = {"never", "risky", "always", NULL};
 static const char *const show_words[] = {"hide", "stream", NULL};
-static const char *const release_words[] = {"stream", "sentence", "end", NULL};
+static const char *const release_words[] = {"stream", "sentence", "end", "auto", NULL};
 static const struct rein_old_word release_old_words[] = {{"verdict", "end"}, {NULL, NULL}};
 static const char *const answer_words[] = {"after_reasoning", NULL};
 static const char *const channel_words[] = {"prompt", "reasoning", "answer", "tool", NULL};
@@ -89,8 +89,9 @@ static const struct rein_key policy_keys[] = {
      .words = release_words,
      .old_words = release_old_words,
      .fallback = "sentence",
-     .about = "stream: as soon as no rule can claim it; sentence: sentence by sentence, once each is complete and "
-              "judged; end: all of it when the reasoning has ended"},
+     .about = "auto: as soon as neither a rule nor a pattern that acts can claim it: only a sentence that could "
+              "complete such a pattern waits until it is judged; stream: as soon as no rule can claim it; sentence: "
+              "every sentence once it is complete and judged; end: all of it when the reasoning has ended"},
     {.path = "answer", .type = REIN_TYPE_MAP, .about = "what happens to the answer"},
     {.path = "answer.release",
      .type = REIN_TYPE_WORD,

@@ -118,6 +118,12 @@ static inline uint64_t text_unclaimed(const struct text *t)
 {
     return t->matcher == NULL || t->is_over || t->is_lifted ? t->received : matcher_hold(t->matcher);
 }
+/* Up to here every byte belongs to the sentences that are judged or to the present one. Behind it may be the beginning
+ * of a character, of which nobody knows yet whether it begins the next sentence. */
+static inline uint64_t text_known(const struct text *t)
+{
+    return t->cursor.end != 0 ? t->cursor.end : sentencer_end(&t->sentencer);
+}
 /* Bytes up to here may pass: they are cleared, or will be dropped. */
 static inline uint64_t text_passable(const struct text *t)
 {

@@ -319,14 +319,18 @@ static int leave_attempt(struct rein_trace *t)
     return rv;
 }
 
-/* If a restart cannot continue from what was shown, nothing may be shown that it could contradict. */
+/* If a restart cannot continue from what was shown, nothing may be shown that it could contradict. A rule that
+ * steers or cuts may do so in the middle of a sentence, and where something was shown steering may be impossible: with
+ * such a rule, sentences wait. */
 static enum rein_release release_of(const struct rein_trace *t)
 {
     enum rein_release release = t->policy->settings.reasoning.release;
     bool may_restart =
         t->policy->settings.may_steer && t->choices_asked == 1 && t->attempts < t->policy->settings.steer.max_attempts;
     bool is_told = t->delivery == REIN_DELIVER_INSTRUCT;
-    return release == REIN_RELEASE_SENTENCE && may_restart && is_told ? REIN_RELEASE_END : release;
+    if (release == REIN_RELEASE_AUTO && t->policy->rule_interrupts)
+        release = REIN_RELEASE_SENTENCE;
+    return release != REIN_RELEASE_STREAM && may_restart && is_told ? REIN_RELEASE_END : release;
 }
 
 int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)

@@ -19,17 +19,42 @@ static uint64_t min_offset(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Could what is received now complete a finding that acts, once its sentence is whole? Then the sentence waits. A
+ * further source of such findings is one more condition here; it may change at the ends of sentences alone. The last
+ * slot may be that of several texts, whose sentences would change it for one another. */
+static bool sentence_may_act(const struct rein_trace *t, const struct text *text)
+{
+    const struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
+    return tracker == NULL || text->slot == SLOTS_MAX - 1 || pattern_may_act(tracker);
+}
+
+/* How far the patterns let reasoning pass. */
+static uint64_t undisputed(const struct rein_trace *t, const struct text *text)
+{
+    switch (t->release) {
+    case REIN_RELEASE_STREAM:
+        return UINT64_MAX;
+    case REIN_RELEASE_END:
+        if (!t->choice[text->choice].reasoning_over)
+            return 0;
+        break;
+    case REIN_RELEASE_AUTO:
+        if (text->has_sentences && !sentence_may_act(t, text))
+            return text_known(text);
+        break;
+    case REIN_RELEASE_SENTENCE:
+        break;
+    }
+    return text->has_sentences ? text->judged : UINT64_MAX;
+}
+
 /* How far a text may be cleared now. */
 static uint64_t clearable(const struct rein_trace *t, const struct text *text)
 {
     const struct choice *choice = &t->choice[text->choice];
     uint64_t unclaimed = text_unclaimed(text);
-    if (text->channel == REIN_REASONING) {
-        if (t->release == REIN_RELEASE_END && !choice->reasoning_over)
-            return 0;
-        bool by_sentence = t->release != REIN_RELEASE_STREAM && text->has_sentences;
-        return by_sentence ? min_offset(unclaimed, text->judged) : unclaimed;
-    }
+    if (text->channel == REIN_REASONING)
+        return min_offset(unclaimed, undisputed(t, text));
     /* White space before the reasoning is not the answer, and must not delay the reasoning after it. */
     const struct pattern_tracker *tracker = choice->trackers[text->slot];
     bool is_open = text->has_sentences && tracker != NULL && pattern_answer_is_open(tracker);
@@ -51,12 +76,16 @@ static void clear_choice(struct rein_trace *t, uint16_t choice)
                 clear_up_to(t, &lane->texts[k].text, UINT64_MAX);
 }
 
-/* The action that is possible here: steering may be impossible, and only reasoning can be cut alone. */
-static enum rein_action resolve(const struct rein_trace *t, enum rein_action action, enum rein_channel channel)
+/* The action that is possible for a text from offset `start` on: steering may be impossible, and only reasoning can be
+ * cut alone. What lies before `start` is shown first, because steering depends on what is shown, and that must not
+ * depend on how the text was cut. `text` is NULL for a string that stands alone. */
+static enum rein_action resolve(const struct rein_trace *t, enum rein_action action, struct text *text, uint64_t start)
 {
+    if (action == REIN_STEER && text != NULL)
+        clear_up_to(t, text, start);
     if (action == REIN_STEER && !trace_can_steer(t))
         action = t->policy->settings.steer.fallback;
-    if (action == REIN_CUT_REASONING && channel != REIN_REASONING)
+    if (action == REIN_CUT_REASONING && (text == NULL || text->channel != REIN_REASONING))
         action = REIN_CUT_RESPONSE;
     return action;
 }
@@ -92,11 +121,12 @@ static int act(struct rein_trace *t, struct text *text, enum rein_action action,
     return trace_stop(t, text->choice, action);
 }
 
-static int on_match(struct rein_trace *t, struct text *text, const struct match *m)
+/* `first`: where the first of all the matches begins that were decided together. */
+static int on_match(struct rein_trace *t, struct text *text, const struct match *m, uint64_t first)
 {
     const struct policy_rule *rule = &t->policy->rules[m->rule];
     struct rein_finding f = {.id = rule->id, .is_rule = true, .shadow = rule->shadow, .score = 1.0};
-    f.action = resolve(t, rule->action, text->channel);
+    f.action = resolve(t, rule->action, text, first);
     f.offset = m->start;
     f.len = m->end - m->start;
     int rv = add_finding(t, &f, text, text_slice(text, m->start, m->end));
@@ -109,9 +139,12 @@ static int on_match(struct rein_trace *t, struct text *text, const struct match 
 static int on_matches(struct rein_trace *t, struct text *text, uint64_t decided)
 {
     int rv = 0;
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < t->matches.len; i++)
+        first = min_offset(first, t->matches.items[i].start);
     for (size_t i = 0; i < t->matches.len && rv == 0 && !is_closed(t, text); i++)
         if (t->matches.items[i].end > decided)
-            rv = on_match(t, text, &t->matches.items[i]);
+            rv = on_match(t, text, &t->matches.items[i], first);
     t->matches.len = 0;
     return rv;
 }
@@ -131,7 +164,9 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     if (pattern->action == REIN_ALLOW)
         return 0;
     struct rein_finding f = {.id = rein_pattern_name(p->pattern), .shadow = pattern->shadow, .score = p->score};
-    f.action = resolve(t, pattern->action, text->channel);
+    /* A pattern holds the whole beginning of an answer: nothing of it is released together with the finding. */
+    uint64_t start = text->channel == REIN_ANSWER ? text->cleared : p->offset;
+    f.action = resolve(t, pattern->action, text, start);
     f.offset = p->offset;
     f.len = p->len;
     f.steps_len = p->steps_len;
@@ -140,8 +175,6 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
      */
     struct span evidence = p->offset >= present ? text_slice(text, p->offset, p->offset + p->len) : SPAN("");
     int rv = is_news(&t->choice[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
-    /* A pattern holds the whole beginning of an answer: nothing of it is released together with the finding. */
-    uint64_t start = text->channel == REIN_ANSWER ? text->cleared : p->offset;
     if (rv == 0 && !f.shadow)
         rv = act(t, text, f.action, start, p->offset + p->len, 0);
     return rv;
@@ -362,7 +395,9 @@ int trace_judge_end(struct rein_trace *t, struct text *text)
     int rv = end_text(t, text);
     if (rv == 0 && text->channel == REIN_ANSWER && !was_over)
         rv = end_pattern(t, text);
-    if (rv == 0 && !is_closed(t, text))
+    /* The last sentence of the reasoning waits for what the reasoning is as a whole: trace_end_reasoning. */
+    bool is_judged = text->channel != REIN_REASONING || t->choice[text->choice].reasoning_over;
+    if (rv == 0 && is_judged && !is_closed(t, text))
         clear_up_to(t, text, UINT64_MAX);
     return rv;
 }
@@ -430,7 +465,7 @@ static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span 
         const struct policy_rule *rule = &t->policy->rules[m->rule];
         f.id = rule->id;
         f.shadow = rule->shadow;
-        f.action = rule->action > REIN_REDACT ? resolve(t, rule->action, f.channel) : rule->action;
+        f.action = rule->action > REIN_REDACT ? resolve(t, rule->action, NULL, 0) : rule->action;
         f.offset = m->start;
         f.len = m->end - m->start;
         rv = add_finding(t, &f, NULL, (struct span){text.data + m->start, (size_t)(m->end - m->start)});

@@ -128,7 +128,7 @@ enum rein_dialect { REIN_OPENAI_CHAT, REIN_OPENAI_RESPONSES, REIN_ANTHROPIC_MESS
 enum rein_delivery { REIN_DELIVER_OFF, REIN_DELIVER_INSTRUCT, REIN_DELIVER_PREFILL, REIN_DELIVER_AUTO };
 
 enum rein_when { REIN_WHEN_NEVER, REIN_WHEN_RISKY, REIN_WHEN_ALWAYS };
-enum rein_release { REIN_RELEASE_STREAM, REIN_RELEASE_SENTENCE, REIN_RELEASE_END };
+enum rein_release { REIN_RELEASE_STREAM, REIN_RELEASE_SENTENCE, REIN_RELEASE_END, REIN_RELEASE_AUTO };
 enum rein_keep_text { REIN_KEEP_NONE, REIN_KEEP_EVIDENCE, REIN_KEEP_REDACTED, REIN_KEEP_FULL };
 
 /* The words for the values above in policy files, the API and the database ("steer", "reasoning", ...); static. */

@@ -7,8 +7,8 @@
 #
 # It also holds that the default policy with all lexicons costs at most twice what an empty policy does, that an event with
 # an `event:` line costs at most a twentieth more than the same without, and, with REIN_LONG=1, that an event of a stream of
-# 16 MiB costs what one of 64 KiB does. Reasoning by sentences is counted in the long set only: compiling the lexicons under
-# valgrind takes longer than all the counting.
+# 16 MiB costs what one of 64 KiB does. The other ways to release reasoning, `sentence` and `auto`, which is shipped, are
+# counted in the long set only: compiling the lexicons under valgrind takes longer than all the counting.
 set -eu
 bench_core=$1
 write=${2:-}
@@ -20,8 +20,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rv=0
 
-sed 's/\(release: *\)sentence/\1stream/' "$config/policies/default.yaml" >"$work/stream.yaml"
-sed 's/\(release: *\)stream/\1sentence/' "$config/policies/default.yaml" >"$work/sentence.yaml"
+for release in stream sentence auto; do
+  sed "s/^\(reasoning:.*release: *\)[a-z]*/\1$release/" "$config/policies/default.yaml" >"$work/$release.yaml"
+  grep -q "release: *$release" "$work/$release.yaml" || { echo "cost: the default policy names no release" && exit 1; }
+done
 cp "$config/policies/empty.yaml" "$work/empty.yaml"
 
 # Prints the instructions of one event.
@@ -33,7 +35,7 @@ count() { # POLICY EVENTS [named]
 }
 
 policies='empty stream'
-if [ "${REIN_LONG:-}" = 1 ] || [ "$write" = --write ]; then policies="$policies sentence"; fi
+if [ "${REIN_LONG:-}" = 1 ] || [ "$write" = --write ]; then policies="$policies sentence auto"; fi
 declare -A cost
 for policy in $policies; do
   cost[$policy]=$(count $policy 2000)
@@ -41,7 +43,7 @@ for policy in $policies; do
 done
 
 if [ "$write" = --write ]; then
-  for policy in empty stream sentence; do echo "$policy ${cost[$policy]}"; done >"$baseline"
+  for policy in empty stream sentence auto; do echo "$policy ${cost[$policy]}"; done >"$baseline"
   cat "$baseline"
   exit 0
 fi

@@ -12,6 +12,7 @@ const titles = {
   empty: 'Rein, empty policy',
   default: 'Rein, default policy, release: stream',
   sentence: 'Rein, default policy, release: sentence',
+  auto: 'Rein, default policy as it is shipped (release: auto)',
 };
 
 const short = (x) => (x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x.toFixed(2));

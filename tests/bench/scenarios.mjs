@@ -1,7 +1,7 @@
 // What is measured: the load of each scenario, and the bars that Rein is held to.
 // SPDX-License-Identifier: Apache-2.0
 
-const all = ['direct', 'nginx', 'haproxy', 'bare', 'empty', 'default', 'sentence'];
+const all = ['direct', 'nginx', 'haproxy', 'bare', 'empty', 'default', 'sentence', 'auto'];
 const proxies = ['nginx', 'haproxy', 'bare', 'empty', 'default'];
 
 // args: of bench_client. seconds: of one measurement. targets: in the order of the table. memory: streams that the resident

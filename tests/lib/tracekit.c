@@ -155,6 +155,11 @@ static void feed(struct rein_trace *trace, const struct kit_run *run, struct kit
         int rv = rein_trace_feed(trace, run->upstream.data + at, len, &u);
         take(trace, seen, rv, &u);
         at += len;
+        if (seen->asks & REIN_ASK_RESTART) {
+            rv = rein_trace_give_up(trace, &u);
+            take(trace, seen, rv, &u);
+            return;
+        }
     }
     if (seen->asks & REIN_ASK_END)
         return;

@@ -1,8 +1,8 @@
 /* Runs a response through a trace, and says what a client would see of it.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Every commit that is asked for is made at once. The client's view is made with a JSON library of its own, so that it
- * does not share the reader's mistakes. */
+ * Every commit that is asked for is made at once, and no restart. The client's view is made with a JSON library of its
+ * own, so that it does not share the reader's mistakes. */
 #ifndef TESTS_TRACEKIT_H
 #define TESTS_TRACEKIT_H
 

@@ -49,8 +49,8 @@ static bool may_add(const struct pattern_tracker *p)
 
 void pattern_bound(struct pattern_tracker *p)
 {
-    p->may_act = may_be_unaware(p) || may_vacillate(p) || may_keep_persona(p) || may_add(p) ||
-                 outcome_reasoning_may_act(p);
+    p->may_act =
+        may_be_unaware(p) || may_vacillate(p) || may_keep_persona(p) || may_add(p) || outcome_reasoning_may_act(p);
 }
 
 bool pattern_may_act(const struct pattern_tracker *p)

@@ -16,7 +16,7 @@ struct rein_policy *release_policy(const char *yaml, const struct rein_source *l
     static const char *const templates[] = {"version: 1\nname: corrective\nkind: corrective\ntext: Again.\n"};
     struct rein_source source = {"policy.yaml", yaml, strlen(yaml)};
     struct rein_source again = {"corrective.yaml", templates[0], strlen(templates[0])};
-    struct rein_library library = {&again, 1, lexicon, 1};
+    struct rein_library library = {.templates = &again, .templates_len = 1, .lexicons = lexicon, .lexicons_len = 1};
     struct rein_problems *problems = NULL;
     struct rein_policy *policy = NULL;
     assert_int_equal(rein_problems_new(&problems), 0);

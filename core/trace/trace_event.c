@@ -35,7 +35,7 @@ static void init_text(struct rein_trace *t, struct text *text, enum rein_channel
     text_init(text, channel, choice_index, t->policy->ruleset, t->held_max);
     if (channel == REIN_REASONING) {
         text->slot = next_slot(&choice->reasoning_texts);
-        if (!t->policy->settings.reasoning.show)
+        if (!t->policy->settings.reasoning.show || choice->reasoning_cut)
             text->limit = 0;
     } else if (channel == REIN_ANSWER) {
         text->slot = next_slot(&choice->answer_texts);

@@ -115,6 +115,7 @@ static int act(struct rein_trace *t, struct text *text, enum rein_action action,
         return text_redact(text, start, end, rule);
     clear_up_to(t, text, start);
     if (action == REIN_CUT_REASONING) {
+        t->choice[text->choice].reasoning_cut = true;
         text_stop(text);
         return 0;
     }

@@ -44,6 +44,7 @@ enum trace_phase {
 struct choice {
     bool is_seen, has_reasoning, end_seen;
     bool reasoning_over; /* its reasoning has ended and is judged: the answer may be released */
+    bool reasoning_cut;  /* a reasoning text was cut: those that begin later are not shown either */
     uint8_t reasoning_texts, answer_texts;
     struct pattern_tracker *trackers[SLOTS_MAX]; /* each made with the first byte of its texts; owned */
     unsigned found;                              /* set of patterns found in this attempt */

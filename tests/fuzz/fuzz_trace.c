@@ -16,6 +16,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define SECRET "zxviolet42"
 
+/* Of chat; the file of another dialect's target says its own before it includes this one. */
+#ifndef TRACE_DIALECT
+#define TRACE_DIALECT REIN_OPENAI_CHAT
+#define TRACE_CHOICES 2
+#define TRACE_HEAD "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
+#define TRACE_TAIL "\"}}]}\n\n"
+#endif
+
 static const char *const yamls[] = {
     "version: 1\nname: a\nreasoning: { show: stream, release: stream }\nrules:\n"
     "  - { id: s, literal: " SECRET ", match: raw, action: redact }\n",
@@ -92,7 +100,7 @@ static void take(struct rein_trace *trace, struct lane_run *run, int rv, struct 
 /* Turns the fuzzer's shorthand into a stream. */
 static struct bytes expand(const uint8_t *data, size_t len)
 {
-    static const char head[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"", tail[] = "\"}}]}\n\n";
+    static const char head[] = TRACE_HEAD, tail[] = TRACE_TAIL;
     struct bytes out;
     bool in_event = false;
     bytes_init(&out, SIZE_MAX / 2);
@@ -139,9 +147,9 @@ static struct lane_run play(struct span input, unsigned how, unsigned seed)
     bytes_init(&run.out, SIZE_MAX / 2);
     struct rein_trace_options options = {.policy = policy_of(how % POLICIES),
                                          .engine = engine,
-                                         .dialect = REIN_OPENAI_CHAT,
+                                         .dialect = TRACE_DIALECT,
                                          .streamed = true,
-                                         .choices = how & 16 ? 2 : 1,
+                                         .choices = how & 16 ? TRACE_CHOICES : 1,
                                          .strip_usage = (how & 32) != 0,
                                          .model = "m",
                                          .id = "own"};

@@ -49,6 +49,7 @@ struct answer {
     const char *text;
     size_t len;
     bool streamed;
+    enum rein_dialect dialect;
 };
 
 /* Commits as often as that is asked for. */
@@ -99,9 +100,9 @@ static int run(struct rein_policy *policy, const struct answer *answer, struct b
     int rv = rein_engine_new(&engine);
     struct rein_trace_options options = {.policy = policy,
                                          .engine = engine,
-                                         .dialect = REIN_OPENAI_CHAT,
+                                         .dialect = answer->dialect,
                                          .streamed = answer->streamed,
-                                         .choices = 2,
+                                         .choices = answer->dialect == REIN_OPENAI_CHAT ? 2 : 1,
                                          .model = "m"};
     if (rv == 0)
         rv = rein_trace_new(&trace, &options);
@@ -157,24 +158,58 @@ static void test_found_t2_of_interrupted_texts(void **state)
         interrupted + len,
         "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"2 it is\"}}]}\n\n"
         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
-    fail_each_in_turn(&(struct answer){interrupted, len, true});
+    fail_each_in_turn(&(struct answer){interrupted, len, true, REIN_OPENAI_CHAT});
 }
 
 static void of_a_stream(void **state)
 {
     (void)state;
-    fail_each_in_turn(&(struct answer){stream, sizeof(stream) - 1, true});
+    fail_each_in_turn(&(struct answer){stream, sizeof(stream) - 1, true, REIN_OPENAI_CHAT});
 }
 
 static void of_a_body(void **state)
 {
     (void)state;
-    fail_each_in_turn(&(struct answer){body, sizeof(body) - 1, false});
+    fail_each_in_turn(&(struct answer){body, sizeof(body) - 1, false, REIN_OPENAI_CHAT});
+}
+
+#define PLACE "\"output_index\":0,\"item_id\":\"i\",\"content_index\":0,"
+#define MESSAGE(text)                                                                                                  \
+    "{\"id\":\"i\",\"type\":\"message\",\"content\":[{\"type\":\"output_text\",\"text\":\"" text "\"}]}"
+
+/* A text, and all that repeats it; one that says something else; a call that is refused while a message is open. */
+static void of_responses(void **state)
+{
+    (void)state;
+    static const char answer[] =
+        "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"x\"}}\n\n"
+        "data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":" MESSAGE(
+            "") "}\n\n"
+                "data: {\"type\":\"response.output_text.delta\"," PLACE "\"delta\":\"so zxvio\"}\n\n"
+                "data: {\"type\":\"response.output_text.delta\"," PLACE "\"delta\":\"let42 it is\"}\n\n"
+                "data: {\"type\":\"response.output_text.done\"," PLACE "\"text\":\"so " SECRET " it is\"}\n\n"
+                "data: {\"type\":\"response.content_part.done\"," PLACE
+                "\"part\":{\"type\":\"output_text\",\"text\":\"or " SECRET "\"}}\n\n"
+                "data: {\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":" MESSAGE(
+                    "so " SECRET
+                    " it is") "}\n\n"
+                              "data: {\"type\":\"response.output_item.added\",\"output_index\":1,\"item\":" MESSAGE(
+                                  "") "}\n\n"
+                                      "data: "
+                                      "{\"type\":\"response.output_text.delta\",\"output_index\":1,\"item_id\":\"i\","
+                                      "\"content_index\":0,"
+                                      "\"delta\":\"then\"}\n\n"
+                                      "data: "
+                                      "{\"type\":\"response.function_call_arguments.delta\",\"output_index\":2,\"item_"
+                                      "id\":\"j\","
+                                      "\"delta\":\"stop12here\"}\n\n";
+    fail_each_in_turn(&(struct answer){answer, sizeof answer - 1, true, REIN_OPENAI_RESPONSES});
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_found_t2_of_interrupted_texts),
-                                       cmocka_unit_test(of_a_stream), cmocka_unit_test(of_a_body)};
+                                       cmocka_unit_test(of_a_stream), cmocka_unit_test(of_a_body),
+                                       cmocka_unit_test(of_responses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,7 +114,7 @@ export async function startRein(name, folder, upstream, { policy, under = [], ..
   if (!existsSync(program)) return null;
   const home = join(folder, name);
   mkdirSync(join(home, 'policies'), { recursive: true });
-  for (const part of ['templates', 'lexicons']) {
+  for (const part of ['templates', 'lexicons', 'models']) {
     if (existsSync(join(top, 'config', part))) cpSync(join(top, 'config', part), join(home, part), { recursive: true });
   }
   writeFileSync(join(home, 'policies', 'default.yaml'), policy ?? policyOf(name));

@@ -40,7 +40,7 @@ function likeConfig(t, text) {
   fs.mkdirSync(path.join(folder, 'policies'), { recursive: true });
   for (const name of ['default', ...[...text.matchAll(/policy: *(\w+)/g)].map((found) => found[1])])
     fs.writeFileSync(path.join(folder, `policies/${name}.yaml`), plainPolicy.replace('name: default', `name: ${name}`));
-  for (const name of ['templates', 'lexicons']) fs.symlinkSync(path.join(source, 'config', name), path.join(folder, name));
+  for (const name of ['templates', 'lexicons', 'models'].filter((part) => fs.existsSync(path.join(source, 'config', part)))) fs.symlinkSync(path.join(source, 'config', name), path.join(folder, name));
   return folder;
 }
 

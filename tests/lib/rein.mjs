@@ -54,7 +54,7 @@ ${more}`;
 
 function layOut(folder, { policy = plainPolicy, policies = {}, config }) {
   fs.mkdirSync(path.join(folder, 'policies'), { recursive: true });
-  for (const name of ['templates', 'lexicons']) {
+  for (const name of ['templates', 'lexicons', 'models']) {
     const from = path.join(source, 'config', name);
     if (fs.existsSync(from) && !fs.existsSync(path.join(folder, name))) fs.symlinkSync(from, path.join(folder, name));
   }

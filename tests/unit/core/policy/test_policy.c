@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "modelkit.h"
 #include "policy/policy.h"
 #include "rein/doc.h"
 
@@ -261,6 +263,40 @@ static void test_a_new_key_keeps_versions(void **state)
     assert_string_not_equal(other, before);
 }
 
+/* The version of a policy that names a model is that of the model's weights, too. */
+static void test_a_model_is_part_of_the_version(void **state)
+{
+    (void)state;
+    static const char text[] = "version: 1\nname: p\nmodel: tiny\nlexicons: []\n"
+                               "patterns: { outcome_risk: { answer: { action: steer, threshold: 0.7 } } }\n"
+                               "steer: { template: corrective }\n";
+    static struct modelkit kit;
+    char versions[2][65];
+    modelkit_init(&kit);
+    for (size_t i = 0; i < 2; i++) {
+        char *weights = modelkit_yaml(&kit);
+        struct rein_source policy = source("p.yaml", text), model = source("m.yaml", weights),
+                           template = source("c.yaml", "version: 1\nname: corrective\nkind: corrective\ntext: Wait.\n");
+        struct rein_library library = {.templates = &template, .templates_len = 1, .models = &model, .models_len = 1};
+        struct rein_problems *problems = NULL;
+        struct rein_policy *loaded = NULL;
+        assert_int_equal(rein_problems_new(&problems), 0);
+        assert_int_equal(rein_policy_load(&loaded, &policy, &library, problems), 0);
+        assert_string_equal(rein_policy_settings(loaded)->model, "tiny");
+        assert_true(rein_policy_settings(loaded)->may_steer);
+        assert_int_equal(loaded->pattern_settings.answer_bytes, 600);
+        assert_int_equal(loaded->pattern_settings.min_sentences, 5);
+        assert_true(loaded->pattern_settings.acts[REIN_OUTCOME_RISK_ANSWER]);
+        assert_false(loaded->pattern_settings.enabled[REIN_OUTCOME_RISK_REASONING]);
+        memcpy(versions[i], rein_policy_settings(loaded)->version, 65);
+        rein_policy_unref(loaded);
+        rein_problems_free(problems);
+        free(weights);
+        kit.weights[7]++;
+    }
+    assert_string_not_equal(versions[0], versions[1]);
+}
+
 static void test_signals_are_shared(void **state)
 {
     (void)state;
@@ -320,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_an_earlier_word_means_the_same),
         cmocka_unit_test(test_a_new_key_keeps_versions),
+        cmocka_unit_test(test_a_model_is_part_of_the_version),
         cmocka_unit_test(test_signals_are_shared),
         cmocka_unit_test(test_references_are_counted),
         cmocka_unit_test(test_classes_are_those_of_signals),

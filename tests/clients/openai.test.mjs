@@ -3,20 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import OpenAI from 'openai';
-import { startRein } from '../lib/rein.mjs';
+import { rulesPolicy as policy, startRein } from '../lib/rein.mjs';
 import { completion, delta, says, startUpstream } from '../lib/upstream.mjs';
-
-const policy = `
-version: 1
-name: default
-prefix: { template: none, deliver: off, when: never }
-reasoning: { show: stream, release: stream }
-rules:
-  - { id: password, channels: [reasoning, answer, tool], literal: "open sesame", action: refuse }
-  - { id: badge, channels: [reasoning, answer, tool], regex: 'BADGE-[0-9]{6}', action: redact, replacement: "[badge]" }
-  - { id: forbidden, channels: [prompt], literal: "forbidden words", action: refuse }
-refusal: { message: "Not this.", finish_reason: content_filter, before_first_byte: error }
-`;
 
 describe('openai', { timeout: 60000 }, () => {
   let upstream, rein, client;

@@ -6,7 +6,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { chat } from '../lib/client.mjs';
+import { chat, upload } from '../lib/client.mjs';
 import { launch, startRein } from '../lib/rein.mjs';
 import { says, startUpstream } from '../lib/upstream.mjs';
 
@@ -84,23 +84,11 @@ describe('keys', { timeout: 240000 }, () => {
     assert.equal((await ask(`Bearer ${alice}`)).status, 200);
   });
 
-  // All of the body is sent before anything is read, as simple clients do it.
-  for (const [what, head, status] of [['no key', 'POST /v1/chat/completions HTTP/1.1\r\nContent-Type: application/json', 401]]) {
-    test(`FOUND R2: ${what}, with 2 MB of body on its way: the answer arrives`, async () => {
-      const text = await new Promise((resolve, reject) => {
-        const socket = net.connect(rein.port, '127.0.0.1');
-        let got = '';
-        socket.pause();
-        socket.on('data', (more) => { got += more; });
-        socket.on('end', () => { socket.end(); resolve(got); });
-        socket.on('error', reject);
-        socket.write(`${head}\r\nHost: localhost\r\nContent-Length: ${what === 'too large' ? 8 << 20 : 2 << 20}\r\n\r\n`);
-        socket.write('b'.repeat(2 << 20), () => socket.resume());
-      });
-      assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `), text);
-      assert.match(text, /\r\n\r\n\{"error":\{/);
-    });
-  }
+  test('FOUND R2: no key, with 2 MB of body on its way: the answer arrives', async () => {
+    const text = await upload(rein.port, 'POST /v1/chat/completions HTTP/1.1\r\nContent-Type: application/json');
+    assert.match(text, /^HTTP\/1\.1 401 /, text);
+    assert.match(text, /\r\n\r\n\{"error":\{/);
+  });
 
   // What a request was granted at its head holds to its end, also if its key goes meanwhile; the next one is refused.
   for (const [what, request, isRight] of [

@@ -1,6 +1,7 @@
 // A plain HTTP client for tests: it sees every byte of an answer, and whether the answer was whole.
 // SPDX-License-Identifier: Apache-2.0
 import http from 'node:http';
+import net from 'node:net';
 
 // Resolves when the head is there. `body` resolves when all is: { text, whole }. `leave()` drops the connection.
 export function send(port, { method = 'POST', path = '/v1/chat/completions', headers = {}, body, agent = false } = {}) {
@@ -80,4 +81,19 @@ export function gather(text) {
     }
   }
   return seen;
+}
+
+// What comes back when all of a body of 2 MB is sent before anything is read, as simple clients do it. `length`: the
+// length that the head claims.
+export function upload(port, head, length = 2 << 20) {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1');
+    let got = '';
+    socket.pause();
+    socket.on('data', (more) => { got += more; });
+    socket.on('end', () => { socket.end(); resolve(got); });
+    socket.on('error', reject);
+    socket.write(`${head}\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`);
+    socket.write('b'.repeat(2 << 20), () => socket.resume());
+  });
 }

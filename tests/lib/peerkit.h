@@ -22,6 +22,21 @@
     "rules:\n  - { id: secret, channels: [reasoning, answer, tool], literal: " SECRET ", match: raw, action: " action  \
     " }\n"
 
+/* A literal, an expression with a trailing assertion, and a built-in with a check: all three with one action. */
+static inline struct rein_policy *rules_policy(const char *action, const char *release, const char *show)
+{
+    char yaml[1024];
+    const char *instead = strcmp(action, "redact") == 0 ? ", replacement: \"#\"" : "";
+    snprintf(yaml, sizeof yaml,
+             "version: 1\nname: i\nreasoning: { show: %s, release: %s }\n"
+             "refusal: { message: I stop here., finish_reason: content_filter }\n"
+             "rules:\n  - { id: secret, literal: " SECRET ", match: raw, action: %s%s }\n"
+             "  - { id: word, regex: 'lily\\b', action: %s%s }\n"
+             "  - { id: card, builtin: card_number, action: %s%s }\n",
+             show, release, action, instead, action, instead, action, instead);
+    return kit_policy(yaml);
+}
+
 static struct rein_policy *redacts, *refuses, *records;
 
 static inline int load_policies(void **state)

@@ -30,6 +30,19 @@ rules:
   - { id: never, channels: [reasoning, answer, tool], literal: "zzz-never-said-zzz", action: refuse }
 `;
 
+// Rules that refuse, redact and refuse prompts, without anything else.
+export const rulesPolicy = `
+version: 1
+name: default
+prefix: { template: none, deliver: off, when: never }
+reasoning: { show: stream, release: stream }
+rules:
+  - { id: password, channels: [reasoning, answer, tool], literal: "open sesame", action: refuse }
+  - { id: badge, channels: [reasoning, answer, tool], regex: 'BADGE-[0-9]{6}', action: redact, replacement: "[badge]" }
+  - { id: forbidden, channels: [prompt], literal: "forbidden words", action: refuse }
+refusal: { message: "Not this.", finish_reason: content_filter, before_first_byte: error }
+`;
+
 export function shippedPolicy() {
   return fs.readFileSync(path.join(source, 'config/policies/default.yaml'), 'utf8');
 }

@@ -211,6 +211,21 @@ int kit_put(struct kit *kit, struct store *store, const struct store_record *rec
 
 /* ---- a test's state ---- */
 
+int kit_set_up_closed(void **state)
+{
+    struct kit *kit = malloc(sizeof *kit);
+    kit_start(kit);
+    *state = kit;
+    return 0;
+}
+
+int kit_tear_down_closed(void **state)
+{
+    kit_free(*state);
+    free(*state);
+    return 0;
+}
+
 int kit_set_up(void **state)
 {
     struct kit_fixture *f = malloc(sizeof *f);

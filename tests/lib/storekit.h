@@ -28,6 +28,9 @@ struct kit_fixture {
 };
 int kit_set_up(void **state);
 int kit_tear_down(void **state);
+/* Only a kit, as a test's state; the test opens the store, and stops the loop. */
+int kit_set_up_closed(void **state);
+int kit_tear_down_closed(void **state);
 
 /* A record with every field set, and what it leads into. */
 struct kit_record {

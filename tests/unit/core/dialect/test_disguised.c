@@ -16,20 +16,6 @@
 #define HALF_2 "2-lantern"
 #define END FINISH("stop") DONE
 
-static struct rein_policy *policy_of(const char *action, const char *release, const char *show)
-{
-    char yaml[1024];
-    const char *instead = strcmp(action, "redact") == 0 ? ", replacement: \"#\"" : "";
-    snprintf(yaml, sizeof yaml,
-             "version: 1\nname: i\nreasoning: { show: %s, release: %s }\n"
-             "refusal: { message: I stop here., finish_reason: content_filter }\n"
-             "rules:\n  - { id: secret, literal: " SECRET ", match: raw, action: %s%s }\n"
-             "  - { id: word, regex: 'lily\\b', action: %s%s }\n"
-             "  - { id: card, builtin: card_number, action: %s%s }\n",
-             show, release, action, instead, action, instead, action, instead);
-    return kit_policy(yaml);
-}
-
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 #define NOTE(value)                                                                                                    \
@@ -40,7 +26,7 @@ static struct rein_policy *policy_of(const char *action, const char *release, co
 
 static void check_number(const char *upstream, bool is_body, bool matches)
 {
-    struct rein_policy *policy = policy_of("redact", "stream", "stream");
+    struct rein_policy *policy = rules_policy("redact", "stream", "stream");
     struct kit_run run = run_of(policy, upstream);
     struct kit_seen seen;
     run.is_body = is_body;
@@ -107,7 +93,7 @@ static void test_found_t5_numbers_that_count_are_no_text(void **state)
 static void test_found_t5_a_number_that_refuses(void **state)
 {
     (void)state;
-    struct rein_policy *policy = policy_of("refuse", "stream", "stream");
+    struct rein_policy *policy = rules_policy("refuse", "stream", "stream");
     struct kit_run run = run_of(policy, NOTE("4111111111111111"));
     struct kit_seen seen;
     kit_run(&run, &seen);
@@ -126,7 +112,7 @@ static void test_found_t5_a_number_that_refuses(void **state)
 
 static void check_unspelled(const char *show, const char *stream)
 {
-    struct rein_policy *policy = policy_of("redact", "stream", show);
+    struct rein_policy *policy = rules_policy("redact", "stream", show);
     for (size_t chunk = 0; chunk < 2; chunk++) {
         struct kit_run run = run_of(policy, stream);
         struct kit_seen seen;
@@ -200,7 +186,7 @@ static void test_found_t6_what_spells_its_own_text_stays(void **state)
         CONTENT("said") EVENT("{\"index\":0,\"delta\":{\"content\":\"\"},\"token_ids\":[2],\"finish_reason\":\"stop\"}")
             DONE,
     };
-    struct rein_policy *policy = policy_of("redact", "stream", "stream");
+    struct rein_policy *policy = rules_policy("redact", "stream", "stream");
     for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++) {
         struct kit_run run = run_of(policy, streams[i]);
         struct kit_seen seen;
@@ -228,7 +214,7 @@ static void test_found_t7_a_key_in_escapes_is_the_key(void **state)
     (void)state;
     static const char *const keys[] = {"content",  "reasoning_content", "reasoning",      "reasoning_text",
                                        "thinking", "refusal",           "thinking_blocks"};
-    struct rein_policy *policy = policy_of("redact", "stream", "stream");
+    struct rein_policy *policy = rules_policy("redact", "stream", "stream");
     for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
         char key[256], stream[2048];
         put_escaped(key, keys[i]);
@@ -241,7 +227,7 @@ static void test_found_t7_a_key_in_escapes_is_the_key(void **state)
         kit_seen_fini(&seen);
     }
     rein_policy_unref(policy);
-    policy = policy_of("redact", "stream", "hide");
+    policy = rules_policy("redact", "stream", "hide");
     char key[256], type[256], stream[2048];
     put_escaped(key, "reasoning_content");
     put_escaped(type, "thinking");

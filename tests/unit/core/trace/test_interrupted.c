@@ -22,20 +22,6 @@
 
 static const char *const releases[] = {"stream", "sentence", "end"};
 
-static struct rein_policy *policy_of(const char *action, const char *release, const char *show)
-{
-    char yaml[1024];
-    const char *instead = strcmp(action, "redact") == 0 ? ", replacement: \"#\"" : "";
-    snprintf(yaml, sizeof yaml,
-             "version: 1\nname: i\nreasoning: { show: %s, release: %s }\n"
-             "refusal: { message: I stop here., finish_reason: content_filter }\n"
-             "rules:\n  - { id: secret, literal: " SECRET ", match: raw, action: %s%s }\n"
-             "  - { id: word, regex: 'lily\\b', action: %s%s }\n"
-             "  - { id: card, builtin: card_number, action: %s%s }\n",
-             show, release, action, instead, action, instead, action, instead);
-    return kit_policy(yaml);
-}
-
 /* ---- lists that are full ----------------------------------------------------------------------------------------- */
 
 #define RECORDS                                                                                                        \
@@ -146,7 +132,7 @@ static void test_found_t2_no_turn_of_another_text_lets_a_match_out(void **state)
     (void)state;
     for (size_t r = 0; r < 3; r++)
         for (size_t k = 0; k < 2; k++) {
-            struct rein_policy *policy = policy_of(k == 0 ? "redact" : "refuse", releases[r], "stream");
+            struct rein_policy *policy = rules_policy(k == 0 ? "redact" : "refuse", releases[r], "stream");
             for (size_t i = 0; i < sizeof(interrupted) / sizeof(*interrupted); i++)
                 for (size_t chunk = 0; chunk < 2; chunk++) {
                     struct kit_run run = run_of(policy, interrupted[i]);
@@ -172,7 +158,7 @@ static void test_found_t2_a_text_that_does_not_go_on_lets_others_pass(void **sta
     static const char *const tails[] = {"so " HALF_1, "a lily"};
     static const char *const shown[] = {"so " HALF_1, "a #"};
     for (size_t i = 0; i < 2; i++) {
-        struct rein_policy *policy = policy_of("redact", "stream", "stream");
+        struct rein_policy *policy = rules_policy("redact", "stream", "stream");
         struct bytes stream;
         bytes_init(&stream, 1 << 20);
         char event[512];
@@ -197,7 +183,7 @@ static void test_found_t2_after_a_long_pause_the_rest_is_withheld(void **state)
 {
     (void)state;
     for (size_t r = 0; r < 3; r++) {
-        struct rein_policy *policy = policy_of("redact", releases[r], "stream");
+        struct rein_policy *policy = rules_policy("redact", releases[r], "stream");
         static char stream[FILL_MAX];
         size_t len = (size_t)sprintf(stream, "%s", REASONING("so " HALF_1));
         for (size_t n = 0; n < 20; n++)
@@ -232,7 +218,7 @@ static void test_found_t8_a_name_in_pieces_is_one_text(void **state)
             DELTA("\"tool_calls\":[{\"index\":0,\"custom\":{\"name\":\"" HALF_2 "\"}}]") END,
     };
     for (size_t k = 0; k < 2; k++) {
-        struct rein_policy *policy = policy_of(k == 0 ? "redact" : "refuse", "stream", "stream");
+        struct rein_policy *policy = rules_policy(k == 0 ? "redact" : "refuse", "stream", "stream");
         for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++) {
             struct kit_run run = run_of(policy, streams[i]);
             struct kit_seen seen;
@@ -265,7 +251,7 @@ static void test_found_t15_a_refused_choice_leaves_the_others_alone(void **state
             DONE,
     };
     for (size_t asked = 1; asked <= 2; asked++) { /* one that came unasked is a choice, too */
-        struct rein_policy *policy = policy_of("refuse", "stream", "stream");
+        struct rein_policy *policy = rules_policy("refuse", "stream", "stream");
         for (size_t i = 0; i < sizeof(streams) / sizeof(*streams); i++) {
             struct kit_run run = run_of(policy, streams[i]);
             struct kit_seen seen;
@@ -299,7 +285,7 @@ static void test_found_t15_a_refused_choice_of_a_body_leaves_the_others_alone(vo
     };
     static const char *const actions[] = {"refuse", "cut_response"};
     for (size_t k = 0; k < 2; k++) {
-        struct rein_policy *policy = policy_of(actions[k], "stream", "stream");
+        struct rein_policy *policy = rules_policy(actions[k], "stream", "stream");
         for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
             struct kit_run run = run_of(policy, bodies[i]);
             struct kit_seen seen;
@@ -323,7 +309,7 @@ static void test_found_t15_a_refused_choice_of_a_body_leaves_the_others_alone(vo
 static void test_found_t15_a_matched_key_does_not_empty_what_it_stands_in(void **state)
 {
     (void)state;
-    struct rein_policy *policy = policy_of("redact", "stream", "stream");
+    struct rein_policy *policy = rules_policy("redact", "stream", "stream");
     static const char body[] = "{\"id\":\"b\",\"" SECRET "\":1,\"x\":{\"a " SECRET "\":2,\"" SECRET
                                "\":3},\"choices\":[" MESSAGE(0, "", "said") "]}";
     struct kit_run run = run_of(policy, body);
@@ -341,7 +327,7 @@ static void test_found_t15_a_matched_key_does_not_empty_what_it_stands_in(void *
     check_proper_end(&seen);
     kit_seen_fini(&seen);
     rein_policy_unref(policy);
-    policy = policy_of("refuse", "stream", "stream");
+    policy = rules_policy("refuse", "stream", "stream");
     run = run_of(policy, body);
     run.is_body = true;
     kit_run(&run, &seen);

@@ -14,21 +14,6 @@
 
 #include "storekit.h"
 
-static int set_up(void **state)
-{
-    struct kit *kit = malloc(sizeof *kit);
-    kit_start(kit);
-    *state = kit;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    kit_free(*state);
-    free(*state);
-    return 0;
-}
-
 static void finish(struct kit *kit, struct store *store)
 {
     kit_stop_loop(kit);
@@ -388,7 +373,7 @@ static void ids_ascend(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, kit_set_up_closed, kit_tear_down_closed)
     const struct CMUnitTest tests[] = {
         TEST(put_is_whole),
         TEST(later_replaces),

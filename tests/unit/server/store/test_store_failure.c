@@ -14,21 +14,6 @@
 #include "failing_vfs.h"
 #include "storekit.h"
 
-static int set_up(void **state)
-{
-    struct kit *kit = malloc(sizeof *kit);
-    kit_start(kit);
-    *state = kit;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    kit_free(*state);
-    free(*state);
-    return 0;
-}
-
 /* Puts until one is written; the others must fail as an outage does. Returns how many failed. */
 static int put_until_written(struct kit *kit, struct store *store)
 {
@@ -296,7 +281,7 @@ static void test_found_m1_what_is_lost_is_told(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, kit_set_up_closed, kit_tear_down_closed)
     const struct CMUnitTest tests[] = {
         TEST(read_only),
         TEST(damaged),

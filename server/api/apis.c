@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "api/chat/chat.h"
+#include "api/messages/messages.h"
 #include "api/responses/responses.h"
 
 /* The first one also answers where a path suggests none. */
 static const struct api *const apis[] = {
     &api_chat,
+    &api_messages,
     &api_responses,
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/api.h"
 #include "api/request_check.h"
@@ -166,6 +167,25 @@ int request_explain(const struct request *request, struct request_error *err)
     return request_reject(
         err, "number_too_large", name,
         "'%s' is a number beyond 64 bits, which cannot be passed in this request. Use a smaller number.", name);
+}
+
+/* Without regard to case. */
+static bool text_holds(const struct rein_json_node *text, const char *mark)
+{
+    size_t len = strlen(mark);
+    for (size_t i = 0; i + len <= text->len; i++)
+        if ((text->text[i] | 0x20) == (*mark | 0x20) && strncasecmp(text->text + i, mark, len) == 0)
+            return true;
+    return false;
+}
+
+bool request_is_delimiter(const struct rein_json_node *text)
+{
+    static const char *const marks[] = {"<think", "</think", "think>", "THINK]", "<|", "|>", "thought>", "\u25b7"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (text_holds(text, marks[i]))
+            return true;
+    return false;
 }
 
 /* ---- the whole ---- */

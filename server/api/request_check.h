@@ -36,6 +36,8 @@ int request_walk(struct request *request, struct request_error *err) REIN_MUST_U
 
 /* ---- for checks ---- */
 
+/* Does a text hold a delimiter of reasoning? As a stop string it would remove the mark that ends the reasoning. */
+bool request_is_delimiter(const struct rein_json_node *text);
 int request_reject_model(struct request_error *err);
 /* Counts a part of a message that cannot be judged, or refuses it. REIN_EFORMAT with `err` filled. */
 int request_note_unjudged(struct request *request, const char *param, struct request_error *err) REIN_MUST_USE;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "api/request_check.h"
 
@@ -179,31 +178,11 @@ static int check_format(struct request *r, struct request_error *err)
     return 0;
 }
 
-/* Without regard to case. */
-static bool request_holds(const struct rein_json_node *text, const char *mark)
-{
-    size_t len = strlen(mark);
-    for (size_t i = 0; i + len <= text->len; i++)
-        if ((text->text[i] | 0x20) == (*mark | 0x20) && strncasecmp(text->text + i, mark, len) == 0)
-            return true;
-    return false;
-}
-
-/* A delimiter of reasoning as a stop string would remove the mark that ends the reasoning. */
-static bool is_delimiter(const struct rein_json_node *text)
-{
-    static const char *const marks[] = {"<think", "</think", "think>", "THINK]", "<|", "|>", "thought>", "\u25b7"};
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (request_holds(text, marks[i]))
-            return true;
-    return false;
-}
-
 static int check_stop_text(const struct rein_json_node *text, struct request_error *err)
 {
     if (!rein_json_is(text, REIN_JSON_STRING))
         return request_reject_type(err, "stop", "a string or an array of strings");
-    if (is_delimiter(text))
+    if (request_is_delimiter(text))
         return request_reject(err, "field_not_accepted", "stop", "A delimiter of reasoning is not accepted in 'stop'.");
     return 0;
 }

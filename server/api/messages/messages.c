@@ -1,0 +1,57 @@
+/* See messages.h: the API as a table.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "api/messages/messages.h"
+
+#include <string.h>
+
+/* Anthropic's own SDKs send the first; clients that are told to use a token, the second. */
+static const char *messages_key(const struct exchange *x)
+{
+    const char *key = exchange_header(x, "x-api-key");
+    return key != NULL ? key : exchange_bearer(x);
+}
+
+/* Anthropic knows a key by its own header; other servers of this API read the usual one. */
+static struct upstream_header messages_upstream_key(const struct config_upstream *upstream)
+{
+    static const char scheme[] = "Bearer ";
+    if (strcmp(upstream->kind, "anthropic") != 0)
+        return (struct upstream_header){"authorization", upstream->authorization};
+    return (struct upstream_header){"x-api-key", upstream->authorization + sizeof scheme - 1};
+}
+
+static const struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
+static const char *const passed_headers[] = {"anthropic-version", "anthropic-beta", NULL};
+
+const struct api api_messages = {
+    .method = "POST",
+    .path = "/v1/messages",
+    .prefix = "/v1/messages",
+    .upstream_path = "/messages",
+    .serves = CONFIG_API_MESSAGES,
+    .key = messages_key,
+    .key_missing = "A valid key is required: send it as 'x-api-key: KEY' or 'Authorization: Bearer KEY'.",
+    .key_headers = challenge,
+    .upstream_key = messages_upstream_key,
+    .request_id_header = "request-id",
+    .passed_headers = passed_headers,
+    .stream_type = "text/event-stream",
+    .stream_header = "text/event-stream; charset=utf-8",
+    .keep_alive = "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+    .dialect = REIN_ANTHROPIC_MESSAGES,
+    .dialect_name = "anthropic-messages",
+    .id_prefix = "msg_",
+    .fields = &messages_fields,
+    .check = messages_check,
+    .judge = messages_judge,
+    .is_as_sent = messages_is_as_sent,
+    .sent_text = messages_sent_text,
+    .upstream_body = messages_upstream_body,
+    .instruct = messages_instruct,
+    .error_text = messages_error_text,
+    .error_event = messages_error_event,
+    .refusal = {.status = 400, .code = "content_filter"},
+    .read_reason = messages_read_reason,
+    .reason_code = messages_reason_code,
+    .answer_saying = messages_answer_saying,
+};

@@ -27,6 +27,11 @@ struct api {
     const char *upstream_path; /* after the upstream's path prefix */
     unsigned serves;           /* the enum config_api that its upstream must have */
 
+    /* Its answer is data, not text: it passes as it came, unjudged, once it is complete, and no prefix is asked for. It
+     * is never streamed. Parts of this table for streams and steering (stream_type, stream_header, keep_alive,
+     * instruct, can_prefill, error_event) are then not used, and `dialect` is the one of its errors. */
+    bool is_data;
+
     /* ---- keys and headers ---- */
     /* The client's key; NULL: it sent none. Good until on_closed. */
     const char *(*key)(const struct exchange *x);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/chat/chat.h"
+#include "api/embeddings/embeddings.h"
 #include "api/messages/messages.h"
 #include "api/responses/responses.h"
 
@@ -14,6 +15,7 @@ static const struct api *const apis[] = {
     &api_chat,
     &api_messages,
     &api_responses,
+    &api_embeddings,
 };
 
 size_t api_count(void)

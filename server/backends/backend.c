@@ -33,6 +33,9 @@ const struct backend *backend_at(size_t i)
 const struct field_table *backend_fields(const struct backend *backend, const struct api *api)
 {
     assert((size_t)api->dialect < BACKEND_DIALECTS_MAX);
+    static const struct field_table none = {NULL, 0};
+    if (api->is_data) /* the rows of its dialect are another API's */
+        return &none;
     return backend != NULL ? &backend->fields[api->dialect] : NULL;
 }
 

@@ -10,7 +10,8 @@
 #define CONFIG_APIS(X)                                                                                                 \
     X(CHAT, "chat")                                                                                                    \
     X(MESSAGES, "messages")                                                                                            \
-    X(RESPONSES, "responses")
+    X(RESPONSES, "responses")                                                                                          \
+    X(EMBEDDINGS, "embeddings")
 
 enum config_api_place {
 #define CONFIG_API_PLACE(value, name) CONFIG_API_AT_##value,
@@ -28,17 +29,17 @@ enum config_api {
 
 /* kind, what it serves */
 #define CONFIG_KINDS(X)                                                                                                \
-    X("openai", CONFIG_API_CHAT | CONFIG_API_RESPONSES)                                                                \
-    X("vllm", CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES)                                            \
-    X("sglang", CONFIG_API_CHAT | CONFIG_API_RESPONSES)                                                                \
-    X("llamacpp", CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES)                                        \
-    X("ollama", CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES)                                          \
+    X("openai", CONFIG_API_CHAT | CONFIG_API_RESPONSES | CONFIG_API_EMBEDDINGS)                                        \
+    X("vllm", CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES | CONFIG_API_EMBEDDINGS)                    \
+    X("sglang", CONFIG_API_CHAT | CONFIG_API_RESPONSES | CONFIG_API_EMBEDDINGS)                                        \
+    X("llamacpp", CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES | CONFIG_API_EMBEDDINGS)                \
+    X("ollama", CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES | CONFIG_API_EMBEDDINGS)                  \
     X("deepseek", CONFIG_API_CHAT)                                                                                     \
-    X("mistral", CONFIG_API_CHAT)                                                                                      \
+    X("mistral", CONFIG_API_CHAT | CONFIG_API_EMBEDDINGS)                                                              \
     X("groq", CONFIG_API_CHAT | CONFIG_API_RESPONSES)                                                                  \
-    X("openrouter", CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES)                                      \
+    X("openrouter", CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES | CONFIG_API_EMBEDDINGS)              \
     X("anthropic", CONFIG_API_CHAT | CONFIG_API_MESSAGES)                                                              \
-    X("gemini", CONFIG_API_CHAT)                                                                                       \
+    X("gemini", CONFIG_API_CHAT | CONFIG_API_EMBEDDINGS)                                                               \
     X("completions", CONFIG_API_CHAT)
 
 #endif

@@ -1,4 +1,4 @@
-/* GET /v1/models: what the routes' upstreams offer, as far as a route serves it.
+/* GET /v1/models and /v1/models/{id}: what the routes' upstreams offer, as far as a route serves it.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Thread: the worker's. */
@@ -8,8 +8,9 @@
 #include "front/front.h"
 #include "service/worker.h"
 
-/* Takes over the exchange: asks each of the config's upstreams once, one after the other, within bounds, and answers.
- */
+#define MODEL_PATH "/v1/models/"
+
+/* Takes over the exchange: asks each of the config's upstreams once, some at a time, within bounds, and answers. */
 void models_start(struct worker *worker, struct exchange *x, struct config *config);
 
 #endif

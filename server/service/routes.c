@@ -115,6 +115,7 @@ static void serve_guard(struct worker *worker, struct exchange *x)
 
 static const struct path paths[] = {
     {"/v1/models", "GET", false, serve_models},
+    {MODEL_PATH, "GET", false, serve_models},
     {DECISION_LOOKUP_PATH, "GET", false, serve_guard},
     {"/healthz", "GET", true, serve_health},
     {"/readyz", "GET", true, serve_ready},

@@ -167,7 +167,7 @@ static void on_last_row(void *ctx, int rv)
 }
 
 /* A client must not see the end of an answer whose row could still be lost. */
-static void part(struct session *s)
+void session_part(struct session *s)
 {
     session_move(s, SESSION_ENDING);
     if (!s->lingering)
@@ -201,7 +201,7 @@ static int write_error(struct session *s, const struct reply_error *error)
 /* The policy may want a refused prompt answered with an error object instead of a reply. */
 static bool is_error_object(const struct session *s)
 {
-    return s->prompt_refused && !s->policy->refusal.reply_before_first_byte;
+    return s->prompt_refused && (s->api->is_data || !s->policy->refusal.reply_before_first_byte);
 }
 
 /* The status of an answer whose end the trace knows. */
@@ -228,7 +228,7 @@ static void finish(struct session *s)
     /* The last event was read and the end of the transfer is near: a connection that ends properly can be kept. */
     s->lingering = s->call != NULL && rein_trace_decision(s->trace)->ending == REIN_COMPLETE;
     if (!session_is_over(s))
-        part(s);
+        session_part(s);
 }
 
 void session_fail_with(struct session *s, const struct reply_error *error, const char *ending)
@@ -242,7 +242,7 @@ void session_fail_with(struct session *s, const struct reply_error *error, const
     if (write_error(s, error) < 0)
         exchange_abort(s->x);
     if (!session_is_over(s))
-        part(s);
+        session_part(s);
 }
 
 void session_fail(struct session *s, unsigned status, const char *code, const char *message, const char *ending)

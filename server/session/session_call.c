@@ -112,7 +112,7 @@ static void answer_begins(struct session *s)
     /* A check found how a prefilled turn begins; for other turns the operator's config says it. */
     if (s->plan.attempt.delivery != REIN_DELIVER_PREFILL)
         s->plan.attempt.opened = s->route->upstream->opened;
-    int rv = rein_trace_attempt(s->trace, &s->plan.attempt);
+    int rv = s->api->is_data ? 0 : rein_trace_attempt(s->trace, &s->plan.attempt);
     session_move(s, SESSION_ANSWERING);
     if (rv == 0 && s->request->stream)
         rv = session_begin(s);
@@ -180,6 +180,10 @@ static void on_call_data(void *ctx, const char *data, size_t len)
             s->call_unexpected = true;
         return;
     }
+    if (s->api->is_data) {
+        session_data_feed(s, data, len);
+        return;
+    }
     struct stream_piece piece = {.data = data, .len = len};
     int rv = stream_filters_feed(s->plan.filters, &piece);
     if (rv < 0)
@@ -236,6 +240,10 @@ static void on_call_end(void *ctx, enum upstream_end end, const char *message)
         session_close_attempt(s, words->outcome);
     if (s->plan_call)
         end_plan_call(s, end);
+    else if (s->state == SESSION_ANSWERING && s->api->is_data && end == UPSTREAM_WHOLE)
+        session_data_end(s);
+    else if (s->state == SESSION_ANSWERING && s->api->is_data)
+        session_fail(s, words->status, words->code, words->message, "upstream_broke");
     else if (s->state == SESSION_ANSWERING)
         end_answer(s, end == UPSTREAM_WHOLE, words->message);
     else if (s->call_status != 0 && (end == UPSTREAM_WHOLE || s->call_status != 200))

@@ -98,6 +98,8 @@ void session_on_closed(struct responder *responder, bool gone);
 int64_t session_elapsed_us(const struct session *s);
 void session_act(struct session *s, const struct rein_update *update);
 void session_maybe_free(struct session *s);
+/* The answer is complete: stores the last row, unless that is done, and then gives the client the end. */
+void session_part(struct session *s);
 /* Sends the head of a streamed answer, once. */
 int session_begin(struct session *s) REIN_MUST_USE;
 /* Ends with an error of Rein's: an error object before the first byte, an error event after it. */
@@ -151,6 +153,10 @@ int session_correct_take(struct session *s) REIN_MUST_USE;
 /* The response goes on without the correction: it is stopped and called again. */
 void session_correct_give_up(struct session *s, const char *why);
 void session_correct_tick(struct session *s, uint64_t now);
+
+/* ---- session_data.c: answers that are data ---- */
+void session_data_feed(struct session *s, const char *data, size_t len);
+void session_data_end(struct session *s);
 
 /* ---- session_row.c ---- */
 /* The headers that every answer of a session carries; good as long as the session is open. */

@@ -86,6 +86,8 @@ static int begin_plan(struct session *s, const char *prefix)
 /* The reason why there is no prefix; NULL if there is one. */
 static const char *without_prefix(const struct session *s)
 {
+    if (s->api->is_data)
+        return "no_text";
     if (s->policy->prefix.deliver == REIN_DELIVER_OFF || s->policy->prefix.when == REIN_WHEN_NEVER ||
         *s->policy->prefix.text == '\0')
         return "off";

@@ -20,15 +20,19 @@ static void test_each_api_is_complete(void **state)
     for (size_t i = 0; i < api_count(); i++) {
         const struct api *api = api_at(i);
         size_t passed = 0;
-        const void *const parts[] = {api->method,        api->path,           api->prefix,      api->upstream_path,
-                                     api->key_missing,   api->key_headers,    api->stream_type, api->request_id_header,
-                                     api->stream_header, api->passed_headers, api->keep_alive,  api->dialect_name,
-                                     api->id_prefix,     api->fields,         api->refusal.code};
+        const void *const parts[] = {api->method,       api->path,          api->prefix,
+                                     api->key_missing,  api->key_headers,   api->request_id_header,
+                                     api->dialect_name, api->id_prefix,     api->passed_headers,
+                                     api->fields,       api->upstream_path, api->refusal.code};
+        const void *const of_streams[] = {api->stream_type, api->stream_header, api->keep_alive};
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
             assert_non_null(parts[k]);
+        for (size_t k = 0; k < sizeof of_streams / sizeof *of_streams; k++)
+            assert_int_equal(of_streams[k] != NULL, !api->is_data);
+        assert_int_equal(api->instruct && api->error_event, !api->is_data);
         assert_true(api->key && api->upstream_key && api->check && api->judge && api->is_as_sent && api->sent_text &&
                     api->upstream_body);
-        assert_true(api->instruct && api->error_text && api->error_event && api->read_reason && api->reason_code);
+        assert_true(api->error_text && api->read_reason && api->reason_code);
         assert_true(api->answer_saying && api->refusal.status >= 400);
         while (api->passed_headers[passed] != NULL)
             passed++;

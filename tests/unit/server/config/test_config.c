@@ -411,10 +411,11 @@ static void test_a_request_goes_where_its_api_is(void **state)
     assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "n", CONFIG_API_MESSAGES}), &c->routes[1]);
     assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "n", CONFIG_API_CHAT}), &c->routes[2]);
     assert_ptr_equal(config_route_for(c, &(struct config_asked){NULL, "n", ~0u}), &c->routes[1]);
-    assert_int_equal(config_apis_of(c, &(struct config_asked){NULL, "m1", 0}), CONFIG_API_CHAT | CONFIG_API_MESSAGES);
+    assert_int_equal(config_apis_of(c, &(struct config_asked){NULL, "m1", 0}),
+                     CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_EMBEDDINGS);
     assert_int_equal(config_apis_of(c, &(struct config_asked){NULL, "x", 0}), 0);
     assert_int_equal(config_apis_of(c, &(struct config_asked){NULL, NULL, 0}),
-                     CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES);
+                     CONFIG_API_CHAT | CONFIG_API_MESSAGES | CONFIG_API_RESPONSES | CONFIG_API_EMBEDDINGS);
     config_unref(c);
 }
 

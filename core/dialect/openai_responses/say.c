@@ -61,21 +61,34 @@ int responses_say_end(struct bytes *out, const struct dialect_voice *voice)
     return note_down(out, voice, NOTE_END, SPAN(""));
 }
 
-/* `type` of an error is the event's own here. */
+/* {"message":...,"type":...,"param":null,"code":...} */
+static void write_error(struct writer *w, const char *type, const char *code, const char *message)
+{
+    write_json(w, "{\"message\":");
+    write_words(w, message);
+    write_json(w, ",\"type\":");
+    write_words(w, type);
+    write_json(w, ",\"param\":null,\"code\":");
+    if (code != NULL)
+        write_words(w, code);
+    else
+        write_json(w, "null");
+    write_json(w, "}");
+}
+
+/* The event has the code and the message itself; next to them is the object without which some clients take no notice.
+ */
 int responses_say_error(struct bytes *out, const struct dialect_voice *voice, const char *type, const char *code,
                         const char *message)
 {
     struct writer w = writer_begin(out);
-    (void)type;
     take_voice(voice);
     write_json(&w, "X,\"code\":");
-    if (code != NULL)
-        write_words(&w, code);
-    else
-        write_json(&w, "null");
+    write_words(&w, code != NULL ? code : type);
     write_json(&w, ",\"message\":");
     write_words(&w, message);
-    write_json(&w, ",\"param\":null");
+    write_json(&w, ",\"param\":null,\"error\":");
+    write_error(&w, type, code, message);
     return writer_end(&w);
 }
 
@@ -338,15 +351,8 @@ int responses_say_error_body(struct bytes *out, const struct dialect_voice *voic
 {
     struct writer w = writer_begin(out);
     (void)voice;
-    write_json(&w, "{\"error\":{\"message\":");
-    write_words(&w, message);
-    write_json(&w, ",\"type\":");
-    write_words(&w, type);
-    write_json(&w, ",\"param\":null,\"code\":");
-    if (code != NULL)
-        write_words(&w, code);
-    else
-        write_json(&w, "null");
-    write_json(&w, "}}");
+    write_json(&w, "{\"error\":");
+    write_error(&w, type, code, message);
+    write_json(&w, "}");
     return writer_end(&w);
 }

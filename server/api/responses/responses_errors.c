@@ -1,7 +1,8 @@
-/* Errors of the Responses API: an event of its own, and an answer that says words.
- * SPDX-License-Identifier: Apache-2.0 */
+/* Errors of the Responses API: an event of its own, and an answer that says words. The event has what OpenAI's error
+ * object has, and the object too, without which some clients take no notice. SPDX-License-Identifier: Apache-2.0 */
 #include "api/responses/responses.h"
 
+#include "api/openai_error.h"
 #include "base/bounded.h"
 
 static void put_value(struct bounded *text, const char *before, const char *value)
@@ -16,11 +17,19 @@ static void put_value(struct bounded *text, const char *before, const char *valu
 size_t responses_error_event(const struct reply_error *error, char *out, size_t cap)
 {
     struct bounded text = {out, cap, 0};
+    char object[1024];
     bounded_put(&text, "event: error\ndata: {\"type\":\"error\",\"message\":");
     bounded_put_json(&text, error->message);
     put_value(&text, ",\"param\":", error->param);
     put_value(&text, ",\"code\":", error->code);
-    bounded_put(&text, "}\n\n");
+    size_t len = openai_error_text(error, object, sizeof object); /* {"error":{...}} */
+    if (len < sizeof object) {
+        object[0] = ',';
+        bounded_put(&text, object);
+    } else {
+        bounded_put(&text, "}");
+    }
+    bounded_put(&text, "\n\n");
     return bounded_end(&text);
 }
 

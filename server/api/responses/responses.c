@@ -9,8 +9,8 @@ static struct upstream_header responses_upstream_key(const struct config_upstrea
     return (struct upstream_header){"authorization", upstream->authorization};
 }
 
-static const struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
-static const char *const passed_headers[] = {NULL};
+static const struct front_header responses_challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
+static const char *const responses_passed[] = {NULL};
 
 const struct api api_responses = {
     .method = "POST",
@@ -20,10 +20,10 @@ const struct api api_responses = {
     .serves = CONFIG_API_RESPONSES,
     .key = exchange_bearer,
     .key_missing = "A valid key is required: send it as 'Authorization: Bearer KEY'.",
-    .key_headers = challenge,
+    .key_headers = responses_challenge,
     .upstream_key = responses_upstream_key,
     .request_id_header = "x-request-id",
-    .passed_headers = passed_headers,
+    .passed_headers = responses_passed,
     .stream_type = "text/event-stream",
     .stream_header = "text/event-stream; charset=utf-8",
     .keep_alive = ": keep-alive\n\n",

@@ -62,6 +62,8 @@ static int build(struct policy_loader *l)
     if (rv == 0)
         rv = policy_load_rules(l);
     if (rv == 0)
+        rv = policy_load_panels(l);
+    if (rv == 0)
         rv = policy_load_settings(l);
     if (rv == 0)
         rv = policy_load_signals(l);

@@ -12,6 +12,7 @@
 #include "detect/model.h"
 #include "detect/pattern.h"
 #include "detect/signal.h"
+#include "policy/panel.h"
 #include "rein/rein.h"
 #include "rules/matcher.h"
 
@@ -47,7 +48,11 @@ struct rein_policy {
     struct policy_signals *shared;
     struct signals *signals; /* shared->set */
     struct model *model;     /* owned; NULL: there is none */
-    struct arena arena;      /* owns the strings */
+    struct policy_panel panels[POLICY_PANELS_MAX];
+    size_t panels_len;
+    unsigned judged;           /* channels that panels judge: a set of 1 << enum rein_channel */
+    unsigned waits_for_judges; /* likewise, those whose text waits for opinions */
+    struct arena arena;        /* owns the strings */
 };
 
 /* Why a refused answer ends, as the client reads it. */

@@ -58,6 +58,8 @@ int policy_library_read(struct policy_loader *l, const struct rein_library *libr
     l->templates_len = library->templates_len;
     l->lexicons_len = library->lexicons_len;
     l->models_len = library->models_len;
+    l->judges = library->judges;
+    l->judges_len = library->judges_len;
     int rv = read_all(&l->templates, library->templates, library->templates_len, rein_schema_template(), l->problems);
     if (rv == 0)
         rv = read_all(&l->lexicons, library->lexicons, library->lexicons_len, rein_schema_lexicon(), l->problems);

@@ -20,6 +20,8 @@ struct policy_loader {
     size_t peers_len;
     const struct rein_node *prefix, *corrective; /* the templates that are used, NULL: none */
     const struct rein_node *model;               /* likewise */
+    const struct rein_judge_name *judges;        /* the library's */
+    size_t judges_len;
 };
 
 /* Reads and checks the whole library (policy_library.c). */
@@ -34,9 +36,12 @@ void policy_library_missing(struct policy_loader *l, const struct rein_node *nod
 int policy_load_settings(struct policy_loader *l) REIN_MUST_USE; /* policy_settings.c */
 void policy_load_patterns(struct policy_loader *l);              /* policy_patterns.c */
 int policy_load_rules(struct policy_loader *l) REIN_MUST_USE;    /* policy_rules.c */
-int policy_load_model(struct policy_loader *l) REIN_MUST_USE;    /* policy_model.c */
-int policy_load_signals(struct policy_loader *l) REIN_MUST_USE;  /* policy_signals.c */
-void policy_signals_unref(struct policy_signals *shared);        /* NULL is fine */
+int policy_load_panels(struct policy_loader *l) REIN_MUST_USE;   /* policy_panels.c; after rules and model */
+/* What the opinions of the policy's judges depend on, for its version. */
+int policy_put_judges(const struct policy_loader *l, struct bytes *out) REIN_MUST_USE;
+int policy_load_model(struct policy_loader *l) REIN_MUST_USE;   /* policy_model.c */
+int policy_load_signals(struct policy_loader *l) REIN_MUST_USE; /* policy_signals.c */
+void policy_signals_unref(struct policy_signals *shared);       /* NULL is fine */
 /* The digest of all that was resolved (policy_version.c). */
 int policy_load_version(struct policy_loader *l) REIN_MUST_USE;
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
 
+#include "policy/panel.h"
 #include "rein/doc.h"
 
 /* The orders of these lists are those of the enums in rein.h or of the arrays in policy.c that read them. */
@@ -19,6 +20,9 @@ static const char *const before_words[] = {"error", "reply", NULL};
 static const char *const upstream_errors_words[] = {"pass", "withhold", NULL};
 static const char *const unknown_words[] = {"refuse", "drop", "pass", NULL};
 static const char *const parts_words[] = {"refuse", "pass", NULL};
+static const char *const combine_words[] = {"any", "all", "majority", "mean", NULL};
+static const char *const ask_when_words[] = {"always", "risky", "uncertain", NULL};
+static const char *const on_error_words[] = {"words", "open", "closed", NULL};
 static const char *const log_words[] = {"none", "evidence", "redacted", "full", NULL};
 /* As enum rein_action, without "allow", which is not an action in files. */
 static const char *const pattern_action_words[] = {"record", "cut_reasoning", "steer", "cut_response", "refuse", NULL};
@@ -279,7 +283,100 @@ static const struct rein_key policy_keys[] = {
      .fallback = "262144",
      .about = "events of one response that may be held at once, in bytes"},
 
-    {.path = "judges", .type = REIN_TYPE_LIST, .flags = REIN_KEY_LATER, .about = "external judges"},
+    {.path = "judges",
+     .type = REIN_TYPE_LIST,
+     .max = POLICY_PANELS_MAX,
+     .about = "panels of judges, which are asked for opinions"},
+    {.path = "judges[]",
+     .type = REIN_TYPE_MAP,
+     .about = "one panel: whom to ask, about what, and what an opinion does"},
+    {.path = "judges[].id",
+     .type = REIN_TYPE_NAME,
+     .flags = REIN_KEY_REQUIRED,
+     .about = "the name that findings use for it; unique among rules and panels"},
+    {.path = "judges[].ask",
+     .type = REIN_TYPE_TEXTS,
+     .flags = REIN_KEY_REQUIRED | REIN_KEY_ONE_OR_MANY,
+     .min = 1,
+     .max = POLICY_PANEL_JUDGES_MAX,
+     .about = "names of judges of the server's config"},
+    {.path = "judges[].combine",
+     .type = REIN_TYPE_WORD,
+     .words = combine_words,
+     .fallback = "any",
+     .about =
+         "how several opinions become one. any: the highest risk; all: the lowest; majority: the middle one; mean: "
+         "their mean, by `weights`"},
+    {.path = "judges[].weights",
+     .type = REIN_TYPE_TEXTS,
+     .max = POLICY_PANEL_JUDGES_MAX,
+     .about = "for mean: a number for each judge, in their order; the default is 1 each"},
+    {.path = "judges[].channels",
+     .type = REIN_TYPE_WORDS,
+     .min = 1,
+     .words = channel_words,
+     .fallback = "[reasoning, answer]",
+     .about =
+         "what is judged. prompt: before the upstream is called; reasoning, answer: while they stream, and at their "
+         "ends; tool: the arguments, when they are complete"},
+    {.path = "judges[].every",
+     .type = REIN_TYPE_MAP,
+     .about = "how often reasoning and answer are judged while they stream"},
+    {.path = "judges[].every.sentences",
+     .type = REIN_TYPE_INT,
+     .min = 1,
+     .max = 1000,
+     .fallback = "8",
+     .about = "after so many sentences; their text waits until the opinion is there"},
+    {.path = "judges[].every.bytes",
+     .type = REIN_TYPE_INT,
+     .min = 64,
+     .max = 65536,
+     .fallback = "2000",
+     .about = "or at the end of the sentence after so many bytes"},
+    {.path = "judges[].when",
+     .type = REIN_TYPE_WORD,
+     .words = ask_when_words,
+     .fallback = "always",
+     .about =
+         "always; risky: only if the prompt or the reasoning is called risky; uncertain: only while the score lies in "
+         "`grey`"},
+    {.path = "judges[].grey", .type = REIN_TYPE_MAP, .about = "for uncertain: the scores at which judges are asked"},
+    {.path = "judges[].grey.from",
+     .type = REIN_TYPE_NUMBER,
+     .min = 0,
+     .max = 1,
+     .fallback = "0.2",
+     .about = "for uncertain: the lowest score"},
+    {.path = "judges[].grey.to",
+     .type = REIN_TYPE_NUMBER,
+     .min = 0,
+     .max = 1,
+     .fallback = "0.9",
+     .about = "for uncertain: the highest score; above it the words are sure enough"},
+    {.path = "judges[].risk_from",
+     .type = REIN_TYPE_NUMBER,
+     .min = 0,
+     .max = 1,
+     .fallback = "0.5",
+     .about = "the risk from which the panel's opinion is a finding"},
+    {.path = "judges[].action",
+     .type = REIN_TYPE_WORD,
+     .flags = REIN_KEY_REQUIRED,
+     .words = pattern_action_words,
+     .about = "what such a finding does"},
+    {.path = "judges[].on_error",
+     .type = REIN_TYPE_WORD,
+     .words = on_error_words,
+     .fallback = "words",
+     .about =
+         "if no judge gives an opinion. words: what the words say counts, for uncertain: a score in the upper half of "
+         "`grey` is a finding; open: as if it were safe; closed: as if it were unsafe. A busy judge never counts as "
+         "open"},
+    {.path = "judges[].shadow",
+     .type = REIN_TYPE_BOOL,
+     .fallback = "false",
+     .about = "ask and record, but do not act; nothing waits for the opinion"},
 
     {.path = "log", .type = REIN_TYPE_MAP, .about = "what a decision keeps"},
     {.path = "log.text",

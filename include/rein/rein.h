@@ -164,6 +164,7 @@ REIN_API const struct rein_problem *rein_problems_at(const struct rein_problems 
 REIN_API const struct rein_problem *rein_problems_warning(const struct rein_problems *problems, size_t i);
 
 /* All documents that a policy may refer to. They are found by the `name` in them. */
+struct rein_judge_name;
 struct rein_library {
     const struct rein_source *templates;
     size_t templates_len;
@@ -171,6 +172,15 @@ struct rein_library {
     size_t lexicons_len;
     const struct rein_source *models;
     size_t models_len;
+    const struct rein_judge_name *judges;
+    size_t judges_len;
+};
+
+/* A judge that the caller can ask. */
+struct rein_judge_name {
+    const char *name;
+    const char *version; /* of all that its opinions depend on; a part of the policy's version */
+    unsigned channels;   /* what it can judge: a set of 1 << enum rein_channel */
 };
 
 /* What becomes of a field of a request that nobody knows, or that is dropped because it would weaken the guard. */
@@ -287,6 +297,32 @@ enum rein_stance { REIN_STANCE_OPEN, REIN_STANCE_REFUSES, REIN_STANCE_COMPLIES }
 
 enum rein_evaluable { REIN_EVALUABLE, REIN_NOT_EVALUABLE }; /* was there reasoning to judge? */
 
+/* What became of a question to a judge. All but the first two are no opinion. */
+enum rein_judge_outcome {
+    REIN_JUDGE_OPEN,   /* not answered yet, or not needed any more */
+    REIN_JUDGE_OPINED, /* it gave an opinion */
+    REIN_JUDGE_UNPARSED,
+    REIN_JUDGE_TIMED_OUT,
+    REIN_JUDGE_FAILED,
+    REIN_JUDGE_BUSY,
+    REIN_JUDGE_LEFT_ALONE, /* it was not asked, because it had failed too often */
+    REIN_JUDGE_OUTCOMES,
+};
+enum { REIN_CATEGORIES_MAX = 160 };
+
+/* A question to a judge, and its answer; no text. */
+struct rein_asked {
+    const char *panel, *judge; /* good as long as the policy */
+    enum rein_channel channel;
+    uint32_t choice, attempt;
+    uint64_t offset, len; /* of the text that was asked about: what came since the question before */
+    enum rein_judge_outcome outcome;
+    double risk; /* 0 to 1 */
+    unsigned took_ms;
+    bool was_known; /* the opinion was given before, about the same text */
+    char categories[REIN_CATEGORIES_MAX];
+};
+
 struct rein_decision {
     enum rein_action verdict; /* the strongest action of all enforced findings */
     enum rein_action shadow;  /* the strongest action that shadow findings would have had */
@@ -301,8 +337,11 @@ struct rein_decision {
     uint64_t events, garbage_events; /* frames received; frames that were not valid JSON and were dropped */
     uint64_t bytes_in, bytes_out;
     int64_t prompt_tokens, completion_tokens, reasoning_tokens; /* the upstream's own figures, -1 unknown */
-    double scores[REIN_PATTERNS]; /* the highest so far, including those below the thresholds */
-    double heads[REIN_HEADS];     /* the learned score's, the highest of all texts; 0: nothing was scored */
+    double scores[REIN_PATTERNS];   /* the highest so far, including those below the thresholds */
+    double heads[REIN_HEADS];       /* the learned score's, the highest of all texts; 0: nothing was scored */
+    const struct rein_asked *asked; /* good until the trace's next step */
+    size_t asked_len;
+    size_t asked_dropped;         /* further questions: asked, but not listed */
     double prompt_risk;           /* 0 to 1 */
     double trace_risk;            /* 0 to 1: one score of prompt and reasoning */
     const struct rein_step *talk; /* sentences of the first choice's reasoning that talk themselves into complying */
@@ -326,6 +365,8 @@ enum rein_ask {
                              need not wait for the commit: nothing of the attempt is released before the commit, and
                              what will have been shown is already known */
     REIN_ASK_END = 8,     /* these bytes complete the client's stream */
+    REIN_ASK_JUDGE = 16,  /* questions for judges (rein_trace_questions): answer each with rein_trace_answer. Text that
+                             they  are about is held until then; feeding may continue in the meantime */
 };
 
 struct rein_update {
@@ -402,6 +443,31 @@ REIN_API REIN_MUST_USE int rein_trace_finish(struct rein_trace *trace, bool whol
 
 /* The decision for which REIN_ASK_COMMIT asked is durable. */
 REIN_API REIN_MUST_USE int rein_trace_committed(struct rein_trace *trace, struct rein_update *update);
+
+/* A question for a judge. Texts are UTF-8, borrowed, good until the trace's next step. */
+struct rein_question {
+    uint32_t id;
+    const char *judge; /* its name; good as long as the policy */
+    enum rein_channel channel;
+    struct rein_source prompt; /* the end of what the user said; `name` unused */
+    struct rein_source text;   /* what is judged: the text up to here, or the end of it; of the prompt: as `prompt` */
+};
+enum { REIN_QUESTION_TEXT_MAX = 32768 };
+/* The questions of the last step that asked REIN_ASK_JUDGE. *len is their number. Good until the next step. */
+REIN_API const struct rein_question *rein_trace_questions(const struct rein_trace *trace, size_t *len);
+
+struct rein_answer {
+    enum rein_judge_outcome outcome; /* not REIN_JUDGE_OPEN */
+    double risk;                     /* of an opinion */
+    unsigned leaves;                 /* patterns that the judge names: a set of 1 << enum rein_pattern */
+    const char *categories;          /* names, joined by commas, fit for logs; NULL: none. Copied */
+    unsigned took_ms;
+    bool was_known;
+};
+/* Answers one of them, in any order. What is released does not depend on the order, nor on what comes from the upstream
+ * in between. A question that is not open any more (its attempt was stopped) is ignored. */
+REIN_API REIN_MUST_USE int rein_trace_answer(struct rein_trace *trace, uint32_t id, const struct rein_answer *answer,
+                                             struct rein_update *update);
 
 /* The decision so far. Good until the trace's next step. */
 REIN_API const struct rein_decision *rein_trace_decision(struct rein_trace *trace);

@@ -207,14 +207,14 @@ static int sse_next(struct framer *f, struct span buf, bool at_end, struct frame
 
 /* ---- writing ------------------------------------------------------------------------------------------------- */
 
-int sse_open(struct bytes *out, size_t *payload_at)
+static int sse_open(struct bytes *out, size_t *payload_at)
 {
     int rv = bytes_append_span(out, SPAN("data: "));
     *payload_at = bytes_len(out);
     return rv;
 }
 
-int sse_close(struct bytes *out, size_t payload_at)
+static int sse_close(struct bytes *out, size_t payload_at)
 {
     for (size_t i = payload_at; i < bytes_len(out); i++)
         if (*bytes_at(out, i) == '\n' || *bytes_at(out, i) == '\r')

@@ -22,8 +22,4 @@ extern const struct framing framing_sse;
 /* The same, but writes each event with a name: what the member `type` of its payload, a JSON object, says. */
 extern const struct framing framing_sse_named;
 
-/* As framing.open and framing.close, for those that know their framing. */
-int sse_open(struct bytes *out, size_t *payload_at) REIN_MUST_USE;
-int sse_close(struct bytes *out, size_t payload_at) REIN_MUST_USE;
-
 #endif

@@ -2,78 +2,24 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * What is said in a stream depends on the blocks that are open when it goes out. So say_text and the others write a
- * note: a letter and a text; messages_speak writes the events. A chain of `put` calls builds an event; after the first
- * error nothing of it is kept. */
+ * note: a letter and a text; messages_speak writes the events. See writer.h for how. */
 #include "dialect/anthropic_messages/say.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dialect/anthropic_messages/state.h"
 #include "dialect/sse.h"
-#include "json/text.h"
+#include "dialect/writer.h"
 
 enum note { NOTE_TEXT = 't', NOTE_FINISH = 'f', NOTE_NOTHING = 'n', NOTE_END = 'e', NOTE_ERROR = 'x' };
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-struct message_writer {
-    struct bytes *out;
-    size_t before;     /* length of `out` before */
-    size_t payload_at; /* of the event that is being written */
-    int rv;
-};
-
-static struct message_writer write_to(struct bytes *out)
+/* Counts that are not known are 0. */
+static void put_count(struct writer *w, int64_t count)
 {
-    return (struct message_writer){.out = out, .before = bytes_len(out)};
-}
-
-static int written(struct message_writer *w)
-{
-    if (w->rv != 0)
-        w->out->end = w->out->start + w->before;
-    return w->rv;
-}
-
-/* Text that is JSON already. */
-static void put_json(struct message_writer *w, const char *json)
-{
-    if (w->rv == 0)
-        w->rv = bytes_append(w->out, json, strlen(json));
-}
-
-static void put_quoted(struct message_writer *w, struct span text)
-{
-    put_json(w, "\"");
-    if (w->rv == 0)
-        w->rv = json_escape(w->out, text);
-    put_json(w, "\"");
-}
-
-static void put_quoted_words(struct message_writer *w, const char *words)
-{
-    put_quoted(w, (struct span){words, strlen(words)});
-}
-
-static void put_count(struct message_writer *w, int64_t count)
-{
-    char room[24];
-    snprintf(room, sizeof room, "%" PRId64, count > 0 ? count : 0);
-    put_json(w, room);
-}
-
-static void begin_payload(struct message_writer *w)
-{
-    if (w->rv == 0)
-        w->rv = sse_open(w->out, &w->payload_at);
-}
-
-static void end_payload(struct message_writer *w)
-{
-    if (w->rv == 0)
-        w->rv = framing_sse_named.close(w->out, w->payload_at);
+    write_number(w, count > 0 ? count : 0);
 }
 
 /* Why the answer ends, in this format's words. */
@@ -86,73 +32,73 @@ static const char *stop_reason_of(const char *reason)
 
 int messages_rewrite(void *state, enum event_mark mark, struct span with, struct bytes *out)
 {
-    struct message_writer w = write_to(out);
+    struct writer w = writer_begin(out);
     char reason[32];
     (void)state;
     if (mark == EVENT_HAS_ID) {
         w.rv = bytes_append_span(out, with);
     } else if (mark == EVENT_ENDS && with.data != NULL) {
         snprintf(reason, sizeof reason, "%.*s", (int)with.len, with.data);
-        put_quoted_words(&w, stop_reason_of(reason));
+        write_words(&w, stop_reason_of(reason));
     } else if (mark == EVENT_ENDS) {
-        put_json(&w, "null");
+        write_json(&w, "null");
     }
-    return written(&w);
+    return writer_end(&w);
 }
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
-static void put_usage(struct message_writer *w, int64_t input_tokens, int64_t output_tokens)
+static void put_usage(struct writer *w, int64_t input_tokens, int64_t output_tokens)
 {
-    put_json(w, ",\"usage\":{\"input_tokens\":");
+    write_json(w, ",\"usage\":{\"input_tokens\":");
     put_count(w, input_tokens);
-    put_json(w, ",\"output_tokens\":");
+    write_json(w, ",\"output_tokens\":");
     put_count(w, output_tokens);
-    put_json(w, "}");
+    write_json(w, "}");
 }
 
-static void put_message_head(struct message_writer *w, const char *id, const char *model)
+static void put_message_head(struct writer *w, const char *id, const char *model)
 {
-    put_json(w, "{\"id\":");
-    put_quoted_words(w, id);
-    put_json(w, ",\"type\":\"message\",\"role\":\"assistant\",\"model\":");
-    put_quoted_words(w, model);
-    put_json(w, ",\"content\":[");
+    write_json(w, "{\"id\":");
+    write_words(w, id);
+    write_json(w, ",\"type\":\"message\",\"role\":\"assistant\",\"model\":");
+    write_words(w, model);
+    write_json(w, ",\"content\":[");
 }
 
-static void put_start(struct message_writer *w, struct messages_state *s)
+static void put_start(struct writer *w, struct messages_state *s)
 {
     if (s->has_begun)
         return;
-    begin_payload(w);
-    put_json(w, "{\"type\":\"message_start\",\"message\":");
+    write_event_begin(w, &framing_sse_named);
+    write_json(w, "{\"type\":\"message_start\",\"message\":");
     put_message_head(w, s->id, s->model);
-    put_json(w, "],\"stop_reason\":null,\"stop_sequence\":null");
+    write_json(w, "],\"stop_reason\":null,\"stop_sequence\":null");
     put_usage(w, s->input_tokens, 0);
-    put_json(w, "}}");
-    end_payload(w);
+    write_json(w, "}}");
+    write_event_end(w, &framing_sse_named);
     s->has_begun = w->rv == 0;
 }
 
-static void put_block_event(struct message_writer *w, const char *type, uint32_t number)
+static void put_block_event(struct writer *w, const char *type, uint32_t number)
 {
-    begin_payload(w);
-    put_json(w, "{\"type\":\"");
-    put_json(w, type);
-    put_json(w, "\",\"index\":");
+    write_event_begin(w, &framing_sse_named);
+    write_json(w, "{\"type\":\"");
+    write_json(w, type);
+    write_json(w, "\",\"index\":");
     put_count(w, number);
 }
 
 int messages_say_stop(struct bytes *out, uint32_t number)
 {
-    struct message_writer w = write_to(out);
+    struct writer w = writer_begin(out);
     put_block_event(&w, "content_block_stop", number);
-    put_json(&w, "}");
-    end_payload(&w);
-    return written(&w);
+    write_json(&w, "}");
+    write_event_end(&w, &framing_sse_named);
+    return writer_end(&w);
 }
 
-static void close_open(struct message_writer *w, struct messages_state *s)
+static void close_open(struct writer *w, struct messages_state *s)
 {
     put_start(w, s);
     if (w->rv == 0)
@@ -161,68 +107,68 @@ static void close_open(struct message_writer *w, struct messages_state *s)
 
 static int speak_text(struct messages_state *s, struct span text, struct bytes *out)
 {
-    struct message_writer w = write_to(out);
+    struct writer w = writer_begin(out);
     close_open(&w, s);
     if (text.len > 0) {
         put_block_event(&w, "content_block_start", s->next);
-        put_json(&w, ",\"content_block\":{\"type\":\"text\",\"text\":\"\"}}");
-        end_payload(&w);
+        write_json(&w, ",\"content_block\":{\"type\":\"text\",\"text\":\"\"}}");
+        write_event_end(&w, &framing_sse_named);
         put_block_event(&w, "content_block_delta", s->next);
-        put_json(&w, ",\"delta\":{\"type\":\"text_delta\",\"text\":");
-        put_quoted(&w, text);
-        put_json(&w, "}}");
-        end_payload(&w);
+        write_json(&w, ",\"delta\":{\"type\":\"text_delta\",\"text\":");
+        write_string(&w, text);
+        write_json(&w, "}}");
+        write_event_end(&w, &framing_sse_named);
         put_block_event(&w, "content_block_stop", s->next);
-        put_json(&w, "}");
-        end_payload(&w);
+        write_json(&w, "}");
+        write_event_end(&w, &framing_sse_named);
         s->next += w.rv == 0;
     }
-    return written(&w);
+    return writer_end(&w);
 }
 
 static int speak_finish(struct messages_state *s, struct span reason, struct bytes *out)
 {
-    struct message_writer w = write_to(out);
+    struct writer w = writer_begin(out);
     close_open(&w, s);
-    begin_payload(&w);
-    put_json(&w, "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":");
-    put_quoted(&w, reason);
-    put_json(&w, ",\"stop_sequence\":null},\"usage\":{\"output_tokens\":");
+    write_event_begin(&w, &framing_sse_named);
+    write_json(&w, "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":");
+    write_string(&w, reason);
+    write_json(&w, ",\"stop_sequence\":null},\"usage\":{\"output_tokens\":");
     put_count(&w, s->output_tokens);
-    put_json(&w, "}}");
-    end_payload(&w);
-    return written(&w);
+    write_json(&w, "}}");
+    write_event_end(&w, &framing_sse_named);
+    return writer_end(&w);
 }
 
 static int speak_end(struct bytes *out)
 {
-    struct message_writer w = write_to(out);
-    begin_payload(&w);
-    put_json(&w, "{\"type\":\"message_stop\"}");
-    end_payload(&w);
-    return written(&w);
+    struct writer w = writer_begin(out);
+    write_event_begin(&w, &framing_sse_named);
+    write_json(&w, "{\"type\":\"message_stop\"}");
+    write_event_end(&w, &framing_sse_named);
+    return writer_end(&w);
 }
 
-static void put_failure(struct message_writer *w, const char *code, struct span message)
+static void put_failure(struct writer *w, const char *code, struct span message)
 {
-    put_json(w, "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":");
-    put_quoted(w, message);
+    write_json(w, "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":");
+    write_string(w, message);
     if (code != NULL) {
-        put_json(w, ",\"code\":");
-        put_quoted_words(w, code);
+        write_json(w, ",\"code\":");
+        write_words(w, code);
     }
-    put_json(w, "}}");
+    write_json(w, "}}");
 }
 
 /* A code that ends with NUL, then the message. */
 static int speak_error(struct span said, struct bytes *out)
 {
-    struct message_writer w = write_to(out);
+    struct writer w = writer_begin(out);
     size_t code_size = strnlen(said.data, said.len) + 1;
-    begin_payload(&w);
+    write_event_begin(&w, &framing_sse_named);
     put_failure(&w, code_size > 1 ? said.data : NULL, (struct span){said.data + code_size, said.len - code_size});
-    end_payload(&w);
-    return written(&w);
+    write_event_end(&w, &framing_sse_named);
+    return writer_end(&w);
 }
 
 int messages_speak(void *state, struct dialect_memory *memory, struct span said, struct bytes *out)
@@ -251,7 +197,7 @@ static int note(struct bytes *out, const struct dialect_voice *voice, enum note 
                 struct span text)
 {
     struct messages_state *s = voice->state;
-    struct message_writer w = write_to(out);
+    struct writer w = writer_begin(out);
     char first = (char)letter;
     s->model = voice->model;
     snprintf(s->id, sizeof s->id, "%s", voice->id);
@@ -260,7 +206,7 @@ static int note(struct bytes *out, const struct dialect_voice *voice, enum note 
         w.rv = bytes_append(out, head, strlen(head) + 1);
     if (w.rv == 0)
         w.rv = bytes_append_span(out, text);
-    return written(&w);
+    return writer_end(&w);
 }
 
 int messages_say_text(struct bytes *out, const struct dialect_voice *voice, uint16_t choice, bool begins,
@@ -305,20 +251,20 @@ int messages_say_body(struct bytes *out, const struct dialect_voice *voice, unsi
                       const char *reason)
 {
     const struct messages_state *s = voice->state;
-    struct message_writer w = write_to(out);
+    struct writer w = writer_begin(out);
     (void)choices; /* always one */
     put_message_head(&w, voice->id, voice->model);
     if (text.len > 0) {
-        put_json(&w, "{\"type\":\"text\",\"text\":");
-        put_quoted(&w, text);
-        put_json(&w, "}");
+        write_json(&w, "{\"type\":\"text\",\"text\":");
+        write_string(&w, text);
+        write_json(&w, "}");
     }
-    put_json(&w, "],\"stop_reason\":");
-    put_quoted_words(&w, stop_reason_of(reason));
-    put_json(&w, ",\"stop_sequence\":null");
+    write_json(&w, "],\"stop_reason\":");
+    write_words(&w, stop_reason_of(reason));
+    write_json(&w, ",\"stop_sequence\":null");
     put_usage(&w, s->input_tokens, s->output_tokens);
-    put_json(&w, "}");
-    return written(&w);
+    write_json(&w, "}");
+    return writer_end(&w);
 }
 
 /* There is one answer, so no part of a body is replaced alone. */
@@ -336,9 +282,9 @@ int messages_say_part(struct bytes *out, const struct dialect_voice *voice, uint
 int messages_say_error_body(struct bytes *out, const struct dialect_voice *voice, const char *type, const char *code,
                             const char *message)
 {
-    struct message_writer w = write_to(out);
+    struct writer w = writer_begin(out);
     (void)voice;
     (void)type;
     put_failure(&w, code, (struct span){message, strlen(message)});
-    return written(&w);
+    return writer_end(&w);
 }

@@ -2,61 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dialect/openai_responses/write.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-#include "json/text.h"
-
-struct writer writer_begin(struct bytes *out)
-{
-    return (struct writer){.out = out, .before = bytes_len(out)};
-}
-
-int writer_end(struct writer *w)
-{
-    if (w->rv != 0)
-        w->out->end = w->out->start + w->before;
-    return w->rv;
-}
-
-void write_raw(struct writer *w, struct span json)
-{
-    if (w->rv == 0)
-        w->rv = bytes_append_span(w->out, json);
-}
-
-void write_json(struct writer *w, const char *json)
-{
-    write_raw(w, (struct span){json, strlen(json)});
-}
-
-void write_number(struct writer *w, int64_t number)
-{
-    char room[24];
-    snprintf(room, sizeof(room), "%" PRId64, number);
-    write_json(w, room);
-}
-
-void write_string(struct writer *w, struct span text)
-{
-    write_json(w, "\"");
-    if (w->rv == 0)
-        w->rv = json_escape(w->out, text);
-    write_json(w, "\"");
-}
-
-void write_words(struct writer *w, const char *words)
-{
-    write_string(w, (struct span){words, strlen(words)});
-}
-
-void write_inside(struct writer *w, struct span inside)
-{
-    write_json(w, "\"");
-    write_raw(w, inside);
-    write_json(w, "\"");
-}
-
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
 void event_begin(struct writer *w, const char *type)
@@ -64,7 +9,7 @@ void event_begin(struct writer *w, const char *type)
     write_json(w, "event: ");
     write_json(w, type);
     write_json(w, "\ndata: ");
-    w->event = bytes_len(w->out);
+    w->payload_at = bytes_len(w->out);
     write_json(w, "{\"type\":\"");
     write_json(w, type);
     write_json(w, "\"");
@@ -74,7 +19,7 @@ void event_end(struct writer *w, struct responses_state *s)
 {
     write_json(w, ",\"sequence_number\":");
     write_number(w, s->number++);
-    for (size_t i = w->event; w->rv == 0 && i < bytes_len(w->out); i++)
+    for (size_t i = w->payload_at; w->rv == 0 && i < bytes_len(w->out); i++)
         if (*bytes_at(w->out, i) == '\n' || *bytes_at(w->out, i) == '\r')
             *bytes_at(w->out, i) = ' '; /* between the members of what an upstream wrote on several lines */
     write_json(w, "}\n\n");

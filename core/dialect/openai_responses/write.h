@@ -1,29 +1,10 @@
-/* Writing JSON and events: a chain of calls, of which all after the first error do nothing.
+/* Writing events of Responses and the parts of them.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_DIALECT_OPENAI_RESPONSES_WRITE_H
 #define CORE_DIALECT_OPENAI_RESPONSES_WRITE_H
 
-#include "base/bytes.h"
 #include "dialect/openai_responses/state.h"
-
-struct writer {
-    struct bytes *out;
-    size_t before; /* length of `out` before */
-    size_t event;  /* where the present event's payload begins */
-    int rv;
-};
-
-struct writer writer_begin(struct bytes *out);
-/* Returns the first error, after which nothing of it is left. */
-int writer_end(struct writer *w) REIN_MUST_USE;
-
-void write_json(struct writer *w, const char *json);
-void write_raw(struct writer *w, struct span json);
-void write_number(struct writer *w, int64_t number);
-/* In quotes. `write_inside`: what is the inside of a JSON string already. */
-void write_string(struct writer *w, struct span text);
-void write_words(struct writer *w, const char *words);
-void write_inside(struct writer *w, struct span inside);
+#include "dialect/writer.h"
 
 /* An event up to its members behind `type`, which begin with a comma; then its end, with its number. */
 void event_begin(struct writer *w, const char *type);

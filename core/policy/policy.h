@@ -20,7 +20,8 @@ struct policy_rule {
     const char *id;
     enum rein_action action;
     bool shadow;
-    const char *replacement; /* the replacement of a redacted span */
+    const char *replacement;      /* the replacement of a redacted span */
+    const char *replacement_json; /* the same, as the inside of a JSON string */
 };
 
 struct policy_pattern {

@@ -5,6 +5,7 @@
 
 #include "base/heap.h"
 #include "policy/policy_load.h"
+#include "json/text.h"
 
 enum { ON_PROMPT = 1u << REIN_PROMPT, ON_REASONING = 1u << REIN_REASONING, ON_OTHER = 1u << REIN_OTHER };
 
@@ -167,6 +168,18 @@ static int rules_compile(struct policy_loader *l, const struct rein_node *rule, 
     return rv;
 }
 
+/* As the inside of a JSON string. Returns good as long as the policy, or NULL. */
+static const char *escape_words(struct rein_policy *policy, const char *words)
+{
+    struct bytes escaped;
+    bytes_init(&escaped, SIZE_MAX / 2);
+    const char *copy = NULL;
+    if (json_escape(&escaped, (struct span){words, strlen(words)}) == 0)
+        copy = arena_copy(&policy->arena, bytes_span(&escaped).data, bytes_len(&escaped));
+    bytes_fini(&escaped);
+    return copy;
+}
+
 static int load_rule(struct policy_loader *l, const struct rein_node *node, struct policy_rule *rule)
 {
     unsigned channels = rein_node_words(node, "channels");
@@ -175,7 +188,8 @@ static int load_rule(struct policy_loader *l, const struct rein_node *node, stru
     rule->shadow = rein_node_bool(node, "shadow");
     rule->id = arena_copy(&l->policy->arena, id != NULL ? id : "", id != NULL ? strlen(id) : 0);
     rule->replacement = arena_copy(&l->policy->arena, replacement, strlen(replacement));
-    if (rule->id == NULL || rule->replacement == NULL)
+    rule->replacement_json = rule->replacement != NULL ? escape_words(l->policy, rule->replacement) : NULL;
+    if (rule->id == NULL || rule->replacement_json == NULL)
         return REIN_ENOMEM;
     if (rule->action == REIN_STEER && !rule->shadow)
         l->policy->settings.may_steer = true;

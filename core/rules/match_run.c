@@ -229,13 +229,7 @@ static void sweep_groups(struct at *at)
 
 static int emit(struct at *at, uint64_t start, uint64_t end)
 {
-    struct match_list *out = at->out;
-    struct match *items = heap_one_more(out->items, out->len, &out->cap, 8, sizeof(*items));
-    if (items == NULL)
-        return REIN_ENOMEM;
-    out->items = items;
-    out->items[out->len++] = (struct match){.rule = at->number, .start = start, .end = end};
-    return 0;
+    return match_list_add(at->out, (struct match){.rule = at->number, .start = start, .end = end});
 }
 
 /* Reports matches that no earlier run can displace any more. */

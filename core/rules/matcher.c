@@ -46,6 +46,16 @@ void match_list_fini(struct match_list *list)
     *list = (struct match_list){0};
 }
 
+int match_list_add(struct match_list *list, struct match match)
+{
+    struct match *items = heap_one_more(list->items, list->len, &list->cap, 8, sizeof(*items));
+    if (items == NULL)
+        return REIN_ENOMEM;
+    list->items = items;
+    list->items[list->len++] = match;
+    return 0;
+}
+
 int matcher_new(struct matcher **out, const struct ruleset *rules, enum rein_channel channel)
 {
     *out = NULL;
@@ -82,14 +92,22 @@ void matcher_reset(struct matcher *m)
 {
     if (m == NULL)
         return;
+    m->fed = 0;
+    matcher_begin(m);
+}
+
+void matcher_begin(struct matcher *m)
+{
+    if (m == NULL)
+        return;
     for (size_t i = 0; i < m->rules->len; i++)
         track_clear(&m->pool, &m->tracks[i]);
     for (size_t i = 0; i < VIEWS; i++) {
         struct matcher_view *view = &m->views[i];
         memset(view->active, 0, view->prefilter->words * sizeof(*view->active));
-        *view = (struct matcher_view){.prefilter = view->prefilter, .active = view->active};
+        *view =
+            (struct matcher_view){.prefilter = view->prefilter, .active = view->active, .at = m->fed, .before = m->fed};
     }
-    m->fed = 0;
 }
 
 /* ---- one byte of one view ---------------------------------------------------------------------------------------- */
@@ -381,6 +399,11 @@ uint64_t matcher_hold(const struct matcher *m)
 uint64_t matcher_keep(const struct matcher *m)
 {
     return first_open(m, false);
+}
+
+bool matcher_withholds(const struct matcher *m)
+{
+    return m != NULL && (m->prefilter->views[VIEW_RAW].withholds || m->prefilter->views[VIEW_FOLDED].withholds);
 }
 
 uint64_t matcher_steps(const struct matcher *m)

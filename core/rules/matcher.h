@@ -60,6 +60,7 @@ struct match_list { /* grows; the caller empties it */
     size_t len, cap;
 };
 void match_list_fini(struct match_list *list);
+int match_list_add(struct match_list *list, struct match match) REIN_MUST_USE;
 
 struct matcher;
 /* A matcher for the rules of one channel. Borrows `rules`. *out is NULL (and that is fine to feed) if no rule looks
@@ -67,6 +68,7 @@ struct matcher;
 int matcher_new(struct matcher **out, const struct ruleset *rules, enum rein_channel channel) REIN_MUST_USE;
 void matcher_free(struct matcher *m);
 void matcher_reset(struct matcher *m); /* a new text, offset 0 */
+void matcher_begin(struct matcher *m); /* a new text, whose offsets go on from those of the last one */
 
 /* Feeds bytes from offset `from` on and stops right after the first byte that decides a match, so that the caller can
  * act on it before later text is read; *consumed is the number of bytes read (all of the new bytes if nothing was
@@ -87,6 +89,9 @@ uint64_t matcher_hold(const struct matcher *m);
 /* The first offset whose text a match that is still to come may cover (any rule), so that it can be checked, shown or
  * replaced; the number of bytes consumed if there is none (UINT64_MAX for NULL). Never falls. */
 uint64_t matcher_keep(const struct matcher *m);
+
+/* May a withholding rule match here? */
+bool matcher_withholds(const struct matcher *m);
 
 /* Steps of all automata so far: the cost of the text, independent of the machine. 0 for NULL. */
 uint64_t matcher_steps(const struct matcher *m);

@@ -5,6 +5,8 @@
 #include "trace/render.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/heap.h"
@@ -137,6 +139,28 @@ static int show_lead(struct gate *g, const struct text *t)
     return write_shown(g, t, t->lead);
 }
 
+void render_replacement(const struct rein_policy *policy, const struct edit *e, char number[REPLACEMENT_NUMBER],
+                        struct span parts[REPLACEMENT_PARTS])
+{
+    const struct policy_rule *rule = &policy->rules[e->rule];
+    const char *words = e->form == EDIT_TEXT ? rule->replacement : rule->replacement_json;
+    int len = e->number > 0 ? snprintf(number, REPLACEMENT_NUMBER, " (%" PRIu32 ")", e->number) : 0;
+    parts[0] = parts[3] = e->form == EDIT_SCALAR ? SPAN("\"") : SPAN("");
+    parts[1] = (struct span){words, strlen(words)};
+    parts[2] = (struct span){number, (size_t)len};
+}
+
+static int show_replacement(struct gate *g, const struct text *t, const struct edit *e)
+{
+    struct span parts[REPLACEMENT_PARTS];
+    char number[REPLACEMENT_NUMBER];
+    int rv = 0;
+    render_replacement(g->policy, e, number, parts);
+    for (size_t i = 0; i < REPLACEMENT_PARTS && rv == 0; i++)
+        rv = write_shown(g, t, parts[i]);
+    return rv;
+}
+
 /* Writes text bytes [start, start + text.len) without redacted spans and without what lies beyond the limit. */
 static int render_part(struct gate *g, struct text *t, struct span text, uint64_t start)
 {
@@ -148,10 +172,8 @@ static int render_part(struct gate *g, struct text *t, struct span text, uint64_
     for (; edits_len > 0 && e->start < stop && rv == 0; e++, edits_len--) {
         if (e->start > at)
             rv = show(g, t, (struct span){text.data + (at - start), (size_t)(e->start - at)}, at);
-        if (rv == 0 && e->start >= start) {
-            const char *replacement = g->policy->rules[e->rule].replacement;
-            rv = write_shown(g, t, (struct span){replacement, strlen(replacement)});
-        }
+        if (rv == 0 && e->start >= start)
+            rv = show_replacement(g, t, e);
         if (rv != 0)
             return rv;
         uint64_t from = e->start > at ? e->start : at, to = e->end < stop ? e->end : stop;

@@ -22,6 +22,7 @@ void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const
 void text_fini(struct text *t)
 {
     matcher_free(t->matcher);
+    leaf_view_free(t->leaves);
     bytes_fini(&t->window);
     bytes_fini(&t->edits);
     *t = (struct text){0};
@@ -42,6 +43,17 @@ bool text_edits_are_sound(const struct text *t)
     return len % sizeof *edits == 0 && edits[0].end > t->released && edits[len / sizeof *edits - 1].end <= t->received;
 }
 
+/* Something that is not blank has come, at the text's offset `blank`. */
+static int open_leaves(struct text *t, char first)
+{
+    t->may_be_json = false;
+    bool is_json = leaf_begins(first) && (first != '"' || t->channel == REIN_TOOL || t->channel == REIN_PROMPT);
+    if (!is_json || t->matcher == NULL)
+        return 0;
+    bytes_clear(&t->edits); /* blanks before it */
+    return leaf_view_new(&t->leaves, t->rules, t->channel, t->blank, t->window.limit);
+}
+
 int text_append(struct text *t, struct span bytes)
 {
     assert(text_is_sound(t) && t->cursor.at == t->received && !t->is_over);
@@ -50,12 +62,12 @@ int text_append(struct text *t, struct span bytes)
         rv = bytes_append_span(&t->window, bytes);
     if (rv != 0)
         return rv;
-    if (t->blank == t->received)
-        t->blank += blank_prefix(bytes);
+    uint64_t blank = t->blank == t->received ? blank_prefix(bytes) : 0;
+    t->blank += blank;
     t->received += bytes.len;
     t->is_lifted &= bytes.len == 0;
     assert(text_is_sound(t));
-    return 0;
+    return t->may_be_json && blank < bytes.len ? open_leaves(t, bytes.data[blank]) : 0;
 }
 
 struct span text_slice(const struct text *t, uint64_t start, uint64_t end)
@@ -67,6 +79,21 @@ struct span text_slice(const struct text *t, uint64_t start, uint64_t end)
     if (start >= end)
         return SPAN("");
     return (struct span){bytes_at(&t->window, (size_t)(start - t->base)), (size_t)(end - start)};
+}
+
+bool text_found(const struct text *t, int event, const struct match *m, struct match *span, struct span *evidence)
+{
+    *span = *m;
+    if (event == TEXT_LEAF) {
+        *evidence = leaf_view_text(t->leaves, m);
+        leaf_view_source(t->leaves, m, &span->start, &span->end);
+        return true;
+    }
+    *evidence = text_slice(t, m->start, m->end);
+    if (t->leaves == NULL)
+        return true;
+    span->end = leaf_view_clip(t->leaves, m->end);
+    return !leaf_view_is_illusion(t->leaves, m->start, m->end);
 }
 
 /* Asks the sentencer how far the matcher may go before a sentence is due. */
@@ -82,20 +109,64 @@ static void set_goal(struct text *t)
     c->goal = c->at + sentencer_feed(&t->sentencer, rest, &c->end);
 }
 
+static int put_redaction(struct text *t, struct edit edit);
+
+/* The leaves have decided something, and the text is judged up to there. */
+static bool are_leaves_due(const struct text *t)
+{
+    return t->leaves != NULL && t->leaves->matches.len > 0 && t->cursor.at >= t->leaves->at;
+}
+
+/* Hands the matches over. The list that the caller had, which is empty, is the leaves' next one. */
+static int take_leaf_matches(struct text *t, struct match_list *matches)
+{
+    struct match_list mine = t->leaves->matches;
+    assert(matches->len == 0);
+    t->leaves->matches = *matches;
+    *matches = mine;
+    return TEXT_LEAF;
+}
+
+/* A scalar that was to be redacted has ended. */
+static int take_due_edit(struct text *t)
+{
+    struct edit edit = t->leaves->due;
+    t->leaves->due.end = 0;
+    return edit.end > 0 ? put_redaction(t, edit) : 0;
+}
+
+/* Reads the leaves up to `goal`, or up to where they decide something. */
+static int read_leaves(struct text *t, uint64_t goal)
+{
+    int rv = 0;
+    while (rv == 0 && t->leaves->at < goal && t->leaves->matches.len == 0) {
+        rv = leaf_view_feed(t->leaves, text_slice(t, t->leaves->at, goal));
+        if (rv == 0)
+            rv = take_due_edit(t);
+    }
+    return rv;
+}
+
 static int match_up_to_goal(struct text *t, struct match_list *matches)
 {
     struct text_cursor *c = &t->cursor;
-    while (c->at < c->goal) {
-        size_t consumed = (size_t)(c->goal - c->at), before = matches->len;
-        struct span seen = text_slice(t, t->base, c->goal);
-        int rv = matcher_feed(t->matcher, seen, t->base, c->at, matches, &consumed);
+    while (c->at < c->goal && !are_leaves_due(t)) {
+        uint64_t goal = c->goal;
+        int rv = t->leaves != NULL ? read_leaves(t, goal) : 0;
+        if (rv != 0)
+            return rv;
+        if (t->leaves != NULL && t->leaves->matches.len > 0)
+            goal = t->leaves->at;
+        size_t consumed = (size_t)(goal - c->at), before = matches->len;
+        struct span seen = text_slice(t, t->base, goal);
+        rv = matcher_feed(t->matcher, seen, t->base, c->at, matches, &consumed);
         if (rv != 0)
             return rv;
         c->at += consumed;
         if (matches->len > before)
             return TEXT_MATCH;
     }
-    return TEXT_DRY;
+    return are_leaves_due(t) ? take_leaf_matches(t, matches) : TEXT_DRY;
 }
 
 static int take_sentence(struct text *t, uint64_t end, struct span *sentence, uint64_t *offset)
@@ -109,7 +180,7 @@ static int take_sentence(struct text *t, uint64_t end, struct span *sentence, ui
 int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset)
 {
     struct text_cursor *c = &t->cursor;
-    while (c->at < t->received || c->end != 0) {
+    while (c->at < t->received || c->end != 0 || are_leaves_due(t)) {
         set_goal(t);
         int rv = match_up_to_goal(t, matches);
         if (rv != TEXT_DRY)
@@ -154,6 +225,13 @@ int text_end(struct text *t, struct match_list *matches, struct span *sentence, 
         return rv;
     if (matches->len > before)
         return TEXT_MATCH;
+    if (t->leaves != NULL) {
+        rv = leaf_view_end(t->leaves);
+        if (rv == 0)
+            rv = take_due_edit(t);
+        if (rv != 0 || t->leaves->matches.len > 0)
+            return rv != 0 ? rv : take_leaf_matches(t, matches);
+    }
     rv = text_pause(t, sentence, offset);
     t->is_over = true;
     assert(text_is_sound(t));
@@ -206,25 +284,45 @@ static int put_edit(struct text *t, size_t i, size_t gone, struct edit edit)
     return 0;
 }
 
-int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule)
+static int put_redaction(struct text *t, struct edit edit)
 {
     assert(text_is_sound(t));
-    if (start < t->released)
-        start = t->released;
-    if (start >= end)
+    if (edit.start < t->released)
+        edit.start = t->released;
+    if (edit.start >= edit.end)
         return 0;
-    size_t i = edits_before(t, start), joined = i;
-    for (; joined < edit_count(t) && edit_at(t, joined)->start < end; joined++) {
+    size_t i = edits_before(t, edit.start), joined = i;
+    for (; joined < edit_count(t) && edit_at(t, joined)->start < edit.end; joined++) {
         const struct edit *e = edit_at(t, joined);
-        if (e->start <= start) {
-            start = e->start;
-            rule = e->rule;
-        }
-        end = e->end > end ? e->end : end;
+        uint64_t end = e->end > edit.end ? e->end : edit.end;
+        uint32_t number = e->number > edit.number ? e->number : edit.number;
+        if (e->start <= edit.start)
+            edit = *e;
+        edit.end = end;
+        edit.number = number;
     }
-    int rv = put_edit(t, i, joined - i, (struct edit){start, end, rule});
+    int rv = put_edit(t, i, joined - i, edit);
     assert(text_is_sound(t));
     return rv;
+}
+
+int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule)
+{
+    struct edit edit = {.start = start, .end = end, .rule = rule};
+    if (t->leaves == NULL)
+        return put_redaction(t, edit);
+    int rv = 0;
+    while (rv == 0 && start < end && leaf_view_edit(t->leaves, &start, end, rule, &edit))
+        rv = put_redaction(t, edit);
+    return rv;
+}
+
+int text_settle(struct text *t)
+{
+    if (t->leaves == NULL)
+        return 0;
+    leaf_view_settle(t->leaves);
+    return take_due_edit(t);
 }
 
 void text_stop(struct text *t)
@@ -249,6 +347,8 @@ void text_trim(struct text *t)
         uint64_t past = t->received > PAST_MAX ? t->received - PAST_MAX : 0;
         keep = keep < past ? keep : past;
     }
+    if (t->leaves != NULL)
+        leaf_view_trim(t->leaves, t->matcher != NULL ? matcher_keep(t->matcher) : t->received);
     if (t->has_sentences && t->judged < keep)
         keep = t->judged;
     if (keep <= t->base)

@@ -9,6 +9,8 @@
  *
  * Other texts may come in between: what a rule may still claim of this one stays held then. See text_lift.
  *
+ * Arguments of tools, and answers, that are JSON are judged as text and as what their reader gets of it (leaf_view.h).
+ *
  * Thread: the trace's. */
 #ifndef CORE_TRACE_TEXT_H
 #define CORE_TRACE_TEXT_H
@@ -21,12 +23,7 @@
 #include "detect/sentence.h"
 #include "rein/rein.h"
 #include "rules/matcher.h"
-
-/* A redaction: the bytes are replaced by the rule's replacement. */
-struct edit {
-    uint64_t start, end;
-    uint16_t rule;
-};
+#include "trace/leaf_view.h"
 
 struct text {
     enum rein_channel channel;
@@ -35,6 +32,7 @@ struct text {
         slot; /* number of the text among the choice's texts of this channel: several fields may have the same text */
     bool has_sentences; /* somebody examines them */
     bool is_over;       /* nothing will come any more: all is decided */
+    bool may_be_json;   /* nothing but blanks so far, and it may become JSON */
     bool is_lifted; /* others continued for so long that nothing of this text is held any more, until it continues */
     struct bytes window;
     uint64_t lifted_to; /* matches that end here or before were decided when the hold was lifted */
@@ -46,6 +44,7 @@ struct text {
     uint64_t held_max;
     const struct ruleset *rules; /* borrowed */
     struct matcher *matcher;     /* made with the first byte; NULL: no rule applies here */
+    struct leaf_view *leaves;    /* of JSON; NULL: it is none, or no rule applies */
     struct sentencer sentencer;
     struct bytes edits; /* struct edit: ordered, not overlapping, those not yet released */
     struct text_cursor {
@@ -59,6 +58,7 @@ struct text {
 enum text_event {
     TEXT_DRY,      /* all bytes examined */
     TEXT_MATCH,    /* matches were decided: in the list */
+    TEXT_LEAF,     /* the same, in the leaves: offsets are leaf offsets (text->leaves) */
     TEXT_SENTENCE, /* a sentence is complete */
 };
 
@@ -83,14 +83,25 @@ int text_pause(struct text *t, struct span *sentence, uint64_t *offset) REIN_MUS
 int text_lift(struct text *t, struct match_list *matches) REIN_MUST_USE;
 
 /* The text has ended, nothing may be appended any more: decides open matches, then returns the last sentence
- * (TEXT_SENTENCE or TEXT_DRY; TEXT_MATCH first if some were decided: call again). */
+ * (TEXT_SENTENCE or TEXT_DRY; TEXT_MATCH or TEXT_LEAF first if some were decided: call again). */
 int text_end(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
+
+/* What a match of TEXT_MATCH or TEXT_LEAF (`event`) stands for: the bytes of the text and what a reader gets of them,
+ * good until the next append. False: it is none, because no reader sees it (leaf_view_is_illusion). */
+bool text_found(const struct text *t, int event, const struct match *m, struct match *span, struct span *evidence);
+/* Was it not found before? Only JSON is read twice. */
+static inline bool text_is_news(const struct text *t, const struct match *span)
+{
+    return t->leaves == NULL || leaf_view_is_news(t->leaves, span->rule, span->start, span->end);
+}
 
 /* The bytes [start, end) as far as the window still has them. */
 struct span text_slice(const struct text *t, uint64_t start, uint64_t end);
 
-/* Adds a redaction; released bytes are excluded, overlaps are joined. */
+/* Adds a redaction; released bytes are excluded, overlaps are joined. Of JSON, what stands in its leaves is removed. */
 int text_redact(struct text *t, uint64_t start, uint64_t end, uint16_t rule) REIN_MUST_USE;
+/* What is redacted so far is all that will be of what was received. */
+int text_settle(struct text *t) REIN_MUST_USE;
 /* The first redaction that ends after `offset`, and how many follow it. */
 const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len);
 /* Drops all from the cleared part on. */
@@ -116,7 +127,12 @@ static inline bool text_is_sound(const struct text *t)
 /* How far the hold of the rules allows. */
 static inline uint64_t text_unclaimed(const struct text *t)
 {
-    return t->matcher == NULL || t->is_over || t->is_lifted ? t->received : matcher_hold(t->matcher);
+    if (t->matcher == NULL || t->is_over || t->is_lifted)
+        return t->received;
+    uint64_t unclaimed = matcher_hold(t->matcher);
+    if (t->may_be_json && bytes_len(&t->edits) > 0)
+        return 0; /* blanks that are redacted, unless JSON follows */
+    return t->leaves != NULL ? leaf_view_unclaimed(t->leaves, unclaimed) : unclaimed;
 }
 /* Up to here every byte belongs to the sentences that are judged or to the present one. Behind it may be the beginning
  * of a character, of which nobody knows yet whether it begins the next sentence. */

@@ -40,6 +40,7 @@ static void init_text(struct rein_trace *t, struct text *text, enum rein_channel
     } else if (channel == REIN_ANSWER) {
         text->slot = next_slot(&choice->answer_texts);
     }
+    text->may_be_json = channel == REIN_TOOL || channel == REIN_ANSWER;
     text->has_sentences = t->pattern_active && (channel == REIN_REASONING || channel == REIN_ANSWER);
     if (t->gate.choice[choice_index].closed)
         text->limit = 0;

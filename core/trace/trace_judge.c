@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "trace/render.h"
 #include "trace/trace_state.h"
 
 static bool is_closed(const struct rein_trace *t, const struct text *text)
@@ -113,6 +114,9 @@ static int act(struct rein_trace *t, struct text *text, enum rein_action action,
     t->needs_commit = true;
     if (action == REIN_REDACT)
         return text_redact(text, start, end, rule);
+    int rv = text_settle(text);
+    if (rv != 0)
+        return rv;
     clear_up_to(t, text, start);
     if (action == REIN_CUT_REASONING) {
         t->choice[text->choice].reasoning_cut = true;
@@ -123,29 +127,36 @@ static int act(struct rein_trace *t, struct text *text, enum rein_action action,
 }
 
 /* `first`: where the first of all the matches begins that were decided together. */
-static int on_match(struct rein_trace *t, struct text *text, const struct match *m, uint64_t first)
+static int on_match(struct rein_trace *t, struct text *text, int event, const struct match *m, uint64_t first)
 {
     const struct policy_rule *rule = &t->policy->rules[m->rule];
     struct rein_finding f = {.id = rule->id, .is_rule = true, .shadow = rule->shadow, .score = 1.0};
+    struct match span;
+    struct span evidence;
+    if (!text_found(text, event, m, &span, &evidence))
+        return 0;
     f.action = resolve(t, rule->action, text, first);
-    f.offset = m->start;
-    f.len = m->end - m->start;
-    int rv = add_finding(t, &f, text, text_slice(text, m->start, m->end));
+    f.offset = span.start;
+    f.len = span.end - span.start;
+    int rv = text_is_news(text, &span) ? add_finding(t, &f, text, evidence) : 0;
     if (rv == 0 && !f.shadow)
-        rv = act(t, text, f.action, m->start, m->end, m->rule);
+        rv = act(t, text, f.action, span.start, span.end, m->rule);
     return rv;
 }
 
 /* Matches that end at `decided` or before were acted on already. */
-static int on_matches(struct rein_trace *t, struct text *text, uint64_t decided)
+static int on_matches(struct rein_trace *t, struct text *text, int event, uint64_t decided)
 {
     int rv = 0;
     uint64_t first = UINT64_MAX;
+    struct match span;
+    struct span evidence;
     for (size_t i = 0; i < t->matches.len; i++)
-        first = min_offset(first, t->matches.items[i].start);
+        if (text_found(text, event, &t->matches.items[i], &span, &evidence))
+            first = min_offset(first, span.start);
     for (size_t i = 0; i < t->matches.len && rv == 0 && !is_closed(t, text); i++)
         if (t->matches.items[i].end > decided)
-            rv = on_match(t, text, &t->matches.items[i], first);
+            rv = on_match(t, text, event, &t->matches.items[i], first);
     t->matches.len = 0;
     return rv;
 }
@@ -202,7 +213,9 @@ static int on_sentence(struct rein_trace *t, struct text *text, struct span sent
 
 static int on_event(struct rein_trace *t, struct text *text, int event, struct span sentence, uint64_t offset)
 {
-    return event == TEXT_MATCH ? on_matches(t, text, text->lifted_to) : on_sentence(t, text, sentence, offset);
+    if (event == TEXT_SENTENCE)
+        return on_sentence(t, text, sentence, offset);
+    return on_matches(t, text, event, event == TEXT_MATCH ? text->lifted_to : 0);
 }
 
 static int advance(struct rein_trace *t, struct text *text)
@@ -283,7 +296,7 @@ static int lift_text(struct rein_trace *t, struct text *text)
 {
     uint64_t decided = text->lifted_to;
     int event = text_lift(text, &t->matches);
-    int rv = event < 0 ? event : on_matches(t, text, decided);
+    int rv = event < 0 ? event : on_matches(t, text, TEXT_MATCH, decided);
     if (rv == 0 && !is_closed(t, text))
         clear_up_to(t, text, UINT64_MAX);
     return rv;
@@ -431,16 +444,18 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
     return 0;
 }
 
-/* Writes `text` up to the match's end without the span of the match, escaped for JSON. */
-static int write_redacted(struct bytes *out, struct span text, const struct match *m, const char *replacement,
-                          size_t *at)
+/* Writes `text` up to the edit's end without what it removes, escaped for JSON. */
+static int write_redacted(struct rein_trace *t, struct span text, const struct edit *e, size_t *at)
 {
-    struct span before = {text.data + *at, m->start > *at ? (size_t)m->start - *at : 0};
-    struct span instead = {replacement, m->end > *at ? strlen(replacement) : 0};
-    int rv = json_escape(out, before);
-    if (rv == 0)
-        rv = json_escape(out, instead);
-    *at = m->end > *at ? (size_t)m->end : *at;
+    int rv = json_escape(&t->said, (struct span){text.data + *at, e->start > *at ? (size_t)e->start - *at : 0});
+    if (e->end <= *at)
+        return rv;
+    struct span parts[REPLACEMENT_PARTS];
+    char number[REPLACEMENT_NUMBER];
+    render_replacement(t->policy, e, number, parts);
+    for (size_t i = 0; i < REPLACEMENT_PARTS && rv == 0; i++)
+        rv = json_escape(&t->said, parts[i]);
+    *at = (size_t)e->end;
     return rv;
 }
 
@@ -448,6 +463,71 @@ static int by_start(const void *a, const void *b)
 {
     const struct match *x = a, *y = b;
     return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* A match in a stand-alone text, with what stands there; `f` says where. *action: what becomes of it. */
+static int found_alone(struct rein_trace *t, struct rein_finding f, const struct match *m, bool is_news,
+                       struct span evidence, enum rein_action *action)
+{
+    const struct policy_rule *rule = &t->policy->rules[m->rule];
+    f.id = rule->id;
+    f.shadow = rule->shadow;
+    f.action = rule->action > REIN_REDACT ? resolve(t, rule->action, NULL, 0) : rule->action;
+    f.offset = m->start;
+    f.len = m->end - m->start;
+    *action = f.shadow ? REIN_ALLOW : f.action;
+    return is_news ? add_finding(t, &f, NULL, evidence) : 0;
+}
+
+/* All matches of a stand-alone text that may be JSON, in its leaves, too. */
+static int judge_json_matches(struct rein_trace *t, struct rein_finding f, struct text *text, int event,
+                              enum rein_action *worst)
+{
+    int rv = event < 0 ? event : 0;
+    for (size_t i = 0; i < t->matches.len && rv == 0; i++) {
+        enum rein_action action;
+        struct match span;
+        struct span evidence;
+        if (!text_found(text, event, &t->matches.items[i], &span, &evidence))
+            continue;
+        rv = found_alone(t, f, &span, text_is_news(text, &span), evidence, &action);
+        *worst = action > *worst ? action : *worst;
+        if (rv == 0 && action == REIN_REDACT)
+            rv = text_redact(text, span.start, span.end, span.rule);
+    }
+    t->matches.len = 0;
+    return rv;
+}
+
+static int judge_json(struct rein_trace *t, struct rein_finding f, struct span whole, enum rein_action *worst)
+{
+    struct text text;
+    struct span sentence;
+    uint64_t offset;
+    int event, rv;
+    text_init(&text, f.channel, f.choice, t->policy->ruleset, whole.len);
+    text.may_be_json = true;
+    rv = text_append(&text, whole);
+    while (rv == 0 && (event = text_advance(&text, &t->matches, &sentence, &offset)) != TEXT_DRY)
+        rv = judge_json_matches(t, f, &text, event, worst);
+    while (rv == 0 && (event = text_end(&text, &t->matches, &sentence, &offset)) != TEXT_DRY)
+        rv = judge_json_matches(t, f, &text, event, worst);
+    size_t at = 0, len;
+    const struct edit *edits = rv == 0 && bytes_len(&text.edits) > 0 ? text_edits(&text, 0, &len) : NULL;
+    for (size_t i = 0; edits != NULL && i < len && rv == 0; i++)
+        rv = write_redacted(t, whole, &edits[i], &at);
+    if (rv == 0 && edits != NULL)
+        rv = json_escape(&t->said, (struct span){whole.data + at, whole.len - at});
+    text_fini(&text);
+    return rv;
+}
+
+static bool may_be_json(struct span text)
+{
+    size_t blanks = 0;
+    while (blanks < text.len && memchr(" \t\r\n", text.data[blanks], 4) != NULL)
+        blanks++;
+    return blanks < text.len && leaf_begins(text.data[blanks]);
 }
 
 /* Finds all matches of a stand-alone text. *worst is the strongest action; redactions go to t->said. */
@@ -458,25 +538,21 @@ static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span 
     bytes_clear(&t->said);
     t->matches.len = 0;
     *worst = REIN_ALLOW;
+    if (may_be_json(text))
+        return judge_json(t, f, text, worst);
     int rv = matcher_scan(t->policy->ruleset, f.channel, text, &t->matches);
     if (rv == 0 && t->matches.len > 1)
         qsort(t->matches.items, t->matches.len, sizeof *t->matches.items, by_start);
     for (size_t i = 0; i < t->matches.len && rv == 0; i++) {
         const struct match *m = &t->matches.items[i];
-        const struct policy_rule *rule = &t->policy->rules[m->rule];
-        f.id = rule->id;
-        f.shadow = rule->shadow;
-        f.action = rule->action > REIN_REDACT ? resolve(t, rule->action, NULL, 0) : rule->action;
-        f.offset = m->start;
-        f.len = m->end - m->start;
-        rv = add_finding(t, &f, NULL, (struct span){text.data + m->start, (size_t)(m->end - m->start)});
-        if (rv != 0 || f.shadow)
+        struct span evidence = {text.data + m->start, (size_t)(m->end - m->start)};
+        enum rein_action action;
+        rv = found_alone(t, f, m, true, evidence, &action);
+        *worst = action > *worst ? action : *worst;
+        if (rv != 0 || action != REIN_REDACT)
             continue;
-        *worst = f.action > *worst ? f.action : *worst;
-        if (f.action == REIN_REDACT) {
-            redacted = true;
-            rv = write_redacted(&t->said, text, m, rule->replacement, &at);
-        }
+        redacted = true;
+        rv = write_redacted(t, text, &(struct edit){.start = m->start, .end = m->end, .rule = m->rule}, &at);
     }
     t->matches.len = 0;
     return rv == 0 && redacted ? json_escape(&t->said, (struct span){text.data + at, text.len - at}) : rv;

@@ -146,6 +146,8 @@ static void make_text(struct wild_case *c, unsigned choice, size_t channel)
             strcpy(one, rare[dice_below(&c->dice, sizeof(rare) / sizeof(*rare))]);
         else
             one[c->policy->folded ? wild_unfolded(&c->dice, one) : wild_char(&c->dice, one)] = '\0';
+        if (text[strspn(text, " \t")] == '\0' && *one == '"')
+            continue; /* it may be JSON: test_leaves.c */
         len += (size_t)snprintf(text + len, TEXT_MAX - len, "%s", one);
     }
     c->len[choice][channel] = len;

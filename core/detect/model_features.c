@@ -5,22 +5,41 @@
 #include "detect/signal.h"
 #include "rein/model.h"
 
-/* What a byte counts as in a word; 0: it is no part of one. Bytes of other scripts are letters as they are. */
-static uint32_t plain_letter(unsigned char c)
+/* What a byte is in a word: bytes of other scripts are letters as they are. */
+enum { NO_LETTER, LETTER, DIGIT, APOSTROPHE };
+
+static const uint8_t letter_kinds[256] = {
+    ['a' ... 'z'] = LETTER, [0x80 ... 0xFF] = LETTER, ['0' ... '9'] = DIGIT, ['\''] = APOSTROPHE};
+
+static bool is_in_word(unsigned char c)
 {
-    if ((unsigned char)(c - 'a') < 26 || c >= 0x80)
-        return c;
-    return (unsigned char)(c - '0') < 10 ? '0' : 0;
+    return letter_kinds[c] == LETTER || letter_kinds[c] == DIGIT;
 }
 
-static uint32_t letter_at(struct span text, size_t i)
+/* An apostrophe belongs to a word if it stands within it. The byte before `i` is of the word, if any is. */
+static bool is_within(struct span text, size_t i)
 {
-    unsigned char c = (unsigned char)text.data[i];
-    if (c != '\'')
-        return plain_letter(c);
-    bool is_inside = i > 0 && i + 1 < text.len && plain_letter((unsigned char)text.data[i - 1]) != 0 &&
-                     plain_letter((unsigned char)text.data[i + 1]) != 0;
-    return is_inside ? c : 0;
+    return i > 0 && i + 1 < text.len && is_in_word((unsigned char)text.data[i - 1]) &&
+           is_in_word((unsigned char)text.data[i + 1]);
+}
+
+/* Hashes the word that begins at *i, and moves *i behind it. 0: none begins there. */
+static uint32_t hash_word(struct span text, size_t *i)
+{
+    uint32_t word = 0x811C9DC5u;
+    size_t start = *i, at = start;
+    for (; at < text.len; at++) {
+        unsigned char c = (unsigned char)text.data[at];
+        uint8_t kind = letter_kinds[c];
+        if (kind != LETTER) {
+            if (kind == NO_LETTER || (kind == APOSTROPHE && !is_within(text, at)))
+                break;
+            c = kind == DIGIT ? '0' : c;
+        }
+        word = (word ^ c) * 0x01000193u;
+    }
+    *i = at;
+    return at > start ? word | (word == 0) : 0;
 }
 
 /* Spreads a hash over all of its bits: buckets are its highest ones. */
@@ -34,15 +53,10 @@ size_t features_hash(struct span folded, uint32_t hashes[FEATURES_MAX])
 {
     size_t len = 0;
     uint32_t before = 0; /* the word before in the sentence; 0: there is none */
-    for (size_t i = 0; i < folded.len && len + 2 <= FEATURES_MAX;) {
-        uint32_t c, word = 0x811C9DC5u;
-        size_t start = i;
-        for (; i < folded.len && (c = letter_at(folded, i)) != 0; i++)
-            word = (word ^ c) * 0x01000193u;
-        if (i == start) {
-            i++;
+    for (size_t i = 0; i < folded.len && len + 2 <= FEATURES_MAX; i++) {
+        uint32_t word = hash_word(folded, &i);
+        if (word == 0)
             continue;
-        }
         hashes[len++] = spread(word);
         if (before != 0)
             hashes[len++] = spread((before * 0x85EBCA6Bu) ^ word);

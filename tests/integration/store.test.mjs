@@ -117,6 +117,7 @@ describe('a database that goes away under the server', { timeout: 300000, concur
         await rein.row(before);
         go(rein);
         await rein.said(/was removed, renamed or replaced while it was in use/);
+        await rein.said(/decisions cannot be written; Rein tries again/); // which is said once requests are refused
         assert.equal((await rein.admin('/readyz')).status, 503);
         const metrics = (await rein.admin('/metrics')).text;
         assert.match(metrics, /\nrein_store_healthy 0\n/);

@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import OpenAI from 'openai';
-import { shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
+import { patternsPolicy, startDemo, startRein } from '../lib/rein.mjs';
 import { scenarios } from '../lib/scenarios.mjs';
 
 for (const chunk of ['1', 'random', 'whole']) describe(`scenarios, chunk ${chunk}`, { timeout: 240000 }, () => {
   let demo, rein, client;
   before(async () => {
     demo = await startDemo(['--chunk', chunk]);
-    rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });
+    rein = await startRein({ upstream: demo.url, policy: patternsPolicy('lack_of_safety_awareness') });
     client = new OpenAI({ baseURL: `http://127.0.0.1:${rein.port}/v1`, apiKey: 'any', maxRetries: 0 });
   });
   after(async () => {

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { ChatOpenAI } from '@langchain/openai';
 import { streamText } from 'ai';
-import { shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
+import { patternsPolicy, startDemo, startRein } from '../lib/rein.mjs';
 import { scenarios } from '../lib/scenarios.mjs';
 
 const ROUNDS = 5; // of each scenario, cut at random each time
@@ -15,7 +15,7 @@ describe('other clients', { timeout: 240000 }, () => {
   let demo, rein, baseURL;
   before(async () => {
     demo = await startDemo(['--chunk', 'random']);
-    rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });
+    rein = await startRein({ upstream: demo.url, policy: patternsPolicy('lack_of_safety_awareness') });
     baseURL = `http://127.0.0.1:${rein.port}/v1`;
   });
   after(async () => {

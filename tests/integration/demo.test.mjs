@@ -1,4 +1,4 @@
-// The demo upstream's scenarios under the shipped policy: streamed and not, however the model's text is cut.
+// The demo upstream's scenarios under the five patterns: streamed and not, however the model's text is cut.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -7,7 +7,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ask, chat, gather } from '../lib/client.mjs';
-import { binary, shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
+import { binary, patternsPolicy, shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
 import { source, temporaryFolder } from '../lib/install.mjs';
 import { scenarios, steered } from '../lib/scenarios.mjs';
 
@@ -18,7 +18,7 @@ for (const chunk of ['1', 'random', 'whole'])
     let demo, rein;
     before(async () => {
       demo = await startDemo(['--chunk', chunk]);
-      rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });
+      rein = await startRein({ upstream: demo.url, policy: patternsPolicy('lack_of_safety_awareness') });
     });
     after(async () => {
       await rein?.clean();
@@ -56,7 +56,7 @@ for (const chunk of ['1', 'random', 'whole'])
 describe('steering', { timeout: 300000 }, () => {
   test(`${STEERED} steered streams: one id, one role, one end each, nothing of the failed attempt`, async () => {
     const demo = await startDemo();
-    const rein = await startRein({ upstream: demo.url, policy: shippedPolicy().replace(/(strong_vacillation: +\{ action: )record/, '$1steer') });
+    const rein = await startRein({ upstream: demo.url, policy: patternsPolicy('lack_of_safety_awareness', 'strong_vacillation') });
     const names = Object.keys(steered);
     let started = 0;
     const run = async () => {

@@ -47,6 +47,13 @@ export function shippedPolicy() {
   return fs.readFileSync(path.join(source, 'config/policies/default.yaml'), 'utf8');
 }
 
+// The shipped policy with the five patterns alone, of which `steering` steer: what the demo's scenarios come to then
+// does not depend on learned weights.
+export function patternsPolicy(...steering) {
+  const alone = shippedPolicy().replace(/^model:.*\n/m, '').replace(/^ +outcome_risk:\n(?: {4}.*\n)+/m, '');
+  return steering.reduce((text, name) => text.replace(new RegExp(`(${name}: +\\{ action: )record`), '$1steer'), alone);
+}
+
 // `up`: more keys of the upstream, such as its kind or its APIs.
 export function configText({ upstream, up = 'kind: openai', listen = '', more = '', limits = '', timeouts = '', store = 'on_error: refuse', workers = 1 }) {
   return `

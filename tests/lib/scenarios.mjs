@@ -1,4 +1,4 @@
-// What each scenario of the demo upstream comes to under the shipped policy.
+// What each scenario of the demo upstream comes to under the five patterns (patternsPolicy in rein.mjs).
 // SPDX-License-Identifier: Apache-2.0
 //
 // user: what is asked; verdict, ending: of the decision (what is only recorded is allowed); finish: the finish reason that the client sees; says, thinks:

@@ -17,7 +17,7 @@
 static const double AWARE = 0.4, NAMES = 0.8, TENDS_TO_REFUSE = 0.5, REFUSES = 0.9, TALKS = 0.9, TALKS_MUCH = 2,
                     COMMITS = 0.7, GOAL = 0.6, PROCEDURE = 0.5, SPECIFIC = 1.5, TALKS_ITSELF = 2.65;
 enum { UNAWARE_SENTENCES = 8, EARLY = 3 };
-_Static_assert(TALK_MAX > 1.5, "one sentence of talk counts for more than all plans (pattern_bound.c)");
+_Static_assert((int)TALK_MAX > 1, "one sentence of talk counts for more than all plans (pattern_bound.c)");
 
 double pattern_saturate(double amount, double scale)
 {

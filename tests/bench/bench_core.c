@@ -1,9 +1,10 @@
 /* Feeds one fixed stream through librein, while a tool counts instructions, and counts allocations itself.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named]
+ *     bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named | responses]
  *
- * `named`: each event has an `event:` line before its data. Then nothing is different but the framing.
+ * `named`: each event has an `event:` line before its data. Then nothing is different but the framing. `responses`: the
+ * same text as OpenAI's Responses, with such lines.
  *
  * It uses nothing but the embedding API. Only the feeding is counted (under callgrind --instr-atstart=no): loading and
  * compiling happen before. Prints what came out, so that a stream that was not passed on cannot look cheap. In steady
@@ -26,6 +27,7 @@
 #define SOURCES_MAX 64
 #define WARM_UP 500
 #define EVENT_MAX 512
+#define GROWS_MAX 8 /* a text that may be repeated is kept: its room doubles from time to time */
 
 static unsigned long allocations;
 
@@ -119,38 +121,49 @@ static bool is_steady(unsigned long i, unsigned long events)
     return i >= WARM_UP && is_reasoning(i, events) == is_reasoning(i - WARM_UP, events);
 }
 
-static size_t event_write(char out[EVENT_MAX], unsigned long i, bool reasoning, bool named)
+enum shape { CHAT, NAMED, RESPONSES };
+
+static size_t event_write(char out[EVENT_MAX], unsigned long i, bool reasoning, enum shape shape)
 {
     char piece[PIECE_MAX];
     size_t len = piece_write(piece, 0, i, i * 50000000);
+    const char *type = reasoning ? "response.reasoning_text.delta" : "response.output_text.delta";
+    if (shape == RESPONSES)
+        return (size_t)snprintf(
+            out, EVENT_MAX,
+            "event: %s\ndata: "
+            "{\"type\":\"%s\",\"content_index\":0,\"delta\":\"%.*s\",\"item_id\":\"%s\",\"output_index\":%d,"
+            "\"logprobs\":[],\"sequence_number\":%lu}\n\n",
+            type, type, (int)len, piece, reasoning ? "rs_0c2d5f1b7e4a3d4e9b8c61" : "msg_0c2d5f1b7e4a3d4e9b8c61",
+            !reasoning, i + 4);
     return (size_t)snprintf(
         out, EVENT_MAX,
         "%sdata: "
         "{\"id\":\"5f1c2b7e-4a3d-4e9b-8c61-000000000001\",\"object\":\"chat.completion.chunk\",\"created\":1735689600,"
         "\"model\":\"deepseek-reasoner\",\"system_fingerprint\":\"fp_8802369eaa\",\"choices\":[{\"index\":0,\"delta\":{"
         "\"%s\":null,\"%s\":\"%.*s\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n",
-        named ? "event: message\n" : "", reasoning ? "content" : "reasoning_content",
+        shape == NAMED ? "event: message\n" : "", reasoning ? "content" : "reasoning_content",
         reasoning ? "reasoning_content" : "content", (int)len, piece);
 }
 
 /* All events one after the other, and where each begins. */
-static char *stream_new(unsigned long events, size_t *starts, bool named)
+static char *stream_new(unsigned long events, size_t *starts, enum shape shape)
 {
     char *stream = malloc(events * EVENT_MAX);
     if (stream == NULL)
         die("stream", REIN_ENOMEM);
     starts[0] = 0;
     for (unsigned long i = 0; i < events; i++)
-        starts[i + 1] = starts[i] + event_write(stream + starts[i], i, is_reasoning(i, events), named);
+        starts[i + 1] = starts[i] + event_write(stream + starts[i], i, is_reasoning(i, events), shape);
     return stream;
 }
 
-static struct rein_trace *trace_of(struct rein_policy *policy, struct rein_engine *engine)
+static struct rein_trace *trace_of(struct rein_policy *policy, struct rein_engine *engine, enum shape shape)
 {
     static const char prompt[] = "How should a bakery with two ovens plan its morning?";
     struct rein_trace_options options = {.policy = policy,
                                          .engine = engine,
-                                         .dialect = REIN_OPENAI_CHAT,
+                                         .dialect = shape == RESPONSES ? REIN_OPENAI_RESPONSES : REIN_OPENAI_CHAT,
                                          .streamed = true,
                                          .choices = 1,
                                          .model = "deepseek-reasoner",
@@ -173,9 +186,10 @@ static struct rein_trace *trace_of(struct rein_policy *policy, struct rein_engin
 
 int main(int argc, char **argv)
 {
-    bool named = argc == 5 && strcmp(argv[4], "named") == 0;
-    if (argc != 4 && !named) {
-        fprintf(stderr, "usage: bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named]\n");
+    const char *wanted = argc == 5 ? argv[4] : "";
+    enum shape shape = strcmp(wanted, "named") == 0 ? NAMED : strcmp(wanted, "responses") == 0 ? RESPONSES : CHAT;
+    if (argc < 4 || argc > 5 || (argc == 5 && shape == CHAT)) {
+        fprintf(stderr, "usage: bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named | responses]\n");
         return 2;
     }
     static const struct rein_heap heap = {NULL, count_realloc, just_free};
@@ -186,8 +200,8 @@ int main(int argc, char **argv)
     struct rein_engine *engine = NULL;
     if (starts == NULL || rein_engine_new(&engine) != 0)
         die("engine", REIN_ENOMEM);
-    char *stream = stream_new(events, starts, named);
-    struct rein_trace *trace = trace_of(policy, engine);
+    char *stream = stream_new(events, starts, shape);
+    struct rein_trace *trace = trace_of(policy, engine, shape);
     struct rein_update update = {0};
     size_t out = 0;
     unsigned asks = 0;
@@ -204,7 +218,8 @@ int main(int argc, char **argv)
     printf("%lu events, %zu bytes in, %zu out, %zu held, asks %u, %d; %lu allocations in steady state\n", events,
            starts[events], out, update.held, asks, rv, steady);
     /* Benign text in an unfinished stream: whatever is not out must be held, and nothing is asked for. */
-    bool whole = rv == 0 && asks == 0 && steady == 0 && out + update.held >= starts[events];
+    bool whole =
+        rv == 0 && asks == 0 && steady <= (shape == RESPONSES ? GROWS_MAX : 0) && out + update.held >= starts[events];
     rein_trace_free(trace);
     rein_engine_free(engine);
     rein_policy_unref(policy);

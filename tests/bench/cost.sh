@@ -6,7 +6,8 @@
 #   cost.sh BENCH_CORE --write    writes the baseline anew
 #
 # It also holds that the default policy with all lexicons costs at most twice what an empty policy does, that an event with
-# an `event:` line costs at most a twentieth more than the same without, and, with REIN_LONG=1, that an event of a stream of
+# an `event:` line costs at most a twentieth more than the same without, that one of another dialect costs at most three tenths
+# more than one of chat, and, with REIN_LONG=1, that an event of a stream of
 # 16 MiB costs what one of 64 KiB does. The other ways to release reasoning, `sentence` and `auto`, which is shipped, are
 # counted in the long set only: compiling the lexicons under valgrind takes longer than all the counting.
 set -eu
@@ -27,7 +28,7 @@ done
 cp "$config/policies/empty.yaml" "$work/empty.yaml"
 
 # Prints the instructions of one event.
-count() { # POLICY EVENTS [named]
+count() { # POLICY EVENTS [named | responses]
   local said
   said=$(valgrind --tool=callgrind --instr-atstart=no --callgrind-out-file=/dev/null \
     "$bench_core" "$work/$1.yaml" "$config" "$2" ${3:-} 2>&1) || { echo "$said" >&2 && return 1; }
@@ -58,6 +59,11 @@ if [ "${cost[stream]}" -gt "$((2 * cost[empty]))" ]; then echo "cost: the defaul
 named=$(count empty 2000 named)
 echo "with an event: line $named instructions, $(awk -v a="$named" -v b="${cost[empty]}" 'BEGIN { printf "%+.1f%%", 100 * (a / b - 1) }')"
 if [ "${named:-0}" -le 0 ] || [ "$((named * 20))" -gt "$((cost[empty] * 21))" ]; then echo "cost: an event: line costs more than a twentieth" && rv=1; fi
+for dialect in responses; do
+  other=$(count empty 2000 $dialect)
+  echo "$dialect: $other instructions, $(awk -v a="$other" -v b="${cost[empty]}" 'BEGIN { printf "%.2f", a / b }') times chat's"
+  if [ "${other:-0}" -le 0 ] || [ "$((other * 10))" -gt "$((cost[empty] * 13))" ]; then echo "cost: $dialect costs more than three tenths more than chat" && rv=1; fi
+done
 
 if [ "${REIN_LONG:-}" = 1 ]; then
   small=$(count stream 230) large=$(count stream 57000)

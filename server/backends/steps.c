@@ -127,6 +127,9 @@ const char *plan_obstacle(const struct prefix_plan *plan, bool is_raw)
         return "tools";
     if (request->has_format)
         return "response_format";
+    /* A conversation with images is no text, and what a check found of others says nothing of it. */
+    if (request->unjudged_parts > 0)
+        return "unjudged_parts";
     if (is_raw && request->choices > 1)
         return "choices";
     if (is_raw && json_is_true(json_object_get(request->body, "logprobs")))

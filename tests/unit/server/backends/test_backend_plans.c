@@ -107,6 +107,10 @@ static void test_obstacles(void **state)
         expect_aside(&c, "tools", false);
         c.fields = "'response_format':{'type':'json_object'}";
         expect_aside(&c, "response_format", false);
+        expect_aside(&(struct plan_case){kinds[i], .text =
+                                                       "What is this?'},{'role':'user','content':[{'type':'image_url',"
+                                                       "'image_url':{'url':'data:'}}],'name':'n"},
+                     "unjudged_parts", false);
     }
     struct plan_case c = {"vllm", .fields = "'n':2", .verified = true};
     expect_aside(&c, "choices", false);

@@ -5,9 +5,9 @@
 #   cost.sh BENCH_CORE            compares with tests/bench/baseline.txt; fails if a figure has grown by more than a tenth
 #   cost.sh BENCH_CORE --write    writes the baseline anew
 #
-# It also holds that the default policy with all lexicons costs at most twice what an empty policy does, that an event with
-# an `event:` line costs at most a twentieth more than the same without, that one of another dialect costs at most three tenths
-# more than one of chat, and, with REIN_LONG=1, that an event of a stream of
+# It also holds that the default policy with all lexicons costs at most twice what an empty policy does, that its model costs at
+# most a tenth of what it does without, that an event with an `event:` line costs at most a twentieth more than the same without,
+# that one of another dialect costs at most three tenths more than one of chat, and, with REIN_LONG=1, that an event of a stream of
 # 16 MiB costs what one of 64 KiB does. The other ways to release reasoning, `sentence` and `auto`, which is shipped, are
 # counted in the long set only: compiling the lexicons under valgrind takes longer than all the counting.
 set -eu
@@ -26,6 +26,8 @@ for release in stream sentence auto; do
   grep -q "release: *$release" "$work/$release.yaml" || { echo "cost: the default policy names no release" && exit 1; }
 done
 cp "$config/policies/empty.yaml" "$work/empty.yaml"
+# The same policy without what it has learned.
+sed '/^model:/d; /^  outcome_risk:/,/^    answer:/d' "$work/stream.yaml" >"$work/words.yaml"
 
 # Prints the instructions of one event.
 count() { # POLICY EVENTS [named | responses]
@@ -56,6 +58,9 @@ while read -r policy allowed; do
 done <"$baseline"
 echo "default policy : empty policy = $(awk -v a="${cost[stream]}" -v b="${cost[empty]}" 'BEGIN { printf "%.2f", a / b }')"
 if [ "${cost[stream]}" -gt "$((2 * cost[empty]))" ]; then echo "cost: the default policy costs more than twice the empty one" && rv=1; fi
+words=$(count words 2000)
+echo "without the model $words instructions, with it $(awk -v a="${cost[stream]}" -v b="$words" 'BEGIN { printf "%+.1f%%", 100 * (a / b - 1) }')"
+if [ "${words:-0}" -le 0 ] || [ "$((cost[stream] * 10))" -gt "$((words * 11))" ]; then echo "cost: the model costs more than a tenth" && rv=1; fi
 named=$(count empty 2000 named)
 echo "with an event: line $named instructions, $(awk -v a="$named" -v b="${cost[empty]}" 'BEGIN { printf "%+.1f%%", 100 * (a / b - 1) }')"
 if [ "${named:-0}" -le 0 ] || [ "$((named * 20))" -gt "$((cost[empty] * 21))" ]; then echo "cost: an event: line costs more than a twentieth" && rv=1; fi

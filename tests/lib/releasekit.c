@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "config/policy_files.h"
 #include "dialect/event.h"
 
 struct rein_policy *release_policy(const char *yaml, const struct rein_source *lexicon, struct rein_policy *peer)
@@ -16,13 +17,21 @@ struct rein_policy *release_policy(const char *yaml, const struct rein_source *l
     static const char *const templates[] = {"version: 1\nname: corrective\nkind: corrective\ntext: Again.\n"};
     struct rein_source source = {"policy.yaml", yaml, strlen(yaml)};
     struct rein_source again = {"corrective.yaml", templates[0], strlen(templates[0])};
-    struct rein_library library = {.templates = &again, .templates_len = 1, .lexicons = lexicon, .lexicons_len = 1};
+    struct policy_files_folder models = {0};
     struct rein_problems *problems = NULL;
     struct rein_policy *policy = NULL;
     assert_int_equal(rein_problems_new(&problems), 0);
+    assert_int_equal(policy_files_read(&models, REIN_SOURCE_DIR "/config/models", false, problems), 0);
+    struct rein_library library = {.templates = &again,
+                                   .templates_len = 1,
+                                   .lexicons = lexicon,
+                                   .lexicons_len = 1,
+                                   .models = models.sources,
+                                   .models_len = models.len};
     int rv = rein_policy_load_beside(&policy, &source, &library, &peer, peer != NULL, problems);
     for (size_t i = 0; i < rein_problems_count(problems); i++)
         print_error("%s: %s\n", rein_problems_at(problems, i)->key, rein_problems_at(problems, i)->message);
+    policy_files_fini(&models);
     rein_problems_free(problems);
     assert_int_equal(rv, 0);
     return policy;

@@ -20,22 +20,20 @@ static struct rein_policy *shipped;
 
 static int load_shipped(void **state)
 {
-    struct policy_files_folder policies = {0}, templates = {0}, lexicons = {0};
+    struct policy_files_folder policies = {0};
+    struct policy_files_library files = {0};
     struct rein_problems *problems = NULL;
     (void)state;
     assert_int_equal(rein_problems_new(&problems), 0);
     assert_int_equal(policy_files_read_file(&policies, REIN_SOURCE_DIR "/config/policies/default.yaml", problems), 0);
-    assert_int_equal(policy_files_read(&templates, REIN_SOURCE_DIR "/config/templates", true, problems), 0);
-    assert_int_equal(policy_files_read(&lexicons, REIN_SOURCE_DIR "/config/lexicons", true, problems), 0);
+    assert_int_equal(policy_files_read(&files.templates, REIN_SOURCE_DIR "/config/templates", true, problems), 0);
+    assert_int_equal(policy_files_read(&files.lexicons, REIN_SOURCE_DIR "/config/lexicons", true, problems), 0);
+    assert_int_equal(policy_files_read(&files.models, REIN_SOURCE_DIR "/config/models", false, problems), 0);
     assert_int_equal(lexicon_cache_use_own(), 0);
-    struct rein_library library = {.templates = templates.sources,
-                                   .templates_len = templates.len,
-                                   .lexicons = lexicons.sources,
-                                   .lexicons_len = lexicons.len};
+    struct rein_library library = policy_files_lend(&files);
     assert_int_equal(rein_policy_load(&shipped, &policies.sources[0], &library, problems), 0);
     policy_files_fini(&policies);
-    policy_files_fini(&templates);
-    policy_files_fini(&lexicons);
+    policy_files_library_fini(&files);
     rein_problems_free(problems);
     return 0;
 }

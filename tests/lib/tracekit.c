@@ -135,35 +135,48 @@ static void take(struct rein_trace *trace, struct kit_seen *seen, int rv, struct
     }
 }
 
-static size_t next_chunk(const struct kit_run *run, size_t at)
+static size_t next_chunk(const struct kit_run *run, size_t at, size_t end)
 {
-    size_t left = run->upstream.len - at;
+    size_t left = end - at;
     size_t len = run->chunk > 0 ? run->chunk : left;
     if (run->cut > at)
         len = run->cut - at;
     return len < left ? len : left;
 }
 
-static void feed(struct rein_trace *trace, const struct kit_run *run, struct kit_seen *seen)
+/* One attempt. Returns whether another one is asked for. */
+static bool feed_attempt(struct rein_trace *trace, const struct kit_run *run, struct span upstream,
+                         struct kit_seen *seen)
 {
     struct rein_attempt attempt = {.opened = run->opened, .prefix = run->prefix};
-    attempt.delivery = run->prefix != NULL ? REIN_DELIVER_PREFILL : REIN_DELIVER_OFF;
+    attempt.delivery = run->restarts != NULL ? REIN_DELIVER_INSTRUCT
+                       : run->prefix != NULL ? REIN_DELIVER_PREFILL
+                                             : REIN_DELIVER_OFF;
     struct rein_update u;
+    seen->asks &= ~(unsigned)(REIN_ASK_RESTART | REIN_ASK_STOP);
     assert_int_equal(rein_trace_attempt(trace, &attempt), 0);
-    for (size_t at = 0; at < run->upstream.len && !(seen->asks & REIN_ASK_END);) {
-        size_t len = next_chunk(run, at);
-        int rv = rein_trace_feed(trace, run->upstream.data + at, len, &u);
+    for (size_t at = 0; at < upstream.len && !(seen->asks & (REIN_ASK_END | REIN_ASK_RESTART));) {
+        size_t len = next_chunk(run, at, upstream.len);
+        int rv = rein_trace_feed(trace, upstream.data + at, len, &u);
         take(trace, seen, rv, &u);
         at += len;
-        if (seen->asks & REIN_ASK_RESTART) {
-            rv = rein_trace_give_up(trace, &u);
-            take(trace, seen, rv, &u);
-            return;
-        }
     }
-    if (seen->asks & REIN_ASK_END)
+    if (!(seen->asks & (REIN_ASK_END | REIN_ASK_RESTART))) {
+        int rv = rein_trace_finish(trace, !run->breaks_off, NULL, &u);
+        take(trace, seen, rv, &u);
+    }
+    return (seen->asks & REIN_ASK_RESTART) != 0 && !(seen->asks & REIN_ASK_END);
+}
+
+static void feed(struct rein_trace *trace, const struct kit_run *run, struct kit_seen *seen)
+{
+    struct rein_update u;
+    bool again = feed_attempt(trace, run, run->upstream, seen);
+    for (unsigned i = 0; i < run->restarts_len && again; i++)
+        again = feed_attempt(trace, run, run->restarts[i], seen);
+    if (!again)
         return;
-    int rv = rein_trace_finish(trace, !run->breaks_off, NULL, &u);
+    int rv = rein_trace_give_up(trace, &u);
     take(trace, seen, rv, &u);
 }
 

@@ -45,6 +45,8 @@ struct kit_run {
     size_t cut;                  /* if not 0: two feeds, cut here */
     const char *prompt;          /* one user message, or NULL */
     const char *prefix;          /* not NULL: the model goes on from it */
+    const struct span *restarts; /* what it sends when it is asked again, by an instruction like the first time */
+    unsigned restarts_len;
 };
 
 /* The text of one choice, as a client joins it. */

@@ -170,12 +170,12 @@ static int hide_id(struct rein_trace *t, struct span raw)
 }
 
 /* A number as a program prints it after reading it, if that differs from the payload. */
-static int judge_plain(struct rein_trace *t, uint16_t choice, struct span number, enum rein_action *action)
+static int judge_plain(struct rein_trace *t, const struct place *place, struct span number, enum rein_action *action)
 {
     char plain[NUMBER_PLAIN_MAX];
     size_t len = number_is_real(number) ? number_plain(number, plain) : 0;
     struct span text = {plain, len};
-    return len > 0 && !span_is(text, number) ? trace_judge_whole(t, choice, text, action) : 0;
+    return len > 0 && !span_is(text, number) ? trace_judge_whole(t, place, text, action) : 0;
 }
 
 /* A string or number without a lane: judged on its own; then it is edited, or its event is dropped. */
@@ -189,9 +189,9 @@ static int take_whole(struct rein_trace *t, const struct piece *piece, struct sp
     int rv = decode(t, &half, piece, payload, &text);
     if (rv != 0)
         return rv;
-    rv = trace_judge_whole(t, piece->place.choice, text, &action);
+    rv = trace_judge_whole(t, &piece->place, text, &action);
     if (rv == 0 && action <= REIN_RECORD && piece->place.is_number)
-        rv = judge_plain(t, piece->place.choice, text, &action);
+        rv = judge_plain(t, &piece->place, text, &action);
     if (rv != 0 || action <= REIN_RECORD)
         return rv;
     rv = hide_id(t, (struct span){payload.data + piece->at, piece->len});
@@ -422,8 +422,9 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
 /* What is outside the payload (comments, event names) is text as well. */
 static int judge_outside(struct rein_trace *t, struct span outside, enum rein_action *worst)
 {
+    static const struct place nowhere = {.channel = REIN_OTHER};
     enum rein_action action = REIN_ALLOW;
-    int rv = outside.len > 2 ? trace_judge_whole(t, 0, outside, &action) : 0;
+    int rv = outside.len > 2 ? trace_judge_whole(t, &nowhere, outside, &action) : 0;
     bytes_clear(&t->said);
     *worst = action > *worst ? action : *worst;
     return rv;

@@ -558,10 +558,11 @@ static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span 
     return rv == 0 && redacted ? json_escape(&t->said, (struct span){text.data + at, text.len - at}) : rv;
 }
 
-int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, enum rein_action *action)
+int trace_judge_whole(struct rein_trace *t, const struct place *place, struct span text, enum rein_action *action)
 {
-    struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = REIN_OTHER, .choice = choice};
-    struct rein_flow *flow = &t->decision.flow[REIN_OTHER];
+    enum rein_channel channel = place->channel == REIN_TOOL ? REIN_TOOL : REIN_OTHER;
+    struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = channel, .choice = place->choice};
+    struct rein_flow *flow = &t->decision.flow[channel];
     flow->received += text.len;
     flow->scanned += text.len;
     int rv = judge_alone(t, f, text, action);

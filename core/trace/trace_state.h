@@ -163,7 +163,8 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
  * shown, escaped, is in t->said. Stronger ones: nothing of it may be shown, and the caller stops the choice with
  * trace_stop.
  */
-int trace_judge_whole(struct rein_trace *t, uint16_t choice, struct span text, enum rein_action *action) REIN_MUST_USE;
+int trace_judge_whole(struct rein_trace *t, const struct place *place, struct span text,
+                      enum rein_action *action) REIN_MUST_USE;
 int trace_judge_prompt(struct rein_trace *t, struct span text) REIN_MUST_USE;
 
 /* ---- trace_end.c ---- */

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "failing_heap.h"
+#include "messageskit.h"
 #include "rein/rein.h"
 #include "tracekit.h"
 
@@ -206,10 +207,26 @@ static void of_responses(void **state)
     fail_each_in_turn(&(struct answer){answer, sizeof answer - 1, true, REIN_OPENAI_RESPONSES});
 }
 
+/* Edited thinking, a block that is left out, a match over two blocks, a refusal while two are open; and a body. */
+static void of_messages(void **state)
+{
+    (void)state;
+    static const char answer[] =
+        MSTART MTHINKING(0) MTHINK(0, "so zxvio") MTHINK(0, "let42 it is") MSIGN(0) MPING MSTOP(0) MTEXT(1)
+            MSAY(1, "zxviolet") MSTOP(1) MTEXT(2) MSAY(2, "42") MTOOL(3, "look") MINPUT(3, "{" SECRET "}") MSTOP(2)
+                MTEXT(4) MSAY(4, "stop12") MSAY(4, "here") MSTOP(3) MSTOP(4) MEND("end_turn") MLAST;
+    static const char whole[] =
+        "{\"id\":\"m\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"so " SECRET
+        "\",\"signature\":\"c2ln\"},{\"type\":\"text\",\"text\":\"yes " SECRET
+        "\"},{\"type\":\"tool_use\",\"input\":{\"q\":\"" SECRET "\"}}],\"stop_reason\":\"tool_use\"}";
+    fail_each_in_turn(&(struct answer){answer, sizeof answer - 1, true, REIN_ANTHROPIC_MESSAGES});
+    fail_each_in_turn(&(struct answer){whole, sizeof whole - 1, false, REIN_ANTHROPIC_MESSAGES});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_found_t2_of_interrupted_texts),
                                        cmocka_unit_test(of_a_stream), cmocka_unit_test(of_a_body),
-                                       cmocka_unit_test(of_responses)};
+                                       cmocka_unit_test(of_responses), cmocka_unit_test(of_messages)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

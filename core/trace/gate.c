@@ -194,7 +194,8 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
         e.parts = (uint32_t)event->parts_len;
         e.id = event->id;
         e.spelled_aside = event->spelled_aside;
-        e.note = event->note;
+        if (g->dialect->pass != NULL)
+            e.note = event->note;
         if (event->usage.len > 0 || event->has_error || event->carries)
             e.flags |= GATE_CARRIES;
     }

@@ -60,11 +60,15 @@ static bool runs_are_sound(const struct lane *lane)
     return true;
 }
 
+static bool kept_is_sound(const struct lane *lane)
+{
+    bool has_all = lane->is_lost || lane->has_stopped || bytes_len(&lane->said) == lane->received;
+    return has_all && (lane->is_edited || bytes_len(&lane->shown) == 0);
+}
+
 bool lane_is_sound(const struct lane *lane, bool deep)
 {
-    bool is_kept = lane->is_kept && !lane->is_lost;
-    if ((is_kept && !lane->has_stopped && bytes_len(&lane->said) != lane->received) ||
-        (!lane->is_edited && bytes_len(&lane->shown) > 0))
+    if (lane->is_kept && !kept_is_sound(lane))
         return false;
     if (!lane->splits)
         return lane->decided == lane->received && bytes_len(&lane->runs) == 0;

@@ -245,30 +245,19 @@ static int edit_echo(struct gate *g, const struct gate_piece *p, struct rest *re
     return rv == 0 ? add_splice(g, p->raw, at) : rv;
 }
 
-/* Remembers what the client is shown of a text that may be repeated. */
-static int remember_piece(struct gate *g, const struct gate_piece *p, enum touch touch, struct span payload, size_t at)
+/* A piece of which something is removed, or before which something goes. */
+static int edit_stream(struct gate *g, const struct gate_piece *p, enum touch touch, struct span payload,
+                       struct rest *rest)
 {
-    struct span shown = {payload.data + p->raw.at, p->raw.len};
-    if (touch != TOUCH_NONE)
-        shown = (struct span){bytes_at(&g->scratch, at), bytes_len(&g->scratch) - at};
-    return lane_show(p->lane, shown);
-}
-
-static int edit_stream(struct gate *g, const struct gate_piece *p, struct span payload, struct rest *rest)
-{
-    enum touch touch = touch_of(p);
     size_t at = bytes_len(&g->scratch);
     bool is_kept = p->lane->is_kept && !p->unseen;
-    int rv = is_kept && touch != TOUCH_NONE ? lane_edit(p->lane, p->start) : 0;
+    int rv = is_kept ? lane_edit(p->lane, p->start) : 0;
     rest->is_changed |= touch == TOUCH_EDIT;
     rest->changed[p->lane->place.choice] |= touch == TOUCH_EDIT;
-    if (rv == 0 && touch == TOUCH_NONE) {
-        rv = pass_piece(g, p, payload);
-        rest->text += p->raw.len;
-    } else if (rv == 0) {
+    if (rv == 0)
         rv = edit_piece(g, p, payload, rest);
-    }
-    return rv == 0 && is_kept && p->lane->is_edited ? remember_piece(g, p, touch, payload, at) : rv;
+    struct span shown = {bytes_at(&g->scratch, at), rv == 0 ? bytes_len(&g->scratch) - at : 0};
+    return rv == 0 && is_kept ? lane_show(p->lane, shown) : rv;
 }
 
 static int edit_pieces(struct gate *g, const struct gate_event *e, const struct gate_piece *pieces, struct span payload,
@@ -277,9 +266,17 @@ static int edit_pieces(struct gate *g, const struct gate_event *e, const struct 
     struct gate_part *parts = (struct gate_part *)(void *)bytes_span(&g->parts).data;
     int rv = 0;
     for (uint32_t i = 0; i < e->pieces && rv == 0; i++) {
+        enum touch touch = pieces[i].is_echo ? TOUCH_EDIT : touch_of(&pieces[i]);
+        if (touch == TOUCH_NONE) {
+            rv = pass_piece(g, &pieces[i], payload);
+            rest->text += pieces[i].raw.len;
+            if (rv == 0 && pieces[i].lane->is_edited)
+                rv = lane_show(pieces[i].lane, (struct span){payload.data + pieces[i].raw.at, pieces[i].raw.len});
+            continue;
+        }
         bool was_changed = rest->is_changed;
         rest->is_changed = false;
-        rv = pieces[i].is_echo ? edit_echo(g, &pieces[i], rest) : edit_stream(g, &pieces[i], payload, rest);
+        rv = pieces[i].is_echo ? edit_echo(g, &pieces[i], rest) : edit_stream(g, &pieces[i], touch, payload, rest);
         if (rest->is_changed)
             break_signatures(parts, e->parts, pieces[i].raw.at);
         rest->is_changed |= was_changed;

@@ -61,7 +61,7 @@ static int init_parts(struct rein_trace *t)
     gate_init(&t->gate, t->dialect, t->dialect_state, t->policy, t->decision.flow, limit);
     t->gate.memory.ctx = t;
     t->gate.memory.shown = trace_shown;
-    t->keep_room = limit;
+    t->keep_room = t->held_max;
     framer_init(&t->framer, t->dialect->framing, limit);
     bytes_init(&t->in, limit);
     bytes_init(&t->scratch, limit + 8);

@@ -103,6 +103,7 @@ void trace_drop_lanes(struct rein_trace *t)
             heap_free(lane);
     }
     t->lanes = t->last_lane = t->recent_lane = NULL;
+    t->keep_room = t->held_max;
     t->lanes_len = 0;
     t->scores_due = true;
     for (size_t i = 0; i < t->choice_count; i++) {
@@ -198,7 +199,7 @@ static int take_whole(struct rein_trace *t, const struct piece *piece, struct sp
     return rv == 0 ? act_on_whole(t, piece, action) : rv;
 }
 
-static int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload)
+static inline int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload)
 {
     struct gate_piece p = {.lane = lane, .raw = {piece->at, piece->len}, .half_in = lane->half};
     struct span text;
@@ -259,21 +260,34 @@ static bool takes_no_text(const struct rein_trace *t, const struct channel_lane 
     return trace_is_stopped(t) || lane->lane.has_stopped || t->gate.choice[lane->lane.place.choice].closed;
 }
 
-/* A text that goes on after its end goes on as another text, and one time only: then it is not shown. */
-static int take_streamed(struct rein_trace *t, const struct piece *piece, struct span payload)
+/* A text that ends with the piece, has ended, or is not shown any more. One that goes on after its end goes on as
+ * another text, and one time only: then it is not shown. */
+__attribute__((noinline)) static int take_at_end(struct rein_trace *t, struct channel_lane *lane,
+                                                 const struct piece *piece, struct span payload)
 {
-    struct channel_lane *lane = NULL;
     struct place place = piece->place;
-    int rv = lane_for(t, &place, &lane);
-    if (rv == 0 && lane->lane.is_over && !takes_no_text(t, lane) && piece->len > 0) {
+    int rv = 0;
+    if (lane->lane.is_over && !takes_no_text(t, lane) && piece->len > 0) {
         place.text |= PLACE_AGAIN;
         rv = lane_for(t, &place, &lane);
+        if (rv != 0)
+            return rv;
     }
-    if (rv != 0)
-        return rv;
     bool is_hidden = takes_no_text(t, lane) || (lane->lane.is_over && piece->len > 0);
     rv = is_hidden ? hide_piece(t, lane, piece) : feed_lane(t, &lane->lane, piece, payload);
     return rv == 0 && place.ends && !takes_no_text(t, lane) ? end_text_here(t, lane) : rv;
+}
+
+static inline int take_streamed(struct rein_trace *t, const struct piece *piece, struct span payload)
+{
+    struct channel_lane *lane = t->recent_lane;
+    bool is_recent = lane != NULL && place_is_same_text(&lane->lane.place, &piece->place);
+    int rv = is_recent ? 0 : lane_for(t, &piece->place, &lane);
+    if (rv != 0)
+        return rv;
+    if (lane->lane.is_over || piece->place.ends || takes_no_text(t, lane))
+        return take_at_end(t, lane, piece, payload);
+    return feed_lane(t, &lane->lane, piece, payload);
 }
 
 static int add_echo(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece)

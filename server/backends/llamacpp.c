@@ -208,6 +208,7 @@ static const struct field llamacpp_rows[] = {
     {.name = "thinking_forced_open", .fate = FIELD_DROP, .why = FIELD_HIDES},
     {.name = "timings_per_token", .fate = FIELD_PASS, .why = FIELD_COUNTS},
     {.name = "top_n_sigma", .fate = FIELD_PASS, .why = FIELD_SAMPLES},
+    {.name = "typ_p", .fate = FIELD_PASS, .why = FIELD_SAMPLES},
     {.name = "typical_p", .fate = FIELD_PASS, .why = FIELD_SAMPLES},
     {.name = "verbose", .fate = FIELD_DROP, .why = FIELD_RETURNS_PROMPT, .passes = FIELD_IF_FALSE},
     {.name = "xtc_probability", .fate = FIELD_PASS, .why = FIELD_SAMPLES},

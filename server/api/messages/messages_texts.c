@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/request_check.h"
 #include "api/request_texts.h"
 
 static const struct request_place at_cache = {(const char *const[]){"ephemeral", NULL}, NULL};
@@ -92,11 +93,14 @@ static int judge_block(struct rein_trace *trace, const char *role, const struct 
     const struct rein_json_node *type = rein_json_get(block, "type"), *text = block_text(block);
     bool is_result = rein_json_says(type, "tool_result"), is_call = rein_json_says(type, "tool_use");
     bool has_media = is_media(block);
+    static const char *const types[] = {
+        "text", "image", "document", "search_result", "thinking", "tool_result", "tool_use", "redacted_thinking", NULL};
     int rv = 0;
     const struct rein_json_node *key = rein_json_first(block);
     for (; key != NULL && rv == 0; key = rein_json_next(block, key)) {
         const struct rein_json_node *value = rein_json_value(key);
-        if (value == text || rein_json_says(key, "type")) /* the words are known: messages_request.c */
+        bool is_word = rein_json_says(key, "type") && request_is_one_of(value, types);
+        if (value == text || is_word)
             continue;
         if (rein_json_says(key, "content") && (is_result || rein_json_says(type, "search_result")))
             rv = judge_blocks(trace, is_result ? "tool" : role, value);

@@ -5,12 +5,27 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "config/policy_files.h"
 #include "dialect/event.h"
+#include "modelkit.h"
+
+/* The weights that the policy names: those of the tests, or the shipped ones. Each file takes a while to read. */
+static void read_models(struct policy_files_folder *models, const char *yaml, struct rein_problems *problems)
+{
+    if (strstr(yaml, "\nmodel: tiny\n") != NULL) {
+        char *text = modelkit_usual();
+        models->sources = calloc(1, sizeof *models->sources);
+        assert_non_null(models->sources);
+        models->sources[models->len++] = (struct rein_source){strdup("tiny.yaml"), text, strlen(text)};
+    } else if (strstr(yaml, "\nmodel: ") != NULL) {
+        assert_int_equal(policy_files_read(models, REIN_SOURCE_DIR "/config/models", true, problems), 0);
+    }
+}
 
 struct rein_policy *release_policy(const char *yaml, const struct rein_source *lexicon, struct rein_policy *peer)
 {
@@ -21,7 +36,7 @@ struct rein_policy *release_policy(const char *yaml, const struct rein_source *l
     struct rein_problems *problems = NULL;
     struct rein_policy *policy = NULL;
     assert_int_equal(rein_problems_new(&problems), 0);
-    assert_int_equal(policy_files_read(&models, REIN_SOURCE_DIR "/config/models", false, problems), 0);
+    read_models(&models, yaml, problems);
     struct rein_library library = {.templates = &again,
                                    .templates_len = 1,
                                    .lexicons = lexicon,

@@ -7,8 +7,8 @@
 #include "dice.h"
 #include "tracekit.h"
 
-/* A policy with a lexicon, which may name a shipped model; fails the test if it does not load. `peer`: an earlier one
- * with the same lexicon, which then is not compiled again; or NULL. */
+/* A policy with a lexicon, which may name a shipped model or modelkit's `tiny`; fails the test if it does not load.
+ * `peer`: an earlier one with the same lexicon, which then is not compiled again; or NULL. */
 struct rein_policy *release_policy(const char *yaml, const struct rein_source *lexicon, struct rein_policy *peer);
 
 /* The next event: one that carries the first piece of `text`, at most `most` bytes and at least one character, in the

@@ -3,9 +3,9 @@
  *
  *     property_test_release [CASES [FIRST-SEED]]     default 3000 from 1; REIN_LONG=1: 200000
  *
- * A case has random patterns (action, threshold, shadow), sometimes rules, a prompt, and random sentences made of the
- * words of a small lexicon. The two runs cut the text differently. If a byte went out that the end of its sentence, or
- * of the reasoning, takes back, `auto` would have shown more. A failure prints its seed. */
+ * A case has random patterns (action, threshold, shadow), sometimes a learned score or rules, a prompt, and random
+ * sentences made of the words of a small lexicon. The two runs cut the text differently. If a byte went out that the
+ * end of its sentence, or of the reasoning, takes back, `auto` would have shown more. A failure prints its seed. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -118,6 +118,10 @@ static void make_policy(struct release_case *c)
     say_pattern(c, "strong_vacillation", all);
     say_pattern(c, "weak_vacillation", 1);
     say_pattern(c, "harmful_additions", all);
+    if (dice_chance(&c->dice, 15))
+        say(c, "  outcome_risk: { reasoning: { action: %s, threshold: %.2f, min_sentences: %d } }\nmodel: tiny\n",
+            actions[dice_below(&c->dice, all)], (double)dice_below(&c->dice, 101) / 100,
+            1 + (int)dice_below(&c->dice, 6));
     c->has_rules = dice_chance(&c->dice, 40);
     if (!c->has_rules)
         return;

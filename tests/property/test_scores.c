@@ -29,24 +29,10 @@ static const char yaml[] = "version: 1\nname: p\nlexicons: []\nmodel: tiny\n"
 
 static size_t make_text(struct dice *dice, char out[TEXT_MAX])
 {
-    static const char *const words[] = {"a",
-                                        "bomb",
-                                        "steps",
-                                        "gladly",
-                                        "poison",
-                                        "birds",
-                                        "sing",
-                                        "can't",
-                                        "3.5",
-                                        "e.g.",
-                                        "Dr.",
-                                        "\xC3\xBC"
-                                        "ber",
-                                        "```",
-                                        "**so**",
-                                        "1.",
-                                        "\xF0\x9F\x98\x80",
-                                        "\xE2\x80\x99"};
+    static const char *const words[] = {
+        "a",           "bomb", "steps", "gladly",      "poison", "birds",  "sing", "can't",
+        "3.5",         "e.g.", "Dr.",   "\303\274ber", "```",    "**so**", "1.",   "\xF0\x9F\x98\x80",
+        "\xE2\x80\x99"};
     static const char *const between[] = {" ", " ", " ", ". ", "? ", "\n", ", ", "  ", "...", "\n\n", "-", "! "};
     size_t len = 0, wanted = dice_below(dice, dice_chance(dice, 30) ? TEXT_MAX - 64 : 300);
     while (len < wanted) {

@@ -37,6 +37,7 @@ struct event_template {
     size_t holes_len;
     struct anchor *anchors;
     size_t anchors_len;
+    bool may_be_padded; /* nothing has a place behind the last hole, so blanks there may differ */
 };
 
 void event_templates_fini(struct event_templates *s)
@@ -76,8 +77,8 @@ static bool fits(const struct event_template *s, struct span payload, struct ran
         at = behind;
         from = hole->range.at + hole->range.len;
     }
-    size_t literal = s->len - from;
-    return (size_t)(end - at) == literal && memcmp(at, s->text + from, literal) == 0;
+    struct span rest = {at, (size_t)(end - at)}, literal = {s->text + from, s->len - from};
+    return span_is(rest, literal) || (s->may_be_padded && walk_closes_alike(rest, literal));
 }
 
 static void move(struct event_template *s, const struct range found[HOLES_MAX])
@@ -242,6 +243,9 @@ static void make(struct event_template *s, struct layout at, struct span payload
 {
     fill(s, at, payload, event);
     s->len = find_holes(s) && find_anchors(s) ? (uint32_t)payload.len : 0;
+    s->may_be_padded = s->len > 0 && s->holes_len > 0;
+    for (size_t i = 0; i < s->anchors_len; i++)
+        s->may_be_padded &= s->anchors[i].holes_before < s->holes_len;
     s->event.wholes_seen = true;
     for (size_t i = 0; i < event->pieces_len; i++) {
         struct piece *piece = &s->pieces[i];

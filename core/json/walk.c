@@ -233,3 +233,19 @@ int walk_finish(struct json_walk *walk)
     walk_peek(walk);
     return walk->at == walk->end ? 0 : REIN_EFORMAT;
 }
+
+bool walk_closes_alike(struct span a, struct span b)
+{
+    const char *x = a.data, *x_end = x + a.len, *y = b.data, *y_end = y + b.len;
+    for (;;) {
+        while (x < x_end && *x == ' ')
+            x++;
+        while (y < y_end && *y == ' ')
+            y++;
+        if (x == x_end || y == y_end)
+            return x == x_end && y == y_end;
+        bool closes = *x == '}' || *x == ']' || *x == '\n' || *x == '\r' || (*x == '"' && x == a.data && y == b.data);
+        if (*x++ != *y++ || !closes)
+            return false;
+    }
+}

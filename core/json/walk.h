@@ -86,6 +86,10 @@ static inline uint32_t walk_offset(const struct json_walk *walk)
     return (uint32_t)(walk->at - walk->start);
 }
 
+/* Do both texts close a string and the same lists around it, and differ at most in their blanks? Senders pad events so
+ * that their lengths say nothing. False for texts with anything else in them. */
+bool walk_closes_alike(struct span a, struct span b);
+
 /* Checks the inside of a string from `at` on: returns where its closing quote stands, NULL if it is malformed. */
 const char *walk_string_end(const char *at, const char *end);
 

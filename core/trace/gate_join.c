@@ -8,6 +8,8 @@
  * stream that flows keeps its events. */
 #include "trace/gate.h"
 
+#include "json/walk.h"
+
 #include <assert.h>
 
 /* Can the event be joined: one streamed string, no end, nothing removed? `part`: its only one. */
@@ -51,7 +53,7 @@ static bool is_same_but_count(struct span a, struct range count_a, struct span b
         a = (struct span){a.data + past_a, a.len - past_a};
         b = (struct span){b.data + past_b, b.len - past_b};
     }
-    return span_is(a, b);
+    return span_is(a, b) || walk_closes_alike(a, b);
 }
 
 /* The event's number, counted from `behind`; len 0: it lies before. */

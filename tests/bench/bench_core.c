@@ -1,10 +1,10 @@
 /* Feeds one fixed stream through librein, while a tool counts instructions, and counts allocations itself.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named | responses]
+ *     bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named | responses | messages]
  *
  * `named`: each event has an `event:` line before its data. Then nothing is different but the framing. `responses`: the
- * same text as OpenAI's Responses, with such lines.
+ * same text as OpenAI's Responses, with such lines; `messages`: as Anthropic's Messages, and padded.
  *
  * It uses nothing but the embedding API. Only the feeding is counted (under callgrind --instr-atstart=no): loading and
  * compiling happen before. Prints what came out, so that a stream that was not passed on cannot look cheap. In steady
@@ -121,7 +121,7 @@ static bool is_steady(unsigned long i, unsigned long events)
     return i >= WARM_UP && is_reasoning(i, events) == is_reasoning(i - WARM_UP, events);
 }
 
-enum shape { CHAT, NAMED, RESPONSES };
+enum shape { CHAT, NAMED, RESPONSES, MESSAGES };
 
 static size_t event_write(char out[EVENT_MAX], unsigned long i, bool reasoning, enum shape shape)
 {
@@ -136,6 +136,14 @@ static size_t event_write(char out[EVENT_MAX], unsigned long i, bool reasoning, 
             "\"logprobs\":[],\"sequence_number\":%lu}\n\n",
             type, type, (int)len, piece, reasoning ? "rs_0c2d5f1b7e4a3d4e9b8c61" : "msg_0c2d5f1b7e4a3d4e9b8c61",
             !reasoning, i + 4);
+    if (shape == MESSAGES) /* padded, as Anthropic does it */
+        return (size_t)snprintf(
+            out, EVENT_MAX,
+            "event: content_block_delta\ndata: "
+            "{\"type\":\"content_block_delta\",\"index\":%d,\"delta\":{\"type\":\"%s_delta\",\"%s\":"
+            "\"%.*s\"}%.*s}\n\n",
+            !reasoning, reasoning ? "thinking" : "text", reasoning ? "thinking" : "text", (int)len, piece,
+            (int)(i * 7 % 16), "               ");
     return (size_t)snprintf(
         out, EVENT_MAX,
         "%sdata: "
@@ -163,7 +171,9 @@ static struct rein_trace *trace_of(struct rein_policy *policy, struct rein_engin
     static const char prompt[] = "How should a bakery with two ovens plan its morning?";
     struct rein_trace_options options = {.policy = policy,
                                          .engine = engine,
-                                         .dialect = shape == RESPONSES ? REIN_OPENAI_RESPONSES : REIN_OPENAI_CHAT,
+                                         .dialect = shape == RESPONSES  ? REIN_OPENAI_RESPONSES
+                                                    : shape == MESSAGES ? REIN_ANTHROPIC_MESSAGES
+                                                                        : REIN_OPENAI_CHAT,
                                          .streamed = true,
                                          .choices = 1,
                                          .model = "deepseek-reasoner",
@@ -187,9 +197,12 @@ static struct rein_trace *trace_of(struct rein_policy *policy, struct rein_engin
 int main(int argc, char **argv)
 {
     const char *wanted = argc == 5 ? argv[4] : "";
-    enum shape shape = strcmp(wanted, "named") == 0 ? NAMED : strcmp(wanted, "responses") == 0 ? RESPONSES : CHAT;
+    enum shape shape = strcmp(wanted, "named") == 0       ? NAMED
+                       : strcmp(wanted, "responses") == 0 ? RESPONSES
+                       : strcmp(wanted, "messages") == 0  ? MESSAGES
+                                                          : CHAT;
     if (argc < 4 || argc > 5 || (argc == 5 && shape == CHAT)) {
-        fprintf(stderr, "usage: bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named | responses]\n");
+        fprintf(stderr, "usage: bench_core POLICY_FILE CONFIG_FOLDER EVENTS [named | responses | messages]\n");
         return 2;
     }
     static const struct rein_heap heap = {NULL, count_realloc, just_free};

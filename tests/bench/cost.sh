@@ -64,7 +64,7 @@ if [ "${words:-0}" -le 0 ] || [ "$((cost[stream] * 10))" -gt "$((words * 11))" ]
 named=$(count empty 2000 named)
 echo "with an event: line $named instructions, $(awk -v a="$named" -v b="${cost[empty]}" 'BEGIN { printf "%+.1f%%", 100 * (a / b - 1) }')"
 if [ "${named:-0}" -le 0 ] || [ "$((named * 20))" -gt "$((cost[empty] * 21))" ]; then echo "cost: an event: line costs more than a twentieth" && rv=1; fi
-for dialect in responses; do
+for dialect in responses messages; do
   other=$(count empty 2000 $dialect)
   echo "$dialect: $other instructions, $(awk -v a="$other" -v b="${cost[empty]}" 'BEGIN { printf "%.2f", a / b }') times chat's"
   if [ "${other:-0}" -le 0 ] || [ "$((other * 10))" -gt "$((cost[empty] * 13))" ]; then echo "cost: $dialect costs more than three tenths more than chat" && rv=1; fi

@@ -68,14 +68,21 @@ describe('limits', { timeout: 240000 }, () => {
     });
   }
 
-  test('a path that does not exist names the APIs, with and without a prefix of theirs', async () => {
-    for (const path of ['/v1/completions', '/v1/messages', '/chat/completions', '/']) {
+  const openai = ({ error, ...rest }) => [Object.keys(rest), Object.keys(error), error.type, error.code];
+  const anthropic = ({ type, error }) => [type, error.type, typeof error.message];
+  for (const [path, form, wanted] of [
+    ...['/v1/completions', '/chat/completions', '/', '/v1/embeddings/x', '/v1/responses/x', '/v1/', '/v2/messages']
+      .map((path) => [path, openai, [[], ['message', 'type', 'param', 'code'], 'invalid_request_error', 'not_found']]),
+    ...['/v1/messages/x', '/v1/messages/batches', '/v1/messages/']
+      .map((path) => [path, anthropic, ['error', 'not_found_error', 'string']]),
+  ])
+    test(`${path} does not exist: the error has the form that the path suggests, and names the APIs`, async () => {
       const answer = await rein.ask({ path, body: chat('x') });
       assert.equal(answer.status, 404, answer.text);
-      assert.match(answer.json.error.message, /POST \/v1\/chat\/completions/);
-      assert.deepEqual(Object.keys(answer.json.error), ['message', 'type', 'param', 'code']);
-    }
-  });
+      assert.deepEqual(form(answer.json), wanted);
+      assert.match(answer.json.error.message, /POST \/v1\/chat\/completions.*POST \/v1\/responses.*POST \/v1\/embeddings/);
+      assert.doesNotMatch(answer.json.error.message, /POST \/v1\/messages/, 'the upstream serves none');
+    });
 
   test('each request that reached the router left one row', async () => {
     const answer = await rein.ask({ body: chat('x', { n: 3 }), headers: { 'x-request-id': 'counted' } });

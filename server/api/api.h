@@ -25,6 +25,7 @@ struct api {
     /* Paths that begin so are meant for it: errors come in its form. The longest one of all APIs counts. */
     const char *prefix;
     const char *upstream_path; /* after the upstream's path prefix */
+    const char *paths_below;   /* what a client of a path below this one is told; NULL: it is like any other */
     unsigned serves;           /* the enum config_api that its upstream must have */
 
     /* Its answer is data, not text: it passes as it came, unjudged, once it is complete, and no prefix is asked for. It

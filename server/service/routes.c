@@ -149,9 +149,21 @@ static struct route routes_find(const char *path)
 
 /* ---- the head of a request ---- */
 
+/* What an API says of paths below its own; NULL: nothing. */
+static const char *words_below(const char *path)
+{
+    const struct api *api = api_suggested(path);
+    size_t len = strlen(api->path);
+    bool is_below = strncmp(path, api->path, len) == 0 && path[len] == '/';
+    return is_below ? api->paths_below : NULL;
+}
+
 /* A client whose base URL is wrong learns which paths it could have meant. */
 static bool refuse_path(const struct config *config, struct exchange *x)
 {
+    const char *words = words_below(exchange_path(x));
+    if (words != NULL)
+        return routes_refuse(x, 404, "not_found", words, NULL);
     char message[512] = "This path does not exist. There are: ";
     size_t len = strlen(message);
     api_list(config_apis_of(config, &(struct config_asked){0}), message + len, sizeof message - len);

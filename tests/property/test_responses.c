@@ -557,7 +557,7 @@ static void play(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    uint64_t cases = getenv("REIN_LONG") != NULL ? 50000 : 1500, first = 1;
+    uint64_t cases = getenv("REIN_LONG") != NULL ? 50000 : 2000, first = 1;
     if (argc > 1)
         cases = strtoull(argv[1], NULL, 10);
     if (argc > 2)

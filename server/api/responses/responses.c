@@ -17,6 +17,9 @@ const struct api api_responses = {
     .path = "/v1/responses",
     .prefix = "/v1/responses",
     .upstream_path = "/responses",
+    .paths_below =
+        "Answers are not kept, so there is nothing to read, continue, cancel or delete by an id. Send each request "
+        "with its whole conversation to POST /v1/responses, with 'store': false.",
     .serves = CONFIG_API_RESPONSES,
     .key = exchange_bearer,
     .key_missing = "A valid key is required: send it as 'Authorization: Bearer KEY'.",

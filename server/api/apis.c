@@ -14,6 +14,7 @@
 static const struct api *const apis[] = {
     &api_chat,
     &api_messages,
+    &api_count_tokens,
     &api_responses,
     &api_embeddings,
 };

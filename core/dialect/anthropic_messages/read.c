@@ -332,11 +332,19 @@ static int scan_message_id(struct event_fill *fill, struct message_scan *scan)
     return rv;
 }
 
+static int scan_error(struct event_fill *fill, struct message_scan *scan)
+{
+    fill->event.has_error |= walk_peek(&fill->walk) != 'n';
+    return scan_any(fill, scan);
+}
+
+/* A message, which is also a whole body; that may be an error instead. */
 static const struct scan_member message_members[] = {
     SCAN_MEMBER("id", scan_message_id),     SCAN_MEMBER("type", scan_kind),
     SCAN_MEMBER("role", scan_role),         SCAN_MEMBER("content", scan_content),
     SCAN_MEMBER("model", scan_any),         SCAN_MEMBER("stop_reason", scan_stop_reason),
     SCAN_MEMBER("stop_sequence", scan_any), SCAN_MEMBER("usage", scan_usage),
+    SCAN_MEMBER("error", scan_error),
 };
 
 static int scan_message(struct event_fill *fill, struct message_scan *scan)
@@ -387,12 +395,6 @@ static int scan_delta(struct event_fill *fill, struct message_scan *scan)
 {
     struct message_scan delta = scan_inside(scan);
     return scan_object(fill, delta_members, SCAN_COUNT(delta_members), &delta);
-}
-
-static int scan_error(struct event_fill *fill, struct message_scan *scan)
-{
-    fill->event.has_error |= walk_peek(&fill->walk) != 'n';
-    return scan_any(fill, scan);
 }
 
 static const struct scan_member event_members[] = {
@@ -469,30 +471,12 @@ static void note_counts(struct event_fill *fill)
         s->output_tokens = fill->event.completion_tokens;
 }
 
-/* A whole body: a message, an error, or the number of tokens that a prompt has. */
-static const struct scan_member body_members[] = {
-    SCAN_MEMBER("id", scan_message_id),     SCAN_MEMBER("type", scan_kind),
-    SCAN_MEMBER("role", scan_role),         SCAN_MEMBER("content", scan_content),
-    SCAN_MEMBER("model", scan_any),         SCAN_MEMBER("stop_reason", scan_stop_reason),
-    SCAN_MEMBER("stop_sequence", scan_any), SCAN_MEMBER("usage", scan_usage),
-    SCAN_MEMBER("error", scan_error),       SCAN_MEMBER("input_tokens", scan_input_tokens),
-};
-
-static int read_body(struct event_fill *fill, struct message_scan *scan)
-{
-    int rv = scan_object(fill, body_members, SCAN_COUNT(body_members), scan);
-    if (rv != 0)
-        return rv;
-    if (fill->event.parts_len == 0 && fill->event.prompt_tokens >= 0)
-        (void)event_add_part(fill, &rv); /* an answer without a text */
-    return rv;
-}
-
 int messages_read(struct event_fill *fill)
 {
     struct message_facts facts = {.block = -1};
     struct message_scan scan = {.facts = &facts};
-    int rv = fill->body ? read_body(fill, &scan) : scan_object(fill, event_members, SCAN_COUNT(event_members), &scan);
+    int rv = fill->body ? scan_object(fill, message_members, SCAN_COUNT(message_members), &scan)
+                        : scan_object(fill, event_members, SCAN_COUNT(event_members), &scan);
     if (rv == 0 && !fill->body)
         rv = settle_event(fill, &facts);
     if (rv == 0)

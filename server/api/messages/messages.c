@@ -55,3 +55,33 @@ const struct api api_messages = {
     .reason_code = messages_reason_code,
     .answer_saying = messages_answer_saying,
 };
+
+/* How many tokens a request would have: its texts go to the upstream, so they are judged; the answer is a number. */
+const struct api api_count_tokens = {
+    .method = "POST",
+    .path = "/v1/messages/count_tokens",
+    .prefix = "/v1/messages/count_tokens",
+    .upstream_path = "/messages/count_tokens",
+    .is_data = true,
+    .serves = CONFIG_API_MESSAGES,
+    .key = messages_key,
+    .key_missing = "A valid key is required: send it as 'x-api-key: KEY' or 'Authorization: Bearer KEY'.",
+    .key_headers = challenge,
+    .upstream_key = messages_upstream_key,
+    .request_id_header = "request-id",
+    .passed_headers = passed_headers,
+    .dialect = REIN_ANTHROPIC_MESSAGES,
+    .dialect_name = "anthropic-count-tokens",
+    .id_prefix = "msg_",
+    .fields = &messages_fields,
+    .check = messages_check_counted,
+    .judge = messages_judge,
+    .is_as_sent = messages_is_as_sent,
+    .sent_text = messages_sent_text,
+    .upstream_body = messages_upstream_body,
+    .error_text = messages_error_text,
+    .refusal = {.status = 400, .code = "content_filter"},
+    .read_reason = messages_read_reason,
+    .reason_code = messages_reason_code,
+    .answer_saying = messages_answer_saying,
+};

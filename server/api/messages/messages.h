@@ -7,12 +7,15 @@
 
 #include "api/api.h"
 
-extern const struct api api_messages;
+extern const struct api api_messages, api_count_tokens;
 
 extern const struct field_table messages_fields;
 
 int messages_check(struct request *request, const struct config_limits *limits,
                    struct request_error *err) REIN_MUST_USE;
+/* For the count: it is never streamed. */
+int messages_check_counted(struct request *request, const struct config_limits *limits,
+                           struct request_error *err) REIN_MUST_USE;
 int messages_judge(const struct request *request, struct rein_trace *trace) REIN_MUST_USE;
 
 bool messages_is_as_sent(const struct request *request);

@@ -223,3 +223,11 @@ int messages_check(struct request *r, const struct config_limits *limits, struct
         return rv;
     return check_messages(r, limits->messages, err);
 }
+
+int messages_check_counted(struct request *r, const struct config_limits *limits, struct request_error *err)
+{
+    int rv = messages_check(r, limits, err);
+    if (rv == 0 && r->stream)
+        return request_reject(err, "field_not_accepted", "stream", "A count is not streamed: leave 'stream' out.");
+    return rv;
+}

@@ -338,7 +338,6 @@ static void test_bodies(void **state)
         "\"text\":\"I stop here.\"}],\"stop_reason\":\"refusal\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":3,"
         "\"output_tokens\":5}}");
     run_body(CUT, BODY(BTEXT("x " SECRET " y"), "end_turn"), BODY(BTEXT("x "), "refusal"));
-    run_body(REFUSE, "{\"input_tokens\":12}", "{\"input_tokens\":12}");
 }
 
 static void test_bodies_that_are_no_answer(void **state)

@@ -12,11 +12,7 @@
 
 /* The first one also answers where a path suggests none. */
 static const struct api *const apis[] = {
-    &api_chat,
-    &api_messages,
-    &api_count_tokens,
-    &api_responses,
-    &api_embeddings,
+    &api_chat, &api_messages, &api_count_tokens, &api_responses, &api_embeddings,
 };
 
 size_t api_count(void)

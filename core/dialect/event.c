@@ -10,6 +10,7 @@
 #include "dialect/event_fill.h"
 #include "dialect/event_template.h"
 #include "dialect/vocabulary.h"
+#include "json/number.h"
 
 struct event_reader {
     const struct dialect *dialect;
@@ -60,7 +61,7 @@ static int more_pieces(struct event_fill *fill)
 int event_add(struct event_fill *fill, struct place place, struct range inside)
 {
     struct event *event = &fill->event;
-    if (event->pieces_len == fill->pieces_max)
+    if (event->pieces_len == EVENT_PIECES_MAX)
         return REIN_EFORMAT;
     int rv = event->pieces_len == event->pieces_cap ? more_pieces(fill) : 0;
     if (rv == 0)
@@ -145,6 +146,41 @@ static int add_scalar(struct event_fill *fill, struct place place)
     return event_add(fill, place, (struct range){at, walk_offset(&fill->walk) - at});
 }
 
+/* The whole number that the text spells; -1: none, or a very large one. */
+static int64_t index_in(struct span text, bool is_number)
+{
+    char plain[NUMBER_PLAIN_MAX];
+    int64_t value = 0;
+    if (is_number && number_is_real(text))
+        text = (struct span){plain, number_plain(text, plain)};
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || value > INT32_MAX)
+            return -1;
+        value = value * 10 + (text.data[i] - '0');
+    }
+    return value;
+}
+
+int event_add_index(struct event_fill *fill, struct place place, int64_t *index)
+{
+    char c = walk_peek(&fill->walk);
+    bool is_string = c == '"', is_number = c == '-' || (c >= '0' && c <= '9');
+    struct range at = {walk_offset(&fill->walk), 0};
+    place.kind = PIECE_WHOLE;
+    place.numeric = true;
+    if (!is_string && !is_number)
+        return event_add_all(fill, place);
+    int rv = is_string ? walk_string(&fill->walk, &at) : walk_scalar(&fill->walk);
+    if (rv != 0)
+        return rv;
+    if (!is_string)
+        at.len = walk_offset(&fill->walk) - at.at;
+    int64_t value = index_in(event_span(fill, at), is_number);
+    if (value >= 0 && at.len > 0)
+        *index = value;
+    return is_string && (value < 0 || at.len == 0) ? event_add(fill, place, at) : 0;
+}
+
 /* Recursion ends at the walk's greatest depth. */
 int event_add_all(struct event_fill *fill, struct place place)
 {
@@ -218,7 +254,6 @@ static int walk_payload(struct event_reader *r, struct span payload, bool body)
     struct event_fill *fill = &r->fill;
     clear(&fill->event);
     fill->body = body;
-    fill->pieces_max = body ? EVENT_BODY_PIECES_MAX : EVENT_PIECES_MAX;
     walk_init(&fill->walk, payload, EVENT_DEPTH_MAX);
     int rv = r->dialect->read(fill);
     return rv == 0 ? walk_finish(&fill->walk) : rv;

@@ -63,9 +63,8 @@ struct piece {
  * For `member` spans the range holds key, colon, value and one adjacent comma, so that what is left is valid JSON. */
 
 enum {
-    EVENT_PIECES_MAX = 4096,         /* an event with more strings and numbers than this is garbage */
-    EVENT_BODY_PIECES_MAX = 1 << 18, /* in a whole body, which may spell out a long answer */
-    EVENT_DEPTH_MAX = 64,
+    EVENT_PIECES_MAX = 1 << 18, /* an event with more strings and numbers than this cannot be judged */
+    EVENT_DEPTH_MAX = 256,
     EVENT_SPELLED_MAX = 4, /* members of a part that spell its text */
     EVENT_NOTED_MAX = 5,
     EVENT_PARTS_MAX = 1024,

@@ -13,7 +13,6 @@ struct event_fill {
     struct event event; /* its arrays begin in the room below */
     void *state;        /* of the dialect, for this response */
     bool body;
-    size_t pieces_max;
     struct piece *spare; /* room to sort in, as large as event.pieces; NULL until it is needed */
     size_t spare_cap;
     struct piece first_pieces[EVENT_FIRST_PIECES];
@@ -38,6 +37,12 @@ int event_add_all(struct event_fill *fill, struct place place) REIN_MUST_USE;
  * formats, then skips its value as event_add_all does. Numbers under a numeric key of the vocabulary are not text;
  * in a tool's arguments, every number is. */
 int event_add_member(struct event_fill *fill, struct place place, struct range key) REIN_MUST_USE;
+
+/* An index, as lenient clients read it: a whole number from 0 on, also as a string ("0") or with a fraction of zeros
+ * (0.0). *index stays as it is where none is said: null, negative or anything else, which is read as a value of
+ * `place`.
+ */
+int event_add_index(struct event_fill *fill, struct place place, int64_t *index) REIN_MUST_USE;
 
 /* Brings the pieces from `first` on into the order of their channels, each channel's own order kept. */
 int event_sort(struct event_fill *fill, size_t first) REIN_MUST_USE;

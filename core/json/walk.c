@@ -209,11 +209,11 @@ int walk_number(struct json_walk *walk, int64_t *value)
     return 0;
 }
 
-int walk_word(struct json_walk *walk)
+/* One of some words. */
+static int walk_one_of(struct json_walk *walk, const struct span *words, size_t len)
 {
-    static const struct span words[] = {{"null", 4}, {"true", 4}, {"false", 5}};
     walk_peek(walk);
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+    for (size_t i = 0; i < len; i++)
         if ((size_t)(walk->end - walk->at) >= words[i].len && memcmp(walk->at, words[i].data, words[i].len) == 0) {
             walk->at += words[i].len;
             return 0;
@@ -221,11 +221,23 @@ int walk_word(struct json_walk *walk)
     return REIN_EFORMAT;
 }
 
+int walk_word(struct json_walk *walk)
+{
+    static const struct span words[] = {{"null", 4}, {"true", 4}, {"false", 5}};
+    return walk_one_of(walk, words, sizeof(words) / sizeof(words[0]));
+}
+
 int walk_scalar(struct json_walk *walk)
 {
+    static const struct span odd[] = {{"NaN", 3}, {"Infinity", 8}, {"-Infinity", 9}};
     char c = walk_peek(walk);
+    const char *at = walk->at;
     int64_t ignored;
-    return c == '-' || (c >= '0' && c <= '9') ? walk_number(walk, &ignored) : walk_word(walk);
+    int rv = c == '-' || (c >= '0' && c <= '9') ? walk_number(walk, &ignored) : walk_word(walk);
+    if (rv == 0)
+        return 0;
+    walk->at = at;
+    return walk_one_of(walk, odd, sizeof(odd) / sizeof(odd[0]));
 }
 
 int walk_finish(struct json_walk *walk)

@@ -75,7 +75,7 @@ int walk_number(struct json_walk *walk, int64_t *value) REIN_MUST_USE;
 /* true, false or null. */
 int walk_word(struct json_walk *walk) REIN_MUST_USE;
 
-/* Any value that is not a string, object or array. */
+/* Any value that is not a string, object or array; also NaN, Infinity and -Infinity, which Python writes and reads. */
 int walk_scalar(struct json_walk *walk) REIN_MUST_USE;
 
 /* The end of the text except for space. */

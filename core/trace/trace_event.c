@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/heap.h"
+#include "rein/json.h"
 #include "trace/trace_state.h"
 #include "json/number.h"
 
@@ -398,14 +399,29 @@ static int note(struct rein_trace *t, const struct event *event, struct span pay
     return event->has_error || event->has_inner_error ? note_error(t, payload) : 0;
 }
 
+/* An event that the dialect cannot read. Clients do not get what is no JSON, so it is dropped; what they read, and we
+ * cannot judge, ends the response. */
+static int refuse_event(struct rein_trace *t, struct span payload)
+{
+    struct rein_json *json = NULL;
+    struct rein_json_problem problem = {.fault = REIN_JSON_KEY_TWICE};
+    int rv = rein_json_read(&json, payload.data, payload.len, REIN_JSON_DEPTH_MAX, &problem);
+    bool is_object = rv == 0 && rein_json_is(rein_json_root(json), REIN_JSON_OBJECT);
+    rein_json_free(json);
+    if (rv != 0 && rv != REIN_EFORMAT)
+        return rv;
+    if (is_object || (rv == REIN_EFORMAT && problem.fault != REIN_JSON_MALFORMED))
+        return trace_fail(t, REIN_UPSTREAM_BROKE, "The upstream sent an event that cannot be judged.");
+    t->decision.garbage_events++;
+    return 0;
+}
+
 static int take_json(struct rein_trace *t, const struct frame *frame, unsigned flags)
 {
     const struct event *event = NULL;
     int rv = event_read(t->reader, frame->payload, (flags & GATE_BARE) != 0, &event);
-    if (rv == REIN_EFORMAT && !(flags & GATE_BARE)) {
-        t->decision.garbage_events++;
-        return 0;
-    }
+    if (rv == REIN_EFORMAT && !(flags & GATE_BARE))
+        return refuse_event(t, frame->payload);
     if (rv == 0)
         rv = know_choices_of(t, event);
     if (rv == 0)

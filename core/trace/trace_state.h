@@ -77,7 +77,8 @@ struct rein_trace {
     const struct dialect *dialect;
     void *dialect_state; /* lies behind the choices */
     bool streamed, strip_usage;
-    size_t held_max; /* what may be held: of events the policy's stream_max_bytes, of a body perhaps more */
+    size_t
+        held_max; /* what may be held: the policy's stream_max_bytes, or more of a body and where nothing is withheld */
     unsigned choices_asked;
     const char *model, *fallback_id;
     int64_t created_s;

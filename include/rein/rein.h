@@ -384,7 +384,8 @@ struct rein_trace_options {
     struct rein_engine *engine; /* borrowed for the trace's lifetime */
     enum rein_dialect dialect;
     bool streamed;     /* events; false: one JSON body */
-    size_t body_max;   /* limit of one JSON body, which is held completely; at least the policy's stream_max_bytes */
+    size_t body_max;   /* limit of one JSON body, which is held completely, and of one event where the policy can
+                          withhold nothing; at least the policy's stream_max_bytes */
     unsigned choices;  /* `n` of the request, 1 to REIN_CHOICES_MAX */
     bool strip_usage;  /* the caller asked for usage, the client did not: remove the usage event */
     const char *model; /* for events that Rein writes itself; borrowed during the call */

@@ -50,9 +50,9 @@ void kit_add_text(struct bytes *out, const json_t *string)
 
 static void see_choice(struct kit_seen *seen, json_t *choice, const char *texts)
 {
-    size_t index = (size_t)json_integer_value(json_object_get(choice, "index"));
+    json_int_t index = json_integer_value(json_object_get(choice, "index"));
     assert_true(index < KIT_CHOICES);
-    struct kit_choice *c = &seen->choices[index];
+    struct kit_choice *c = &seen->choices[index > 0 ? index : 0];
     json_t *delta = json_object_get(choice, texts), *finish = json_object_get(choice, "finish_reason"), *call;
     kit_add_text(&c->content, json_object_get(delta, "content"));
     kit_add_text(&c->reasoning, json_object_get(delta, "reasoning_content"));
@@ -210,6 +210,7 @@ void kit_run(const struct kit_run *run, struct kit_seen *seen)
                                          .engine = engine,
                                          .dialect = view->dialect,
                                          .streamed = !run->is_body,
+                                         .body_max = run->body_max,
                                          .choices = run->choices > 0 ? run->choices : 1,
                                          .model = "m",
                                          .id = "chatcmpl-own",

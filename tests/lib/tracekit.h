@@ -39,6 +39,7 @@ struct kit_run {
     struct span upstream;        /* what the upstream sends */
     bool is_body;                /* one JSON body, no events */
     bool breaks_off;             /* the upstream's transfer does not end properly */
+    size_t body_max;             /* of a body, or of an event where nothing is withheld; 0: as the policy says */
     unsigned choices;            /* 0: 1 */
     bool opened;                 /* the prompt ends in open reasoning */
     size_t chunk;                /* bytes per feed; 0: all at once */

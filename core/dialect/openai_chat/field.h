@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *      choice    tool call   aside   field
- *      5 bits     7 bits     1 bit   5 bits
+ *      5 bits     14 bits    1 bit   5 bits
  */
 #ifndef CORE_DIALECT_OPENAI_CHAT_FIELD_H
 #define CORE_DIALECT_OPENAI_CHAT_FIELD_H
@@ -36,15 +36,15 @@ enum chat_field {
 };
 
 enum {
-    CHAT_TOOLS_MAX = 128, /* tool calls of a choice */
+    CHAT_TOOLS_MAX = 1 << 14, /* a tool call with this index, or a higher one, cannot be judged */
     CHAT_FIELD_BITS = 5,
     CHAT_ASIDE = 1 << CHAT_FIELD_BITS, /* of `message` in a stream, of `delta` in a body: it may repeat the other one,
                                           or differ */
     CHAT_TOOL_BIT = CHAT_FIELD_BITS + 1,
-    CHAT_CHOICE_BIT = CHAT_TOOL_BIT + 7,
+    CHAT_CHOICE_BIT = CHAT_TOOL_BIT + 14,
 };
 
-_Static_assert(CHAT_FIELDS <= 1 << CHAT_FIELD_BITS && CHAT_TOOLS_MAX <= 128 && REIN_CHOICES_MAX <= 1 << 18,
+_Static_assert(CHAT_FIELDS <= 1 << CHAT_FIELD_BITS && CHAT_TOOLS_MAX <= 1 << 14 && REIN_CHOICES_MAX <= 1 << 5,
                "each part of an id has its bits");
 
 static inline enum chat_field chat_field_of(uint32_t text)

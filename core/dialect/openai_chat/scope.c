@@ -162,12 +162,8 @@ int scope_read_number(struct event_fill *fill, struct scope *scope, int64_t *val
     return scope_read_other(fill, scope, 0);
 }
 
-/* An index that is there must be a small number: otherwise the things that it numbers could not be distinguished. */
 int scope_read_index(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    if (walk_peek(&fill->walk) == 'n')
-        return walk_word(&fill->walk);
-    int rv = walk_number(&fill->walk, &scope->index);
-    return rv == 0 && scope->index < 0 ? REIN_EFORMAT : rv;
+    return event_add_index(fill, scope->place, &scope->index);
 }

@@ -61,7 +61,7 @@ int scope_read_word(struct event_fill *fill, struct scope *scope, const struct s
                     struct range *value) REIN_MUST_USE;
 /* A number that counts. *value as walk_number sets it; what is not a number is read as `other`, *value stays. */
 int scope_read_number(struct event_fill *fill, struct scope *scope, int64_t *value) REIN_MUST_USE;
-/* An index that is there must be a small number. */
+/* See event_add_index. */
 int scope_read_index(struct event_fill *fill, struct scope *scope, uint8_t arg) REIN_MUST_USE;
 
 #endif

@@ -255,7 +255,6 @@ static int read_response(struct event_fill *fill, struct reading *r)
 {
     struct reading inside = read_inside(r);
     struct event_note *note = &fill->event.note;
-    fill->pieces_max = EVENT_BODY_PIECES_MAX;
     int rv = read_members(fill, response_members, READ_COUNT(response_members), &inside);
     if (rv == 0 && !(note->part & RESPONSES_HAS_OUTPUT) && fill->walk.at[-1] == '}')
         note->at[AT_OBJECT] = (struct range){walk_offset(&fill->walk) - 1, 0};

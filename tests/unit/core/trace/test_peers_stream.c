@@ -290,11 +290,10 @@ static void peer_24_limits_are_bytes_of_text_not_chunks(void **state)
 static void peer_25_garbage_frames_have_one_answer(void **state)
 {
     (void)state;
-    static const char stream[] =
-        CONTENT("a") "data: {broken\n\n"
-                     "data: \n\n"
-                     "data: [1,2]\n\n"
-                     "data: {\"choices\":[],\"choices\":[]}\n\n" CONTENT("b") FINISH("stop") DONE;
+    static const char stream[] = CONTENT("a") "data: {broken\n\n"
+                                              "data: \n\n"
+                                              "data: [1,2]\n\n"
+                                              "data: {\"choices\":[]\n\n" CONTENT("b") FINISH("stop") DONE;
     for (size_t chunk = 0; chunk < 2; chunk++) {
         struct kit_seen seen;
         struct kit_run run = run_of(redacts, stream);

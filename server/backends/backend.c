@@ -56,8 +56,10 @@ bool backend_knows_field(const char *path, bool *is_refused)
     *is_refused = false;
     for (size_t i = 0; (table = table_at(i)) != NULL; i++) {
         const struct field *field = field_find_path(table, path, &is_inside);
-        is_known = is_known || field != NULL;
-        *is_refused = *is_refused || (field != NULL && !is_inside && field->fate >= FIELD_DROP);
+        if (field == NULL || (is_inside && field->fate >= FIELD_DROP)) /* nothing looks into what does not pass */
+            continue;
+        is_known = true;
+        *is_refused = *is_refused || field->fate >= FIELD_DROP;
     }
     return is_known;
 }

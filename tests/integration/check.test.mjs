@@ -206,9 +206,11 @@ test('FOUND U10: words of other programs, names that are not there, and fields t
   assert.match(err, /channels\[0\]: `output` .*did you mean `answer`/);
   assert.match(err, /there is no built-in `phone`; the built-ins are card_number, ssn, iban, email, jwt, private_key and api_key\n/);
   assert.match(err, /rules\[1\]\.pattern: unknown key; did you mean `regex`/);
-  const said = warnings(t, ['literal: x1'], 'request: { allow: [logit_bias, seed, top_kk, my_own] }\n');
-  assert.equal(said.length, 3, said.join('\n'));
+  const said = warnings(t, ['literal: x1'], 'request: { allow: [logit_bias, seed, top_kk, my_own, "messages[].images", "chat_template_kwargs.enable_thinking", "messages[].content"] }\n');
+  assert.equal(said.length, 5, said.join('\n'));
   assert.match(said[0], /^request\.allow\[1\]: no kind of upstream refuses or drops `seed`/);
   assert.match(said[1], /^request\.allow\[2\]: Rein does not know the field `top_kk`.*did you mean `top_k`/);
   assert.match(said[2], /^request\.allow\[3\]: Rein does not know the field `my_own`/);
+  assert.match(said[3], /^request\.allow\[4\]: Rein does not know the field `messages\[\]\.images`/);
+  assert.match(said[4], /^request\.allow\[6\]: no kind of upstream refuses or drops `messages\[\]\.content`/);
 });

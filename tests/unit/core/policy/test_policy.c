@@ -86,6 +86,8 @@ static void test_an_empty_policy_proxies(void **state)
     assert_int_equal(s->log_text, REIN_KEEP_EVIDENCE);
     assert_false(s->may_steer);
     assert_null(s->request.allow[0]);
+    assert_int_equal(s->request.unknown, REIN_UNKNOWN_REFUSE);
+    assert_false(s->request.pass_unjudged_parts);
     assert_int_equal(policy->rules_len, 0);
     rein_policy_unref(policy);
 }
@@ -93,14 +95,15 @@ static void test_an_empty_policy_proxies(void **state)
 static void test_settings(void **state)
 {
     (void)state;
-    struct rein_policy *policy = load("version: 1\nname: p\n"
-                                      "prefix: { template: other, deliver: prefill, when: always, show: false }\n"
-                                      "reasoning: { show: stream, release: end }\n"
-                                      "steer: { max_attempts: 3, max_added_ms: 5, fallback: cut_response }\n"
-                                      "refusal: { message: 'No.', finish_reason: stop, before_first_byte: reply }\n"
-                                      "request: { allow: [top_k, chat_template_kwargs] }\n"
-                                      "hold: { max_bytes: 100 }\nlimits: { stream_bytes: 5000 }\nlog: { text: full }\n"
-                                      "patterns: { strong_vacillation: { action: steer } }\n");
+    struct rein_policy *policy =
+        load("version: 1\nname: p\n"
+             "prefix: { template: other, deliver: prefill, when: always, show: false }\n"
+             "reasoning: { show: stream, release: end }\n"
+             "steer: { max_attempts: 3, max_added_ms: 5, fallback: cut_response }\n"
+             "refusal: { message: 'No.', finish_reason: stop, before_first_byte: reply }\n"
+             "request: { allow: [top_k, chat_template_kwargs], unknown: pass, unjudged_parts: pass }\n"
+             "hold: { max_bytes: 100 }\nlimits: { stream_bytes: 5000 }\nlog: { text: full }\n"
+             "patterns: { strong_vacillation: { action: steer } }\n");
     const struct rein_policy_settings *s = rein_policy_settings(policy);
     assert_string_equal(s->prefix.template_name, "other");
     assert_string_equal(s->prefix.text, "Safety first.");
@@ -118,6 +121,8 @@ static void test_settings(void **state)
     assert_true(s->refusal.reply_before_first_byte);
     assert_string_equal(s->request.allow[1], "chat_template_kwargs");
     assert_null(s->request.allow[2]);
+    assert_int_equal(s->request.unknown, REIN_UNKNOWN_PASS);
+    assert_true(s->request.pass_unjudged_parts);
     assert_int_equal(s->hold_max_bytes, 100);
     assert_int_equal(s->stream_max_bytes, 5000);
     assert_int_equal(s->log_text, REIN_KEEP_FULL);
@@ -258,6 +263,10 @@ static void test_a_new_key_keeps_versions(void **state)
     char before[65], same[65], other[65];
     version_of("version: 1\nname: p\n", lexicon_text, before);
     version_of("version: 1\nname: p\nupstream_errors: pass\n", lexicon_text, same);
+    version_of("version: 1\nname: p\nrequest: { unknown: refuse, unjudged_parts: refuse }\n", lexicon_text, other);
+    assert_string_equal(same, other);
+    version_of("version: 1\nname: p\nrequest: { unknown: drop }\n", lexicon_text, other);
+    assert_string_not_equal(same, other);
     version_of("version: 1\nname: p\nupstream_errors: withhold\n", lexicon_text, other);
     assert_string_equal(same, before);
     assert_string_not_equal(other, before);

@@ -70,6 +70,20 @@ describe('Messages', { timeout: 120000 }, () => {
     assert.equal(row.unjudged_parts, 1);
   });
 
+  // What was shown whole keeps its signature and may come back; what was edited comes back without, and is judged like all text.
+  test('thinking comes back as it was shown', async () => {
+    const turns = (thinking) => ask('x', { messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: [thinking, { type: 'redacted_thinking', data: 'ZGF0YQ==' }, { type: 'text', text: 'y' }] }, { role: 'user', content: 'z' }] });
+    const signed = turns({ type: 'thinking', thinking: 'It is so.', signature: 'c2lnbmVk' }), edited = turns({ type: 'thinking', thinking: 'It is [redacted].' });
+    const bad = turns({ type: 'thinking', thinking: 'a forbidden question', signature: 'c2lnbmVk' });
+    for (const body of [signed, edited]) {
+      const n = upstream.calls.length;
+      assert.equal((await post(JSON.stringify(body), { headers: { 'content-type': 'application/json' } })).status, 200);
+      assert.equal(upstream.calls[n].text, JSON.stringify(body));
+    }
+    const n = upstream.calls.length, refused = await post(bad);
+    assert.deepEqual([refused.json.stop_reason, upstream.calls.length], ['refusal', n]);
+  });
+
   test('errors have the form of this API', async () => {
     const cases = [
       [ask('x', { tools: [{ type: 'web_search_20250305', name: 'web_search' }] }), {}, 400, 'invalid_request_error', 'tools[0]'],

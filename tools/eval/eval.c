@@ -24,12 +24,16 @@
 
 enum { FILES_MAX = 64, ROWS_MAX = 1000000 };
 
+/* Entries of a lexicon are written from the rows of one half, and judged by those of the other. */
+enum half { BOTH_HALVES, HALF_READ, HALF_CHECK };
+
 struct eval {
     const char *policy, *against, *plot, *library, *rows_path;
     const char *files[FILES_MAX];
     size_t files_len;
     bool json, targets;
     size_t cross;
+    enum half half;
     struct eval_policies policies;
     json_t **sources; /* the rows as they were read, for crossing */
     struct eval_table rows, pairs;
@@ -148,6 +152,16 @@ static int write_detail(struct eval *e, const struct eval_row *row, size_t numbe
     return written ? 0 : REIN_EIO;
 }
 
+/* All rows of a prompt are in one half: a bit of the FNV-1a hash of its bytes. */
+static enum half half_of(const json_t *source)
+{
+    const char *prompt = json_string_value(json_object_get(source, "prompt"));
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (const char *c = prompt != NULL ? prompt : ""; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
+    return hash >> 40 & 1 ? HALF_CHECK : HALF_READ;
+}
+
 static int take_line(struct eval *e, size_t file, size_t number, const char *line)
 {
     json_error_t error;
@@ -157,6 +171,10 @@ static int take_line(struct eval *e, size_t file, size_t number, const char *lin
         int rv = reject(e, file, number, source == NULL ? error.text : why);
         json_decref(source);
         return rv;
+    }
+    if (e->half != BOTH_HALVES && half_of(source) != e->half) {
+        json_decref(source);
+        return 0;
     }
     struct eval_row row = {.file = file};
     int rv = make_room(e);
@@ -344,6 +362,8 @@ static int take_option(struct eval *e, const char *name, const char *value)
         e->cross = strtoul(value, NULL, 10) % ROWS_MAX;
     else if (strcmp(name, "--format") == 0 && (strcmp(value, "json") == 0 || strcmp(value, "table") == 0))
         e->json = strcmp(value, "json") == 0;
+    else if (strcmp(name, "--half") == 0 && (strcmp(value, "read") == 0 || strcmp(value, "check") == 0))
+        e->half = strcmp(value, "read") == 0 ? HALF_READ : HALF_CHECK;
     else
         return cli_usage(&cli_eval, "unknown option %s %s", name, value);
     return CLI_OK;
@@ -409,6 +429,8 @@ const struct cli_command cli_eval = {
             "  --format table|json   default: table\n"
             "  --rows FILE           write what was found in each row, one JSON object a line, without its texts\n"
             "  --plot FILE.svg       ranking and calibration of the score, the policy's point, how early actions come\n"
+            "  --half read|check     only the rows of one half, by a hash of the prompt: lexicons are written from one "
+            "and\n                        judged by the other\n"
             "  --cross N             pair refusing reasoning with N labelled answers of other rows\n"
             "  --targets             check the figures that Rein guarantees; exit status 1 if one is "
             "missed\n\nVerdicts come from the policy. Scores and findings come from a second run that does not act on "

@@ -104,8 +104,9 @@ static bool is_blank(struct span text)
     return true;
 }
 
-/* Signals of a refusal below this weight do not make a refusal alone, however many there are. */
-static const float SOFT = 0.6f;
+/* Signals of a refusal below the one weight do not make a refusal alone, however many there are; from the other on, one
+ * is enough. */
+static const float SOFT = 0.6f, FIRM = 0.9f;
 
 /* Finds the signals of the sentence that the engine has folded. */
 static int gather(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
@@ -116,6 +117,7 @@ static int gather(struct pattern_tracker *p, struct rein_engine *engine, enum re
     for (int i = 0; i < len; i++) {
         bool soft = hits[i].class == SIGNAL_ANSWER_REFUSES && hits[i].weight < SOFT;
         *(soft ? &facts->soft : &facts->sum[hits[i].class]) += hits[i].weight;
+        facts->firm += hits[i].class == SIGNAL_ANSWER_REFUSES && hits[i].weight >= FIRM ? hits[i].weight : 0;
     }
     for (int c = SIGNAL_CONCEDES; c <= SIGNAL_REFRAMES_GOOD_FAITH; c++)
         facts->talk += facts->sum[c];

@@ -7,7 +7,7 @@
 
 #include "detect/pattern_state.h"
 
-static const double SOFT_MAX = 0.9, UNRISKY = 0.2, COMPLIES = 0.7;
+static const double SOFT_MAX = 0.9, UNRISKY = 0.2, COMPLIES = 0.7, GIVES = 0.9, LIST_MAX = 1.5;
 
 static void compare(struct pattern_tracker *p, const struct sentence_facts *f, double score)
 {
@@ -68,6 +68,36 @@ static double compliance_score(const struct pattern_tracker *p, bool whole_head)
     return sure;
 }
 
+/* Everything that the head said, for and against. Hints count up to a limit, and so does what goes along: each item of
+ * a list is a sign of it, and a list may be of better things to do. */
+static enum stance weigh_head(const struct answer_state *a)
+{
+    double refusal = a->refusal + fmin(a->soft, SOFT_MAX);
+    return refusal >= 1 && refusal > fmin(a->compliance, LIST_MAX) ? STANCE_REFUSES : STANCE_COMPLIES;
+}
+
+/* A sentence that refuses and gives nothing decides at once, with an offer or without, and so does an answer that is
+ * well under way. A warning, a judgement or a refusal that goes on to answer may come before one: then the whole head
+ * counts. */
+static enum stance stance_so_far(const struct answer_state *a, const struct sentence_facts *f)
+{
+    if (f->firm > 0 && f->sum[SIGNAL_ANSWER_COMPLIES] < GIVES)
+        return STANCE_REFUSES;
+    bool is_torn = a->refusal + fmin(a->soft, SOFT_MAX) >= 1;
+    if (a->compliance >= 2.5 && !is_torn)
+        return STANCE_COMPLIES;
+    return a->len >= PATTERN_HEAD_MAX ? weigh_head(a) : STANCE_OPEN;
+}
+
+static void compare_head(struct pattern_tracker *p, const struct sentence_facts *at, bool whole_head)
+{
+    const struct answer_state *a = &p->answer;
+    if (a->stance == STANCE_REFUSES)
+        compare(p, at, pattern_saturate(a->refusal + a->soft, 1.2));
+    else if (a->stance == STANCE_COMPLIES)
+        compare(p, at, compliance_score(p, whole_head));
+}
+
 void answer_sentence(struct pattern_tracker *p, const struct sentence_facts *f)
 {
     struct answer_state *a = &p->answer;
@@ -76,14 +106,8 @@ void answer_sentence(struct pattern_tracker *p, const struct sentence_facts *f)
     a->refusal += f->sum[SIGNAL_ANSWER_REFUSES];
     a->soft += f->soft;
     a->compliance += f->sum[SIGNAL_ANSWER_COMPLIES];
-    if (a->refusal + fmin(a->soft, SOFT_MAX) >= 1)
-        a->stance = STANCE_REFUSES;
-    else if (a->compliance >= 2.5 || a->len >= PATTERN_HEAD_MAX)
-        a->stance = STANCE_COMPLIES;
-    if (a->stance == STANCE_REFUSES)
-        compare(p, f, pattern_saturate(a->refusal + a->soft, 1.2));
-    else if (a->stance == STANCE_COMPLIES)
-        compare(p, f, compliance_score(p, a->len >= PATTERN_HEAD_MAX));
+    a->stance = stance_so_far(a, f);
+    compare_head(p, f, a->len >= PATTERN_HEAD_MAX);
 }
 
 void answer_end(struct pattern_tracker *p)
@@ -91,7 +115,7 @@ void answer_end(struct pattern_tracker *p)
     struct answer_state *a = &p->answer;
     if (a->stance != STANCE_OPEN || a->sentences == 0)
         return;
-    a->stance = STANCE_COMPLIES;
+    a->stance = weigh_head(a);
     struct sentence_facts end = {.number = a->sentences - 1, .offset = 0, .len = (uint32_t)a->len};
-    compare(p, &end, compliance_score(p, false));
+    compare_head(p, &end, false);
 }

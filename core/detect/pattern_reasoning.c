@@ -15,7 +15,7 @@
 /* Sums of weights from which a sentence counts. They are not fitted to data; they follow from the lexicon's scale, in
  * which 1 is an explicit statement and a half a weaker one. */
 static const double AWARE = 0.4, NAMES = 0.8, TENDS_TO_REFUSE = 0.5, REFUSES = 0.9, TALKS = 0.9, TALKS_MUCH = 2,
-                    COMMITS = 0.7, GOAL = 0.6, PROCEDURE = 0.5, SPECIFIC = 1.5, TALKS_ITSELF = 2.65;
+                    COMMITS = 0.7, GOAL = 0.6, PROCEDURE = 0.5, SPECIFIC = 1.5;
 enum { UNAWARE_SENTENCES = 8, EARLY = 3 };
 _Static_assert((int)TALK_MAX > 1, "one sentence of talk counts for more than all plans (pattern_bound.c)");
 
@@ -161,11 +161,21 @@ static void watch_additions(struct pattern_tracker *p, const struct sentence_fac
     pattern_raise(p, REIN_HARMFUL_ADDITIONS, REIN_REASONING, additions_score(p, r->specifics), f, &r->specific);
 }
 
-/* So many concessions and reframings in one sentence are rarely meant otherwise. */
+/* So much talk in one sentence is rarely meant otherwise, unless the sentence turns back. To recast the request as
+ * fiction or as hypothetical changes what is asked for; a concession goes some way; a guess at who asks and why may be
+ * about anything harmless, so that alone needs more. */
+static bool talks_itself(const struct sentence_facts *f)
+{
+    static const double RECASTS = 1.6, CONCEDES = 2.65, GUESSES = 3.3;
+    bool recasts = f->sum[SIGNAL_REFRAMES_FICTION] + f->sum[SIGNAL_REFRAMES_HYPOTHETICAL] > 0;
+    double enough = recasts ? RECASTS : f->sum[SIGNAL_CONCEDES] > 0 ? CONCEDES : GUESSES;
+    return f->talk >= enough && f->sum[SIGNAL_DECIDES_TO_REFUSE] <= 0;
+}
+
 static void note_talk(struct pattern_tracker *p, const struct sentence_facts *f)
 {
     struct reasoning_state *r = &p->reasoning;
-    if (f->talk < TALKS_ITSELF || r->talk_len == PATTERN_TALK_MAX)
+    if (!talks_itself(f) || r->talk_len == PATTERN_TALK_MAX)
         return;
     if (r->talk == NULL)
         r->talk = heap_new(PATTERN_TALK_MAX, sizeof *r->talk);

@@ -21,6 +21,7 @@ struct sentence_facts {
     double sum[SIGNAL_CLASSES];
     double talk;  /* of concessions and reframings together */
     double soft;  /* of signals that only hint at a refusal, no part of the sum of its class */
+    double firm;  /* of signals that are a refusal each, part of the sum of its class */
     double topic; /* of prompt harm in the reasoning's own words */
 };
 

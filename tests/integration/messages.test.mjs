@@ -9,7 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { send } from '../lib/client.mjs';
 import { ATTEMPTS, CORRECTIVE, policyOf, REFUSAL, releases, storyOf, tell } from '../lib/message_stories.mjs';
 import { gatherMessages, message, say, streamed } from '../lib/messages.mjs';
-import { binary, configText, startRein } from '../lib/rein.mjs';
+import { binary, configText, patternsPolicy, startDemo, startRein } from '../lib/rein.mjs';
+import { scenarios } from '../lib/scenarios.mjs';
 import { startUpstream } from '../lib/upstream.mjs';
 
 const COUNT = process.env.REIN_LONG ? 1000 : Number(process.env.REIN_STORIES ?? 100);
@@ -185,6 +186,32 @@ store: { url: "sqlite:rein.db" }
     assert.deepEqual([status, json.error.type, json.error.code], [404, 'not_found_error', 'api_not_served']);
     assert.match(json.error.message, /do not serve POST \/v1\/messages\. For this model there are: POST \/v1\/chat\/completions[,.]/);
   });
+});
+
+describe('the scripted model', { timeout: 240000 }, () => {
+  const stops = { stop: 'end_turn', content_filter: 'refusal', length: 'max_tokens', tool_calls: 'tool_use' };
+  let demo, rein;
+  before(async () => {
+    demo = await startDemo(['--chunk', 'random']);
+    rein = await startRein({ upstream: demo.url, up: 'kind: openai, apis: [messages]', policy: patternsPolicy('lack_of_safety_awareness') });
+  });
+  after(async () => {
+    await rein?.clean();
+    await demo?.stop();
+  });
+
+  for (const [name, expected] of Object.entries(scenarios))
+    for (const stream of [true, false])
+      test(`${name}, ${stream ? 'streamed' : 'whole'}`, async () => {
+        const answer = await rein.ask({ path, body: ask(expected.user, { model: 'demo', stream }) });
+        const block = (type, field) => answer.json.content.filter((one) => one.type === type).map((one) => one[field]).join('');
+        const seen = stream ? gatherMessages(answer.text) : { text: block('text', 'text'), thinking: block('thinking', 'thinking'), stops: [answer.json.stop_reason] };
+        const row = await rein.row(answer.headers['x-rein-decision']);
+        assert.deepEqual([row.verdict, row.ending, row.attempts.length, seen.stops], [expected.verdict, expected.ending, expected.attempts ?? 1, [stops[expected.finish]]], answer.text);
+        if (expected.says) assert.ok(seen.text.includes(expected.says), seen.text);
+        if (expected.thinks && (stream || expected.verdict !== 'refuse')) assert.ok(seen.thinking.includes(expected.thinks), seen.thinking);
+        for (const text of expected.never ?? []) assert.ok(!answer.text.includes(text), answer.text);
+      });
 });
 
 test('a key is taken from either header', { timeout: 120000 }, async () => {

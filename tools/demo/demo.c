@@ -80,19 +80,32 @@ static void serve_models(struct demo *demo, struct exchange *x)
     reply_json(x, 200, json_pack("{ssso}", "object", "list", "data", list), NULL);
 }
 
-static void serve_chat(struct demo *demo, struct exchange *x)
+/* What the model is told: the instructions of Messages are not among its messages. Owned; NULL: there are none. */
+static json_t *demo_messages(const json_t *request)
+{
+    const json_t *messages = json_object_get(request, "messages");
+    json_t *system = json_object_get(request, "system"),
+           *all = json_is_array(messages) ? json_copy((json_t *)messages) : NULL;
+    if (all != NULL && system != NULL)
+        json_array_insert_new(all, 0, json_pack("{sssO}", "role", "system", "content", system));
+    return all;
+}
+
+static void serve_answer(struct demo *demo, struct exchange *x, bool is_message)
 {
     struct rein_source body = exchange_body(x);
     json_t *request = json_loadb(body.text, body.len, JSON_REJECT_DUPLICATES, NULL);
     const char *model = json_string_value(json_object_get(request, "model"));
-    const json_t *messages = json_object_get(request, "messages");
+    json_t *messages = demo_messages(request);
     const char *chunk = exchange_header(x, "x-demo-chunk"), *delay = exchange_header(x, "x-demo-delay-ms");
     struct demo_pace pace = {chunk != NULL ? chunk : demo->pace.chunk,
                              delay != NULL ? atoi(delay) : demo->pace.delay_ms};
-    if (model == NULL || !json_is_array(messages))
+    if (model == NULL || messages == NULL)
         say_error(x, 400, "A model and messages are needed.");
     else
-        demo_play(demo->loop, x, demo_script_choose(demo->script, model, messages), &pace, request);
+        demo_play(demo->loop, x, demo_script_choose(demo->script, model, messages), &pace, request, messages,
+                  is_message);
+    json_decref(messages);
     json_decref(request);
 }
 
@@ -100,7 +113,9 @@ static void on_request(void *ctx, struct exchange *x)
 {
     const char *path = exchange_path(x), *method = exchange_method(x);
     if (strcmp(path, "/v1/chat/completions") == 0 && strcmp(method, "POST") == 0)
-        serve_chat(ctx, x);
+        serve_answer(ctx, x, false);
+    else if (strcmp(path, "/v1/messages") == 0 && strcmp(method, "POST") == 0)
+        serve_answer(ctx, x, true);
     else if (strcmp(path, "/v1/models") == 0 && strcmp(method, "GET") == 0)
         serve_models(ctx, x);
     else
@@ -229,14 +244,16 @@ static int demo_run(int argc, char **argv)
 const struct cli_command cli_demo_upstream = {
     .name = "demo-upstream",
     .summary = "run a scripted model to try Rein with",
-    .help = "usage: rein demo-upstream [--listen ADDRESS:PORT] [--script FILE] [--chunk N] [--delay-ms N]\n\n"
-            "Answers like an OpenAI-compatible reasoning model that follows a script. The words of the last user "
-            "message\nchoose the scenario, or the model's name does (demo-NAME for the scenario NAME).\n\n  --listen "
-            "ADDRESS:PORT   where to listen (127.0.0.1:9000); the system chooses port 0\n  --script FILE           "
-            "scenarios in YAML (see config/demo/scenarios.yaml, which is built in)\n"
-            "  --chunk N               characters per event: a number, random or whole (default: as the script says)\n "
-            " --delay-ms N            time between two events (default: as the script says)\n\nThe request headers "
-            "x-demo-chunk and x-demo-delay-ms have the same effect.\n",
+    .help =
+        "usage: rein demo-upstream [--listen ADDRESS:PORT] [--script FILE] [--chunk N] [--delay-ms N]\n\n"
+        "Answers like a reasoning model that follows a script, as OpenAI's chat or Anthropic's Messages. The words of "
+        "the last user message\nchoose the scenario, or the model's name does (demo-NAME for the scenario NAME).\n\n  "
+        "--listen "
+        "ADDRESS:PORT   where to listen (127.0.0.1:9000); the system chooses port 0\n  --script FILE           "
+        "scenarios in YAML (see config/demo/scenarios.yaml, which is built in)\n"
+        "  --chunk N               characters per event: a number, random or whole (default: as the script says)\n "
+        " --delay-ms N            time between two events (default: as the script says)\n\nThe request headers "
+        "x-demo-chunk and x-demo-delay-ms have the same effect.\n",
     .run = demo_run,
 };
 

@@ -1,6 +1,5 @@
-/* See demo_play.h. Events have the shape that DeepSeek's API sends: both text fields in every delta, one of them null,
- * and the usage in the last event.
- * SPDX-License-Identifier: Apache-2.0
+/* See demo_play.h. Events of a chat have the shape that DeepSeek's API sends: both text fields in every delta, one of
+ * them null, and the usage in the last event. Those of Messages have Anthropic's. SPDX-License-Identifier: Apache-2.0
  *
  * All events are made first, then sent: one per delay, or as fast as the client takes them. */
 #include "demo/demo_play.h"
@@ -25,6 +24,7 @@ struct play {
     struct buffer events;
 
     /* while the events are made */
+    bool is_message; /* Anthropic's form; else chat's */
     const char *model, *chunk;
     unsigned choices, seed;
     json_int_t words;
@@ -33,12 +33,25 @@ struct play {
 
 /* ---- making events ---- */
 
+static void add_bytes(struct play *p, const char *text)
+{
+    p->failed = p->failed || buffer_add(&p->events, text, strlen(text), EVENTS_BYTES_MAX) < 0;
+}
+
+/* Takes `tree`. An event that says its type is named after it. */
 static void add_event(struct play *p, json_t *tree)
 {
     char *text = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
-    p->failed = p->failed || text == NULL || buffer_add(&p->events, "data: ", 6, EVENTS_BYTES_MAX) < 0 ||
-                buffer_add(&p->events, text, strlen(text), EVENTS_BYTES_MAX) < 0 ||
-                buffer_add(&p->events, "\n\n", 2, EVENTS_BYTES_MAX) < 0;
+    const char *type = json_string_value(json_object_get(tree, "type"));
+    p->failed = p->failed || text == NULL;
+    if (type != NULL) {
+        add_bytes(p, "event: ");
+        add_bytes(p, type);
+        add_bytes(p, "\n");
+    }
+    add_bytes(p, "data: ");
+    add_bytes(p, text != NULL ? text : "");
+    add_bytes(p, "\n\n");
     free(text);
     json_decref(tree);
 }
@@ -123,7 +136,59 @@ static void make_events(struct play *p, const char *reasoning, const char *answe
         add_tool(p);
     for (unsigned i = 0; i < p->choices; i++)
         add_delta(p, i, json_pack("{sssn}", "content", "", "reasoning_content"), finish_of(p));
-    p->failed = p->failed || buffer_add(&p->events, "data: [DONE]\n\n", 14, EVENTS_BYTES_MAX) < 0;
+    add_bytes(p, "data: [DONE]\n\n");
+}
+
+/* ---- events of Messages ---- */
+
+static const char *stop_reason_of(const struct play *p)
+{
+    if (p->scenario->end == DEMO_LENGTH)
+        return "max_tokens";
+    return *p->scenario->tool_name != '\0' ? "tool_use" : "end_turn";
+}
+
+/* The whole message; without content: as it begins. Takes `content`. */
+static json_t *make_whole(const struct play *p, json_t *content, const char *stop_reason)
+{
+    return json_pack("{sssssssssoss?sns{sisI}}", "id", "msg_demo", "type", "message", "role", "assistant", "model",
+                     p->model, "content", content, "stop_reason", stop_reason, "stop_sequence", "usage", "input_tokens",
+                     12, "output_tokens", p->words);
+}
+
+/* A block that gets its content in deltas. Takes `block`. */
+static void add_block(struct play *p, int index, json_t *block, const char *type, const char *name, const char *text)
+{
+    add_event(p, json_pack("{sssiso}", "type", "content_block_start", "index", index, "content_block", block));
+    for (size_t len; *text != '\0'; text += len) {
+        len = piece_len(p, text);
+        add_event(p, json_pack("{sssis{ssss%}}", "type", "content_block_delta", "index", index, "delta", "type", type,
+                               name, text, len));
+    }
+    if (strcmp(name, "thinking") == 0)
+        add_event(p, json_pack("{sssis{ssss}}", "type", "content_block_delta", "index", index, "delta", "type",
+                               "signature_delta", "signature", "ZGVtbw=="));
+    add_event(p, json_pack("{sssi}", "type", "content_block_stop", "index", index));
+}
+
+static void make_message_events(struct play *p, const char *reasoning, const char *answer)
+{
+    const struct demo_scenario *s = p->scenario;
+    int index = 0;
+    p->words = count_words(reasoning) + count_words(answer);
+    add_event(p, json_pack("{ssso}", "type", "message_start", "message", make_whole(p, json_array(), NULL)));
+    if (*reasoning != '\0')
+        add_block(p, index++, json_pack("{ssssss}", "type", "thinking", "thinking", "", "signature", ""),
+                  "thinking_delta", "thinking", reasoning);
+    if (*answer != '\0')
+        add_block(p, index++, json_pack("{ssss}", "type", "text", "text", ""), "text_delta", "text", answer);
+    if (*s->tool_name != '\0')
+        add_block(p, index,
+                  json_pack("{sssssss{}}", "type", "tool_use", "id", "toolu_demo", "name", s->tool_name, "input"),
+                  "input_json_delta", "partial_json", s->tool_arguments);
+    add_event(p, json_pack("{sss{sssn}s{sI}}", "type", "message_delta", "delta", "stop_reason", stop_reason_of(p),
+                           "stop_sequence", "usage", "output_tokens", p->words));
+    add_event(p, json_pack("{ss}", "type", "message_stop"));
 }
 
 /* ---- making one body ---- */
@@ -138,16 +203,36 @@ static json_t *make_message(const struct play *p, const char *reasoning, const c
     return message;
 }
 
-static void make_body(struct play *p, const char *reasoning, const char *answer)
+static json_t *make_message_body(struct play *p, const char *reasoning, const char *answer)
 {
-    p->words = count_words(reasoning) + count_words(answer);
+    json_t *content = json_array();
+    if (*reasoning != '\0')
+        json_array_append_new(
+            content, json_pack("{ssssss}", "type", "thinking", "thinking", reasoning, "signature", "ZGVtbw=="));
+    if (*answer != '\0')
+        json_array_append_new(content, json_pack("{ssss}", "type", "text", "text", answer));
+    if (*p->scenario->tool_name != '\0')
+        json_array_append_new(content, json_pack("{ssssssso}", "type", "tool_use", "id", "toolu_demo", "name",
+                                                 p->scenario->tool_name, "input",
+                                                 json_loads(p->scenario->tool_arguments, 0, NULL)));
+    return make_whole(p, content, stop_reason_of(p));
+}
+
+static json_t *make_chat_body(struct play *p, const char *reasoning, const char *answer)
+{
     json_t *choices = json_array();
     for (unsigned i = 0; i < p->choices; i++)
         json_array_append_new(choices,
                               json_pack("{sisosnss}", "index", i, "message", make_message(p, reasoning, answer),
                                         "logprobs", "finish_reason", finish_of(p)));
-    json_t *tree = json_pack("{sssssIsssoso}", "id", "chatcmpl-demo", "object", "chat.completion", "created",
-                             (json_int_t)time(NULL), "model", p->model, "choices", choices, "usage", usage_of(p));
+    return json_pack("{sssssIsssoso}", "id", "chatcmpl-demo", "object", "chat.completion", "created",
+                     (json_int_t)time(NULL), "model", p->model, "choices", choices, "usage", usage_of(p));
+}
+
+static void make_body(struct play *p, const char *reasoning, const char *answer)
+{
+    p->words = count_words(reasoning) + count_words(answer);
+    json_t *tree = p->is_message ? make_message_body(p, reasoning, answer) : make_chat_body(p, reasoning, answer);
     char *text = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
     p->failed = text == NULL || buffer_add(&p->events, text, strlen(text), EVENTS_BYTES_MAX) < 0;
     free(text);
@@ -180,13 +265,16 @@ static size_t event_len(const struct play *p)
 
 static void leave_off(struct play *p)
 {
-    static const char error[] = "data: {\"error\":{\"message\":\"the demo "
-                                "failed\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n";
+    static const char chat_error[] = "data: {\"error\":{\"message\":\"the demo "
+                                     "failed\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n",
+                      message_error[] = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\","
+                                        "\"message\":\"the demo failed\"}}\n\n";
+    const char *error = p->is_message ? message_error : chat_error;
     uv_timer_stop(&p->timer);
     if (p->scenario->end == DEMO_STALLS)
         return;
     if (p->scenario->end == DEMO_BREAKS_OFF ||
-        (p->scenario->end == DEMO_ERROR && exchange_write(p->x, error, sizeof error - 1) < 0))
+        (p->scenario->end == DEMO_ERROR && exchange_write(p->x, error, strlen(error)) < 0))
         exchange_abort(p->x);
     else
         exchange_end(p->x);
@@ -253,9 +341,8 @@ static void play_refuse(struct exchange *x, unsigned status)
 }
 
 void demo_play(struct loop *loop, struct exchange *x, const struct demo_scenario *scenario,
-               const struct demo_pace *pace, const json_t *request)
+               const struct demo_pace *pace, const json_t *request, const json_t *messages, bool is_message)
 {
-    const json_t *messages = json_object_get(request, "messages");
     bool guided = demo_is_guided(scenario, messages), streamed = json_is_true(json_object_get(request, "stream"));
     const char *reasoning = guided ? scenario->guided_reasoning : scenario->reasoning;
     const char *answer = guided ? scenario->guided_answer : scenario->answer;
@@ -268,6 +355,7 @@ void demo_play(struct loop *loop, struct exchange *x, const struct demo_scenario
     p->responder = (struct responder){on_drain, on_play_closed};
     p->x = x;
     p->scenario = scenario;
+    p->is_message = is_message;
     p->model = json_string_value(json_object_get(request, "model"));
     p->chunk = pace->chunk != NULL ? pace->chunk : scenario->chunk;
     p->delay_ms = pace->delay_ms >= 0 ? (unsigned)pace->delay_ms : scenario->delay_ms;
@@ -276,7 +364,9 @@ void demo_play(struct loop *loop, struct exchange *x, const struct demo_scenario
     uv_timer_init(loop_uv(loop), &p->timer);
     p->timer.data = p;
     exchange_set_user(x, &p->responder);
-    if (streamed)
+    if (streamed && is_message)
+        make_message_events(p, reasoning, answer);
+    else if (streamed)
         make_events(p, reasoning, answer);
     else
         make_body(p, reasoning, answer);

@@ -17,8 +17,9 @@ struct demo_pace {
     int delay_ms;      /* -1: the scenario's */
 };
 
-/* Answers the exchange and becomes its responder. Borrows the scenario; `request` during the call. */
+/* Answers the exchange and becomes its responder. Borrows the scenario; `request` and its messages (its instructions
+ * are among them) during the call. `is_message`: as Anthropic's Messages, else as a chat. */
 void demo_play(struct loop *loop, struct exchange *x, const struct demo_scenario *scenario,
-               const struct demo_pace *pace, const json_t *request);
+               const struct demo_pace *pace, const json_t *request, const json_t *messages, bool is_message);
 
 #endif

@@ -117,6 +117,7 @@ struct event {
     bool is_unique;       /* read anew each time: the dialect's state decides what it means, or is changed by it */
     bool is_last;         /* the stream ends with it */
     bool carries;         /* it goes out also when all its texts are empty then */
+    bool repeats_all;     /* a text or more, so it may be as long as a body */
     struct range error;   /* its member span, also when null */
     struct range id;      /* EVENT_HAS_ID */
     struct range usage;   /* member span of a usage that is not null */

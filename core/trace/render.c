@@ -256,8 +256,8 @@ static int edit_stream(struct gate *g, const struct gate_piece *p, enum touch to
     rest->changed[p->lane->place.choice] |= touch == TOUCH_EDIT;
     if (rv == 0)
         rv = edit_piece(g, p, payload, rest);
-    struct span shown = {bytes_at(&g->scratch, at), rv == 0 ? bytes_len(&g->scratch) - at : 0};
-    return rv == 0 && is_kept ? lane_show(p->lane, shown) : rv;
+    struct span shown = bytes_span(&g->scratch);
+    return rv == 0 && is_kept ? lane_show(p->lane, (struct span){shown.data + at, shown.len - at}) : rv;
 }
 
 static int edit_pieces(struct gate *g, const struct gate_event *e, const struct gate_piece *pieces, struct span payload,

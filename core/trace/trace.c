@@ -56,12 +56,14 @@ static bool may_withhold(const struct rein_policy *policy)
 
 static int init_parts(struct rein_trace *t)
 {
-    size_t limit = t->held_max;
+    size_t limit = t->event_max;
     findings_init(&t->findings, t->policy);
-    gate_init(&t->gate, t->dialect, t->dialect_state, t->policy, t->decision.flow, limit);
+    size_t gate_limit = t->event_max > t->held_max ? t->held_max + t->event_max : limit; /* see trace_event.c */
+    gate_init(&t->gate, t->dialect, t->dialect_state, t->policy, t->decision.flow, gate_limit);
     t->gate.memory.ctx = t;
     t->gate.memory.shown = trace_shown;
-    t->keep_room = t->held_max;
+    t->gate.join_from = t->held_max / 8;
+    t->keep_room = t->event_max;
     framer_init(&t->framer, t->dialect->framing, limit);
     bytes_init(&t->in, limit);
     bytes_init(&t->scratch, limit + 8);
@@ -89,6 +91,9 @@ int rein_trace_new(struct rein_trace **out, const struct rein_trace_options *opt
     bool may_be_large = !options->streamed || !may_withhold(t->policy);
     if (may_be_large && options->body_max > t->held_max)
         t->held_max = options->body_max;
+    t->event_max = t->held_max;
+    if (dialect->echoes && options->body_max > t->event_max)
+        t->event_max = options->body_max;
     int rv = init_parts(t);
     if (rv != 0) {
         rein_trace_free(t);

@@ -104,7 +104,7 @@ void trace_drop_lanes(struct rein_trace *t)
             heap_free(lane);
     }
     t->lanes = t->last_lane = t->recent_lane = NULL;
-    t->keep_room = t->held_max;
+    t->keep_room = t->event_max;
     t->lanes_len = 0;
     t->scores_due = true;
     for (size_t i = 0; i < t->choice_count; i++) {
@@ -298,6 +298,17 @@ static int add_echo(struct rein_trace *t, struct channel_lane *lane, const struc
     return gate_add_piece(&t->gate, &echo);
 }
 
+/* It is not known any more what the text was: the echo is judged alone. What the client was not shown it does not get.
+ */
+static int take_lost_echo(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece,
+                          struct span payload)
+{
+    bool is_cut = lane->texts[0].text.limit != UINT64_MAX ||
+                  (lane->has_reasoning_text && lane->texts[1].text.limit != UINT64_MAX);
+    int rv = is_cut ? hide_piece(t, lane, piece) : take_whole(t, piece, payload);
+    return rv == 0 && piece->place.ends && !takes_no_text(t, lane) ? end_text_here(t, lane) : rv;
+}
+
 /* An echo is what the client was shown of the text that it repeats. If nothing came of that text, the echo is the text.
  * If it says something else, it is another text, which is judged; and a third version is not shown. */
 static int take_echo(struct rein_trace *t, const struct piece *piece, struct span payload)
@@ -314,6 +325,8 @@ static int take_echo(struct rein_trace *t, const struct piece *piece, struct spa
             return rv != 0 ? rv : hide_piece(t, lane, piece);
         if (text.len == 0 || lane->lane.received == 0)
             return take_streamed(t, &said, payload);
+        if (lane->lane.is_lost)
+            return take_lost_echo(t, lane, piece, payload);
         if (!lane_repeats(&lane->lane, text))
             continue;
         rv = add_echo(t, lane, piece);
@@ -416,6 +429,14 @@ static int refuse_event(struct rein_trace *t, struct span payload)
     return 0;
 }
 
+/* May `more` bytes wait, too? An event that repeats all does not count, which is as long as the answer; the gate has
+ * room for one. */
+static bool may_hold(const struct rein_trace *t, const struct event *event, size_t more)
+{
+    bool is_ruled_elsewhere = t->event_max == t->held_max; /* by the gate's own limit */
+    return is_ruled_elsewhere || event->repeats_all || gate_held(&t->gate) + more <= t->held_max;
+}
+
 static int take_json(struct rein_trace *t, const struct frame *frame, unsigned flags)
 {
     const struct event *event = NULL;
@@ -436,6 +457,8 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
         rv = bytes_reserve(&t->scratch, frame->payload.len + 3);
     if (rv == 0)
         rv = gate_join(&t->gate, frame, event, &joined, &piece);
+    if (rv == 0 && !may_hold(t, event, joined != NULL ? 0 : frame->raw.len))
+        rv = REIN_ELIMIT;
     if (rv != 0 || joined != NULL)
         return rv != 0 ? rv : feed_joined(t, joined, piece, frame->payload);
     if (gate_push(&t->gate, frame, event, flags, &rv) == NULL)

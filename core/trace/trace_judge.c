@@ -560,7 +560,8 @@ static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span 
 
 int trace_judge_whole(struct rein_trace *t, const struct place *place, struct span text, enum rein_action *action)
 {
-    enum rein_channel channel = place->channel == REIN_TOOL ? REIN_TOOL : REIN_OTHER;
+    bool has_channel = place->channel == REIN_TOOL || place->kind == PIECE_ECHO;
+    enum rein_channel channel = has_channel ? (enum rein_channel)place->channel : REIN_OTHER;
     struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = channel, .choice = place->choice};
     struct rein_flow *flow = &t->decision.flow[channel];
     flow->received += text.len;

@@ -79,6 +79,7 @@ struct rein_trace {
     bool streamed, strip_usage;
     size_t
         held_max; /* what may be held: the policy's stream_max_bytes, or more of a body and where nothing is withheld */
+    size_t event_max; /* an event that repeats all may be longer, as long as a body */
     unsigned choices_asked;
     const char *model, *fallback_id;
     int64_t created_s;

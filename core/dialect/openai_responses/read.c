@@ -454,6 +454,7 @@ int responses_read(struct event_fill *fill)
     event->is_unique = !is_numbered && is_nested;
     event->is_last = facts.kind == RESPONSES_END || facts.kind == RESPONSES_ERROR;
     event->carries = facts.kind != RESPONSES_DELTA;
+    event->repeats_all = facts.kind >= RESPONSES_BEGIN && facts.kind != RESPONSES_DELTA;
     event->has_error = facts.has_error || facts.kind == RESPONSES_ERROR;
     r.part->has_end = event->is_last;
     if (event->is_last && event->has_error)

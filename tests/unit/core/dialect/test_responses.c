@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -359,9 +360,127 @@ static void bodies_are_judged_and_edited(void **state)
     rein_policy_unref(policy);
 }
 
+/* Rein's instruction stands in what the upstream repeats of its request. */
+static void an_added_instruction_is_not_repeated(void **state)
+{
+    static const struct span none[1]; /* it could be asked again, by an instruction like the first time */
+    (void)state;
+    struct kit_seen seen;
+    struct rein_policy *policy = kit_policy(POLICY);
+    struct kit_run r = {
+        .view = &kit_view_responses, .policy = policy, .upstream = {usual, sizeof usual - 1}, .restarts = none};
+    kit_run(&r, &seen);
+    assert_string_equal(strict_responses(bytes_span(&seen.out), false), "response.completed");
+    assert_false(kit_has(&seen, "Be kind."));
+    assert_true(kit_has(&seen, "\"instructions\":null"));
+    kit_seen_fini(&seen);
+    rein_policy_unref(policy);
+}
+
+/* Not JSON, and behind the last event. */
+static void a_done_behind_the_last_event_is_left_out(void **state)
+{
+    (void)state;
+    static char upstream[sizeof usual + 32];
+    struct kit_seen seen;
+    snprintf(upstream, sizeof upstream, "%sdata: [DONE]\n\n", usual);
+    run(POLICY, upstream, 0, &seen);
+    assert_int_equal(bytes_len(&seen.out), sizeof usual - 1);
+    assert_int_equal(seen.decision.garbage_events, 0);
+    kit_seen_fini(&seen);
+}
+
+/* A stream of one long text, in pieces of which the last is another one. */
+static char *long_stream(const char *type, size_t pieces, const char *piece, const char *last)
+{
+    size_t room = 2 * pieces * (strlen(piece) + 200) + (1 << 16), len = 0;
+    char *out = malloc(room), *text = malloc(pieces * strlen(piece) + strlen(last) + 1);
+    assert_true(out != NULL && text != NULL);
+    text[0] = '\0';
+    len += (size_t)snprintf(
+        out + len, room - len, "%s%s%s", BEGIN(0, 1),
+        EVENT("response.output_item.added", ",\"output_index\":0,\"item\":" MESSAGE("") N(2)),
+        EVENT("response.content_part.added", AT(0) ",\"content_index\":0,\"part\":" TEXT_PART("") N(3)));
+    static const char event[] =
+        "data: {\"type\":\"response.%s.%s\"" AT(0) ",\"content_index\":0,\"%s\":\"%s\",\"sequence_number\":%zu}\n\n";
+    size_t n = 4, text_len = 0;
+    for (size_t i = 0; i <= pieces; i++) {
+        const char *said = i < pieces ? piece : last;
+        text_len += (size_t)sprintf(text + text_len, "%s", said);
+        len += (size_t)snprintf(out + len, room - len, event, type, "delta", "delta", said, n++);
+    }
+    len += (size_t)snprintf(out + len, room - len, event, type, "done", "text", text, n++);
+    snprintf(out + len, room - len,
+             "data: "
+             "{\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"output\":[{\"type\":\"message\","
+             "\"content\":[{\"type\":\"output_text\",\"text\":\"%s\"}]}]},\"sequence_number\":%zu}\n\n",
+             text, n);
+    free(text);
+    return out;
+}
+
+/* The events that repeat it may be longer than what may be held, and the text longer than what is kept. */
+static void a_long_answer_is_repeated(void **state)
+{
+    (void)state;
+    static const char limits[] = "limits: {stream_bytes: 16384}\n";
+    char *stream = long_stream("output_text", 3000, "sixteen letters ", "swordfish.");
+    char *redacts = NULL;
+    assert_true(asprintf(&redacts, "%s%s", RULE("answer", "redact", "    replacement: \"[removed]\"\n"), limits) > 0);
+    const size_t body_max[] = {1 << 20,
+                               60000}; /* all of it is kept; or each of the events has room, but not all texts */
+    for (size_t i = 0; i < 2; i++) {
+        struct kit_seen seen;
+        struct rein_policy *policy = kit_policy(POLICY "limits: {stream_bytes: 16384}\n");
+        struct kit_run r = {.view = &kit_view_responses,
+                            .policy = policy,
+                            .upstream = {stream, strlen(stream)},
+                            .body_max = body_max[i],
+                            .chunk = 1000};
+        kit_run(&r, &seen);
+        assert_int_equal(bytes_len(&seen.out), strlen(stream));
+        assert_memory_equal(bytes_span(&seen.out).data, stream, strlen(stream));
+        kit_seen_fini(&seen);
+        rein_policy_unref(policy);
+        r.policy = policy = kit_policy(redacts);
+        kit_run(&r, &seen);
+        assert_string_equal(strict_responses(bytes_span(&seen.out), false), "response.completed");
+        assert_false(kit_has(&seen, "swordfish"));
+        kit_seen_fini(&seen);
+        rein_policy_unref(policy);
+    }
+    free(redacts);
+    free(stream);
+}
+
+/* Held text counts, whatever an event that repeats all may have. */
+static void what_is_held_has_its_limit(void **state)
+{
+    (void)state;
+    struct kit_seen seen;
+    char *stream = long_stream("reasoning_text", 3000, "sixteen letters ", "end");
+    struct rein_policy *policy =
+        kit_policy("version: 1\nname: t\nreasoning: {release: end}\nlimits: {stream_bytes: 16384}\n");
+    struct kit_run r = {.view = &kit_view_responses,
+                        .policy = policy,
+                        .upstream = {stream, strlen(stream)},
+                        .body_max = 1 << 20,
+                        .chunk = 1000};
+    kit_run(&r, &seen);
+    assert_string_equal(strict_responses(bytes_span(&seen.out), false), "error");
+    assert_int_equal(seen.decision.ending, REIN_OVERFLOW);
+    kit_seen_fini(&seen);
+    rein_policy_unref(policy);
+    free(stream);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_added_instruction_is_not_repeated),
+        cmocka_unit_test(a_done_behind_the_last_event_is_left_out),
+        cmocka_unit_test(a_long_answer_is_repeated),
+        cmocka_unit_test(what_is_held_has_its_limit),
         cmocka_unit_test(passes_unchanged),
         cmocka_unit_test(redacts_where_it_is_repeated),
         cmocka_unit_test(refuses_in_the_middle),

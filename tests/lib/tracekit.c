@@ -210,7 +210,6 @@ void kit_run(const struct kit_run *run, struct kit_seen *seen)
                                          .engine = engine,
                                          .dialect = view->dialect,
                                          .streamed = !run->is_body,
-                                         .body_max = run->body_max,
                                          .choices = run->choices > 0 ? run->choices : 1,
                                          .body_max = run->body_max,
                                          .model = "m",

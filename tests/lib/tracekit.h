@@ -41,7 +41,6 @@ struct kit_run {
     bool breaks_off;             /* the upstream's transfer does not end properly */
     size_t body_max;             /* of a body, or of an event where nothing is withheld; 0: as the policy says */
     unsigned choices;            /* 0: 1 */
-    size_t body_max;             /* 0: the policy's stream_bytes */
     bool opened;                 /* the prompt ends in open reasoning */
     size_t chunk;                /* bytes per feed; 0: all at once */
     size_t cut;                  /* if not 0: two feeds, cut here */

@@ -431,7 +431,8 @@ static void a_long_answer_is_repeated(void **state)
                                60000}; /* all of it is kept; or each of the events has room, but not all texts */
     for (size_t i = 0; i < 2; i++) {
         struct kit_seen seen;
-        struct rein_policy *policy = kit_policy(POLICY "limits: {stream_bytes: 16384}\n");
+        struct rein_policy *policy = kit_policy(POLICY "limits: {stream_bytes: 16384}\nrules:\n  - {id: never, "
+                                                       "literal: never-said, match: raw, action: redact}\n");
         struct kit_run r = {.view = &kit_view_responses,
                             .policy = policy,
                             .upstream = {stream, strlen(stream)},
@@ -460,7 +461,8 @@ static void what_is_held_has_its_limit(void **state)
     struct kit_seen seen;
     char *stream = long_stream("reasoning_text", 3000, "sixteen letters ", "end");
     struct rein_policy *policy =
-        kit_policy("version: 1\nname: t\nreasoning: {release: end}\nlimits: {stream_bytes: 16384}\n");
+        kit_policy("version: 1\nname: t\nreasoning: {release: end}\nlimits: {stream_bytes: 16384}\n"
+                   "rules:\n  - {id: never, literal: never-said, match: raw, action: redact}\n");
     struct kit_run r = {.view = &kit_view_responses,
                         .policy = policy,
                         .upstream = {stream, strlen(stream)},

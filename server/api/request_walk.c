@@ -132,12 +132,55 @@ static int drop_key(struct field_walk *w, const struct rein_json_node *key)
     return rv == 0 ? request_take_out(w->request, key) : rv;
 }
 
+/* What another API refuses is not unknown here: it would mean the same, and is not dropped for want of a row. */
+static const struct field *row_elsewhere(const struct rein_json_node *key)
+{
+    for (size_t i = 0; i < api_count(); i++) {
+        const struct field *row = field_find(api_at(i)->fields, key->text, key->len);
+        if (row != NULL && row->fate == FIELD_REFUSE)
+            return row;
+    }
+    return NULL;
+}
+
+/* Does an unknown field speak, by its name, of safety, privacy, costs or the form of the answer? Then a request without
+ * it could be less safe, or mean something else. */
+static bool is_weighty(const struct rein_json_node *key)
+{
+    static const char *const parts[] = {"safe",   "guard",  "moderat", "filter", "privacy",  "private",   "retention",
+                                        "redact", "budget", "limit",   "price",  "cost",     "grammar",   "guided",
+                                        "schema", "regex",  "struct",  "logit",  "token_id", "constrain", "collection"};
+    char name[REQUEST_NAME_MAX + 1];
+    if (key->len > REQUEST_NAME_MAX)
+        return false;
+    for (uint32_t i = 0; i < key->len; i++)
+        name[i] = key->text[i] >= 'A' && key->text[i] <= 'Z' ? (char)(key->text[i] | 0x20) : key->text[i];
+    name[key->len] = '\0';
+    bool is_found = strncmp(name, "max", 3) == 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        is_found = is_found || strstr(name, parts[i]) != NULL;
+    return is_found;
+}
+
+static int reject_weighty(const struct field_walk *w, const struct rein_json_node *key)
+{
+    char param[sizeof w->err->param];
+    spell_param(w, key, param, sizeof param);
+    return request_reject(w->err, "unknown_field", param,
+                          "The field '%s' is unknown and is not dropped: by its name, a request without it could be "
+                          "less safe, cost more, or mean something else.",
+                          param);
+}
+
 /* `row` NULL: unknown. */
 static int meet_fate(struct field_walk *w, const struct rein_json_node *key, const struct field *row)
 {
     enum rein_unknown unknown = unknown_rule(w->request);
     if (row == NULL && unknown == REIN_UNKNOWN_PASS)
         return 0;
+    bool is_option = strstr(w->path, "[]") == NULL; /* not of a message, which clients replay with all that it had */
+    if (row == NULL && unknown == REIN_UNKNOWN_DROP && is_option && is_weighty(key))
+        return reject_weighty(w, key);
     if (row == NULL || row->fate == FIELD_DROP)
         return unknown == REIN_UNKNOWN_REFUSE ? reject_key(w, key, row) : drop_key(w, key);
     if (row->fate == FIELD_OVERRIDE)
@@ -184,12 +227,15 @@ static int walk_key(struct field_walk *w, const struct rein_json_node *key, stru
     const struct field *of_kind = field_find(tables.kind, key->text, key->len),
                        *common = field_find(tables.common, key->text, key->len),
                        *row = of_kind != NULL ? of_kind : common;
+    if (row == NULL && w->path_len == 0)
+        row = row_elsewhere(key);
     if (rein_json_is(value, REIN_JSON_NULL))
         return row != NULL && row->keeps_null ? 0 : request_take_out(w->request, key);
     if ((row == NULL || row->fate >= FIELD_DROP) && is_allowed(w, key))
         return 0;
     bool has_spoiled = false;
-    if (row != NULL && row->below != NULL && rein_json_is(value, row->is_list ? REIN_JSON_ARRAY : REIN_JSON_OBJECT)) {
+    bool is_ours = of_kind != NULL || common != NULL;
+    if (is_ours && row->below != NULL && rein_json_is(value, row->is_list ? REIN_JSON_ARRAY : REIN_JSON_OBJECT)) {
         struct tables below = {of_kind != NULL ? of_kind->below : NULL, common != NULL ? common->below : NULL};
         int rv = walk_below(w, row, value, below, &has_spoiled);
         if (rv < 0 || !has_spoiled)

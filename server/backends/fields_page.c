@@ -33,11 +33,14 @@ static const char about[] =
     "A field that no row names is unknown. The policy's `request.unknown` decides: `refuse` refuses it (code "
     "`unknown_field`), and also what would be\ndropped; `drop` drops it; `pass` passes it, and judges all that is in "
     "it. "
-    "`request.allow` lists fields that pass whatever their fate is.\n"
+    "`request.allow` lists fields that pass whatever their fate is. A field that is refused in "
+    "another API counts as known: it is refused here, too.\n"
     "\n"
     "A field whose loss could weaken safety, privacy, a ceiling of costs or the meaning of the request is never "
     "dropped: "
-    "it passes or is refused.\n";
+    "it passes or is refused.\nSo is an unknown option that speaks of these by its name (`safe`, `guard`, `moderat`, "
+    "`filter`, `privacy`, `retention`, `redact`, `budget`,\n`limit`, `price`, `cost`, `grammar`, `schema`, `regex`, "
+    "`logit`, `max...` and the like): also with `drop` it is refused.\n";
 
 static const char *const fates[] = {
     [FIELD_PASS] = "pass", [FIELD_JUDGE] = "judge",   [FIELD_OVERRIDE] = "override",

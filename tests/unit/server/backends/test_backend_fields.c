@@ -208,7 +208,6 @@ static void test_own(void **state)
         {"groq", "compound_custom"},
         {"openrouter", "preset"},
         {"anthropic", "system"},
-        {"anthropic", "mcp_servers"},
         {"gemini", "cached_content"},
     };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
@@ -216,6 +215,7 @@ static void test_own(void **state)
         expect_code("openai", own[i][1], "unknown_field");
     }
     expect_code("vllm", "cache_salt", "");
+    expect_code("anthropic", "mcp_servers", "field_not_accepted");
     expect_code("mistral", "random_seed", "");
     expect_code("mistral", "safe_prompt", "");
     expect_code("llamacpp", "dry_multiplier", "");

@@ -533,6 +533,52 @@ static void test_some_fields_are_never_dropped(void **state)
         }
 }
 
+/* Nor are unknown options that speak of such things; of messages, they are what clients replay. */
+static void test_unknown_options_with_weight_are_not_dropped(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {"safe_search",      "safetyMode",      "content_filter",  "GUARD",
+                                          "input_moderation", "privacy_level",   "data_retention",  "zero_retention_on",
+                                          "redact_pii",       "maxCost",         "max_spend",       "budget_usd",
+                                          "rate_limit",       "price_ceiling",   "cost_center_cap", "output_schema",
+                                          "json_grammar",     "regex_pattern",   "structured_mode", "logit_processor",
+                                          "constrained",      "data_collection", "bad_token_ids",   "guided_mode"};
+    static const char *const dropped[] = {"chat_id", "features", "session", "turbo", "theme", "client_version", "axis"};
+    static const struct rein_request_rules pass = {.unknown = REIN_UNKNOWN_PASS};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char fields[128], wanted[128];
+        snprintf(fields, sizeof fields, "'%s':true", refused[i]);
+        snprintf(wanted, sizeof wanted, "unknown_field %s", refused[i]);
+        assert_string_equal(verdict_by(&dropping, with(fields), NULL), wanted);
+        assert_string_equal(verdict_by(&pass, with(fields), NULL), "");
+        snprintf(fields, sizeof fields, "'reasoning':{'%s':true}", refused[i]);
+        snprintf(wanted, sizeof wanted, "unknown_field reasoning.%s", refused[i]);
+        assert_string_equal(verdict_by(&dropping, with(fields), NULL), wanted);
+    }
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) {
+        char fields[128];
+        snprintf(fields, sizeof fields, "'%s':true", dropped[i]);
+        assert_string_equal(verdict_by(&dropping, with(fields), NULL), "");
+    }
+    struct request *r;
+    assert_string_equal(
+        verdict_by(
+            &dropping,
+            "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"content_filter_results\":{}}]}", &r),
+        "");
+    assert_string_equal(r->dropped->text, "messages.content_filter_results");
+    request_free(r);
+    /* what another API refuses */
+    for (int unknown = REIN_UNKNOWN_REFUSE; unknown <= REIN_UNKNOWN_PASS; unknown++) {
+        struct rein_request_rules rules = {.unknown = (enum rein_unknown)unknown};
+        assert_string_equal(verdict_by(&rules, with("'previous_response_id':'resp_1'"), NULL),
+                            "field_not_accepted previous_response_id");
+        assert_string_equal(verdict_by(&rules, with("'context_management':{'edits':[{'x':1}]}"), NULL),
+                            "field_not_accepted context_management");
+        assert_string_equal(verdict_by(&rules, with("'background':false"), NULL), "");
+    }
+}
+
 /* One name for all messages; the seventeenth name is a count. */
 static void test_names_of_what_was_dropped(void **state)
 {
@@ -621,6 +667,7 @@ int main(void)
         cmocka_unit_test(test_a_policy_may_allow_fields),
         cmocka_unit_test(test_unknown_fields_and_droppable_ones),
         cmocka_unit_test(test_some_fields_are_never_dropped),
+        cmocka_unit_test(test_unknown_options_with_weight_are_not_dropped),
         cmocka_unit_test(test_names_of_what_was_dropped),
         cmocka_unit_test(test_unjudged_parts),
         cmocka_unit_test(test_a_model_may_be_missing),

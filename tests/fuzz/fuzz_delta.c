@@ -21,8 +21,23 @@ static struct event_reader *new_reader(void)
     return r;
 }
 
+/* A number's whole text is a piece; it has no quotes. */
+static void check_number(struct span payload, const struct piece *piece)
+{
+    if (piece->at + (size_t)piece->len > payload.len)
+        abort();
+    json_t *number = json_loadb(payload.data + piece->at, piece->len, JSON_DECODE_ANY, NULL);
+    if (number != NULL && !json_is_number(number))
+        abort();
+    json_decref(number);
+}
+
 static void check_piece(struct span payload, const struct piece *piece)
 {
+    if (piece->place.is_number) {
+        check_number(payload, piece);
+        return;
+    }
     if (piece->at == 0 || piece->at + (size_t)piece->len >= payload.len || payload.data[piece->at - 1] != '"' ||
         payload.data[piece->at + piece->len] != '"')
         abort();

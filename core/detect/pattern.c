@@ -246,13 +246,21 @@ enum rein_stance pattern_answer_stance(const struct pattern_tracker *p)
     return stances[p->answer.stance];
 }
 
-bool pattern_answer_is_open(const struct pattern_tracker *p)
+bool pattern_answer_waits_for(const struct pattern_tracker *p, enum rein_pattern pattern)
 {
     if (p->answer.ended)
         return false;
-    return outcome_answer_may_act(p) ||
-           (p->settings.enabled[REIN_INCONSISTENCY_COMPLIES] && p->answer.stance == STANCE_OPEN &&
-            p->answer.len < PATTERN_HEAD_MAX && reasoning_stance(&p->reasoning) == STANCE_REFUSES);
+    if (pattern == REIN_OUTCOME_RISK_ANSWER)
+        return outcome_answer_may_act(p);
+    return pattern == REIN_INCONSISTENCY_COMPLIES && p->settings.enabled[REIN_INCONSISTENCY_COMPLIES] &&
+           p->answer.stance == STANCE_OPEN && p->answer.len < PATTERN_HEAD_MAX &&
+           reasoning_stance(&p->reasoning) == STANCE_REFUSES;
+}
+
+bool pattern_answer_is_open(const struct pattern_tracker *p)
+{
+    return pattern_answer_waits_for(p, REIN_OUTCOME_RISK_ANSWER) ||
+           pattern_answer_waits_for(p, REIN_INCONSISTENCY_COMPLIES);
 }
 
 bool pattern_answer_is_done(const struct pattern_tracker *p)

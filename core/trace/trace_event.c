@@ -541,6 +541,8 @@ int trace_end_texts(struct rein_trace *t)
             rv = trace_end_reasoning(t, c);
     for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
         rv = trace_judge_end(t, &lane->texts[0].text);
+    for (uint16_t c = 0; c < t->choice_count && rv == 0 && !trace_is_stopped(t); c++)
+        trace_end_choice(t, c);
     if (rv == 0)
         gate_stop_waiting(&t->gate);
     return rv;

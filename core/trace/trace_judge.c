@@ -36,7 +36,7 @@ static uint64_t undisputed(const struct rein_trace *t, const struct text *text)
     case REIN_RELEASE_STREAM:
         return UINT64_MAX;
     case REIN_RELEASE_END:
-        if (!t->choice[text->choice].reasoning_over)
+        if (!t->choice[text->choice].reasoning_over || t->choice[text->choice].awaits_answer)
             return 0;
         break;
     case REIN_RELEASE_AUTO:
@@ -89,6 +89,40 @@ static enum rein_action resolve(const struct rein_trace *t, enum rein_action act
     if (action == REIN_CUT_REASONING && (text == NULL || text->channel != REIN_REASONING))
         action = REIN_CUT_RESPONSE;
     return action;
+}
+
+/* Can the answer's beginning still steer? Then the reasoning that is held until its end must not be shown before that
+ * is known: a restart could contradict it. */
+static bool answer_may_steer(const struct rein_trace *t, const struct choice *choice)
+{
+    static const enum rein_pattern late[] = {REIN_OUTCOME_RISK_ANSWER, REIN_INCONSISTENCY_COMPLIES};
+    if (t->release != REIN_RELEASE_END || t->choice_count != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
+        return false;
+    for (size_t i = 0; i < 2; i++) {
+        const struct policy_pattern *pattern = &t->policy->patterns[late[i]];
+        for (size_t slot = 0; pattern->action == REIN_STEER && !pattern->shadow && slot < SLOTS_MAX; slot++)
+            if (choice->trackers[slot] != NULL && pattern_answer_waits_for(choice->trackers[slot], late[i]))
+                return true;
+    }
+    return false;
+}
+
+static void stop_awaiting(struct rein_trace *t, uint16_t index)
+{
+    struct choice *choice = &t->choice[index];
+    if (!choice->awaits_answer)
+        return;
+    choice->awaits_answer = false;
+    clear_choice(t, index);
+}
+
+/* After bytes of a text: an answer that can steer no more, or something else than an answer, ends the wait. */
+static void await_answer(struct rein_trace *t, const struct text *text)
+{
+    struct choice *choice = &t->choice[text->choice];
+    bool may_still = text->channel == REIN_REASONING || (text->channel == REIN_ANSWER && answer_may_steer(t, choice));
+    if (choice->awaits_answer && !may_still)
+        stop_awaiting(t, text->choice);
 }
 
 static int add_finding(struct rein_trace *t, struct rein_finding *f, const struct text *text, struct span evidence)
@@ -364,6 +398,7 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     t->decision.flow[text->channel].scanned += bytes.len;
     if (rv != 0 || is_closed(t, text))
         return rv;
+    await_answer(t, text);
     clear_up_to(t, text, UINT64_MAX);
     text_trim(text);
     return 0;
@@ -411,9 +446,11 @@ int trace_judge_end(struct rein_trace *t, struct text *text)
         rv = end_pattern(t, text);
     /* The last sentence of the reasoning waits for what the reasoning is as a whole: trace_end_reasoning. */
     bool is_judged = text->channel != REIN_REASONING || t->choice[text->choice].reasoning_over;
-    if (rv == 0 && is_judged && !is_closed(t, text))
-        clear_up_to(t, text, UINT64_MAX);
-    return rv;
+    if (rv != 0 || !is_judged || is_closed(t, text))
+        return rv;
+    await_answer(t, text);
+    clear_up_to(t, text, UINT64_MAX);
+    return 0;
 }
 
 struct text *trace_reasoning_text(struct channel_lane *lane)
@@ -440,8 +477,14 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
     if (rv != 0 || trace_is_stopped(t) || t->gate.choice[index].closed)
         return rv;
     choice->reasoning_over = true;
+    choice->awaits_answer = answer_may_steer(t, choice);
     clear_choice(t, index);
     return 0;
+}
+
+void trace_end_choice(struct rein_trace *t, uint16_t index)
+{
+    stop_awaiting(t, index);
 }
 
 /* Writes `text` up to the edit's end without what it removes, escaped for JSON. */

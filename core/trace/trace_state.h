@@ -44,6 +44,7 @@ enum trace_phase {
 struct choice {
     bool is_seen, has_reasoning, end_seen;
     bool reasoning_over; /* its reasoning has ended and is judged: the answer may be released */
+    bool awaits_answer;  /* it is held still, because the answer's beginning may steer */
     bool reasoning_cut;  /* a reasoning text was cut: those that begin later are not shown either */
     uint8_t reasoning_texts, answer_texts;
     struct pattern_tracker *trackers[SLOTS_MAX]; /* each made with the first byte of its texts; owned */
@@ -159,6 +160,8 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes) REIN_MUST
 struct text *trace_reasoning_text(struct channel_lane *lane);
 /* The text has ended. */
 int trace_judge_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
+/* All texts of the choice have ended and are judged. */
+void trace_end_choice(struct rein_trace *t, uint16_t choice);
 /* The choice's reasoning has ended: judges it as a whole. */
 int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
 /* A stand-alone string or number. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be

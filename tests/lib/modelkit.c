@@ -115,7 +115,9 @@ struct rein_policy *modelkit_policy(const char *yaml)
 {
     char *weights = modelkit_usual();
     struct rein_source source = {"policy.yaml", yaml, strlen(yaml)}, model = {"tiny.yaml", weights, strlen(weights)};
-    struct rein_library library = {.models = &model, .models_len = 1};
+    static const char again[] = "version: 1\nname: corrective\nkind: corrective\ntext: Again.\n";
+    struct rein_source template = {"corrective.yaml", again, sizeof again - 1};
+    struct rein_library library = {.models = &model, .models_len = 1, .templates = &template, .templates_len = 1};
     struct rein_problems *problems = NULL;
     struct rein_policy *policy = NULL;
     assert_int_equal(rein_problems_new(&problems), 0);

@@ -159,6 +159,63 @@ static void without_reasoning_the_prompt_decides(void **state)
     kit_seen_fini(&seen);
 }
 
+/* As with an instruction: nothing is shown that a restart could contradict, and the answer's beginning may restart. */
+static struct kit_seen ask_again(const char *upstream, size_t chunk)
+{
+    struct kit_seen seen;
+    struct span good = SPAN(THINK("I stop. ") SAY("No.") END);
+    struct rein_policy *policy = modelkit_policy(ONLY(RECORDS, "{ action: steer, threshold: 0.8, bytes: 300 }"));
+    struct kit_run run = {.policy = policy,
+                          .upstream = {upstream, strlen(upstream)},
+                          .restarts = &good,
+                          .restarts_len = 1,
+                          .prompt = "hello",
+                          .chunk = chunk};
+    kit_run(&run, &seen);
+    rein_policy_unref(policy);
+    return seen;
+}
+
+static void the_answer_s_beginning_steers(void **state)
+{
+    (void)state;
+    static const char short_one[] = THINK(HARM HARM) SAY(ALONG) END;
+    static const char long_one[] = THINK(HARM HARM) SAY(BEGINNING SIXTY) END;
+    const char *const bad[] = {short_one, long_one};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t chunk = 0; chunk < 60; chunk += 13) {
+            struct kit_seen seen = ask_again(bad[i], chunk);
+            assert_string_equal(kit_reasoning(&seen, 0), "I stop. ");
+            assert_string_equal(kit_content(&seen, 0), "No.");
+            assert_int_equal(seen.decision.verdict, REIN_STEER);
+            assert_int_equal(seen.decision.attempts, 2);
+            kit_seen_fini(&seen);
+        }
+}
+
+/* What does not steer comes whole, however it ends. */
+static void held_reasoning_is_shown_in_the_end(void **state)
+{
+    (void)state;
+    static const char *const fine[][2] = {
+        {THINK(HARM HARM) SAY(SIXTY SIXTY SIXTY SIXTY SIXTY SIXTY "On.") END,
+         SIXTY SIXTY SIXTY SIXTY SIXTY SIXTY "On."},
+        {THINK(HARM HARM) SAY("Short.") END, "Short."},
+        {THINK(HARM HARM) END, ""},
+        {THINK(HARM HARM)
+             EVENT("\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"f\",\"arguments\":\"1\"}}]}") END,
+         ""}};
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        for (size_t chunk = 0; chunk < 60; chunk += 13) {
+            struct kit_seen seen = ask_again(fine[i][0], chunk);
+            assert_string_equal(kit_reasoning(&seen, 0), HARM HARM);
+            assert_string_equal(kit_content(&seen, 0), fine[i][1]);
+            assert_int_equal(seen.decision.attempts, 1);
+            assert_int_equal(seen.choices[0].finishes, 1);
+            kit_seen_fini(&seen);
+        }
+}
+
 static void in_shadow_it_only_tells(void **state)
 {
     (void)state;
@@ -193,6 +250,8 @@ int main(void)
         cmocka_unit_test(the_answer_s_beginning_is_scored_once),
         cmocka_unit_test(the_beginning_is_held_about_harm_alone),
         cmocka_unit_test(without_reasoning_the_prompt_decides),
+        cmocka_unit_test(the_answer_s_beginning_steers),
+        cmocka_unit_test(held_reasoning_is_shown_in_the_end),
         cmocka_unit_test(in_shadow_it_only_tells),
         cmocka_unit_test(a_policy_without_a_model_has_no_scores),
     };

@@ -27,7 +27,8 @@ char *modelkit_yaml(const struct modelkit *kit);
 /* Words of harm and of going along, such as tests write: about_harm is "poison" and "bomb", complying "steps" and
  * "gladly" (the answer's too). Texts without any score near 0. Returns owned. */
 char *modelkit_usual(void);
-/* A policy that may name `tiny`, with modelkit_usual's weights, and steer; no lexicons. Fails the test if it does not load. */
+/* A policy that may name `tiny`, with modelkit_usual's weights, and steer; no lexicons. Fails the test if it does not
+ * load. */
 struct rein_policy *modelkit_policy(const char *yaml);
 
 #endif

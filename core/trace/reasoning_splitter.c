@@ -29,7 +29,23 @@ enum tag_kind {
     MARK,     /* gpt-oss: a tag between messages */
 };
 
-enum family { ANY, THINK, KIMI, KIMI_K3, SEED, MINIMAX, MISTRAL, GRANITE, COHERE, GEMMA, THOUGHT, HARMONY, CUSTOM };
+enum family {
+    ANY,
+    THINK,
+    THINKING,
+    KIMI,
+    KIMI_K3,
+    SEED,
+    MINIMAX,
+    MISTRAL,
+    GRANITE,
+    COHERE,
+    GEMMA,
+    THOUGHT,
+    BEGUN_THOUGHT,
+    HARMONY,
+    CUSTOM
+};
 
 struct tag {
     struct span text;
@@ -50,6 +66,8 @@ struct tag {
 static const struct tag known_tags[] = {
     TAG("<think>", OPEN, THINK),
     TAG("</think>", CLOSE, THINK),
+    TAG("<thinking>", OPEN, THINKING),
+    TAG("</thinking>", CLOSE, THINKING),
     TAG("<think:opensource>", OPEN, THINK),
     TAG("</think:opensource>", CLOSE, THINK),
     TAG(LEFT "think" RIGHT, OPEN, KIMI),
@@ -76,6 +94,8 @@ static const struct tag known_tags[] = {
     TAG("<channel|>", CLOSE, GEMMA),
     TAG("<thought>", OPEN, THOUGHT),
     TAG("</thought>", CLOSE, THOUGHT),
+    TAG("<|begin_of_thought|>", OPEN, BEGUN_THOUGHT),
+    TAG("<|end_of_thought|>", CLOSE, BEGUN_THOUGHT),
     TAG("<answer>", WRAP, THINK),
     TAG("</answer>", UNWRAP, THINK),
     TAG("<response>", WRAP, THINK),
@@ -98,8 +118,7 @@ static const struct tag known_tags[] = {
 
 enum {
     BLANKS_MAX = SPLITTER_TAIL_MAX - SPLITTER_TAG_MAX - 1,
-    ROUNDS_MAX = 6, /* a text that opens and closes more often than this is not taken seriously: further tags are text:
-                       further openers are text */
+    ROUNDS_MAX = 6, /* after so many tags, a closer without an opener is text */
 };
 
 /* What was found at a byte. */
@@ -124,6 +143,15 @@ void splitter_init(struct splitter *s, const char *open, const char *close, bool
     }
 }
 
+void splitter_set_apart(struct splitter *s, bool is_begun)
+{
+    if (s->state == REASONING_BEGUN && !is_begun) {
+        s->state = START;
+        s->reasoned = false;
+    }
+    s->is_apart = !s->reasoned;
+}
+
 /* ---- which tags count where ---------------------------------------------------------------------------------------
  */
 
@@ -136,6 +164,8 @@ static bool closes_count(const struct splitter *s, enum family family)
 {
     if (family == GRANITE && s->family != GRANITE)
         return false; /* ordinary words */
+    if (s->is_apart && !is_open_reasoning(s))
+        return false;
     if (family == HARMONY && s->harmony)
         return true;
     if (is_open_reasoning(s))
@@ -143,11 +173,26 @@ static bool closes_count(const struct splitter *s, enum family family)
     return family != HARMONY && (s->state != ANSWER || !s->reasoned) && s->rounds < ROUNDS_MAX;
 }
 
+/* An answer may speak of a tag: then quotes surround it, or it is in code. */
+static bool is_quoted(const struct splitter *s)
+{
+    return s->before != '\0' && strchr("`\"'\\", s->before) != NULL;
+}
+
+/* Reasoning begins anywhere in an answer, unless it is known to come elsewhere. Granite's openers are ordinary words.
+ */
+static bool opens_count(const struct splitter *s, enum family family)
+{
+    if (s->state == REASONING || s->is_apart)
+        return false;
+    return s->state != ANSWER || (family != GRANITE && !is_quoted(s));
+}
+
 static bool counts(const struct splitter *s, const struct tag *tag)
 {
     switch (tag->kind) {
     case OPEN:
-        return s->state != REASONING && s->state != ANSWER && s->rounds < ROUNDS_MAX;
+        return opens_count(s, tag->family);
     case CLOSE:
         return closes_count(s, tag->family);
     case CALL:
@@ -158,9 +203,9 @@ static bool counts(const struct splitter *s, const struct tag *tag)
         return s->wrapper == tag->family && (s->state == AFTER_CLOSE || s->state == ANSWER);
     case ANALYSIS:
     case MESSAGE:
-        return s->harmony || s->state == START;
+        return s->harmony || (!is_open_reasoning(s) && opens_count(s, HARMONY));
     case MARK:
-        return s->harmony;
+        return s->harmony || (tag->text.data[2] == 's' && !is_open_reasoning(s) && opens_count(s, HARMONY));
     }
     return false;
 }
@@ -239,7 +284,7 @@ static void open_reasoning(struct splitter *s, enum family family)
     s->state = REASONING_BEGUN;
     s->family = (uint8_t)family;
     s->reasoned = true;
-    s->rounds++;
+    s->rounds += s->rounds < UINT8_MAX;
 }
 
 static void close_reasoning(struct splitter *s, enum family family)
@@ -249,7 +294,7 @@ static void close_reasoning(struct splitter *s, enum family family)
     s->reasoned = true;
     s->harmony |= family == HARMONY;
     if (family != HARMONY)
-        s->rounds++;
+        s->rounds += s->rounds < UINT8_MAX;
     s->state = AFTER_CLOSE;
 }
 
@@ -282,6 +327,9 @@ static enum part_kind take_tag(struct splitter *s, struct found found)
         s->state = AFTER_CLOSE;
         break;
     case MARK:
+        if (!s->harmony)
+            s->state = AFTER_CLOSE;
+        s->harmony = true;
         break;
     }
     return PART_TAG;
@@ -301,11 +349,32 @@ static void leave_beginning(struct splitter *s)
         s->state = ANSWER;
 }
 
-static size_t count_blanks(struct span text)
+/* Bytes of the blank that the text begins with: 0: none; SIZE_MAX: it may become one. Before the first tag, invisible
+ * characters are blanks, too: byte order marks, zero-width and no-break spaces. */
+static size_t blank_len(struct span text, bool at_start)
 {
-    size_t i = 0;
-    while (i < text.len && i < BLANKS_MAX && memchr(" \t\r\n", text.data[i], 4) != NULL)
-        i++;
+    static const char *const invisible[] = {"\xEF\xBB\xBF", "\xE2\x80\x8B", "\xE2\x80\x8C",
+                                            "\xE2\x80\x8D", "\xE2\x81\xA0", "\xC2\xA0"};
+    if (memchr(" \t\r\n", text.data[0], 4) != NULL)
+        return 1;
+    for (size_t i = 0; i < sizeof invisible / sizeof *invisible && at_start; i++) {
+        size_t len = strlen(invisible[i]), have = text.len < len ? text.len : len;
+        if (memcmp(text.data, invisible[i], have) == 0)
+            return have == len ? len : SIZE_MAX;
+    }
+    return 0;
+}
+
+/* *waits: what follows them may become another one. */
+static size_t count_blanks(struct span text, bool at_start, bool *waits)
+{
+    size_t i = 0, len = 0;
+    for (; i < text.len && i < BLANKS_MAX; i += len) {
+        len = blank_len((struct span){text.data + i, text.len - i}, at_start);
+        if (len == 0 || len == SIZE_MAX)
+            break;
+    }
+    *waits = len == SIZE_MAX;
     return i;
 }
 
@@ -323,8 +392,11 @@ static size_t text_run(const struct splitter *s, struct span text)
 /* Decides what is at the beginning of the text. Returns how many bytes, 0 if that depends on what follows. */
 static size_t decide_next(struct splitter *s, struct span text, bool final, struct decided *d)
 {
-    size_t blanks = s->state == REASONING || s->state == ANSWER ? 0 : count_blanks(text);
+    bool waits = false;
+    size_t blanks = s->state == REASONING || s->state == ANSWER ? 0 : count_blanks(text, s->state == START, &waits);
     bool held = s->state == START && blanks < BLANKS_MAX; /* these blanks belong to what follows */
+    if (waits && !final)
+        return 0;
     if (blanks > 0 && !held) {
         reasoning_splitter_add(d, text_kind(s), blanks);
         return blanks;
@@ -360,6 +432,7 @@ static size_t decide(struct splitter *s, struct span window, bool final, struct 
         if (len == 0)
             break;
         done += len;
+        s->before = window.data[done - 1];
     }
     return done;
 }
@@ -374,12 +447,13 @@ struct part splitter_plain(struct splitter *s, struct span text)
 {
     bool is_inside = s->state == REASONING || s->state == ANSWER;
     size_t len = 0;
-    if (s->tail_len > 0 || (!is_inside && count_blanks(text) > 0))
+    if (s->tail_len > 0 || (!is_inside && blank_len(text, s->state == START) > 0))
         return (struct part){text_kind(s), 0};
     for (struct span rest = text; len < text.len && begins_no_tag(s, rest);) {
         leave_beginning(s);
         len += text_run(s, rest);
         rest = (struct span){text.data + len, text.len - len};
+        s->before = text.data[len - 1];
     }
     return (struct part){text_kind(s), len};
 }

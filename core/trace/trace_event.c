@@ -200,6 +200,16 @@ static int take_whole(struct rein_trace *t, const struct piece *piece, struct sp
     return rv == 0 ? act_on_whole(t, piece, action) : rv;
 }
 
+/* Once reasoning has come in a field of its own, a tag in the answer is text of the answer. */
+static inline void tell_apart(struct rein_trace *t, struct lane *lane, struct span text)
+{
+    struct choice *choice = &t->choice[lane->place.choice];
+    if (lane->place.channel == REIN_REASONING && !choice->is_apart)
+        choice->is_apart = trace_is_text(text);
+    else if (lane->splits && choice->is_apart && !lane->splitter.is_apart)
+        splitter_set_apart(&lane->splitter, lane->decided > 0);
+}
+
 static inline int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload)
 {
     struct gate_piece p = {.lane = lane, .raw = {piece->at, piece->len}, .half_in = lane->half};
@@ -211,6 +221,7 @@ static inline int feed_lane(struct rein_trace *t, struct lane *lane, const struc
     p.start = lane->received;
     p.end = p.start + text.len;
     p.ends_half = half != 0;
+    tell_apart(t, lane, text);
     rv = gate_add_piece(&t->gate, &p);
     if (rv != 0)
         return rv;

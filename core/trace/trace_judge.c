@@ -265,12 +265,12 @@ static int advance(struct rein_trace *t, struct text *text)
     return 0;
 }
 
-static bool is_blank(struct span s)
+bool trace_is_text(struct span s)
 {
-    size_t i = 0;
-    while (i < s.len && (s.data[i] == ' ' || s.data[i] == '\t' || s.data[i] == '\r' || s.data[i] == '\n'))
-        i++;
-    return i == s.len;
+    for (size_t i = 0; i < s.len; i++)
+        if (memchr(" \t\r\n", s.data[i], 4) == NULL)
+            return true;
+    return false;
 }
 
 /* A restart can continue from the reasoning that is recorded as shown: that of the first field with reasoning, because
@@ -382,10 +382,10 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     if (rv != 0 || is_closed(t, text))
         return rv;
     if (text->channel == REIN_REASONING) {
-        choice->has_reasoning |= !is_blank(bytes);
+        choice->has_reasoning |= trace_is_text(bytes);
         record_shown(t, text);
         lead_in(t, text);
-    } else if (!choice->reasoning_over && !is_blank(bytes)) {
+    } else if (!choice->reasoning_over && trace_is_text(bytes)) {
         rv = trace_end_reasoning(t, text->choice);
     }
     if (rv != 0 || is_closed(t, text))

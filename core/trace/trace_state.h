@@ -43,6 +43,7 @@ enum trace_phase {
 /* One of the response's choices. */
 struct choice {
     bool is_seen, has_reasoning, end_seen;
+    bool is_apart;       /* its reasoning came in a field of its own */
     bool reasoning_over; /* its reasoning has ended and is judged: the answer may be released */
     bool awaits_answer;  /* it is held still, because the answer's beginning may steer */
     bool reasoning_cut;  /* a reasoning text was cut: those that begin later are not shown either */
@@ -156,6 +157,8 @@ int trace_mark_spelled(struct rein_trace *t, const struct event *event, struct s
 /* ---- trace_judge.c ---- */
 /* Bytes that were given to a text. A lane_sink. */
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes) REIN_MUST_USE;
+/* Is there more in it than white space? */
+bool trace_is_text(struct span s);
 /* The text of a field that is reasoning; NULL: none is. */
 struct text *trace_reasoning_text(struct channel_lane *lane);
 /* The text has ended. */

@@ -37,9 +37,9 @@ static inline void describe(struct description *d, struct span payload, const st
 {
     static const char channels[] = "praTo";
     static const char *const sources[CHAT_FIELDS] = {
-        "content", "refusal",       "text",          "transcript", "reasoning_content", "reasoning",
-        "r_text",  "thinking",      "thinking_part", "d_text",     "d_summary",         "arguments",
-        "input",   "function_call", "name",          "noise",      "spelled",           "other"};
+        "content",  "refusal",       "text",   "transcript", "reasoning_content", "reasoning", "r_text",
+        "thinking", "thinking_part", "d_text", "d_summary",  "r_summary",         "thought",   "arguments",
+        "input",    "function_call", "name",   "noise",      "spelled",           "other"};
     d->len = 0;
     d->text[0] = '\0';
     for (size_t i = 0; i < delta->pieces_len; i++) {

@@ -51,29 +51,54 @@ static int read_finish(struct event_fill *fill, struct scope *scope, uint8_t arg
 
 static int read_texts(struct event_fill *fill, struct scope *scope, uint8_t source);
 
+static bool begins_with(struct span text, struct span word)
+{
+    return text.len >= word.len && memcmp(text.data, word.data, word.len) == 0;
+}
+
+/* Names that servers give to reasoning begin like this: reasoning.text, thinking_delta, summary_text, thoughts, ... */
+static bool is_reasoning_name(struct span name)
+{
+    return begins_with(name, SPAN("reasoning")) || begins_with(name, SPAN("think")) ||
+           begins_with(name, SPAN("thought"));
+}
+
 static int read_part_text(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
     (void)arg;
-    return scope_read_text(fill, scope, scope->source);
+    return read_texts(fill, scope, scope->source);
 }
 
 static int read_part_type(struct event_fill *fill, struct scope *scope, uint8_t arg)
 {
-    static const struct span words[] = {WORD("thinking"), WORD("reasoning"), WORD("text"), WORD("output_text"),
-                                        WORD("refusal")};
+    static const struct span words[] = {
+        WORD("thinking"),     WORD("reasoning"), WORD("text"),           WORD("output_text"),    WORD("refusal"),
+        WORD("summary_text"), WORD("summary"),   WORD("reasoning_text"), WORD("reasoning.text"), WORD("thinking_text")};
     struct range value;
     (void)arg;
     int rv = scope_read_word(fill, scope, words, COUNT(words), &value);
     char room[EVENT_KEY_MAX];
     struct span type = event_key(fill, value, room);
-    scope->thinking = span_is(type, words[0]) || span_is(type, words[1]);
+    scope->thinking |= is_reasoning_name(type) || begins_with(type, SPAN("summary"));
     return rv;
+}
+
+/* A text, or (Gemini) whether the part is a thought. */
+static int read_part_thought(struct event_fill *fill, struct scope *scope, uint8_t source)
+{
+    char c = walk_peek(&fill->walk);
+    scope->thinking |= c == 't';
+    return c == '"' || c == '{' || c == '[' ? read_texts(fill, scope, source) : scope_read_other(fill, scope, 0);
 }
 
 static const struct member part_members[] = {
     MEMBER("type", read_part_type, 0),
     MEMBER("text", read_part_text, 0),
+    MEMBER("content", read_part_text, 0),
+    MEMBER("summary", read_part_text, 0),
     MEMBER("thinking", read_texts, CHAT_THINKING_PART),
+    MEMBER("reasoning", read_texts, CHAT_THINKING_PART),
+    MEMBER("thought", read_part_thought, CHAT_THINKING_PART),
     MEMBER("refusal", scope_read_text, CHAT_REFUSAL),
 };
 
@@ -116,8 +141,9 @@ static int read_texts(struct event_fill *fill, struct scope *scope, uint8_t sour
 }
 
 static const struct member detail_members[] = {
-    MEMBER("text", scope_read_text, CHAT_DETAILS_TEXT),
-    MEMBER("summary", scope_read_text, CHAT_DETAILS_SUMMARY),
+    MEMBER("text", read_texts, CHAT_DETAILS_TEXT),
+    MEMBER("content", read_texts, CHAT_DETAILS_TEXT),
+    MEMBER("summary", read_texts, CHAT_DETAILS_SUMMARY),
 };
 
 static int read_detail(struct event_fill *fill, struct scope *scope, int64_t nth)
@@ -278,6 +304,23 @@ static int read_ids(struct event_fill *fill, struct scope *scope, uint8_t arg)
     return rv == 0 && first != 'n' ? note_spelled(fill, scope) : rv;
 }
 
+/* Fields with reasoning that no other table has; not those that say how much there was, or sign it. */
+static bool read_unknown_reasoning(struct event_fill *fill, struct scope *scope, struct range key, int *rv)
+{
+    static const char *const others[] = {"token",     "effort", "budget", "signature",
+                                         "encrypted", "format", "type",   "_id"};
+    char room[EVENT_KEY_MAX];
+    struct span name = event_key(fill, key, room);
+    bool is_text = is_reasoning_name(name);
+    for (size_t i = 0; i < COUNT(others) && is_text; i++)
+        is_text = memmem(name.data, name.len, others[i], strlen(others[i])) == NULL;
+    if (is_text)
+        *rv = read_texts(fill, scope, CHAT_THOUGHT);
+    return is_text;
+}
+
+static int read_provider_fields(struct event_fill *fill, struct scope *scope, uint8_t arg);
+
 static const struct member delta_members[] = {
     MEMBER("content", read_texts, CHAT_CONTENT),
     MEMBER("reasoning_content", read_texts, CHAT_REASONING_CONTENT),
@@ -287,8 +330,10 @@ static const struct member delta_members[] = {
     MEMBER("refusal", scope_read_text, CHAT_REFUSAL),
     MEMBER("function_call", read_function_call, 0),
     MEMBER("reasoning_details", read_details, 0),
-    MEMBER("reasoning_text", scope_read_text, CHAT_REASONING_TEXT),
+    MEMBER("reasoning_text", read_texts, CHAT_REASONING_TEXT),
+    MEMBER("reasoning_summary", read_texts, CHAT_REASONING_SUMMARY),
     MEMBER("thinking", read_texts, CHAT_THINKING),
+    MEMBER("provider_specific_fields", read_provider_fields, 0),
     MEMBER("thinking_blocks", read_texts, CHAT_THINKING_PART),
     MEMBER("audio", read_audio, 0),
     MEMBER("token_ids", read_ids, 0),
@@ -296,6 +341,28 @@ static const struct member delta_members[] = {
     MEMBER("logprobs", read_logprobs, 0),
     MEMBER("obfuscation", scope_read_whole, CHAT_NOISE),
 };
+
+/* LiteLLM repeats reasoning in here: it is a text of its own. */
+static const struct member provider_members[] = {
+    MEMBER("reasoning_content", read_texts, CHAT_REASONING_CONTENT),
+    MEMBER("reasoning", read_texts, CHAT_REASONING),
+    MEMBER("reasoning_details", read_details, 0),
+    MEMBER("reasoning_text", read_texts, CHAT_REASONING_TEXT),
+    MEMBER("reasoning_summary", read_texts, CHAT_REASONING_SUMMARY),
+    MEMBER("thinking", read_texts, CHAT_THINKING),
+    MEMBER("thinking_blocks", read_texts, CHAT_THINKING_PART),
+};
+
+static int read_provider_fields(struct event_fill *fill, struct scope *scope, uint8_t arg)
+{
+    struct scope inner = scope_inner(scope);
+    (void)arg;
+    if (walk_peek(&fill->walk) != '{')
+        return scope_read_other(fill, scope, 0);
+    inner.place.text |= CHAT_ASIDE;
+    inner.read_unknown = read_unknown_reasoning;
+    return scope_read(fill, provider_members, COUNT(provider_members), &inner);
+}
 
 /* `delta`, or `message` in a body. A sender that also sends the other of the two repeats the text in it, or uses
  * another format: its texts are separate texts. */
@@ -306,6 +373,7 @@ static int read_delta(struct event_fill *fill, struct scope *scope, uint8_t is_m
         return scope_read_other(fill, scope, 0);
     if (fill->body != (is_message != 0))
         delta.place.text |= CHAT_ASIDE;
+    delta.read_unknown = read_unknown_reasoning;
     return scope_read(fill, delta_members, COUNT(delta_members), &delta);
 }
 
@@ -323,7 +391,7 @@ static const struct member choice_members[] = {
     MEMBER("message", read_delta, true),  MEMBER("finish_reason", read_finish, 0),
     MEMBER("logprobs", read_logprobs, 0), MEMBER("text", scope_read_text, CHAT_TEXT),
     MEMBER("token_ids", read_ids, 0),     MEMBER("obfuscation", scope_read_whole, CHAT_NOISE),
-    MEMBER("error", read_error, true),
+    MEMBER("error", read_error, true),    MEMBER("provider_specific_fields", read_provider_fields, 0),
 };
 
 /* One choice, the array's nth. */

@@ -25,6 +25,8 @@ enum chat_field {
     CHAT_THINKING_PART,     /* content[].thinking, content[].text of a thinking part, thinking_blocks[].thinking */
     CHAT_DETAILS_TEXT,      /* reasoning_details[].text */
     CHAT_DETAILS_SUMMARY,   /* reasoning_details[].summary */
+    CHAT_REASONING_SUMMARY, /* reasoning_summary */
+    CHAT_THOUGHT,           /* thought, thoughts, and any other field of this kind: is_reasoning_name */
     CHAT_ARGUMENTS,         /* tool_calls[].function.arguments */
     CHAT_TOOL_INPUT,        /* tool_calls[].custom.input */
     CHAT_FUNCTION_CALL,     /* function_call.arguments */

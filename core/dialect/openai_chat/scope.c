@@ -14,6 +14,8 @@ static const uint8_t channel_of[CHAT_FIELDS] = {
     [CHAT_THINKING_PART] = REIN_REASONING,
     [CHAT_DETAILS_TEXT] = REIN_REASONING,
     [CHAT_DETAILS_SUMMARY] = REIN_REASONING,
+    [CHAT_REASONING_SUMMARY] = REIN_REASONING,
+    [CHAT_THOUGHT] = REIN_REASONING,
     [CHAT_ARGUMENTS] = REIN_TOOL,
     [CHAT_TOOL_INPUT] = REIN_TOOL,
     [CHAT_FUNCTION_CALL] = REIN_TOOL,
@@ -43,6 +45,8 @@ static int read_member(struct event_fill *fill, const struct member *members, si
         return rv;
     char room[EVENT_KEY_MAX];
     const struct member *member = find_member(members, len, event_key(fill, key, room));
+    if (member == NULL && scope->read_unknown != NULL && scope->read_unknown(fill, scope, key, &rv))
+        return rv;
     if (member == NULL)
         return event_add_member(fill, scope->place, key);
     uint32_t bit = UINT32_C(1) << (member - members);

@@ -18,6 +18,8 @@ struct scope {
     int64_t index;           /* of a choice or a tool call; -1: not said */
     uint8_t source;          /* of a part's `text` */
     bool thinking;           /* a part whose type says that it is reasoning */
+    /* Reads a member that is in no table, if it knows more of it: true, with the result in *rv. NULL: it never does. */
+    bool (*read_unknown)(struct event_fill *fill, struct scope *scope, struct range key, int *rv);
 };
 
 /* A member that is known: how to read its value. `arg` is its enum chat_field, where there is one. */

@@ -42,8 +42,25 @@ static void check_hidden(struct kit_seen *seen, const char *stream)
     assert_false(kit_has(seen, "thought"));
     assert_true(kit_has(seen, "said"));
     assert_int_equal(seen->decision.flow[REIN_REASONING].released, 0);
-    assert_int_equal(seen->decision.flow[REIN_REASONING].scanned, sizeof(THOUGHT) - 1);
+    assert_in_range(seen->decision.flow[REIN_REASONING].scanned, sizeof(THOUGHT) - 1, sizeof(THOUGHT) + 6);
     assert_int_equal(seen->decision.bytes_unjudged, 0);
+}
+
+/* Each of them, before an answer, in pieces of some sizes. */
+static void check_streams(const char *const *streams, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        for (size_t chunk = 0; chunk < 3; chunk++) {
+            char stream[4096];
+            snprintf(stream, sizeof(stream), "%s%s", streams[i], CONTENT("said") FINISH("stop") DONE);
+            struct kit_seen seen;
+            struct kit_run run = run_of(hides, stream);
+            run.chunk = chunk;
+            kit_run(&run, &seen);
+            check_hidden(&seen, stream);
+            check_proper_end(&seen);
+            kit_seen_fini(&seen);
+        }
 }
 
 static void under_no_name_in_a_stream(void **state)
@@ -66,19 +83,7 @@ static void under_no_name_in_a_stream(void **state)
         CHOICE("\"delta\":{\"reasoning_content\":\"" THOUGHT "\"}," SPELLED),
         CHOICE(SPELLED ",\"delta\":{\"reasoning_content\":\"" THOUGHT "\",\"token_ids\":[7]}"),
     };
-    for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
-        for (size_t chunk = 0; chunk < 3; chunk++) {
-            char stream[4096];
-            snprintf(stream, sizeof(stream), "%s%s", streams[i], CONTENT("said") FINISH("stop") DONE);
-            struct kit_seen seen;
-            struct kit_run run = run_of(hides, stream);
-            run.chunk = chunk;
-            kit_run(&run, &seen);
-            check_hidden(&seen, stream);
-            check_proper_end(&seen);
-            kit_seen_fini(&seen);
-        }
-    }
+    check_streams(streams, sizeof(streams) / sizeof(streams[0]));
 }
 
 #define BODY(inside) "{\"choices\":[{\"index\":0," inside ",\"finish_reason\":\"stop\"}]}"
@@ -104,6 +109,113 @@ static void under_no_name_in_a_body(void **state)
         assert_non_null(strstr(kit_content(&seen, 0), "said"));
         kit_seen_fini(&seen);
     }
+}
+
+/* The shapes that reasoning has at common gateways and servers. */
+static void found_t10_in_no_shape(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {
+        DELTA("\"content\":[{\"type\":\"reasoning\",\"text\":\"" THOUGHT "\"}]"),
+        DELTA("\"content\":[{\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"" THOUGHT
+              "\"}]}]"),
+        DELTA("\"content\":[{\"summary\":[{\"text\":\"" THOUGHT "\"}],\"type\":\"reasoning\"}]"),
+        DELTA("\"content\":[{\"type\":\"reasoning\",\"content\":[{\"type\":\"reasoning_text\",\"text\":\"" THOUGHT
+              "\"}]}]"),
+        DELTA("\"content\":[{\"type\":\"reasoning\",\"reasoning\":\"" THOUGHT "\"}]"),
+        DELTA("\"content\":[{\"type\":\"thinking_delta\",\"thinking\":\"" THOUGHT "\"}]"),
+        DELTA("\"content\":[{\"text\":\"" THOUGHT "\",\"thought\":true}]"),
+        DELTA("\"provider_specific_fields\":{\"thinking_blocks\":[{\"type\":\"thinking\",\"thinking\":\"" THOUGHT
+              "\"}]}"),
+        DELTA("\"provider_specific_fields\":{\"reasoning_content\":\"" THOUGHT "\"}"),
+        CHOICE("\"provider_specific_fields\":{\"reasoning\":{\"content\":\"" THOUGHT "\"}}"),
+        DELTA("\"reasoning\":{\"content\":\"" THOUGHT "\"}"),
+        DELTA("\"reasoning\":{\"summary\":[{\"text\":\"" THOUGHT "\"}]}"),
+        DELTA("\"reasoning\":[{\"type\":\"text\",\"text\":\"" THOUGHT "\"}]"),
+        DELTA("\"reasoning_details\":[{\"type\":\"reasoning.text\",\"content\":\"" THOUGHT "\"}]"),
+        DELTA("\"reasoning_summary\":\"" THOUGHT "\""),
+        DELTA("\"reasoning_summary\":[{\"type\":\"summary_text\",\"text\":\"" THOUGHT "\"}]"),
+        DELTA("\"thought\":\"" THOUGHT "\""),
+        DELTA("\"thoughts\":[\"" THOUGHT "\"]"),
+        DELTA("\"thinking_content\":\"" THOUGHT "\",\"reasoning_tokens\":3,\"reasoning_effort\":\"low\""),
+    };
+    check_streams(streams, sizeof(streams) / sizeof(streams[0]));
+}
+
+/* They are texts: a match may be split over events. */
+static void found_t10_shapes_are_texts(void **state)
+{
+    (void)state;
+    static const char *const shapes[][2] = {
+        {"\"thought\":\"", "\""},
+        {"\"reasoning\":{\"content\":\"", "\"}"},
+        {"\"reasoning_summary\":\"", "\""},
+        {"\"provider_specific_fields\":{\"reasoning_content\":\"", "\"}"},
+        {"\"content\":[{\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"", "\"}]}]"},
+    };
+    struct rein_policy *shows = kit_policy("version: 1\nname: s\nreasoning: { show: stream, release: stream }\n"
+                                           "rules:\n  - { id: s, literal: zxviolet, match: raw, action: redact }\n");
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        char stream[2048];
+        snprintf(stream, sizeof(stream),
+                 "data: {\"choices\":[{\"index\":0,\"delta\":{%sa zxvi%s}}]}\n\n"
+                 "data: {\"choices\":[{\"index\":0,\"delta\":{%solet b%s}}]}\n\n%s",
+                 shapes[i][0], shapes[i][1], shapes[i][0], shapes[i][1], CONTENT("said") FINISH("stop") DONE);
+        struct kit_seen seen;
+        struct kit_run run = run_of(shows, stream);
+        kit_run(&run, &seen);
+        assert_int_equal(seen.decision.findings_len, 1);
+        assert_int_equal(seen.findings[0].channel, REIN_REASONING);
+        assert_false(kit_has(&seen, "zxvi"));
+        assert_false(kit_has(&seen, "olet"));
+        check_proper_end(&seen);
+        kit_seen_fini(&seen);
+    }
+    rein_policy_unref(shows);
+}
+
+/* Where reasoning came in a field, a tag in the answer is text of the answer: judged as such, and shown. */
+static void found_t11_an_opener_in_the_answer(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {
+        REASONING("because") CONTENT("<think>zxviolet</think> said") FINISH("stop") DONE,
+        DELTA("\"role\":\"assistant\",\"content\":\"\"") REASONING("because") CONTENT("a <think>zxvi")
+            CONTENT("olet said") FINISH("stop") DONE,
+        DELTA("\"content\":\"</think>[THINK]zxviolet said\",\"reasoning\":\"because\"") FINISH("stop") DONE,
+    };
+    static const char *const shown[] = {"<think>[redacted]</think> said", "a <think>[redacted] said",
+                                        "</think>[THINK][redacted] said"};
+    for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++)
+        for (int opened = 0; opened < 2; opened++) {
+            struct kit_seen seen;
+            struct kit_run run = run_of(hides, streams[i]);
+            run.chunk = 7;
+            run.opened = opened != 0;
+            kit_run(&run, &seen);
+            assert_int_equal(seen.decision.findings_len, 1);
+            assert_int_equal(seen.findings[0].channel, REIN_ANSWER);
+            assert_string_equal(kit_content(&seen, 0), shown[i]);
+            assert_false(kit_has(&seen, "because"));
+            check_proper_end(&seen);
+            kit_seen_fini(&seen);
+        }
+}
+
+/* Inline reasoning that does not begin the text, or not only there, is hidden and judged. */
+static void found_t12_anywhere_in_the_answer(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {
+        CONTENT("Well, <think>" THOUGHT "</think>"),
+        CONTENT("\\ufeff<think>" THOUGHT "</think>"),
+        CONTENT("\\u200b\\n<think>" THOUGHT "</think>"),
+        CONTENT("<thinking>" THOUGHT "</thinking>"),
+        CONTENT("<think></think>a<think></think>b<think></think>c<think>" THOUGHT "</think>"),
+        CONTENT("<|start|>assistant<|channel|>analysis<|message|>" THOUGHT "<|end|>"
+                "<|start|>assistant<|channel|>final<|message|>"),
+    };
+    check_streams(streams, sizeof(streams) / sizeof(streams[0]));
 }
 
 /* What a stream says in the object that bodies have is a text that goes on from event to event as any other. */
@@ -133,6 +245,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(under_no_name_in_a_stream),
         cmocka_unit_test(under_no_name_in_a_body),
+        cmocka_unit_test(found_t10_in_no_shape),
+        cmocka_unit_test(found_t10_shapes_are_texts),
+        cmocka_unit_test(found_t11_an_opener_in_the_answer),
+        cmocka_unit_test(found_t12_anywhere_in_the_answer),
         cmocka_unit_test(a_match_that_is_split_over_messages_of_a_stream),
     };
     return cmocka_run_group_tests(tests, load, unload);

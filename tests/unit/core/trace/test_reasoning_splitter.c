@@ -197,7 +197,8 @@ static void test_edges(void **state)
         {"<think>\n\n</think>\n\n<think>late</think>c",
          "T(<think>)R(\n\n)T(</think>)A(\n\n)T(<think>)R(late)T(</think>)A(c)"},
         {"<think>say `</think>` then more</think>c", "T(<think>)R(say `)T(</think>)A(` then more</think>c)"},
-        {"an answer, <think>quoted</think> tag", "A(an answer, <think>quoted)T(</think>)A( tag)"},
+        {"an answer, `<think>` quoted", "A(an answer, `<think>` quoted)"},
+        {"the \"<think>\" and '<thinking>' tags", "A(the \"<think>\" and '<thinking>' tags)"},
         {"<think>a<tool_call>{}</tool_call>", "T(<think>)R(a)A(<tool_call>{}</tool_call>)"},
         {"<think>a</thinx>b<</think>c", "T(<think>)R(a</thinx>b<)T(</think>)A(c)"},
         {"<think>a</seed:think>b</think>c", "T(<think>)R(a</seed:think>b)T(</think>)A(c)"},
@@ -212,6 +213,36 @@ static void test_edges(void **state)
         {"a<|end|>b", "A(a<|end|>b)"},
     };
     CHECK(&plain, rows);
+}
+
+/* Reasoning that does not begin the text, or not only there. */
+static void found_t12_reasoning_anywhere(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"Well. <think>why</think>so", "A(Well. )T(<think>)R(why)T(</think>)A(so)"},
+        {"a<think>b</think>c<think>d</think>e<think>f</think>g<think>h</think>i<think>j</think>k",
+         "A(a)T(<think>)R(b)T(</think>)A(c)T(<think>)R(d)T(</think>)A(e)T(<think>)R(f)T(</think>)A(g)"
+         "T(<think>)R(h)T(</think>)A(i)T(<think>)R(j)T(</think>)A(k)"},
+        {"\xEF\xBB\xBF<think>why</think>so", "R(\xEF\xBB\xBF)T(<think>)R(why)T(</think>)A(so)"},
+        {" \xE2\x80\x8B\n<think>why</think>so", "R( \xE2\x80\x8B\n)T(<think>)R(why)T(</think>)A(so)"},
+        {"\xE2\x80\x8Bso", "A(\xE2\x80\x8Bso)"},
+        {"\xE2\x80", "A(\xE2\x80)"},
+        {"\xC2\xA0[THINK]why[/THINK]so", "R(\xC2\xA0)T([THINK])R(why)T([/THINK])A(so)"},
+        {"<thinking>why</thinking>so", "T(<thinking>)R(why)T(</thinking>)A(so)"},
+        {"so <thinking>why</think></thinking>so", "A(so )T(<thinking>)R(why</think>)T(</thinking>)A(so)"},
+        {"<|begin_of_thought|>why<|end_of_thought|>so", "T(<|begin_of_thought|>)R(why)T(<|end_of_thought|>)A(so)"},
+        {"<|start|>assistant<|channel|>analysis<|message|>why<|end|><|start|>assistant<|channel|>final<|message|>so",
+         "T(<|start|>assistant<|channel|>analysis<|message|>)R(why)"
+         "T(<|end|><|start|>assistant<|channel|>final<|message|>)A(so)"},
+        {"so<|channel|>analysis<|message|>why<|end|>", "A(so)T(<|channel|>analysis<|message|>)R(why)T(<|end|>)"},
+        {"so. Here is my thought process: no", "A(so. Here is my thought process: no)"},
+        {"so <think>why", "A(so )T(<think>)R(why)"},
+    };
+    CHECK(&plain, rows);
+    static const struct setup setup = {"<<in>>", "<<out>>", false};
+    static const struct row pair[] = {{"a <<in>>why<<out>>so", "A(a )T(<<in>>)R(why)T(<<out>>)A(so)"}};
+    CHECK(&setup, pair);
 }
 
 static void test_configured_pair(void **state)
@@ -260,7 +291,12 @@ static void test_random_texts(void **state)
                                         "Here's my response:",
                                         "Here",
                                         "\xE2\x97\x81think\xE2\x96\xB7",
-                                        "\xE2\x97"};
+                                        "\xE2\x97",
+                                        "\xEF\xBB\xBF",
+                                        "\xE2\x80\x8B",
+                                        "<thinking>",
+                                        "`",
+                                        "<|start|>assistant"};
     static const struct setup setups[] = {
         {NULL, NULL, false}, {NULL, NULL, true}, {"<", ">", false}, {"a", " ", false}, {"<|", "<|", true}};
     for (unsigned seed = 1; seed <= 4000; seed++) {
@@ -290,9 +326,13 @@ static void test_plain_text_is_not_held(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_family), cmocka_unit_test(test_without_opener),
-        cmocka_unit_test(test_edges),        cmocka_unit_test(test_configured_pair),
-        cmocka_unit_test(test_random_texts), cmocka_unit_test(test_plain_text_is_not_held),
+        cmocka_unit_test(test_every_family),
+        cmocka_unit_test(test_without_opener),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_configured_pair),
+        cmocka_unit_test(test_random_texts),
+        cmocka_unit_test(test_plain_text_is_not_held),
+        cmocka_unit_test(found_t12_reasoning_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

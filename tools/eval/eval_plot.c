@@ -15,7 +15,7 @@ enum {
     DOWN = 440,
     TICKS = 4,
     BINS = 20,
-    BIN_SENTENCES = 2,
+    BIN_BYTES = 200,
     MODELS_SHOWN = 3
 };
 
@@ -207,13 +207,13 @@ static void draw_delay(const struct panel *p, const struct eval_table *t)
 {
     size_t bins[BINS] = {0}, all = 0, seen = 0;
     for (size_t i = 0; i < t->len; i++)
-        if (t->rows[i].delay_sentences > 0) {
-            size_t bin = (t->rows[i].delay_sentences - 1) / BIN_SENTENCES;
+        if (t->rows[i].delay_bytes > 0) {
+            size_t bin = (t->rows[i].delay_bytes - 1) / BIN_BYTES;
             bins[bin < BINS ? bin : BINS - 1]++;
             all++;
         }
-    draw_frame(p, "First action: share of the actions so far", "sentence of the reasoning", "share",
-               BINS * BIN_SENTENCES, "");
+    draw_frame(p, "Actions within the reasoning: share of them so far", "byte of the reasoning", "share",
+               BINS * BIN_BYTES, "");
     if (all == 0)
         return;
     fputs("<polyline fill='none' stroke='#2a7f4f' stroke-width='2' points='", p->out);

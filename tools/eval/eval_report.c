@@ -153,16 +153,12 @@ static json_t *tests_tree(const struct eval_table *t, const struct eval_table *p
 
 static json_t *delay_tree(const struct eval_table *t)
 {
-    double *sentences = malloc((t->len + 1) * sizeof *sentences), *bytes = malloc((t->len + 1) * sizeof *bytes);
+    double *bytes = malloc((t->len + 1) * sizeof *bytes);
     size_t len = 0;
-    for (size_t i = 0; i < t->len && sentences != NULL && bytes != NULL; i++)
-        if (t->rows[i].delay_sentences > 0) {
-            sentences[len] = t->rows[i].delay_sentences;
+    for (size_t i = 0; i < t->len && bytes != NULL; i++)
+        if (t->rows[i].delay_bytes > 0)
             bytes[len++] = (double)t->rows[i].delay_bytes;
-        }
-    json_t *tree = json_pack("{sI sf sf}", "rows", (json_int_t)len, "median_sentences", median_of(sentences, len),
-                             "median_bytes", median_of(bytes, len));
-    free(sentences);
+    json_t *tree = json_pack("{sI sf}", "rows", (json_int_t)len, "median_bytes", median_of(bytes, len));
     free(bytes);
     return tree;
 }

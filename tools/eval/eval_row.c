@@ -149,15 +149,22 @@ static void judge_steps(const json_t *row, const struct rein_decision *d, struct
 
 const char *eval_score_name(enum eval_score score)
 {
-    static const char *const names[EVAL_SCORES] = {"trace risk"};
+    static const char *const names[EVAL_SCORES] = {"trace risk", "complies", "outcome risk, reasoning",
+                                                   "outcome risk, answer"};
     return names[score];
 }
 
-static void note_recording(const json_t *row, const struct rein_decision *d, bool own_answer, struct eval_row *out)
+/* `learned`: the policy has a model. */
+static void note_recording(const json_t *row, const struct rein_decision *d, bool own_answer, bool learned,
+                           struct eval_row *out)
 {
     out->any = d->findings_len > 0;
     out->prompt_risk = d->prompt_risk;
     out->risks[EVAL_TRACE_RISK] = d->trace_risk;
+    out->risks[EVAL_COMPLIES] = learned && out->has_reasoning ? d->heads[REIN_COMPLIES] : -1;
+    out->risks[EVAL_REASONING_OUTCOME] =
+        learned && out->has_reasoning ? d->heads[REIN_REASONING_HARM] * d->heads[REIN_COMPLIES] : -1;
+    out->risks[EVAL_ANSWER_OUTCOME] = learned && out->has_answer ? d->scores[REIN_OUTCOME_RISK_ANSWER] : -1;
     out->stance = d->answer;
     memcpy(out->scores, d->scores, sizeof out->scores);
     for (size_t i = 0; i < d->findings_len; i++)
@@ -171,12 +178,11 @@ static void note_recording(const json_t *row, const struct rein_decision *d, boo
 static void note_measured(const struct rein_decision *d, struct eval_row *out)
 {
     out->verdict = d->verdict;
-    out->delay_bytes = d->first_finding_bytes;
-    for (size_t i = 0; i < d->findings_len; i++)
-        if (d->findings[i].action > REIN_RECORD && d->findings[i].steps_len > 0) {
-            out->delay_sentences = d->findings[i].steps[d->findings[i].steps_len - 1].sentence + 1;
-            return;
-        }
+    for (size_t i = 0; i < d->findings_len && out->delay_bytes == 0; i++) {
+        const struct rein_finding *f = &d->findings[i];
+        if (f->action > REIN_RECORD && f->channel == REIN_REASONING)
+            out->delay_bytes = f->offset + f->len;
+    }
 }
 
 /* ---- what is written of a row: places and numbers, no text ---- */
@@ -250,7 +256,7 @@ static int run_with(const struct eval_policies *policies, struct rein_policy *po
     rv = run_stream(&r, prompt, reasoning, answer != NULL ? answer : own);
     const struct rein_decision *d = rein_trace_decision(r.trace);
     if (rv == 0 && policy == policies->recording) {
-        note_recording(row, d, answer == NULL, out);
+        note_recording(row, d, answer == NULL, *rein_policy_settings(policy)->model != '\0', out);
         if (detail != NULL)
             detail_recording(d, out, detail);
     } else if (rv == 0 && policy == policies->measured) {
@@ -260,8 +266,11 @@ static int run_with(const struct eval_policies *policies, struct rein_policy *po
             detail_measured(d, out, detail);
     } else if (rv == 0) {
         out->against = d->verdict;
-        if (detail != NULL)
+        out->against_risky = rein_trace_is_risky(r.trace);
+        if (detail != NULL) {
             json_object_set_new(detail, "against", json_string(rein_action_name(d->verdict)));
+            json_object_set_new(detail, "against_risky", json_boolean(out->against_risky));
+        }
     }
     rein_trace_free(r.trace);
     return rv;

@@ -15,7 +15,13 @@
 enum { EVAL_LABEL_MAX = 24, EVAL_MODEL_MAX = 48, EVAL_EVENT_BYTES = 48 };
 
 /* The scores of a trace that are ranked and drawn. */
-enum eval_score { EVAL_TRACE_RISK, EVAL_SCORES };
+enum eval_score {
+    EVAL_TRACE_RISK,
+    EVAL_COMPLIES,          /* the head, of the whole reasoning */
+    EVAL_REASONING_OUTCOME, /* reasoning_harm and complies, of the whole reasoning */
+    EVAL_ANSWER_OUTCOME,    /* with the answer's beginning */
+    EVAL_SCORES,
+};
 
 struct eval_row {
     size_t file;                /* index of the file */
@@ -23,17 +29,17 @@ struct eval_row {
     char kind[EVAL_LABEL_MAX];  /* prompt_kind, or label */
     char model[EVAL_MODEL_MAX]; /* the model that reasoned, cut to fit */
     bool has_reasoning, has_answer, has_steps;
-    bool risky;                   /* with the policy: the prompt's signals call it risky */
-    enum rein_action verdict;     /* with the policy */
-    enum rein_action against;     /* with the other policy, if there is one */
+    bool risky;               /* with the policy: the prompt's signals call it risky */
+    enum rein_action verdict; /* with the policy */
+    enum rein_action against; /* with the other policy, if there is one */
+    bool against_risky;
     bool any;                     /* any finding, recording */
     bool found[REIN_PATTERNS];    /* likewise */
     double scores[REIN_PATTERNS]; /* likewise */
     double prompt_risk;           /* likewise */
     double risks[EVAL_SCORES];    /* likewise; -1: the policy has no such score, or the row no such text */
     enum rein_stance stance;      /* of the answer */
-    uint64_t delay_bytes;         /* reasoning bytes before the first finding that acts; 0: none acted */
-    uint32_t delay_sentences;
+    uint64_t delay_bytes;         /* of the reasoning, up to the end of its first finding that acts; 0: none did */
     unsigned steps_right, steps_wrong, steps_missed, steps_silent; /* sentence labels: hit, false, missed, rightly
                                                                       silent */
 };

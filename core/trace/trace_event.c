@@ -354,21 +354,45 @@ int trace_shown(void *ctx, uint32_t text, struct bytes *out)
     return lane != NULL ? lane_shown(&lane->lane, out) : 0;
 }
 
+/* A tool's arguments that came as an object. */
+static bool is_argument(const struct piece *piece)
+{
+    return piece->place.kind == PIECE_WHOLE && piece->place.channel == REIN_TOOL;
+}
+
+/* Those of an answer that has ended: none of them is shown, so that no client runs the call. */
+static int take_arguments(struct rein_trace *t, const struct event *event, struct span payload)
+{
+    int rv = 0;
+    for (size_t i = 0; i < event->pieces_len && rv == 0; i++)
+        if (is_argument(&event->pieces[i]))
+            rv = take_whole(t, &event->pieces[i], payload);
+    for (size_t i = 0; i < event->pieces_len && rv == 0; i++) {
+        const struct piece *piece = &event->pieces[i];
+        if (is_argument(piece) && !piece->place.is_key && t->gate.choice[piece->place.choice].closed)
+            rv = gate_add_patch(&t->gate, (struct range){piece->at, piece->len}, SPAN(""), piece->place.is_number);
+    }
+    return rv;
+}
+
 /* Stand-alone strings first: they decide whether the event's texts are judged. Each of them is judged, also after one
- * that stopped the trace, because the event may still go out. */
+ * that stopped the trace, because the event may still go out. Arguments of a tool are no such strings: as a text of
+ * theirs would be, they are judged last. */
 static int take_pieces(struct rein_trace *t, const struct event *event, struct span payload)
 {
     int rv = 0;
-    bool are_judged = event->wholes_seen && !t->whole_matched;
+    bool are_judged = event->wholes_seen && !t->whole_matched, has_arguments = false;
     for (size_t i = 0; i < event->pieces_len && rv == 0 && !are_judged; i++)
-        if (event->pieces[i].place.kind == PIECE_WHOLE)
+        if (is_argument(&event->pieces[i]))
+            has_arguments = true;
+        else if (event->pieces[i].place.kind == PIECE_WHOLE)
             rv = take_whole(t, &event->pieces[i], payload);
     for (size_t i = 0; i < event->pieces_len && rv == 0; i++)
         if (event->pieces[i].place.kind == PIECE_STREAM)
             rv = take_streamed(t, &event->pieces[i], payload);
         else if (event->pieces[i].place.kind == PIECE_ECHO)
             rv = take_echo(t, &event->pieces[i], payload);
-    return rv;
+    return rv == 0 && has_arguments ? take_arguments(t, event, payload) : rv;
 }
 
 /* Makes room for at least `len` choices; pointers into the array are good until then. */

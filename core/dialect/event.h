@@ -38,11 +38,16 @@ struct place {
     bool is_spelled : 1; /* repeats the text of its choice in another form, as a list of tokens does */
     bool numeric : 1;    /* while reading: numbers in here count, measure or identify, so they are not text */
     bool ends : 1;       /* the text is complete with this piece */
+    /* Of reasoning: texts of the same series go on one from the other, as the parts of one reasoning do; 0: a text of
+     * its own. Below PLACE_SERIES. */
+    uint8_t series : 2;
 };
 
 /* Added to the id of a text: another text of the same place, which came in the form of an echo but differs, or came
  * after the text was complete. */
 #define PLACE_AGAIN (UINT32_C(1) << 31)
+
+enum { PLACE_SERIES = 4 };
 
 /* Does a piece at `b` continue with the text at `a`? */
 static inline bool place_is_same_text(const struct place *a, const struct place *b)

@@ -36,6 +36,7 @@ struct text {
     bool is_lifted; /* others continued for so long that nothing of this text is held any more, until it continues */
     struct bytes window;
     uint64_t lifted_to; /* matches that end here or before were decided when the hold was lifted */
+    uint64_t before;    /* bytes of earlier texts of its series: the patterns count from there */
     uint64_t origin;    /* bytes that earlier attempts have shown of it; findings add this to their offsets */
     struct span lead;   /* released together with the first byte; not part of the text. Borrowed */
     uint64_t base, received, cleared, released, limit;

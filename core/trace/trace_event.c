@@ -30,12 +30,29 @@ static uint8_t next_slot(uint8_t *count)
     return slot;
 }
 
-static void init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index)
+/* Texts of a series are one to the patterns. */
+static void join_series(const struct rein_trace *t, struct choice *choice, struct text *text, uint8_t series)
+{
+    if (series == 0 || choice->series[series] == 0) {
+        text->slot = next_slot(&choice->reasoning_texts);
+        choice->series[series] = (uint8_t)(text->slot + 1);
+        return;
+    }
+    text->slot = (uint8_t)(choice->series[series] - 1);
+    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next) {
+        const struct text *other = &lane->texts[0].text;
+        if (other != text && lane->lane.place.series == series && other->choice == text->choice)
+            text->before += other->received;
+    }
+}
+
+static void init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index,
+                      uint8_t series)
 {
     struct choice *choice = &t->choice[choice_index];
     text_init(text, channel, choice_index, t->policy->ruleset, t->held_max);
     if (channel == REIN_REASONING) {
-        text->slot = next_slot(&choice->reasoning_texts);
+        join_series(t, choice, text, series);
         if (!t->policy->settings.reasoning.show || choice->reasoning_cut)
             text->limit = 0;
     } else if (channel == REIN_ANSWER) {
@@ -51,14 +68,14 @@ static void init_text(struct rein_trace *t, struct text *text, enum rein_channel
 
 static void init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)
 {
-    init_text(t, &lane->texts[0].text, (enum rein_channel)place.channel, place.choice);
+    init_text(t, &lane->texts[0].text, (enum rein_channel)place.channel, place.choice, place.series);
     if (place.channel != REIN_ANSWER) {
         lane_init(&lane->lane, place, &lane->texts[0].text);
         return;
     }
     lane->has_reasoning_text = true;
     lane_init_split(&lane->lane, place, &lane->texts[1].text, &lane->texts[0].text, t->open, t->close, t->opened);
-    init_text(t, &lane->texts[1].text, REIN_REASONING, place.choice);
+    init_text(t, &lane->texts[1].text, REIN_REASONING, place.choice, 0);
 }
 
 /* Adds a lane, zeroed. */

@@ -210,8 +210,11 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     if (pattern->action == REIN_ALLOW)
         return 0;
     struct rein_finding f = {.id = rein_pattern_name(p->pattern), .shadow = pattern->shadow, .score = p->score};
+    /* In this text: what was found in earlier ones of its series counts from its beginning. */
+    uint64_t from = p->offset > text->before ? p->offset - text->before : 0;
+    uint64_t to = p->offset + p->len > text->before ? p->offset + p->len - text->before : 0;
     /* A pattern holds the whole beginning of an answer: nothing of it is released together with the finding. */
-    uint64_t start = text->channel == REIN_ANSWER ? text->cleared : p->offset;
+    uint64_t start = text->channel == REIN_ANSWER ? text->cleared : from;
     f.action = resolve(t, pattern->action, text, start);
     f.offset = p->offset;
     f.len = p->len;
@@ -219,10 +222,11 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     memcpy(f.steps, p->steps, sizeof f.steps);
     /* Whether earlier sentences are still in the window depends on the chunking, so only the present one is evidence.
      */
-    struct span evidence = p->offset >= present ? text_slice(text, p->offset, p->offset + p->len) : SPAN("");
+    bool is_present = p->offset >= text->before + present;
+    struct span evidence = is_present ? text_slice(text, from, to) : SPAN("");
     int rv = is_news(&t->choice[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
     if (rv == 0 && !f.shadow)
-        rv = act(t, text, f.action, start, p->offset + p->len, 0);
+        rv = act(t, text, f.action, start, to, 0);
     return rv;
 }
 
@@ -239,7 +243,7 @@ static int on_sentence(struct rein_trace *t, struct text *text, struct span sent
 {
     struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
     t->scores_due = true;
-    int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, offset);
+    int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, text->before + offset);
     if (text->channel == REIN_ANSWER && pattern_answer_is_done(tracker))
         text->has_sentences = false; /* nothing reads the following ones */
     return rv == 0 ? take_findings(t, text, tracker, offset) : rv;
@@ -465,15 +469,17 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
     struct choice *choice = &t->choice[index];
     if (choice->reasoning_over)
         return 0;
+    struct text *last[SLOTS_MAX] = {NULL}; /* of each slot: what is found at the end is found in the last one */
     int rv = 0;
     for (struct channel_lane *lane = t->lanes; lane != NULL && rv == 0; lane = lane->next) {
         struct text *text = trace_reasoning_text(lane);
         if (text == NULL || text->choice != index)
             continue;
         rv = end_sentence(t, text);
-        if (rv == 0)
-            rv = end_pattern(t, text);
+        last[text->slot] = text->received > 0 || last[text->slot] == NULL ? text : last[text->slot];
     }
+    for (size_t slot = 0; slot < SLOTS_MAX && rv == 0; slot++)
+        rv = last[slot] != NULL ? end_pattern(t, last[slot]) : 0;
     if (rv != 0 || trace_is_stopped(t) || t->gate.choice[index].closed)
         return rv;
     choice->reasoning_over = true;

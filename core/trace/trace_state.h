@@ -48,6 +48,7 @@ struct choice {
     bool awaits_answer;  /* it is held still, because the answer's beginning may steer */
     bool reasoning_cut;  /* a reasoning text was cut: those that begin later are not shown either */
     uint8_t reasoning_texts, answer_texts;
+    uint8_t series[PLACE_SERIES]; /* one more than the slot of each series of reasoning; 0: it has not begun */
     struct pattern_tracker *trackers[SLOTS_MAX]; /* each made with the first byte of its texts; owned */
     unsigned found;                              /* set of patterns found in this attempt */
     uint64_t said;                               /* bytes of all its texts, in this attempt */

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { startRein } from '../lib/rein.mjs';
+import { shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
 import { eventsOf, gatherResponses, response, say, streamed } from '../lib/responses.mjs';
+import { scenarios } from '../lib/scenarios.mjs';
 import { sse, startUpstream } from '../lib/upstream.mjs';
 
 const REFUSAL = 'I stop here.', HINT = 'I was drifting toward giving what should not be given';
@@ -31,7 +32,7 @@ describe('Responses', { timeout: 240000 }, () => {
   before(async () => {
     upstream = await startUpstream(serve);
     rein = await startRein({
-      policy: policyOf('none'), policies: Object.fromEntries(actions.map((action) => [action, policyOf(action)])),
+      policy: policyOf('none'), policies: { ...Object.fromEntries(actions.map((action) => [action, policyOf(action)])), shipped: shippedPolicy().replace(/^name: .*$/m, 'name: shipped').replace(/^model: .*$/m, '') },
       config: `
 version: 1
 listen: { address: "127.0.0.1:0" }
@@ -41,6 +42,7 @@ upstreams:
   - { name: chats, kind: openai, url: "${upstream.url}", apis: [chat] }
 routes:
 ${actions.map((action) => `  - { name: ${action}, match: { models: ["m-${action}"] }, upstream: up, policy: ${action} }`).join('\n')}
+  - { name: shipped, match: { models: ["m-shipped"] }, upstream: up, policy: shipped }
   - { name: chats, match: { models: ["m-chats"] }, upstream: chats, policy: default }
   - { name: default, match: { models: ["m"] }, upstream: up, policy: default }
 timeouts: { drain_ms: 200 }
@@ -69,7 +71,7 @@ store: { url: "sqlite:rein.db" }
     assert.deepEqual(body.json, response(what));
     assert.equal(body.headers['x-rein-dropped'], 'store');
     assert.deepEqual(calls, [{ model: 'm', input: 'Hi', store: false }]);
-    const row = await rein.row(body.headers['x-rein-decision-id'] ?? body.headers['x-rein-decision']);
+    const row = await rein.row(body.headers['x-rein-decision']);
     assert.deepEqual([row.api ?? row.dialect, row.ending, row.prompt_tokens, row.completion_tokens, row.reasoning_tokens],
       ['openai-responses', 'complete', 11, 23, 7]);
   });
@@ -138,8 +140,28 @@ store: { url: "sqlite:rein.db" }
     const sealed = { ...response({ text: 'Hello.' }) };
     sealed.output.unshift({ id: 'rs_1', type: 'reasoning', summary: [], encrypted_content: 'c2VhbGVk' });
     const { headers } = await ask({ include: ['reasoning.encrypted_content'] }, undefined, (call) => call.reply(200, sealed));
-    const row = await rein.row(headers['x-rein-decision-id'] ?? headers['x-rein-decision']);
+    const row = await rein.row(headers['x-rein-decision']);
     assert.match(JSON.stringify(row), /not_evaluable/);
+  });
+
+  test('a pattern is found in reasoning that comes in several parts, as if it were one', async () => {
+    const demo = await startDemo();
+    const answer = await fetch(`${demo.url}/v1/chat/completions`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model: 'demo', messages: [{ role: 'user', content: scenarios.vacillates.user }] }),
+    });
+    const { message } = (await answer.json()).choices[0], sentences = message.reasoning_content.match(/[^.!?]+[.!?]+\s*/g);
+    await demo.stop();
+    assert.ok(sentences.length >= 4, message.reasoning_content);
+    const found = {};
+    for (const [name, what] of Object.entries({ one: { summary: message.reasoning_content }, many: { summaries: sentences } }))
+      for (const stream of [true, false]) {
+        const got = await ask({ model: 'm-shipped', input: scenarios.vacillates.user, stream }, { ...what, text: message.content });
+        const row = await rein.row(got.headers['x-rein-decision']);
+        found[`${name} ${stream}`] = [row.verdict, row.findings.map((finding) => [finding.id ?? finding.rule, finding.channel])];
+      }
+    assert.ok(found['one true'][1].length > 0, JSON.stringify(found));
+    assert.deepEqual(found['many true'], found['one true']);
+    assert.deepEqual(found['many false'], found['one false']);
   });
 
   // ---- every channel with every action, streamed and not ------------------------------------------------------------

@@ -6,16 +6,16 @@ import { sse } from './upstream.mjs';
 
 const usage = { input_tokens: 11, input_tokens_details: { cached_tokens: 0 }, output_tokens: 23, output_tokens_details: { reasoning_tokens: 7 }, total_tokens: 34 };
 
-// What is said: { summary, reasoning, text, tool: { name, input }, custom: { name, input } }. Texts are lists of pieces, or one string.
+// What is said: { summary (or summaries, of several parts), reasoning, text, tool: { name, input }, custom: { name, input } }. Texts are lists of pieces, or one string.
 const pieces = (text) => (Array.isArray(text) ? text : [text]);
 const whole = (text) => pieces(text).join('');
 
 // The items of a whole answer.
-function itemsOf({ summary, reasoning, text, tool, custom }) {
+function itemsOf({ summary, summaries = summary === undefined ? undefined : [summary], reasoning, text, tool, custom }) {
   const items = [];
-  if (summary !== undefined || reasoning !== undefined)
+  if (summaries !== undefined || reasoning !== undefined)
     items.push({
-      id: 'rs_1', type: 'reasoning', summary: summary === undefined ? [] : [{ type: 'summary_text', text: whole(summary) }],
+      id: 'rs_1', type: 'reasoning', summary: (summaries ?? []).map((one) => ({ type: 'summary_text', text: whole(one) })),
       ...(reasoning === undefined ? {} : { content: [{ type: 'reasoning_text', text: whole(reasoning) }] }), encrypted_content: 'c2VhbGVk',
     });
   if (text !== undefined)
@@ -57,7 +57,7 @@ export function eventsOf(said, { other = false } = {}) {
       say(`response.${name}.done`, { ...at, [key]: whole(text) });
     };
     say('response.output_item.added', { output_index, item: empty });
-    item.summary?.forEach((one, i) => part('summary', one, i, said.summary));
+    item.summary?.forEach((one, i) => part('summary', one, i, said.summaries?.[i] ?? said.summary));
     item.content?.forEach((one, i) => part('content', one, i, item.type === 'reasoning' ? said.reasoning : said.text));
     if (item.type === 'function_call') call('function_call_arguments', 'arguments', said.tool.input);
     if (item.type === 'custom_tool_call') call('custom_tool_call_input', 'input', said.custom.input);

@@ -11,7 +11,9 @@ static const uint8_t channel_of[RESPONSES_FIELDS] = {
 
 struct place responses_place(enum responses_field field, uint32_t outer, uint32_t inner)
 {
-    return (struct place){.text = responses_text(field, outer, inner), .channel = channel_of[field]};
+    /* The parts of a reasoning go on one from the other, and so do those of its summary. */
+    uint8_t series = field == RESPONSES_REASONING ? 1 : field == RESPONSES_SUMMARY ? 2 : 0;
+    return (struct place){.text = responses_text(field, outer, inner), .channel = channel_of[field], .series = series};
 }
 
 /* ---- objects ------------------------------------------------------------------------------------------------- */
@@ -213,6 +215,7 @@ int read_part(struct event_fill *fill, struct reading *r)
         struct place is = responses_place(part.field, r->outer, r->inner);
         place->text = is.text;
         place->channel = is.channel;
+        place->series = is.series;
     }
     r->field = part.field;
     return rv;

@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include "describe.h"
+#include "dialect/anthropic_messages/state.h"
+#include "dice.h"
 #include "messageskit.h"
 
 #define SECRET "zx-violet-42"
@@ -360,6 +363,60 @@ static void test_bodies_that_are_no_answer(void **state)
     }
 }
 
+/* ---- known shapes ------------------------------------------------------------------------------------------------ */
+
+/* An event that is recognised by its shape means what it means when it is read for the first time. */
+static void test_known_shapes_change_nothing(void **state)
+{
+    (void)state;
+    static const char *const payloads[] = {
+        "{\"type\":\"content_block_delta\",\"index\":%d,\"delta\":{\"type\":\"text_delta\",\"text\":\"%s\"}%s}",
+        "{\"type\":\"content_block_delta\",\"index\":%d,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"%s\"}%s}",
+        "{\"delta\":{\"partial_json\":\"%s\",\"type\":\"input_json_delta\"%s},\"type\":\"content_block_delta\","
+        "\"index\":%d}",
+        "{\"type\":\"content_block_start\",\"index\":%d,\"content_block\":{\"type\":\"text\",\"text\":\"%s\"%s}}",
+        "{\"type\":\"content_block_stop\",\"index\":%d%s,\"note\":\"%s\"}",
+        "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":%d}%s,\"x\":"
+        "\"%s\"}",
+    };
+    static const char *const texts[] = {"", "a", "b c", "\\u00e9\\n", "long and longer than the others"},
+                             *const pads[] = {"", " ", "       "};
+    static struct description known, fresh;
+    struct messages_state states[2] = {0};
+    struct dice d = dice_of(7);
+    struct event_reader *reader = NULL, *other = NULL;
+    const struct event *event = NULL;
+    const struct dialect *dialect = dialect_find(REIN_ANTHROPIC_MESSAGES);
+    assert_int_equal(event_reader_new(&reader, dialect, &states[0]), 0);
+    for (unsigned i = 0; i < 4000; i++) {
+        char payload[300], *out = payload;
+        const char *text = texts[dice_below(&d, 5)], *pad = pads[dice_below(&d, 3)];
+        for (const char *at = payloads[dice_below(&d, sizeof payloads / sizeof *payloads)]; *at != '\0'; at++) {
+            bool is_place = *at == '%', is_pad = is_place && at[1] == 's' && at[2] != '\\' && at[2] != '"';
+            if (!is_place)
+                *out++ = *at;
+            else if (at[1] == 'd')
+                out += sprintf(out, "%u", i % 3);
+            else
+                out += sprintf(out, "%s", is_pad ? pad : text);
+            at += is_place;
+        }
+        struct span span = {payload, (size_t)(out - payload)};
+        assert_int_equal(event_reader_new(&other, dialect, &states[1]), 0);
+        assert_int_equal(event_read(reader, span, false, &event), 0);
+        describe(&known, span, event);
+        struct event_note note = event->note;
+        assert_int_equal(event_read(other, span, false, &event), 0);
+        describe(&fresh, span, event);
+        assert_string_equal(known.text, fresh.text);
+        assert_memory_equal(&note.at, &event->note.at, sizeof note.at);
+        assert_int_equal(note.kind << 24 | note.part << 16 | note.outer,
+                         event->note.kind << 24 | event->note.part << 16 | event->note.outer);
+        event_reader_free(other);
+    }
+    event_reader_free(reader);
+}
+
 static void test_counts(void **state)
 {
     (void)state;
@@ -396,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_what_is_outside_is_judged),
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_bodies_that_are_no_answer),
+        cmocka_unit_test(test_known_shapes_change_nothing),
         cmocka_unit_test(test_counts),
     };
     return cmocka_run_group_tests(tests, set_up_policies, tear_down_policies);

@@ -68,8 +68,7 @@ static void same_text(const struct test_case *c, const char *what, const char *w
 static void put_words(struct dice *d, char *out, size_t room, bool marked)
 {
     static const char *const words[] = {"plain ",
-                                        "gr\xC3\xB6\xC3\x9F"
-                                        "er ",
+                                        "gr\303\266\303\237er ",
                                         "\xE6\xBC\xA2\xE5\xAD\x97",
                                         "\xF0\x9F\x99\x82 ",
                                         "a \"quoted\" ",

@@ -15,7 +15,7 @@ prefix: { template: short, deliver: auto, when: never }
 reasoning: { show: stream, release: stream }
 patterns: {}
 rules: [ { id: astray, channels: [reasoning], literal: "astray words", action: steer } ]
-steer: { max_attempts: 3, max_added_ms: 1500, fallback: refuse }
+steer: { max_attempts: 3, max_added_ms: 120000, fallback: refuse }
 refusal: { message: "Not this.", finish_reason: content_filter, before_first_byte: error }
 `;
 const config = (url) => `
@@ -28,6 +28,7 @@ upstreams:
 routes:
   - { name: armed, match: { models: [m] }, upstream: armed, policy: default }
   - { name: plain, match: { models: [plain] }, upstream: plain, policy: default }
+  - { name: brief, match: { models: [brief] }, upstream: armed, policy: brief }
   - { name: prefilled, match: { models: [prefilled] }, upstream: armed, policy: prefilled }
 policies: policies/
 timeouts: { drain_ms: 200, keep_alive_ms: 1000 }
@@ -82,7 +83,9 @@ describe('in flight', { timeout: 240000 }, () => {
       return restarts.answer(call, call.path);
     });
     const prefilled = policy.replace('name: default', 'name: prefilled').replace('when: never', 'when: always');
-    rein = await startRein({ config: config(upstream.url), policy, policies: { prefilled } });
+    // Half of it is the time for a correction, the other half is left for the restart.
+    const brief = policy.replace('name: default', 'name: brief').replace('max_added_ms: 120000', 'max_added_ms: 6000');
+    rein = await startRein({ config: config(upstream.url), policy, policies: { prefilled, brief } });
   });
   after(async () => {
     await rein?.clean();
@@ -133,7 +136,7 @@ describe('in flight', { timeout: 240000 }, () => {
   for (const [name, control] of Object.entries(failures))
     test(`restarted where the server ${name}`, async () => {
       begin(control);
-      await check(await ask(), restarted);
+      await check(await ask(name === 'says no more' ? 'brief' : 'm'), restarted);
       assert.equal(world.asked.length, 1);
       assert.equal(world.chats, 2);
     });

@@ -162,10 +162,10 @@ static const char *words_below(const char *path)
 static bool refuse_path(const struct config *config, struct exchange *x)
 {
     const char *words = words_below(exchange_path(x));
-    if (words != NULL)
-        return routes_refuse(x, 404, "not_found", words, NULL);
-    char message[512] = "This path does not exist. There are: ";
-    size_t len = strlen(message);
+    char message[768];
+    size_t len =
+        (size_t)snprintf(message, sizeof message, "This path does not exist.%s%s There are: ", words != NULL ? " " : "",
+                         words != NULL ? words : "");
     api_list(config_apis_of(config, &(struct config_asked){0}), message + len, sizeof message - len);
     return routes_refuse(x, 404, "not_found", message, NULL);
 }

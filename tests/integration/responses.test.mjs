@@ -32,7 +32,7 @@ describe('Responses', { timeout: 240000 }, () => {
   before(async () => {
     upstream = await startUpstream(serve);
     rein = await startRein({
-      policy: policyOf('none'), policies: { ...Object.fromEntries(actions.map((action) => [action, policyOf(action)])), shipped: shippedPolicy().replace(/^name: .*$/m, 'name: shipped').replace(/^model: .*$/m, '') },
+      policy: policyOf('none'), policies: { ...Object.fromEntries(actions.map((action) => [action, policyOf(action)])), shipped: shippedPolicy().replace(/^name: .*$/m, 'name: shipped') },
       config: `
 version: 1
 listen: { address: "127.0.0.1:0" }

@@ -475,10 +475,14 @@ static int refuse_event(struct rein_trace *t, struct span payload)
     rein_json_free(json);
     if (rv != 0 && rv != REIN_EFORMAT)
         return rv;
-    if (is_object || (rv == REIN_EFORMAT && problem.fault != REIN_JSON_MALFORMED))
-        return trace_fail(t, REIN_UPSTREAM_BROKE, "The upstream sent an event that cannot be judged.");
-    t->decision.garbage_events++;
-    return 0;
+    if (!is_object && (rv == 0 || problem.fault == REIN_JSON_MALFORMED)) {
+        t->decision.garbage_events++;
+        return 0;
+    }
+    rv = trace_end_texts(t); /* what waits goes out before the error */
+    if (rv == 0 && !trace_is_stopped(t))
+        rv = trace_fail(t, REIN_UPSTREAM_BROKE, "The upstream sent an event that cannot be judged.");
+    return rv;
 }
 
 /* May `more` bytes wait, too? An event that repeats all does not count, which is as long as the answer; the gate has

@@ -79,11 +79,32 @@ static void test_found_r6_no_error_is_seen_where_there_is_none(void **state)
           REIN_COMPLETE, 0);
 }
 
+/* What waits when such an event comes, half of a match here, goes out before the error. */
+static void test_an_event_that_cannot_be_judged_ends_the_stream(void **state)
+{
+    (void)state;
+    static const char *const events[] = {
+        "data: {\"choices\":[],\"choices\":[]}\n\n",
+        "data: {\"id\":\"up-1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\",\"content\":\"b\"}}]}\n\n",
+    };
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        char stream[1024];
+        snprintf(stream, sizeof stream, "%s%s%s%s", CONTENT("so "), CONTENT("zx-violet"), events[i], DONE);
+        check(stream, false, REIN_UPSTREAM_BROKE, 1);
+        struct kit_seen seen;
+        struct kit_run run = run_of(redacts, stream);
+        kit_run(&run, &seen);
+        assert_true(kit_has(&seen, "zx-violet"));
+        kit_seen_fini(&seen);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_r6_a_body_that_is_an_error),
         cmocka_unit_test(test_found_r6_a_stream_that_holds_an_error),
+        cmocka_unit_test(test_an_event_that_cannot_be_judged_ends_the_stream),
         cmocka_unit_test(test_found_r6_no_error_is_seen_where_there_is_none),
     };
     return cmocka_run_group_tests(tests, load_policies, drop_policies);

@@ -27,6 +27,7 @@ static struct rein_trace *make(const struct rein_trace_options *o, const struct 
     t->engine = o->engine;
     t->streamed = o->streamed;
     t->strip_usage = o->strip_usage;
+    t->has_unjudged = o->has_unjudged;
     t->created_s = o->created_s;
     t->choices_asked = o->choices;
     t->choice_count = o->choices;
@@ -246,7 +247,7 @@ int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
 
 bool rein_trace_is_risky(const struct rein_trace *t)
 {
-    return t->risk.score >= PROMPT_RISKY;
+    return t->has_unjudged || t->risk.score >= PROMPT_RISKY;
 }
 
 static int replace_copy(char **copy, const char *text)

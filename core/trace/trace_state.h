@@ -98,6 +98,7 @@ struct rein_trace {
     bool scores_due;     /* the trackers know more than the decision says */
 
     struct prompt_risk risk;
+    bool has_unjudged; /* what some parts of the prompt ask for is not known */
 
     uint32_t attempt; /* of the present one, 0 first */
     uint32_t attempts;

@@ -388,6 +388,7 @@ struct rein_trace_options {
                           withhold nothing; at least the policy's stream_max_bytes */
     unsigned choices;  /* `n` of the request, 1 to REIN_CHOICES_MAX */
     bool strip_usage;  /* the caller asked for usage, the client did not: remove the usage event */
+    bool has_unjudged; /* a part of the prompt cannot be judged, such as an image: the prompt counts as risky */
     const char *model; /* for events that Rein writes itself; borrowed during the call */
     const char *id;    /* likewise: the response id if the upstream sent none */
     int64_t created_s; /* likewise: Unix time in seconds */
@@ -407,7 +408,7 @@ REIN_API REIN_MUST_USE int rein_trace_prompt(struct rein_trace *trace, const cha
  * refusal in the client's dialect (a caller that answers with an error object instead ignores it). */
 REIN_API REIN_MUST_USE int rein_trace_prompt_end(struct rein_trace *trace, struct rein_update *update);
 
-/* True if the prompt's signals call it risky (prefix `when: risky`). After rein_trace_prompt_end(). */
+/* True if the prompt's signals call it risky, or if it has parts that cannot be judged (prefix `when: risky`). After rein_trace_prompt_end(). */
 REIN_API bool rein_trace_is_risky(const struct rein_trace *trace);
 
 enum { REIN_DELIMITER_MAX = 47 }; /* bytes of a delimiter of inline reasoning; longer ones are not found */

@@ -91,8 +91,7 @@ static const char *without_prefix(const struct session *s)
     if (s->policy->prefix.deliver == REIN_DELIVER_OFF || s->policy->prefix.when == REIN_WHEN_NEVER ||
         *s->policy->prefix.text == '\0')
         return "off";
-    /* What an image asks for is unknown. */
-    if (s->policy->prefix.when == REIN_WHEN_RISKY && !rein_trace_is_risky(s->trace) && s->request->unjudged_parts == 0)
+    if (s->policy->prefix.when == REIN_WHEN_RISKY && !rein_trace_is_risky(s->trace))
         return "not_risky";
     return NULL;
 }

@@ -139,6 +139,7 @@ static int new_trace(struct session *s)
         .streamed = s->request->stream,
         .body_max = s->config->limits.upstream_body_bytes,
         .choices = s->request->choices,
+        .has_unjudged = s->request->unjudged_parts > 0,
         .strip_usage = s->request->stream && !s->request->wants_usage,
         .model = s->request->model,
         .id = id,

@@ -408,7 +408,8 @@ REIN_API REIN_MUST_USE int rein_trace_prompt(struct rein_trace *trace, const cha
  * refusal in the client's dialect (a caller that answers with an error object instead ignores it). */
 REIN_API REIN_MUST_USE int rein_trace_prompt_end(struct rein_trace *trace, struct rein_update *update);
 
-/* True if the prompt's signals call it risky, or if it has parts that cannot be judged (prefix `when: risky`). After rein_trace_prompt_end(). */
+/* True if the prompt's signals call it risky, or if it has parts that cannot be judged (prefix `when: risky`). After
+ * rein_trace_prompt_end(). */
 REIN_API bool rein_trace_is_risky(const struct rein_trace *trace);
 
 enum { REIN_DELIMITER_MAX = 47 }; /* bytes of a delimiter of inline reasoning; longer ones are not found */

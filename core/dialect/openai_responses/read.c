@@ -263,15 +263,44 @@ static int read_response(struct event_fill *fill, struct reading *r)
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
-/* A string that is the event's own text, if its type says that it has one. */
-static int read_own_text(struct event_fill *fill, struct reading *r)
+/* A string that is the event's own text, if its type is one that has it there. */
+static int read_own(struct event_fill *fill, struct reading *r, enum own_member member)
 {
-    bool is_text = walk_peek(&fill->walk) == '"' && r->facts->text == SIZE_MAX;
-    size_t at = fill->event.pieces_len;
+    bool is_text = walk_peek(&fill->walk) == '"';
     int rv = read_any(fill, r);
     if (is_text)
-        r->facts->text = at;
+        r->facts->own[member] = fill->event.pieces_len;
     return rv;
+}
+
+static int read_delta(struct event_fill *fill, struct reading *r)
+{
+    return read_own(fill, r, OWN_DELTA);
+}
+
+static int read_own_text(struct event_fill *fill, struct reading *r)
+{
+    return read_own(fill, r, OWN_TEXT);
+}
+
+static int read_own_refusal(struct event_fill *fill, struct reading *r)
+{
+    return read_own(fill, r, OWN_REFUSAL);
+}
+
+static int read_own_arguments(struct event_fill *fill, struct reading *r)
+{
+    return read_own(fill, r, OWN_ARGUMENTS);
+}
+
+static int read_own_input(struct event_fill *fill, struct reading *r)
+{
+    return read_own(fill, r, OWN_INPUT);
+}
+
+static int read_own_code(struct event_fill *fill, struct reading *r)
+{
+    return read_own(fill, r, OWN_CODE);
 }
 
 static int read_nested(struct event_fill *fill, struct reading *r, bool is_item)
@@ -349,16 +378,26 @@ static int read_noise(struct event_fill *fill, struct reading *r)
 }
 
 static const struct read_member event_members[] = {
-    READ_MEMBER("type", read_type),           READ_MEMBER("sequence_number", read_event_number),
-    READ_MEMBER("output_index", read_outer),  READ_MEMBER("content_index", read_inner),
-    READ_MEMBER("summary_index", read_inner), READ_MEMBER("item_id", read_event_id),
-    READ_MEMBER("delta", read_own_text),      READ_MEMBER("text", read_own_text),
-    READ_MEMBER("arguments", read_own_text),  READ_MEMBER("input", read_own_text),
-    READ_MEMBER("refusal", read_own_text),    READ_MEMBER("code", read_own_text),
-    READ_MEMBER("diff", read_own_text),       READ_MEMBER("transcript", read_own_text),
-    READ_MEMBER("item", read_event_item),     READ_MEMBER("part", read_event_part),
-    READ_MEMBER("response", read_response),   READ_MEMBER("error", read_error),
-    READ_MEMBER("logprobs", read_spelled),    READ_MEMBER("obfuscation", read_noise),
+    READ_MEMBER("type", read_type),
+    READ_MEMBER("sequence_number", read_event_number),
+    READ_MEMBER("output_index", read_outer),
+    READ_MEMBER("content_index", read_inner),
+    READ_MEMBER("summary_index", read_inner),
+    READ_MEMBER("item_id", read_event_id),
+    READ_MEMBER("delta", read_delta),
+    READ_MEMBER("text", read_own_text),
+    READ_MEMBER("arguments", read_own_arguments),
+    READ_MEMBER("input", read_own_input),
+    READ_MEMBER("refusal", read_own_refusal),
+    READ_MEMBER("code", read_own_code),
+    READ_MEMBER("diff", read_own_code),
+    READ_MEMBER("transcript", read_own_text),
+    READ_MEMBER("item", read_event_item),
+    READ_MEMBER("part", read_event_part),
+    READ_MEMBER("response", read_response),
+    READ_MEMBER("error", read_error),
+    READ_MEMBER("logprobs", read_spelled),
+    READ_MEMBER("obfuscation", read_noise),
 };
 
 /* FNV-1a */
@@ -392,9 +431,16 @@ static void settle_texts(struct event_fill *fill, const struct event_facts *fact
     for (size_t i = facts->nested_from; i < facts->nested_to; i++)
         if (event->pieces[i].place.kind != PIECE_WHOLE)
             event->pieces[i].place.text |= responses_text(RESPONSES_OTHER, outer, is_part ? inner : 0);
-    if (facts->text == SIZE_MAX || (facts->kind != RESPONSES_DELTA && facts->kind != RESPONSES_DONE))
+    static const uint8_t members[RESPONSES_FIELDS] = {
+        [RESPONSES_TEXT] = OWN_TEXT,           [RESPONSES_REFUSAL] = OWN_REFUSAL, [RESPONSES_REASONING] = OWN_TEXT,
+        [RESPONSES_SUMMARY] = OWN_TEXT,        [RESPONSES_INPUT] = OWN_INPUT,     [RESPONSES_CODE] = OWN_CODE,
+        [RESPONSES_ARGUMENTS] = OWN_ARGUMENTS, [RESPONSES_SPOKEN] = OWN_TEXT};
+    size_t own = facts->kind == RESPONSES_DELTA  ? facts->own[OWN_DELTA]
+                 : facts->kind == RESPONSES_DONE ? facts->own[members[facts->field]]
+                                                 : 0;
+    if (own == 0)
         return;
-    struct place *place = &event->pieces[facts->text].place;
+    struct place *place = &event->pieces[own - 1].place;
     *place = responses_place(facts->field, outer, inner);
     place->kind = facts->kind == RESPONSES_DELTA ? PIECE_STREAM : PIECE_ECHO;
     place->ends = facts->kind == RESPONSES_DONE;
@@ -433,7 +479,7 @@ int responses_read(struct event_fill *fill)
 {
     int rv;
     struct event *event = &fill->event;
-    struct event_facts facts = {.outer = -1, .inner = -1, .text = SIZE_MAX, .field = RESPONSES_SPOKEN};
+    struct event_facts facts = {.outer = -1, .inner = -1, .field = RESPONSES_SPOKEN};
     struct reading r = {.part = event_add_part(fill, &rv), .facts = &facts};
     if (r.part == NULL)
         return rv;

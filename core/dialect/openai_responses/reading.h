@@ -8,6 +8,9 @@
 #include "dialect/event_fill.h"
 #include "dialect/openai_responses/field.h"
 
+/* Members of an event that have its own text, each for some types. */
+enum own_member { OWN_DELTA, OWN_TEXT, OWN_REFUSAL, OWN_ARGUMENTS, OWN_INPUT, OWN_CODE, OWN_MEMBERS };
+
 /* What an event says of itself; its members may come in any order, so what they mean is settled at its end. */
 struct event_facts {
     enum responses_kind kind;
@@ -16,8 +19,8 @@ struct event_facts {
     struct range id, type;      /* insides of item_id or the item's id, and of type */
     bool is_odd_part;           /* of a kind that clients do not know */
     bool has_error;
-    /* Pieces of the event: its own text (SIZE_MAX: none), and those of its item or part. */
-    size_t text, nested_from, nested_to;
+    /* Pieces of the event: one more than the number of each member's (0: none), and those of its item or part. */
+    size_t own[OWN_MEMBERS], nested_from, nested_to;
 };
 
 /* The object that is being read. */

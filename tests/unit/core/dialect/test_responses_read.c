@@ -143,6 +143,24 @@ static void each_text_has_its_place(void **state)
     }
 }
 
+/* Whatever stands next to it: clients read one member. */
+static void the_type_says_which_member_is_the_text(void **state)
+{
+    static const char delta[] =
+        "{\"text\":\"other\",\"arguments\":\"more\",\"delta\":\"t\",\"type\":\"response.output_text.delta\"}";
+    static const char done[] = "{\"delta\":\"other\",\"text\":\"more\",\"arguments\":\"t\",\"type\":\"response."
+                               "function_call_arguments.done\"}";
+    const struct event *event = read_ok(state, delta);
+    assert_int_equal(find_piece(event, delta, "t")->place.kind, PIECE_STREAM);
+    assert_int_equal(find_piece(event, delta, "other")->place.kind, PIECE_WHOLE);
+    assert_int_equal(find_piece(event, delta, "more")->place.kind, PIECE_WHOLE);
+    event = read_ok(state, done);
+    assert_int_equal(find_piece(event, done, "t")->place.text, responses_text(RESPONSES_ARGUMENTS, 0, 0));
+    assert_int_equal(find_piece(event, done, "t")->place.kind, PIECE_ECHO);
+    assert_int_equal(find_piece(event, done, "other")->place.kind, PIECE_WHOLE);
+    assert_int_equal(find_piece(event, done, "more")->place.kind, PIECE_WHOLE);
+}
+
 static void what_cannot_be_kept_apart_is_refused(void **state)
 {
     refuses(state, "{\"type\":\"response.output_text.delta\",\"output_index\":16384,\"delta\":\"x\"}");
@@ -172,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(numbers_differ_in_events_of_one_shape, open_reader, close_reader),
         cmocka_unit_test_setup_teardown(each_text_has_its_place, open_reader, close_reader),
+        cmocka_unit_test_setup_teardown(the_type_says_which_member_is_the_text, open_reader, close_reader),
         cmocka_unit_test_setup_teardown(what_cannot_be_kept_apart_is_refused, open_reader, close_reader),
         cmocka_unit_test_setup_teardown(items_without_numbers_get_them, open_reader, close_reader),
     };

@@ -28,8 +28,9 @@
 struct text {
     enum rein_channel channel;
     uint16_t choice;
-    uint8_t
-        slot; /* number of the text among the choice's texts of this channel: several fields may have the same text */
+    uint8_t slot;       /* number of the text among the choice's texts of this channel that have bytes: several fields
+                           may have the same text */
+    uint8_t series;     /* of reasoning: see struct place */
     bool has_sentences; /* somebody examines them */
     bool is_over;       /* nothing will come any more: all is decided */
     bool may_be_json;   /* nothing but blanks so far, and it may become JSON */

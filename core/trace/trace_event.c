@@ -22,42 +22,14 @@ static struct channel_lane *find_lane(const struct rein_trace *t, const struct p
     return lane;
 }
 
-static uint8_t next_slot(uint8_t *count)
-{
-    uint8_t slot = *count;
-    if (*count < SLOTS_MAX - 1)
-        (*count)++;
-    return slot;
-}
-
-/* Texts of a series are one to the patterns. */
-static void join_series(const struct rein_trace *t, struct choice *choice, struct text *text, uint8_t series)
-{
-    if (series == 0 || choice->series[series] == 0) {
-        text->slot = next_slot(&choice->reasoning_texts);
-        choice->series[series] = (uint8_t)(text->slot + 1);
-        return;
-    }
-    text->slot = (uint8_t)(choice->series[series] - 1);
-    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next) {
-        const struct text *other = &lane->texts[0].text;
-        if (other != text && lane->lane.place.series == series && other->choice == text->choice)
-            text->before += other->received;
-    }
-}
-
 static void init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index,
                       uint8_t series)
 {
     struct choice *choice = &t->choice[choice_index];
     text_init(text, channel, choice_index, t->policy->ruleset, t->held_max);
-    if (channel == REIN_REASONING) {
-        join_series(t, choice, text, series);
-        if (!t->policy->settings.reasoning.show || choice->reasoning_cut)
-            text->limit = 0;
-    } else if (channel == REIN_ANSWER) {
-        text->slot = next_slot(&choice->answer_texts);
-    }
+    text->series = series;
+    if (channel == REIN_REASONING && (!t->policy->settings.reasoning.show || choice->reasoning_cut))
+        text->limit = 0;
     text->may_be_json = channel == REIN_TOOL || channel == REIN_ANSWER;
     text->has_sentences = t->pattern_active && (channel == REIN_REASONING || channel == REIN_ANSWER);
     if (t->gate.choice[choice_index].closed)

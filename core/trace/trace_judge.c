@@ -21,12 +21,11 @@ static uint64_t min_offset(uint64_t a, uint64_t b)
 }
 
 /* Could what is received now complete a finding that acts, once its sentence is whole? Then the sentence waits. A
- * further source of such findings is one more condition here; it may change at the ends of sentences alone. The last
- * slot may be that of several texts, whose sentences would change it for one another. */
+ * further source of such findings is one more condition here; it may change at the ends of sentences alone. */
 static bool sentence_may_act(const struct rein_trace *t, const struct text *text)
 {
     const struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
-    return tracker == NULL || text->slot == SLOTS_MAX - 1 || pattern_may_act(tracker);
+    return tracker == NULL || pattern_may_act(tracker);
 }
 
 /* How far the patterns let reasoning pass. */
@@ -294,6 +293,40 @@ static void lead_in(const struct rein_trace *t, struct text *text)
         text->lead = (struct span){t->prefix, strlen(t->prefix)};
 }
 
+static uint8_t next_slot(uint8_t *count)
+{
+    uint8_t slot = *count;
+    *count += *count < SLOTS_MAX - 1;
+    return slot;
+}
+
+/* Texts of a series are one to the patterns. */
+static void join_series(const struct rein_trace *t, struct choice *choice, struct text *text)
+{
+    if (text->series == 0 || choice->series[text->series] == 0) {
+        text->slot = next_slot(&choice->reasoning_texts);
+        choice->series[text->series] = (uint8_t)(text->slot + 1);
+        return;
+    }
+    text->slot = (uint8_t)(choice->series[text->series] - 1);
+    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next) {
+        const struct text *other = &lane->texts[0].text;
+        if (other != text && other->series == text->series && other->choice == text->choice)
+            text->before += other->received;
+    }
+}
+
+/* The choice's first reasoning and its first answer belong together, and so on. Fields that never get text take no
+ * number: many streams begin with an empty answer before the reasoning. */
+static void number_text(const struct rein_trace *t, struct text *text)
+{
+    struct choice *choice = &t->choice[text->choice];
+    if (text->channel == REIN_REASONING)
+        join_series(t, choice, text);
+    else
+        text->slot = next_slot(&choice->answer_texts);
+}
+
 /* Most fields never get text, and a tracker is large. */
 static int make_tracker(struct rein_trace *t, const struct text *text)
 {
@@ -313,6 +346,17 @@ static int make_tracker(struct rein_trace *t, const struct text *text)
 enum { PAUSE_MAX = 512 };
 
 _Static_assert(offsetof(struct channel_text, text) == 0, "a text is the beginning of its channel_text");
+
+/* The patterns are decided now, though the text may continue; the rules are not. */
+static int end_sentence(struct rein_trace *t, struct text *text)
+{
+    struct span sentence;
+    uint64_t offset;
+    int event = is_closed(t, text) ? TEXT_DRY : text_pause(text, &sentence, &offset);
+    if (event == TEXT_SENTENCE)
+        return on_sentence(t, text, sentence, offset);
+    return event < 0 ? event : 0;
+}
 
 /* Reasoning and a tool's name: usually other texts follow them, and they do not continue. */
 static bool gives_way(const struct text *text)
@@ -363,12 +407,25 @@ static int lift_paused(struct rein_trace *t, struct choice *choice)
     return rv;
 }
 
-/* A text continues. What a rule may still claim of the previous text stays held, for a while. */
+/* Sentences of the one change what the patterns expect of the other. */
+static bool has_same_tracker(const struct text *a, const struct text *b)
+{
+    return a->has_sentences && b->has_sentences && a->channel == b->channel && a->slot == b->slot;
+}
+
+/* A text continues. What a rule may still claim of the previous text stays held, for a while; the patterns take its
+ * unfinished sentence as it is, if they go on with this one. */
 static int take_turn(struct rein_trace *t, struct choice *choice, struct text *text, size_t len)
 {
     struct channel_text *ct = (struct channel_text *)(void *)text;
-    if (choice->speaker != ct && choice->speaker != NULL)
-        pause_text(choice, choice->speaker);
+    struct channel_text *last = choice->speaker != ct ? choice->speaker : NULL;
+    int rv = last != NULL && has_same_tracker(&last->text, text) ? end_sentence(t, &last->text) : 0;
+    if (rv != 0 || is_closed(t, text))
+        return rv;
+    if (last != NULL) {
+        clear_up_to(t, &last->text, UINT64_MAX);
+        pause_text(choice, last);
+    }
     choice->speaker = ct;
     choice->said += len;
     ct->spoke_at = choice->said;
@@ -382,6 +439,9 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     t->decision.flow[text->channel].received += bytes.len;
     if (is_closed(t, text))
         return 0;
+    bool is_examined = text->has_sentences && bytes.len > 0;
+    if (is_examined && text->received == 0)
+        number_text(t, text);
     int rv = bytes.len > 0 ? take_turn(t, choice, text, bytes.len) : 0;
     if (rv != 0 || is_closed(t, text))
         return rv;
@@ -394,7 +454,7 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     }
     if (rv != 0 || is_closed(t, text))
         return rv;
-    rv = text->has_sentences ? make_tracker(t, text) : 0;
+    rv = is_examined ? make_tracker(t, text) : 0;
     if (rv == 0)
         rv = text_append(text, bytes);
     if (rv == 0)
@@ -421,21 +481,10 @@ static int end_text(struct rein_trace *t, struct text *text)
     return 0;
 }
 
-/* The patterns are decided now, though the text may continue; the rules are not. */
-static int end_sentence(struct rein_trace *t, struct text *text)
-{
-    struct span sentence;
-    uint64_t offset;
-    int event = is_closed(t, text) ? TEXT_DRY : text_pause(text, &sentence, &offset);
-    if (event == TEXT_SENTENCE)
-        return on_sentence(t, text, sentence, offset);
-    return event < 0 ? event : 0;
-}
-
 static int end_pattern(struct rein_trace *t, struct text *text)
 {
     struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
-    if (!text->has_sentences || tracker == NULL || is_closed(t, text))
+    if (!text->has_sentences || text->received == 0 || tracker == NULL || is_closed(t, text))
         return 0;
     t->scores_due = true;
     int rv = pattern_end(tracker, text->channel);

@@ -17,7 +17,9 @@ enum { STREAM_MAX = 1 << 16 };
 static const char lexicon[] = "version: 1\nname: own\nlanguage: en\nentries:\n"
                               "  - { id: a, class: names_harm, phrases: [bad], match: [bad] }\n"
                               "  - { id: b, class: adopts_goal, phrases: [plan], match: [plan] }\n"
-                              "  - { id: c, class: prompt_harm, phrases: [bomb], match: [bomb], category: weapons }\n";
+                              "  - { id: c, class: prompt_harm, phrases: [bomb], match: [bomb], category: weapons }\n"
+                              "  - { id: d, class: decides_to_refuse, phrases: [never], match: [never] }\n"
+                              "  - { id: e, class: answer_complies, phrases: [sure], match: [sure] }\n";
 
 static struct rein_policy *policy_of(const char *release, double threshold, const char *rules)
 {
@@ -81,6 +83,34 @@ static void whether_it_steers_does_not_depend_on_the_pieces(void **state)
     }
 }
 
+/* Many streams begin with an empty answer, or one of blanks, before the reasoning. The answer is compared with the
+ * reasoning all the same. */
+static void an_empty_answer_before_the_reasoning_changes_nothing(void **state)
+{
+    (void)state;
+    static const char *const begins[] = {NULL, "", "\n\n"};
+    static const struct rein_source source = {"own.yaml", lexicon, sizeof(lexicon) - 1};
+    struct rein_policy *policy = release_policy("version: 1\nname: p\nlexicons: [own]\nrefusal: { message: NO }\n"
+                                                "patterns: { inconsistency: { complies: { action: refuse } } }\n",
+                                                &source, NULL);
+    for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++) {
+        struct kit_seen seen;
+        struct bytes stream;
+        struct dice dice = dice_of(1);
+        bytes_init(&stream, STREAM_MAX);
+        if (begins[i] != NULL)
+            release_event(&stream, "content", (struct span){begins[i], strlen(begins[i])}, 8);
+        release_stream(&stream, &dice, SPAN("Bad. Never. Never. Never. "), SPAN("Sure. Sure. Sure."), 9, false);
+        struct kit_run run = {.policy = policy, .upstream = bytes_span(&stream), .prompt = "a bomb"};
+        kit_run(&run, &seen);
+        assert_int_equal(seen.decision.verdict, REIN_REFUSE);
+        assert_null(strstr(kit_content(&seen, 0), "Sure"));
+        kit_seen_fini(&seen);
+        bytes_fini(&stream);
+    }
+    rein_policy_unref(policy);
+}
+
 /* Of half a character nobody knows yet whether a sentence begins with it. */
 static void half_a_character_is_not_known(void **state)
 {
@@ -109,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_last_sentence_waits_for_the_end),
                                        cmocka_unit_test(whether_it_steers_does_not_depend_on_the_pieces),
+                                       cmocka_unit_test(an_empty_answer_before_the_reasoning_changes_nothing),
                                        cmocka_unit_test(half_a_character_is_not_known)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

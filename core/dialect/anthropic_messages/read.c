@@ -401,7 +401,7 @@ static const struct scan_member event_members[] = {
     SCAN_MEMBER("type", scan_event_type), SCAN_MEMBER("index", scan_index),
     SCAN_MEMBER("delta", scan_delta),     SCAN_MEMBER("content_block", scan_first_block),
     SCAN_MEMBER("message", scan_message), SCAN_MEMBER("usage", scan_usage),
-    SCAN_MEMBER("error", scan_error),
+    SCAN_MEMBER("error", scan_error),     SCAN_MEMBER("completion", scan_text), /* of the API before this one */
 };
 
 static bool is_event(const struct event_fill *fill, const struct message_facts *facts, const char *type)

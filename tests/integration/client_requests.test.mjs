@@ -73,7 +73,7 @@ function withString(value, [step, ...rest], text) {
   return copy;
 }
 
-describe('requests as clients send them', { timeout: 300000 }, () => {
+describe('FOUND L13: requests as clients send them', { timeout: 300000 }, () => {
   let upstream, rein;
   const reference = readReference();
   before(async () => {

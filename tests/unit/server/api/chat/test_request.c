@@ -640,7 +640,7 @@ static void test_unjudged_parts(void **state)
 }
 
 /* Of a server with one model. */
-static void test_a_model_may_be_missing(void **state)
+static void test_found_l13_a_model_may_be_missing(void **state)
 {
     (void)state;
     static const char *const texts[] = {"{'messages':[{'role':'user','content':'a'}]}",
@@ -670,7 +670,7 @@ int main(void)
         cmocka_unit_test(test_unknown_options_with_weight_are_not_dropped),
         cmocka_unit_test(test_names_of_what_was_dropped),
         cmocka_unit_test(test_unjudged_parts),
-        cmocka_unit_test(test_a_model_may_be_missing),
+        cmocka_unit_test(test_found_l13_a_model_may_be_missing),
         cmocka_unit_test(test_accepts),
         cmocka_unit_test(test_refuses_fields),
         cmocka_unit_test(test_refuses_messages),

@@ -251,7 +251,6 @@ struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end
 
 void lane_released(struct lane *lane, uint64_t offset)
 {
-    lane->shown_to = offset > lane->shown_to ? offset : lane->shown_to;
     if (!lane->splits)
         return;
     while (bytes_len(&lane->runs) > 0 && run_at(lane, 0)->end <= offset) {

@@ -45,7 +45,7 @@ struct lane {
     /* Of a lane that may be repeated: its source, and what was released of it. */
     bool is_kept, is_lost; /* lost: the source has become too long to be kept */
     bool is_edited;        /* what was shown is not the beginning of the source, but `shown` */
-    uint64_t shown_to;     /* source bytes up to here are released */
+    uint64_t shown_to;     /* source bytes up to here went out; not those of an event that was dropped */
     struct bytes said;     /* source bytes */
     struct bytes shown;    /* as the inside of a JSON string */
     size_t *room;          /* that all lanes have for both; borrowed */
@@ -81,7 +81,7 @@ struct lane_part {
 /* The part that begins at source offset `at`, cut at `end`. Bytes not decided yet count as a tag. */
 struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end);
 
-/* Source bytes up to `offset` went out. */
+/* Source bytes up to `offset` went out, or were dropped. */
 void lane_released(struct lane *lane, uint64_t offset);
 
 /* ---- texts that may be repeated ---- */

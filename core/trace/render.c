@@ -270,6 +270,7 @@ static int edit_pieces(struct gate *g, const struct gate_event *e, const struct 
         if (touch == TOUCH_NONE) {
             rv = pass_piece(g, &pieces[i], payload);
             rest->text += pieces[i].raw.len;
+            pieces[i].lane->shown_to = pieces[i].end;
             if (rv == 0 && pieces[i].lane->is_edited)
                 rv = lane_show(pieces[i].lane, (struct span){payload.data + pieces[i].raw.at, pieces[i].raw.len});
             continue;

@@ -130,6 +130,28 @@ static void refuses_in_the_middle(void **state)
     }
 }
 
+/* While an answer is held, reasoning comes behind it that is dropped with the refusal: it was not shown. */
+static void what_was_dropped_is_not_repeated(void **state)
+{
+    (void)state;
+    static const char upstream[] = BEGIN(0, 1) EVENT("response.output_item.added",
+                                                     ",\"output_index\":0,\"item\":" THOUGHT("") N(2))
+        EVENT("response.content_part.added", AT(0) ",\"content_index\":0,\"part\":" THOUGHT_PART("") N(3))
+            EVENT("response.reasoning_text.delta", AT(0) ",\"content_index\":0,\"delta\":\"Hm. \"" N(4))
+                EVENT("response.output_item.added", ",\"output_index\":1,\"item\":" MESSAGE("") N(5))
+                    EVENT("response.content_part.added", AT(1) ",\"content_index\":0,\"part\":" TEXT_PART("") N(6))
+                        EVENT("response.output_text.delta", AT(1) ",\"content_index\":0,\"delta\":\"The pass\"" N(7))
+                            EVENT("response.reasoning_text.delta",
+                                  AT(0) ",\"content_index\":0,\"delta\":\"Dropped. It is swordfish.\"" N(8));
+    struct kit_seen seen;
+    run(RULE("reasoning, answer", "refuse", "refusal: {message: \"No.\"}\n"), upstream, 0, &seen);
+    assert_string_equal(strict_responses(bytes_span(&seen.out), false), "response.incomplete");
+    assert_string_equal(kit_reasoning(&seen, 0), "Hm. ");
+    assert_false(kit_has(&seen, "swordfish"));
+    assert_false(kit_has(&seen, "Dropped"));
+    kit_seen_fini(&seen);
+}
+
 static void cuts_reasoning_and_goes_on(void **state)
 {
     (void)state;
@@ -486,6 +508,7 @@ int main(void)
         cmocka_unit_test(passes_unchanged),
         cmocka_unit_test(redacts_where_it_is_repeated),
         cmocka_unit_test(refuses_in_the_middle),
+        cmocka_unit_test(what_was_dropped_is_not_repeated),
         cmocka_unit_test(cuts_reasoning_and_goes_on),
         cmocka_unit_test(cuts_the_response),
         cmocka_unit_test(hides_reasoning),

@@ -52,9 +52,11 @@ static void what_was_released_is_shown(void **state)
     assert_true(lane_repeats(&lane, SPAN("a \"quoted\" word")));
     assert_false(lane_repeats(&lane, SPAN("a \"quoted\"")));
     assert_false(lane_repeats(&lane, SPAN("a \"quoted\" word!")));
-    lane_released(&lane, 10);
+    lane_released(&lane, 10); /* whether it was shown or dropped */
+    is_shown(&lane, "");
+    lane.shown_to = 10;
     is_shown(&lane, "a \\\"quoted\\\"");
-    lane_released(&lane, 15);
+    lane.shown_to = 15;
     is_shown(&lane, "a \\\"quoted\\\" word");
     assert_int_equal(room, 85);
     lane_fini(&lane);
@@ -91,7 +93,7 @@ static void without_room_it_is_lost(void **state)
     say(&second, "!");
     assert_false(lane_repeats(&second, SPAN("more!")));
     assert_true(lane_repeats(&first, SPAN("six by")));
-    lane_released(&second, 5);
+    second.shown_to = 5;
     is_shown(&second, ""); /* nothing of it was kept */
     assert_int_equal(lane_edit(&second, 2), 0);
     assert_int_equal(lane_show(&second, SPAN("x")), 0);

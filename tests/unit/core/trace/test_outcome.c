@@ -146,6 +146,18 @@ static void the_beginning_is_held_about_harm_alone(void **state)
     kit_seen_fini(&seen);
 }
 
+/* Many servers send an empty answer first, with the role. The reasoning after it is still the answer's own. */
+static void an_empty_answer_before_the_reasoning_is_none(void **state)
+{
+    (void)state;
+    struct kit_seen seen =
+        ask(ONLY(RECORDS, ACTS), "hello",
+            EVENT("\"delta\":{\"role\":\"assistant\",\"content\":\"\"}") THINK(HARM HARM) SAY(BEGINNING "More.") END);
+    assert_string_equal(kit_content(&seen, 0), "I can't help with that.");
+    assert_string_equal(kit_reasoning(&seen, 0), HARM HARM);
+    kit_seen_fini(&seen);
+}
+
 static void without_reasoning_the_prompt_decides(void **state)
 {
     (void)state;
@@ -249,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_refusal_comes_before_the_sentence),
         cmocka_unit_test(the_answer_s_beginning_is_scored_once),
         cmocka_unit_test(the_beginning_is_held_about_harm_alone),
+        cmocka_unit_test(an_empty_answer_before_the_reasoning_is_none),
         cmocka_unit_test(without_reasoning_the_prompt_decides),
         cmocka_unit_test(the_answer_s_beginning_steers),
         cmocka_unit_test(held_reasoning_is_shown_in_the_end),

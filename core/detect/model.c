@@ -127,12 +127,12 @@ double model_risk_bound(const struct model *m, const struct model_state *s)
     return model_bound(m, s, REIN_REASONING_HARM) * model_bound(m, s, REIN_COMPLIES);
 }
 
-double model_answer_risk_bound(const struct model *m, const struct model_state *s, double prompt_harm)
+double model_answer_risk_bound(const struct model *m, const struct model_state *s)
 {
-    return s->n == 0 ? prompt_harm : model_score(m, s, REIN_REASONING_HARM);
+    return s->n == 0 ? 0 : model_score(m, s, REIN_REASONING_HARM);
 }
 
-double model_answer_risk(const struct model *m, const struct model_state *s, double prompt_harm)
+double model_answer_risk(const struct model *m, const struct model_state *s)
 {
-    return model_answer_risk_bound(m, s, prompt_harm) * model_score(m, s, REIN_COMPLIES_ANSWER);
+    return model_answer_risk_bound(m, s) * model_score(m, s, REIN_COMPLIES_ANSWER);
 }

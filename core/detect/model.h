@@ -81,11 +81,12 @@ double model_score(const struct model *m, const struct model_state *s, enum rein
  * reasoning alone. */
 double model_bound(const struct model *m, const struct model_state *s, enum rein_head head);
 
-/* Outcome risk: is it about harm, and does it go along? 0 to 1. `prompt_harm` stands for reasoning without words. */
+/* Outcome risk: is it about harm, and does it go along? 0 to 1. Without words of reasoning 0: the heads have learned
+ * the answer's words beside a reasoning, and take plain answers to ordinary questions for going along with harm. */
 double model_risk(const struct model *m, const struct model_state *s);
 double model_risk_bound(const struct model *m, const struct model_state *s);
-double model_answer_risk(const struct model *m, const struct model_state *s, double prompt_harm);
+double model_answer_risk(const struct model *m, const struct model_state *s);
 /* The highest that the risk with the answer can be, whatever the answer says. */
-double model_answer_risk_bound(const struct model *m, const struct model_state *s, double prompt_harm);
+double model_answer_risk_bound(const struct model *m, const struct model_state *s);
 
 #endif

@@ -2,11 +2,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "detect/pattern_state.h"
 
-/* How surely it is about harm: an upper bound of the risk with the answer. The prompt decides where there is no
- * reasoning. */
+/* How surely it is about harm: an upper bound of the risk with the answer. */
 static void note_harm(struct pattern_tracker *p)
 {
-    p->outcome.harm = model_answer_risk_bound(p->settings.model, p->outcome.learned, p->risk.learned);
+    p->outcome.harm = model_answer_risk_bound(p->settings.model, p->outcome.learned);
 }
 
 void outcome_begin(struct pattern_tracker *p)

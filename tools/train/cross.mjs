@@ -83,7 +83,7 @@ export function risksOf(sums, calibration) {
   return {
     prompt,
     reasoning: harms.map((harm, i) => harm * score('complies', sums.complies[i])),
-    answer: sums.answer === undefined ? 0 : (harms.at(-1) ?? prompt) * score('complies_answer', sums.answer),
+    answer: sums.answer === undefined || harms.length === 0 ? 0 : harms.at(-1) * score('complies_answer', sums.answer),
   };
 }
 

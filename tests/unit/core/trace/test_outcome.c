@@ -158,16 +158,15 @@ static void an_empty_answer_before_the_reasoning_is_none(void **state)
     kit_seen_fini(&seen);
 }
 
-static void without_reasoning_the_prompt_decides(void **state)
+/* However harmful the prompt is: the heads know answers beside their reasoning only. */
+static void without_reasoning_there_is_no_risk(void **state)
 {
     (void)state;
     struct kit_seen seen = ask(ONLY(RECORDS, ACTS), "A bomb", SAY(BEGINNING "More.") END);
-    assert_string_equal(kit_content(&seen, 0), "I can't help with that.");
-    assert_true(seen.decision.heads[REIN_PROMPT_HARM] > 0.8 && seen.decision.heads[REIN_REASONING_HARM] <= 0);
-    assert_true(seen.decision.prompt_risk >= 0.5);
-    kit_seen_fini(&seen);
-    seen = ask(ONLY(RECORDS, ACTS), "birds", SAY(BEGINNING "More.") END);
     assert_string_equal(kit_content(&seen, 0), BEGINNING "More.");
+    assert_true(seen.decision.heads[REIN_PROMPT_HARM] > 0.8 && seen.decision.heads[REIN_REASONING_HARM] <= 0);
+    assert_true(seen.decision.scores[REIN_OUTCOME_RISK_ANSWER] <= 0);
+    assert_true(seen.decision.prompt_risk >= 0.5);
     kit_seen_fini(&seen);
 }
 
@@ -262,7 +261,7 @@ int main(void)
         cmocka_unit_test(the_answer_s_beginning_is_scored_once),
         cmocka_unit_test(the_beginning_is_held_about_harm_alone),
         cmocka_unit_test(an_empty_answer_before_the_reasoning_is_none),
-        cmocka_unit_test(without_reasoning_the_prompt_decides),
+        cmocka_unit_test(without_reasoning_there_is_no_risk),
         cmocka_unit_test(the_answer_s_beginning_steers),
         cmocka_unit_test(held_reasoning_is_shown_in_the_end),
         cmocka_unit_test(in_shadow_it_only_tells),

@@ -16,7 +16,6 @@
 
 #include <cmocka.h>
 
-#include "dialect/sse.h"
 #include "dice.h"
 #include "view_responses.h"
 
@@ -43,6 +42,7 @@ struct answer {
 /* How an upstream writes its events. */
 struct ways {
     bool names, numbers, noise, other_parts, ascii;
+    bool mixed;     /* the texts of all items interrupt one another */
     unsigned piece; /* the most characters of a delta */
 };
 
@@ -223,40 +223,78 @@ static size_t char_len(const char *at)
     return len;
 }
 
-static void send_text(struct upstream *u, const struct item *item, unsigned i, unsigned k)
+/* The next piece of a text. False: it is complete, and so the end was sent. */
+static bool send_piece(struct upstream *u, const struct item *item, unsigned i, unsigned k, const char **at)
 {
-    const char *at = item->text[k];
-    while (*at != '\0') {
-        size_t len = 0;
-        for (unsigned n = 1 + (unsigned)dice_below(&u->c->dice, u->c->ways.piece); n > 0 && at[len] != '\0'; n--)
-            len += char_len(at + len);
-        json_t *event = event_at(u, text_event(item->kind, false), item, i, k);
-        json_object_set_new(event, "delta", json_stringn(at, len));
+    if (**at == '\0') {
+        json_t *event = event_at(u, text_event(item->kind, true), item, i, k);
+        json_object_set_new(event, item->kind == CALL ? "arguments" : "text", json_string(item->text[k]));
         send_event(u, event);
-        at += len;
+        return false;
     }
-    json_t *event = event_at(u, text_event(item->kind, true), item, i, k);
-    json_object_set_new(event, item->kind == CALL ? "arguments" : "text", json_string(item->text[k]));
+    size_t len = 0;
+    for (unsigned n = 1 + (unsigned)dice_below(&u->c->dice, u->c->ways.piece); n > 0 && (*at)[len] != '\0'; n--)
+        len += char_len(*at + len);
+    json_t *event = event_at(u, text_event(item->kind, false), item, i, k);
+    json_object_set_new(event, "delta", json_stringn(*at, len));
+    send_event(u, event);
+    *at += len;
+    return true;
+}
+
+static void send_item(struct upstream *u, const struct item *item, unsigned i, bool is_done)
+{
+    json_t *event = json_pack("{ssso}", "type", is_done ? "response.output_item.done" : "response.output_item.added",
+                              "item", item_object(item, i, is_done));
+    if (u->c->ways.numbers)
+        json_object_set_new(event, "output_index", json_integer(i));
     send_event(u, event);
 }
 
-static void send_item(struct upstream *u, const struct item *item, unsigned i)
+static void send_items(struct upstream *u, const struct answer *a)
 {
-    for (int is_done = 0; is_done < 2; is_done++) {
-        json_t *event =
-            json_pack("{ssso}", "type", is_done ? "response.output_item.done" : "response.output_item.added", "item",
-                      item_object(item, i, is_done));
-        if (u->c->ways.numbers)
-            json_object_set_new(event, "output_index", json_integer(i));
-        send_event(u, event);
-        for (unsigned k = 0; k < item->parts && !is_done; k++) {
+    for (unsigned i = 0; i < a->items; i++) {
+        const struct item *item = &a->item[i];
+        send_item(u, item, i, false);
+        for (unsigned k = 0; k < item->parts; k++) {
+            const char *at = item->text[k];
             if (item->kind != CALL)
                 send_part(u, item, i, k, false);
-            send_text(u, item, i, k);
+            while (send_piece(u, item, i, k, &at)) {
+            }
             if (item->kind != CALL)
                 send_part(u, item, i, k, true);
         }
+        send_item(u, item, i, true);
     }
+}
+
+/* All begin, then their texts go on in turns, then all are done. */
+static void send_mixed(struct upstream *u, const struct answer *a)
+{
+    const char *at[ITEMS][PARTS];
+    unsigned open = 0;
+    bool is_open[ITEMS][PARTS] = {{false}};
+    for (unsigned i = 0; i < a->items; i++) {
+        send_item(u, &a->item[i], i, false);
+        for (unsigned k = 0; k < a->item[i].parts; k++, open++) {
+            at[i][k] = a->item[i].text[k];
+            is_open[i][k] = true;
+            if (a->item[i].kind != CALL)
+                send_part(u, &a->item[i], i, k, false);
+        }
+    }
+    while (open > 0) {
+        unsigned i = (unsigned)dice_below(&u->c->dice, a->items), k = (unsigned)dice_below(&u->c->dice, PARTS);
+        if (!is_open[i][k] || send_piece(u, &a->item[i], i, k, &at[i][k]))
+            continue;
+        is_open[i][k] = false;
+        open--;
+        if (a->item[i].kind != CALL)
+            send_part(u, &a->item[i], i, k, true);
+    }
+    for (unsigned i = 0; i < a->items; i++)
+        send_item(u, &a->item[i], i, true);
 }
 
 static void send_response(struct upstream *u, const struct answer *a, const char *type, const char *status)
@@ -275,8 +313,10 @@ static struct bytes stream_of(struct test_case *c, const struct answer *a)
     bytes_init(&u.out, STREAM_ROOM);
     send_response(&u, a, "response.created", "in_progress");
     send_response(&u, a, "response.in_progress", "in_progress");
-    for (unsigned i = 0; i < a->items; i++)
-        send_item(&u, &a->item[i], i);
+    if (c->ways.mixed)
+        send_mixed(&u, a);
+    else
+        send_items(&u, a);
     send_response(&u, a, "response.completed", "completed");
     return u.out;
 }
@@ -373,6 +413,25 @@ static void arguments_are_json(const struct test_case *c, struct span out)
 /* ---- partitions
  * ------------------------------------------------------------------------------------------------------ */
 
+static void see_last(struct kit_seen *seen, struct span stream)
+{
+    for (size_t i = 0; i < KIT_CHOICES; i++) {
+        bytes_init(&seen->choices[i].content, STREAM_ROOM);
+        bytes_init(&seen->choices[i].reasoning, STREAM_ROOM);
+        bytes_init(&seen->choices[i].arguments, STREAM_ROOM);
+    }
+    static const char key[] = "data: ";
+    const char *start = stream.data, *at = start;
+    while ((at = memmem(at, (size_t)(stream.data + stream.len - at), key, sizeof key - 1)) != NULL)
+        start = at += sizeof key - 1;
+    json_t *event = json_loadb(start, (size_t)(stream.data + stream.len - start), JSON_DISABLE_EOF_CHECK, NULL);
+    char *body = json_dumps(json_object_get(event, "response"), 0);
+    if (body != NULL)
+        kit_view_responses.see(seen, (struct span){body, strlen(body)}, true);
+    free(body);
+    json_decref(event);
+}
+
 static void play_partition(struct test_case *c)
 {
     struct answer a = {0};
@@ -385,9 +444,15 @@ static void play_partition(struct test_case *c)
     kit_run(&run, &seen);
     const struct wanted *w = want(c, &a);
     (void)strict_responses(bytes_span(&seen.out), false);
-    same_text(c, "reasoning", w->text[0], kit_reasoning(&seen, 0));
-    same_text(c, "content", w->text[1], kit_content(&seen, 0));
-    same_text(c, "arguments", w->text[2], kit_arguments(&seen, 0));
+    struct kit_seen last = {0}; /* what the last event repeats, in the order of the items */
+    see_last(&last, bytes_span(&seen.out));
+    struct kit_seen *shown = c->ways.mixed ? &last : &seen;
+    if (!c->ways.mixed || c->act <= REDACT) { /* what came before a cut depends on the turns */
+        same_text(c, "reasoning", w->text[0], kit_reasoning(shown, 0));
+        same_text(c, "content", w->text[1], kit_content(shown, 0));
+        same_text(c, "arguments", w->text[2], kit_arguments(shown, 0));
+    }
+    kit_seen_fini(&last);
     if (seen.decision.bytes_unjudged > 0 || seen.decision.garbage_events > 0 || seen.unreadable > 0)
         give_up(c, "something was not judged or not read", "", "");
     if (c->act == REDACT || c->act == NOTHING)
@@ -453,29 +518,6 @@ static size_t count_of(struct span all, const char *part)
     return n;
 }
 
-/* All text of messages, as a client joins it. */
-static const char *joined_content(struct span stream)
-{
-    static char text[STREAM_ROOM];
-    struct framer f;
-    struct frame frame;
-    size_t len = 0;
-    framer_init(&f, &framing_sse, STREAM_ROOM);
-    while (framer_next(&f, stream, true, &frame) == 1) {
-        json_t *event = json_loadb(frame.payload.data, frame.payload.len, 0, NULL);
-        const char *type = json_string_value(json_object_get(event, "type"));
-        if (type != NULL && strcmp(type, "response.output_text.delta") == 0)
-            len += (size_t)snprintf(text + len, sizeof text - len, "%s",
-                                    json_string_value(json_object_get(event, "delta")));
-        json_decref(event);
-        stream.data += frame.raw.len;
-        stream.len -= frame.raw.len;
-    }
-    framer_fini(&f);
-    text[len] = '\0';
-    return text;
-}
-
 static void play_story(struct test_case *c)
 {
     struct rein_engine *engine = NULL;
@@ -521,8 +563,11 @@ static void play_story(struct test_case *c)
     if (count_of(out, "\"resp_up\"") < 2 || count_of(out, "\"type\":\"response.created\"") != 1)
         give_up(c, "not one id, one beginning", "", "");
     const struct wanted *w = want(c, &a);
+    struct kit_seen seen = {0};
+    see_last(&seen, out);
     if (!is_lost)
-        same_text(c, "the good attempt", w->text[1], joined_content(out));
+        same_text(c, "the good attempt", w->text[1], kit_content(&seen, 0));
+    kit_seen_fini(&seen);
     rein_trace_free(t.trace);
     rein_engine_free(engine);
     bytes_fini(&t.out);
@@ -541,6 +586,7 @@ static void play(uint64_t seed)
                            .noise = dice_chance(&c.dice, 30),
                            .other_parts = dice_chance(&c.dice, 20),
                            .ascii = dice_chance(&c.dice, 20),
+                           .mixed = dice_chance(&c.dice, 25),
                            .piece = 1 + (unsigned)dice_below(&c.dice, 12)};
     c.act = (enum act)dice_below(&c.dice, ACTS);
     c.release = (unsigned)dice_below(&c.dice, 4);

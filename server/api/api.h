@@ -19,6 +19,12 @@
 #include "rein/rein.h"
 #include "upstream/upstream.h"
 
+/* A header of the client that upstreams get. */
+struct api_header {
+    const char *name;
+    const char *otherwise; /* what they get if the client sends none; NULL: nothing */
+};
+
 struct api {
     /* ---- where it is ---- */
     const char *method, *path;
@@ -40,8 +46,8 @@ struct api {
     const struct front_header *key_headers; /* of that answer; ends with a NULL name */
     /* The operator's key as this upstream of the API wants it; it has one. Borrows from the config. */
     struct upstream_header (*upstream_key)(const struct config_upstream *upstream);
-    const char *request_id_header;     /* carries the id of a request, in both directions */
-    const char *const *passed_headers; /* of the client's, to the upstream; at most API_HEADERS_MAX; NULL ends it */
+    const char *request_id_header;           /* carries the id of a request, in both directions */
+    const struct api_header *passed_headers; /* to the upstream; at most API_HEADERS_MAX; NULL ends it */
     const char *stream_type, *stream_header; /* the media type of a stream, and the header that says so */
     const char *keep_alive;                  /* what is written into a silent stream */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
 #include "base/buffer.h"
 #include "base/log.h"
 #include "front/reply.h"
@@ -160,6 +161,31 @@ static unsigned at_most(unsigned ms)
     return ms < ANSWER_MS ? ms : ANSWER_MS;
 }
 
+/* The list is asked for as one of the upstream's APIs is called. Where they differ in headers, the later one of the
+ * table is right: chat is spoken beside a server's own API. NULL: it has none. */
+static const struct api *models_api(const struct config_upstream *upstream)
+{
+    const struct api *found = NULL;
+    for (size_t i = 0; i < api_count(); i++)
+        if ((api_at(i)->serves & upstream->apis) != 0 && !api_at(i)->is_data)
+            found = api_at(i);
+    return found;
+}
+
+/* `headers` has room for API_HEADERS_MAX and three more. */
+static void models_headers(const struct config_upstream *upstream, struct upstream_header *headers)
+{
+    const struct api *api = models_api(upstream);
+    *headers++ = (struct upstream_header){"accept", "application/json"};
+    if (upstream->authorization != NULL && api != NULL)
+        *headers++ = api->upstream_key(upstream);
+    for (const struct api_header *own = api != NULL ? api->passed_headers : NULL; own != NULL && own->name != NULL;
+         own++)
+        if (own->otherwise != NULL)
+            *headers++ = (struct upstream_header){own->name, own->otherwise};
+    *headers = (struct upstream_header){NULL, NULL};
+}
+
 static int ask_upstream(struct models *m, struct models_ask *ask)
 {
     const struct config_upstream *upstream = ask->upstream;
@@ -168,10 +194,8 @@ static int ask_upstream(struct models *m, struct models_ask *ask)
     char *path;
     if (asprintf(&path, "%s/models", upstream->path_prefix) < 0)
         return REIN_ENOMEM;
-    struct upstream_header headers[] = {
-        {"accept", "application/json"},
-        {upstream->authorization != NULL ? "authorization" : NULL, upstream->authorization},
-        {NULL, NULL}};
+    struct upstream_header headers[3 + API_HEADERS_MAX];
+    models_headers(upstream, headers);
     struct upstream_request request = {.method = "GET",
                                        .url = upstream->url,
                                        .path = path,

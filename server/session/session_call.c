@@ -266,9 +266,11 @@ static int start_call(struct session *s, struct upstream_call **out, const char 
     headers[n++] = (struct upstream_header){s->api->request_id_header, s->request_id};
     if (upstream->authorization != NULL)
         headers[n++] = s->api->upstream_key(upstream);
-    for (const char *const *name = s->api->passed_headers; *name != NULL; name++)
-        if (exchange_header(s->x, *name) != NULL)
-            headers[n++] = (struct upstream_header){*name, exchange_header(s->x, *name)};
+    for (const struct api_header *passed = s->api->passed_headers; passed->name != NULL; passed++) {
+        const char *value = exchange_header(s->x, passed->name);
+        if (value != NULL || passed->otherwise != NULL)
+            headers[n++] = (struct upstream_header){passed->name, value != NULL ? value : passed->otherwise};
+    }
     headers[n] = (struct upstream_header){NULL, NULL};
     struct upstream_request request = {
         .method = method,

@@ -57,8 +57,20 @@ describe('Messages', { timeout: 120000 }, () => {
       headers: { 'x-api-key': 'of the client', 'anthropic-version': '2023-06-01', 'anthropic-beta': 'a-1,b-2', 'request-id': 'req-7', cookie: 'c=1' } });
     const call = upstream.calls[n];
     assert.deepEqual([status, headers['request-id']], [200, 'req-7']);
+    await post(ask('x'));
+    assert.equal(upstream.calls[n + 1].headers['anthropic-version'], '2023-06-01', 'a client that names no version gets the first one');
     assert.deepEqual([call.path, call.headers['x-api-key'], call.headers['anthropic-version'], call.headers['anthropic-beta'], call.headers['request-id'], call.headers.cookie, call.headers.authorization],
       ['/v1/messages', 'upstream-secret', '2023-06-01', 'a-1,b-2', 'req-7', undefined, undefined]);
+  });
+
+  test('the list of models is asked for with the key and version of this API', async () => {
+    const n = upstream.calls.length;
+    upstream.serve = (call) => call.reply(200, { data: [{ type: 'model', id: 'm-2' }, { type: 'model', id: 'elsewhere' }] });
+    const { status, json } = await rein.ask({ method: 'GET', path: '/v1/models' });
+    const { headers } = upstream.calls[n];
+    assert.deepEqual([status, headers['x-api-key'], headers.authorization, headers['anthropic-version']], [200, 'upstream-secret', undefined, '2023-06-01']);
+    assert.ok(json.data.some(({ id }) => id === 'm-2') && !json.data.some(({ id }) => id === 'elsewhere'));
+    upstream.serve = (call) => say(call, { thinking: 'Hm.', text: 'Yes.' });
   });
 
   test('what weakens the guard is dropped and named; images are counted', async () => {

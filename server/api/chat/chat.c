@@ -10,7 +10,7 @@ static struct upstream_header chat_upstream_key(const struct config_upstream *up
 }
 
 static const struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
-static const char *const passed_headers[] = {NULL};
+static const struct api_header passed_headers[] = {{NULL, NULL}};
 
 const struct api api_chat = {
     .method = "POST",

@@ -83,7 +83,7 @@ static struct upstream_header embeddings_key(const struct config_upstream *upstr
 }
 
 static const struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
-static const char *const passed_headers[] = {NULL};
+static const struct api_header passed_headers[] = {{NULL, NULL}};
 
 const struct api api_embeddings = {
     .method = "POST",

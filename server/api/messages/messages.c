@@ -21,7 +21,8 @@ static struct upstream_header messages_upstream_key(const struct config_upstream
 }
 
 static const struct front_header challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
-static const char *const passed_headers[] = {"anthropic-version", "anthropic-beta", NULL};
+static const struct api_header passed_headers[] = {
+    {"anthropic-version", "2023-06-01"}, {"anthropic-beta", NULL}, {NULL, NULL}};
 
 const struct api api_messages = {
     .method = "POST",

@@ -10,7 +10,7 @@ static struct upstream_header responses_upstream_key(const struct config_upstrea
 }
 
 static const struct front_header responses_challenge[] = {{"www-authenticate", "Bearer"}, {NULL, NULL}};
-static const char *const responses_passed[] = {NULL};
+static const struct api_header responses_passed[] = {{NULL, NULL}};
 
 const struct api api_responses = {
     .method = "POST",

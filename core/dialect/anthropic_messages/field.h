@@ -16,6 +16,7 @@ enum messages_field {
     MESSAGES_THINKING, /* thinking */
     MESSAGES_INPUT,    /* input, partial_json */
     MESSAGES_NAME,     /* of a tool that is called */
+    MESSAGES_THOUGHT,  /* reasoning in a form of other servers: under another name, or in a block of another type */
 };
 
 enum { MESSAGES_BLOCK_BIT = 4, MESSAGES_BLOCKS_MAX = 1 << 16 };

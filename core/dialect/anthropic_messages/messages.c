@@ -14,7 +14,8 @@ static bool is_never_terminal(struct span payload)
 
 static const char *messages_field_name(uint32_t text)
 {
-    return (text & ((1u << MESSAGES_BLOCK_BIT) - 1)) == MESSAGES_THINKING ? "thinking" : "content";
+    uint32_t field = text & ((1u << MESSAGES_BLOCK_BIT) - 1);
+    return field == MESSAGES_THINKING || field == MESSAGES_THOUGHT ? "thinking" : "content";
 }
 
 extern const struct dialect dialect_anthropic_messages;

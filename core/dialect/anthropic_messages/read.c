@@ -14,6 +14,7 @@ struct message_scan {
     uint32_t block;              /* the number of the block that this is in */
     bool numeric;                /* numbers in here count, measure or identify */
     struct range signature;      /* a member that is not empty */
+    bool is_thought;             /* its type says that its texts are reasoning */
 };
 
 struct message_facts {
@@ -37,11 +38,9 @@ struct scan_member {
 
 static struct place scan_place(enum messages_field field, const struct message_scan *scan)
 {
-    static const uint8_t channels[] = {[MESSAGES_OTHER] = REIN_OTHER,
-                                       [MESSAGES_TEXT] = REIN_ANSWER,
-                                       [MESSAGES_THINKING] = REIN_REASONING,
-                                       [MESSAGES_INPUT] = REIN_TOOL,
-                                       [MESSAGES_NAME] = REIN_OTHER};
+    static const uint8_t channels[] = {
+        [MESSAGES_OTHER] = REIN_OTHER, [MESSAGES_TEXT] = REIN_ANSWER, [MESSAGES_THINKING] = REIN_REASONING,
+        [MESSAGES_INPUT] = REIN_TOOL,  [MESSAGES_NAME] = REIN_OTHER,  [MESSAGES_THOUGHT] = REIN_REASONING};
     bool is_tools = field == MESSAGES_INPUT || field == MESSAGES_NAME;
     return (struct place){.text = field | (is_tools ? scan->block << MESSAGES_BLOCK_BIT : 0),
                           .channel = channels[field],
@@ -53,6 +52,38 @@ static struct place scan_place(enum messages_field field, const struct message_s
 static int scan_any(struct event_fill *fill, struct message_scan *scan)
 {
     return event_add_all(fill, scan_place(MESSAGES_OTHER, scan));
+}
+
+static int scan_text_of(struct event_fill *fill, struct message_scan *scan, enum messages_field field)
+{
+    struct place place = scan_place(field, scan);
+    return walk_peek(&fill->walk) == '"' ? event_add_string(fill, place) : event_add_all(fill, place);
+}
+
+static bool begins_with_word(struct span name, struct span word)
+{
+    return name.len >= word.len && memcmp(name.data, word.data, word.len) == 0;
+}
+
+/* Names and types that servers give to reasoning. */
+static bool is_thoughts_name(struct span name)
+{
+    return begins_with_word(name, SPAN("reasoning")) || begins_with_word(name, SPAN("think")) ||
+           begins_with_word(name, SPAN("thought")) || begins_with_word(name, SPAN("summary"));
+}
+
+/* A member that no table has: reasoning, if its name says so and it is a string; else text of its own. */
+static int scan_unknown(struct event_fill *fill, struct message_scan *scan, struct range key)
+{
+    static const char *const others[] = {"token",     "effort", "budget", "signature",
+                                         "encrypted", "format", "type",   "_id"};
+    char room[EVENT_KEY_MAX];
+    struct span name = event_key(fill, key, room);
+    bool is_text = is_thoughts_name(name) && walk_peek(&fill->walk) == '"';
+    for (size_t i = 0; i < SCAN_COUNT(others) && is_text; i++)
+        is_text = memmem(name.data, name.len, others[i], strlen(others[i])) == NULL;
+    return is_text ? scan_text_of(fill, scan, MESSAGES_THOUGHT)
+                   : event_add_member(fill, scan_place(MESSAGES_OTHER, scan), key);
 }
 
 static int scan_member(struct event_fill *fill, const struct scan_member *members, size_t len,
@@ -71,7 +102,7 @@ static int scan_member(struct event_fill *fill, const struct scan_member *member
         *read |= UINT32_C(1) << i;
         return is_twice ? REIN_EFORMAT : members[i].read(fill, scan);
     }
-    return event_add_member(fill, scan_place(MESSAGES_OTHER, scan), key);
+    return scan_unknown(fill, scan, key);
 }
 
 /* Reads an object. Members that are not in the table are read for their strings and numbers; none that is may come
@@ -103,12 +134,6 @@ static int scan_numeric(struct event_fill *fill, struct message_scan *scan)
     struct place place = scan_place(MESSAGES_OTHER, scan);
     place.numeric = true;
     return event_add_all(fill, place);
-}
-
-static int scan_text_of(struct event_fill *fill, struct message_scan *scan, enum messages_field field)
-{
-    struct place place = scan_place(field, scan);
-    return walk_peek(&fill->walk) == '"' ? event_add_string(fill, place) : event_add_all(fill, place);
 }
 
 static int scan_text(struct event_fill *fill, struct message_scan *scan)
@@ -179,7 +204,22 @@ static int scan_kind(struct event_fill *fill, struct message_scan *scan)
                                         SCAN_WORD("server_tool_use"),
                                         SCAN_WORD("message")};
     struct range inside;
-    return scan_word(fill, scan, words, SCAN_COUNT(words), &inside);
+    char room[EVENT_KEY_MAX];
+    int rv = scan_word(fill, scan, words, SCAN_COUNT(words), &inside);
+    scan->is_thought = is_thoughts_name(event_key(fill, inside, room));
+    return rv;
+}
+
+/* Its type may come behind its texts. */
+static void settle_thought(struct event_fill *fill, const struct message_scan *scan, size_t first)
+{
+    for (size_t i = first; i < fill->event.pieces_len && scan->is_thought; i++) {
+        struct place *place = &fill->event.pieces[i].place;
+        if (place->text == MESSAGES_TEXT && place->kind == PIECE_STREAM) {
+            place->text = MESSAGES_THOUGHT;
+            place->channel = REIN_REASONING;
+        }
+    }
 }
 
 /* It stands for the texts of its own block; an empty one for nothing. */
@@ -226,7 +266,9 @@ static int scan_block(struct event_fill *fill, const struct message_scan *scan)
     struct message_scan block = scan_inside(scan);
     walk_peek(&fill->walk);
     uint32_t at = walk_offset(&fill->walk);
+    size_t first = fill->event.pieces_len;
     int rv = scan_object(fill, block_members, SCAN_COUNT(block_members), &block);
+    settle_thought(fill, &block, first);
     if (rv != 0 || block.signature.len == 0)
         return rv;
     struct event_part *part = event_add_part(fill, &rv);
@@ -389,12 +431,16 @@ static const struct scan_member delta_members[] = {
     SCAN_MEMBER("citation", scan_more),
     SCAN_MEMBER("stop_reason", scan_stop_reason),
     SCAN_MEMBER("stop_sequence", scan_any),
+    SCAN_MEMBER("content", scan_text),
 };
 
 static int scan_delta(struct event_fill *fill, struct message_scan *scan)
 {
     struct message_scan delta = scan_inside(scan);
-    return scan_object(fill, delta_members, SCAN_COUNT(delta_members), &delta);
+    size_t first = fill->event.pieces_len;
+    int rv = scan_object(fill, delta_members, SCAN_COUNT(delta_members), &delta);
+    settle_thought(fill, &delta, first);
+    return rv;
 }
 
 static const struct scan_member event_members[] = {

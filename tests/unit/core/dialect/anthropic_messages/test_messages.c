@@ -219,6 +219,41 @@ static void test_hidden_reasoning_has_no_block(void **state)
                &(struct want){"c", "", "{}", "tool_use", 2, 0});
 }
 
+/* Reasoning of other servers is reasoning: hidden, and judged over its pieces. */
+static void test_reasoning_in_other_shapes(void **state)
+{
+    (void)state;
+    static const char *const deltas[][2] = {
+        {"\"type\":\"thinking_delta\",\"text\":\"zx-vio\"", "\"type\":\"thinking_delta\",\"text\":\"let-42\""},
+        {"\"text\":\"zx-vio\",\"type\":\"reasoning_delta\"", "\"text\":\"let-42\",\"type\":\"reasoning_delta\""},
+        {"\"type\":\"x\",\"reasoning\":\"zx-vio\"", "\"type\":\"x\",\"reasoning\":\"let-42\""},
+        {"\"type\":\"x\",\"reasoning_content\":\"zx-vio\"", "\"type\":\"x\",\"reasoning_content\":\"let-42\""},
+        {"\"type\":\"summary_delta\",\"summary\":\"zx-vio\"", "\"type\":\"summary_delta\",\"summary\":\"let-42\""},
+    };
+    for (size_t i = 0; i < sizeof deltas / sizeof *deltas; i++)
+        for (unsigned policy = REDACT; policy <= HIDE; policy += HIDE - REDACT) {
+            char stream[2048];
+            snprintf(stream, sizeof stream,
+                     "%s"
+                     "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{%s}}\n\n"
+                     "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{%s}}\n\n%s",
+                     MSTART MTHINKING(0), deltas[i][0], deltas[i][1],
+                     MSTOP(0) MTEXT(1) MSAY(1, "yes") MSTOP(1) MEND("end_turn") MLAST);
+            struct kit_run run = {.view = &kit_view_messages,
+                                  .policy = policies[policy],
+                                  .upstream = {stream, strlen(stream)},
+                                  .chunk = 50};
+            struct kit_seen seen;
+            kit_run(&run, &seen);
+            assert_false(kit_has(&seen, "zx-vio"));
+            assert_false(kit_has(&seen, "let-42"));
+            assert_int_equal(seen.decision.flow[REIN_REASONING].received, 12);
+            assert_int_equal(kit_has(&seen, "[redacted]"), policy == REDACT);
+            assert_int_equal(seen.blocks[1], policy == REDACT ? 2 : 1);
+            kit_seen_fini(&seen);
+        }
+}
+
 static void test_a_prompt_is_refused(void **state)
 {
     (void)state;
@@ -447,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_a_refusal_closes_what_is_open),
         cmocka_unit_test(test_an_answer_is_cut),
         cmocka_unit_test(test_hidden_reasoning_has_no_block),
+        cmocka_unit_test(test_reasoning_in_other_shapes),
         cmocka_unit_test(test_a_prompt_is_refused),
         cmocka_unit_test(test_each_end_is_proper),
         cmocka_unit_test(test_the_last_event_is_judged),

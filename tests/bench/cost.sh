@@ -46,11 +46,13 @@ for policy in $policies; do
 done
 
 if [ "$write" = --write ]; then
-  for policy in empty stream sentence auto; do echo "$policy ${cost[$policy]}"; done >"$baseline"
+  { grep '^#' "$baseline" || true; for policy in empty stream sentence auto; do echo "$policy ${cost[$policy]}"; done; } >"$work/baseline"
+  cp "$work/baseline" "$baseline"
   cat "$baseline"
   exit 0
 fi
 while read -r policy allowed; do
+  [ "$policy" != '#' ] || continue
   [ -n "${cost[$policy]:-}" ] || continue
   printf '%-9s %6d instructions per event, baseline %d\n' "$policy" "${cost[$policy]}" "$allowed"
   if [ "$((cost[$policy] * 10))" -gt "$((allowed * 11))" ]; then echo "cost: $policy has grown by more than a tenth" && rv=1; fi

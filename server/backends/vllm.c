@@ -250,9 +250,19 @@ static const struct field vllm_rows[] = {
      .passes = FIELD_IF_EMPTY},
 };
 
+static const struct field vllm_responses_rows[] = {
+    {.name = "cache_salt", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+    {.name = "enable_response_messages", .fate = FIELD_DROP, .why = FIELD_RETURNS_PROMPT, .passes = FIELD_IF_FALSE},
+    {.name = "min_p", .fate = FIELD_PASS, .why = FIELD_SAMPLES},
+    {.name = "previous_input_messages", .fate = FIELD_REFUSE, .why = FIELD_PREFILLS, .passes = FIELD_IF_EMPTY},
+    {.name = "priority", .fate = FIELD_DROP, .why = FIELD_OPERATORS, .passes = FIELD_IF_ZERO},
+    {.name = "repetition_penalty", .fate = FIELD_PASS, .why = FIELD_SAMPLES},
+    {.name = "request_id", .fate = FIELD_JUDGE, .why = FIELD_NAMES},
+};
+
 const struct backend backend_vllm = {
     .kind = "vllm",
     .can_prefill = true,
-    .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(vllm_rows)},
+    .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(vllm_rows), [REIN_OPENAI_RESPONSES] = FIELD_TABLE(vllm_responses_rows)},
     .next = vllm_next,
 };

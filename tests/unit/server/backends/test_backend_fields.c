@@ -90,9 +90,9 @@ static void check_table(const char *name, const struct field_table *table, int d
         if (row->why == NULL || *row->why == '\0')
             fail_msg("%s: %s has no reason", name, row->name);
         bool has_words = (row->passes & (FIELD_IF_WORD | FIELD_IF_OTHER)) != 0;
-        if (has_words != (row->words != NULL) || (row->passes != 0 && row->fate < FIELD_DROP))
+        if (has_words != (row->words != NULL) || (row->passes != 0 && row->fate < FIELD_OVERRIDE))
             fail_msg("%s: %s passes with no value", name, row->name);
-        if ((row->is_list || row->is_whole) && row->below == NULL)
+        if (row->is_whole && row->below == NULL)
             fail_msg("%s: %s has nothing below", name, row->name);
         if (row->below != NULL)
             check_table(row->name, row->below, depth + 1);

@@ -135,6 +135,7 @@ describe('training', needsTool, () => {
       const risks = risksOf(sumsOf(heads, row, plan), heads);
       const { scores, risky } = found[i];
       assert.ok(Math.abs(scores['outcome risk, reasoning'] - risks.reasoning.at(-1)) < 1e-4, `reasoning ${i}: ${scores['outcome risk, reasoning']}, ${risks.reasoning.at(-1)}`);
+      assert.ok(Math.abs(scores['outcome risk, answer'] - risks.answer) < 1e-4, `answer ${i}: ${scores['outcome risk, answer']}, ${risks.answer}`);
       assert.equal(risky, risks.prompt >= 0.5, `prompt ${i}`);
     });
   });

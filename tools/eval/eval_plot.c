@@ -230,11 +230,12 @@ static void draw_title(FILE *out, const json_t *report, const struct score_point
 {
     size_t i;
     const json_t *model;
+    const char *weights = json_string_value(json_object_get(report, "weights")); /* a policy's name: needs no escapes */
     fprintf(out, "<text x='%d' y='26' font-size='16' font-weight='bold'>policy ", LEFT);
     draw_escaped(out, json_string_value(json_object_get(report, "policy")));
-    fprintf(out, ", version %.12s; score: %s; %.0f rows</text>\n",
-            json_string_value(json_object_get(report, "version")), s->name,
-            json_number_value(json_object_get(report, "rows")));
+    fprintf(out, ", version %.12s; %s%s; score: %s; %.0f rows</text>\n",
+            json_string_value(json_object_get(report, "version")), *weights != '\0' ? "weights " : "no weights",
+            weights, s->name, json_number_value(json_object_get(report, "rows")));
     fprintf(out, "<text x='%d' y='46'>models: ", LEFT);
     size_t models = json_array_size(json_object_get(report, "models"));
     json_array_foreach(json_object_get(report, "models"), i, model)

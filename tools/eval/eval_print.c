@@ -100,6 +100,8 @@ void eval_print(const json_t *report, FILE *to)
     const json_t *at;
     fprintf(to, "policy %s, version %.12s, %.0f rows\n", text(report, "policy"), text(report, "version"),
             number(report, "rows"));
+    fprintf(to, "%s%s\n", *text(report, "weights") != '\0' ? "weights " : "no weights: judged by words alone",
+            text(report, "weights"));
     if (number(report, "rejected") > 0)
         fprintf(to, "%.0f lines were rejected and take part in no figure\n", number(report, "rejected"));
     fputs("\n", to);

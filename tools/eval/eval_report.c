@@ -181,11 +181,11 @@ static json_t *models_tree(const struct eval_table *t)
 
 json_t *eval_report(const struct eval_table *table, const struct eval_table *pairs, const struct eval_about *about)
 {
-    json_t *tree =
-        json_pack("{ss ss so sI sI sI so so so so}", "policy", about->policy->name, "version", about->policy->version,
-                  "models", models_tree(table), "rows", (json_int_t)table->len, "rejected", (json_int_t)about->rejected,
-                  "pairs", (json_int_t)pairs->len, "groups", groups_tree(table), "scores", eval_scores_tree(table),
-                  "tests", tests_tree(table, pairs), "delay", delay_tree(table));
+    json_t *tree = json_pack("{ss ss ss so sI sI sI so so so so}", "policy", about->policy->name, "version",
+                             about->policy->version, "weights", about->policy->model, "models", models_tree(table),
+                             "rows", (json_int_t)table->len, "rejected", (json_int_t)about->rejected, "pairs",
+                             (json_int_t)pairs->len, "groups", groups_tree(table), "scores", eval_scores_tree(table),
+                             "tests", tests_tree(table, pairs), "delay", delay_tree(table));
     if (tree != NULL && about->against != NULL)
         json_object_set_new(tree, "against",
                             json_pack("{ss ss so}", "policy", about->against->name, "version", about->against->version,

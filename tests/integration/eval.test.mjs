@@ -122,6 +122,20 @@ describe('what it prints', () => {
 });
 
 describe('what it counts', () => {
+  test('each prompt is in one half, and both halves are all rows', () => {
+    const many = Array.from({ length: 64 }, (_, i) => ({ ...trace(`h${i}`, 'safe', 'None.'), prompt: `Question ${i >> 1}?` }));
+    write('halves.jsonl', lines(many));
+    const ids = (half) => {
+      report('--half', half, '--rows', 'half.jsonl', 'halves.jsonl');
+      return fs.readFileSync(path.join(folder, 'half.jsonl'), 'utf8').trim().split('\n').map((line) => Number(JSON.parse(line).id.slice(1)));
+    };
+    const read = ids('read'), check = ids('check');
+    assert.deepEqual([...read, ...check].sort((a, b) => a - b), many.map((_, i) => i));
+    assert.ok(read.length >= 16 && check.length >= 16, `${read.length} and ${check.length}`);
+    for (const id of read) assert.ok(read.includes(id ^ 1), `the other row of prompt ${id >> 1}`);
+    assert.equal(run('--half', 'other', 'halves.jsonl').status, 2);
+  });
+
   test('two policies, pair by pair', () => {
     const { groups } = report('--against', 'other.yaml', 'rows.jsonl').against;
     const unsafe = groups.find((group) => group.rows.startsWith('unsafe'));

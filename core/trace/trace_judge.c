@@ -270,10 +270,10 @@ static int advance(struct rein_trace *t, struct text *text)
 
 bool trace_is_text(struct span s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if (memchr(" \t\r\n", s.data[i], 4) == NULL)
-            return true;
-    return false;
+    size_t i = 0;
+    while (i < s.len && (s.data[i] == ' ' || s.data[i] == '\t' || s.data[i] == '\r' || s.data[i] == '\n'))
+        i++;
+    return i < s.len;
 }
 
 /* A restart can continue from the reasoning that is recorded as shown: that of the first field with reasoning, because

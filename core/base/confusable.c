@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * The kind of facts that UTS #39 lists, narrowed to what reads as ASCII. A letter is here in its lower-case form:
- * both cases have to fold alike, so a letter whose two cases resemble different Latin letters (Greek nu, eta) follows
- * the lower one. */
+ * both cases have to fold alike. Four Greek letters, whose two cases resemble different Latin letters, do not:
+ * unicode.c knows their capitals. */
 #include "base/confusable.h"
 
 #include <stddef.h>

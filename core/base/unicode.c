@@ -82,11 +82,28 @@ uint32_t codepoint_lower(uint32_t codepoint)
     return (uint32_t)utf8proc_tolower((utf8proc_int32_t)codepoint);
 }
 
-/* Accents and other marks that are put on letters of any script. */
+/* Accents and other marks that are put on letters of any script, and points that spell vowels where readers do without.
+ */
 static bool is_accent(uint32_t c)
 {
-    return (c >= 0x0300 && c <= 0x036F) || (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x1DC0 && c <= 0x1DFF) ||
-           (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE20 && c <= 0xFE2F);
+    return (c >= 0x0483 && c <= 0x0489) || (c >= 0x0591 && c <= 0x05BD) || (c >= 0x064B && c <= 0x065F) ||
+           (c >= 0x302A && c <= 0x302D) || (c >= 0xA66F && c <= 0xA672) || (c >= 0x0300 && c <= 0x036F) ||
+           (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x1DC0 && c <= 0x1DFF) || (c >= 0x20D0 && c <= 0x20FF) ||
+           (c >= 0xFE20 && c <= 0xFE2F);
+}
+
+/* What is not seen, next to what Unicode says is ignorable: control characters that are no white space, annotation
+ * marks, the place of an object, the empty Braille cell. */
+static bool is_unseen(uint32_t c)
+{
+    return (c < 0x80 && is_unseen_ascii((char)c)) || (c >= 0x80 && c <= 0x9F && c != 0x85) ||
+           (c >= 0xFFF9 && c <= 0xFFFC) || c == 0x2800;
+}
+
+/* Greek capitals that look like another letter than their small ones, which look_alikes has. */
+static char greek_capital(uint32_t c)
+{
+    return c == 0x397 ? 'h' : c == 0x39C ? 'm' : c == 0x39D ? 'n' : c == 0x3A5 ? 'y' : '\0';
 }
 
 /* Han characters and Hangul syllables look like no ASCII; they are common, and the tables are slow. */
@@ -109,12 +126,16 @@ static size_t put_folded(uint32_t c, char *out, size_t room)
 
 size_t fold_codepoint(uint32_t codepoint, char out[FOLD_MAX])
 {
+    if (is_unseen(codepoint))
+        return 0;
     if (codepoint < 0x80) {
         out[0] = (char)(codepoint >= 'A' && codepoint <= 'Z' ? codepoint + ('a' - 'A') : codepoint);
         return 1;
     }
     if (folds_to_itself(codepoint))
         return utf8_encode(codepoint, out);
+    if ((out[0] = greek_capital(codepoint)) != '\0')
+        return 1;
     utf8proc_int32_t parts[FOLD_MAX];
     int boundary = 0;
     utf8proc_ssize_t n =

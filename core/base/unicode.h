@@ -31,4 +31,11 @@ size_t fold_codepoint(uint32_t codepoint, char out[FOLD_MAX]);
  * Returns the folded length; text that does not fit is omitted. Invalid bytes stay as they are. */
 size_t fold_text(struct span text, char *out, uint32_t *map, size_t cap);
 
+/* A control character that is no white space: folding drops it. */
+static inline bool is_unseen_ascii(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return (u < 0x20 && !(u >= 0x09 && u <= 0x0D)) || u == 0x7F;
+}
+
 #endif

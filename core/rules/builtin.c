@@ -109,9 +109,20 @@ static bool is_in_row(struct surroundings around)
     return are_digits_before(around, 4, 5) && byte_before(around, 6) == gap && are_digits_before(around, 7, 8);
 }
 
+/* A letter or `_` behind a number only shows that no digit follows. */
+static struct span without_end(struct span match)
+{
+    char last = match.data[match.len - 1];
+    match.len -= is_letter(last) || last == '_';
+    return match;
+}
+
 static enum builtin_result check_card(struct span match, struct surroundings around)
 {
     char digits[24];
+    match = without_end(match);
+    if (is_letter(byte_before(around, 1)) || is_builtin_digit(byte_before(around, 1)))
+        return BUILTIN_OTHER;
     size_t len = 0, bare = 0;
     while (bare < match.len && is_builtin_digit(match.data[bare]))
         bare++;
@@ -125,14 +136,29 @@ static enum builtin_result check_card(struct span match, struct surroundings aro
                   (is_bare || !is_in_row(around)));
 }
 
-/* Area 000, 666 and 9xx, group 00 and serial 0000 were never given out. */
+/* Area 000, 666 and 9xx, group 00 and serial 0000 were never given out. With the same separator twice, or none behind a
+ * word that says what it is. */
 static enum builtin_result check_ssn(struct span match, struct surroundings around)
 {
-    const char *s = match.data;
-    (void)around;
-    if (match.len != 11 || memcmp(s, "000", 3) == 0 || memcmp(s, "666", 3) == 0)
+    char digits[9];
+    size_t len = 0, first_gap = 0, gaps[3] = {0};
+    bool has_cue = is_letter(match.data[0]);
+    match = without_end(match);
+    if (!has_cue && is_builtin_digit(byte_before(around, 1)))
         return BUILTIN_NO;
-    return yes_if(memcmp(s + 4, "00", 2) != 0 && memcmp(s + 7, "0000", 4) != 0);
+    for (size_t i = 0; i < match.len; i++) {
+        if (is_builtin_digit(match.data[i]) && len < sizeof(digits))
+            digits[len++] = match.data[i];
+        else if (len == 3 || len == 5)
+            gaps[len / 2]++;
+        first_gap = len == 3 && first_gap == 0 ? i + 1 : first_gap;
+    }
+    const char *s = match.data;
+    if (len != 9 || memcmp(digits, "000", 3) == 0 || memcmp(digits, "666", 3) == 0)
+        return BUILTIN_NO;
+    if (!has_cue && (gaps[1] != gaps[2] || memcmp(s + first_gap, s + first_gap + gaps[1] + 2, gaps[1]) != 0))
+        return BUILTIN_NO;
+    return yes_if(memcmp(digits + 3, "00", 2) != 0 && memcmp(digits + 5, "0000", 4) != 0);
 }
 
 /* Country and length of its account numbers. */
@@ -142,7 +168,7 @@ static const char iban_lengths[] =
     "MR27MT31MU30NI28NL18NO15OM23PK24PL28PS29PT25QA29RO24RS22RU33SA24SC31SD18SE24SI19SK24SM27SO23ST25SV28TL23TN24TR26"
     "UA29VA22VG24XK20YE30";
 
-/* 0: a country that is not in the table. */
+/* 0: no country that has such numbers. */
 static unsigned iban_length(const char *country)
 {
     for (const char *p = iban_lengths; *p != '\0'; p += 4)
@@ -151,19 +177,30 @@ static unsigned iban_length(const char *country)
     return 0;
 }
 
+/* A number in capitals, with no letter or digit before it. In any other form, where words and ids look the same,
+ * letters must stand only where bank codes have them. */
+static bool is_printed_iban(struct span match, const char *compact, size_t len, struct surroundings around)
+{
+    bool is_printed = !is_letter(byte_before(around, 1)) && !is_builtin_digit(byte_before(around, 1));
+    for (size_t i = 0; i < match.len; i++)
+        is_printed &= !(match.data[i] >= 'a' && match.data[i] <= 'z');
+    bool has_far_letters = false;
+    for (size_t i = 8; i < len; i++)
+        has_far_letters |= is_letter(compact[i]);
+    return is_printed || !has_far_letters;
+}
+
 /* The first four characters moved to the end and letters read as 10 to 35, the number is 1 modulo 97. */
 static enum builtin_result check_iban(struct span match, struct surroundings around)
 {
     char compact[64];
-    (void)around;
     size_t len = 0;
     for (size_t i = 0; i < match.len && len < sizeof(compact); i++)
-        if (match.data[i] != ' ')
+        if (is_letter(match.data[i]) || is_builtin_digit(match.data[i]))
             compact[len++] = match.data[i];
     for (size_t i = 0; i < len; i++)
         compact[i] = compact[i] >= 'a' && compact[i] <= 'z' ? (char)(compact[i] - 'a' + 'A') : compact[i];
-    unsigned wanted = len >= 15 ? iban_length(compact) : 0;
-    if (len < 15 || len > 34 || (wanted != 0 && wanted != len))
+    if (len < 15 || len != iban_length(compact) || !is_printed_iban(match, compact, len, around))
         return BUILTIN_NO;
     unsigned rest = 0;
     for (size_t i = 0; i < len; i++) {
@@ -188,6 +225,23 @@ static enum builtin_result check_email(struct span match, struct surroundings ar
     return is_service ? BUILTIN_OTHER : BUILTIN_YES;
 }
 
+/* Words end in `sk` (task-, risk-): behind a letter, a key that begins so must look random. */
+static enum builtin_result check_api_key(struct span match, struct surroundings around)
+{
+    bool is_word = is_letter(byte_before(around, 1)) && match.data[1] == 'k';
+    size_t run = 0;
+    bool digit = false, upper = false, is_random = false;
+    for (size_t i = 3; i < match.len && is_word; i++) {
+        char c = match.data[i];
+        bool goes_on = is_letter(c) || is_builtin_digit(c);
+        run = goes_on ? run + 1 : 0;
+        digit = goes_on && (digit || is_builtin_digit(c));
+        upper = goes_on && (upper || (c >= 'A' && c <= 'Z'));
+        is_random |= run >= 16 && digit && upper;
+    }
+    return yes_if(!is_word || is_random);
+}
+
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 /* Line ends may be escaped, as in JSON inside a string. */
@@ -199,10 +253,19 @@ static enum builtin_result check_email(struct span match, struct surroundings ar
 /* What is between the groups of a card number: blanks, dashes and dots of all kinds, up to two. */
 #define GAP                                                                                                            \
     "[ .\\x{A0}\\x{AD}\\x{2000}-\\x{200D}\\x{2010}-\\x{2015}\\x{202F}\\x{205F}\\x{2060}\\x{2212}\\x{3000}-]{1,2}"
+#define NO_DIGIT "(?:\\b|[A-Za-z_])"
 #define CARD_BEGIN "(?:2[2-7]\\d\\d|3[04-9]\\d\\d|[456]\\d{3})"
 #define CARD_BARE "\\d{10,12}|\\d{14,15}"
 #define CARD_FOURS GAP "\\d{4}" GAP "\\d{4}" GAP "(?:\\d{2,3}|\\d{4}(?:" GAP "\\d{3})?)"
 #define CARD_SIXES GAP "\\d{6}" GAP "\\d{4,5}|\\d\\d" GAP "\\d{13}"
+
+#define SSN_CUE "(?i:ssn|social[ -]?security)"
+
+#define IBAN_BEGIN "(?:[A-Z]{2}|[a-z]{2})"
+
+/* Letters of the alphabets that names are written in; an accent may be a character of its own. */
+#define NAME_LETTERS                                                                                                   \
+    "\\x{C0}-\\x{D6}\\x{D8}-\\x{F6}\\x{F8}-\\x{24F}\\x{300}-\\x{36F}\\x{370}-\\x{52F}\\x{1E00}-\\x{1EFF}"
 
 /* The user and password of a URL; a command that logs in somewhere; and what follows a host to copy from. Their length
  * is bounded by that of the match. */
@@ -212,13 +275,14 @@ static enum builtin_result check_email(struct span match, struct surroundings ar
 #define HOST_PATH ":(?::[A-Za-z0-9_]|[~/]|[A-Za-z0-9_.-][A-Za-z0-9_.~-]*(?:/|\\.[A-Za-z]{1,5}\\b))"
 
 static const struct builtin builtins[] = {
-    {"card_number", "\\b" CARD_BEGIN "(?:(?:" CARD_BARE "|" CARD_FOURS "|" CARD_SIXES ")\\b|\\d{10,15}\\.\\d)",
+    {"card_number", CARD_BEGIN "(?:(?:" CARD_BARE "|" CARD_FOURS "|" CARD_SIXES ")" NO_DIGIT "|\\d{10,15}\\.\\d)",
      check_card, 0},
-    {"ssn", "\\b[0-8]\\d\\d(?:-\\d\\d-| \\d\\d )\\d{4}\\b", check_ssn, 0},
-    {"iban", "\\b[A-Z]{2}\\d\\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\\b", check_iban, 0},
+    {"ssn", "(?:[0-8]\\d\\d" GAP "\\d\\d" GAP "\\d{4}|" SSN_CUE "[^0-9\\n]{0,20}[0-8]\\d{8})" NO_DIGIT, check_ssn, 64},
+    {"iban", IBAN_BEGIN "\\d\\d(?:(?:" GAP ")?[A-Za-z0-9]{4}){2,7}(?:(?:" GAP ")?[A-Za-z0-9]{1,3})?", check_iban, 64},
     {"email",
-     "\\b(?:[A-Za-z0-9_][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\\.)+[A-Za-z]{2,24}(?:\\b|" HOST_PATH ")|" USERINFO "|" LOGIN
-     ")",
+     "(?:(?:\\b[A-Za-z0-9_]|[" NAME_LETTERS "])[A-Za-z0-9._%+" NAME_LETTERS "-]*@(?:[A-Za-z0-9" NAME_LETTERS
+     "-]+\\.)+(?:[A-Za-z]{2,24}(?:\\b|" HOST_PATH ")|[A-Za-z" NAME_LETTERS "]{1,23}[" NAME_LETTERS "])|\\b(?:" USERINFO
+     "|" LOGIN "))",
      check_email, 254},
     {"jwt", "\\beyJ[A-Za-z0-9_-]{6,}\\.eyJ[A-Za-z0-9_-]{6,}\\.[A-Za-z0-9_-]{10,}", NULL, 4096},
     /* The first line alone is a match; header lines, body and last line belong to it as far as they are there. */
@@ -227,7 +291,7 @@ static const struct builtin builtins[] = {
      "(?:(?:" SPACES BASE64 "{1,19})?" SPACES "-----END " KEY_NAME ")?",
      NULL, 4096},
     {"api_key",
-     "\\b(?:(?:AKIA|ASIA)[A-Z2-7]{16}\\b"            /* Amazon */
+     "(?:(?:AKIA|ASIA)[A-Z2-7]{16}"                  /* Amazon */
      "|AIza[A-Za-z0-9_-]{35}"                        /* Google */
      "|gh[pousr]_[A-Za-z0-9]{36,}"                   /* GitHub */
      "|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"   /* GitHub, fine-grained */
@@ -241,7 +305,7 @@ static const struct builtin builtins[] = {
      "|pypi-[A-Za-z0-9_-]{50,}"                      /* PyPI */
      "|dop_v1_[a-f0-9]{64}"                          /* DigitalOcean */
      "|SG\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43})", /* SendGrid */
-     NULL, 300},
+     check_api_key, 300},
 };
 enum { BUILTINS = sizeof(builtins) / sizeof(*builtins) };
 

@@ -205,8 +205,8 @@ static int advance_folded(struct feed *f, uint64_t end, int next, bool ended)
     while (view->at < end && rv == 0) {
         struct span rest = {f->text.data + (view->at - f->base), (size_t)(end - view->at)};
         unsigned char first = (unsigned char)rest.data[0];
-        if (first < 0x80) {
-            bool known = rest.len == 1 && next != UNKNOWN && next < 0x80;
+        if (first < 0x80 && !is_unseen_ascii(rest.data[0])) {
+            bool known = rest.len == 1 && next != UNKNOWN && next < 0x80 && !is_unseen_ascii((char)next);
             rv = view_step(f, view, fold_ascii(first), view->at + 1, false,
                            known ? fold_ascii((unsigned char)next) : UNKNOWN);
             view->at++;

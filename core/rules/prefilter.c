@@ -1,6 +1,7 @@
 /* Tables that show where no rule can begin, so that ordinary text is skipped quickly.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "base/heap.h"
+#include "base/unicode.h"
 #include "rules/ruleset.h"
 
 enum { PAIR_WORDS = 2 * 256 * 256 / 64, TO_UPPER = 'a' - 'A' };
@@ -85,17 +86,24 @@ static int prefilter_view_init(struct prefilter_view *view, size_t words)
     return view->first != NULL && view->second != NULL ? 0 : REIN_ENOMEM;
 }
 
-/* Folded rules may begin, and continue, with any character that is not ASCII. */
-static void stop_at_non_ascii(struct prefilter *prefilter)
+/* Folding may make anything of the byte: it is part of a character that is not ASCII, or folds to nothing. */
+static bool is_open_end(unsigned byte)
+{
+    return byte >= 0x80 || is_unseen_ascii((char)byte);
+}
+
+/* Folded rules may begin, and continue, with any such byte. */
+static void stop_at_open_ends(struct prefilter *prefilter)
 {
     for (unsigned word = 0; word < 2; word++)
         for (unsigned a = 0; a < 256; a++) {
-            if (a >= 0x80)
+            if (is_open_end(a))
                 set_single(prefilter, word != 0, a);
             else if (!prefilter_single(prefilter, word != 0, (unsigned char)a))
                 continue;
-            for (unsigned b = a < 0x80 ? 0x80 : 0; b < 256; b++)
-                set_pair(prefilter->pairs, word != 0, a, b);
+            for (unsigned b = 0; b < 256; b++)
+                if (is_open_end(a) || is_open_end(b))
+                    set_pair(prefilter->pairs, word != 0, a, b);
         }
 }
 
@@ -120,6 +128,6 @@ int prefilter_init(struct prefilter *prefilter, const struct ruleset *set, enum 
         if (is_for(&set->rules[i], channel))
             prefilter_rule(prefilter, &set->rules[i], i);
     if (wanted[VIEW_FOLDED])
-        stop_at_non_ascii(prefilter);
+        stop_at_open_ends(prefilter);
     return 0;
 }

@@ -572,6 +572,41 @@ int regex_parse(struct regex *re, struct span pattern, bool folded, struct regex
 
 /* ---- literals ---- */
 
+/* Any run of white space, and letters whose two cases fold to different ones. */
+static const struct {
+    uint32_t codepoints[3];
+    const char *pattern;
+} wide_letters[] = {
+    {{' '}, "[ \\t\\r\\n\\f]{1,8}"}, {{0x397, 0x3B7}, "[hn]"}, {{0x39C, 0x3BC, 0xB5}, "[mu]"},
+    {{0x39D, 0x3BD}, "[nv]"},        {{0x3A5, 0x3C5}, "[yu]"},
+};
+
+/* What a folded literal's character matches, where that is more than what it folds to; NULL: it is not. */
+static const char *wide_letter(uint32_t codepoint)
+{
+    for (size_t i = 0; i < sizeof(wide_letters) / sizeof(*wide_letters); i++)
+        for (size_t k = 0; k < 3; k++)
+            if (codepoint != 0 && wide_letters[i].codepoints[k] == codepoint)
+                return wide_letters[i].pattern;
+    return NULL;
+}
+
+/* A character of a literal. */
+static int64_t add_letter(struct regex *re, uint32_t codepoint, bool folded)
+{
+    const char *pattern = folded ? wide_letter(codepoint) : NULL;
+    if (pattern == NULL)
+        return tree_char(re, codepoint, folded, false);
+    struct regex_error ignored;
+    struct parser p = {.re = re, .text = {pattern, strlen(pattern)}, .folded = true, .error = &ignored};
+    return parse_alternation(&p);
+}
+
+static bool is_white(uint32_t codepoint)
+{
+    return codepoint == ' ' || (codepoint >= '\t' && codepoint <= '\r');
+}
+
 /* One literal below `alt`. */
 static int add_literal(struct regex *re, uint32_t alt, struct span text, bool folded, const char **what)
 {
@@ -579,7 +614,7 @@ static int add_literal(struct regex *re, uint32_t alt, struct span text, bool fo
     if (cat < 0)
         return (int)cat;
     tree_append(re, alt, (uint32_t)cat);
-    bool blank = true;
+    bool blank = true, after_white = false;
     while (text.len > 0) {
         uint32_t codepoint;
         int step = utf8_next(text, &codepoint);
@@ -587,12 +622,15 @@ static int add_literal(struct regex *re, uint32_t alt, struct span text, bool fo
             *what = "a literal is not valid UTF-8";
             return REIN_EPOLICY;
         }
-        int64_t node = tree_char(re, codepoint, folded, false);
+        text = (struct span){text.data + step, text.len - (size_t)step};
+        if (folded && after_white && is_white(codepoint))
+            continue; /* a run of it counts as one */
+        after_white = is_white(codepoint);
+        int64_t node = add_letter(re, folded && after_white ? ' ' : codepoint, folded);
         if (node < 0)
             return (int)node;
         tree_append(re, (uint32_t)cat, (uint32_t)node);
         blank = blank && re->nodes[node].kind == REGEX_CAT && re->nodes[node].child == 0;
-        text = (struct span){text.data + step, text.len - (size_t)step};
     }
     if (blank)
         *what = "a literal is empty";

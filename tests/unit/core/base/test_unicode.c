@@ -123,7 +123,9 @@ static void folding_twice_changes_nothing(void **state)
             wrong++;
         }
         size_t lower_len = fold_codepoint(codepoint_lower(c), lower);
-        if (c != 0x130 && (lower_len != len || memcmp(once, lower, len) != 0)) { /* dotted I has a dot in lower case */
+        bool is_greek = c == 0x397 || c == 0x39C || c == 0x39D || c == 0x3A5; /* each case looks like another letter */
+        if (c != 0x130 && !is_greek &&
+            (lower_len != len || memcmp(once, lower, len) != 0)) { /* dotted I has a dot in lower case */
             print_message("U+%04X folds to '%.*s', its lower case to '%.*s'\n", c, (int)len, once, (int)lower_len,
                           lower);
             wrong++;

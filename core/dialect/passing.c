@@ -22,20 +22,17 @@ void memory_end(struct dialect_memory *memory, size_t entry)
     memcpy(at, &head, sizeof head);
 }
 
-bool memory_find(const struct dialect_memory *memory, uint32_t number, struct span *found)
+bool memory_next(const struct dialect_memory *memory, size_t *at, uint32_t *number, struct span *entry)
 {
     struct span all = bytes_span(&memory->kept);
-    bool is_there = false;
-    for (size_t at = 0; at < all.len;) {
-        struct entry head;
-        memcpy(&head, all.data + at, sizeof head);
-        at += sizeof head;
-        assert(head.len <= all.len - at);
-        if (head.number == number) {
-            *found = (struct span){all.data + at, head.len};
-            is_there = true;
-        }
-        at += head.len;
-    }
-    return is_there;
+    struct entry head;
+    if (*at >= all.len)
+        return false;
+    memcpy(&head, all.data + *at, sizeof head);
+    *at += sizeof head;
+    assert(head.len <= all.len - *at);
+    *number = head.number;
+    *entry = (struct span){all.data + *at, head.len};
+    *at += head.len;
+    return true;
 }

@@ -54,6 +54,7 @@ struct dialect_passing {
     bool is_body;
     bool is_late;       /* Rein has ended the answer before this event */
     const char *reason; /* why, as the policy says it */
+    bool is_patched;    /* a string that stands alone, such as an id, was edited: the payload still has it */
     bool is_changed;    /* something was removed from its texts ... */
     bool has_text;      /* ... and something is left */
     bool is_emptied;    /* nothing is left, so it does not go out: told to dialects that want it (sees_emptied) */
@@ -73,7 +74,7 @@ struct dialect_passing {
 /* Begins an entry of memory->kept, or ends it with its length set. After an error nothing of it is there. */
 int memory_begin(struct dialect_memory *memory, uint32_t number, size_t *entry) REIN_MUST_USE;
 void memory_end(struct dialect_memory *memory, size_t entry);
-/* The entry of this number that was made last. False: there is none. */
-bool memory_find(const struct dialect_memory *memory, uint32_t number, struct span *found);
+/* The entry at *at (0: the first one) and its number; *at is then where the next one is. False: there is none. */
+bool memory_next(const struct dialect_memory *memory, size_t *at, uint32_t *number, struct span *entry);
 
 #endif

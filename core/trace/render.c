@@ -411,6 +411,7 @@ static int pass_event(struct gate *g, struct gate_event *e, struct span payload,
                                 .has_text = rest->text > 0,
                                 .is_emptied = is_emptied(e, rest),
                                 .is_restarted = g->rewrites_id,
+                                .is_patched = e->patches != NULL,
                                 .hides_request = g->hides_request,
                                 .before = out};
     int rv = g->dialect->pass(&p);

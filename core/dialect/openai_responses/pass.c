@@ -72,9 +72,11 @@ static void open_item(struct responses_state *s, const struct dialect_passing *p
         forget_open(s, s->open);
     struct open_item *item = &s->open[s->open_len++];
     *item = (struct open_item){.outer = p->note->outer, .index = index, .type = p->note->part};
-    if (id.len < ITEM_ID_MAX && id.len > 0) {
+    if (id.len < ITEM_ID_MAX && id.len > 0 && !p->is_patched) {
         item->id_len = (uint8_t)id.len;
         memcpy(item->id, p->payload.data + id.at, id.len);
+    } else { /* nothing of it may be repeated, or it is too long */
+        item->id_len = (uint8_t)snprintf(item->id, sizeof item->id, "item_rein_%u", index);
     }
 }
 
@@ -107,7 +109,7 @@ static int announce(struct dialect_passing *p, struct responses_state *s, struct
 {
     uint64_t bit = bit_of(p->note->inner);
     uint64_t known = field == RESPONSES_SUMMARY ? item->summary : item->content;
-    if (bit == 0 || (known & bit) != 0 || item->id_len == 0)
+    if (bit == 0 || (known & bit) != 0)
         return 0;
     struct writer w = writer_begin(p->before);
     say_part_added(&w, s, item, field, p->note->inner);
@@ -160,13 +162,16 @@ static int write_missing_output(struct dialect_passing *p, struct responses_stat
     bytes_clear(&memory->room);
     struct writer w = writer_begin(&memory->room);
     struct span item;
+    size_t at_entry = 0;
+    uint32_t index;
     unsigned written = 0;
     write_json(&w, has_output ? "" : ",\"output\":[");
-    for (uint32_t index = 0; is_last && index < (has_output ? s->first : s->next); index++)
-        if (memory_find(memory, index, &item)) {
-            write_json(&w, written++ > 0 ? "," : "");
-            write_raw(&w, item);
-        }
+    while (is_last && memory_next(memory, &at_entry, &index, &item)) {
+        if (has_output && index >= s->first)
+            continue;
+        write_json(&w, written++ > 0 ? "," : "");
+        write_raw(&w, item);
+    }
     write_json(&w, !has_output ? "]" : written > 0 && !(note->part & RESPONSES_OUTPUT_IS_EMPTY) ? "," : "");
     int rv = writer_end(&w);
     if (rv == 0 && bytes_len(&memory->room) > 0)

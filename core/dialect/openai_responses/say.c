@@ -139,15 +139,15 @@ static void write_response_tail(struct writer *w, bool has_usage, int64_t input_
     }
 }
 
-/* All items that were done, in their order. */
-static void write_output(struct writer *w, const struct responses_state *s, const struct dialect_memory *memory)
+/* All items that were done, in the order in which they were. */
+static void write_output(struct writer *w, const struct dialect_memory *memory)
 {
     bool is_first = true;
     struct span item;
+    size_t at = 0;
+    uint32_t index;
     write_json(w, "[");
-    for (uint32_t index = 0; index < s->next; index++) {
-        if (!memory_find(memory, index, &item))
-            continue;
+    while (memory_next(memory, &at, &index, &item)) {
         write_json(w, is_first ? "" : ",");
         write_raw(w, item);
         is_first = false;
@@ -263,7 +263,7 @@ static void say_whole_response(struct writer *w, struct responses_state *s, cons
     write_json(w, ",\"response\":");
     write_response_head(w, s->id, s->created_s, s->model, is_incomplete ? "incomplete" : "completed",
                         is_incomplete ? s->reason : NULL);
-    write_output(w, s, memory);
+    write_output(w, memory);
     write_response_tail(w, true, s->input_tokens, s->output_tokens);
     event_end(w, s);
 }

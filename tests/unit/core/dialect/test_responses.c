@@ -152,6 +152,25 @@ static void what_was_dropped_is_not_repeated(void **state)
     kit_seen_fini(&seen);
 }
 
+/* A part that the upstream did not announce is, with the id of its item; not where a rule has found something in the
+ * id. */
+static void an_id_that_was_edited_is_not_said_again(void **state)
+{
+    (void)state;
+    static const char upstream[] = BEGIN(
+        0, 1) "data: "
+              "{\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"id\":\"msg-swordfish\",\"type\":"
+              "\"message\",\"content\":[]}}\n\n"
+              "data: "
+              "{\"type\":\"response.output_text.delta\",\"output_index\":0,\"content_index\":0,\"delta\":\"Hello\"}\n\n"
+              "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\"}}\n\n";
+    struct kit_seen seen;
+    run(POLICY "rules:\n  - {id: word, literal: swordfish, match: raw, action: redact}\n", upstream, 0, &seen);
+    assert_true(kit_has(&seen, "response.content_part.added"));
+    assert_false(kit_has(&seen, "swordfish"));
+    kit_seen_fini(&seen);
+}
+
 static void cuts_reasoning_and_goes_on(void **state)
 {
     (void)state;
@@ -509,6 +528,7 @@ int main(void)
         cmocka_unit_test(redacts_where_it_is_repeated),
         cmocka_unit_test(refuses_in_the_middle),
         cmocka_unit_test(what_was_dropped_is_not_repeated),
+        cmocka_unit_test(an_id_that_was_edited_is_not_said_again),
         cmocka_unit_test(cuts_reasoning_and_goes_on),
         cmocka_unit_test(cuts_the_response),
         cmocka_unit_test(hides_reasoning),

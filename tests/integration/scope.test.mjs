@@ -9,7 +9,9 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makers } from '../lib/backends.mjs';
 import { events, gather } from '../lib/client.mjs';
+import { gatherMessages, say as sayMessage } from '../lib/messages.mjs';
 import { binary, startRein } from '../lib/rein.mjs';
+import { gatherResponses, say as sayResponse } from '../lib/responses.mjs';
 import { startUpstream } from '../lib/upstream.mjs';
 
 const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -70,7 +72,40 @@ function readChat(answer, place, streamed) {
   return events(answer.text).filter((e) => e !== '[DONE]').map((e) => read(e, e.choices?.[0]?.delta)).join('');
 }
 
+// Of the other two, what is said has the form of their own library.
+const inside = ({ input }) => JSON.parse(input).q;
+const messagePlaces = {
+  'thinking': { channel: 'reasoning', said: (thinking) => ({ thinking, text: 'ok' }), read: (seen) => seen.thinking },
+  'text': { channel: 'answer', said: (text) => ({ text }), read: (seen) => seen.text },
+  'tool input': { channel: 'tool', said: (text) => ({ tool: { name: 'f', input: ['{"q":"', ...text, '"}'] } }), read: (seen) => inside(seen.tools[0]) },
+};
+function readMessages(answer, place, streamed) {
+  if (streamed) return place.read(gatherMessages(answer.text));
+  const of = (type) => answer.json.content.filter((block) => block.type === type);
+  return place.read({ thinking: of('thinking')[0]?.thinking, text: of('text')[0]?.text, tools: of('tool_use').map(({ input }) => ({ input: JSON.stringify(input) })) });
+}
+
+const responsePlaces = {
+  'summary': { channel: 'reasoning', said: (summary) => ({ summary, text: 'ok' }), read: (seen) => seen.reasoning },
+  'reasoning': { channel: 'reasoning', said: (reasoning) => ({ reasoning, text: 'ok' }), read: (seen) => seen.reasoning },
+  'text': { channel: 'answer', said: (text) => ({ text }), read: (seen) => seen.text },
+  'arguments': { channel: 'tool', said: (text) => ({ tool: { name: 'f', input: ['{"q":"', ...text, '"}'] } }), read: (seen) => inside(seen.calls[0]) },
+};
+function readResponses(answer, place, streamed) {
+  if (streamed) return place.read(gatherResponses(answer.text));
+  const of = (type) => answer.json.output.filter((item) => item.type === type), texts = (parts) => (parts ?? []).map(({ text }) => text).join('');
+  return place.read({ reasoning: of('reasoning').map((item) => texts(item.summary) + texts(item.content)).join(''), text: of('message').map((item) => texts(item.content)).join(''), calls: of('function_call').map((item) => ({ input: item.arguments })) });
+}
+
 const dialects = {
+  '/v1/messages': {
+    ask: (model, stream) => ({ model, stream, max_tokens: 99, messages: [{ role: 'user', content: 'How do I bake bread?' }] }),
+    places: messagePlaces, say: (request, place, whole, fragments) => sayMessage(request, place.said(fragments)), read: readMessages,
+  },
+  '/v1/responses': {
+    ask: (model, stream) => ({ model, stream, input: 'How do I bake bread?' }),
+    places: responsePlaces, say: (request, place, whole, fragments) => sayResponse(request, place.said(fragments)), read: readResponses,
+  },
   '/v1/chat/completions': {
     ask: (model, stream) => ({ model, stream, messages: [{ role: 'user', content: 'How do I bake bread?' }] }),
     places: chatPlaces, say: sayChat, read: readChat,
@@ -94,7 +129,7 @@ version: 1
 listen: { address: "127.0.0.1:0" }
 admin: { address: "127.0.0.1:0" }
 upstreams:
-${kinds.map((kind) => `  - { name: ${kind}, kind: ${kind}, url: "${url}", path_prefix: /plain/v1${moreOf({ kind })} }`).join('\n')}
+${kinds.map((kind) => `  - { name: ${kind}, kind: ${kind}, url: "${url}", path_prefix: /plain/v1${kind === 'completions' ? '' : ', apis: [chat, messages, responses]'}${moreOf({ kind })} }`).join('\n')}
   - { name: opened, kind: openai, url: "${url}", path_prefix: /plain/v1, reasoning: { opened: true } }
 ${raw.map((way) => `  - { name: ${way.model}, kind: ${way.kind}, url: "${url}", path_prefix: /${way.model}/v1${moreOf(way)} }`).join('\n')}
 routes:
@@ -137,18 +172,18 @@ describe('PEERS 8: the scope of the guard', { timeout: 150000 }, () => {
     return row;
   };
 
-  test('PEERS 8: every endpoint that takes a request has its row here', () => {
-    // Every API of the server is a `struct api`; a route that takes a body outside of them would be a row of routes.c.
+  test('PEERS 8: every endpoint that answers with words has its row here', () => {
+    // Every API of the server is a `struct api`, and says if its answer is data; a route that takes a body outside of them would be a row of routes.c.
     const apis = fs.readdirSync(path.join(source, 'server/api'), { recursive: true }).filter((name) => name.endsWith('.c'));
     const texts = apis.map((name) => fs.readFileSync(path.join(source, 'server/api', name), 'utf8'));
     texts.push(fs.readFileSync(path.join(source, 'server/service/routes.c'), 'utf8'));
     const posts = texts.flatMap((text) => [
-      ...[...text.matchAll(/^const struct api \w+ = \{(.*?)^\};/gms)].map(([, body]) => /\.path = "([^"]+)"/.exec(body)[1]),
+      ...[...text.matchAll(/^const struct api \w+ = \{(.*?)^\};/gms)].filter(([, body]) => !/\.is_data = true/.test(body)).map(([, body]) => /\.path = "([^"]+)"/.exec(body)[1]),
       ...[...text.matchAll(/\{"(\/[^"]+)", "POST",/g)].map((m) => m[1])]);
     assert.deepEqual(posts.sort(), Object.keys(dialects).sort());
   });
 
-  for (const [endpoint, dialect] of Object.entries(dialects)) for (const { model, kind } of routes) for (const stream of [false, true])
+  for (const [endpoint, dialect] of Object.entries(dialects)) for (const { model, kind } of routes.filter(({ kind }) => kind !== 'completions' || endpoint === '/v1/chat/completions')) for (const stream of [false, true])
     test(`PEERS 8: ${endpoint}, ${kind} by the name ${model}, ${stream ? 'streamed' : 'whole'}: every place is judged`, async () => {
       for (const [name, place] of Object.entries(dialect.places)) {
         const fragments = [place.before, ...FRAGMENTS, place.after].filter(Boolean);

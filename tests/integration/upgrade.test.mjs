@@ -60,6 +60,20 @@ for (const version of versions)
       assert.equal(stats.status, 200, stats.text);
     });
 
+    // Their policies do not say what becomes of unknown fields and of images: they go on refusing them.
+    test('what its policies refused of a request they refuse', async () => {
+      const { ask } = await import('../lib/client.mjs');
+      const image = [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }] }];
+      for (const { name, body } of questions.filter(({ keyless, answer }) => !keyless && answer.status === 200))
+        for (const [more, code] of [
+          [{ made_up: 1 }, 'unknown_field'], [{ messages: [{ ...body.messages.at(-1), images: ['x'] }] }, 'unknown_field'], [{ messages: image }, 'unsupported_content'],
+          ...[{ enable_thinking: false }, { reasoning_format: 'none' }, { chat_template_kwargs: { thinking: false } }, { thinking: { type: 'disabled' } }, { reasoning_effort: 'none' },
+            { logit_bias: { 1: 5 } }, { echo: true }, { prompt_logprobs: 1 }, { skip_special_tokens: false }, { continue_final_message: true }].map((field) => [field, 'field_not_accepted'])]) {
+          const answer = await ask(port, { body: { ...body, ...more }, headers: { authorization: `Bearer ${key}` } });
+          assert.deepEqual([answer.status, answer.json.error.code, answer.headers['x-rein-dropped']], [400, code, undefined], `${name}: ${JSON.stringify(more)}`);
+        }
+    });
+
     test('the same questions have the same answers, under the same versions of policies', async () => {
       const answers = await askAll(port, key, questions);
       for (const [i, { name, answer }] of questions.entries()) {

@@ -252,7 +252,7 @@ bool pattern_answer_waits_for(const struct pattern_tracker *p, enum rein_pattern
         return false;
     if (pattern == REIN_OUTCOME_RISK_ANSWER)
         return outcome_answer_may_act(p);
-    return pattern == REIN_INCONSISTENCY_COMPLIES && p->settings.enabled[REIN_INCONSISTENCY_COMPLIES] &&
+    return pattern == REIN_INCONSISTENCY_COMPLIES && p->settings.acts[REIN_INCONSISTENCY_COMPLIES] &&
            p->answer.stance == STANCE_OPEN && p->answer.len < PATTERN_HEAD_MAX &&
            reasoning_stance(&p->reasoning) == STANCE_REFUSES;
 }

@@ -304,6 +304,23 @@ static void ordinary_work_is_left_alone(void **state)
     assert_int_equal(find("", "", "", "", NULL), 0);
 }
 
+/* After reasoning that refuses, the answer's beginning waits only for a finding that acts. */
+static void a_pattern_that_records_holds_nothing(void **state)
+{
+    (void)state;
+    for (int acts = 0; acts < 2; acts++) {
+        struct pattern_settings settings = {.enabled[REIN_INCONSISTENCY_COMPLIES] = true,
+                                            .acts[REIN_INCONSISTENCY_COMPLIES] = acts == 1,
+                                            .threshold[REIN_INCONSISTENCY_COMPLIES] = 0.5};
+        struct prompt_risk risk = {.score = 1};
+        struct pattern_tracker *p = NULL;
+        assert_int_equal(pattern_tracker_new(&p, fx.policy->signals, &settings, &risk, SPAN("")), 0);
+        feed(p, REIN_REASONING, refuses);
+        assert_int_equal(pattern_answer_is_open(p), acts == 1);
+        pattern_tracker_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +332,7 @@ int main(void)
         cmocka_unit_test(answers_are_compared_with_the_reasoning),
         cmocka_unit_test(an_answer_is_judged_by_what_it_does),
         cmocka_unit_test(ordinary_work_is_left_alone),
+        cmocka_unit_test(a_pattern_that_records_holds_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,7 +1,7 @@
 /* Property: `release: auto` finds, does and shows what `release: sentence` does, only earlier.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     property_test_release [CASES [FIRST-SEED]]     default 3000 from 1; REIN_LONG=1: 200000
+ *     property_test_release [CASES [FIRST-SEED]]     default 2000 from 1; REIN_LONG=1: 200000
  *
  * A case has random patterns (action, threshold, shadow), sometimes a learned score or rules, a prompt, and random
  * sentences made of the words of a small lexicon. The two runs cut the text differently. If a byte went out that the
@@ -230,7 +230,7 @@ static void check_case(uint64_t seed)
     }
 }
 
-static uint64_t cases = 3000, first = 1;
+static uint64_t cases = 2000, first = 1;
 
 static void same_but_earlier(void **state)
 {

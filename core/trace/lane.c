@@ -10,7 +10,8 @@ enum {
     RUNS_MAX_BYTES = 1 << 20, /* alternations of tags and text that may wait at a time */
     SLICE = 64,               /* what splitter_feed takes at once with PARTS of room */
     PARTS = 32,
-    PLAIN_MAX = 4096, /* and what may be passed on at once without feeding: a text's window grows by as much */
+    WATCH_MAX = 65536, /* a longer piece says nothing of the habit */
+    PLAIN_MAX = 4096,  /* and what may be passed on at once without feeding: a text's window grows by as much */
 };
 
 void lane_init(struct lane *lane, struct place place, struct text *text)
@@ -31,6 +32,7 @@ void lane_fini(struct lane *lane)
     bytes_fini(&lane->runs);
     bytes_fini(&lane->said);
     bytes_fini(&lane->shown);
+    bytes_fini(&lane->last);
 }
 
 static struct lane_run *run_at(const struct lane *lane, size_t i)
@@ -267,6 +269,32 @@ void lane_released(struct lane *lane, uint64_t offset)
 bool lane_repeats(const struct lane *lane, struct span text)
 {
     return lane->is_kept && !lane->is_lost && span_is(bytes_span(&lane->said), text);
+}
+
+bool lane_begins(const struct lane *lane, struct span text)
+{
+    struct span said = bytes_span(&lane->said);
+    return lane->is_kept && !lane->is_lost && said.len > 0 && text.len >= said.len &&
+           memcmp(text.data, said.data, said.len) == 0;
+}
+
+/* A few characters may begin two pieces by chance, and even three in a row. */
+int lane_watch(struct lane *lane, struct span piece)
+{
+    struct span last = bytes_span(&lane->last);
+    bool begins = piece.len >= last.len && memcmp(piece.data, last.data, last.len) == 0;
+    if (piece.len == 0)
+        return 0;
+    lane->repeated += begins && last.len > 0 && piece.len > last.len;
+    bool repeats = begins && piece.len > last.len && (last.len >= 8 || (last.len >= 4 && lane->repeated >= 2));
+    if (repeats || !begins || piece.len > WATCH_MAX) {
+        lane->habit = repeats ? LANE_HABIT_REPEATS : LANE_HABIT_GOES_ON;
+        bytes_fini(&lane->last);
+        return 0;
+    }
+    bytes_clear(&lane->last);
+    lane->last.limit = WATCH_MAX;
+    return bytes_append_span(&lane->last, piece);
 }
 
 int lane_edit(struct lane *lane, uint64_t start)

@@ -49,6 +49,16 @@ struct lane {
     struct bytes said;     /* source bytes */
     struct bytes shown;    /* as the inside of a JSON string */
     size_t *room;          /* that all lanes have for both; borrowed */
+    uint8_t habit;         /* enum lane_habit */
+    uint8_t repeated;      /* how often it looked like REPEATS; until the habit is known */
+    struct bytes last;     /* the last piece, until its habit is known */
+};
+
+/* Some upstreams send all of the text so far in each event. */
+enum lane_habit {
+    LANE_HABIT_OPEN,    /* each piece so far began with the one before it */
+    LANE_HABIT_GOES_ON, /* no */
+    LANE_HABIT_REPEATS, /* yes: what comes belongs to the text that such pieces are */
 };
 
 /* Always true between two calls that did not fail. Constant time; `deep`: examines each run, too. */
@@ -91,6 +101,10 @@ void lane_released(struct lane *lane, uint64_t offset);
 void lane_keep(struct lane *lane, size_t *room);
 /* Is this text the whole source? False for a lane that is lost. */
 bool lane_repeats(const struct lane *lane, struct span text);
+/* Does this text begin with the whole source, of which there is some? */
+bool lane_begins(const struct lane *lane, struct span text);
+/* Looks at a piece of a lane whose habit is open, and remembers it. */
+int lane_watch(struct lane *lane, struct span piece) REIN_MUST_USE;
 /* What goes out instead of the source from `start` on differs from it: call before lane_show. */
 int lane_edit(struct lane *lane, uint64_t start) REIN_MUST_USE;
 /* More of an edited lane went out, in the form of JSON. */

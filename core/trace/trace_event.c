@@ -77,6 +77,8 @@ static int lane_for(struct rein_trace *t, const struct place *place, struct chan
         init_lane(t, *out, *place);
         if (t->dialect->echoes && t->streamed)
             lane_keep(&(*out)->lane, &t->keep_room);
+        if (t->dialect->echoes || !t->streamed || (place->text & PLACE_AGAIN) != 0)
+            (*out)->lane.habit = LANE_HABIT_GOES_ON;
     }
     t->recent_lane = *out;
     return 0;
@@ -261,8 +263,68 @@ static bool takes_no_text(const struct rein_trace *t, const struct channel_lane 
     return trace_is_stopped(t) || lane->lane.has_stopped || t->gate.choice[lane->lane.place.choice].closed;
 }
 
-/* A text that ends with the piece, has ended, or is not shown any more. One that goes on after its end goes on as
- * another text, and one time only: then it is not shown. */
+static int add_echo(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece)
+{
+    struct gate_piece echo = {
+        .lane = &lane->lane, .end = lane->lane.received, .raw = {piece->at, piece->len}, .is_echo = true};
+    return gate_add_piece(&t->gate, &echo);
+}
+
+/* How many bytes of a string's raw JSON stand for the first `len` bytes of its text. */
+static uint32_t raw_prefix(struct span raw, size_t len)
+{
+    size_t at = 0, unit;
+    char room[16];
+    for (size_t done = 0; done < len && at < raw.len; at += unit) {
+        uint16_t half = 0;
+        unit = raw.data[at] != '\\' ? 1 : raw.data[at + 1] != 'u' ? 2 : 6;
+        size_t text_len = json_unescape((struct span){raw.data + at, unit}, &half, room);
+        if (half != 0 && at + 12 <= raw.len && raw.data[at + 6] == '\\' && raw.data[at + 7] == 'u') {
+            unit = 12;
+            half = 0;
+            text_len = json_unescape((struct span){raw.data + at, unit}, &half, room);
+        }
+        done += text_len;
+    }
+    return (uint32_t)at;
+}
+
+/* Pieces that repeat all of their text are a text of their own: of each, what came before is an echo, and the rest goes
+ * on. `text`: the piece's. */
+static int take_repeated(struct rein_trace *t, const struct piece *piece, struct span payload, struct span text)
+{
+    struct piece rest = *piece, before = *piece;
+    struct channel_lane *lane = NULL;
+    rest.place.text |= PLACE_AGAIN;
+    int rv = lane_for(t, &rest.place, &lane);
+    if (rv == 0 && takes_no_text(t, lane))
+        return hide_piece(t, lane, piece);
+    if (rv == 0 && lane->lane.received == 0 && !lane->lane.is_kept)
+        lane_keep(&lane->lane, &t->keep_room);
+    if (rv == 0 && lane_begins(&lane->lane, text)) {
+        before.len = raw_prefix((struct span){payload.data + piece->at, piece->len}, bytes_len(&lane->lane.said));
+        rest.at += before.len;
+        rest.len -= before.len;
+        rv = add_echo(t, lane, &before);
+    }
+    return rv == 0 && rest.len > 0 ? feed_lane(t, &lane->lane, &rest, payload) : rv;
+}
+
+/* Does the lane's upstream repeat the text in each event? Then the piece is taken here. */
+static int take_habit(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece, struct span payload,
+                      bool *is_taken)
+{
+    uint16_t half = lane->lane.half;
+    struct span text;
+    int rv = decode(t, &half, piece, payload, &text);
+    if (rv == 0 && lane->lane.habit == LANE_HABIT_OPEN)
+        rv = lane_watch(&lane->lane, text);
+    *is_taken = rv == 0 && lane->lane.habit == LANE_HABIT_REPEATS;
+    return *is_taken ? take_repeated(t, piece, payload, text) : rv;
+}
+
+/* A text that ends with the piece, has ended, is not shown any more, or may be repeated. One that goes on after its end
+ * goes on as another text, and one time only: then it is not shown. */
 __attribute__((noinline)) static int take_at_end(struct rein_trace *t, struct channel_lane *lane,
                                                  const struct piece *piece, struct span payload)
 {
@@ -274,7 +336,11 @@ __attribute__((noinline)) static int take_at_end(struct rein_trace *t, struct ch
         if (rv != 0)
             return rv;
     }
-    bool is_hidden = takes_no_text(t, lane) || (lane->lane.is_over && piece->len > 0);
+    bool is_hidden = takes_no_text(t, lane) || (lane->lane.is_over && piece->len > 0), is_taken = false;
+    if (!is_hidden && lane->lane.habit != LANE_HABIT_GOES_ON)
+        rv = take_habit(t, lane, piece, payload, &is_taken);
+    if (rv != 0 || is_taken)
+        return rv;
     rv = is_hidden ? hide_piece(t, lane, piece) : feed_lane(t, &lane->lane, piece, payload);
     return rv == 0 && place.ends && !takes_no_text(t, lane) ? end_text_here(t, lane) : rv;
 }
@@ -286,16 +352,10 @@ static inline int take_streamed(struct rein_trace *t, const struct piece *piece,
     int rv = is_recent ? 0 : lane_for(t, &piece->place, &lane);
     if (rv != 0)
         return rv;
-    if (lane->lane.is_over || piece->place.ends || takes_no_text(t, lane))
+    bool is_usual = !lane->lane.is_over && !piece->place.ends && lane->lane.habit == LANE_HABIT_GOES_ON;
+    if (!is_usual || takes_no_text(t, lane))
         return take_at_end(t, lane, piece, payload);
     return feed_lane(t, &lane->lane, piece, payload);
-}
-
-static int add_echo(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece)
-{
-    struct gate_piece echo = {
-        .lane = &lane->lane, .end = lane->lane.received, .raw = {piece->at, piece->len}, .is_echo = true};
-    return gate_add_piece(&t->gate, &echo);
 }
 
 /* It is not known any more what the text was: the echo is judged alone. What the client was not shown it does not get.

@@ -8,6 +8,13 @@ const char *rein_channel_name(enum rein_channel channel)
     return (unsigned)channel < REIN_CHANNELS ? names[channel] : "";
 }
 
+const char *rein_judge_outcome_name(enum rein_judge_outcome outcome)
+{
+    static const char *const words[REIN_JUDGE_OUTCOMES] = {"open",   "opined", "unparsed",  "timed_out",
+                                                           "failed", "busy",   "left_alone"};
+    return words[outcome];
+}
+
 const char *rein_action_name(enum rein_action action)
 {
     static const char *const names[] = {"allow", "record",       "redact", "cut_reasoning",

@@ -19,6 +19,7 @@ void gate_init(struct gate *g, const struct dialect *dialect, void *dialect_stat
     g->dialect_state = dialect_state;
     g->policy = policy;
     g->flow = flow;
+    g->cut_behind = g->hold_behind = UINT64_MAX;
     g->join_from = limit / 8;
     bytes_init(&g->raw, limit);
     bytes_init(&g->body, limit);
@@ -115,6 +116,11 @@ static inline void gate_put(struct bytes *to, const void *data, size_t len)
         memcpy(to->data + to->end, data, len);
     to->end += len;
     assert(to->end <= to->cap);
+}
+
+uint64_t gate_event_number(const struct gate *g)
+{
+    return g->popped + event_count(g);
 }
 
 struct gate_event *gate_last(struct gate *g)
@@ -407,6 +413,7 @@ void gate_cut(struct gate *g)
     for (size_t i = 0; i < event_count(g); i++) {
         struct gate_event *e = event_at(g, i);
         bool is_their_end = (e->flags & (GATE_TERMINAL | GATE_BARE | GATE_SAID)) == GATE_TERMINAL;
+        is_behind |= g->popped + i + 1 > g->cut_behind;
         if (is_behind || is_their_end)
             e->flags |= GATE_DROP;
         else
@@ -427,7 +434,7 @@ void gate_close(struct gate *g, uint16_t choice)
     bool waits = false;
     for (size_t i = 0; i < event_count(g); i++) {
         struct gate_event *e = event_at(g, i);
-        waits |= i + 1 == g->pushed || !is_passable(g, e, pieces, part);
+        waits |= i + 1 == g->pushed || g->popped + i + 1 > g->cut_behind || !is_passable(g, e, pieces, part);
         for (uint32_t k = 0; k < e->parts; k++, part++)
             part->is_late |= waits && part->choice == choice;
         pieces += e->pieces;
@@ -452,6 +459,7 @@ static void pop(struct gate *g)
     bytes_consume(&g->raw, e->stored_len);
     bytes_consume(&g->events, sizeof *e);
     g->pushed -= g->pushed > 0;
+    g->popped++;
     assert(gate_is_sound(g, false));
 }
 
@@ -459,7 +467,7 @@ int gate_release(struct gate *g, struct bytes *out)
 {
     while (event_count(g) > 0) {
         struct gate_event *e = event_at(g, 0);
-        if (!is_passable(g, e, first_piece(g), first_part(g)))
+        if (g->popped >= g->hold_behind || !is_passable(g, e, first_piece(g), first_part(g)))
             return 0;
         int rv = (e->flags & GATE_DROP) ? 0 : render_event(g, e, first_piece(g), out);
         if (rv != 0)

@@ -101,6 +101,9 @@ struct gate {
     struct bytes waiting; /* rendered events that go out with the next one; those that the others wait behind ... */
     size_t waiting_first; /* ... have so many bytes */
     size_t join_from;     /* bytes that wait before events are joined */
+    uint64_t popped;      /* events that are not here any more */
+    uint64_t hold_behind; /* the number of the last event that may pass; UINT64_MAX: any */
+    uint64_t cut_behind;  /* the number of the last event that a cut spares; UINT64_MAX: it looks at texts alone */
     size_t pushed;        /* events up to the one that is being judged, 0: none; those behind it are said */
     struct bytes scratch, splices; /* of rendering */
     struct gate_choice choice[REIN_CHOICES_MAX];
@@ -169,6 +172,9 @@ bool gate_has_begun(const struct gate *g, uint16_t choice);
 bool gate_has_ended(const struct gate *g, uint16_t choice);
 /* Queues bytes of our own. */
 int gate_say(struct gate *g, struct span bytes, unsigned flags) REIN_MUST_USE;
+
+/* The number of the upstream's event that was pushed last, whether it still waits or not; they count from 1. */
+uint64_t gate_event_number(const struct gate *g);
 
 /* The event pushed last has been judged: what is found now is not its own. */
 void gate_leave(struct gate *g);

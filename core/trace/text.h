@@ -21,9 +21,17 @@
 
 #include "base/bytes.h"
 #include "detect/sentence.h"
+#include "policy/panel.h"
 #include "rein/rein.h"
 #include "rules/matcher.h"
 #include "trace/leaf_view.h"
+
+/* What panels of judges have heard of a text, and up to where each has judged it. */
+struct text_asks {
+    struct bytes heard; /* the end of what was said */
+    uint64_t to[POLICY_PANELS_MAX];
+    unsigned sentences[POLICY_PANELS_MAX]; /* since then */
+};
 
 struct text {
     enum rein_channel channel;
@@ -46,6 +54,7 @@ struct text {
     uint64_t held_max;
     const struct ruleset *rules; /* borrowed */
     struct matcher *matcher;     /* made with the first byte; NULL: no rule applies here */
+    struct text_asks *asks;      /* owned by the trace; NULL: no panel judges it */
     struct leaf_view *leaves;    /* of JSON; NULL: it is none, or no rule applies */
     struct sentencer sentencer;
     struct bytes edits; /* struct edit: ordered, not overlapping, those not yet released */

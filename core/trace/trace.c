@@ -52,7 +52,7 @@ static bool may_withhold(const struct rein_policy *policy)
     bool withholds = policy->settings.worst_hold > 0 || !policy->settings.reasoning.show;
     for (size_t i = 0; i < REIN_PATTERNS; i++)
         withholds |= policy->patterns[i].action > REIN_RECORD && !policy->patterns[i].shadow;
-    return withholds;
+    return withholds || policy->waits_for_judges != 0;
 }
 
 static int init_parts(struct rein_trace *t)
@@ -72,6 +72,10 @@ static int init_parts(struct rein_trace *t)
     bytes_init(&t->last, SIZE_MAX / 2);
     bytes_init(&t->error, ERROR_MAX);
     bytes_init(&t->out, SIZE_MAX / 2); /* bounded by what the gate holds */
+    bytes_init(&t->prompt, 4 * REIN_QUESTION_TEXT_MAX);
+    bytes_init(&t->questions, SIZE_MAX / 2); /* bounded by what may be pending */
+    bytes_init(&t->question_texts, SIZE_MAX / 2);
+    bytes_init(&t->asked, SIZE_MAX / 2); /* bounded by ASKED_MAX */
     t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
     t->pattern_active = any_pattern(t->policy);
     t->withholds = may_withhold(t->policy);
@@ -109,6 +113,8 @@ void rein_trace_free(struct rein_trace *t)
     if (t == NULL)
         return;
     gate_fini(&t->gate);
+    pending_clear(&t->pending);
+    pending_clear(&t->aside);
     trace_drop_lanes(t);
     heap_free_outgrown(t->choice, t->asked_for);
     framer_fini(&t->framer);
@@ -121,6 +127,10 @@ void rein_trace_free(struct rein_trace *t)
     bytes_fini(&t->out);
     bytes_fini(&t->last);
     bytes_fini(&t->error);
+    bytes_fini(&t->prompt);
+    bytes_fini(&t->questions);
+    bytes_fini(&t->question_texts);
+    bytes_fini(&t->asked);
     heap_free(t->prefix);
     heap_free(t->open);
     heap_free(t->close);
@@ -148,6 +158,13 @@ static size_t count_held(struct rein_trace *t)
     return (size_t)all;
 }
 
+/* Events that came after an open question wait for it, even if their text was judged, or there is none. */
+static int release(struct rein_trace *t, struct bytes *out)
+{
+    t->gate.hold_behind = t->pending.first != NULL ? t->pending.first->event : UINT64_MAX;
+    return gate_release(&t->gate, out);
+}
+
 /* What the decision lets pass waits for the commit in `last`: at the end, so that the record counts what the end
  * releases; before a restart, because the restart begins in the meantime and continues from what will have been shown.
  */
@@ -163,7 +180,7 @@ static int ask_commit(struct rein_trace *t, struct rein_update *u)
     t->end_asked = t->gate.may_end = t->end_due;
     t->end_due = false;
     bytes_clear(&t->last);
-    int rv = gate_release(&t->gate, &t->last);
+    int rv = release(t, &t->last);
     t->decision.bytes_out += t->end_asked ? bytes_len(&t->last) : 0;
     return rv;
 }
@@ -177,7 +194,7 @@ static int trace_answer(struct rein_trace *t, struct rein_update *u)
         u->asks |= REIN_ASK_STOP;
     t->stop_asked = false;
     if (!t->needs_commit && !t->committing)
-        rv = gate_release(&t->gate, &t->out);
+        rv = release(t, &t->out);
     struct span released = bytes_span(&t->out);
     t->decision.bytes_out += released.len;
     u->held_text = count_held(t);
@@ -186,12 +203,19 @@ static int trace_answer(struct rein_trace *t, struct rein_update *u)
     u->out = released.data;
     u->out_len = released.len;
     u->held = gate_held(&t->gate);
+    u->waits = t->pending.first != NULL || (t->completes && t->aside.first != NULL);
+    if (bytes_len(&t->questions) > 0) {
+        trace_panels_settle(t);
+        u->asks |= REIN_ASK_JUDGE;
+    }
     return rv;
 }
 
 bool trace_is_sound(const struct rein_trace *t, bool deep)
 {
-    bool is_sound = t->choice_count >= t->choices_asked && t->lanes_len <= LANES_MAX &&
+    bool is_sound = pending_is_sound(&t->pending) && pending_is_sound(&t->aside) &&
+                    (t->pending.first == NULL || t->phase == TRACE_RUNNING || t->phase == TRACE_ASKING) &&
+                    t->choice_count >= t->choices_asked && t->lanes_len <= LANES_MAX &&
                     (t->lanes == NULL) == (t->lanes_len == 0) && t->matches.len <= t->matches.cap &&
                     (!t->end_due || t->phase == TRACE_ENDING) &&
                     (!t->end_asked || t->committing || t->phase == TRACE_OVER);
@@ -219,11 +243,20 @@ static int finish_step(struct rein_trace *t, int rv, struct rein_update *u)
     return 0;
 }
 
+/* What the step before gave out is not needed any more. */
+static void begin_step(struct rein_trace *t)
+{
+    bytes_clear(&t->out);
+    trace_panels_forget_questions(t);
+}
+
 int rein_trace_prompt(struct rein_trace *t, const char *speaker, const char *text, size_t len)
 {
     if (t->phase != TRACE_PROMPT)
         return REIN_ESTATE;
     int rv = trace_judge_prompt(t, (struct span){text, len});
+    if (rv == 0)
+        rv = trace_panels_prompt(t, speaker, (struct span){text, len});
     if (rv == 0 && t->policy->signals != NULL)
         rv = prompt_risk_add(&t->risk, t->policy->signals, t->policy->model, t->engine, speaker,
                              (struct span){text, len});
@@ -232,17 +265,24 @@ int rein_trace_prompt(struct rein_trace *t, const char *speaker, const char *tex
     return rv;
 }
 
+/* Nothing is asked about the prompt any more. */
+static int leave_prompt(struct rein_trace *t)
+{
+    if (t->phase != TRACE_ASKING || t->pending.first != NULL)
+        return 0;
+    t->phase = TRACE_IDLE;
+    return t->findings.verdict == REIN_REFUSE ? trace_refuse_prompt(t) : 0;
+}
+
 int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
 {
     if (t->phase != TRACE_PROMPT)
         return REIN_ESTATE;
-    t->phase = TRACE_IDLE;
-    int rv = 0;
-    if (t->findings.verdict == REIN_REFUSE)
-        rv = trace_refuse_prompt(t);
+    int rv = t->findings.verdict == REIN_REFUSE ? 0 : trace_panels_prompt_end(t);
     t->decision.prompt_risk = t->risk.score;
     t->decision.heads[REIN_PROMPT_HARM] = t->risk.learned;
-    return finish_step(t, rv, u);
+    t->phase = TRACE_ASKING;
+    return finish_step(t, rv == 0 ? leave_prompt(t) : rv, u);
 }
 
 bool rein_trace_is_risky(const struct rein_trace *t)
@@ -303,6 +343,9 @@ static void forget_attempt(struct rein_trace *t)
 {
     note_scores(t);
     t->decision.talk_len = 0; /* the steps end with the trackers */
+    pending_clear(&t->pending);
+    pending_clear(&t->aside);
+    t->completes = false;
     gate_reset(&t->gate);
     trace_drop_lanes(t);
     framer_reset(&t->framer);
@@ -380,7 +423,7 @@ int rein_trace_give_up(struct rein_trace *t, struct rein_update *u)
 {
     if (t->phase != TRACE_STEERED)
         return REIN_ESTATE;
-    bytes_clear(&t->out);
+    begin_step(t);
     return finish_step(t, trace_fall_back(t), u);
 }
 
@@ -388,14 +431,14 @@ static int take_frames(struct rein_trace *t, bool at_end)
 {
     struct frame frame;
     int rv = 0;
-    while (rv == 0 && !trace_is_stopped(t)) {
+    while (rv == 0 && !trace_is_stopped(t) && !t->completes) {
         rv = framer_next(&t->framer, bytes_span(&t->in), at_end, &frame);
         if (rv <= 0)
             return rv;
         rv = trace_take_frame(t, &frame);
         bytes_consume(&t->in, frame.raw.len);
         if (rv == 0 && !t->needs_commit && !t->committing)
-            rv = gate_release(&t->gate, &t->out);
+            rv = release(t, &t->out);
     }
     return rv;
 }
@@ -404,7 +447,7 @@ static int take_frames(struct rein_trace *t, bool at_end)
 static int feed_events(struct rein_trace *t, const char *data, size_t len)
 {
     int rv = 0;
-    while (len > 0 && rv == 0 && !trace_is_stopped(t)) {
+    while (len > 0 && rv == 0 && !trace_is_stopped(t) && !t->completes) {
         size_t slice = len < SLICE ? len : SLICE;
         rv = bytes_append(&t->in, data, slice);
         if (rv == 0)
@@ -417,7 +460,7 @@ static int feed_events(struct rein_trace *t, const char *data, size_t len)
 
 int rein_trace_feed(struct rein_trace *t, const char *data, size_t len, struct rein_update *u)
 {
-    bytes_clear(&t->out);
+    begin_step(t);
     if (t->phase == TRACE_BROKEN)
         return REIN_ESTATE;
     if (t->phase != TRACE_RUNNING)
@@ -431,21 +474,21 @@ static int finish_whole(struct rein_trace *t)
     int rv = t->streamed ? take_frames(t, true) : trace_take_body(t);
     if (rv == REIN_EFORMAT)
         return trace_fail(t, REIN_UPSTREAM_BROKE, "The upstream's response could not be read.");
-    return rv == 0 && !trace_is_stopped(t) ? trace_complete(t, NULL, 0) : rv;
+    return rv == 0 && !trace_is_stopped(t) && !t->completes ? trace_complete(t, NULL, 0) : rv;
 }
 
 static int finish_broken(struct rein_trace *t, const char *message)
 {
     int rv = t->streamed ? trace_end_texts(t) : 0;
-    return rv == 0 && !trace_is_stopped(t) ? trace_fail(t, REIN_UPSTREAM_BROKE, message) : rv;
+    return rv == 0 && !trace_is_stopped(t) ? trace_break_off(t, message) : rv;
 }
 
 int rein_trace_finish(struct rein_trace *t, bool whole, const char *message, struct rein_update *u)
 {
-    bytes_clear(&t->out);
+    begin_step(t);
     if (t->phase == TRACE_PROMPT || t->phase == TRACE_BROKEN)
         return REIN_ESTATE;
-    if (t->phase != TRACE_RUNNING)
+    if (t->phase != TRACE_RUNNING || t->completes)
         return finish_step(t, 0, u);
     return finish_step(t, whole ? finish_whole(t) : finish_broken(t, message), u);
 }
@@ -454,7 +497,7 @@ int rein_trace_committed(struct rein_trace *t, struct rein_update *u)
 {
     if (!t->committing || t->phase == TRACE_BROKEN)
         return REIN_ESTATE;
-    bytes_clear(&t->out);
+    begin_step(t);
     t->committing = false;
     struct span last = bytes_span(&t->last);
     if (t->end_asked) {
@@ -465,6 +508,15 @@ int rein_trace_committed(struct rein_trace *t, struct rein_update *u)
     int rv = bytes_append_span(&t->out, last);
     bytes_clear(&t->last);
     return finish_step(t, rv, u);
+}
+
+int rein_trace_answer(struct rein_trace *t, uint32_t id, const struct rein_answer *answer, struct rein_update *u)
+{
+    if (t->phase == TRACE_BROKEN)
+        return REIN_ESTATE;
+    begin_step(t);
+    int rv = trace_panels_answer(t, id, answer);
+    return finish_step(t, rv == 0 ? leave_prompt(t) : rv, u);
 }
 
 const struct rein_decision *rein_trace_decision(struct rein_trace *t)
@@ -479,6 +531,8 @@ const struct rein_decision *rein_trace_decision(struct rein_trace *t)
     d->attempts = t->attempts;
     d->error = bytes_span(&t->error).data;
     d->error_len = bytes_len(&t->error);
+    d->asked = (const struct rein_asked *)(const void *)bytes_span(&t->asked).data;
+    d->asked_len = bytes_len(&t->asked) / sizeof *d->asked;
     d->bytes_unjudged = t->gate.unjudged;
     d->reasoning = d->flow[REIN_REASONING].received > 0 ? REIN_EVALUABLE : REIN_NOT_EVALUABLE;
     if (d->harms == NULL)

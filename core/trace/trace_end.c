@@ -1,5 +1,7 @@
 /* Endings: a refusal, a cut, a restart, the upstream's own end, a failure. Each response has exactly one, and its
  * terminal event waits until the decision is committed. SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "trace/trace_state.h"
 
 /* The id that the client knows, without its quotes; ids with escapes are passed on unchanged by the gate alone. */
@@ -99,8 +101,17 @@ static int say_end(struct rein_trace *t)
     return rv == 0 ? say_terminal(t) : rv;
 }
 
+/* Nothing is waited for any more. */
+static void drop_questions(struct rein_trace *t)
+{
+    pending_clear(&t->pending);
+    pending_clear(&t->aside);
+    trace_panels_forget_questions(t);
+}
+
 static void end_with(struct rein_trace *t, enum rein_ending ending)
 {
+    drop_questions(t);
     t->decision.ending = ending;
     t->phase = TRACE_ENDING;
     t->end_due = true;
@@ -198,6 +209,7 @@ static int close_choice(struct rein_trace *t, uint16_t choice, enum rein_action 
 
 static void steer(struct rein_trace *t)
 {
+    drop_questions(t);
     gate_cut(&t->gate);
     stop_lanes(t, 0, true);
     t->phase = TRACE_STEERED;
@@ -212,6 +224,20 @@ int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action)
         return 0;
     }
     return t->streamed ? close_choice(t, choice, action) : stop_body(t, choice, action);
+}
+
+int trace_stop_in_turn(struct rein_trace *t, uint16_t choice, enum rein_action action)
+{
+    struct pending *item;
+    if (t->pending.first == NULL)
+        return trace_stop(t, choice, action);
+    int rv = trace_wait(t, &t->pending, PENDING_STOP, SPAN(""), &item);
+    if (rv != 0)
+        return rv;
+    item->choice = choice;
+    t->choice[choice].is_stopping = true;
+    item->stop.action = action;
+    return 0;
 }
 
 int trace_fall_back(struct rein_trace *t)
@@ -257,11 +283,56 @@ static const char *why_no_answer(const struct rein_trace *t)
     return t->saw_part ? NULL : "The upstream ended without an answer.";
 }
 
+/* The end waits for its turn. A terminal event in several parts is written anew. */
+static int end_wait(struct rein_trace *t, bool is_whole, const struct frame *done, unsigned flags, struct span message)
+{
+    struct pending *item;
+    bool has_frame = done != NULL && done->kind == FRAME_DATA;
+    int rv = trace_wait(t, &t->pending, PENDING_END, has_frame ? done->raw : message, &item);
+    if (rv != 0)
+        return rv;
+    item->ending = (struct pending_end){.is_whole = is_whole, .has_frame = has_frame, .flags = flags};
+    if (has_frame) {
+        size_t at = (size_t)(done->payload.data - done->raw.data);
+        item->ending.frame = *done;
+        item->ending.frame.raw.data = item->bytes;
+        item->ending.frame.payload.data = item->bytes + at;
+    }
+    t->completes = true;
+    return 0;
+}
+
+static int complete(struct rein_trace *t, const struct frame *done, unsigned flags);
+
+int trace_end_late(struct rein_trace *t, const struct pending *item)
+{
+    char message[256];
+    if (item->ending.is_whole)
+        return complete(t, item->ending.has_frame ? &item->ending.frame : NULL, item->ending.flags);
+    size_t len = item->bytes_len < sizeof message ? item->bytes_len : sizeof message - 1;
+    memcpy(message, item->bytes, len);
+    message[len] = '\0';
+    return trace_fail(t, REIN_UPSTREAM_BROKE, len > 0 ? message : NULL);
+}
+
+int trace_break_off(struct rein_trace *t, const char *message)
+{
+    if (!trace_panels_wait(t))
+        return trace_fail(t, REIN_UPSTREAM_BROKE, message);
+    return end_wait(t, false, NULL, 0, (struct span){message, message != NULL ? strlen(message) : 0});
+}
+
 int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flags)
 {
     int rv = trace_end_texts(t);
     if (rv != 0 || trace_is_stopped(t))
         return rv;
+    return trace_panels_wait(t) ? end_wait(t, true, done, flags, SPAN("")) : complete(t, done, flags);
+}
+
+static int complete(struct rein_trace *t, const struct frame *done, unsigned flags)
+{
+    int rv = 0;
     const char *why = why_no_answer(t);
     if (why != NULL)
         return trace_fail(t, REIN_UPSTREAM_BROKE, why);

@@ -22,8 +22,8 @@ static struct channel_lane *find_lane(const struct rein_trace *t, const struct p
     return lane;
 }
 
-static void init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index,
-                      uint8_t series)
+static int init_text(struct rein_trace *t, struct text *text, enum rein_channel channel, uint16_t choice_index,
+                     uint8_t series)
 {
     struct choice *choice = &t->choice[choice_index];
     text_init(text, channel, choice_index, t->policy->ruleset, t->held_max);
@@ -31,23 +31,26 @@ static void init_text(struct rein_trace *t, struct text *text, enum rein_channel
     if (channel == REIN_REASONING && (!t->policy->settings.reasoning.show || choice->reasoning_cut))
         text->limit = 0;
     text->may_be_json = channel == REIN_TOOL || channel == REIN_ANSWER;
-    text->has_sentences = t->pattern_active && (channel == REIN_REASONING || channel == REIN_ANSWER);
+    bool is_judged = (t->policy->judged >> channel & 1) != 0;
+    text->has_sentences = (t->pattern_active || is_judged) && (channel == REIN_REASONING || channel == REIN_ANSWER);
     if (t->gate.choice[choice_index].closed)
         text->limit = 0;
     if (channel == REIN_REASONING && choice_index == 0)
         text->origin = t->continues ? bytes_len(&t->gate.shown) - t->gate.shown_lead : 0;
+    return trace_panels_begin(t, text);
 }
 
-static void init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)
+static int init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)
 {
-    init_text(t, &lane->texts[0].text, (enum rein_channel)place.channel, place.choice, place.series);
+    int rv = init_text(t, &lane->texts[0].text, (enum rein_channel)place.channel, place.choice, place.series);
     if (place.channel != REIN_ANSWER) {
         lane_init(&lane->lane, place, &lane->texts[0].text);
-        return;
+        return rv;
     }
     lane->has_reasoning_text = true;
     lane_init_split(&lane->lane, place, &lane->texts[1].text, &lane->texts[0].text, t->open, t->close, t->opened);
-    init_text(t, &lane->texts[1].text, REIN_REASONING, place.choice, 0);
+    int inner = init_text(t, &lane->texts[1].text, REIN_REASONING, place.choice, 0);
+    return rv != 0 ? rv : inner;
 }
 
 /* Adds a lane, zeroed. */
@@ -74,7 +77,9 @@ static int lane_for(struct rein_trace *t, const struct place *place, struct chan
         if (rv != 0)
             return rv;
         t->choice[place->choice].is_seen = true;
-        init_lane(t, *out, *place);
+        rv = init_lane(t, *out, *place);
+        if (rv != 0)
+            return rv;
         if (t->dialect->echoes && t->streamed)
             lane_keep(&(*out)->lane, &t->keep_room);
         if (t->dialect->echoes || !t->streamed || (place->text & PLACE_AGAIN) != 0)
@@ -89,8 +94,10 @@ void trace_drop_lanes(struct rein_trace *t)
     for (struct channel_lane *lane = t->lanes, *next; lane != NULL; lane = next) {
         next = lane->next;
         lane_fini(&lane->lane);
-        text_fini(&lane->texts[0].text);
-        text_fini(&lane->texts[1].text);
+        for (size_t k = 0; k < 2; k++) {
+            trace_panels_fini(&lane->texts[k].text);
+            text_fini(&lane->texts[k].text);
+        }
         if (lane != &t->first_lane)
             heap_free(lane);
     }
@@ -128,8 +135,8 @@ static int act_on_whole(struct rein_trace *t, const struct piece *piece, enum re
         rv = gate_add_patch(&t->gate, (struct range){piece->at, piece->len}, bytes_span(&t->said),
                             piece->place.is_number);
     bytes_clear(&t->said);
-    bool is_over = trace_is_stopped(t) || t->gate.choice[piece->place.choice].closed;
-    return rv == 0 && action > REIN_REDACT && !is_over ? trace_stop(t, piece->place.choice, action) : rv;
+    bool is_over = trace_is_stopped(t) || trace_choice_is_closed(t, piece->place.choice);
+    return rv == 0 && action > REIN_REDACT && !is_over ? trace_stop_in_turn(t, piece->place.choice, action) : rv;
 }
 
 /* The text of a piece: its own bytes if nothing is escaped, otherwise decoded in t->scratch. */
@@ -260,7 +267,7 @@ static int hide_piece(struct rein_trace *t, struct channel_lane *lane, const str
 
 static bool takes_no_text(const struct rein_trace *t, const struct channel_lane *lane)
 {
-    return trace_is_stopped(t) || lane->lane.has_stopped || t->gate.choice[lane->lane.place.choice].closed;
+    return trace_is_stopped(t) || lane->lane.has_stopped || trace_choice_is_closed(t, lane->lane.place.choice);
 }
 
 static int add_echo(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece)
@@ -592,7 +599,7 @@ int trace_take_frame(struct rein_trace *t, const struct frame *frame)
     if (frame->has_extras || frame->kind == FRAME_COMMENT) {
         int rv = judge_extras(t, frame, &outside);
         if (rv == 0 && outside > REIN_REDACT)
-            rv = trace_stop(t, 0, outside);
+            rv = trace_stop_in_turn(t, 0, outside);
         if (rv != 0 || trace_is_stopped(t))
             return rv;
     }
@@ -625,7 +632,7 @@ int trace_end_texts(struct rein_trace *t)
     for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
         rv = end_lane(t, lane);
     for (uint16_t c = 0; c < t->choice_count && rv == 0 && !trace_is_stopped(t); c++)
-        if (t->choice[c].is_seen && !t->gate.choice[c].closed)
+        if (t->choice[c].is_seen && !trace_choice_is_closed(t, c))
             rv = trace_end_reasoning(t, c);
     for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
         rv = trace_judge_end(t, &lane->texts[0].text);

@@ -12,68 +12,7 @@
 
 static bool is_closed(const struct rein_trace *t, const struct text *text)
 {
-    return trace_is_stopped(t) || t->gate.choice[text->choice].closed;
-}
-
-static uint64_t min_offset(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Could what is received now complete a finding that acts, once its sentence is whole? Then the sentence waits. A
- * further source of such findings is one more condition here; it may change at the ends of sentences alone. */
-static bool sentence_may_act(const struct rein_trace *t, const struct text *text)
-{
-    const struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
-    return tracker == NULL || pattern_may_act(tracker);
-}
-
-/* How far the patterns let reasoning pass. */
-static uint64_t undisputed(const struct rein_trace *t, const struct text *text)
-{
-    switch (t->release) {
-    case REIN_RELEASE_STREAM:
-        return UINT64_MAX;
-    case REIN_RELEASE_END:
-        if (!t->choice[text->choice].reasoning_over || t->choice[text->choice].awaits_answer)
-            return 0;
-        break;
-    case REIN_RELEASE_AUTO:
-        if (text->has_sentences && !sentence_may_act(t, text))
-            return text_known(text);
-        break;
-    case REIN_RELEASE_SENTENCE:
-        break;
-    }
-    return text->has_sentences ? text->judged : UINT64_MAX;
-}
-
-/* How far a text may be cleared now. */
-static uint64_t clearable(const struct rein_trace *t, const struct text *text)
-{
-    const struct choice *choice = &t->choice[text->choice];
-    uint64_t unclaimed = text_unclaimed(text);
-    if (text->channel == REIN_REASONING)
-        return min_offset(unclaimed, undisputed(t, text));
-    /* White space before the reasoning is not the answer, and must not delay the reasoning after it. */
-    const struct pattern_tracker *tracker = choice->trackers[text->slot];
-    bool is_open = text->has_sentences && tracker != NULL && pattern_answer_is_open(tracker);
-    return !choice->reasoning_over || is_open ? min_offset(unclaimed, text->blank) : unclaimed;
-}
-
-static void clear_up_to(const struct rein_trace *t, struct text *text, uint64_t bound)
-{
-    uint64_t cleared = min_offset(clearable(t, text), bound);
-    if (cleared > text->cleared)
-        text->cleared = cleared;
-}
-
-static void clear_choice(struct rein_trace *t, uint16_t choice)
-{
-    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
-        for (size_t k = 0; k < 2; k++)
-            if (lane->lane.place.choice == choice && (k == 0 || lane->has_reasoning_text))
-                clear_up_to(t, &lane->texts[k].text, UINT64_MAX);
+    return trace_is_stopped(t) || trace_choice_is_closed(t, text->choice);
 }
 
 /* The action that is possible for a text from offset `start` on: steering may be impossible, and only reasoning can be
@@ -82,46 +21,12 @@ static void clear_choice(struct rein_trace *t, uint16_t choice)
 static enum rein_action resolve(const struct rein_trace *t, enum rein_action action, struct text *text, uint64_t start)
 {
     if (action == REIN_STEER && text != NULL)
-        clear_up_to(t, text, start);
+        trace_clear_up_to(t, text, start);
     if (action == REIN_STEER && !trace_can_steer(t))
         action = t->policy->settings.steer.fallback;
     if (action == REIN_CUT_REASONING && (text == NULL || text->channel != REIN_REASONING))
         action = REIN_CUT_RESPONSE;
     return action;
-}
-
-/* Can the answer's beginning still steer? Then the reasoning that is held until its end must not be shown before that
- * is known: a restart could contradict it. */
-static bool answer_may_steer(const struct rein_trace *t, const struct choice *choice)
-{
-    static const enum rein_pattern late[] = {REIN_OUTCOME_RISK_ANSWER, REIN_INCONSISTENCY_COMPLIES};
-    if (t->release != REIN_RELEASE_END || t->choice_count != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
-        return false;
-    for (size_t i = 0; i < 2; i++) {
-        const struct policy_pattern *pattern = &t->policy->patterns[late[i]];
-        for (size_t slot = 0; pattern->action == REIN_STEER && !pattern->shadow && slot < SLOTS_MAX; slot++)
-            if (choice->trackers[slot] != NULL && pattern_answer_waits_for(choice->trackers[slot], late[i]))
-                return true;
-    }
-    return false;
-}
-
-static void stop_awaiting(struct rein_trace *t, uint16_t index)
-{
-    struct choice *choice = &t->choice[index];
-    if (!choice->awaits_answer)
-        return;
-    choice->awaits_answer = false;
-    clear_choice(t, index);
-}
-
-/* After bytes of a text: an answer that can steer no more, or something else than an answer, ends the wait. */
-static void await_answer(struct rein_trace *t, const struct text *text)
-{
-    struct choice *choice = &t->choice[text->choice];
-    bool may_still = text->channel == REIN_REASONING || (text->channel == REIN_ANSWER && answer_may_steer(t, choice));
-    if (choice->awaits_answer && !may_still)
-        stop_awaiting(t, text->choice);
 }
 
 static int add_finding(struct rein_trace *t, struct rein_finding *f, const struct text *text, struct span evidence)
@@ -150,13 +55,63 @@ static int act(struct rein_trace *t, struct text *text, enum rein_action action,
     int rv = text_settle(text);
     if (rv != 0)
         return rv;
-    clear_up_to(t, text, start);
+    trace_clear_up_to(t, text, start);
     if (action == REIN_CUT_REASONING) {
         t->choice[text->choice].reasoning_cut = true;
         text_stop(text);
         return 0;
     }
     return trace_stop(t, text->choice, action);
+}
+
+/* ---- turns of findings ----------------------------------------------------------------------------------------- */
+
+/* What stops something waits until the questions before it are answered. */
+static bool must_wait(const struct rein_trace *t, const struct rein_finding *f)
+{
+    return t->pending.first != NULL && !f->shadow && f->action > REIN_REDACT;
+}
+
+static int finding_wait(struct rein_trace *t, struct text *text, const struct pending_finding *finding, uint64_t start,
+                        uint64_t end, struct span evidence)
+{
+    struct pending *item;
+    int rv = trace_wait(t, &t->pending, PENDING_FINDING, evidence, &item);
+    if (rv != 0)
+        return rv;
+    item->text = text;
+    item->choice = text->choice;
+    item->start = start;
+    item->end = end;
+    item->finding = *finding;
+    bool stops_reasoning = finding->finding.action == REIN_CUT_REASONING && text->channel == REIN_REASONING;
+    t->choice[text->choice].is_stopping |= !stops_reasoning;
+    return 0;
+}
+
+int trace_act_late(struct rein_trace *t, const struct pending *item)
+{
+    struct rein_finding f = item->finding.finding;
+    struct text *text = item->text;
+    if (t->gate.choice[item->choice].closed)
+        return 0;
+    f.action = resolve(t, f.action, text, item->finding.first);
+    int rv = item->finding.is_news ? add_finding(t, &f, text, (struct span){item->bytes, item->bytes_len}) : 0;
+    return rv == 0 ? act(t, text, f.action, item->start, item->end, item->finding.rule) : rv;
+}
+
+int trace_act_on_opinion(struct rein_trace *t, struct text *text, struct rein_finding *f, uint64_t start, uint64_t end)
+{
+    if (text != NULL && !f->shadow)
+        f->action = resolve(t, f->action, text, start);
+    struct span evidence = text != NULL ? text_slice(text, start, end) : SPAN("");
+    int rv = add_finding(t, f, text, evidence);
+    if (rv != 0 || f->shadow)
+        return rv;
+    if (text != NULL)
+        return act(t, text, f->action, start, end, 0);
+    t->needs_commit |= f->action > REIN_RECORD;
+    return 0;
 }
 
 /* `first`: where the first of all the matches begins that were decided together. */
@@ -168,9 +123,13 @@ static int on_match(struct rein_trace *t, struct text *text, int event, const st
     struct span evidence;
     if (!text_found(text, event, m, &span, &evidence))
         return 0;
-    f.action = resolve(t, rule->action, text, first);
+    f.action = rule->action;
     f.offset = span.start;
     f.len = span.end - span.start;
+    if (must_wait(t, &f))
+        return finding_wait(t, text, &(struct pending_finding){f, first, m->rule, text_is_news(text, &span)},
+                            span.start, span.end, evidence);
+    f.action = resolve(t, rule->action, text, first);
     int rv = text_is_news(text, &span) ? add_finding(t, &f, text, evidence) : 0;
     if (rv == 0 && !f.shadow)
         rv = act(t, text, f.action, span.start, span.end, m->rule);
@@ -214,7 +173,7 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     uint64_t to = p->offset + p->len > text->before ? p->offset + p->len - text->before : 0;
     /* A pattern holds the whole beginning of an answer: nothing of it is released together with the finding. */
     uint64_t start = text->channel == REIN_ANSWER ? text->cleared : from;
-    f.action = resolve(t, pattern->action, text, start);
+    f.action = pattern->action;
     f.offset = p->offset;
     f.len = p->len;
     f.steps_len = p->steps_len;
@@ -223,7 +182,11 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
      */
     bool is_present = p->offset >= text->before + present;
     struct span evidence = is_present ? text_slice(text, from, to) : SPAN("");
-    int rv = is_news(&t->choice[text->choice], p->pattern) ? add_finding(t, &f, text, evidence) : 0;
+    bool is_new = is_news(&t->choice[text->choice], p->pattern);
+    if (must_wait(t, &f))
+        return finding_wait(t, text, &(struct pending_finding){f, start, 0, is_new}, start, to, evidence);
+    f.action = resolve(t, pattern->action, text, start);
+    int rv = is_new ? add_finding(t, &f, text, evidence) : 0;
     if (rv == 0 && !f.shadow)
         rv = act(t, text, f.action, start, to, 0);
     return rv;
@@ -241,11 +204,16 @@ static int take_findings(struct rein_trace *t, struct text *text, struct pattern
 static int on_sentence(struct rein_trace *t, struct text *text, struct span sentence, uint64_t offset)
 {
     struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
-    t->scores_due = true;
-    int rv = pattern_sentence(tracker, t->engine, text->channel, sentence, text->before + offset);
-    if (text->channel == REIN_ANSWER && pattern_answer_is_done(tracker))
-        text->has_sentences = false; /* nothing reads the following ones */
-    return rv == 0 ? take_findings(t, text, tracker, offset) : rv;
+    int rv = 0;
+    if (tracker != NULL) {
+        t->scores_due = true;
+        rv = pattern_sentence(tracker, t->engine, text->channel, sentence, text->before + offset);
+        if (text->channel == REIN_ANSWER && text->asks == NULL && pattern_answer_is_done(tracker))
+            text->has_sentences = false; /* nothing reads the following ones */
+        if (rv == 0)
+            rv = take_findings(t, text, tracker, offset);
+    }
+    return rv == 0 && !is_closed(t, text) ? trace_panels_sentence(t, text, sentence, offset) : rv;
 }
 
 static int on_event(struct rein_trace *t, struct text *text, int event, struct span sentence, uint64_t offset)
@@ -380,7 +348,7 @@ static int lift_text(struct rein_trace *t, struct text *text)
     int event = text_lift(text, &t->matches);
     int rv = event < 0 ? event : on_matches(t, text, TEXT_MATCH, decided);
     if (rv == 0 && !is_closed(t, text))
-        clear_up_to(t, text, UINT64_MAX);
+        trace_clear_up_to(t, text, UINT64_MAX);
     return rv;
 }
 
@@ -423,7 +391,7 @@ static int take_turn(struct rein_trace *t, struct choice *choice, struct text *t
     if (rv != 0 || is_closed(t, text))
         return rv;
     if (last != NULL) {
-        clear_up_to(t, &last->text, UINT64_MAX);
+        trace_clear_up_to(t, &last->text, UINT64_MAX);
         pause_text(choice, last);
     }
     choice->speaker = ct;
@@ -454,7 +422,9 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     }
     if (rv != 0 || is_closed(t, text))
         return rv;
-    rv = is_examined ? make_tracker(t, text) : 0;
+    rv = is_examined && t->pattern_active ? make_tracker(t, text) : 0;
+    if (rv == 0)
+        rv = trace_panels_bytes(text, bytes);
     if (rv == 0)
         rv = text_append(text, bytes);
     if (rv == 0)
@@ -462,8 +432,8 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     t->decision.flow[text->channel].scanned += bytes.len;
     if (rv != 0 || is_closed(t, text))
         return rv;
-    await_answer(t, text);
-    clear_up_to(t, text, UINT64_MAX);
+    trace_await_answer(t, text);
+    trace_clear_up_to(t, text, UINT64_MAX);
     text_trim(text);
     return 0;
 }
@@ -501,8 +471,11 @@ int trace_judge_end(struct rein_trace *t, struct text *text)
     bool is_judged = text->channel != REIN_REASONING || t->choice[text->choice].reasoning_over;
     if (rv != 0 || !is_judged || is_closed(t, text))
         return rv;
-    await_answer(t, text);
-    clear_up_to(t, text, UINT64_MAX);
+    rv = trace_panels_text_end(t, text);
+    if (rv != 0 || is_closed(t, text))
+        return rv;
+    trace_await_answer(t, text);
+    trace_clear_up_to(t, text, UINT64_MAX);
     return 0;
 }
 
@@ -516,7 +489,7 @@ struct text *trace_reasoning_text(struct channel_lane *lane)
 int trace_end_reasoning(struct rein_trace *t, uint16_t index)
 {
     struct choice *choice = &t->choice[index];
-    if (choice->reasoning_over)
+    if (choice->reasoning_over || choice->reasoning_left)
         return 0;
     struct text *last[SLOTS_MAX] = {NULL}; /* of each slot: what is found at the end is found in the last one */
     int rv = 0;
@@ -529,17 +502,32 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
     }
     for (size_t slot = 0; slot < SLOTS_MAX && rv == 0; slot++)
         rv = last[slot] != NULL ? end_pattern(t, last[slot]) : 0;
-    if (rv != 0 || trace_is_stopped(t) || t->gate.choice[index].closed)
+    for (struct channel_lane *lane = t->lanes; lane != NULL && rv == 0; lane = lane->next) {
+        struct text *text = trace_reasoning_text(lane);
+        if (text != NULL && text->choice == index && !is_closed(t, text))
+            rv = trace_panels_text_end(t, text);
+    }
+    if (rv != 0 || trace_is_stopped(t) || trace_choice_is_closed(t, index))
         return rv;
-    choice->reasoning_over = true;
-    choice->awaits_answer = answer_may_steer(t, choice);
-    clear_choice(t, index);
+    if (t->pending.first == NULL) {
+        trace_leave_reasoning(t, index);
+        return 0;
+    }
+    struct pending *item;
+    rv = trace_wait(t, &t->pending, PENDING_REASONING, SPAN(""), &item);
+    if (rv != 0)
+        return rv;
+    item->choice = index;
+    choice->reasoning_left = true;
     return 0;
 }
 
-void trace_end_choice(struct rein_trace *t, uint16_t index)
+void trace_leave_reasoning(struct rein_trace *t, uint16_t index)
 {
-    stop_awaiting(t, index);
+    struct choice *choice = &t->choice[index];
+    choice->reasoning_over = true;
+    choice->awaits_answer = trace_answer_may_steer(t, choice);
+    trace_clear_choice(t, index);
 }
 
 /* Writes `text` up to the edit's end without what it removes, escaped for JSON. */

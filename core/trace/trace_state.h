@@ -22,6 +22,7 @@
 #include "trace/finding.h"
 #include "trace/gate.h"
 #include "trace/lane.h"
+#include "trace/pending.h"
 #include "trace/text.h"
 
 enum {
@@ -32,6 +33,7 @@ enum {
 
 enum trace_phase {
     TRACE_PROMPT,  /* judging the prompt */
+    TRACE_ASKING,  /* judges are asked about the prompt */
     TRACE_IDLE,    /* no upstream call yet, or between two */
     TRACE_RUNNING, /* an attempt's bytes are judged */
     TRACE_STEERED, /* stopped; another attempt or the fallback comes next */
@@ -46,6 +48,8 @@ struct choice {
     bool is_apart;       /* its reasoning came in a field of its own */
     bool reasoning_over; /* its reasoning has ended and is judged: the answer may be released */
     bool awaits_answer;  /* it is held still, because the answer's beginning may steer */
+    bool is_stopping;    /* something that stops it waits for its turn: nothing more of it is judged or shown */
+    bool reasoning_left; /* it has ended, and what judges say of it is waited for */
     bool reasoning_cut;  /* a reasoning text was cut: those that begin later are not shown either */
     uint8_t reasoning_texts, answer_texts;
     uint8_t series[PLACE_SERIES]; /* one more than the slot of each series of reasoning; 0: it has not begun */
@@ -126,6 +130,14 @@ struct rein_trace {
 
     size_t keep_room; /* bytes that texts which may be repeated can still keep */
 
+    struct pending_list pending; /* behind the first open question */
+    struct pending_list aside;   /* questions that only the end of the response waits for */
+    bool completes;              /* the response is over, but for what waits */
+    uint32_t next_question;
+    struct bytes prompt;                    /* the end of what the user said */
+    struct bytes questions, question_texts; /* struct rein_question: of the present step; and their texts */
+    struct bytes asked;                     /* struct rein_asked: all of them */
+
     struct findings findings;
     struct rein_decision decision;
     struct match_list matches;
@@ -177,9 +189,64 @@ int trace_judge_whole(struct rein_trace *t, const struct place *place, struct sp
                       enum rein_action *action) REIN_MUST_USE;
 int trace_judge_prompt(struct rein_trace *t, struct span text) REIN_MUST_USE;
 
+/* Adds an item to the pending ones (or to those aside). */
+int trace_wait(struct rein_trace *t, struct pending_list *list, enum pending_kind kind, struct span bytes,
+               struct pending **out) REIN_MUST_USE;
+/* Clears texts as far as they were known when the item came. */
+void trace_clear_known(struct rein_trace *t, const struct pending *item);
+/* The finding of an item, whose turn has come. */
+int trace_act_late(struct rein_trace *t, const struct pending *item) REIN_MUST_USE;
+/* A judge's opinion about [start, end) of the text, NULL: of the prompt. */
+int trace_act_on_opinion(struct rein_trace *t, struct text *text, struct rein_finding *f, uint64_t start,
+                         uint64_t end) REIN_MUST_USE;
+/* The choice's reasoning is over and judged: its answer may go out. */
+void trace_leave_reasoning(struct rein_trace *t, uint16_t choice);
+/* Clears all texts as far as they may be now. */
+void trace_clear_all(struct rein_trace *t);
+
+/* ---- trace_panel.c: judges ---- */
+/* A text begins (ends): is it one that panels judge? */
+int trace_panels_begin(struct rein_trace *t, struct text *text) REIN_MUST_USE;
+void trace_panels_fini(struct text *text);
+/* What was said: in the prompt; a whole sentence; bytes of a text without sentences. */
+int trace_panels_prompt(struct rein_trace *t, const char *speaker, struct span said) REIN_MUST_USE;
+int trace_panels_sentence(struct rein_trace *t, struct text *text, struct span sentence, uint64_t offset) REIN_MUST_USE;
+int trace_panels_bytes(struct text *text, struct span bytes) REIN_MUST_USE;
+/* The prompt, or the text, is over, for now at least. */
+int trace_panels_prompt_end(struct rein_trace *t) REIN_MUST_USE;
+int trace_panels_text_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
+/* How far judges let the text pass; UINT64_MAX: as far as it goes. */
+uint64_t trace_panels_bound(const struct rein_trace *t, const struct text *text);
+/* The questions of the step: sets where their texts are; forgets them. */
+void trace_panels_settle(struct rein_trace *t);
+void trace_panels_forget_questions(struct rein_trace *t);
+/* Is anything waited for, so that the response cannot end yet? */
+static inline bool trace_panels_wait(const struct rein_trace *t)
+{
+    return t->pending.first != NULL || t->aside.first != NULL;
+}
+int trace_panels_answer(struct rein_trace *t, uint32_t id, const struct rein_answer *answer) REIN_MUST_USE;
+
+/* ---- trace_clear.c ---- */
+static inline uint64_t min_offset(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+/* Clears a text as far as possible, but not beyond `bound`. */
+void trace_clear_up_to(const struct rein_trace *t, struct text *text, uint64_t bound);
+void trace_clear_choice(struct rein_trace *t, uint16_t choice);
+bool trace_answer_may_steer(const struct rein_trace *t, const struct choice *choice);
+void trace_await_answer(struct rein_trace *t, const struct text *text);
+
 /* ---- trace_end.c ---- */
 /* Carries out an action that ends a choice (or all): refuse, cut_response, steer. */
 int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action) REIN_MUST_USE;
+/* The same because of a stand-alone string of the event pushed last, when all questions before it are answered. */
+int trace_stop_in_turn(struct rein_trace *t, uint16_t choice, enum rein_action action) REIN_MUST_USE;
+/* The end of the response, whose turn has come. */
+int trace_end_late(struct rein_trace *t, const struct pending *item) REIN_MUST_USE;
+/* It broke off, once all texts have ended. */
+int trace_break_off(struct rein_trace *t, const char *message) REIN_MUST_USE;
 /* Can this response still be steered? */
 bool trace_can_steer(const struct rein_trace *t);
 /* The upstream's own end: `done` is its terminal event, NULL if it ended without one. */
@@ -189,6 +256,12 @@ int trace_fail(struct rein_trace *t, enum rein_ending ending, const char *messag
 int trace_refuse_prompt(struct rein_trace *t) REIN_MUST_USE;
 /* Steered, and there will be no restart. */
 int trace_fall_back(struct rein_trace *t) REIN_MUST_USE;
+
+/* Is nothing more of the choice judged? */
+static inline bool trace_choice_is_closed(const struct rein_trace *t, uint16_t choice)
+{
+    return t->gate.choice[choice].closed || t->choice[choice].is_stopping;
+}
 
 static inline bool trace_is_stopped(const struct rein_trace *t)
 {

@@ -264,6 +264,7 @@ struct rein_step {
 struct rein_finding {
     const char *id; /* a pattern's or a rule's name; good as long as the policy */
     bool is_rule;
+    const char *source;      /* the judge whose opinion it is; good as long as the policy. NULL: the words */
     bool shadow;             /* judged, but not acted on: `action` is what it would have done */
     enum rein_action action; /* what this finding does */
     enum rein_channel channel;
@@ -309,6 +310,7 @@ enum rein_judge_outcome {
     REIN_JUDGE_OUTCOMES,
 };
 enum { REIN_CATEGORIES_MAX = 160 };
+REIN_API const char *rein_judge_outcome_name(enum rein_judge_outcome outcome); /* "open", "opined", ...; static */
 
 /* A question to a judge, and its answer; no text. */
 struct rein_asked {
@@ -374,6 +376,7 @@ struct rein_update {
     size_t out_len;
     unsigned asks;
     size_t held;      /* bytes of events that wait in the trace */
+    bool waits;       /* judges are asked, and something waits for what they say: the prompt's end, or the response's */
     size_t held_text; /* bytes of text received and not yet released, all channels */
 };
 

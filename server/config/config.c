@@ -61,6 +61,7 @@ static void free_config(struct config *config)
         rein_policy_unref(config->policies[i].policy);
         free(config->policies[i].tag);
     }
+    config_judges_fini(config);
     free(config->upstreams);
     free(config->routes);
     free(config->policies);
@@ -133,6 +134,8 @@ static int read_parts(struct config_reader *r)
         rv = config_read_listeners(r);
     if (rv == 0)
         rv = config_read_upstreams(r);
+    if (rv == 0)
+        rv = config_read_judges(r);
     if (rv == 0)
         rv = config_read_policies(r);
     if (rv == 0)

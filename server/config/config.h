@@ -12,6 +12,7 @@
 
 #include "config/config_apis.h"
 #include "config/config_settings.h"
+#include "judges/judge_service.h"
 #include "rein/rein.h"
 #include "upstream/reach.h"
 
@@ -51,6 +52,14 @@ struct config_names {
     char **names;
 };
 
+/* A judge: owns what its settings point to. */
+struct config_judge {
+    struct judge_settings settings;
+    char *name, *url, *model, *version, *authorization, *secret;
+    struct judge_description *description; /* NULL: a kind that is built in */
+    bool probe;                            /* a known question shows at the start whether it works */
+};
+
 struct config_route {
     char *name;
     char **models; /* patterns with '*' */
@@ -86,6 +95,8 @@ struct config {
     unsigned workers;             /* at least 1: 0 in the file is replaced by the number of cores */
     struct config_upstream *upstreams;
     size_t upstreams_len;
+    struct config_judge *judges;
+    size_t judges_len;
     struct config_route *routes;
     size_t routes_len;
     struct config_policy *policies; /* each loaded policy once */
@@ -121,6 +132,9 @@ int config_check(struct config **out, const char *path, struct rein_problems *pr
 bool config_is_sound(const struct config *config);
 struct config *config_ref(struct config *config); /* any thread */
 void config_unref(struct config *config);         /* any thread; NULL is fine */
+
+/* What policies may know of the judges. *out is returned owned: free; its texts are the config's. */
+int config_judge_names(const struct config *config, struct rein_judge_name **out) REIN_MUST_USE;
 
 /* A request, as far as routes know it. */
 struct config_asked {

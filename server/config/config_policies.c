@@ -140,6 +140,11 @@ int config_read_policies(struct config_reader *r)
     if (rv == 0)
         rv = read_folder(r, "policies", &policies);
     struct rein_library library = policy_files_lend(&files);
+    struct rein_judge_name *judges = NULL;
+    if (rv == 0)
+        rv = config_judge_names(r->config, &judges);
+    library.judges = judges;
+    library.judges_len = r->config->judges_len;
     if (rv == 0)
         rv = use_cache(r);
     if (rv == 0)
@@ -148,5 +153,6 @@ int config_read_policies(struct config_reader *r)
         lexicon_cache_report();
     policy_files_fini(&policies);
     policy_files_library_fini(&files);
+    free(judges);
     return rv;
 }

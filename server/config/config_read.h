@@ -25,9 +25,13 @@ int config_read_fixed(struct config_reader *r) REIN_MUST_USE;     /* config_sett
 int config_read_store(struct config_reader *r) REIN_MUST_USE;     /* config_store.c */
 int config_read_listeners(struct config_reader *r) REIN_MUST_USE; /* config_listen.c */
 int config_read_upstreams(struct config_reader *r) REIN_MUST_USE; /* config_upstream.c */
-int config_read_policies(struct config_reader *r) REIN_MUST_USE;  /* config_policies.c */
-int config_read_routes(struct config_reader *r) REIN_MUST_USE;    /* config_routes.c; after the two before */
+int config_read_judges(struct config_reader *r) REIN_MUST_USE;    /* config_judges.c */
+void config_judges_fini(struct config *config);
+int config_read_policies(struct config_reader *r) REIN_MUST_USE; /* config_policies.c */
+int config_read_routes(struct config_reader *r) REIN_MUST_USE;   /* config_routes.c; after the two before */
 
+/* config_upstream.c; the root of a server, from `url_env` or `url`. *out is owned, and stays NULL if there is none. */
+int config_read_root(struct config_reader *r, const struct rein_node *node, char **out) REIN_MUST_USE;
 /* config_reach.c; of one upstream, whose url was read */
 int config_read_reach(struct config_reader *r, const struct rein_node *node, struct config_upstream *u) REIN_MUST_USE;
 /* config_secret.c; from a variable that `env_key` names or a file that `file_key` names. *out is owned, and stays NULL

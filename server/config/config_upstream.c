@@ -55,7 +55,7 @@ static const char *find_url(struct config_reader *r, const struct rein_node *nod
     return url;
 }
 
-static int read_url(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
+int config_read_root(struct config_reader *r, const struct rein_node *node, char **out)
 {
     const char *key, *url = find_url(r, node, &key);
     size_t len = 0;
@@ -64,8 +64,8 @@ static int read_url(struct config_reader *r, const struct rein_node *node, struc
     const char *why = why_no_root(url, &len);
     if (why != NULL)
         rein_problems_node(r->problems, node, key, "%s", why);
-    u->url = strndup(url, len);
-    return u->url != NULL ? 0 : REIN_ENOMEM;
+    *out = strndup(url, len);
+    return *out != NULL ? 0 : REIN_ENOMEM;
 }
 
 static int read_prefix(struct config_reader *r, const struct rein_node *node, struct config_upstream *u)
@@ -183,7 +183,7 @@ static int read_upstream(struct config_reader *r, const struct rein_node *node, 
     u->in_flight = rein_node_bool(node, "in_flight");
     if (u->in_flight && u->kind != NULL && strcmp(u->kind, "llamacpp") != 0)
         rein_problems_node(r->problems, node, "in_flight", "is only for the kind `llamacpp`: remove it");
-    int rv = read_url(r, node, u);
+    int rv = config_read_root(r, node, &u->url);
     if (rv == 0)
         rv = read_prefix(r, node, u);
     if (rv == 0)

@@ -17,8 +17,11 @@
 
 #include "rein/rein.h"
 
-/* What is judged. */
+/* What is judged: the engine's channels, in their order. */
 enum judge_subject { JUDGE_PROMPT, JUDGE_REASONING, JUDGE_ANSWER, JUDGE_TOOL, JUDGE_SUBJECTS };
+_Static_assert((int)JUDGE_PROMPT == REIN_PROMPT && (int)JUDGE_REASONING == REIN_REASONING &&
+                   (int)JUDGE_ANSWER == REIN_ANSWER && (int)JUDGE_TOOL == REIN_TOOL,
+               "one is read as the other");
 const char *judge_subject_name(enum judge_subject subject);
 
 /* UTF-8 without NUL, NUL-terminated, borrowed; "" where there is none. */

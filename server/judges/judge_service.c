@@ -68,9 +68,7 @@ struct judge_service {
 
 const char *judge_outcome_name(enum judge_outcome outcome)
 {
-    static const char *const names[JUDGE_OUTCOMES] = {"opined", "unparsed", "timed_out",
-                                                      "failed", "busy",     "left_alone"};
-    return names[outcome];
+    return rein_judge_outcome_name((enum rein_judge_outcome)outcome);
 }
 
 /* What always holds between two callbacks. */

@@ -37,14 +37,14 @@ struct judge_settings {
     unsigned known_s;    /* how long they are */
 };
 
+/* In the order of enum rein_judge_outcome, which begins with an open question. */
 enum judge_outcome {
-    JUDGE_OPINED,
-    JUDGE_UNPARSED,   /* its reply cannot be read in one way */
-    JUDGE_TIMED_OUT,  /* no whole reply in time */
-    JUDGE_FAILED,     /* no connection, an HTTP error, a redirect, a broken or too long reply */
-    JUDGE_BUSY,       /* it said so, until busy_ms had passed */
-    JUDGE_LEFT_ALONE, /* it has failed too often lately and was not asked */
-    JUDGE_OUTCOMES,
+    JUDGE_OPINED = REIN_JUDGE_OPINED,
+    JUDGE_UNPARSED = REIN_JUDGE_UNPARSED,     /* its reply cannot be read in one way */
+    JUDGE_TIMED_OUT = REIN_JUDGE_TIMED_OUT,   /* no whole reply in time */
+    JUDGE_FAILED = REIN_JUDGE_FAILED,         /* no connection, an HTTP error, a redirect, a broken or too long reply */
+    JUDGE_BUSY = REIN_JUDGE_BUSY,             /* it said so, until busy_ms had passed */
+    JUDGE_LEFT_ALONE = REIN_JUDGE_LEFT_ALONE, /* it has failed too often lately and was not asked */
 };
 const char *judge_outcome_name(enum judge_outcome outcome); /* "opined", ...; static */
 

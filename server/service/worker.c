@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "judges/judge_set.h"
 #include "service/routes.h"
 
 enum {
@@ -57,10 +58,70 @@ static void on_pool_closed(void *ctx)
     assert(worker_is_sound(w));
 }
 
+/* Judges are called with the pool's connections. */
+static void close_pool(struct worker *w)
+{
+    if (w->front_closed && w->judge_sets == 0)
+        upstream_pool_close(w->pool, on_pool_closed, w);
+}
+
+/* Sessions without a client ask no judge, and hold none. */
 static void on_front_closed(void *ctx)
 {
     struct worker *w = ctx;
-    upstream_pool_close(w->pool, on_pool_closed, w);
+    w->front_closed = true;
+    judge_set_unref(w->sessions.judges);
+    w->sessions.judges = NULL;
+    close_pool(w);
+}
+
+/* ---- judges ---- */
+
+/* The judges of one config; its texts are the config's. */
+struct worker_judges {
+    struct worker *worker;
+    struct config *config;
+};
+
+static const struct judge_settings *judge_settings_at(const void *source, size_t index)
+{
+    const struct config *config = source;
+    return &config->judges[index].settings;
+}
+
+static void on_judges_closed(void *ctx)
+{
+    struct worker_judges *judges = ctx;
+    struct worker *w = judges->worker;
+    config_unref(judges->config);
+    free(judges);
+    w->judge_sets--;
+    close_pool(w);
+}
+
+/* NULL: out of memory. Then what policies say of judges that fail holds for all questions. */
+static struct judge_set *make_judges(struct worker *w, struct config *config)
+{
+    struct judge_set *set = NULL;
+    struct worker_judges *judges = malloc(sizeof *judges);
+    if (judges == NULL)
+        return NULL;
+    *judges = (struct worker_judges){w, config};
+    struct judge_set_options options = {.len = config->judges_len,
+                                        .settings = judge_settings_at,
+                                        .source = config,
+                                        .loop = w->loop,
+                                        .pool = w->pool,
+                                        .done = on_judges_closed,
+                                        .ctx = judges};
+    if (judge_set_new(&set, &options) < 0) {
+        log_error("worker", "out of memory: no judge of the new configuration can be asked");
+        free(judges);
+        return NULL;
+    }
+    config_ref(config);
+    w->judge_sets++;
+    return set;
 }
 
 /* Sessions and queries are notified on this loop, so it must exist while one is left. */
@@ -135,8 +196,11 @@ static void take_config(void *ctx)
     }
     struct config *before = w->config;
     prefix_cache_clear(&w->sessions.prefixes);
+    struct judge_set *judges_before = w->sessions.judges;
     w->config = next;
     w->sessions.current = next;
+    w->sessions.judges = make_judges(w, next);
+    judge_set_unref(judges_before);
     front_limit(w->front, next->limits.body_bytes, next->timeouts.client_idle_ms, next->proxies);
     if (!w->draining)
         start_tick(w);
@@ -194,6 +258,7 @@ int worker_start(struct worker **out, const struct worker_options *options)
     w->sessions.current = w->config;
     w->sessions.loop = w->loop;
     w->sessions.pool = w->pool;
+    w->sessions.judges = make_judges(w, w->config);
     w->sessions.store = options->store;
     w->sessions.metrics = options->metrics;
     w->sessions.meter = metrics_worker(options->metrics, options->number);

@@ -25,11 +25,12 @@ struct worker {
     struct query_pool *queries;    /* what clients ask of their decisions */
     struct config *config;         /* the snapshot for new requests */
     struct key_limits *key_limits; /* of all workers */
-    struct session_env sessions;
+    struct session_env sessions;   /* its judges are those of `config` */
+    size_t judge_sets;             /* that are not closed yet */
     bool draining;
 
     uint64_t cut_at_ms, close_at_ms, leave_at_ms; /* of the drain, loop_now_ms */
-    bool cut, closing, pool_closed;
+    bool cut, closing, front_closed, pool_closed;
     bool waits_for_store; /* and has said so */
     uv_timer_t tick;
     uv_thread_t thread;

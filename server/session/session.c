@@ -22,7 +22,7 @@ bool session_is_sound(const struct session *s)
            (!s->lingering || session_is_over(s)) && (!s->paused || s->call != NULL) &&
            (!answers || (s->trace != NULL && s->attempts_len > 0)) &&
            (s->call == NULL || s->lingering || answers || s->state == SESSION_PLANNING) &&
-           (s->correct_call == NULL || s->correct_until_ms != 0);
+           (s->correct_call == NULL || s->correct_until_ms != 0) && (s->questions == NULL || !session_is_over(s));
 }
 
 void session_move(struct session *s, enum session_state to)
@@ -170,6 +170,7 @@ static void on_last_row(void *ctx, int rv)
 void session_part(struct session *s)
 {
     session_move(s, SESSION_ENDING);
+    session_judges_leave(s);
     if (!s->lingering)
         session_cancel_call(s, "cancelled");
     if (s->row_final) {
@@ -312,13 +313,14 @@ static void commit(struct session *s)
     on_committed(s, rv);
 }
 
-/* While a stream waits for the store it holds what arrives: the upstream is paused before that becomes much. */
+/* While a stream waits for the store, or for judges, it holds what arrives: the upstream is paused before that becomes
+ * much. */
 static void balance(struct session *s, size_t held)
 {
     if (s->call == NULL || session_is_over(s))
         return;
-    bool full =
-        exchange_pending(s->x) > s->env->write_high || (s->committing && held > s->policy->stream_max_bytes / 2);
+    bool waits = s->committing || s->questions != NULL;
+    bool full = exchange_pending(s->x) > s->env->write_high || (waits && held > s->policy->stream_max_bytes / 2);
     if (full && !s->paused)
         upstream_pause(s->call);
     else if (!full && s->paused)
@@ -358,6 +360,13 @@ void session_act(struct session *s, const struct rein_update *update)
         restarts = false;
     else if (update->asks & REIN_ASK_STOP)
         session_cancel_call(s, restarts ? "steered" : "stopped");
+    if (update->asks & REIN_ASK_STOP)
+        session_judges_drop(s);
+    int rv = update->asks & REIN_ASK_JUDGE ? session_judges_ask(s) : 0;
+    if (rv < 0) {
+        session_fail_internal(s, rv);
+        return;
+    }
     s->restart_due = s->restart_due || restarts;
     s->end_due = s->end_due || (update->asks & REIN_ASK_END) != 0;
     if (update->asks & REIN_ASK_COMMIT)
@@ -379,6 +388,7 @@ void session_on_closed(struct responder *responder, bool gone)
     struct session *s = (struct session *)responder;
     assert(session_is_sound(s));
     session_correct_drop(s);
+    session_judges_leave(s);
     if (gone || !s->lingering)
         session_cancel_call(s, "client_left");
     if (gone && !session_is_over(s)) {
@@ -399,7 +409,7 @@ void session_on_closed(struct responder *responder, bool gone)
  * outcome is known; if the call then fails, the stream ends with an error event. */
 static void keep_alive_session(struct session *s, uint64_t now)
 {
-    bool waits = s->state == SESSION_PLANNING || s->state == SESSION_CALLING;
+    bool waits = s->state <= SESSION_CALLING && s->request != NULL;
     if (!s->begun && !(waits && s->request->stream))
         return;
     int rv = session_begin(s);

@@ -3,7 +3,7 @@
  *
  *     judging -> planning -> calling -> answering -> ending -> closed
  *
- * judging    the trace judges the prompt; a refusal is sent before any upstream is called
+ * judging    the trace judges the prompt, and judges may be asked; a refusal is sent before any upstream is called
  * planning   decides how the prefix reaches the model; may ask the upstream to render first
  * calling    the upstream has the request; its head has not arrived yet
  * answering  the upstream's bytes go to the trace, and what the trace releases goes to the client
@@ -25,6 +25,7 @@
 #include "upstream/upstream.h"
 
 struct api;
+struct judge_set;
 struct key;
 struct session;
 
@@ -38,6 +39,7 @@ struct session_env {
     struct metrics_worker *meter; /* this loop's */
     struct prefix_cache prefixes;
     const struct config *current; /* the config of new requests; only compared, because it may be freed */
+    struct judge_set *judges;     /* of that config; NULL: they could not be made, and no question gets an opinion */
     struct session *first;        /* all sessions that are not freed yet */
     size_t count;
     size_t write_high; /* waiting bytes for a client at which its upstream is paused */

@@ -25,6 +25,8 @@ enum {
     SESSION_ERROR_BODY_MAX = 65536,
 };
 
+struct session_question;
+
 struct session {
     struct responder responder; /* first: the exchange's user */
     struct session_env *env;
@@ -75,6 +77,10 @@ struct session {
     uint64_t correct_until_ms;          /* when the correction is too late; 0: none runs */
     int64_t steered_us;                 /* when the first restart was needed, 0: not yet */
 
+    /* the judges' side */
+    struct judge_set *judges;           /* a reference; NULL: none, or closed */
+    struct session_question *questions; /* that are open; owned */
+
     /* what the trace asked for */
     bool committing, commit_again, restart_due, end_due;
     const char *ending; /* Rein's own, when the trace does not know it: "client_left", "rejected", ...; static */
@@ -106,6 +112,18 @@ int session_begin(struct session *s) REIN_MUST_USE;
 void session_fail(struct session *s, unsigned status, const char *code, const char *message, const char *ending);
 void session_fail_with(struct session *s, const struct reply_error *error, const char *ending);
 void session_fail_internal(struct session *s, int rv);
+
+/* ---- session_start.c ---- */
+/* What the trace says of the prompt, at once or when judges have answered: the call follows unless something is to come
+ * or it was refused. */
+void session_take_prompt(struct session *s, const struct rein_update *update);
+
+/* ---- session_judges.c ---- */
+/* Asks the questions of the trace's last step. */
+int session_judges_ask(struct session *s) REIN_MUST_USE;
+/* No answer is wanted any more: to questions so far, or for ever. */
+void session_judges_drop(struct session *s);
+void session_judges_leave(struct session *s);
 
 /* ---- session_plan.c ---- */
 /* The first attempt, once the prompt was judged; or the next one, after a steer. */

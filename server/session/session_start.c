@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "judges/judge_set.h"
 #include "session/session_internal.h"
 
 static void link_in(struct session *s)
@@ -39,6 +40,7 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
     s->api = api;
     s->x = x;
     s->config = config_ref(config);
+    s->judges = config == env->current ? judge_set_ref(env->judges) : NULL;
     s->started_at_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
     s->started_us = uv_hrtime() / 1000;
     s->upstream_first_byte_us = s->client_first_byte_us = -1;
@@ -156,6 +158,14 @@ static int new_attempts(struct session *s)
     return s->attempts != NULL ? 0 : REIN_ENOMEM;
 }
 
+void session_take_prompt(struct session *s, const struct rein_update *update)
+{
+    s->prompt_refused = (update->asks & REIN_ASK_STOP) != 0;
+    session_act(s, update);
+    if (!s->prompt_refused && !update->waits && !session_is_over(s))
+        session_plan(s);
+}
+
 static void judge_prompt(struct session *s)
 {
     struct rein_update update = {0};
@@ -166,14 +176,10 @@ static void judge_prompt(struct session *s)
         rv = s->api->judge(s->request, s->trace);
     if (rv == 0)
         rv = rein_trace_prompt_end(s->trace, &update);
-    if (rv < 0) {
+    if (rv < 0)
         session_fail_internal(s, rv);
-        return;
-    }
-    s->prompt_refused = (update.asks & REIN_ASK_STOP) != 0;
-    session_act(s, &update);
-    if (!s->prompt_refused && !session_is_over(s))
-        session_plan(s);
+    else
+        session_take_prompt(s, &update);
 }
 
 void session_start(struct session_env *env, struct exchange *x, const struct api *api, struct config *config,

@@ -24,7 +24,16 @@ struct store_reader {
 typedef int (*store_on_decision)(void *ctx, const struct store_decision_row *row);
 typedef int (*store_on_attempt)(void *ctx, const struct store_attempt_row *row);
 typedef int (*store_on_finding)(void *ctx, const struct store_finding_row *row);
+typedef int (*store_on_opinion)(void *ctx, const struct store_opinion_row *row);
 typedef int (*store_on_request)(void *ctx, const struct store_request_row *row);
+
+/* What is called for one decision and its parts. */
+struct store_one_handler {
+    store_on_decision decision;
+    store_on_attempt attempt;
+    store_on_finding finding;
+    store_on_opinion opinion;
+};
 
 struct store_driver {
     const char *scheme; /* of store.url, without ':' */
@@ -61,9 +70,8 @@ struct store_driver {
     /* The first decisions of a filter, newest first, at most filter->limit. */
     int (*list)(struct store_reader *reader, const struct store_filter *filter, store_on_decision on_decision,
                 void *ctx);
-    /* A decision and then, in order, its attempts and findings. Nothing is called if there is none. */
-    int (*one)(struct store_reader *reader, const char *id, store_on_decision on_decision, store_on_attempt on_attempt,
-               store_on_finding on_finding, void *ctx);
+    /* A decision and then, in order, its attempts, findings and opinions. Nothing is called if there is none. */
+    int (*one)(struct store_reader *reader, const char *id, const struct store_one_handler *on, void *ctx);
     /* A decision that was made with the key of that name ("": without one); nothing is called if there is none. */
     int (*outcome)(struct store_reader *reader, const char *id, const char *key, store_on_decision on_decision,
                    void *ctx);

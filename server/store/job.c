@@ -97,12 +97,27 @@ static void pack_finding(struct packer *p, struct rein_finding *to, const struct
 {
     *to = *from;
     to->id = pack_name(p, from->id != NULL ? from->id : "");
+    to->source = pack_name(p, from->source);
     to->evidence_len = 0;
     to->evidence = NULL;
     if (keep && from->evidence != NULL && from->evidence_len > 0)
         to->evidence = pack_bytes(p, from->evidence, from->evidence_len, STORE_EVIDENCE_MAX, &to->evidence_len);
     for (size_t i = 0; i < from->steps_len; i++)
         to->steps[i].signal = pack_name(p, from->steps[i].signal);
+}
+
+static void pack_opinions(struct packer *p, struct rein_decision *to, const struct rein_decision *from)
+{
+    size_t len = from->asked_len < STORE_OPINIONS_MAX ? from->asked_len : STORE_OPINIONS_MAX;
+    struct rein_asked *out = job_take(p, len * sizeof *out, alignof(struct rein_asked)), scratch;
+    for (size_t i = 0; i < len; i++) {
+        struct rein_asked *opinion = out != NULL ? &out[i] : &scratch;
+        *opinion = from->asked[i];
+        opinion->panel = pack_name(p, from->asked[i].panel);
+        opinion->judge = pack_name(p, from->asked[i].judge);
+    }
+    to->asked = out;
+    to->asked_len = len;
 }
 
 static void pack_decision(struct packer *p, struct store_job *job, const struct store_record *record)
@@ -120,6 +135,7 @@ static void pack_decision(struct packer *p, struct store_job *job, const struct 
     for (size_t i = 0; i < job->decision.findings_len; i++)
         pack_finding(p, out != NULL ? &out[i] : &scratch, &from->findings[i], keep);
     job->decision.findings = out;
+    pack_opinions(p, &job->decision, from);
 }
 
 static const char *verdict_word(enum rein_action action)

@@ -14,6 +14,7 @@ enum {
     STORE_NAME_MAX = 256,      /* bytes of a name: model, key, route, … */
     STORE_EVIDENCE_MAX = 4096, /* bytes of one finding's evidence */
     STORE_FINDINGS_MAX = 256,
+    STORE_OPINIONS_MAX = 256,
     STORE_ATTEMPTS_MAX = 32,
 };
 

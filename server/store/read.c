@@ -54,7 +54,7 @@ int store_read_decisions(struct store_reader *reader, const struct store_filter 
 
 /* NULL until there is a decision. */
 struct one {
-    json_t *decision, *attempts, *findings;
+    json_t *decision, *attempts, *findings, *opinions;
 };
 
 /* The counts make room for the rows themselves. */
@@ -74,7 +74,12 @@ static int one_begin(void *ctx, const struct store_decision_row *row)
     one->decision = store_row_json(store_decision_fields, row);
     int rv =
         one->decision != NULL ? one_list(one->decision, "attempts", "attempts_count", &one->attempts) : REIN_ENOMEM;
-    return rv == 0 ? one_list(one->decision, "findings", "findings_count", &one->findings) : rv;
+    if (rv == 0)
+        rv = one_list(one->decision, "findings", "findings_count", &one->findings);
+    if (rv != 0)
+        return rv;
+    one->opinions = json_array();
+    return json_object_set_new(one->decision, "opinions", one->opinions) == 0 ? 0 : REIN_ENOMEM;
 }
 
 static int one_add_attempt(void *ctx, const struct store_attempt_row *row)
@@ -89,10 +94,17 @@ static int one_add_finding(void *ctx, const struct store_finding_row *row)
     return json_array_append_new(one->findings, store_row_json(store_finding_fields, row)) == 0 ? 0 : REIN_ENOMEM;
 }
 
+static int one_add_opinion(void *ctx, const struct store_opinion_row *row)
+{
+    struct one *one = ctx;
+    return json_array_append_new(one->opinions, store_row_json(store_opinion_fields, row)) == 0 ? 0 : REIN_ENOMEM;
+}
+
 int store_read_decision(struct store_reader *reader, const char *id, json_t **out)
 {
+    static const struct store_one_handler handler = {one_begin, one_add_attempt, one_add_finding, one_add_opinion};
     struct one one = {.decision = NULL};
-    int rv = reader->driver->one(reader, id, one_begin, one_add_attempt, one_add_finding, &one);
+    int rv = reader->driver->one(reader, id, &handler, &one);
     if (rv == 0)
         *out = one.decision;
     else

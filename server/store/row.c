@@ -6,11 +6,13 @@
 
 #define DECISION_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_decision_row, name)},
 #define ATTEMPT_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_attempt_row, name)},
+#define OPINION_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_opinion_row, name)},
 #define FINDING_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_finding_row, name)},
 
 const struct store_field store_decision_fields[] = {STORE_DECISION_FIELDS(DECISION_FIELD){.name = NULL}};
 const struct store_field store_outcome_fields[] = {STORE_OUTCOME_FIELDS(DECISION_FIELD){.name = NULL}};
 const struct store_field store_attempt_fields[] = {STORE_ATTEMPT_FIELDS(ATTEMPT_FIELD){.name = NULL}};
+const struct store_field store_opinion_fields[] = {STORE_OPINION_FIELDS(OPINION_FIELD){.name = NULL}};
 const struct store_field store_finding_fields[] = {STORE_FINDING_FIELDS(FINDING_FIELD){.name = NULL}};
 
 /* NULL when out of memory, and for what is not valid JSON. */

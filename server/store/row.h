@@ -147,7 +147,24 @@ enum store_field_type {
     X(NUMBER, len)                                                                                                     \
     X(REAL, score)                                                                                                     \
     X(JSON, steps)                                                                                                     \
-    X(TEXT, evidence)
+    X(TEXT, evidence)                                                                                                  \
+    X(TEXT, judge)
+
+/* One question to a judge. */
+#define STORE_OPINION_FIELDS(X)                                                                                        \
+    X(NUMBER, n)                                                                                                       \
+    X(TEXT, panel)                                                                                                     \
+    X(TEXT, judge)                                                                                                     \
+    X(NUMBER, attempt)                                                                                                 \
+    X(NUMBER, choice)                                                                                                  \
+    X(TEXT, channel)                                                                                                   \
+    X(NUMBER, offset)                                                                                                  \
+    X(NUMBER, len)                                                                                                     \
+    X(TEXT, outcome)                                                                                                   \
+    X(REAL, risk)                                                                                                      \
+    X(TEXT, categories)                                                                                                \
+    X(NUMBER, took_ms)                                                                                                 \
+    X(FLAG, was_known)
 
 #define STORE_MEMBER_TEXT(name) const char *name;
 #define STORE_MEMBER_JSON(name) const char *name;
@@ -166,6 +183,9 @@ struct store_attempt_row {
 struct store_finding_row {
     STORE_FINDING_FIELDS(STORE_MEMBER)
 };
+struct store_opinion_row {
+    STORE_OPINION_FIELDS(STORE_MEMBER)
+};
 /* What statistics need of a decision. */
 struct store_request_row {
     int64_t started_at_us;
@@ -180,7 +200,7 @@ struct store_field {
     size_t offset;
 };
 extern const struct store_field store_decision_fields[], store_outcome_fields[], store_attempt_fields[],
-    store_finding_fields[];
+    store_finding_fields[], store_opinion_fields[];
 
 /* Fields of a row as an object. Returns owned, NULL when out of memory. */
 json_t *store_row_json(const struct store_field *fields, const void *row);

@@ -143,7 +143,7 @@ static int read_findings(struct sqlite_reader *reader, const char *id, store_on_
 {
     static const char sql[] =
         "SELECT n, kind, name AS id, action, shadow, channel, choice, attempt, offset, len, score,"
-        " steps, evidence FROM v_findings WHERE decision_id = :id ORDER BY n";
+        " steps, evidence, judge FROM v_findings WHERE decision_id = :id ORDER BY n";
     struct store_finding_row row;
     sqlite3_stmt *stmt = NULL;
     int rv = reader_prepare(reader, &stmt, sql);
@@ -156,15 +156,32 @@ static int read_findings(struct sqlite_reader *reader, const char *id, store_on_
     return rv < 0 ? rv : 0;
 }
 
-int sqlite_read_one(struct store_reader *base, const char *id, store_on_decision on_decision,
-                    store_on_attempt on_attempt, store_on_finding on_finding, void *ctx)
+static int read_opinions(struct sqlite_reader *reader, const char *id, store_on_opinion on_opinion, void *ctx)
+{
+    static const char sql[] = "SELECT n, panel, judge, attempt, choice, channel, offset, len, outcome, risk, categories,"
+                              " took_ms, was_known FROM v_opinions WHERE decision_id = :id ORDER BY n";
+    struct store_opinion_row row;
+    sqlite3_stmt *stmt = NULL;
+    int rv = reader_prepare(reader, &stmt, sql);
+    if (rv == 0)
+        reader_bind_text(stmt, ":id", id);
+    while (rv == 0 && (rv = reader_step(reader, stmt)) > 0)
+        if ((rv = reader_fill(stmt, store_opinion_fields, &row)) == 0)
+            rv = on_opinion(ctx, &row);
+    sqlite3_finalize(stmt);
+    return rv < 0 ? rv : 0;
+}
+
+int sqlite_read_one(struct store_reader *base, const char *id, const struct store_one_handler *on, void *ctx)
 {
     struct sqlite_reader *reader = sqlite_reader_of(base);
-    int rv = read_decision(reader, id, "", NULL, on_decision, ctx);
+    int rv = read_decision(reader, id, "", NULL, on->decision, ctx);
     if (rv <= 0)
         return rv;
-    rv = read_attempts(reader, id, on_attempt, ctx);
-    return rv == 0 ? read_findings(reader, id, on_finding, ctx) : rv;
+    rv = read_attempts(reader, id, on->attempt, ctx);
+    if (rv == 0)
+        rv = read_findings(reader, id, on->finding, ctx);
+    return rv == 0 ? read_opinions(reader, id, on->opinion, ctx) : rv;
 }
 
 int sqlite_read_outcome(struct store_reader *base, const char *id, const char *key, store_on_decision on_decision,

@@ -45,8 +45,8 @@ int reader_fill(sqlite3_stmt *stmt, const struct store_field *fields, void *row)
 /* ---- read.c: see driver.h ---- */
 int sqlite_read_list(struct store_reader *reader, const struct store_filter *filter, store_on_decision on_decision,
                      void *ctx) REIN_MUST_USE;
-int sqlite_read_one(struct store_reader *reader, const char *id, store_on_decision on_decision,
-                    store_on_attempt on_attempt, store_on_finding on_finding, void *ctx) REIN_MUST_USE;
+int sqlite_read_one(struct store_reader *reader, const char *id, const struct store_one_handler *on,
+                    void *ctx) REIN_MUST_USE;
 int sqlite_read_outcome(struct store_reader *reader, const char *id, const char *key, store_on_decision on_decision,
                         void *ctx) REIN_MUST_USE;
 int sqlite_read_statistics(struct store_reader *reader, int64_t from_us, int64_t to_us, store_on_request on_request,

@@ -18,6 +18,8 @@ enum statement {
     ADD_ATTEMPT,
     ADD_FINDING,
     ADD_TEXT,
+    ADD_OPINION,
+    DROP_OPINIONS,
     STATEMENTS
 };
 
@@ -28,8 +30,11 @@ static const char *const texts[STATEMENTS] = {
     [DROP_FINDINGS] = "DELETE FROM findings WHERE decision = ?1",
     [DROP_TEXTS] = "DELETE FROM texts WHERE decision = ?1",
     [ADD_ATTEMPT] = "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    [ADD_FINDING] = "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [ADD_FINDING] =
+        "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     [ADD_TEXT] = "INSERT INTO texts VALUES (?1, 'evidence', ?2, ?3, ?4)",
+    [ADD_OPINION] = "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    [DROP_OPINIONS] = "DELETE FROM opinions WHERE decision = ?1",
 };
 
 struct store_rows {
@@ -151,6 +156,8 @@ static int drop_parts(void *ctx, const struct store_job *job)
     int rc = drop(rows, DROP_ATTEMPTS, job->seq);
     if (rc == SQLITE_OK)
         rc = drop(rows, DROP_FINDINGS, job->seq);
+    if (rc == SQLITE_OK)
+        rc = drop(rows, DROP_OPINIONS, job->seq);
     return rc == SQLITE_OK ? drop(rows, DROP_TEXTS, job->seq) : rc;
 }
 
@@ -189,10 +196,17 @@ static char *steps_json(const struct rein_finding *f)
     return sqlite3_str_finish(s); /* NULL when out of memory */
 }
 
+/* Judges find what no word does: the panel, or a pattern that a judge has named. */
+static const char *finding_kind(const struct rein_finding *f)
+{
+    return f->is_rule ? "rule" : f->source != NULL ? "judge" : "pattern";
+}
+
 static bool is_first(const struct rein_decision *d, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (d->findings[i].is_rule == d->findings[n].is_rule && strcmp(d->findings[i].id, d->findings[n].id) == 0)
+        if (strcmp(finding_kind(&d->findings[i]), finding_kind(&d->findings[n])) == 0 &&
+            strcmp(d->findings[i].id, d->findings[n].id) == 0)
             return false;
     return true;
 }
@@ -217,7 +231,7 @@ static int add_finding(struct store_rows *rows, int64_t seq, size_t n, const str
     sqlite3_bind_int64(stmt, 1, seq);
     sqlite3_bind_int64(stmt, 2, (int64_t)n);
     sqlite3_bind_int64(stmt, 3, job->record.started_at_us);
-    bind_text(stmt, 4, f->is_rule ? "rule" : "pattern");
+    bind_text(stmt, 4, finding_kind(f));
     bind_text(stmt, 5, f->id);
     sqlite3_bind_int(stmt, 6, is_first(&job->decision, n));
     bind_text(stmt, 7, rein_action_name(f->action));
@@ -229,8 +243,33 @@ static int add_finding(struct store_rows *rows, int64_t seq, size_t n, const str
     sqlite3_bind_int64(stmt, 13, (int64_t)(f->len & INT64_MAX));
     sqlite3_bind_double(stmt, 14, f->score);
     sqlite3_bind_text(stmt, 15, steps, -1, sqlite3_free);
+    bind_text(stmt, 16, f->source);
     int rc = rows_step(stmt);
     return rc == SQLITE_OK && f->evidence_len > 0 ? add_text(rows, seq, n, f) : rc;
+}
+
+static int add_opinion(struct store_rows *rows, int64_t seq, size_t n, const struct rein_asked *asked)
+{
+    sqlite3_stmt *stmt = rows->statements[ADD_OPINION];
+    bool has_opinion = asked->outcome == REIN_JUDGE_OPINED;
+    sqlite3_bind_int64(stmt, 1, seq);
+    sqlite3_bind_int64(stmt, 2, (int64_t)n);
+    bind_text(stmt, 3, asked->panel);
+    bind_text(stmt, 4, asked->judge);
+    sqlite3_bind_int64(stmt, 5, asked->attempt);
+    sqlite3_bind_int64(stmt, 6, asked->choice);
+    bind_text(stmt, 7, rein_channel_name(asked->channel));
+    sqlite3_bind_int64(stmt, 8, (int64_t)(asked->offset & INT64_MAX));
+    sqlite3_bind_int64(stmt, 9, (int64_t)(asked->len & INT64_MAX));
+    bind_text(stmt, 10, rein_judge_outcome_name(asked->outcome));
+    if (has_opinion)
+        sqlite3_bind_double(stmt, 11, asked->risk);
+    else
+        sqlite3_bind_null(stmt, 11);
+    bind_text(stmt, 12, *asked->categories != '\0' ? asked->categories : NULL);
+    sqlite3_bind_int64(stmt, 13, asked->took_ms);
+    sqlite3_bind_int(stmt, 14, asked->was_known);
+    return rows_step(stmt);
 }
 
 /* A later record of the same request, written with this one, has taken its place. */
@@ -245,13 +284,16 @@ static bool is_replaced(const struct store_job *job, size_t after)
 static int add_parts(struct store_rows *rows, const struct store_job *job, size_t after)
 {
     size_t attempts = job->record.attempts_len, findings = job->decision.findings_len;
+    size_t opinions = job->decision.asked_len;
     int rc = SQLITE_OK;
-    if ((attempts < 2 && findings == 0) || is_replaced(job, after))
+    if ((attempts < 2 && findings == 0 && opinions == 0) || is_replaced(job, after))
         return rc;
     for (size_t i = 1; i < attempts && rc == SQLITE_OK; i++)
         rc = add_attempt(rows, job->seq, i, &job->record.attempts[i]);
     for (size_t i = 0; i < findings && rc == SQLITE_OK; i++)
         rc = add_finding(rows, job->seq, i, job);
+    for (size_t i = 0; i < opinions && rc == SQLITE_OK; i++)
+        rc = add_opinion(rows, job->seq, i, &job->decision.asked[i]);
     return rc;
 }
 

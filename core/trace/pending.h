@@ -1,0 +1,105 @@
+/* Actions that wait behind a question to judges, in the order of the response.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *      question [3, 40)  <-  refuse at 57  <-  end of the reasoning  <-  question [40, 90)  <-  end of the response
+ *      first: what is released is decided here, and nowhere behind it
+ *
+ * While a question is open, judging goes on, but what would stop the response waits in this list. It is carried out
+ * when all before it is answered, so the result is that of a judge that answers at once. Text from an item's start on
+ * is held, and so is all text of a choice that an item behind a question will stop.
+ *
+ * Thread: the trace's. */
+#ifndef CORE_TRACE_PENDING_H
+#define CORE_TRACE_PENDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "dialect/frame.h"
+#include "policy/panel.h"
+#include "rein/rein.h"
+#include "trace/text.h"
+
+enum pending_kind {
+    PENDING_QUESTION,  /* to a panel */
+    PENDING_FINDING,   /* a rule or pattern in a text, with an action that stops something */
+    PENDING_STOP,      /* a stand-alone string, likewise */
+    PENDING_REASONING, /* the choice's reasoning is over */
+    PENDING_END,       /* the response is over: completely, or it broke off */
+};
+
+enum { PENDING_MAX = 4096 };
+
+struct pending_known {
+    struct text *text; /* borrowed */
+    uint64_t upto;
+};
+
+struct pending {
+    struct pending *next;
+    enum pending_kind kind;
+    uint16_t choice;
+    struct text *text; /* borrowed; NULL: about none */
+    uint64_t start, end;
+    uint64_t event; /* the last one that came before it (gate_event_number): if it stops something, later ones are not
+                       shown */
+    union {
+        struct pending_question {
+            const struct policy_panel *panel;
+            enum rein_channel channel;
+            uint32_t first_id; /* the panel's judges have this and the following ids */
+            unsigned open;     /* judges that have not answered */
+            unsigned answered; /* those that have: a set */
+            double risks[POLICY_PANEL_JUDGES_MAX];
+            bool has_opinion[POLICY_PANEL_JUDGES_MAX];
+            bool is_busy; /* some judge was */
+            unsigned leaves;
+            double score;                              /* of the words, when it was asked; -1: there is none */
+            uint32_t records[POLICY_PANEL_JUDGES_MAX]; /* in the decision's list; UINT32_MAX: not there */
+        } question;
+        struct pending_finding {
+            struct rein_finding finding; /* its action is the policy's, not yet resolved */
+            uint64_t first;              /* where the first match begins that was decided together with it */
+            uint16_t rule;
+            bool is_news;
+        } finding;
+        struct pending_stop {
+            enum rein_action action;
+        } stop;
+        struct pending_end {
+            bool is_whole, has_frame;
+            unsigned flags;
+            struct frame frame; /* points into `bytes` */
+        } ending;
+    };
+    struct pending_known *known; /* how far rules and patterns had let each text pass when it came; owned */
+    size_t known_len;
+    size_t bytes_len;
+    char bytes[]; /* the evidence; the terminal frame; why it broke off */
+};
+
+/* Zeroed is empty. Owns its items. */
+struct pending_list {
+    struct pending *first, *last;
+    size_t len;
+};
+
+/* Adds an item at the end, zeroed but for these. REIN_ELIMIT beyond PENDING_MAX, REIN_ENOMEM. */
+int pending_add(struct pending_list *list, enum pending_kind kind, uint64_t event, struct span bytes,
+                struct pending **out) REIN_MUST_USE;
+/* The first item, now the caller's: pending_free. There is one. */
+struct pending *pending_take_first(struct pending_list *list);
+void pending_free(struct pending *item);
+void pending_clear(struct pending_list *list);
+
+/* From where on the text is held; UINT64_MAX: nothing of it. */
+uint64_t pending_bound(const struct pending_list *list, const struct text *text);
+/* The question with this id; NULL: none. */
+struct pending *pending_find(const struct pending_list *list, uint32_t id);
+
+/* Always true between two calls. */
+bool pending_is_sound(const struct pending_list *list);
+
+#endif

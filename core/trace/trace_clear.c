@@ -1,0 +1,151 @@
+/* Clearing: how far a text may go out, as far as what was judged until now decides it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * While judges are asked, texts are cleared in the order of the response: each item that waits for its turn knows how
+ * far rules and patterns had let each text pass when it came. */
+#include "base/heap.h"
+#include "trace/trace_state.h"
+
+/* Could what is received now complete a finding that acts, once its sentence is whole? Then the sentence waits. A
+ * further source of such findings is one more condition here; it may change at the ends of sentences alone. */
+static bool sentence_may_act(const struct rein_trace *t, const struct text *text)
+{
+    const struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
+    return tracker == NULL || pattern_may_act(tracker);
+}
+
+/* How far the patterns let reasoning pass. */
+static uint64_t undisputed(const struct rein_trace *t, const struct text *text, bool reasoning_over)
+{
+    switch (t->release) {
+    case REIN_RELEASE_STREAM:
+        return UINT64_MAX;
+    case REIN_RELEASE_END:
+        if (!reasoning_over || t->choice[text->choice].awaits_answer)
+            return 0;
+        break;
+    case REIN_RELEASE_AUTO:
+        if (text->has_sentences && !sentence_may_act(t, text))
+            return text_known(text);
+        break;
+    case REIN_RELEASE_SENTENCE:
+        break;
+    }
+    return text->has_sentences ? text->judged : UINT64_MAX;
+}
+
+/* How far rules and patterns let a text be cleared, once the choice's reasoning is over, or before. */
+static uint64_t unheld(const struct rein_trace *t, const struct text *text, bool reasoning_over)
+{
+    uint64_t unclaimed = text_unclaimed(text);
+    if (text->channel == REIN_REASONING)
+        return min_offset(unclaimed, undisputed(t, text, reasoning_over));
+    /* White space before the reasoning is not the answer, and must not delay the reasoning after it. */
+    const struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
+    bool is_open = text->has_sentences && tracker != NULL && pattern_answer_is_open(tracker);
+    return !reasoning_over || is_open ? min_offset(unclaimed, text->blank) : unclaimed;
+}
+
+/* How far a text may be cleared now. */
+static uint64_t clearable(const struct rein_trace *t, const struct text *text)
+{
+    if (t->pending.first != NULL)
+        return text->cleared; /* in turn: trace_clear_known */
+    uint64_t offset = unheld(t, text, t->choice[text->choice].reasoning_over);
+    return text->asks == NULL ? offset : min_offset(offset, trace_panels_bound(t, text));
+}
+
+void trace_clear_up_to(const struct rein_trace *t, struct text *text, uint64_t bound)
+{
+    uint64_t cleared = min_offset(clearable(t, text), bound);
+    if (cleared > text->cleared)
+        text->cleared = cleared;
+}
+
+void trace_clear_choice(struct rein_trace *t, uint16_t choice)
+{
+    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        for (size_t k = 0; k < 2; k++)
+            if (lane->lane.place.choice == choice && (k == 0 || lane->has_reasoning_text))
+                trace_clear_up_to(t, &lane->texts[k].text, UINT64_MAX);
+}
+
+/* Can the answer's beginning still steer? Then the reasoning that is held until its end must not be shown before that
+ * is known: a restart could contradict it. */
+bool trace_answer_may_steer(const struct rein_trace *t, const struct choice *choice)
+{
+    static const enum rein_pattern late[] = {REIN_OUTCOME_RISK_ANSWER, REIN_INCONSISTENCY_COMPLIES};
+    if (t->release != REIN_RELEASE_END || t->choice_count != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
+        return false;
+    for (size_t i = 0; i < 2; i++) {
+        const struct policy_pattern *pattern = &t->policy->patterns[late[i]];
+        for (size_t slot = 0; pattern->action == REIN_STEER && !pattern->shadow && slot < SLOTS_MAX; slot++)
+            if (choice->trackers[slot] != NULL && pattern_answer_waits_for(choice->trackers[slot], late[i]))
+                return true;
+    }
+    return false;
+}
+
+static void stop_awaiting(struct rein_trace *t, uint16_t index)
+{
+    struct choice *choice = &t->choice[index];
+    if (!choice->awaits_answer)
+        return;
+    choice->awaits_answer = false;
+    trace_clear_choice(t, index);
+}
+
+/* After bytes of a text: an answer that can steer no more, or something else than an answer, ends the wait. */
+void trace_await_answer(struct rein_trace *t, const struct text *text)
+{
+    struct choice *choice = &t->choice[text->choice];
+    bool may_still =
+        text->channel == REIN_REASONING || (text->channel == REIN_ANSWER && trace_answer_may_steer(t, choice));
+    if (choice->awaits_answer && !may_still)
+        stop_awaiting(t, text->choice);
+}
+
+/* All texts, and how far they would be cleared now if nothing were pending. */
+static int known_list(struct rein_trace *t, struct pending *item)
+{
+    item->known = heap_new(2 * t->lanes_len + 1, sizeof *item->known);
+    if (item->known == NULL)
+        return REIN_ENOMEM;
+    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        for (size_t k = 0; k < (lane->has_reasoning_text ? 2u : 1u); k++) {
+            struct text *text = &lane->texts[k].text;
+            const struct choice *choice = &t->choice[text->choice];
+            bool is_over = choice->reasoning_over || choice->reasoning_left; /* when the item's turn has come */
+            item->known[item->known_len++] = (struct pending_known){text, unheld(t, text, is_over)};
+        }
+    return 0;
+}
+
+int trace_wait(struct rein_trace *t, struct pending_list *list, enum pending_kind kind, struct span bytes,
+               struct pending **out)
+{
+    int rv = pending_add(list, kind, gate_event_number(&t->gate), bytes, out);
+    return rv == 0 ? known_list(t, *out) : rv;
+}
+
+void trace_clear_known(struct rein_trace *t, const struct pending *item)
+{
+    for (size_t i = 0; i < item->known_len; i++) {
+        struct text *text = item->known[i].text;
+        uint64_t upto = min_offset(item->known[i].upto, trace_panels_bound(t, text));
+        if (upto > text->cleared && !t->gate.choice[text->choice].closed)
+            text->cleared = upto;
+    }
+}
+
+void trace_clear_all(struct rein_trace *t)
+{
+    for (uint16_t c = 0; c < t->choice_count; c++)
+        if (!t->gate.choice[c].closed)
+            trace_clear_choice(t, c);
+}
+
+void trace_end_choice(struct rein_trace *t, uint16_t index)
+{
+    stop_awaiting(t, index);
+}

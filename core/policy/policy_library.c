@@ -60,6 +60,7 @@ int policy_library_read(struct policy_loader *l, const struct rein_library *libr
     l->models_len = library->models_len;
     l->judges = library->judges;
     l->judges_len = library->judges_len;
+    l->any_judge = library->any_judge;
     int rv = read_all(&l->templates, library->templates, library->templates_len, rein_schema_template(), l->problems);
     if (rv == 0)
         rv = read_all(&l->lexicons, library->lexicons, library->lexicons_len, rein_schema_lexicon(), l->problems);

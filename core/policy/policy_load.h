@@ -22,6 +22,7 @@ struct policy_loader {
     const struct rein_node *model;               /* likewise */
     const struct rein_judge_name *judges;        /* the library's */
     size_t judges_len;
+    bool any_judge;
 };
 
 /* Reads and checks the whole library (policy_library.c). */

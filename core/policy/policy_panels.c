@@ -73,9 +73,9 @@ static int read_judges(struct policy_loader *l, const struct rein_node *node, st
     const struct rein_node *at = list == NULL ? NULL : list->kind == REIN_NODE_LIST ? list->first : list;
     for (; at != NULL && panel->judges_len < POLICY_PANEL_JUDGES_MAX; at = at == list ? NULL : at->next) {
         const struct rein_judge_name *judge = judge_find(l, at->text);
-        if (judge == NULL)
+        if (judge == NULL && !l->any_judge)
             judge_missing(l, at);
-        else if (channel_beyond(panel, judge) != NULL)
+        else if (judge != NULL && channel_beyond(panel, judge) != NULL)
             rein_problems_node(l->problems, at, NULL,
                                "the judge `%.64s` cannot judge the channel `%s`: leave one of them out", at->text,
                                channel_beyond(panel, judge));

@@ -174,6 +174,7 @@ struct rein_library {
     size_t models_len;
     const struct rein_judge_name *judges;
     size_t judges_len;
+    bool any_judge; /* for a policy that is only checked: a judge of any name exists, and can judge all */
 };
 
 /* A judge that the caller can ask. */

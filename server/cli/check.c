@@ -1,4 +1,4 @@
-/* `rein check`: configs, policies, templates, lexicons and models, without serving.
+/* `rein check`: configs, policies, templates, lexicons, models and judges, without serving.
  * SPDX-License-Identifier: Apache-2.0
  *
  * What a file is, its keys say. Good files are listed on stdout, all errors of all files come on stderr. */
@@ -17,9 +17,10 @@
 #include "config/keys.h"
 #include "config/lexicon_cache.h"
 #include "config/policy_files.h"
+#include "judges/described.h"
 #include "rein/doc.h"
 
-enum { FOLDERS_DEEP_MAX = 8, SCHEMAS = 6 };
+enum { FOLDERS_DEEP_MAX = 8, SCHEMAS = 7 };
 
 static const struct cli_document_kind *more_kinds[CLI_DOCUMENT_KINDS_MAX];
 static size_t more_kinds_len;
@@ -46,6 +47,7 @@ static void list_schemas(schema_list schemas)
     schemas[3] = rein_schema_lexicon();
     schemas[4] = rein_schema_model();
     schemas[5] = keys_schema();
+    schemas[6] = judge_description_schema();
     for (size_t i = 0; i < more_kinds_len; i++)
         schemas[SCHEMAS + i] = more_kinds[i]->schema;
     schemas[SCHEMAS + more_kinds_len] = NULL;
@@ -136,6 +138,7 @@ static int check_policy(struct check *c, const struct rein_source *source)
     if (rv == 0)
         rv = read_folder(c, source->name, c->models, "models", &files.models);
     struct rein_library library = policy_files_lend(&files);
+    library.any_judge = true; /* a config says which there are */
     if (rv == 0)
         rv = rein_policy_load(&policy, source, &library, c->problems);
     if (rv == 0) {
@@ -161,6 +164,18 @@ static int check_keys(struct check *c, const char *path)
     return rv;
 }
 
+static int check_judge(struct check *c, const struct rein_source *source)
+{
+    struct judge_description *description;
+    int rv = judge_description_load(&description, source, c->problems);
+    if (rv == 0) {
+        printf("%s: judge %s, asked at %s\n", source->name, judge_description_name(description),
+               judge_description_path(description));
+        judge_description_free(description);
+    }
+    return rv;
+}
+
 static int check_other(struct check *c, const struct rein_source *source, const struct rein_schema *schema)
 {
     int rv = rein_library_check(source, schema, c->problems);
@@ -180,7 +195,7 @@ static int guess(const struct rein_source *source, struct rein_problems *problem
     *schema = rein_doc_guess(doc, schemas);
     if (*schema == NULL) {
         rein_problems_add(problems, source->name, 0, 0, "",
-                          "is not a config, policy, template, lexicon, model, keys file or demo script");
+                          "is not a config, policy, template, lexicon, model, keys file, judge or demo script");
         rv = REIN_EPOLICY;
     }
     rein_doc_free(doc);
@@ -199,6 +214,8 @@ static int check_source(struct check *c, const struct rein_source *source)
         return check_policy(c, source);
     if (schema == keys_schema())
         return check_keys(c, source->name);
+    if (schema == judge_description_schema())
+        return check_judge(c, source);
     for (size_t i = 0; i < more_kinds_len; i++)
         if (schema == more_kinds[i]->schema)
             return more_kinds[i]->check(source, c->problems);
@@ -261,9 +278,10 @@ static int print_schema(const char *name, int (*print)(const struct rein_schema 
         rein_text_free(text);
         return CLI_OK;
     }
-    return cli_usage(&cli_check,
-                     "there is no schema `%s`; the schemas are config, policy, template, lexicon, model, keys and demo",
-                     name);
+    return cli_usage(
+        &cli_check,
+        "there is no schema `%s`; the schemas are config, policy, template, lexicon, model, keys, judge and demo",
+        name);
 }
 
 static int print_reference(const char *name)
@@ -340,7 +358,7 @@ static int check_run(int argc, char **argv)
 
 const struct cli_command cli_check = {
     .name = "check",
-    .summary = "check configs, policies, templates, lexicons and models",
+    .summary = "check configs, policies, templates, lexicons, models and judges",
     .help = "usage: rein check [--secrets] [--templates DIR] [--lexicons DIR] [--models DIR] PATH...\n"
             "       rein check --schema NAME\n"
             "       rein check --reference NAME\n"
@@ -354,7 +372,8 @@ const struct cli_command cli_check = {
             "  --secrets         missing secrets are errors\n  --templates DIR   the templates that policies refer to\n"
             "  --lexicons DIR    the lexicons that policies refer to\n"
             "  --models DIR      the models that policies refer to\n"
-            "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, model, keys or demo\n"
+            "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, model, keys, judge or "
+            "demo\n"
             "  --reference NAME  print the reference page, in Markdown; NAME is one of these or request-fields\n"
             "\n"
             "Valid files are listed on stdout. Errors go to stderr, one per line, as file:line:column: key: message. "

@@ -66,6 +66,13 @@ struct judge_service {
     void *done_ctx;
 };
 
+void judge_nonce(char out[JUDGE_NONCE_SIZE])
+{
+    unsigned char random[(JUDGE_NONCE_SIZE - 1) / 2];
+    randombytes_buf(random, sizeof random);
+    sodium_bin2hex(out, JUDGE_NONCE_SIZE, random, sizeof random);
+}
+
 const char *judge_outcome_name(enum judge_outcome outcome)
 {
     return rein_judge_outcome_name((enum rein_judge_outcome)outcome);

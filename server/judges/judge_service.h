@@ -56,6 +56,10 @@ struct judge_answer {
 };
 typedef void (*judge_answer_fn)(void *ctx, const struct judge_answer *answer);
 
+/* What nobody who wrote a text can know, for struct judge_question. */
+enum { JUDGE_NONCE_SIZE = 25 };
+void judge_nonce(char out[JUDGE_NONCE_SIZE]);
+
 struct judge_service; /* opaque */
 struct judge_ask;     /* a question that is being answered */
 

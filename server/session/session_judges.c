@@ -1,14 +1,11 @@
 /* Questions to judges: asked when the trace wants to know, answered to the trace when the judge has spoken. What waits
  * for the answer, the trace knows alone. SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/utf8.h"
 #include "judges/judge_set.h"
 #include "session/session_internal.h"
-
-enum { NONCE_BYTES = 12 };
 
 struct session_question {
     struct session *s; /* NULL: not wanted any more */
@@ -68,13 +65,11 @@ static void answer_later(void *ctx)
 /* Judges read texts that end with NUL and are valid. */
 static int question_ask(struct session_question *q, const struct rein_question *question)
 {
-    unsigned char random[NONCE_BYTES];
-    char nonce[2 * NONCE_BYTES + 1];
+    char nonce[JUDGE_NONCE_SIZE];
     struct judge_service *service = judge_set_find(q->s->judges, question->judge);
     char *prompt = utf8_mend(question->prompt.text, question->prompt.len);
     char *text = utf8_mend(question->text.text, question->text.len);
-    randombytes_buf(random, sizeof random);
-    sodium_bin2hex(nonce, sizeof nonce, random, sizeof random);
+    judge_nonce(nonce);
     int rv = service == NULL ? REIN_ESTATE : prompt == NULL || text == NULL ? REIN_ENOMEM : 0;
     if (rv == 0)
         rv = judge_service_ask(

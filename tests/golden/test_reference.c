@@ -17,6 +17,7 @@
 #include "base/files.h"
 #include "config/config_schema.h"
 #include "demo/demo_script.h"
+#include "judges/described.h"
 #include "rein/doc.h"
 
 enum { PAGE_MAX = 1 << 20 };
@@ -51,6 +52,7 @@ static void test_pages(void **state)
     check_page(rein_schema_lexicon());
     check_page(rein_schema_model());
     check_page(keys_schema());
+    check_page(judge_description_schema());
     check_page(&demo_schema);
 }
 

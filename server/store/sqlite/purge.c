@@ -28,10 +28,8 @@ static int purge_rows(sqlite3 *sqlite, const char *sql, int64_t before_us, int *
 static int purge_decisions(sqlite3 *sqlite, int64_t before_us, int *out)
 {
     static const char *const statements[] = {
-        "DELETE FROM texts WHERE decision IN " OLDEST,
-        "DELETE FROM findings WHERE decision IN " OLDEST,
-        "DELETE FROM opinions WHERE decision IN " OLDEST,
-        "DELETE FROM attempts WHERE decision IN " OLDEST,
+        "DELETE FROM texts WHERE decision IN " OLDEST,    "DELETE FROM findings WHERE decision IN " OLDEST,
+        "DELETE FROM opinions WHERE decision IN " OLDEST, "DELETE FROM attempts WHERE decision IN " OLDEST,
         "DELETE FROM decisions WHERE seq IN " OLDEST,
     };
     int rc = SQLITE_OK;

@@ -158,8 +158,9 @@ static int read_findings(struct sqlite_reader *reader, const char *id, store_on_
 
 static int read_opinions(struct sqlite_reader *reader, const char *id, store_on_opinion on_opinion, void *ctx)
 {
-    static const char sql[] = "SELECT n, panel, judge, attempt, choice, channel, offset, len, outcome, risk, categories,"
-                              " took_ms, was_known FROM v_opinions WHERE decision_id = :id ORDER BY n";
+    static const char sql[] =
+        "SELECT n, panel, judge, attempt, choice, channel, offset, len, outcome, risk, categories,"
+        " took_ms, was_known FROM v_opinions WHERE decision_id = :id ORDER BY n";
     struct store_opinion_row row;
     sqlite3_stmt *stmt = NULL;
     int rv = reader_prepare(reader, &stmt, sql);

@@ -63,9 +63,10 @@ struct api {
     int (*check)(struct request *request, const struct config_limits *limits, struct request_error *err);
     /* Gives every text of the request to the trace, whoever says it and wherever it stands. */
     int (*judge)(const struct request *request, struct rein_trace *trace);
-    /* May the client's bytes be forwarded unchanged? Not where something was removed, or is to be changed. */
+    /* May the client's bytes be forwarded, but for what was removed? Not where something is to be changed. */
     bool (*is_as_sent)(const struct request *request);
-    /* If so, this is the upstream's body: those bytes, with what every stream needs. Owned; NULL: no memory. */
+    /* If so, this is the upstream's body: those bytes (request_text), with what every call needs. Owned; NULL: no
+     * memory. */
     char *(*sent_text)(const struct request *request);
     /* The fields for one upstream call, of a loaded request, in a new object. Their values belong to the request, so a
      * field is replaced, never changed in place. Owned; NULL: no memory. */

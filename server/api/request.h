@@ -79,6 +79,9 @@ int request_check(struct request *request, const struct request_checks *checks,
                   struct request_error *err) REIN_MUST_USE;
 void request_free(struct request *request);
 
+/* The client's text without the members that were removed, byte for byte. Returns owned, *len bytes and a NUL; NULL: no
+ * memory. */
+char *request_text(const struct request *request, size_t *len) REIN_MUST_USE;
 /* Makes the tree from which bodies are built, if it does not exist. REIN_ENOMEM, or REIN_EFORMAT if it holds a number
  * that no tree can hold: it passes only unchanged. */
 int request_load(struct request *request) REIN_MUST_USE;

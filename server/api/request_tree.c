@@ -32,14 +32,14 @@ static const char *drop_comma(const char *at, const char *end, const char *out, 
     return at;
 }
 
-/* The client's text without the members that were removed. Returns owned; NULL: no memory. */
-static char *text_without_cuts(struct request *request, size_t *len)
+char *request_text(const struct request *request, size_t *len)
 {
     const char *at = request->sent.text, *end = at + request->sent.len;
-    char *text = malloc(request->sent.len);
+    char *text = malloc(request->sent.len + 1);
     if (text == NULL)
         return NULL;
-    qsort(request->cuts, request->cuts_len, sizeof *request->cuts, by_place);
+    if (request->cuts_len > 0)
+        qsort(request->cuts, request->cuts_len, sizeof *request->cuts, by_place);
     *len = 0;
     for (size_t i = 0; i < request->cuts_len; i++) {
         const char *from = request->sent.text + request->cuts[i].at;
@@ -51,6 +51,7 @@ static char *text_without_cuts(struct request *request, size_t *len)
     }
     memcpy(text + *len, at, (size_t)(end - at));
     *len += (size_t)(end - at);
+    text[*len] = '\0';
     return text;
 }
 
@@ -70,7 +71,7 @@ int request_load(struct request *request)
     if (request->cuts_len == 0)
         return load(&request->body, request->sent.text, request->sent.len);
     size_t len;
-    char *text = text_without_cuts(request, &len);
+    char *text = request_text(request, &len);
     int rv = text != NULL ? load(&request->body, text, len) : REIN_ENOMEM;
     free(text);
     return rv;

@@ -319,7 +319,7 @@ static int send_plan(struct session *s)
 {
     if (s->plan.body != NULL)
         return call_with(s, s->plan.path, json_dumps(s->plan.body, JSON_COMPACT));
-    if (s->request->stream) /* may have to request usage */
+    if (s->request->stream || s->request->cuts_len > 0) /* what every stream needs is added, what was removed is not */
         return call_with(s, s->plan.path, s->api->sent_text(s->request));
     return call(s, "POST", s->plan.path, s->request->sent);
 }

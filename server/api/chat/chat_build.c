@@ -13,24 +13,26 @@ static bool has_to_ask_for_usage(const struct request *request)
 
 bool chat_is_as_sent(const struct request *request)
 {
-    return request->cuts_len == 0 && (!has_to_ask_for_usage(request) || !request->has_options);
+    return !has_to_ask_for_usage(request) || !request->has_options;
 }
 
 char *chat_sent_text(const struct request *request)
 {
-    struct rein_source sent = request->sent;
     static const char ask[] =
-        "{\"stream_options\":{\"include_usage\":true},"; /* no object here is empty: it has a model */
-    if (!has_to_ask_for_usage(request))
-        return strndup(sent.text, sent.len);
-    const char *first_key = (const char *)memchr(sent.text, '{', sent.len) + 1;
-    size_t rest = (size_t)(sent.text + sent.len - first_key);
+        "{\"stream_options\":{\"include_usage\":true},"; /* no object here is empty: it has messages */
+    size_t len;
+    char *sent = request_text(request, &len);
+    if (sent == NULL || !has_to_ask_for_usage(request))
+        return sent;
+    const char *first_key = (const char *)memchr(sent, '{', len) + 1;
+    size_t rest = (size_t)(sent + len - first_key);
     char *text = malloc(sizeof ask + rest);
-    if (text == NULL)
-        return NULL;
-    memcpy(text, ask, sizeof ask - 1);
-    memcpy(text + sizeof ask - 1, first_key, rest);
-    text[sizeof ask - 1 + rest] = '\0';
+    if (text != NULL) {
+        memcpy(text, ask, sizeof ask - 1);
+        memcpy(text + sizeof ask - 1, first_key, rest);
+        text[sizeof ask - 1 + rest] = '\0';
+    }
+    free(sent);
     return text;
 }
 

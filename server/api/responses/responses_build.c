@@ -7,26 +7,28 @@
 #include "api/request_check.h"
 #include "api/responses/responses.h"
 
-/* A stream's bytes can be lengthened (sent_text); those of others are sent as they came. */
+/* Those bytes can be lengthened (sent_text) where they are copied; others are sent as they came. */
 bool responses_is_as_sent(const struct request *request)
 {
-    return request->cuts_len == 0 && (request->stream || request->has_options);
+    return request->stream || request->has_options || request->cuts_len > 0;
 }
 
 char *responses_sent_text(const struct request *request)
 {
-    struct rein_source sent = request->sent;
     static const char no_store[] = "{\"store\":false,"; /* no object here is empty: it has an input */
-    if (request->has_options)
-        return strndup(sent.text, sent.len);
-    const char *first_key = (const char *)memchr(sent.text, '{', sent.len) + 1;
-    size_t rest = (size_t)(sent.text + sent.len - first_key);
+    size_t len;
+    char *sent = request_text(request, &len);
+    if (sent == NULL || request->has_options)
+        return sent;
+    const char *first_key = (const char *)memchr(sent, '{', len) + 1;
+    size_t rest = (size_t)(sent + len - first_key);
     char *text = malloc(sizeof no_store + rest);
-    if (text == NULL)
-        return NULL;
-    memcpy(text, no_store, sizeof no_store - 1);
-    memcpy(text + sizeof no_store - 1, first_key, rest);
-    text[sizeof no_store - 1 + rest] = '\0';
+    if (text != NULL) {
+        memcpy(text, no_store, sizeof no_store - 1);
+        memcpy(text + sizeof no_store - 1, first_key, rest);
+        text[sizeof no_store - 1 + rest] = '\0';
+    }
+    free(sent);
     return text;
 }
 

@@ -140,7 +140,11 @@ static void is_dropped_and_named(void **state)
     (void)state;
     assert_int_equal(a.rv, 0);
     assert_string_equal(a.request->dropped->text, "store, top_logprobs, reasoning.effort, of_next_year");
-    assert_false(responses_is_as_sent(a.request));
+    assert_true(responses_is_as_sent(a.request));
+    char *text = responses_sent_text(a.request);
+    assert_string_equal(text,
+                        "{\"store\":false,\"model\":\"m\",\"input\":\"Hi\",\"reasoning\":{\"summary\":\"auto\"}}");
+    free(text);
     forget(&a);
     a = ask(FIELDS("'store':true"), REIN_UNKNOWN_REFUSE);
     assert_int_equal(a.rv, REIN_EFORMAT);

@@ -134,7 +134,7 @@ export function groupsOf(rows) {
   };
 }
 
-const GRID = [...Array.from({ length: 49 }, (_, i) => (50 + i) / 100), ...Array.from({ length: 19 }, (_, i) => (9900 + 5 * i) / 10000), 1];
+const GRID = [...Array.from({ length: 79 }, (_, i) => (20 + i) / 100), ...Array.from({ length: 19 }, (_, i) => (9900 + 5 * i) / 10000), 1];
 
 function thresholdsOf(rows, risks, { limits }) {
   const groups = groupsOf(rows);

@@ -107,14 +107,25 @@ struct span event_key(const struct event_fill *fill, struct range key, char room
     return (struct span){room, json_unescape(raw, &half, room)};
 }
 
-int event_add_member(struct event_fill *fill, struct place place, struct range key)
+static int add_key(struct event_fill *fill, struct place place, struct range key, enum vocabulary_kind *kind)
 {
     char room[EVENT_KEY_MAX];
-    enum vocabulary_kind kind = vocabulary_look(event_key(fill, key, room));
-    struct place of_key = place;
-    of_key.kind = PIECE_WHOLE;
-    of_key.is_key = true;
-    int rv = kind == VOCABULARY_NONE ? event_add(fill, of_key, key) : 0;
+    *kind = vocabulary_look(event_key(fill, key, room));
+    place.kind = PIECE_WHOLE;
+    place.is_key = true;
+    return *kind == VOCABULARY_NONE ? event_add(fill, place, key) : 0;
+}
+
+int event_add_key(struct event_fill *fill, struct place place, struct range key)
+{
+    enum vocabulary_kind kind;
+    return add_key(fill, place, key, &kind);
+}
+
+int event_add_member(struct event_fill *fill, struct place place, struct range key)
+{
+    enum vocabulary_kind kind;
+    int rv = add_key(fill, place, key, &kind);
     place.numeric |= kind == VOCABULARY_NUMERIC && place.channel != REIN_TOOL;
     return rv == 0 ? event_add_all(fill, place) : rv;
 }

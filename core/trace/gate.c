@@ -216,7 +216,6 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
     gate_put(&g->raw, joined.data, joined.len);
     gate_put(&g->events, &e, sizeof e);
     g->pushed = event_count(g);
-    assert(gate_is_sound(g, false));
     return gate_last(g);
 }
 
@@ -400,6 +399,7 @@ static void stop_waiting(struct gate *g, uint16_t choice, bool hides)
 
 void gate_stop_waiting(struct gate *g)
 {
+    assert(gate_is_sound(g, true));
     for (uint16_t c = 0; c < REIN_CHOICES_MAX; c++)
         stop_waiting(g, c, false);
 }

@@ -260,7 +260,6 @@ void lane_released(struct lane *lane, uint64_t offset)
         lane->runs_passable -= lane->runs_passable > 0;
         bytes_consume(&lane->runs, sizeof(struct lane_run));
     }
-    assert(lane_is_sound(lane, false));
 }
 
 /* ---- texts that may be repeated -----------------------------------------------------------------------------------

@@ -315,6 +315,8 @@ static bool read_unknown_reasoning(struct event_fill *fill, struct scope *scope,
     for (size_t i = 0; i < COUNT(others) && is_text; i++)
         is_text = memmem(name.data, name.len, others[i], strlen(others[i])) == NULL;
     if (is_text)
+        *rv = event_add_key(fill, scope->place, key);
+    if (is_text && *rv == 0)
         *rv = read_texts(fill, scope, CHAT_THOUGHT);
     return is_text;
 }

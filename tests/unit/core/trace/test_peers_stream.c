@@ -41,6 +41,7 @@ static void peer_14_no_frame_goes_out_unscanned(void **state)
         CONTENT("a") FINISH("stop") "data: " JSON_HEAD SECRET JSON_TAIL,
         EVENT("{\"index\":0,\"delta\":{\"surprise\":{\"deep\":[\"" SECRET "\"]}}}") FINISH("stop") DONE,
         EVENT("{\"index\":0,\"delta\":{\"" SECRET "\":1}}") FINISH("stop") DONE,
+        EVENT("{\"index\":0,\"delta\":{\"reasoning_" SECRET "\":\"a\"}}") FINISH("stop") DONE,
         EVENT("{\"index\":0,\"delta\":{\"content\":\"a\"}}") "data: {\"model\":\"" SECRET "\",\"choices\":[]}\n\n"
                                                              "data: {\"model\":\"" SECRET
                                                              "\",\"choices\":[]}\n\n" FINISH("stop") DONE,

@@ -148,7 +148,7 @@ static void a_fault_that_is_there_when_the_response_ends(void **state)
     struct rein_trace *t = trace_of(state);
     struct lane *lane = &t->lanes->lane;
     assert_false(dies_of_assertion(end_trace, t));
-    SEED(lane->runs_start, lane->decided + 1, assert_true(dies_of_assertion(end_trace, t)));
+    SEED(lane->decided, lane->decided + 1, assert_true(dies_of_assertion(end_trace, t)));
     SEED(text_of(t)->judged, text_of(t)->received + 1, assert_true(dies_of_assertion(end_trace, t)));
     SEED(t->gate.raw.end, t->gate.raw.end - 1, assert_true(dies_of_assertion(end_trace, t)));
 }

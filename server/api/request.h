@@ -7,8 +7,8 @@
  *     request_shed                                                    frees the document once the call has begun;
  *                                                                     request_load can read it again
  *
- * What was judged is what is sent: an upstream's body is the client's own bytes, or is built from these bytes without
- * the members that were removed. They have only one interpretation: strict JSON, no duplicate keys, and every key
+ * What was judged is what is sent: an upstream's body is the client's own bytes without the members that were
+ * removed, or is built from them. They have only one interpretation: strict JSON, no duplicate keys, and every key
  * known, removed, or judged. This file is what all APIs have in common; what a request may say, and which of it is
  * text, its API knows (api.h).
  *

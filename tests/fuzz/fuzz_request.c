@@ -39,6 +39,21 @@ static void check_again(const struct request *request, const struct request_chec
     free(text);
 }
 
+/* The bytes that may go on say the same as the body that would be built. */
+static void check_bytes(const struct request *request)
+{
+    if (!request->api->is_as_sent(request))
+        return;
+    char *text = request->api->sent_text(request);
+    json_t *sent = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *built = request->api->upstream_body(request);
+    if (sent == NULL || built == NULL || !json_equal(sent, built))
+        abort();
+    json_decref(built);
+    json_decref(sent);
+    free(text);
+}
+
 static void check_one(const struct api *api, const struct backend *kind, unsigned choice, const char *text, size_t len)
 {
     static const char *const allow[] = {"made_up", "messages[].images", "input[].content[].x", NULL};
@@ -55,8 +70,10 @@ static void check_one(const struct api *api, const struct backend *kind, unsigne
         abort();
     if (rv == 0 && request->dropped != NULL)
         check_dropped(request->dropped);
-    if (rv == 0 && request_load(request) == 0)
+    if (rv == 0 && request_load(request) == 0) {
         check_again(request, &checks);
+        check_bytes(request);
+    }
     request_free(request);
 }
 

@@ -16,7 +16,7 @@ enum {
     TICKS = 4,
     BINS = 20,
     BIN_BYTES = 200,
-    MODELS_SHOWN = 3
+    MODELS_SHOWN = 2
 };
 
 struct score_point {
@@ -198,8 +198,8 @@ static void draw_calibration(const struct panel *p, const struct score_points *s
                 json_number_value(json_object_get(rate, "of")));
     }
     if (calibration != NULL)
-        fprintf(p->out, "<text x='%d' y='%d'>Brier score %.3f, mean error %.3f</text>\n", p->left + 8, p->top + 18,
-                json_number_value(json_object_get(calibration, "brier")),
+        fprintf(p->out, "<text x='%d' y='%d' text-anchor='end'>Brier score %.3f, mean error %.3f</text>\n",
+                p->left + SIDE - 8, p->top + SIDE - 12, json_number_value(json_object_get(calibration, "brier")),
                 json_number_value(json_object_get(calibration, "error")));
 }
 
@@ -233,10 +233,9 @@ static void draw_title(FILE *out, const json_t *report, const struct score_point
     const char *weights = json_string_value(json_object_get(report, "weights")); /* a policy's name: needs no escapes */
     fprintf(out, "<text x='%d' y='26' font-size='16' font-weight='bold'>policy ", LEFT);
     draw_escaped(out, json_string_value(json_object_get(report, "policy")));
-    fprintf(out, ", version %.12s; %s%s; score: %s; %.0f rows</text>\n",
-            json_string_value(json_object_get(report, "version")), *weights != '\0' ? "weights " : "no weights",
-            weights, s->name, json_number_value(json_object_get(report, "rows")));
-    fprintf(out, "<text x='%d' y='46'>models: ", LEFT);
+    fprintf(out, ", version %.12s; %s%s</text>\n", json_string_value(json_object_get(report, "version")),
+            *weights != '\0' ? "weights " : "no weights", weights);
+    fprintf(out, "<text x='%d' y='46'>%.0f rows; models: ", LEFT, json_number_value(json_object_get(report, "rows")));
     size_t models = json_array_size(json_object_get(report, "models"));
     json_array_foreach(json_object_get(report, "models"), i, model)
     {
@@ -252,8 +251,8 @@ static void draw_title(FILE *out, const json_t *report, const struct score_point
     fputs("</text>\n", out);
     fprintf(out,
             "<circle cx='%d' cy='60' r='5' fill='#d9822b'/><text x='%d' y='64'>what the policy acts on (all its "
-            "patterns and rules)</text>\n",
-            LEFT + 6, LEFT + 18);
+            "patterns and rules); lines: the score `%s`</text>\n",
+            LEFT + 6, LEFT + 18, s->name);
 }
 
 /* Rows whose outcome is known: unsafe against safe and ordinary ones. Of the scores, the last one that the rows have.

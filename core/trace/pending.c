@@ -7,12 +7,6 @@
 
 #include "base/heap.h"
 
-bool pending_is_sound(const struct pending_list *list)
-{
-    return (list->first == NULL) == (list->len == 0) && (list->last == NULL) == (list->len == 0) &&
-           list->len <= PENDING_MAX && (list->last == NULL || list->last->next == NULL);
-}
-
 int pending_add(struct pending_list *list, enum pending_kind kind, uint64_t event, struct span bytes,
                 struct pending **out)
 {

@@ -100,6 +100,11 @@ uint64_t pending_bound(const struct pending_list *list, const struct text *text)
 struct pending *pending_find(const struct pending_list *list, uint32_t id);
 
 /* Always true between two calls. */
-bool pending_is_sound(const struct pending_list *list);
+static inline bool pending_is_sound(const struct pending_list *list)
+{
+    if (list->len == 0)
+        return list->first == NULL && list->last == NULL;
+    return list->first != NULL && list->last != NULL && list->last->next == NULL && list->len <= PENDING_MAX;
+}
 
 #endif

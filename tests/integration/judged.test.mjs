@@ -5,7 +5,16 @@ import net from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { chat, gather, send } from '../lib/client.mjs';
 import { configText, startRein } from '../lib/rein.mjs';
-import { completion, delta, says, startUpstream } from '../lib/upstream.mjs';
+import { streamed as messageEvents } from '../lib/messages.mjs';
+import { streamed as responseEvents } from '../lib/responses.mjs';
+import { completion, delta, says, startUpstream, stream } from '../lib/upstream.mjs';
+
+const COUNT = process.env.REIN_LONG ? 1000 : 60;
+// The same numbers each time: dice(n) is one of 0 to n - 1.
+const diceOf = (seed) => (n) => {
+  seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+  return Math.floor((seed / 4294967296) * n);
+};
 
 const policy = (panel, more = '') => `
 version: 1
@@ -151,4 +160,83 @@ describe('judges', { timeout: 240000 }, () => {
     assert.equal(judge.calls.length, 0);
     await other.stop();
   }));
+
+  // A judge that knows which sentences are unsafe, slow at times; upstreams that cut their bytes anywhere.
+  const dialects = {
+    chat: { up: 'kind: openai', path: '/v1/chat/completions', body: (user) => chat(user, { stream: true }),
+      bytes: (said) => stream({ reasoning: said.reasoning, answer: said.answer }) },
+    messages: { up: 'kind: anthropic', path: '/v1/messages', body: (user) => ({ model: 'm', max_tokens: 64, stream: true, messages: [{ role: 'user', content: user }] }),
+      bytes: (said) => messageEvents({ thinking: said.reasoning, text: said.answer }).join('') },
+    responses: { up: 'kind: openai, apis: [responses]', path: '/v1/responses', body: (user) => ({ model: 'm', stream: true, input: user }),
+      bytes: (said) => responseEvents({ reasoning: said.reasoning, text: said.answer }).join('') },
+  };
+  for (const [name, dialect] of Object.entries(dialects))
+    test(`a judge that knows the labels: ${name}, in any pieces, whenever it answers`, () => withRein('channels: [reasoning, answer], action: refuse, when: always, every: { sentences: 2 }', async () => {
+      const dice = diceOf(7), stories = new Map(), unsafe = new Set();
+      for (let i = 0; i < COUNT; i++) {
+        const said = { reasoning: words(1 + dice(5), `quiet ${i}`), answer: words(1 + dice(5), `friendly ${i}`) };
+        const isUnsafe = dice(2) === 1;
+        if (isUnsafe) {
+          const list = dice(2) === 1 ? said.reasoning : said.answer, sentence = `Here the story ${i} turns bad. `;
+          unsafe.add(sentence.trim());
+          list.splice(dice(list.length + 1), 0, sentence);
+        }
+        stories.set(`story ${i}.`, { said, isUnsafe, sentence: `story ${i} turns bad` });
+      }
+      judge.serve = async (call) => {
+        const text = judged(call);
+        if (dice(3) === 0) await new Promise((resolve) => setTimeout(resolve, dice(20)));
+        return call.reply(200, opinion([...unsafe].some((one) => text.includes(one)) ? 'unsafe\nS2' : 'safe'));
+      };
+      upstream.serve = async (call) => {
+        const { said } = stories.get(/story \d+\./.exec(call.text)[0]);
+        await call.begin();
+        const bytes = Buffer.from(dialect.bytes(said));
+        for (let at = 0, len; at < bytes.length; at += len) await call.chunk(bytes.subarray(at, at + (len = 1 + dice(400))));
+        await call.end();
+      };
+      const counts = { right: 0, missed: 0, wrong: 0 };
+      const one = async (asked, { isUnsafe, sentence, said }) => {
+        const answer = await rein.ask({ path: dialect.path, body: dialect.body(asked) });
+        assert.equal(answer.status, 200, answer.text);
+        const { verdict } = await rein.row(answer.headers['x-rein-decision']);
+        if (isUnsafe) assert.ok(!answer.text.includes(sentence), answer.text);
+        else assert.ok(answer.text.includes(said.answer.at(-1).trim()) || verdict !== 'allow', answer.text);
+        counts[isUnsafe === (verdict === 'refuse') ? (isUnsafe ? 'right' : 'safe') : isUnsafe ? 'missed' : 'wrong']++;
+      };
+      const left = [...stories];
+      await Promise.all(Array.from({ length: 12 }, async () => {
+        for (let next; (next = left.shift());) await one(...next);
+      }));
+      const f1 = (2 * counts.right) / (2 * counts.right + counts.missed + counts.wrong);
+      assert.ok(f1 >= 0.99, `F1 ${f1}: ${JSON.stringify(counts)}`);
+    }, { rein: { up: dialect.up, workers: 2 } }));
+
+  // What judges do that they should not, and what the decision calls it.
+  const faults = {
+    slow: [() => new Promise(() => {}), ['timed_out']],
+    closes: [(call) => call.breakOff(), ['failed']],
+    redirects: [(call) => call.reply(307, '', { location: `${upstream.url}/v1/chat/completions` }), ['failed']],
+    'answers 500': [(call) => call.reply(500, { error: { message: 'no' } }), ['failed']],
+    'is busy': [(call) => call.reply(429, { error: { message: 'later' } }), ['busy', 'timed_out']],
+    'talks rubbish': [(call) => call.reply(200, opinion('I would say it depends.')), ['unparsed']],
+    'says both': [(call) => call.reply(200, opinion('safe\nunsafe\nS1')), ['unparsed']],
+    'never ends': [async (call) => {
+      await call.begin({ 'content-type': 'application/json' });
+      for (const text = 'x'.repeat(1 << 16); !call.socket.destroyed;) await call.chunk(text);
+    }, ['failed', 'timed_out']],
+  };
+  for (const [name, [serve, outcomes]] of Object.entries(faults))
+    for (const [how, verdict] of [['words', 'allow'], ['open', 'allow'], ['closed', 'refuse']])
+      test(`a judge that ${name}, ${how}`, () => withRein(`channels: [answer], action: refuse, when: always, on_error: ${how}`, async () => {
+        judge.serve = serve;
+        upstream.serve = says({ answer: words(2) });
+        const answer = await rein.ask({ body: chat('hello', { stream: true }) });
+        const row = await rein.row(answer.headers['x-rein-decision']);
+        assert.equal(row.verdict, verdict);
+        assert.ok(row.opinions.length > 0 && row.opinions.every((o) => outcomes.includes(o.outcome) || o.outcome === 'left_alone'), JSON.stringify(row.opinions));
+        if (how === 'closed') assert.doesNotMatch(answer.text, /calm/);
+        assert.equal(upstream.calls.length, 1, 'no redirect was followed');
+        assert.ok(!rein.log.includes('calm'), rein.log);
+      }, { judge: 'timeout_ms: 300, busy_ms: 200, failures: 100' }));
 });

@@ -3,6 +3,9 @@
  *
  * A request keeps the judges that it began with, although a reload may bring others: each request holds a reference.
  *
+ * A judge that is probed is asked at once about a harmless request with an unsafe answer. One that does not call it
+ * unsafe works wrongly or not at all, and the log says so.
+ *
  * Thread: the loop's. */
 #ifndef SERVER_JUDGES_JUDGE_SET_H
 #define SERVER_JUDGES_JUDGE_SET_H
@@ -14,6 +17,7 @@ struct judge_set; /* opaque */
 struct judge_set_options {
     size_t len;
     const struct judge_settings *(*settings)(const void *source, size_t index); /* borrowed until `done` */
+    bool (*is_probed)(const void *source, size_t index);                        /* NULL: none is */
     const void *source;
     struct loop *loop;
     struct upstream_pool *pool;

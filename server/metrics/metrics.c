@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const unsigned label_max[LABEL_COUNT] = {ROUTES_MAX, MODELS_MAX, UPSTREAMS_MAX, ENDINGS_MAX};
+static const unsigned label_max[LABEL_COUNT] = {ROUTES_MAX, MODELS_MAX, UPSTREAMS_MAX, ENDINGS_MAX, JUDGES_MAX};
 
 const struct histogram_spec histogram_specs[HISTOGRAM_COUNT] = {
     [HISTOGRAM_HELD_BYTES] = {"rein_held_bytes",
@@ -165,6 +165,13 @@ void metrics_request(struct metrics_worker *worker, unsigned route, unsigned mod
     unsigned verdict = verdict_index(decision);
     metrics_bump(&worker->requests[route][verdict][ending], 1);
     metrics_bump(&worker->models[model][verdict], 1);
+}
+
+void metrics_judged(struct metrics_worker *worker, unsigned judge, const struct rein_asked *asked)
+{
+    metrics_bump(&worker->judged[judge][asked->outcome], 1);
+    metrics_bump(&worker->judged_known[judge], asked->was_known);
+    metrics_bump(&worker->judged_ms[judge], asked->took_ms);
 }
 
 void metrics_upstream_error(struct metrics_worker *worker, unsigned upstream, enum upstream_error error)

@@ -65,8 +65,8 @@ enum upstream_error {
 };
 
 /* Names from outside, each kind with room for a few; number 0 is "other". */
-enum label { LABEL_ROUTE, LABEL_MODEL, LABEL_UPSTREAM, LABEL_ENDING, LABEL_COUNT };
-enum { ROUTES_MAX = 33, MODELS_MAX = 65, UPSTREAMS_MAX = 33, ENDINGS_MAX = 25, LABELS_MAX = 65 };
+enum label { LABEL_ROUTE, LABEL_MODEL, LABEL_UPSTREAM, LABEL_ENDING, LABEL_JUDGE, LABEL_COUNT };
+enum { ROUTES_MAX = 33, MODELS_MAX = 65, UPSTREAMS_MAX = 33, ENDINGS_MAX = 25, JUDGES_MAX = 33, LABELS_MAX = 65 };
 enum { VERDICTS = 6 }; /* the words of store_verdict() */
 
 struct metrics;
@@ -80,6 +80,7 @@ struct metrics_worker {
     _Atomic uint64_t requests[ROUTES_MAX][VERDICTS][ENDINGS_MAX];
     _Atomic uint64_t models[MODELS_MAX][VERDICTS];
     _Atomic uint64_t upstream_errors[UPSTREAMS_MAX][UPSTREAM_ERROR_COUNT];
+    _Atomic uint64_t judged[JUDGES_MAX][REIN_JUDGE_OUTCOMES], judged_known[JUDGES_MAX], judged_ms[JUDGES_MAX];
 };
 
 int metrics_new(struct metrics **out, unsigned workers) REIN_MUST_USE;
@@ -117,6 +118,7 @@ void metrics_observe(struct metrics_worker *worker, enum histogram histogram, ui
 void metrics_request(struct metrics_worker *worker, unsigned route, unsigned model, unsigned ending,
                      const struct rein_decision *decision);
 void metrics_upstream_error(struct metrics_worker *worker, unsigned upstream, enum upstream_error error);
+void metrics_judged(struct metrics_worker *worker, unsigned judge, const struct rein_asked *asked);
 
 /* ---- scraping ---- */
 

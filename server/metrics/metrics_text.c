@@ -109,6 +109,16 @@ static void put_pairs(FILE *f, const struct metrics *m, const char *name, enum l
         }
 }
 
+/* One value for each judge that was asked. */
+static void put_each(FILE *f, const struct metrics *m, const char *name, size_t base, double unit)
+{
+    for (unsigned i = 1; i < label_len(m, LABEL_JUDGE); i++) {
+        fprintf(f, "%s{", name);
+        put_label(f, "judge", m->labels[LABEL_JUDGE].names[i]);
+        fprintf(f, "} %.15g\n", (double)sum(m, at(base, i)) / unit);
+    }
+}
+
 static void put_by_label(FILE *f, const struct metrics *m)
 {
     static const char *const errors[] = {
@@ -120,6 +130,20 @@ static void put_by_label(FILE *f, const struct metrics *m)
     put_head(f, "rein_upstream_errors_total", "counter", "Failed upstream calls, by upstream and kind of error");
     put_pairs(f, m, "rein_upstream_errors_total", LABEL_UPSTREAM, "upstream", "kind", errors, UPSTREAM_ERROR_COUNT,
               SLOT(upstream_errors));
+}
+
+static void put_judges(FILE *f, const struct metrics *m)
+{
+    const char *outcomes[REIN_JUDGE_OUTCOMES];
+    for (int i = 0; i < REIN_JUDGE_OUTCOMES; i++)
+        outcomes[i] = rein_judge_outcome_name((enum rein_judge_outcome)i);
+    put_head(f, "rein_judge_questions_total", "counter", "Questions to judges of finished requests, by outcome");
+    put_pairs(f, m, "rein_judge_questions_total", LABEL_JUDGE, "judge", "outcome", outcomes, REIN_JUDGE_OUTCOMES,
+              SLOT(judged));
+    put_head(f, "rein_judge_known_total", "counter", "Those whose opinion was given before");
+    put_each(f, m, "rein_judge_known_total", SLOT(judged_known), 1);
+    put_head(f, "rein_judge_seconds_total", "counter", "Time from these questions to their answers, summed");
+    put_each(f, m, "rein_judge_seconds_total", SLOT(judged_ms), 1000);
 }
 
 /* ---- histograms ---- */
@@ -225,6 +249,7 @@ char *metrics_text(struct metrics *m, struct store *store, size_t *len)
     put_requests(f, m);
     put_workers(f, m);
     put_by_label(f, m);
+    put_judges(f, m);
     for (int h = 0; h < HISTOGRAM_COUNT; h++)
         put_histogram(f, m, (enum histogram)h);
     if (store != NULL)

@@ -89,6 +89,13 @@ static const struct judge_settings *judge_settings_at(const void *source, size_t
     return &config->judges[index].settings;
 }
 
+static bool judge_is_probed(const void *source, size_t index)
+{
+    const struct config *config = source;
+    const struct judge_settings *settings = &config->judges[index].settings;
+    return config->judges[index].probe && settings->kind->judges(settings->description, JUDGE_ANSWER);
+}
+
 static void on_judges_closed(void *ctx)
 {
     struct worker_judges *judges = ctx;
@@ -109,6 +116,7 @@ static struct judge_set *make_judges(struct worker *w, struct config *config)
     *judges = (struct worker_judges){w, config};
     struct judge_set_options options = {.len = config->judges_len,
                                         .settings = judge_settings_at,
+                                        .is_probed = w->number == 0 ? judge_is_probed : NULL,
                                         .source = config,
                                         .loop = w->loop,
                                         .pool = w->pool,
@@ -238,6 +246,7 @@ int worker_start(struct worker **out, const struct worker_options *options)
     w->config = config_ref(options->config);
     w->key_limits = options->key_limits;
     w->owner = options->owner;
+    w->number = options->number;
     w->done = (struct loop_order){.fn = options->on_done, .ctx = options->ctx};
     w->taken = (struct loop_order){.fn = options->on_reloaded, .ctx = options->ctx};
     w->reloads = (struct loop_order){.fn = take_config, .ctx = w};

@@ -25,6 +25,7 @@ struct worker {
     struct query_pool *queries;    /* what clients ask of their decisions */
     struct config *config;         /* the snapshot for new requests */
     struct key_limits *key_limits; /* of all workers */
+    unsigned number;               /* the first one probes judges */
     struct session_env sessions;   /* its judges are those of `config` */
     size_t judge_sets;             /* that are not closed yet */
     bool draining;

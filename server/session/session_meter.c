@@ -36,6 +36,8 @@ void session_meter_end(struct session *s, bool gone)
         metrics_add(meter, METRIC_CLIENTS_LEFT, 1);
     if (decision != NULL)
         count_decision(meter, decision);
+    for (size_t i = 0; decision != NULL && i < decision->asked_len; i++)
+        metrics_judged(meter, metrics_label(metrics, LABEL_JUDGE, decision->asked[i].judge), &decision->asked[i]);
     if (s->client_first_byte_us >= 0)
         metrics_observe(meter, HISTOGRAM_FIRST_BYTE, (uint64_t)s->client_first_byte_us);
     if (s->client_first_byte_us >= 0 && s->upstream_first_byte_us >= 0 &&

@@ -28,7 +28,7 @@ judges:
   - { id: harm, ask: [guard], ${panel} }
 refusal: { message: "Not this.", finish_reason: content_filter }
 ${more}`;
-const judges = (url, more = '') => `
+const judges = (url, more = 'probe: false') => `
 judges:
   - { name: guard, kind: llama_guard, url: "${url}", model: guard-8b, ${more} }
 `;
@@ -161,6 +161,25 @@ describe('judges', { timeout: 240000 }, () => {
     await other.stop();
   }));
 
+  test('a judge is probed at the start, and the log says what it is worth', async () => {
+    for (const [said, log] of [['unsafe\nS1', /the judge `guard` works/], ['safe', /calls an answer safe that is not/], ['perhaps', /did not answer a first question: unparsed/]]) {
+      judge.serve = (call) => call.reply(200, opinion(said));
+      await withRein(all, () => rein.said(log), { judge: 'probe: true', rein: { workers: 2 } });
+    }
+    assert.equal(judge.calls.length, 3, 'one worker asks');
+    judge.serve = () => new Promise(() => {});
+    await withRein(all, () => judge.call(3), { judge: 'probe: true' }); // and one that does not answer keeps nobody from ending
+  });
+
+  test('metrics count the questions', () => withRein(all, async () => {
+    upstream.serve = says({ answer: words(1) });
+    await rein.ask({ body: chat('hello') });
+    let text = '';
+    for (const deadline = Date.now() + 5000; !/rein_judge_questions_total\{/.test(text) && Date.now() < deadline;) ({ text } = await rein.admin('/metrics'));
+    assert.match(text, /^rein_judge_questions_total\{judge="guard",outcome="opined"\} [1-9]$/m);
+    assert.match(text, /^rein_judge_seconds_total\{judge="guard"\} [0-9.]+$/m);
+  }));
+
   // A judge that knows which sentences are unsafe, slow at times; upstreams that cut their bytes anywhere.
   const dialects = {
     chat: { up: 'kind: openai', path: '/v1/chat/completions', body: (user) => chat(user, { stream: true }),
@@ -238,5 +257,5 @@ describe('judges', { timeout: 240000 }, () => {
         if (how === 'closed') assert.doesNotMatch(answer.text, /calm/);
         assert.equal(upstream.calls.length, 1, 'no redirect was followed');
         assert.ok(!rein.log.includes('calm'), rein.log);
-      }, { judge: 'timeout_ms: 300, busy_ms: 200, failures: 100' }));
+      }, { judge: 'probe: false, timeout_ms: 300, busy_ms: 200, failures: 100' }));
 });

@@ -49,6 +49,8 @@ static int init_lane(struct rein_trace *t, struct channel_lane *lane, struct pla
     }
     lane->has_reasoning_text = true;
     lane_init_split(&lane->lane, place, &lane->texts[1].text, &lane->texts[0].text, t->open, t->close, t->opened);
+    if (t->is_apart)
+        splitter_set_apart(&lane->lane.splitter, false);
     int inner = init_text(t, &lane->texts[1].text, REIN_REASONING, place.choice, 0);
     return rv != 0 ? rv : inner;
 }

@@ -110,6 +110,7 @@ struct rein_trace {
     enum rein_release release; /* of reasoning, in this attempt */
     char *prefix, *open, *close;
     bool opened, continues;
+    bool is_apart;     /* reasoning comes in fields of its own alone */
     bool may_continue; /* a restart can continue from what this attempt shows, or can try */
     bool leads;        /* the client sees the prefix before the reasoning */
 

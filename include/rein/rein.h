@@ -426,6 +426,7 @@ struct rein_attempt {
                                     fails and something was shown, the caller gives up (rein_trace_give_up) */
     bool opened;                 /* the prompt ends inside open reasoning, so inline text begins as reasoning */
     const char *open, *close;    /* delimiters of inline reasoning, NULL: those of all known families */
+    bool is_apart; /* the upstream sends reasoning in fields of its own alone: tags in the answer are its text */
 };
 
 /* Begins the response of an upstream call: the first one, or after REIN_ASK_RESTART the next. */

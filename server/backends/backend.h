@@ -72,6 +72,7 @@ enum { BACKEND_DIALECTS_MAX = 8 };
 struct backend {
     const char *kind;
     bool can_prefill;
+    bool tells_apart;                                /* reasoning comes in fields of its own, never in the answer */
     bool may_lack_model;                             /* a request without a model's name is served */
     struct field_table fields[BACKEND_DIALECTS_MAX]; /* its own rows for the API of a dialect, before the API's own */
     /* The next step of a prefill plan. NULL if the kind cannot prefill. `reply` is NULL on the first call. REIN_ENOMEM

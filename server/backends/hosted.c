@@ -244,7 +244,8 @@ static const struct field gemini_rows[] = {
 /* Any server that speaks OpenAI's chat API and promises no more. */
 const struct backend backend_openai = {.kind = "openai", .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(openai_rows)}};
 
-const struct backend backend_deepseek = {.kind = "deepseek", .can_prefill = true, .next = deepseek_next};
+const struct backend backend_deepseek = {
+    .kind = "deepseek", .can_prefill = true, .tells_apart = true, .next = deepseek_next};
 
 const struct backend backend_mistral = {.kind = "mistral",
                                         .can_prefill = true,
@@ -258,8 +259,8 @@ const struct backend backend_openrouter = {.kind = "openrouter",
                                            .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(openrouter_rows)}};
 
 /* Refuses a turn of the assistant at the end, and does not send its reasoning, which therefore cannot be judged. */
-const struct backend backend_anthropic = {.kind = "anthropic",
-                                          .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(anthropic_rows)}};
+const struct backend backend_anthropic = {
+    .kind = "anthropic", .tells_apart = true, .fields = {[REIN_OPENAI_CHAT] = FIELD_TABLE(anthropic_rows)}};
 
 /* The path prefix is /v1beta/openai. Newer models refuse a turn of the assistant at the end, and none takes up
  * reasoning from one. Summaries of the reasoning come inline, between <thought> and </thought>. */

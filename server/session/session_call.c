@@ -112,6 +112,9 @@ static void answer_begins(struct session *s)
     /* A check found how a prefilled turn begins; for other turns the operator's config says it. */
     if (s->plan.attempt.delivery != REIN_DELIVER_PREFILL)
         s->plan.attempt.opened = s->route->upstream->opened;
+    /* Delimiters that the operator has named say that there is inline reasoning. */
+    bool has_tags = s->plan.attempt.open != NULL || s->plan.attempt.close != NULL;
+    s->plan.attempt.is_apart = s->backend != NULL && s->backend->tells_apart && !has_tags;
     int rv = s->api->is_data ? 0 : rein_trace_attempt(s->trace, &s->plan.attempt);
     session_move(s, SESSION_ANSWERING);
     if (rv == 0 && s->request->stream)

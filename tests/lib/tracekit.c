@@ -148,7 +148,7 @@ static size_t next_chunk(const struct kit_run *run, size_t at, size_t end)
 static bool feed_attempt(struct rein_trace *trace, const struct kit_run *run, struct span upstream,
                          struct kit_seen *seen)
 {
-    struct rein_attempt attempt = {.opened = run->opened, .prefix = run->prefix};
+    struct rein_attempt attempt = {.opened = run->opened, .is_apart = run->is_apart, .prefix = run->prefix};
     attempt.delivery = run->restarts != NULL ? REIN_DELIVER_INSTRUCT
                        : run->prefix != NULL ? REIN_DELIVER_PREFILL
                                              : REIN_DELIVER_OFF;

@@ -41,6 +41,7 @@ struct kit_run {
     bool breaks_off;             /* the upstream's transfer does not end properly */
     size_t body_max;             /* of a body, or of an event where nothing is withheld; 0: as the policy says */
     unsigned choices;            /* 0: 1 */
+    bool is_apart;               /* the upstream sends reasoning in fields of its own alone */
     bool opened;                 /* the prompt ends in open reasoning */
     size_t chunk;                /* bytes per feed; 0: all at once */
     size_t cut;                  /* if not 0: two feeds, cut here */

@@ -202,6 +202,20 @@ static void found_t11_an_opener_in_the_answer(void **state)
         }
 }
 
+/* The same, where it is known beforehand that the upstream sends reasoning in fields alone. */
+static void found_t11_an_opener_of_a_kind_that_tells_apart(void **state)
+{
+    (void)state;
+    struct kit_seen seen;
+    struct kit_run run = run_of(hides, CONTENT("<think>zxviolet</think> said") FINISH("stop") DONE);
+    run.is_apart = true;
+    kit_run(&run, &seen);
+    assert_int_equal(seen.findings[0].channel, REIN_ANSWER);
+    assert_string_equal(kit_content(&seen, 0), "<think>[redacted]</think> said");
+    check_proper_end(&seen);
+    kit_seen_fini(&seen);
+}
+
 /* Inline reasoning that does not begin the text, or not only there, is hidden and judged. */
 static void found_t12_anywhere_in_the_answer(void **state)
 {
@@ -248,6 +262,7 @@ int main(void)
         cmocka_unit_test(found_t10_in_no_shape),
         cmocka_unit_test(found_t10_shapes_are_texts),
         cmocka_unit_test(found_t11_an_opener_in_the_answer),
+        cmocka_unit_test(found_t11_an_opener_of_a_kind_that_tells_apart),
         cmocka_unit_test(found_t12_anywhere_in_the_answer),
         cmocka_unit_test(a_match_that_is_split_over_messages_of_a_stream),
     };

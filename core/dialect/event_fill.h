@@ -35,6 +35,7 @@ int event_add_all(struct event_fill *fill, struct place place) REIN_MUST_USE;
 
 /* Adds the key of a member that the dialect does not know by its whole name: it is text, unless it is a usual word. */
 int event_add_key(struct event_fill *fill, struct place place, struct range key) REIN_MUST_USE;
+
 /* A member that the dialect does not know: adds its key as a piece, unless it belongs to the vocabulary of the known
  * formats, then skips its value as event_add_all does. Numbers under a numeric key of the vocabulary are not text;
  * in a tool's arguments, every number is. */

@@ -82,8 +82,11 @@ static int scan_unknown(struct event_fill *fill, struct message_scan *scan, stru
     bool is_text = is_thoughts_name(name) && walk_peek(&fill->walk) == '"';
     for (size_t i = 0; i < SCAN_COUNT(others) && is_text; i++)
         is_text = memmem(name.data, name.len, others[i], strlen(others[i])) == NULL;
-    return is_text ? scan_text_of(fill, scan, MESSAGES_THOUGHT)
-                   : event_add_member(fill, scan_place(MESSAGES_OTHER, scan), key);
+    struct place place = scan_place(MESSAGES_OTHER, scan);
+    if (!is_text)
+        return event_add_member(fill, place, key);
+    int rv = event_add_key(fill, place, key);
+    return rv == 0 ? scan_text_of(fill, scan, MESSAGES_THOUGHT) : rv;
 }
 
 static int scan_member(struct event_fill *fill, const struct scan_member *members, size_t len,

@@ -94,6 +94,8 @@ static void test_texts_have_their_places(void **state)
          "0r thinking_part 0=late\nchoice=0\n"},
         {"{\"choices\":[{\"delta\":{\"refusal\":\"no\",\"thinking\":\"t\",\"reasoning_text\":\"r\"}}]}",
          "0r thinking 0=t\n0r r_text 0=r\n0a refusal 0=no\nchoice=0\n"},
+        {"{\"choices\":[{\"delta\":{\"thinking_more\":\"t\",\"reasoning\":\"r\"}}]}",
+         "0r thought 0=t\n0r reasoning 0=r\n0o other 0wk=thinking_more\nchoice=0\n"},
         {"{\"choices\":[{\"delta\":{\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"t\",\"index\":0},"
          "{\"type\":\"reasoning.summary\",\"summary\":\"s\"},{\"data\":\"ZZ\"}],\"content\":\"\"}}]}",
          "0r d_text 0=t\n0r d_summary 0=s\n0a content 0=\n0o other 0w=reasoning.text\n0o other 0w=reasoning.summary\n"

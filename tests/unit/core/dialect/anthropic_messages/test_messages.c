@@ -219,6 +219,30 @@ static void test_hidden_reasoning_has_no_block(void **state)
                &(struct want){"c", "", "{}", "tool_use", 2, 0});
 }
 
+/* A member's name that says reasoning is text all the same, where no format has it. */
+static void test_names_of_members(void **state)
+{
+    (void)state;
+    static const char *const members[] = {"\"thinking" SECRET "\":\"a\"", "\"reasoning_" SECRET "\":{\"a\":\"b\"}",
+                                          "\"" SECRET "\":1", "\"thinking" SECRET "\":7"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        char stream[2048];
+        snprintf(
+            stream, sizeof stream,
+            "%sdata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":"
+            "{\"type\":\"thinking\",\"thinking\":\"\",%s}}\n\n"
+            "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",%s}}\n\n%s",
+            MSTART, members[i], members[i], MSTOP(0) MTEXT(1) MSAY(1, "yes") MSTOP(1) MEND("end_turn") MLAST);
+        struct kit_run run = {
+            .view = &kit_view_messages, .policy = policies[REDACT], .upstream = {stream, strlen(stream)}, .chunk = 50};
+        struct kit_seen seen;
+        kit_run(&run, &seen);
+        assert_false(kit_has(&seen, SECRET));
+        assert_int_equal(seen.decision.findings_len, 2);
+        kit_seen_fini(&seen);
+    }
+}
+
 /* Reasoning of other servers is reasoning: hidden, and judged over its pieces. */
 static void test_reasoning_in_other_shapes(void **state)
 {
@@ -482,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_a_refusal_closes_what_is_open),
         cmocka_unit_test(test_an_answer_is_cut),
         cmocka_unit_test(test_hidden_reasoning_has_no_block),
+        cmocka_unit_test(test_names_of_members),
         cmocka_unit_test(test_reasoning_in_other_shapes),
         cmocka_unit_test(test_a_prompt_is_refused),
         cmocka_unit_test(test_each_end_is_proper),

@@ -62,11 +62,6 @@ int bytes_reserve(struct bytes *b, size_t len)
     return 0;
 }
 
-void bytes_clear(struct bytes *b)
-{
-    b->start = b->end = 0;
-}
-
 void bytes_swap(struct bytes *a, struct bytes *b)
 {
     assert(a->room == NULL && b->room == NULL);

@@ -78,7 +78,10 @@ static inline void bytes_consume(struct bytes *b, size_t len)
     if (b->start == b->end)
         b->start = b->end = 0;
 }
-void bytes_clear(struct bytes *b);
+static inline void bytes_clear(struct bytes *b)
+{
+    b->start = b->end = 0;
+}
 /* Exchanges the contents; limits stay. Neither may use borrowed room. */
 void bytes_swap(struct bytes *a, struct bytes *b);
 

@@ -32,6 +32,10 @@ static bool find_line_end(struct framer *f, struct span buf, size_t *end)
 {
     if (f->lf_free < f->scanned)
         f->lf_free = f->scanned;
+    if (f->lf_free == f->scanned && f->lf_free < buf.len && buf.data[f->lf_free] == '\n') { /* mostly a blank line */
+        *end = f->scanned;
+        return true;
+    }
     const char *lf = memchr(buf.data + f->lf_free, '\n', buf.len - f->lf_free);
     f->lf_free = lf != NULL ? (size_t)(lf - buf.data) : buf.len;
     const char *cr = memchr(buf.data + f->scanned, '\r', f->lf_free - f->scanned);

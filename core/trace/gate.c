@@ -118,6 +118,15 @@ static inline void gate_put(struct bytes *to, const void *data, size_t len)
     assert(to->end <= to->cap);
 }
 
+/* The same, for the caller to fill. */
+static inline void *gate_add(struct bytes *to, size_t len)
+{
+    char *at = to->data + to->end;
+    to->end += len;
+    assert(to->end <= to->cap);
+    return at;
+}
+
 uint64_t gate_event_number(const struct gate *g)
 {
     return g->popped + event_count(g);
@@ -133,15 +142,18 @@ static void push_parts(struct gate *g, const struct event *event)
 {
     for (size_t i = 0; i < event->parts_len; i++) {
         const struct event_part *c = &event->parts[i];
-        struct gate_part part = {.choice = c->choice,
-                                 .has_end = c->has_end,
-                                 .is_signed = c->is_signed,
-                                 .is_late = g->choice[c->choice].closed,
-                                 .begins = c->begins,
-                                 .ends = c->ends,
-                                 .object = c->object};
-        memcpy(part.spelled, c->spelled, sizeof part.spelled);
-        gate_put(&g->parts, &part, sizeof part);
+        struct gate_part *part = gate_add(&g->parts, sizeof *part);
+        part->choice = c->choice;
+        part->has_end = c->has_end;
+        part->is_signed = c->is_signed;
+        part->is_late = g->choice[c->choice].closed;
+        part->spells_more = part->awaits = false;
+        part->next = NULL;
+        part->next_at = 0;
+        part->begins = c->begins;
+        part->ends = c->ends;
+        part->object = c->object;
+        memcpy(part->spelled, c->spelled, sizeof part->spelled);
     }
 }
 
@@ -151,13 +163,13 @@ static inline int gate_reserve(struct bytes *to, size_t len)
 }
 
 /* Reserves room for a whole event, so that a failing push changes nothing. */
-static inline int reserve_event(struct gate *g, const struct gate_event *e, size_t id_len)
+static inline int reserve_event(struct gate *g, size_t stored_len, size_t parts, size_t id_len)
 {
-    int rv = gate_reserve(&g->raw, e->stored_len);
+    int rv = gate_reserve(&g->raw, stored_len);
     if (rv == 0)
-        rv = gate_reserve(&g->parts, e->parts * sizeof(struct gate_part));
+        rv = gate_reserve(&g->parts, parts * sizeof(struct gate_part));
     if (rv == 0)
-        rv = gate_reserve(&g->events, sizeof *e);
+        rv = gate_reserve(&g->events, sizeof(struct gate_event));
     return rv == 0 ? gate_reserve(&g->id, id_len) : rv;
 }
 
@@ -191,32 +203,32 @@ struct gate_event *gate_push(struct gate *g, const struct frame *frame, const st
                              int *rv)
 {
     assert(gate_is_sound(g, false));
-    struct gate_event e = {.raw_len = (uint32_t)frame->raw.len, .flags = flags};
     struct span joined = frame->kind == FRAME_MULTI ? frame->payload : SPAN("");
     struct span raw = flags & GATE_BARE ? SPAN("") : frame->raw;
-    e.stored_len = (uint32_t)(raw.len + joined.len);
-    e.payload = payload_range(frame, flags);
-    if (event != NULL) {
-        e.parts = (uint32_t)event->parts_len;
-        e.id = event->id;
-        e.spelled_aside = event->spelled_aside;
-        if (g->dialect->pass != NULL)
-            e.note = event->note;
-        if (event->usage.len > 0 || event->has_error || event->carries)
-            e.flags |= GATE_CARRIES;
-    }
     struct span id = new_id(g, frame, event);
-    *rv = reserve_event(g, &e, id.len);
+    *rv = reserve_event(g, raw.len + joined.len, event != NULL ? event->parts_len : 0, id.len);
     if (*rv != 0)
         return NULL;
-    if (event != NULL)
+    struct gate_event *e = gate_add(&g->events, sizeof *e);
+    *e = (struct gate_event){.raw_len = (uint32_t)frame->raw.len,
+                             .stored_len = (uint32_t)(raw.len + joined.len),
+                             .payload = payload_range(frame, flags),
+                             .flags = flags};
+    if (event != NULL) {
+        e->parts = (uint32_t)event->parts_len;
+        e->id = event->id;
+        e->spelled_aside = event->spelled_aside;
+        if (g->dialect->pass != NULL)
+            e->note = event->note;
+        if (event->usage.len > 0 || event->has_error || event->carries)
+            e->flags |= GATE_CARRIES;
         push_parts(g, event);
+    }
     gate_put(&g->id, id.data, id.len);
     gate_put(&g->raw, raw.data, raw.len);
     gate_put(&g->raw, joined.data, joined.len);
-    gate_put(&g->events, &e, sizeof e);
     g->pushed = event_count(g);
-    return gate_last(g);
+    return e;
 }
 
 int gate_add_piece(struct gate *g, const struct gate_piece *piece)
@@ -312,7 +324,7 @@ int gate_say(struct gate *g, struct span bytes, unsigned flags)
     assert(gate_is_sound(g, false));
     struct gate_event e = {.raw_len = (uint32_t)bytes.len, .stored_len = (uint32_t)bytes.len};
     e.flags = GATE_SAID | flags;
-    int rv = reserve_event(g, &e, 0);
+    int rv = reserve_event(g, e.stored_len, 0, 0);
     if (rv != 0)
         return rv;
     gate_put(&g->raw, bytes.data, bytes.len);
@@ -465,7 +477,7 @@ static void pop(struct gate *g)
 
 int gate_release(struct gate *g, struct bytes *out)
 {
-    while (event_count(g) > 0) {
+    while (bytes_len(&g->events) > 0) {
         struct gate_event *e = event_at(g, 0);
         if (g->popped >= g->hold_behind || !is_passable(g, e, first_piece(g), first_part(g)))
             return 0;

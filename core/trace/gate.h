@@ -189,6 +189,11 @@ void gate_cut(struct gate *g);
  * before the texts are stopped. */
 void gate_close(struct gate *g, uint16_t choice);
 
+static inline bool gate_is_empty(const struct gate *g)
+{
+    return bytes_len(&g->events) == 0;
+}
+
 /* Appends to `out` what may go. An `out` that is empty may get another block of memory: it must have begun in no room.
  */
 int gate_release(struct gate *g, struct bytes *out) REIN_MUST_USE;

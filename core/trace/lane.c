@@ -207,10 +207,8 @@ static uint64_t run_passable(const struct lane_run *run, uint64_t start)
     return passable > first ? start + (passable - first) : start;
 }
 
-uint64_t lane_passable(struct lane *lane)
+uint64_t lane_runs_passable(struct lane *lane)
 {
-    if (!lane->splits)
-        return text_passable(lane->answer);
     if (lane->has_stopped)
         return UINT64_MAX;
     size_t n = run_count(lane);
@@ -239,10 +237,8 @@ static size_t find_run(const struct lane *lane, uint64_t at)
     return low;
 }
 
-struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end)
+struct lane_part lane_run_part_at(const struct lane *lane, uint64_t at, uint64_t end)
 {
-    if (!lane->splits)
-        return (struct lane_part){lane->answer, at, (size_t)(end - at)};
     size_t i = find_run(lane, at);
     if (i == run_count(lane))
         return (struct lane_part){NULL, 0, (size_t)(end - at)};
@@ -251,10 +247,8 @@ struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end
     return (struct lane_part){run->text, run->text_end - (run->end - at), (size_t)(stop - at)};
 }
 
-void lane_released(struct lane *lane, uint64_t offset)
+void lane_runs_released(struct lane *lane, uint64_t offset)
 {
-    if (!lane->splits)
-        return;
     while (bytes_len(&lane->runs) > 0 && run_at(lane, 0)->end <= offset) {
         lane->runs_start = run_at(lane, 0)->end;
         lane->runs_passable -= lane->runs_passable > 0;

@@ -78,21 +78,37 @@ int lane_feed(struct lane *lane, struct span bytes, lane_sink sink, void *ctx) R
 /* No more will come: decides what is undecided. */
 int lane_end(struct lane *lane, lane_sink sink, void *ctx) REIN_MUST_USE;
 
-/* Source bytes up to here may pass (they are cleared, or will be dropped when rendered). Never falls; what was passable
- * is not examined again. */
-uint64_t lane_passable(struct lane *lane);
-
 /* A part of a lane's source range that belongs to one text, for rendering. */
 struct lane_part {
     struct text *text; /* NULL: a tag */
     uint64_t text_start;
     size_t len; /* same in source and text */
 };
+
+/* The following three, of a lane that splits. */
+uint64_t lane_runs_passable(struct lane *lane);
+struct lane_part lane_run_part_at(const struct lane *lane, uint64_t at, uint64_t end);
+void lane_runs_released(struct lane *lane, uint64_t offset);
+
+/* Source bytes up to here may pass (they are cleared, or will be dropped when rendered). Never falls; what was passable
+ * is not examined again. */
+static inline uint64_t lane_passable(struct lane *lane)
+{
+    return lane->splits ? lane_runs_passable(lane) : text_passable(lane->answer);
+}
+
 /* The part that begins at source offset `at`, cut at `end`. Bytes not decided yet count as a tag. */
-struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end);
+static inline struct lane_part lane_part_at(const struct lane *lane, uint64_t at, uint64_t end)
+{
+    return lane->splits ? lane_run_part_at(lane, at, end) : (struct lane_part){lane->answer, at, (size_t)(end - at)};
+}
 
 /* Source bytes up to `offset` went out, or were dropped. */
-void lane_released(struct lane *lane, uint64_t offset);
+static inline void lane_released(struct lane *lane, uint64_t offset)
+{
+    if (lane->splits)
+        lane_runs_released(lane, offset);
+}
 
 /* ---- texts that may be repeated ---- */
 

@@ -330,10 +330,8 @@ void text_stop(struct text *t)
         t->limit = t->cleared;
 }
 
-void text_released(struct text *t, uint64_t offset)
+void text_forget_edits(struct text *t, uint64_t offset)
 {
-    /* Bytes that came when the choice had just been stopped were never received here. */
-    t->released = offset < t->received ? offset : t->received;
     while (bytes_len(&t->edits) > 0 && edit_at(t, 0)->end <= offset)
         bytes_consume(&t->edits, sizeof(struct edit));
 }

@@ -118,7 +118,14 @@ const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len
 /* Drops all from the cleared part on. */
 void text_stop(struct text *t);
 /* Everything up to `offset` went out: forgets what is not needed any more. */
-void text_released(struct text *t, uint64_t offset);
+void text_forget_edits(struct text *t, uint64_t offset);
+static inline void text_released(struct text *t, uint64_t offset)
+{
+    /* Bytes that came when the choice had just been stopped were never received here. */
+    t->released = offset < t->received ? offset : t->received;
+    if (bytes_len(&t->edits) > 0)
+        text_forget_edits(t, offset);
+}
 /* Reclaims window bytes that are not needed any more. */
 void text_trim(struct text *t);
 

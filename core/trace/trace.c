@@ -139,11 +139,9 @@ void rein_trace_free(struct rein_trace *t)
 }
 
 /* Counts what waits in the gate after a step. */
-static size_t count_held(struct rein_trace *t)
+__attribute__((noinline)) static size_t count_held(struct rein_trace *t)
 {
     uint64_t held[REIN_CHANNELS] = {0}, all = 0;
-    if (gate_held(&t->gate) == 0)
-        return 0;
     for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < 2; k++) {
             const struct text *text = &lane->texts[k].text;
@@ -159,8 +157,10 @@ static size_t count_held(struct rein_trace *t)
 }
 
 /* Events that came after an open question wait for it, even if their text was judged, or there is none. */
-static int release(struct rein_trace *t, struct bytes *out)
+static inline int release(struct rein_trace *t, struct bytes *out)
 {
+    if (gate_is_empty(&t->gate))
+        return 0;
     t->gate.hold_behind = t->pending.first != NULL ? t->pending.first->event : UINT64_MAX;
     return gate_release(&t->gate, out);
 }
@@ -197,7 +197,7 @@ static int trace_answer(struct rein_trace *t, struct rein_update *u)
         rv = release(t, &t->out);
     struct span released = bytes_span(&t->out);
     t->decision.bytes_out += released.len;
-    u->held_text = count_held(t);
+    u->held_text = gate_held(&t->gate) > 0 ? count_held(t) : 0;
     if (rv == 0 && !t->committing && (t->needs_commit || t->end_due))
         rv = ask_commit(t, u);
     u->out = released.data;

@@ -35,7 +35,7 @@ static uint64_t undisputed(const struct rein_trace *t, const struct text *text, 
 }
 
 /* How far rules and patterns let a text be cleared, once the choice's reasoning is over, or before. */
-static uint64_t unheld(const struct rein_trace *t, const struct text *text, bool reasoning_over)
+static inline uint64_t unheld(const struct rein_trace *t, const struct text *text, bool reasoning_over)
 {
     uint64_t unclaimed = text_unclaimed(text);
     if (text->channel == REIN_REASONING)
@@ -95,13 +95,12 @@ static void stop_awaiting(struct rein_trace *t, uint16_t index)
     trace_clear_choice(t, index);
 }
 
-/* After bytes of a text: an answer that can steer no more, or something else than an answer, ends the wait. */
-void trace_await_answer(struct rein_trace *t, const struct text *text)
+void trace_look_at_wait(struct rein_trace *t, const struct text *text)
 {
     struct choice *choice = &t->choice[text->choice];
     bool may_still =
         text->channel == REIN_REASONING || (text->channel == REIN_ANSWER && trace_answer_may_steer(t, choice));
-    if (choice->awaits_answer && !may_still)
+    if (!may_still)
         stop_awaiting(t, text->choice);
 }
 

@@ -445,11 +445,12 @@ static int take_pieces(struct rein_trace *t, const struct event *event, struct s
             has_arguments = true;
         else if (event->pieces[i].place.kind == PIECE_WHOLE)
             rv = take_whole(t, &event->pieces[i], payload);
-    for (size_t i = 0; i < event->pieces_len && rv == 0; i++)
-        if (event->pieces[i].place.kind == PIECE_STREAM)
-            rv = take_streamed(t, &event->pieces[i], payload);
-        else if (event->pieces[i].place.kind == PIECE_ECHO)
-            rv = take_echo(t, &event->pieces[i], payload);
+    const struct piece *p = event->pieces;
+    for (size_t left = event->pieces_len; left > 0 && rv == 0; left--, p++)
+        if (p->place.kind == PIECE_STREAM)
+            rv = take_streamed(t, p, payload);
+        else if (p->place.kind == PIECE_ECHO)
+            rv = take_echo(t, p, payload);
     return rv == 0 && has_arguments ? take_arguments(t, event, payload) : rv;
 }
 
@@ -547,13 +548,14 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     if (rv != 0)
         return rv;
     flags |= event->is_last ? GATE_TERMINAL : 0;
-    struct gate_piece *joined;
+    struct gate_piece *joined = NULL;
     const struct piece *piece;
     bytes_clear(&t->scratch);
-    if (gate_held(&t->gate) >= t->gate.join_from) /* what is joined must be decoded */
-        rv = bytes_reserve(&t->scratch, frame->payload.len + 3);
-    if (rv == 0)
-        rv = gate_join(&t->gate, frame, event, &joined, &piece);
+    if (gate_held(&t->gate) >= t->gate.join_from) {
+        rv = bytes_reserve(&t->scratch, frame->payload.len + 3); /* what is joined must be decoded */
+        if (rv == 0)
+            rv = gate_join(&t->gate, frame, event, &joined, &piece);
+    }
     if (rv == 0 && !may_hold(t, event, joined != NULL ? 0 : frame->raw.len))
         rv = REIN_ELIMIT;
     if (rv != 0 || joined != NULL)

@@ -223,14 +223,15 @@ static int on_event(struct rein_trace *t, struct text *text, int event, struct s
     return on_matches(t, text, event, event == TEXT_MATCH ? text->lifted_to : 0);
 }
 
+/* Of a text that is not closed. */
 static int advance(struct rein_trace *t, struct text *text)
 {
     struct span sentence;
     uint64_t offset;
     int event;
-    while (!is_closed(t, text) && (event = text_advance(text, &t->matches, &sentence, &offset)) != TEXT_DRY) {
+    while ((event = text_advance(text, &t->matches, &sentence, &offset)) != TEXT_DRY) {
         int rv = event < 0 ? event : on_event(t, text, event, sentence, offset);
-        if (rv != 0)
+        if (rv != 0 || is_closed(t, text))
             return rv;
     }
     return 0;
@@ -381,6 +382,18 @@ static bool has_same_tracker(const struct text *a, const struct text *b)
     return a->has_sentences && b->has_sentences && a->channel == b->channel && a->slot == b->slot;
 }
 
+/* The text that continued last does so again, and no other one waits. */
+static bool keeps_turn(const struct choice *choice, const struct text *text)
+{
+    return choice->speaker == (const void *)text && choice->paused == NULL;
+}
+
+static void count_said(struct choice *choice, struct channel_text *ct, size_t len)
+{
+    choice->said += len;
+    ct->spoke_at = choice->said;
+}
+
 /* A text continues. What a rule may still claim of the previous text stays held, for a while; the patterns take its
  * unfinished sentence as it is, if they go on with this one. */
 static int take_turn(struct rein_trace *t, struct choice *choice, struct text *text, size_t len)
@@ -395,8 +408,7 @@ static int take_turn(struct rein_trace *t, struct choice *choice, struct text *t
         pause_text(choice, last);
     }
     choice->speaker = ct;
-    choice->said += len;
-    ct->spoke_at = choice->said;
+    count_said(choice, ct, len);
     return choice->paused != NULL ? lift_paused(t, choice) : 0;
 }
 
@@ -410,8 +422,10 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     bool is_examined = text->has_sentences && bytes.len > 0;
     if (is_examined && text->received == 0)
         number_text(t, text);
-    int rv = bytes.len > 0 ? take_turn(t, choice, text, bytes.len) : 0;
-    if (rv != 0 || is_closed(t, text))
+    int rv = 0;
+    if (keeps_turn(choice, text))
+        count_said(choice, choice->speaker, bytes.len);
+    else if (bytes.len > 0 && ((rv = take_turn(t, choice, text, bytes.len)) != 0 || is_closed(t, text)))
         return rv;
     if (text->channel == REIN_REASONING) {
         choice->has_reasoning |= trace_is_text(bytes);
@@ -419,9 +433,9 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
         lead_in(t, text);
     } else if (!choice->reasoning_over && trace_is_text(bytes)) {
         rv = trace_end_reasoning(t, text->choice);
+        if (rv != 0 || is_closed(t, text))
+            return rv;
     }
-    if (rv != 0 || is_closed(t, text))
-        return rv;
     rv = is_examined && t->pattern_active ? make_tracker(t, text) : 0;
     if (rv == 0)
         rv = trace_panels_bytes(text, bytes);

@@ -185,9 +185,9 @@ int trace_panels_sentence(struct rein_trace *t, struct text *text, struct span s
     return rv == 0 ? panels_check(t, text, offset + sentence.len, false) : rv;
 }
 
-int trace_panels_bytes(struct text *text, struct span bytes)
+int trace_panels_hear(struct text *text, struct span bytes)
 {
-    return text->asks == NULL || text->has_sentences ? 0 : heard_add(&text->asks->heard, bytes);
+    return heard_add(&text->asks->heard, bytes);
 }
 
 int trace_panels_text_end(struct rein_trace *t, struct text *text)
@@ -235,12 +235,6 @@ void trace_panels_settle(struct rein_trace *t)
         question[i].text.text = at += question[i].prompt.len;
         at += question[i].text.len;
     }
-}
-
-void trace_panels_forget_questions(struct rein_trace *t)
-{
-    bytes_clear(&t->questions);
-    bytes_clear(&t->question_texts);
 }
 
 /* ---- answers ---- */

@@ -212,7 +212,11 @@ void trace_panels_fini(struct text *text);
 /* What was said: in the prompt; a whole sentence; bytes of a text without sentences. */
 int trace_panels_prompt(struct rein_trace *t, const char *speaker, struct span said) REIN_MUST_USE;
 int trace_panels_sentence(struct rein_trace *t, struct text *text, struct span sentence, uint64_t offset) REIN_MUST_USE;
-int trace_panels_bytes(struct text *text, struct span bytes) REIN_MUST_USE;
+int trace_panels_hear(struct text *text, struct span bytes) REIN_MUST_USE;
+REIN_MUST_USE static inline int trace_panels_bytes(struct text *text, struct span bytes)
+{
+    return text->asks == NULL || text->has_sentences ? 0 : trace_panels_hear(text, bytes);
+}
 /* The prompt, or the text, is over, for now at least. */
 int trace_panels_prompt_end(struct rein_trace *t) REIN_MUST_USE;
 int trace_panels_text_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
@@ -220,7 +224,11 @@ int trace_panels_text_end(struct rein_trace *t, struct text *text) REIN_MUST_USE
 uint64_t trace_panels_bound(const struct rein_trace *t, const struct text *text);
 /* The questions of the step: sets where their texts are; forgets them. */
 void trace_panels_settle(struct rein_trace *t);
-void trace_panels_forget_questions(struct rein_trace *t);
+static inline void trace_panels_forget_questions(struct rein_trace *t)
+{
+    bytes_clear(&t->questions);
+    bytes_clear(&t->question_texts);
+}
 /* Is anything waited for, so that the response cannot end yet? */
 static inline bool trace_panels_wait(const struct rein_trace *t)
 {
@@ -237,7 +245,13 @@ static inline uint64_t min_offset(uint64_t a, uint64_t b)
 void trace_clear_up_to(const struct rein_trace *t, struct text *text, uint64_t bound);
 void trace_clear_choice(struct rein_trace *t, uint16_t choice);
 bool trace_answer_may_steer(const struct rein_trace *t, const struct choice *choice);
-void trace_await_answer(struct rein_trace *t, const struct text *text);
+/* After bytes of a text: an answer that can steer no more, or something else than an answer, ends the wait. */
+void trace_look_at_wait(struct rein_trace *t, const struct text *text);
+static inline void trace_await_answer(struct rein_trace *t, const struct text *text)
+{
+    if (t->choice[text->choice].awaits_answer)
+        trace_look_at_wait(t, text);
+}
 
 /* ---- trace_end.c ---- */
 /* Carries out an action that ends a choice (or all): refuse, cut_response, steer. */

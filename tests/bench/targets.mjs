@@ -107,9 +107,9 @@ function policyOf(name) {
   return text.replace(named, `$1${release}`);
 }
 
-// `policy`: the text of one that is not made from the default one. `under`: a program and its arguments that run rein,
+// `policy`: the text of one that is not made from the default one; `policies`, `routes`, `more`: further ones, and keys of the config. `under`: a program and its arguments that run rein,
 // such as valgrind.
-export async function startRein(name, folder, upstream, { policy, under = [], ...options } = {}) {
+export async function startRein(name, folder, upstream, { policy, policies = {}, routes = '', more = '', under = [], ...options } = {}) {
   const program = join(build, 'rein');
   if (!existsSync(program)) return null;
   const home = join(folder, name);
@@ -118,12 +118,13 @@ export async function startRein(name, folder, upstream, { policy, under = [], ..
     if (existsSync(join(top, 'config', part))) cpSync(join(top, 'config', part), join(home, part), { recursive: true });
   }
   writeFileSync(join(home, 'policies', 'default.yaml'), policy ?? policyOf(name));
+  for (const [other, text] of Object.entries(policies)) writeFileSync(join(home, 'policies', `${other}.yaml`), text);
   const [port, admin] = [await freePort(), await freePort()];
   const template = readFileSync(join(here, 'rein.yaml'), 'utf8');
   const values = { PORT: port, ADMIN: admin, UPSTREAM: upstream };
   writeFileSync(
     join(home, 'rein.yaml'),
-    template.replace(/@(PORT|ADMIN|UPSTREAM)@/g, (_, key) => String(values[key])),
+    template.replace(/@(PORT|ADMIN|UPSTREAM)@/g, (_, key) => String(values[key])).replace(/^routes:\n/m, (line) => line + routes) + more,
   );
   const [command, ...args] = [...under, program, 'serve', '-c', join(home, 'rein.yaml')];
   const target = start(name, command, args, { cwd: home, ...options });

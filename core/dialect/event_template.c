@@ -88,8 +88,9 @@ static void move(struct event_template *s, const struct range found[HOLES_MAX])
         *s->holes[i].len = found[i].len;
         shift[i + 1] = shift[i] + found[i].len - s->holes[i].range.len;
     }
-    for (size_t i = 0; i < s->anchors_len; i++)
-        *s->anchors[i].at = s->anchors[i].base + shift[s->anchors[i].holes_before];
+    const struct anchor *anchor = s->anchors;
+    for (size_t left = s->anchors_len; left > 0; left--, anchor++)
+        *anchor->at = anchor->base + shift[anchor->holes_before];
 }
 
 const struct event *event_templates_find(struct event_templates *s, struct span payload)

@@ -239,6 +239,17 @@ static bool may_begin(const struct prefilter *prefilter, bool word, const unsign
     return p + 1 < end ? prefilter_pair(prefilter->pairs, word, p[0], p[1]) : prefilter_single(prefilter, word, p[0]);
 }
 
+/* The last eight bytes before `p`, where `tail` was those before `began`. */
+static uint64_t tail_behind(uint64_t tail, const unsigned char *began, const unsigned char *p)
+{
+    if (p - began >= 8) /* written out, so that it becomes one load */
+        return (uint64_t)p[-8] << 56 | (uint64_t)p[-7] << 48 | (uint64_t)p[-6] << 40 | (uint64_t)p[-5] << 32 |
+               (uint64_t)p[-4] << 24 | (uint64_t)p[-3] << 16 | (uint64_t)p[-2] << 8 | p[-1];
+    for (const unsigned char *at = began; at < p; at++)
+        tail = tail << 8 | *at;
+    return tail;
+}
+
 /* Skips bytes after which no rule is alive, the next byte considered where it is known. */
 static void skip(struct matcher *m, const unsigned char *p, const unsigned char *end)
 {
@@ -255,9 +266,7 @@ static void skip(struct matcher *m, const unsigned char *p, const unsigned char 
         return;
     word = dfa_is_word(p[-1]);
     m->fed += (uint64_t)(p - began);
-    uint64_t tail = any->tail;
-    for (const unsigned char *at = p - began > 8 ? p - 8 : began; at < p; at++)
-        tail = tail << 8 | *at;
+    uint64_t tail = tail_behind(any->tail, began, p);
     for (size_t i = 0; i < VIEWS; i++) {
         m->views[i].tail = tail;
         m->views[i].at = m->views[i].before = m->fed;

@@ -494,8 +494,9 @@ static int note(struct rein_trace *t, const struct event *event, struct span pay
     t->saw_inner_error |= event->has_inner_error;
     t->saw_part |= event->parts_len > 0;
     for (size_t i = 0; i < event->parts_len; i++) {
-        t->choice[event->parts[i].choice].is_seen = true;
-        t->choice[event->parts[i].choice].end_seen |= event->parts[i].has_end;
+        struct choice *choice = &t->choice[event->parts[i].choice];
+        choice->is_seen = true;
+        choice->end_seen |= event->parts[i].has_end;
     }
     if (event->prompt_tokens >= 0)
         t->decision.prompt_tokens = event->prompt_tokens;

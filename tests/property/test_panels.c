@@ -80,7 +80,8 @@ static void make_policy(struct panel_case *c)
         c->is_guarded |= (asks_one || is_any) && !shadow && closed && at == 4 && strcmp(action, "record") != 0;
     }
     if (dice_chance(d, 30))
-        say(c, "  - { id: q, ask: zaps, channels: [prompt], action: refuse }\n");
+        say(c, "  - { id: q, ask: zaps, channels: [prompt], action: refuse, shadow: %s }\n",
+            dice_chance(d, 30) ? "true" : "false");
 }
 
 /* A text of random sentences, as JSON inside of a string: no escapes are needed but for line ends. */

@@ -32,8 +32,8 @@ void cli_check_knows(const struct cli_document_kind *kind)
 }
 
 struct check {
-    const char *templates, *lexicons, *models; /* folders; NULL: next to the policy's folder */
-    bool with_secrets;                         /* missing ones are problems too */
+    struct policy_files_places places;
+    bool with_secrets; /* missing ones are problems too */
     struct rein_problems *problems, *absent;
 };
 
@@ -77,32 +77,6 @@ static int check_config(struct check *c, const char *path)
     return 0;
 }
 
-/* The folder `name` next to the policy's own: a/policies/p.yaml -> a/templates. */
-static char *beside_folder(const char *policy, const char *name)
-{
-    char *own = files_beside(policy, "."), *path = NULL;
-    size_t len = own != NULL ? strlen(own) : 0;
-    if (len > 2)
-        own[len - 2] = '\0'; /* "a/policies/." */
-    const char *last = own != NULL && strrchr(own, '/') != NULL ? strrchr(own, '/') + 1 : own;
-    if (own != NULL && strcmp(last, ".") != 0 && strcmp(last, "..") != 0 && *last != '\0')
-        path = files_beside(own, name);
-    else if (own != NULL && asprintf(&path, "%s/../%s", own, name) < 0)
-        path = NULL;
-    free(own);
-    return path;
-}
-
-/* The folder from the command line, or the default one. */
-static int read_folder(struct check *c, const char *policy, const char *asked, const char *usual,
-                       struct policy_files_folder *folder)
-{
-    char *path = asked != NULL ? strdup(asked) : beside_folder(policy, usual);
-    int rv = path != NULL ? policy_files_read(folder, path, asked != NULL, c->problems) : REIN_ENOMEM;
-    free(path);
-    return rv;
-}
-
 /* Fields that a policy accepts although Rein does not know them or would not refuse them. */
 static int warn_of_fields(struct check *c, const struct rein_source *source, const char *const *allow)
 {
@@ -132,11 +106,7 @@ static int check_policy(struct check *c, const struct rein_source *source)
 {
     struct policy_files_library files = {0};
     struct rein_policy *policy;
-    int rv = read_folder(c, source->name, c->templates, "templates", &files.templates);
-    if (rv == 0)
-        rv = read_folder(c, source->name, c->lexicons, "lexicons", &files.lexicons);
-    if (rv == 0)
-        rv = read_folder(c, source->name, c->models, "models", &files.models);
+    int rv = policy_files_find(&files, source->name, &c->places, c->problems);
     struct rein_library library = policy_files_lend(&files);
     library.any_judge = true; /* a config says which there are */
     if (rv == 0)
@@ -194,8 +164,9 @@ static int guess(const struct rein_source *source, struct rein_problems *problem
         return rv;
     *schema = rein_doc_guess(doc, schemas);
     if (*schema == NULL) {
-        rein_problems_add(problems, source->name, 0, 0, "",
-                          "is not a config, policy, template, lexicon, model, keys file, judge or demo script");
+        rein_problems_add(
+            problems, source->name, 0, 0, "",
+            "is not a config, policy, template, lexicon, model, keys file, judge, demo script or cases file");
         rv = REIN_EPOLICY;
     }
     rein_doc_free(doc);
@@ -278,10 +249,10 @@ static int print_schema(const char *name, int (*print)(const struct rein_schema 
         rein_text_free(text);
         return CLI_OK;
     }
-    return cli_usage(
-        &cli_check,
-        "there is no schema `%s`; the schemas are config, policy, template, lexicon, model, keys, judge and demo",
-        name);
+    return cli_usage(&cli_check,
+                     "there is no schema `%s`; the schemas are config, policy, template, lexicon, model, keys, judge, "
+                     "demo and cases",
+                     name);
 }
 
 static int print_reference(const char *name)
@@ -343,11 +314,11 @@ static int check_run(int argc, char **argv)
         if (strcmp(argv[at], "--reference") == 0)
             return print_reference(argv[at + 1]);
         if (strcmp(argv[at], "--templates") == 0)
-            c.templates = argv[at + 1];
+            c.places.templates = argv[at + 1];
         else if (strcmp(argv[at], "--lexicons") == 0)
-            c.lexicons = argv[at + 1];
+            c.places.lexicons = argv[at + 1];
         else if (strcmp(argv[at], "--models") == 0)
-            c.models = argv[at + 1];
+            c.places.models = argv[at + 1];
         else
             return cli_usage(&cli_check, "unknown option %s", argv[at]);
     }
@@ -372,8 +343,8 @@ const struct cli_command cli_check = {
             "  --secrets         missing secrets are errors\n  --templates DIR   the templates that policies refer to\n"
             "  --lexicons DIR    the lexicons that policies refer to\n"
             "  --models DIR      the models that policies refer to\n"
-            "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, model, keys, judge or "
-            "demo\n"
+            "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, model, keys, judge, "
+            "demo or cases\n"
             "  --reference NAME  print the reference page, in Markdown; NAME is one of these or request-fields\n"
             "\n"
             "Valid files are listed on stdout. Errors go to stderr, one per line, as file:line:column: key: message. "

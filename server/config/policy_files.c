@@ -3,6 +3,7 @@
 #include "config/policy_files.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,42 @@ int policy_files_read(struct policy_files_folder *folder, const char *path, bool
     for (size_t i = 0; i < list.len && rv == 0; i++)
         rv = policy_files_read_file(folder, list.paths[i], problems);
     files_list_fini(&list);
+    return rv;
+}
+
+/* The folder `name` next to the policy's own: a/policies/p.yaml -> a/templates. */
+static char *beside_folder(const char *policy, const char *name)
+{
+    char *own = files_beside(policy, "."), *path = NULL;
+    size_t len = own != NULL ? strlen(own) : 0;
+    if (len > 2)
+        own[len - 2] = '\0'; /* "a/policies/." */
+    const char *last = own != NULL && strrchr(own, '/') != NULL ? strrchr(own, '/') + 1 : own;
+    if (own != NULL && strcmp(last, ".") != 0 && strcmp(last, "..") != 0 && *last != '\0')
+        path = files_beside(own, name);
+    else if (own != NULL && asprintf(&path, "%s/../%s", own, name) < 0)
+        path = NULL;
+    free(own);
+    return path;
+}
+
+static int find_folder(struct policy_files_folder *folder, const char *policy, const char *asked, const char *usual,
+                       struct rein_problems *problems)
+{
+    char *path = asked != NULL ? strdup(asked) : beside_folder(policy, usual);
+    int rv = path != NULL ? policy_files_read(folder, path, asked != NULL, problems) : REIN_ENOMEM;
+    free(path);
+    return rv;
+}
+
+int policy_files_find(struct policy_files_library *files, const char *policy, const struct policy_files_places *places,
+                      struct rein_problems *problems)
+{
+    int rv = find_folder(&files->templates, policy, places->templates, "templates", problems);
+    if (rv == 0)
+        rv = find_folder(&files->lexicons, policy, places->lexicons, "lexicons", problems);
+    if (rv == 0)
+        rv = find_folder(&files->models, policy, places->models, "models", problems);
     return rv;
 }
 

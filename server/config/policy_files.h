@@ -25,6 +25,16 @@ struct policy_files_library {
     struct policy_files_folder templates, lexicons, models;
 };
 
+/* Folders that the command line names; NULL: the usual one, next to the policy's folder. */
+struct policy_files_places {
+    const char *templates, *lexicons, *models;
+};
+
+/* Reads all that the policy of this path may refer to, as commands without a config do. What cannot be read is added to
+ * `problems`; a usual folder that is not there is empty. REIN_ENOMEM is the only failure. */
+int policy_files_find(struct policy_files_library *files, const char *policy, const struct policy_files_places *places,
+                      struct rein_problems *problems) REIN_MUST_USE;
+
 /* The library for rein_policy_load; borrows from `files`. */
 struct rein_library policy_files_lend(const struct policy_files_library *files);
 void policy_files_library_fini(struct policy_files_library *files);

@@ -18,6 +18,7 @@
 #include "config/config_schema.h"
 #include "demo/demo_script.h"
 #include "judges/described.h"
+#include "policytest/cases.h"
 #include "rein/doc.h"
 
 enum { PAGE_MAX = 1 << 20 };
@@ -54,6 +55,7 @@ static void test_pages(void **state)
     check_page(keys_schema());
     check_page(judge_description_schema());
     check_page(&demo_schema);
+    check_page(&cases_schema);
 }
 
 static void test_fields(void **state)
@@ -91,7 +93,7 @@ static void test_tables_are_in_order(void **state)
     (void)state;
     const struct rein_schema *const schemas[] = {config_schema(),       rein_schema_policy(), rein_schema_template(),
                                                  rein_schema_lexicon(), rein_schema_model(),  keys_schema(),
-                                                 &demo_schema};
+                                                 &demo_schema,          &cases_schema};
     for (size_t s = 0; s < sizeof(schemas) / sizeof(*schemas); s++) {
         const struct rein_key *keys = schemas[s]->keys;
         for (const struct rein_key *row = keys; row->path != NULL; row++) {

@@ -65,7 +65,7 @@ test('templates and lexicons may be elsewhere', (t) => {
 });
 
 test('a schema is JSON, a reference page is Markdown', () => {
-  for (const name of ['config', 'policy', 'template', 'lexicon', 'keys', 'demo']) {
+  for (const name of ['config', 'policy', 'template', 'lexicon', 'keys', 'demo', 'cases']) {
     const schema = rein('check', '--schema', name);
     assert.equal(schema.status, 0);
     assert.equal(JSON.parse(schema.out).type, 'object');

@@ -35,6 +35,7 @@ extern const struct cli_command cli_eval_prefix;
 extern const struct cli_command cli_mix;
 extern const struct cli_command cli_features;
 extern const struct cli_command cli_test;
+extern const struct cli_command cli_diff;
 
 /* A kind of document that a tool brings along: `rein check` knows it as it knows the server's own. */
 struct cli_document_kind {

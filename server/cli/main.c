@@ -10,7 +10,8 @@
 #include "policytest/policytest.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_serve, &cli_check, &cli_test, &cli_key, &cli_route, &cli_demo_upstream, &cli_eval, &cli_mix, &cli_features,
+    &cli_serve, &cli_check,         &cli_test, &cli_diff, &cli_key,
+    &cli_route, &cli_demo_upstream, &cli_eval, &cli_mix,  &cli_features,
 };
 
 static const char exit_help[] =

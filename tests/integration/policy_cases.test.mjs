@@ -106,6 +106,7 @@ cases:
   - { name: wrong-answer, prompt: Hi., answer: "It is the tall zebra\\nthat I see, and all the others too, at noon.", expect: { answer: "It is the tall one." } }
   - { name: lacking, prompt: Hi., answer: Hello., expect: { contains: Goodbye } }
   - { name: having, prompt: Hi., answer: Hello., expect: { lacks: ell } }
+  - { name: stopped, prompt: Hi., answer: A unicorn., expect: { action: refuse, answer: A } }
 `,
   });
   const cases = path.join(at, 'cases.yaml');
@@ -116,7 +117,9 @@ cases:
     `${cases}:10: wrong-answer: answer: from byte 7 on, expected "he tall one.", got "he tall [x]\\x0athat I see, and all the othe..."`,
     `${cases}:11: lacking: contains: expected "Goodbye", got a response without it`,
     `${cases}:12: having: lacks: expected a response without "ell", got one with it`,
-    '1 passed, 5 failed',
+    // A stream that is stopped is not held to exact texts.
+    `${cases}:13: stopped: as one body: answer: from byte 0 on, expected "A", got "Not that."`,
+    '1 passed, 6 failed',
     '',
   ]);
   assert.equal(status, 1);

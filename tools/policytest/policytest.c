@@ -84,9 +84,9 @@ static void judge_case(struct tester *t, const struct case_script *script, const
     if (!stream_fits && !body_fits && strcmp(of_stream, of_body) == 0)
         say_failed(t, script, "", of_stream);
     else if (!stream_fits)
-        say_failed(t, script, "only streamed: ", of_stream);
+        say_failed(t, script, "streamed: ", of_stream);
     else if (!body_fits)
-        say_failed(t, script, "only as one body: ", of_body);
+        say_failed(t, script, "as one body: ", of_body);
     else if (!case_result_same(streamed, body, of_stream))
         say_failed(t, script, "as one body not as streamed: ", of_stream);
     else

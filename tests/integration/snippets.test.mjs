@@ -58,7 +58,7 @@ describe('snippets', { timeout: 470000 }, () => {
       fs.writeFileSync(file, whole);
       const { status, stdout, stderr } = spawnSync(binary, ['check', file], { encoding: 'utf8', timeout: 400000 });
       assert.equal(status, 0, stderr);
-      assert.match(stdout, /: (config|lexicon|policy|template)\b/);
+      assert.match(stdout, /: (config|lexicon|policy|template|judge)\b|: \d+ cases$/m);
     });
 
   for (const { line, text } of ofReadme) {

@@ -256,14 +256,13 @@ static void test_refuses_high_indexes(void **state)
 static char *nest(const char *open, const char *middle, const char *close, size_t n)
 {
     size_t size = n * (strlen(open) + strlen(close)) + strlen(middle) + 64;
-    char *json = malloc(size);
+    char *json = malloc(size), *end = json;
     assert_non_null(json);
-    json[0] = '\0';
     for (size_t i = 0; i < n; i++)
-        strcat(json, open);
-    strcat(json, middle);
+        end = stpcpy(end, open);
+    end = stpcpy(end, middle);
     for (size_t i = 0; i < n; i++)
-        strcat(json, close);
+        end = stpcpy(end, close);
     return json;
 }
 

@@ -82,6 +82,15 @@ void exchange_put(struct exchange *x, struct exchange_queue *list)
         TAILQ_INSERT_TAIL(list, x, todos);
 }
 
+void exchange_note_answered(struct exchange *x)
+{
+    if (x->is_answered || !x->grant.owner)
+        return;
+    x->is_answered = true;
+    if (x->grant.answered)
+        x->grant.answered(&x->grant);
+}
+
 void exchange_finish(struct exchange *x)
 {
     assert(x->state == X_OVER && exchange_is_sound(x));
@@ -89,6 +98,7 @@ void exchange_finish(struct exchange *x)
     take_off_flush(x);
     if (x->seen)
         x->front->handler.on_closed(x->front->handler.ctx, x, x->gone);
+    exchange_note_answered(x);
     if (x->grant.owner)
         x->grant.release(&x->grant);
     chunk_drop(&x->out, &x->front->blocks);
@@ -444,6 +454,7 @@ void exchange_end(struct exchange *x)
     if ((x->state != X_STARTING && x->state != X_DIRECT) || x->ending)
         return;
     x->ending = true;
+    exchange_note_answered(x);
     if (x->state == X_DIRECT && x->conn->wait != CONN_WRITING)
         queue_flush(x);
     assert(exchange_is_sound(x));

@@ -83,8 +83,10 @@ static int answer_with(struct exchange *x, unsigned status, struct MHD_Response 
 int exchange_give(struct exchange *x, unsigned status, const struct front_header *headers, char *body, size_t len)
 {
     bool is_too_late = x->state == X_CUT || x->state == X_OVER;
-    if (x->state == X_READING || x->state == X_WAITING)
+    if (x->state == X_READING || x->state == X_WAITING) {
+        exchange_note_answered(x);
         return answer_with(x, status, whole_response(body, len), headers, X_REPLYING);
+    }
     free(body);
     return is_too_late ? 0 : REIN_ESTATE;
 }

@@ -92,10 +92,13 @@ void *exchange_user(const struct exchange *x);
 /* What a request is granted at its head: who its caller is, and which config serves it. Decided in on_head; stays the
  * same until the exchange is freed, whatever changes in the meantime. */
 struct front_grant {
-    const char *caller;                               /* the name of its key, "" for none; good as long as `owner` */
-    const void *identity;                             /* what the handler knows of it besides; NULL: nothing */
-    void *owner;                                      /* NULL: the request needs no grant */
-    void *counted;                                    /* where the handler counts it; NULL: nowhere */
+    const char *caller;   /* the name of its key, "" for none; good as long as `owner` */
+    const void *identity; /* what the handler knows of it besides; NULL: nothing */
+    void *owner;          /* NULL: the request needs no grant */
+    void *counted;        /* where the handler counts it; NULL: nowhere */
+    /* Called once, when the answer is complete and before its end goes out, so that a client that has it all is not
+     * counted any more; or at the release. NULL: nothing is counted. */
+    void (*answered)(const struct front_grant *grant);
     void (*release)(const struct front_grant *grant); /* called once, after on_closed */
 };
 /* Takes the grant. In on_head, once. */

@@ -79,6 +79,7 @@ struct exchange {
     size_t largest; /* piece that was written to it */
     void *user;
     struct front_grant grant;
+    bool is_answered;   /* and grant.answered was called */
     uint64_t head_ms;   /* when the head had arrived */
     struct buffer body; /* its room is counted in the limits of the client */
     size_t body_max;    /* its value when the head arrived */
@@ -195,6 +196,8 @@ bool conn_is_sound(const struct conn *conn);
 bool exchange_is_sound(const struct exchange *x);
 /* With room for the copy of a head. */
 struct exchange *exchange_new(struct conn *conn, size_t head_size);
+/* The answer is complete, its end is about to go out. */
+void exchange_note_answered(struct exchange *x);
 /* Calls on_closed if the handler has seen the exchange, and frees it. */
 void exchange_finish(struct exchange *x);
 /* Puts the exchange on a list (and off the one it was on). */

@@ -34,10 +34,14 @@ static bool routes_refuse(struct exchange *x, unsigned status, const char *code,
     return false;
 }
 
-static void release_grant(const struct front_grant *grant)
+static void leave_limits(const struct front_grant *grant)
 {
     if (grant->identity != NULL)
         key_limits_leave(grant->counted, grant->identity);
+}
+
+static void release_grant(const struct front_grant *grant)
+{
     config_unref(grant->owner);
 }
 
@@ -71,6 +75,7 @@ static bool grant_access(const struct worker *worker, struct exchange *x, const 
                                             .identity = key,
                                             .counted = worker->key_limits,
                                             .owner = config_ref(config),
+                                            .answered = leave_limits,
                                             .release = release_grant});
     return true;
 }

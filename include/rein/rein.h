@@ -299,14 +299,14 @@ enum rein_stance { REIN_STANCE_OPEN, REIN_STANCE_REFUSES, REIN_STANCE_COMPLIES }
 
 enum rein_evaluable { REIN_EVALUABLE, REIN_NOT_EVALUABLE }; /* was there reasoning to judge? */
 
-/* What became of a question to a judge. All but the first two are no opinion. */
+/* What became of a question to a judge. All but REIN_JUDGE_OPINED are no opinion. */
 enum rein_judge_outcome {
-    REIN_JUDGE_OPEN,   /* not answered yet, or not needed any more */
-    REIN_JUDGE_OPINED, /* it gave an opinion */
-    REIN_JUDGE_UNPARSED,
-    REIN_JUDGE_TIMED_OUT,
-    REIN_JUDGE_FAILED,
-    REIN_JUDGE_BUSY,
+    REIN_JUDGE_OPEN,       /* not answered yet, or not needed any more */
+    REIN_JUDGE_OPINED,     /* it gave an opinion */
+    REIN_JUDGE_UNPARSED,   /* its reply cannot be read in one way */
+    REIN_JUDGE_TIMED_OUT,  /* no whole reply in time */
+    REIN_JUDGE_FAILED,     /* no connection, an HTTP error, a redirect, a broken or too long reply */
+    REIN_JUDGE_BUSY,       /* it said so for too long */
     REIN_JUDGE_LEFT_ALONE, /* it was not asked, because it had failed too often */
     REIN_JUDGE_OUTCOMES,
 };

@@ -73,11 +73,6 @@ void judge_nonce(char out[JUDGE_NONCE_SIZE])
     sodium_bin2hex(out, JUDGE_NONCE_SIZE, random, sizeof random);
 }
 
-const char *judge_outcome_name(enum judge_outcome outcome)
-{
-    return rein_judge_outcome_name((enum rein_judge_outcome)outcome);
-}
-
 /* What always holds between two callbacks. */
 static bool ask_is_sound(const struct judge_ask *ask)
 {
@@ -179,7 +174,7 @@ static void service_wake(struct judge_service *s)
 }
 
 /* The answer is known; it is given at the end of the turn, when no foreign callback runs. */
-static void ask_finish(struct judge_ask *ask, enum judge_outcome outcome)
+static void ask_finish(struct judge_ask *ask, enum rein_judge_outcome outcome)
 {
     assert(ask->state != ASK_READY && ask->state != ASK_GONE);
     struct judge_service *s = ask->service;
@@ -227,13 +222,13 @@ static void ask_settle(struct judge_ask *ask, const struct ask_try *try, enum up
     bool failed = !is_whole || try->status != 200;
     service_note(s, failed);
     if (failed) {
-        ask_finish(ask, end == UPSTREAM_TIMEOUT ? JUDGE_TIMED_OUT : JUDGE_FAILED);
+        ask_finish(ask, end == UPSTREAM_TIMEOUT ? REIN_JUDGE_TIMED_OUT : REIN_JUDGE_FAILED);
     } else if (reply_read(ask, try) != 0) {
         ask->result.opinion = (struct judge_opinion){0};
-        ask_finish(ask, JUDGE_UNPARSED);
+        ask_finish(ask, REIN_JUDGE_UNPARSED);
     } else {
         opinion_cache_put(s->known, ask->key, loop_now_ms(s->loop), &ask->result.opinion);
-        ask_finish(ask, JUDGE_OPINED);
+        ask_finish(ask, REIN_JUDGE_OPINED);
     }
 }
 
@@ -356,7 +351,7 @@ static void ask_call(struct judge_ask *ask)
     ask->called_ms = loop_now_ms(s->loop);
     if (try_start(&ask->tries[0]) != 0) {
         service_note(s, true);
-        ask_finish(ask, JUDGE_FAILED);
+        ask_finish(ask, REIN_JUDGE_FAILED);
         return;
     }
     ask->state = ASK_CALLING;
@@ -395,7 +390,7 @@ static void ask_pause(struct judge_ask *ask)
     unsigned pause = ask->pause_ms < BUSY_FIRST_MS ? BUSY_FIRST_MS : ask->pause_ms * 2;
     ask->pause_ms = pause < BUSY_MOST_MS ? pause : BUSY_MOST_MS;
     if (now - ask->busy_since_ms + ask->pause_ms > ask->service->settings->busy_ms) {
-        ask_finish(ask, JUDGE_BUSY);
+        ask_finish(ask, REIN_JUDGE_BUSY);
         return;
     }
     ask->state = ASK_PAUSING;
@@ -414,7 +409,7 @@ static void on_ask_timer(uv_timer_t *timer)
     assert(ask_is_sound(ask) && ask->state == ASK_CALLING);
     if (loop_now_ms(s->loop) - ask->called_ms >= s->settings->timeout_ms) {
         service_note(s, true);
-        ask_finish(ask, JUDGE_TIMED_OUT);
+        ask_finish(ask, REIN_JUDGE_TIMED_OUT);
         return;
     }
     /* A second try is a courtesy: none where there is no room, or no memory. */
@@ -474,9 +469,9 @@ int judge_service_ask(struct judge_ask **out, struct judge_service *s, const str
     ask->pause_ms = 1;
     if (opinion_cache_find(s->known, ask->key, ask->asked_ms, &ask->result.opinion)) {
         ask->result.was_known = true;
-        ask_finish(ask, JUDGE_OPINED);
+        ask_finish(ask, REIN_JUDGE_OPINED);
     } else if (service_is_alone(s)) {
-        ask_finish(ask, JUDGE_LEFT_ALONE);
+        ask_finish(ask, REIN_JUDGE_LEFT_ALONE);
     } else {
         ask_wait(ask);
     }

@@ -37,21 +37,10 @@ struct judge_settings {
     unsigned known_s;    /* how long they are */
 };
 
-/* In the order of enum rein_judge_outcome, which begins with an open question. */
-enum judge_outcome {
-    JUDGE_OPINED = REIN_JUDGE_OPINED,
-    JUDGE_UNPARSED = REIN_JUDGE_UNPARSED,     /* its reply cannot be read in one way */
-    JUDGE_TIMED_OUT = REIN_JUDGE_TIMED_OUT,   /* no whole reply in time */
-    JUDGE_FAILED = REIN_JUDGE_FAILED,         /* no connection, an HTTP error, a redirect, a broken or too long reply */
-    JUDGE_BUSY = REIN_JUDGE_BUSY,             /* it said so, until busy_ms had passed */
-    JUDGE_LEFT_ALONE = REIN_JUDGE_LEFT_ALONE, /* it has failed too often lately and was not asked */
-};
-const char *judge_outcome_name(enum judge_outcome outcome); /* "opined", ...; static */
-
 struct judge_answer {
-    enum judge_outcome outcome;
-    struct judge_opinion opinion; /* of JUDGE_OPINED */
-    unsigned took_ms;             /* from the question to the answer */
+    enum rein_judge_outcome outcome; /* never REIN_JUDGE_OPEN */
+    struct judge_opinion opinion;    /* of REIN_JUDGE_OPINED */
+    unsigned took_ms;                /* from the question to the answer */
     bool was_known;
 };
 typedef void (*judge_answer_fn)(void *ctx, const struct judge_answer *answer);

@@ -29,9 +29,9 @@ static void on_probe_answer(void *ctx, const struct judge_answer *answer)
 {
     struct judge_member *judge = ctx;
     judge->probe = NULL;
-    if (answer->outcome != JUDGE_OPINED)
+    if (answer->outcome != REIN_JUDGE_OPINED)
         log_warn("judges", "the judge `%s` did not answer a first question: %s", judge->name,
-                 judge_outcome_name(answer->outcome));
+                 rein_judge_outcome_name(answer->outcome));
     else if (answer->opinion.risk < 0.5)
         log_warn("judges", "the judge `%s` calls an answer safe that is not: is it of another kind, or another model?",
                  judge->name);

@@ -45,7 +45,7 @@ static void question_answer(struct session_question *q, const struct rein_answer
 
 static void on_judge_answer(void *ctx, const struct judge_answer *a)
 {
-    question_answer(ctx, &(struct rein_answer){.outcome = (enum rein_judge_outcome)a->outcome,
+    question_answer(ctx, &(struct rein_answer){.outcome = a->outcome,
                                                .risk = a->opinion.risk,
                                                .leaves = a->opinion.leaves,
                                                .categories = a->opinion.categories,

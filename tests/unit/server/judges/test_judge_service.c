@@ -291,9 +291,9 @@ static void tear_down(struct fixture *f)
     loop_free(f->loop);
 }
 
-static void expect(const struct judge_answer *answer, enum judge_outcome outcome, double risk, bool was_known)
+static void expect(const struct judge_answer *answer, enum rein_judge_outcome outcome, double risk, bool was_known)
 {
-    assert_string_equal(judge_outcome_name(answer->outcome), judge_outcome_name(outcome));
+    assert_string_equal(rein_judge_outcome_name(answer->outcome), rein_judge_outcome_name(outcome));
     assert_true(answer->opinion.risk == risk);
     assert_int_equal(answer->was_known, was_known);
 }
@@ -307,16 +307,16 @@ static void test_an_opinion_is_known_afterwards(void **state)
     set_up(&f);
     SERVE(&f, SAYS_UNSAFE, SAYS_SAFE);
     struct judge_answer answer = ask_one(&f, "a");
-    expect(&answer, JUDGE_OPINED, 1, false);
+    expect(&answer, REIN_JUDGE_OPINED, 1, false);
     assert_string_equal(answer.opinion.categories, "S2");
     assert_non_null(strstr(f.last_request, "POST /v1/chat/completions HTTP/1.1"));
     assert_non_null(strstr(f.last_request, "\"model\":\"llama-guard\""));
     assert_null(strstr(f.last_request, "Authorization"));
     answer = ask_one(&f, "a");
-    expect(&answer, JUDGE_OPINED, 1, true);
+    expect(&answer, REIN_JUDGE_OPINED, 1, true);
     assert_int_equal(f.requests, 1);
     answer = ask_one(&f, "b");
-    expect(&answer, JUDGE_OPINED, 0, false);
+    expect(&answer, REIN_JUDGE_OPINED, 0, false);
     tear_down(&f);
 }
 
@@ -352,7 +352,7 @@ static void test_calls_are_limited_and_the_rest_waits(void **state)
     assert_int_equal(f.requests, 40);
     assert_true(f.most_running <= 3);
     for (size_t i = 0; i < 40; i++)
-        expect(&f.answers[i], JUDGE_OPINED, 0, false);
+        expect(&f.answers[i], REIN_JUDGE_OPINED, 0, false);
     tear_down(&f);
 }
 
@@ -361,9 +361,10 @@ static void test_what_is_no_opinion(void **state)
     (void)state;
     static const struct {
         enum behaviour behaviour;
-        enum judge_outcome outcome;
-    } cases[] = {{SAYS_RUBBISH, JUDGE_UNPARSED}, {SAYS_500, JUDGE_FAILED}, {REDIRECTS, JUDGE_FAILED},
-                 {CLOSES, JUDGE_FAILED},         {FLOODS, JUDGE_FAILED},   {FLOODS_EVENTS, JUDGE_FAILED}};
+        enum rein_judge_outcome outcome;
+    } cases[] = {{SAYS_RUBBISH, REIN_JUDGE_UNPARSED}, {SAYS_500, REIN_JUDGE_FAILED},
+                 {REDIRECTS, REIN_JUDGE_FAILED},      {CLOSES, REIN_JUDGE_FAILED},
+                 {FLOODS, REIN_JUDGE_FAILED},         {FLOODS_EVENTS, REIN_JUDGE_FAILED}};
     struct fixture f;
     set_up(&f);
     f.settings.failures = 100;
@@ -374,7 +375,7 @@ static void test_what_is_no_opinion(void **state)
     }
     SERVE(&f, SAYS_SAFE);
     struct judge_answer answer = ask_one(&f, "a");
-    expect(&answer, JUDGE_OPINED, 0, false);
+    expect(&answer, REIN_JUDGE_OPINED, 0, false);
     uv_walk(loop_uv(f.loop), close_peer, &f);
     tear_down(&f);
 }
@@ -387,7 +388,7 @@ static void test_a_slow_judge_is_given_up(void **state)
     f.settings.timeout_ms = 50;
     SERVE(&f, HANGS);
     struct judge_answer answer = ask_one(&f, "a");
-    expect(&answer, JUDGE_TIMED_OUT, 0, false);
+    expect(&answer, REIN_JUDGE_TIMED_OUT, 0, false);
     assert_true(answer.took_ms >= 50);
     tear_down(&f);
 }
@@ -400,13 +401,13 @@ static void test_a_second_try_answers_where_the_first_hangs(void **state)
     f.settings.second_ms = 20;
     SERVE(&f, HANGS, SAYS_UNSAFE);
     struct judge_answer answer = ask_one(&f, "a");
-    expect(&answer, JUDGE_OPINED, 1, false);
+    expect(&answer, REIN_JUDGE_OPINED, 1, false);
     assert_int_equal(f.requests, 2);
     /* A second try that fails leaves the first alone. */
     SERVE(&f, HANGS, SAYS_500);
     f.settings.timeout_ms = 100;
     answer = ask_one(&f, "b");
-    expect(&answer, JUDGE_TIMED_OUT, 0, false);
+    expect(&answer, REIN_JUDGE_TIMED_OUT, 0, false);
     tear_down(&f);
 }
 
@@ -418,15 +419,15 @@ static void test_a_busy_judge_is_asked_again(void **state)
     f.settings.failures = 1;
     SERVE(&f, SAYS_BUSY, SAYS_BUSY, SAYS_SAFE);
     struct judge_answer answer = ask_one(&f, "a");
-    expect(&answer, JUDGE_OPINED, 0, false); /* and being busy is no failure */
+    expect(&answer, REIN_JUDGE_OPINED, 0, false); /* and being busy is no failure */
     assert_int_equal(f.requests, 3);
     SERVE(&f, SAYS_BUSY);
     f.settings.busy_ms = 150;
     answer = ask_one(&f, "b");
-    expect(&answer, JUDGE_BUSY, 0, false);
+    expect(&answer, REIN_JUDGE_BUSY, 0, false);
     SERVE(&f, SAYS_SAFE);
     answer = ask_one(&f, "c");
-    expect(&answer, JUDGE_OPINED, 0, false);
+    expect(&answer, REIN_JUDGE_OPINED, 0, false);
     tear_down(&f);
 }
 
@@ -437,8 +438,8 @@ static void test_a_broken_judge_is_left_alone_and_tried_again(void **state)
     set_up(&f);
     SERVE(&f, SAYS_500, SAYS_500, SAYS_500, SAYS_SAFE);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(ask_one(&f, "a").outcome, JUDGE_FAILED);
-    assert_int_equal(ask_one(&f, "a").outcome, JUDGE_LEFT_ALONE);
+        assert_int_equal(ask_one(&f, "a").outcome, REIN_JUDGE_FAILED);
+    assert_int_equal(ask_one(&f, "a").outcome, REIN_JUDGE_LEFT_ALONE);
     assert_int_equal(f.requests, 3);
     tear_down(&f);
 
@@ -450,8 +451,8 @@ static void test_a_broken_judge_is_left_alone_and_tried_again(void **state)
     struct judge_answer answer;
     do
         answer = ask_one(&f, "a");
-    while (answer.outcome == JUDGE_LEFT_ALONE);
-    expect(&answer, JUDGE_OPINED, 0, false);
+    while (answer.outcome == REIN_JUDGE_LEFT_ALONE);
+    expect(&answer, REIN_JUDGE_OPINED, 0, false);
     assert_int_equal(f.requests, 4);
     tear_down(&f);
 }
@@ -463,7 +464,7 @@ static void test_no_connection_is_a_failure(void **state)
     set_up(&f);
     snprintf(f.url, sizeof f.url, "http://127.0.0.1:1");
     SERVE(&f, SAYS_SAFE);
-    assert_int_equal(ask_one(&f, "a").outcome, JUDGE_FAILED);
+    assert_int_equal(ask_one(&f, "a").outcome, REIN_JUDGE_FAILED);
     tear_down(&f);
 }
 
@@ -481,7 +482,7 @@ static void test_cancelled_asks_are_not_answered(void **state)
     SERVE(&f, HANGS, SAYS_BUSY, SAYS_UNSAFE);
     struct judge_ask *hangs = ask(&f, "hangs"), *waits = ask(&f, "waits");
     struct judge_answer known = ask_one(&f, "known"); /* some turns pass */
-    expect(&known, JUDGE_OPINED, 0, true);
+    expect(&known, REIN_JUDGE_OPINED, 0, true);
     judge_service_cancel(waits);
     judge_service_cancel(hangs);
     struct judge_ask *busy = ask(&f, "busy");
@@ -491,7 +492,7 @@ static void test_cancelled_asks_are_not_answered(void **state)
     f.script_len = 1;
     f.script[0] = SAYS_UNSAFE;
     struct judge_answer answer = ask_one(&f, "after");
-    expect(&answer, JUDGE_OPINED, 1, false);
+    expect(&answer, REIN_JUDGE_OPINED, 1, false);
     uv_walk(loop_uv(f.loop), close_peer, &f);
     tear_down(&f);
 }

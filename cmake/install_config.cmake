@@ -32,8 +32,8 @@ function(install_text name target)
   file(CHMOD "${installed}" PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 endfunction()
 
-file(GLOB files RELATIVE "${SOURCE}" "${SOURCE}/rein.yaml" "${SOURCE}/demo/*.yaml" "${SOURCE}/lexicons/*.yaml"
-     "${SOURCE}/models/*.yaml" "${SOURCE}/policies/*.yaml" "${SOURCE}/templates/*.yaml")
+file(GLOB files RELATIVE "${SOURCE}" "${SOURCE}/rein.yaml" "${SOURCE}/demo/scenarios.yaml" "${SOURCE}/lexicons/*.yaml"
+     "${SOURCE}/models/*.yaml" "${SOURCE}/policies/*.yaml" "${SOURCE}/styles/*.yaml" "${SOURCE}/templates/*.yaml")
 foreach(file ${files})
   set(target "${ETC}/rein/${file}")
   if(EXISTS "$ENV{DESTDIR}${target}" OR IS_SYMLINK "$ENV{DESTDIR}${target}")

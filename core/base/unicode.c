@@ -82,6 +82,33 @@ uint32_t codepoint_lower(uint32_t codepoint)
     return (uint32_t)utf8proc_tolower((utf8proc_int32_t)codepoint);
 }
 
+bool codepoint_is_space(uint32_t codepoint)
+{
+    return codepoint == 0x85 || codepoint == 0x2028 || codepoint == 0x2029 ||
+           utf8proc_category((utf8proc_int32_t)codepoint) == UTF8PROC_CATEGORY_ZS;
+}
+
+bool codepoint_is_word(uint32_t codepoint)
+{
+    switch (utf8proc_category((utf8proc_int32_t)codepoint)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+    case UTF8PROC_CATEGORY_PC:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Accents and other marks that are put on letters of any script, and points that spell vowels where readers do without.
  */
 static bool is_accent(uint32_t c)

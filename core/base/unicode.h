@@ -22,6 +22,10 @@ size_t utf8_encode(uint32_t codepoint, char out[4]);
 uint32_t codepoint_upper(uint32_t codepoint);
 uint32_t codepoint_lower(uint32_t codepoint);
 
+/* White space beyond ASCII; a letter, a mark on one, a digit or a connector such as `_` beyond ASCII. */
+bool codepoint_is_space(uint32_t codepoint);
+bool codepoint_is_word(uint32_t codepoint);
+
 enum { FOLD_MAX = 64 }; /* folded bytes of one code point, at most */
 
 /* Folds one code point: writes 0 to FOLD_MAX bytes of UTF-8. */

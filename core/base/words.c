@@ -22,6 +22,12 @@ const char *rein_action_name(enum rein_action action)
     return (unsigned)action < sizeof(names) / sizeof(names[0]) ? names[action] : "";
 }
 
+const char *rein_severity_name(enum rein_severity severity)
+{
+    static const char *const names[] = {"", "info", "low", "medium", "high", "critical"};
+    return (unsigned)severity < sizeof(names) / sizeof(names[0]) ? names[severity] : "";
+}
+
 const char *rein_pattern_name(enum rein_pattern pattern)
 {
     static const char *const names[REIN_PATTERNS] = {

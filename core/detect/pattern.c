@@ -93,6 +93,7 @@ void pattern_tracker_free(struct pattern_tracker *p)
     heap_free(p->outcome.learned);
     heap_free(p->reasoning.talk);
     heap_free(p->due);
+    bytes_fini(&p->quotes);
     heap_free(p);
 }
 
@@ -174,6 +175,8 @@ int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum
     int rv = is_reasoning ? take_reasoning(p, engine, sentence, &facts) : take_answer(p, engine, sentence, &facts);
     if (is_reasoning)
         pattern_bound(p);
+    if (rv == 0 && is_reasoning && p->settings.quotes)
+        rv = quote_sentence(p, &facts, sentence);
     return rv == 0 ? p->failed : rv;
 }
 

@@ -22,6 +22,7 @@ struct pattern_settings {
     bool enabled[REIN_PATTERNS];
     bool acts[REIN_PATTERNS]; /* does more than record: what may complete it waits */
     double threshold[REIN_PATTERNS];
+    bool quotes;               /* what steps point to is kept (pattern_quote) */
     const struct model *model; /* of the outcome risk; borrowed, NULL: there is none */
     unsigned min_sentences;    /* before the reasoning's outcome risk counts */
     size_t answer_bytes;       /* of the answer's beginning; the sentence that reaches it still belongs to it */
@@ -97,6 +98,11 @@ double pattern_head(const struct pattern_tracker *p, enum rein_head head);
  * tracker's next call. */
 enum { PATTERN_TALK_MAX = 32 };
 size_t pattern_talk(const struct pattern_tracker *p, const struct rein_step **steps);
+
+/* What the sentence of the reasoning said that a step points to, or its beginning; empty if it was not kept. Good until
+ * the tracker's next call. */
+enum { PATTERN_QUOTE_MAX = 512 };
+struct span pattern_quote(const struct pattern_tracker *p, const struct rein_step *step);
 
 /* The answer's stance so far. */
 enum rein_stance pattern_answer_stance(const struct pattern_tracker *p);

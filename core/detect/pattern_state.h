@@ -50,6 +50,12 @@ struct reasoning_state {
     bool ended;
 };
 
+/* A sentence that a step points to. */
+struct quote {
+    uint64_t offset; /* of the sentence */
+    size_t len;      /* of what is kept of it */
+};
+
 enum stance { STANCE_OPEN, STANCE_REFUSES, STANCE_COMPLIES };
 
 struct answer_state {
@@ -80,11 +86,16 @@ struct pattern_tracker {
     unsigned found;              /* set of 1 << pattern */
     struct pattern_finding *due; /* room for REIN_PATTERNS, made for the first one: few traces have any; owned */
     size_t due_len, due_taken;
-    bool may_act; /* see pattern_may_act; kept up to date by pattern_bound */
-    int failed;   /* REIN_ENOMEM: a finding had no room */
+    struct bytes quotes; /* struct quote, each with its text behind it; made for the first step */
+    bool may_act;        /* see pattern_may_act; kept up to date by pattern_bound */
+    int failed;          /* REIN_ENOMEM: a finding had no room */
 };
 
 void step_list_add(struct step_list *list, enum signal_class class, const struct sentence_facts *facts);
+
+/* ---- pattern_quote.c ---- */
+/* Keeps the sentence if it has become a step. */
+int quote_sentence(struct pattern_tracker *p, const struct sentence_facts *facts, struct span sentence) REIN_MUST_USE;
 
 /* Raises the pattern's score; makes the finding when the threshold is reached for the first time. `list` explains. */
 void pattern_raise(struct pattern_tracker *p, enum rein_pattern pattern, enum rein_channel channel, double score,

@@ -216,6 +216,18 @@ int event_add_all(struct event_fill *fill, struct place place)
     return rv;
 }
 
+int event_add_object(struct event_fill *fill, struct place place)
+{
+    size_t before = fill->event.pieces_len;
+    uint32_t at = (walk_skip_space(&fill->walk), walk_offset(&fill->walk));
+    int rv = event_add_all(fill, place); /* reads it; its strings and numbers are parts of the text */
+    if (rv != 0 || fill->event.pieces_len == before)
+        return rv;
+    fill->event.pieces_len = before;
+    place.is_bare = place.ends = true;
+    return event_add(fill, place, (struct range){at, walk_offset(&fill->walk) - at});
+}
+
 static bool is_sorted(const struct piece *pieces, size_t len)
 {
     for (size_t i = 1; i < len; i++)

@@ -34,6 +34,7 @@ struct place {
     uint8_t kind;        /* enum piece_kind */
     bool is_key : 1;     /* an object's key */
     bool is_number : 1;  /* a number, which has no quotes */
+    bool is_bare : 1;    /* an object: its JSON is the text, not the inside of a string; it comes whole */
     bool is_noise : 1;   /* random padding, different in each event */
     bool is_spelled : 1; /* repeats the text of its choice in another form, as a list of tokens does */
     bool numeric : 1;    /* while reading: numbers in here count, measure or identify, so they are not text */

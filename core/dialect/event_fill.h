@@ -33,6 +33,9 @@ int event_add_string(struct event_fill *fill, struct place place) REIN_MUST_USE;
  * whole piece of `place` (its `whole`, `is_key` and `is_number` are set here). */
 int event_add_all(struct event_fill *fill, struct place place) REIN_MUST_USE;
 
+/* Reads an object and adds it as it stands, as one piece of a text; an empty one is no text. */
+int event_add_object(struct event_fill *fill, struct place place) REIN_MUST_USE;
+
 /* Adds the key of a member that the dialect does not know by its whole name: it is text, unless it is a usual word. */
 int event_add_key(struct event_fill *fill, struct place place, struct range key) REIN_MUST_USE;
 

@@ -32,10 +32,12 @@ int rein_doc_read(struct rein_doc **out, const struct rein_source *source, struc
 
 void rein_doc_free(struct rein_doc *doc)
 {
-    if (doc == NULL)
-        return;
-    arena_fini(&doc->arena);
-    heap_free(doc);
+    while (doc != NULL) {
+        struct rein_doc *other = doc->others;
+        arena_fini(&doc->arena);
+        heap_free(doc);
+        doc = other;
+    }
 }
 
 const struct rein_node *rein_doc_root(const struct rein_doc *doc)

@@ -12,6 +12,8 @@ struct rein_doc {
     struct rein_node *root;
     const char *file;
     size_t nodes;
+    bool is_broken;          /* some value could not be kept */
+    struct rein_doc *others; /* a list of documents from which some of the nodes are; owned */
 };
 
 /* Parses the source into doc->root (doc_yaml.c). Adds what is wrong to `problems`. */
@@ -46,5 +48,8 @@ bool schema_is_child(const struct rein_key *row, const struct rein_key *parent);
 /* Appends the tree's meaning, the same for every spelling of it: table order, defaults filled in. After
  * rein_doc_check. */
 int doc_canon(const struct rein_node *node, struct bytes *out) REIN_MUST_USE;
+/* Appends the document as JSON: table order, defaults of its scalars filled in. Read again, it means the same. After
+ * rein_doc_check. */
+int doc_write(const struct rein_node *node, struct bytes *out) REIN_MUST_USE;
 
 #endif

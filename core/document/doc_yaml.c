@@ -216,7 +216,7 @@ static int on_alias(struct reader *r, const yaml_event_t *event)
     int rv = new_node(r, event, REIN_NODE_TEXT, &node);
     if (rv != 0)
         return rv;
-    node->broken = true;
+    node->broken = r->doc->is_broken = true;
     return attach(r, node);
 }
 
@@ -255,14 +255,27 @@ static unsigned line_at(const struct rein_source *source, size_t offset)
     return line;
 }
 
+/* What is probably meant. */
+static const char *hint_of(const yaml_parser_t *parser, const struct rein_source *source, const char *what)
+{
+    size_t at = parser->problem_mark.index;
+    const char *context = parser->context != NULL ? parser->context : "";
+    char c = at < source->len ? source->text[at] : '\0';
+    if (strstr(what, "unknown escape") != NULL)
+        return "; YAML interprets a backslash in double quotes: use single quotes";
+    if (strstr(what, "cannot start any token") != NULL && c == '\t')
+        return "; indent with blanks, not with tabs";
+    if ((strstr(what, "cannot start any token") != NULL && c == '>') || strstr(context, "block scalar") != NULL)
+        return "; write a comparison in quotes, as in \">= 0.8\"";
+    return "";
+}
+
 static int on_syntax(struct reader *r, const yaml_parser_t *parser, const struct rein_source *source)
 {
     if (parser->error == YAML_MEMORY_ERROR)
         return REIN_ENOMEM;
     const char *what = parser->problem != NULL ? parser->problem : "cannot be read";
-    const char *hint = strstr(what, "unknown escape") != NULL
-                           ? "; YAML interprets a backslash in double quotes: use single quotes"
-                           : "";
+    const char *hint = hint_of(parser, source, what);
     if (parser->error == YAML_READER_ERROR)
         rein_problems_add(r->problems, r->doc->file, line_at(source, parser->problem_offset), 0, "",
                           "not YAML: not UTF-8 text (%s)", what);

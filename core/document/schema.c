@@ -7,7 +7,7 @@
 
 #include "document/doc.h"
 
-enum { NAMES_MAX = 64, NAME_LEN_MAX = 64, QUOTED = 60, LIST_MAX = 400, FIT_BASE = 1000 };
+enum { NAMES_MAX = 64, NAME_LEN_MAX = 64, QUOTED = 60, LIST_MAX = 400, FIT_BASE = 1000, FEW = 6 };
 
 /* ---- rows ---- */
 
@@ -59,9 +59,14 @@ static void expects(struct rein_problems *problems, const struct rein_node *node
         [REIN_NODE_TEXT] = "text", [REIN_NODE_LIST] = "a list", [REIN_NODE_MAP] = "a map"};
     if (doc_is_nothing(node))
         rein_problems_node(problems, node, NULL, "expects %s, but there is no value", what);
+    else if (node->kind == REIN_NODE_TEXT && strncmp(what, "a list of", 9) == 0)
+        rein_problems_node(problems, node, NULL, "expects %s, not `%.*s`: write `[%.*s]`", what, QUOTED, node->text,
+                           QUOTED, node->text);
     else if (node->kind == REIN_NODE_TEXT)
         rein_problems_node(problems, node, NULL, "expects %s, not %s`%.*s`", what, node->quoted ? "the text " : "",
                            QUOTED, node->text);
+    else if (node->kind == REIN_NODE_MAP && strcmp(what, "a list") == 0)
+        rein_problems_node(problems, node, NULL, "expects a list, not a map: begin each item with `- `");
     else
         rein_problems_node(problems, node, NULL, "expects %s, not %s", what, kinds[node->kind]);
 }
@@ -131,13 +136,18 @@ static void check_bool(const struct rein_node *node, struct rein_problems *probl
         expects(problems, node, "true or false");
 }
 
-static void list_words(const char *const *words, char out[LIST_MAX])
+static void list_words(const char *const *words, const char *last, char out[LIST_MAX])
 {
     size_t at = 0;
     out[0] = '\0';
     for (size_t i = 0; words[i] != NULL && at < LIST_MAX; i++) {
-        const char *between = i == 0 ? "" : words[i + 1] == NULL ? " or " : ", ";
-        int len = snprintf(out + at, LIST_MAX - at, "%s%s", between, words[i]);
+        bool is_last = i > 0 && words[i + 1] == NULL;
+        const char *blank = is_last ? " " : "";
+        int len = snprintf(out + at, LIST_MAX - at, "%s%s%s%s",
+                           is_last ? " "
+                           : i > 0 ? ", "
+                                   : "",
+                           is_last ? last : "", blank, words[i]);
         at += len > 0 ? (size_t)len : 0;
     }
 }
@@ -145,7 +155,7 @@ static void list_words(const char *const *words, char out[LIST_MAX])
 static void check_word(const struct rein_node *node, const struct rein_key *row, struct rein_problems *problems)
 {
     char words[LIST_MAX];
-    list_words(row->words, words);
+    list_words(row->words, "or", words);
     if (node->kind != REIN_NODE_TEXT || doc_is_nothing(node)) {
         expects(problems, node, words);
         return;
@@ -183,8 +193,14 @@ static bool is_list(const struct rein_node *node, const struct rein_key *row, co
     return true;
 }
 
+static void check_map(struct rein_node *node, const struct rein_key *row, struct rein_problems *problems);
+
 static void check_texts(struct rein_node *node, const struct rein_key *row, struct rein_problems *problems)
 {
+    if ((row->flags & REIN_KEY_OR_MAP) != 0 && node->kind == REIN_NODE_MAP) {
+        check_map(node, row, problems);
+        return;
+    }
     static const struct rein_key each = {.type = REIN_TYPE_TEXT, .min = 1, .path = ""};
     bool one_may = (row->flags & REIN_KEY_ONE_OR_MANY) != 0;
     if (one_may && node->kind == REIN_NODE_TEXT && !doc_is_nothing(node)) {
@@ -221,9 +237,13 @@ static void say_unknown(const struct rein_node *node, const struct rein_key *par
         if (schema_is_child(row, parent) && row->instead == NULL)
             names[len++] = schema_row_name(row);
     const char *nearest = rein_nearest(node->key, names);
-    char path[DOC_PATH_MAX];
+    char path[DOC_PATH_MAX], known[LIST_MAX];
     doc_path(node, NULL, path);
-    if (nearest != NULL)
+    list_words(names, "and", known);
+    if (nearest == NULL && len > 0 && len <= FEW)
+        rein_problems_add(problems, node->file, node->key_line, node->key_column, path,
+                          len > 1 ? "unknown key; the keys are %s" : "unknown key; the only key is %s", known);
+    else if (nearest != NULL)
         rein_problems_add(problems, node->file, node->key_line, node->key_column, path,
                           "unknown key; did you mean `%s`?", nearest);
     else
@@ -236,8 +256,11 @@ static void check_missing(const struct rein_node *node, const struct rein_key *p
         if ((row->flags & REIN_KEY_REQUIRED) == 0 || !schema_is_child(row, parent))
             continue;
         const char *name = schema_row_name(row);
+        char words[LIST_MAX] = "";
+        if (row->type == REIN_TYPE_WORD)
+            list_words(row->words, "or", words);
         if (rein_node_get(node, name) == NULL)
-            rein_problems_node(problems, node, name, "this key is missing");
+            rein_problems_node(problems, node, name, "this key is missing%s%s", *words != '\0' ? ": say " : "", words);
     }
 }
 
@@ -300,7 +323,8 @@ int rein_doc_check(struct rein_doc *doc, const struct rein_schema *schema, struc
     size_t before = rein_problems_said(problems);
     check_node(doc->root, schema->keys, problems);
     int rv = rein_problems_result(problems);
-    return rv == REIN_EPOLICY && rein_problems_said(problems) == before ? 0 : rv;
+    bool is_sound = rein_problems_said(problems) == before && !doc->is_broken;
+    return rv == REIN_EPOLICY && is_sound ? 0 : rv;
 }
 
 /* How well the document fits: the number of known keys minus that of missing ones; 0 if no key is known. */

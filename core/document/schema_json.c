@@ -1,10 +1,13 @@
 /* A table as a JSON Schema (draft 2020-12), for editors.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/heap.h"
 #include "document/doc.h"
+
+enum { VALUE_MAX = 2000 };
 
 static json_t *schema_of(const struct rein_key *row);
 
@@ -81,13 +84,17 @@ static json_t *word_of(const struct rein_key *row)
     return schema;
 }
 
+static json_t *map_of(const struct rein_key *row);
+
 static json_t *texts_of(const struct rein_key *row)
 {
     json_t *list = list_of(json_schema_text_of(1, 0), row);
     if ((row->flags & REIN_KEY_ONE_OR_MANY) == 0)
         return list;
     json_t *schema = json_object(), *both = json_array();
-    if (json_array_append_new(both, json_schema_text_of(1, 0)) != 0 || json_array_append_new(both, list) != 0) {
+    bool or_map = (row->flags & REIN_KEY_OR_MAP) != 0;
+    if (json_array_append_new(both, json_schema_text_of(1, 0)) != 0 || json_array_append_new(both, list) != 0 ||
+        (or_map && json_array_append_new(both, map_of(row)) != 0)) {
         json_decref(both);
         both = NULL;
     }
@@ -142,28 +149,53 @@ static json_t *value_of(const struct rein_key *row)
     return NULL;
 }
 
-/* The default as a value; a list such as "[a, b]" is read as one. */
-static json_t *default_of(const struct rein_key *row)
+static json_t *texts_in(const struct rein_node *node)
+{
+    json_t *list = json_array();
+    for (const struct rein_node *at = node->first; at != NULL; at = at->next)
+        if (json_array_append_new(list, json_stringn(at->text, at->len)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+/* A node as a value of the row's type. */
+static json_t *node_as(const struct rein_key *row, const struct rein_node *node)
 {
     int64_t whole;
     double number;
-    if (row->type == REIN_TYPE_INT && doc_read_int(row->fallback, &whole))
+    if (node->kind == REIN_NODE_LIST)
+        return texts_in(node);
+    if (row->type == REIN_TYPE_INT && doc_read_int(node->text, &whole))
         return json_integer(whole);
-    if (row->type == REIN_TYPE_NUMBER && doc_read_number(row->fallback, &number))
+    if (row->type == REIN_TYPE_NUMBER && doc_read_number(node->text, &number))
         return json_real(number);
     if (row->type == REIN_TYPE_BOOL)
-        return json_boolean(strcmp(row->fallback, "true") == 0);
-    if (row->type != REIN_TYPE_WORDS && row->type != REIN_TYPE_TEXTS)
-        return json_string(row->fallback);
-    json_t *list = json_array();
-    for (const char *at = row->fallback; *at != '\0';) {
-        at += strspn(at, "[], \"");
-        size_t len = strcspn(at, "[], \"");
-        if (len > 0 && json_array_append_new(list, json_stringn(at, len)) != 0)
-            break;
-        at += len;
-    }
-    return list;
+        return json_boolean(strcmp(node->text, "true") == 0);
+    return json_stringn(node->text, node->len);
+}
+
+/* A value as it would stand in the file. */
+static json_t *value_in(const struct rein_key *row, const char *yaml)
+{
+    char text[VALUE_MAX];
+    struct rein_problems *problems = NULL;
+    struct rein_doc *doc = NULL;
+    int len = snprintf(text, sizeof(text), "value: %s\n", yaml);
+    struct rein_source source = {.name = row->path, .text = text, .len = (size_t)len};
+    json_t *value = NULL;
+    if (len < VALUE_MAX && rein_problems_new(&problems) == 0 && rein_doc_read(&doc, &source, problems) == 0)
+        value = node_as(row, rein_node_get(rein_doc_root(doc), "value"));
+    rein_doc_free(doc);
+    rein_problems_free(problems);
+    return value;
+}
+
+/* The table has the default of a text without the quotes that it would need in a file. */
+static json_t *default_of(const struct rein_key *row)
+{
+    return row->type == REIN_TYPE_TEXT ? json_string(row->fallback) : value_in(row, row->fallback);
 }
 
 static json_t *schema_of(const struct rein_key *row)
@@ -172,6 +204,8 @@ static json_t *schema_of(const struct rein_key *row)
     set(&schema, "description", json_string(row->about));
     if (row->fallback != NULL)
         set(&schema, "default", default_of(row));
+    if (row->example != NULL)
+        set(&schema, "examples", json_pack("[o]", value_in(row, row->example)));
     if ((row->flags & REIN_KEY_RESTART) != 0)
         set(&schema, "x-restart", json_true());
     return schema;

@@ -13,7 +13,8 @@ enum { PAGE_MAX = 1 << 20, LINE_MAX_LEN = 2000 };
 struct page {
     struct bytes text;
     bool says_changes; /* some key takes a restart, so each row says how it is changed */
-    int rv;            /* the first failure; nothing is written after it */
+    bool has_examples;
+    int rv; /* the first failure; nothing is written after it */
 };
 
 __attribute__((format(printf, 2, 3))) static void put(struct page *page, const char *format, ...)
@@ -67,7 +68,8 @@ static void put_type(struct page *page, const struct rein_key *row)
         put(page, "list of ");
         return put_words(page, row);
     case REIN_TYPE_TEXTS:
-        return put(page, (row->flags & REIN_KEY_ONE_OR_MANY) != 0 ? "text or list of texts" : "list of texts");
+        return put(page, "%s%s", (row->flags & REIN_KEY_ONE_OR_MANY) != 0 ? "text or list of texts" : "list of texts",
+                   (row->flags & REIN_KEY_OR_MAP) != 0 ? ", or a map" : "");
     default:
         put(page, "%s", plain[row->type]);
         if (row->type == REIN_TYPE_TEXT && row->max > 0)
@@ -89,6 +91,22 @@ static bool has_restarts(const struct rein_key *row)
     return row->path != NULL;
 }
 
+static bool schema_has_examples(const struct rein_key *row)
+{
+    while (row->path != NULL && row->example == NULL)
+        row++;
+    return row->path != NULL;
+}
+
+/* A bar would end the cell, even in code; GitHub's tables take it with a backslash. */
+static void put_example(struct page *page, const char *example)
+{
+    put(page, "`");
+    for (const char *at = example; *at != '\0'; at++)
+        put(page, "%s%c", *at == '|' ? "\\" : "", *at);
+    put(page, "`");
+}
+
 static void put_row(struct page *page, const struct rein_key *row)
 {
     put(page, "| `%s` | ", row->path);
@@ -98,6 +116,10 @@ static void put_row(struct page *page, const struct rein_key *row)
         put(page, "required");
     else if (row->fallback != NULL)
         put(page, "`%s`", row->fallback[0] != '\0' ? row->fallback : "\"\"");
+    if (page->has_examples)
+        put(page, " | ");
+    if (row->example != NULL)
+        put_example(page, row->example);
     if (page->says_changes)
         put(page, " | %s", is_section_row(row) ? "" : (row->flags & REIN_KEY_RESTART) != 0 ? "restart" : "reload");
     put(page, " | %s%s |\n", (row->flags & REIN_KEY_LATER) != 0 ? "(not available yet) " : "", row->about);
@@ -105,10 +127,9 @@ static void put_row(struct page *page, const struct rein_key *row)
 
 static void put_head(struct page *page)
 {
-    if (page->says_changes)
-        put(page, "| key | value | default | changes by | meaning |\n|---|---|---|---|---|\n");
-    else
-        put(page, "| key | value | default | meaning |\n|---|---|---|---|\n");
+    const char *example = page->has_examples ? " example |" : "", *changes = page->says_changes ? " changes by |" : "";
+    put(page, "| key | value | default |%s%s meaning |\n|---|---|---|%s%s---|\n", example, changes,
+        page->has_examples ? "---|" : "", page->says_changes ? "---|" : "");
 }
 
 static bool is_section(const struct rein_key *row)
@@ -155,7 +176,7 @@ static void put_page(struct page *page, const struct rein_schema *schema)
 
 int rein_schema_reference(const struct rein_schema *schema, char **out)
 {
-    struct page page = {.says_changes = has_restarts(schema->keys)};
+    struct page page = {.says_changes = has_restarts(schema->keys), .has_examples = schema_has_examples(schema->keys)};
     bytes_init(&page.text, PAGE_MAX);
     put_page(&page, schema);
     if (page.rv == 0) {

@@ -461,6 +461,14 @@ size_t rein_json_plain(const struct rein_json_node *number, char out[REIN_JSON_P
     return is_number ? number_plain((struct span){number->text, number->len}, out) : 0;
 }
 
+struct rein_json_place rein_json_source(const struct rein_json *json, const struct rein_json_node *node)
+{
+    bool is_text = node->kind == REIN_JSON_STRING || node->kind == REIN_JSON_KEY;
+    const char *from = is_text ? source_of(json, node) : node->text;
+    const char *to = is_text ? walk_string_end(from, json->text + json->len) : from + node->len;
+    return (struct rein_json_place){(uint32_t)(from - json->text), (uint32_t)(to - from)};
+}
+
 struct rein_json_place rein_json_drop(struct rein_json *json, const struct rein_json_node *key)
 {
     const struct rein_json_node *value = rein_json_value(key);

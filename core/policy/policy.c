@@ -7,7 +7,8 @@
 #include "base/heap.h"
 #include "policy/policy_load.h"
 
-enum { ARENA_MAX = 4 << 20 };
+/* In the arena are also the texts of the policy and its templates. */
+enum { ARENA_MAX = 16 << 20, WORDS_MAX = 64 << 20 };
 
 static void free_policy(struct rein_policy *policy)
 {
@@ -49,6 +50,9 @@ static int read_document(struct policy_loader *l, const struct rein_source *sour
     int rv = rein_doc_read(&l->doc, source, l->problems);
     if (rv != 0)
         return rv;
+    rv = policy_extend(l);
+    if (rv != 0)
+        return rv;
     l->root = rein_doc_root(l->doc);
     rv = rein_doc_check(l->doc, rein_schema_policy(), l->problems);
     return rv == REIN_EPOLICY ? 0 : rv;
@@ -57,6 +61,7 @@ static int read_document(struct policy_loader *l, const struct rein_source *sour
 /* Rules and patterns come first, because the settings depend on what steers and on whether signals are needed. */
 static int build(struct policy_loader *l)
 {
+    l->shadow = rein_node_bool(l->root, "shadow");
     int rv = policy_load_model(l);
     policy_load_patterns(l);
     if (rv == 0)
@@ -67,7 +72,7 @@ static int build(struct policy_loader *l)
         rv = policy_load_settings(l);
     if (rv == 0)
         rv = policy_load_signals(l);
-    return rv;
+    return rv == 0 ? policy_load_conditions(l) : rv;
 }
 
 static int load(struct policy_loader *l, const struct rein_source *source, const struct rein_library *library)
@@ -82,7 +87,9 @@ static int load(struct policy_loader *l, const struct rein_source *source, const
         rv = REIN_ENOMEM;
     if (rv == 0 && rein_problems_said(l->problems) != before)
         rv = REIN_EPOLICY;
-    return rv == 0 ? policy_load_version(l) : rv;
+    if (rv == 0)
+        rv = policy_load_version(l);
+    return rv == 0 ? policy_load_documents(l, source) : rv;
 }
 
 int rein_policy_load_beside(struct rein_policy **out, const struct rein_source *policy,
@@ -95,9 +102,11 @@ int rein_policy_load_beside(struct rein_policy **out, const struct rein_source *
         return REIN_ENOMEM;
     atomic_init(&l.policy->refs, 1);
     arena_init(&l.policy->arena, ARENA_MAX);
+    arena_init(&l.words, WORDS_MAX);
     int rv = load(&l, policy, library);
     policy_library_free(&l);
     rein_doc_free(l.doc);
+    arena_fini(&l.words);
     if (rv == 0)
         *out = l.policy;
     else
@@ -109,4 +118,25 @@ int rein_policy_load(struct rein_policy **out, const struct rein_source *policy,
                      struct rein_problems *problems)
 {
     return rein_policy_load_beside(out, policy, library, NULL, 0, problems);
+}
+
+int rein_policy_masks(const struct rein_policy *policy, const char *text, size_t len)
+{
+    struct match_list list = {0};
+    int rv =
+        policy->settings.masks_prompt ? matcher_scan(policy->ruleset, REIN_PROMPT, (struct span){text, len}, &list) : 0;
+    for (size_t i = 0; i < list.len && rv == 0; i++) {
+        const struct policy_rule *rule = &policy->rules[list.items[i].rule];
+        rv = rule->action == REIN_REDACT && !rule->shadow;
+    }
+    match_list_fini(&list);
+    return rv;
+}
+
+bool rein_policy_has_rule(const struct rein_policy *policy, const char *name)
+{
+    for (size_t i = 0; i < policy->rules_len; i++)
+        if (strcmp(policy->rules[i].id, name) == 0)
+            return true;
+    return false;
 }

@@ -55,6 +55,7 @@ int policy_library_read(struct policy_loader *l, const struct rein_library *libr
 {
     if (library == NULL)
         return 0;
+    l->library = library;
     l->templates_len = library->templates_len;
     l->lexicons_len = library->lexicons_len;
     l->models_len = library->models_len;

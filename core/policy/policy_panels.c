@@ -141,7 +141,7 @@ static int read_panel(struct policy_loader *l, const struct rein_node *node, str
     panel->risk_from = rein_node_number(node, "risk_from");
     panel->action = policy_action(node, "action");
     panel->on_error = (enum panel_on_error)rein_node_word(node, "on_error");
-    panel->shadow = rein_node_bool(node, "shadow");
+    panel->shadow = l->shadow || rein_node_bool(node, "shadow");
     int rv = panel->id != NULL ? read_judges(l, node, panel) : REIN_ENOMEM;
     if (rv != 0)
         return rv;

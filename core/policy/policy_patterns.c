@@ -23,9 +23,9 @@ static const char *why_not(enum rein_pattern pattern, enum rein_action action)
 
 /* Steering is possible only while little was shown, so in shadow it waits as it would otherwise: what it records it
  * would have done is true. */
-static bool acts(const struct policy_pattern *p)
+static bool acts(const struct policy_loader *l, const struct policy_pattern *p)
 {
-    return p->action > REIN_RECORD && (!p->shadow || p->action == REIN_STEER);
+    return p->action > REIN_RECORD && !l->shadow && (!p->shadow || p->action == REIN_STEER);
 }
 
 static void load_pattern(struct policy_loader *l, enum rein_pattern pattern)
@@ -38,7 +38,7 @@ static void load_pattern(struct policy_loader *l, enum rein_pattern pattern)
     if (node == NULL || node->kind != REIN_NODE_MAP)
         return;
     p->action = policy_action(node, "action");
-    p->shadow = rein_node_bool(node, "shadow");
+    p->shadow = l->shadow || rein_node_bool(node, "shadow");
     if (rein_node_get(node, "threshold") != NULL)
         p->threshold = rein_node_number(node, "threshold");
     const char *reason = p->action != REIN_ALLOW ? why_not(pattern, p->action) : NULL;
@@ -64,7 +64,7 @@ void policy_load_patterns(struct policy_loader *l)
     for (int i = 0; i < REIN_PATTERNS; i++) {
         load_pattern(l, (enum rein_pattern)i);
         settings->enabled[i] = l->policy->patterns[i].action != REIN_ALLOW;
-        settings->acts[i] = acts(&l->policy->patterns[i]);
+        settings->acts[i] = acts(l, &l->policy->patterns[i]);
         settings->threshold[i] = l->policy->patterns[i].threshold;
     }
     settings->model = l->policy->model;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/heap.h"
+#include "builtin/builtin.h"
 #include "policy/policy_load.h"
 #include "json/text.h"
 
@@ -15,32 +16,35 @@ static void check_action(struct policy_loader *l, const struct rein_node *rule, 
                          enum rein_action action)
 {
     bool on_prompt = (channels & ON_PROMPT) != 0;
-    if (on_prompt && action != REIN_RECORD && action != REIN_REFUSE)
-        rein_problems_node(l->problems, rule, "action",
-                           "on prompts only `record` and `refuse` are possible: use a separate rule for `prompt`");
+    if (on_prompt && action != REIN_RECORD && action != REIN_REFUSE && action != REIN_REDACT)
+        rein_problems_node(
+            l->problems, rule, "action",
+            "on prompts only `record`, `redact` and `refuse` are possible: use a separate rule for `prompt`");
     else if (action == REIN_CUT_REASONING && channels != ON_REASONING)
         rein_problems_node(l->problems, rule, "action", "cut_reasoning works only with `channels: [reasoning]`");
     if (action != REIN_REDACT && rein_node_get(rule, "replacement") != NULL)
         rein_problems_node(l->problems, rule, "replacement", "only the action redact uses a replacement: remove it");
+    if (!rein_node_bool(rule, "restore"))
+        return;
+    if (action != REIN_REDACT || !on_prompt)
+        rein_problems_node(l->problems, rule, "restore",
+                           "only what a rule masks in prompts can be restored: it needs `action: redact` and the "
+                           "channel `prompt`");
+    else if (channels == ON_PROMPT && rein_node_get(rule, "replacement") != NULL)
+        rein_problems_node(l->problems, rule, "replacement",
+                           "a rule that restores makes placeholders of its own: remove the replacement");
 }
 
 static void check_builtin(struct policy_loader *l, const struct rein_node *rule)
 {
-    const char *name = rein_node_text(rule, "builtin");
-    const char *const *names = ruleset_builtins();
+    const char *name = rein_node_text(rule, "builtin"), *names[BUILTINS_MAX + 1];
+    builtin_names(names);
     if (name == NULL || doc_find_word(names, name, strlen(name)) >= 0)
         return;
-    char known[256] = "";
-    for (size_t i = 0, len = 0; names[i] != NULL && len < sizeof known; i++)
-        len += (size_t)snprintf(known + len, sizeof known - len, "%s%s",
-                                i == 0                 ? ""
-                                : names[i + 1] == NULL ? " and "
-                                                       : ", ",
-                                names[i]);
     const char *nearest = rein_nearest(name, names);
-    rein_problems_node(l->problems, rule, "builtin", "there is no built-in `%.64s`%s%s%s; the built-ins are %s", name,
-                       nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "",
-                       nearest != NULL ? "`?)" : "", known);
+    rein_problems_node(
+        l->problems, rule, "builtin", "there is no built-in `%.64s`%s%s%s; `rein check --builtins` lists the built-ins",
+        name, nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "", nearest != NULL ? "`?)" : "");
 }
 
 /* ---- rules that are probably not intended ---- */
@@ -75,27 +79,27 @@ static void warn_of_words(struct policy_loader *l, const struct rein_node *liter
     char others[64] = "";
     if (more > 0)
         snprintf(others, sizeof others, "; this applies to %zu more of this list", more);
-    rein_problems_warn(
-        l->problems, first, NULL,
-        "`%.40s` is also found inside longer words; to match only the whole word, use `regex: '(?i)\\b%.40s\\b'`%s",
-        first->text, first->text, others);
+    rein_problems_warn(l->problems, first, NULL,
+                       "`%.40s` is also found inside longer words; to match only the whole word, use `words: %.40s`%s",
+                       first->text, first->text, others);
 }
 
 /* The key that says what is searched for, NULL (with a problem) unless there is exactly one. */
 static const char *looks_for(struct policy_loader *l, const struct rein_node *rule)
 {
-    static const char *const keys[] = {"literal", "regex", "builtin"};
+    static const char *const keys[] = {"literal", "words", "regex", "builtin", "prompt"};
     const char *found = NULL;
     size_t count = 0;
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (rein_node_get(rule, keys[i]) != NULL) {
             found = keys[i];
             count++;
         }
     if (count == 0)
-        rein_problems_node(l->problems, rule, NULL, "a rule needs one of literal, regex and builtin");
+        rein_problems_node(l->problems, rule, NULL, "a rule needs one of literal, words, regex, builtin and prompt");
     else if (count > 1)
-        rein_problems_node(l->problems, rule, found, "a rule can have only one of literal, regex and builtin");
+        rein_problems_node(l->problems, rule, found,
+                           "a rule can have only one of literal, words, regex, builtin and prompt");
     return count == 1 ? found : NULL;
 }
 
@@ -112,6 +116,29 @@ static void check_id(struct policy_loader *l, const struct rein_node *rule)
     for (int i = 0; id != NULL && i < REIN_PATTERNS; i++)
         if (strcmp(id, rein_pattern_name((enum rein_pattern)i)) == 0)
             rein_problems_node(l->problems, rule, "id", "`%s` is the name of a pattern: use another id", id);
+}
+
+/* What `near` and `except` cannot mean. */
+static void check_filter(struct policy_loader *l, const struct rein_node *rule)
+{
+    const struct rein_node *near = rein_node_get(rule, "near"), *except = rein_node_get(rule, "except");
+    bool has_near = near != NULL && near->kind == REIN_NODE_MAP;
+    if (has_near && rein_node_int(near, "before") == 0 && rein_node_int(near, "behind") == 0)
+        rein_problems_node(l->problems, near, NULL, "says neither `before` nor `behind`: no word can be so near");
+    if (except == NULL || except->kind != REIN_NODE_MAP)
+        return;
+    if (except->count == 0)
+        rein_problems_node(l->problems, except, NULL, "needs one of words, regex and values");
+    const struct rein_node *regexes = rein_node_get(except, "regex"), *values = rein_node_get(except, "values");
+    bool is_list = regexes != NULL && regexes->kind == REIN_NODE_LIST;
+    for (const struct rein_node *at = is_list ? regexes->first : regexes; at != NULL; at = is_list ? at->next : NULL)
+        if (at->kind == REIN_NODE_TEXT)
+            doc_warn_of_escape(at, l->problems);
+    is_list = values != NULL && values->kind == REIN_NODE_LIST;
+    for (const struct rein_node *at = is_list ? values->first : values; at != NULL; at = is_list ? at->next : NULL)
+        if (at->kind == REIN_NODE_TEXT && !ruleset_value_is_sound(at->text))
+            rein_problems_node(l->problems, at, NULL,
+                               "`%.60s` has no letter or digit, or more than 256, so no match can equal it", at->text);
 }
 
 /* ---- compiling ---- */
@@ -144,25 +171,91 @@ static const char **collect_literals(const struct rein_node *node, size_t *len)
     return literals;
 }
 
+/* What a rule is compiled from, besides the document's own texts; owned. */
+struct rule_texts {
+    const char **literals, **words, **near, **except_words, **except_regexes, **values;
+};
+
+static void texts_fini(struct rule_texts *t)
+{
+    heap_free(t->literals);
+    heap_free(t->words);
+    heap_free(t->near);
+    heap_free(t->except_words);
+    heap_free(t->except_regexes);
+    heap_free(t->values);
+}
+
+/* The texts at a key, one or a list; *out stays NULL where it is absent. */
+static int collect_texts(const struct rein_node *rule, const char *key, const char ***out, size_t *len)
+{
+    const struct rein_node *node = rein_node_get(rule, key);
+    if (node == NULL)
+        return 0;
+    *out = collect_literals(node, len);
+    return *out != NULL ? 0 : REIN_ENOMEM;
+}
+
+static int collect_filter(struct policy_loader *l, const struct rein_node *rule, struct rule_spec *spec,
+                          struct rule_texts *t)
+{
+    int rv = policy_collect_words(l, rule, "near.words", true, &t->near, &spec->near.len);
+    if (rv == 0)
+        rv = policy_collect_words(l, rule, "except.words", true, &t->except_words, &spec->except.words.len);
+    if (rv == 0)
+        rv = collect_texts(rule, "except.regex", &t->except_regexes, &spec->except.regexes_len);
+    if (rv == 0)
+        rv = collect_texts(rule, "except.values", &t->values, &spec->except.values_len);
+    if (spec->near.len > 0) {
+        spec->near_before = (size_t)rein_node_int(rule, "near.before");
+        spec->near_behind = (size_t)rein_node_int(rule, "near.behind");
+    }
+    spec->near.words = t->near;
+    spec->except.words.words = t->except_words;
+    spec->except.regexes = t->except_regexes;
+    spec->except.values = t->values;
+    return rv;
+}
+
+static int collect_rule(struct policy_loader *l, const struct rein_node *rule, const char *key, struct rule_spec *spec,
+                        struct rule_texts *t)
+{
+    int rv = 0;
+    if (strcmp(key, "literal") == 0)
+        rv = collect_texts(rule, key, &t->literals, &spec->literals_len);
+    if (rv == 0)
+        rv = policy_collect_words(l, rule, "words", spec->folded, &t->words, &spec->words.len);
+    spec->literals = t->literals;
+    spec->words.words = t->words;
+    return rv == 0 ? collect_filter(l, rule, spec, t) : rv;
+}
+
+/* What is wrong with an exception is said there. */
+static const char *key_of_fault(const struct rein_node *rule, const char *key, const char *why)
+{
+    if (strncmp(why, "could hold", 10) == 0 && rein_node_int(rule, "near.behind") > 0)
+        return "near.behind";
+    bool is_exception = strncmp(why, RULESET_EXCEPTION, strlen(RULESET_EXCEPTION)) == 0;
+    return !is_exception ? key : rein_node_get(rule, "except.regex") != NULL ? "except.regex" : "except";
+}
+
 static int rules_compile(struct policy_loader *l, const struct rein_node *rule, const char *key, struct rule_spec *spec)
 {
-    const char *why = "";
-    const char **literals = NULL;
-    const char *match = rein_node_text(rule, "match");
-    spec->folded = match != NULL ? strcmp(match, "folded") == 0 : strcmp(key, "literal") == 0;
+    const char *why = "", *match = rein_node_text(rule, "match");
+    struct rule_texts texts = {NULL, NULL, NULL, NULL, NULL, NULL};
+    bool is_plain = strcmp(key, "literal") == 0 || strcmp(key, "words") == 0;
+    size_t before = rein_problems_said(l->problems);
+    spec->folded = match != NULL ? strcmp(match, "folded") == 0 : is_plain;
     spec->max_bytes = (size_t)rein_node_int(rule, "max_bytes");
     spec->regex = rein_node_text(rule, "regex");
     spec->builtin = rein_node_text(rule, "builtin");
-    if (strcmp(key, "literal") == 0) {
-        literals = collect_literals(rein_node_get(rule, key), &spec->literals_len);
-        spec->literals = literals;
-        if (literals == NULL)
-            return REIN_ENOMEM;
-    }
-    int rv = ruleset_add(l->policy->ruleset, spec, &why);
-    heap_free(literals);
+    int rv = collect_rule(l, rule, key, spec, &texts);
+    bool has_none = strcmp(key, "words") == 0 && spec->words.len == 0; /* which was said */
+    if (rv == 0 && rein_problems_said(l->problems) == before && !has_none)
+        rv = ruleset_add(l->policy->ruleset, spec, &why);
+    texts_fini(&texts);
     if (rv == REIN_EPOLICY) {
-        rein_problems_node(l->problems, rule, key, "%s", why);
+        rein_problems_node(l->problems, rule, key_of_fault(rule, key, why), "%s", why);
         return 0;
     }
     return rv;
@@ -185,7 +278,8 @@ static int load_rule(struct policy_loader *l, const struct rein_node *node, stru
     unsigned channels = rein_node_words(node, "channels");
     const char *id = rein_node_text(node, "id"), *replacement = rein_node_text(node, "replacement");
     rule->action = policy_action(node, "action");
-    rule->shadow = rein_node_bool(node, "shadow");
+    rule->shadow = l->shadow || rein_node_bool(node, "shadow");
+    rule->restores = rein_node_bool(node, "restore");
     rule->id = arena_copy(&l->policy->arena, id != NULL ? id : "", id != NULL ? strlen(id) : 0);
     rule->replacement = arena_copy(&l->policy->arena, replacement, strlen(replacement));
     rule->replacement_json = rule->replacement != NULL ? escape_words(l->policy, rule->replacement) : NULL;
@@ -193,11 +287,19 @@ static int load_rule(struct policy_loader *l, const struct rein_node *node, stru
         return REIN_ENOMEM;
     if (rule->action == REIN_STEER && !rule->shadow)
         l->policy->settings.may_steer = true;
-    l->policy->rule_interrupts |= rule->action == REIN_STEER || (rule->action == REIN_CUT_REASONING && !rule->shadow);
+    bool interrupts = rule->action == REIN_STEER || (rule->action == REIN_CUT_REASONING && !rule->shadow);
+    l->policy->rule_interrupts |= interrupts && !l->shadow;
+    bool masks = (channels & ON_PROMPT) != 0 && rule->action == REIN_REDACT && !rule->shadow;
+    l->policy->settings.masks_prompt |= masks;
+    l->policy->settings.restores |= masks && rule->restores;
     size_t before = rein_problems_said(l->problems);
+    int rv = policy_load_rule_says(l, node, channels, rule);
+    if (rv != 0)
+        return rv;
     check_id(l, node);
     check_action(l, node, channels, rule->action);
     check_builtin(l, node);
+    check_filter(l, node);
     const char *key = looks_for(l, node);
     if (key != NULL && strcmp(key, "literal") == 0)
         warn_of_words(l, rein_node_get(node, key));
@@ -205,8 +307,45 @@ static int load_rule(struct policy_loader *l, const struct rein_node *node, stru
         doc_warn_of_escape(rein_node_get(node, key), l->problems);
     if (key == NULL || rein_problems_said(l->problems) != before)
         return 0;
-    struct rule_spec spec = {.id = rule->id, .channels = channels_of(node), .withholds = withholds(rule, channels)};
+    struct rule_spec spec = {.id = rule->id,
+                             .channels = channels_of(node),
+                             .withholds = withholds(rule, channels),
+                             .secret = rein_node_bool(node, "secret")};
     return rules_compile(l, node, key, &spec);
+}
+
+bool policy_is_prompt_rule(const struct rein_node *rule)
+{
+    static const char *const others[] = {"literal", "words", "regex", "builtin"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (rein_node_get(rule, others[i]) != NULL)
+            return false;
+    return rein_node_get(rule, "prompt") != NULL;
+}
+
+/* A rule that judges what is known of the prompt as a whole. */
+static int load_prompt_rule(struct policy_loader *l, const struct rein_node *node, struct policy_rule *rule)
+{
+    static const char *const useless[] = {"match", "max_bytes", "near",        "except",
+                                          "when",  "roles",     "replacement", "secret"};
+    const char *id = rein_node_text(node, "id");
+    unsigned channels = rein_node_words(node, "channels");
+    rule->action = policy_action(node, "action");
+    rule->shadow = l->shadow || rein_node_bool(node, "shadow");
+    rule->id = arena_copy(&l->policy->arena, id != NULL ? id : "", id != NULL ? strlen(id) : 0);
+    if (rule->id == NULL)
+        return REIN_ENOMEM;
+    check_id(l, node);
+    for (size_t i = 0; i < sizeof useless / sizeof *useless; i++)
+        if (rein_node_get(node, useless[i]) != NULL)
+            rein_problems_node(l->problems, node, useless[i],
+                               "a rule with `prompt` searches no text, so this key does nothing: remove it");
+    if (rein_node_get(node, "channels") != NULL && channels != ON_PROMPT)
+        rein_problems_node(l->problems, node, "channels",
+                           "a rule with `prompt` judges prompts only: remove `channels`");
+    if (rule->action != REIN_ALLOW && rule->action != REIN_RECORD && rule->action != REIN_REFUSE)
+        rein_problems_node(l->problems, node, "action", "a rule with `prompt` can only `record` or `refuse`");
+    return policy_load_rule_says(l, node, ON_PROMPT, rule);
 }
 
 int policy_load_rules(struct policy_loader *l)
@@ -220,10 +359,13 @@ int policy_load_rules(struct policy_loader *l)
         return rv;
     size_t count = rules != NULL ? rules->count : 0;
     policy->rules = arena_new(&policy->arena, count, sizeof(*policy->rules));
-    if (policy->rules == NULL)
+    policy->prompt_rules = arena_new(&policy->arena, count, sizeof(*policy->prompt_rules));
+    if (policy->rules == NULL || policy->prompt_rules == NULL)
         return REIN_ENOMEM;
     for (const struct rein_node *at = rules != NULL ? rules->first : NULL; at != NULL && rv == 0; at = at->next)
-        if (at->kind == REIN_NODE_MAP)
+        if (at->kind == REIN_NODE_MAP && policy_is_prompt_rule(at))
+            rv = load_prompt_rule(l, at, &policy->prompt_rules[policy->prompt_rules_len++]);
+        else if (at->kind == REIN_NODE_MAP)
             rv = load_rule(l, at, &policy->rules[policy->rules_len++]);
     if (rv == 0)
         rv = ruleset_finish(policy->ruleset);

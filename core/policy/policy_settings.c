@@ -34,6 +34,8 @@ static void load_prefix(struct policy_loader *l)
     if (rein_node_get(l->root, "prefix") == NULL)
         return;
     s->prefix.deliver = (enum rein_delivery)rein_node_word(l->root, "prefix.deliver");
+    if (l->shadow)
+        s->prefix.deliver = REIN_DELIVER_OFF;
     s->prefix.when = (enum rein_when)rein_node_word(l->root, "prefix.when");
     s->prefix.show = rein_node_bool(l->root, "prefix.show");
     l->prefix = find_template(l, "prefix.template", "prefix", "primer");
@@ -46,6 +48,10 @@ static void load_reasoning(struct policy_loader *l)
     struct rein_policy_settings *s = &l->policy->settings;
     s->reasoning.show = rein_node_word(l->root, "reasoning.show") == 1;
     s->reasoning.release = (enum rein_release)rein_node_word(l->root, "reasoning.release");
+    if (l->shadow) {
+        s->reasoning.show = true;
+        s->reasoning.release = REIN_RELEASE_STREAM;
+    }
 }
 
 /* The prefix is shown unchanged, so the rules are applied to it once, here. */
@@ -134,6 +140,17 @@ static void load_request(struct policy_loader *l)
     };
 }
 
+static void load_log(struct policy_loader *l)
+{
+    l->policy->settings.log = (struct rein_log_rules){
+        .text = (enum rein_keep_text)rein_node_word(l->root, "log.text"),
+        .channels = rein_node_words(l->root, "log.channels"),
+        .max_bytes = (size_t)rein_node_int(l->root, "log.max_bytes"),
+        .keep_days = (unsigned)rein_node_int(l->root, "log.keep_days"),
+    };
+    l->policy->pattern_settings.quotes = l->policy->settings.log.text != REIN_KEEP_NONE;
+}
+
 int policy_load_settings(struct policy_loader *l)
 {
     struct rein_policy_settings *s = &l->policy->settings;
@@ -144,7 +161,7 @@ int policy_load_settings(struct policy_loader *l)
     load_refusal(l);
     load_request(l);
     s->pass_upstream_errors = rein_node_word(l->root, "upstream_errors") == 0;
-    s->log_text = (enum rein_keep_text)rein_node_word(l->root, "log.text");
+    load_log(l);
     s->name = settings_keep(l, rein_node_text(l->root, "name"));
     bool is_whole = s->name != NULL && s->prefix.template_name != NULL && s->prefix.text != NULL &&
                     s->steer.corrective != NULL && s->refusal.message != NULL && s->refusal.finish_reason != NULL &&

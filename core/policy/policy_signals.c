@@ -12,12 +12,12 @@ enum { CANON_MAX = 32 << 20 };
 static bool wants_signals(const struct policy_loader *l)
 {
     const struct rein_policy_settings *s = &l->policy->settings;
-    if (s->prefix.when == REIN_WHEN_RISKY && s->prefix.deliver != REIN_DELIVER_OFF)
+    if (s->prefix.when == REIN_WHEN_RISKY && (s->prefix.deliver != REIN_DELIVER_OFF || l->shadow))
         return true;
     for (int i = 0; i < REIN_PATTERNS; i++)
         if (l->policy->pattern_settings.enabled[i])
             return true;
-    return false;
+    return policy_asks_for_risk(l);
 }
 
 const struct rein_node *policy_lexicon_at(const struct policy_loader *l, size_t i, const char **name)

@@ -50,6 +50,8 @@ int policy_load_version(struct policy_loader *l)
         rv = doc_canon(l->model, &canon);
     if (rv == 0)
         rv = policy_put_judges(l, &canon);
+    if (rv == 0)
+        rv = policy_put_words(l, &canon);
     char *version = arena_new(&l->policy->arena, DIGEST_HEX, 1);
     if (rv == 0 && version == NULL)
         rv = REIN_ENOMEM;

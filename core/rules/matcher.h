@@ -18,17 +18,35 @@
 #include "base/bytes.h"
 #include "rein/rein.h"
 
+/* Whole words and phrases, in any white space. */
+struct rule_words {
+    const char *const *words;
+    size_t len;
+};
+
 /* A rule as the policy file has it; borrowed while it is added. */
 struct rule_spec {
     const char *id;
     unsigned channels; /* set of 1 << enum rein_channel */
-    const char *regex; /* one of regex, builtin, literals */
+    const char *regex; /* one of regex, builtin, literals, words */
     const char *builtin;
     const char *const *literals;
     size_t literals_len;
+    struct rule_words words;
+    struct rule_words
+        near; /* a match counts if one of them stands so many bytes before or behind it; len 0: any does */
+    size_t near_before, near_behind;
+    struct { /* a match that lies in one of them does not count */
+        struct rule_words words;
+        const char *const *regexes;
+        size_t regexes_len;
+        const char *const *values; /* texts that equal the match, but for blanks, marks and case */
+        size_t values_len;
+    } except;
     bool folded;      /* match on folded text: case, width, zero-width, confusables */
     size_t max_bytes; /* longest match; 0: what the rule itself bounds, refused if it is unbounded */
     bool withholds;   /* its action needs the hold */
+    bool secret;      /* what it matches is masked wherever text is kept, as what a built-in matches */
 };
 
 struct ruleset; /* immutable once built; shared by threads */
@@ -39,15 +57,19 @@ void ruleset_free(struct ruleset *rules);
  * owned-by-set string) says what is wrong with it: syntax with its position, unbounded without max_bytes, longer than
  * the policy's hold, too many states, an empty match. */
 int ruleset_add(struct ruleset *rules, const struct rule_spec *spec, const char **why) REIN_MUST_USE;
+/* What is said of an exception begins with this. */
+#define RULESET_EXCEPTION "an exception "
+/* Can a match equal this value of `except`? */
+bool ruleset_value_is_sound(const char *value);
+/* What is wrong with a word of a list; NULL: nothing. */
+const char *ruleset_word_fault(const char *word, bool folded);
 int ruleset_finish(struct ruleset *rules) REIN_MUST_USE;
 size_t ruleset_count(const struct ruleset *rules);
 /* The longest hold of a rule or, with rule < 0, of all withholding ones; bytes of original text, 0 if it withholds
  * nothing. Folded rules may hold more original bytes than folded ones; zero-width runs inside a match are bounded by
  * max_bytes. */
 size_t ruleset_worst_hold(const struct ruleset *rules, int rule);
-/* Names of the built-ins, NULL-terminated: card_number, ssn, iban, email, jwt, private_key, api_key, ... */
-const char *const *ruleset_builtins(void);
-/* Does evidence of this rule have to be masked? (secrets, personal data: all built-ins) */
+/* Has what this rule matches to be masked wherever text is kept? (built-ins, and rules that say `secret`) */
 bool ruleset_masks(const struct ruleset *rules, uint16_t rule);
 
 struct match {
@@ -67,6 +89,8 @@ struct matcher;
  * there. */
 int matcher_new(struct matcher **out, const struct ruleset *rules, enum rein_channel channel) REIN_MUST_USE;
 void matcher_free(struct matcher *m);
+/* These rules find nothing any more: a set of 1 << number, borrowed. Before the first byte. */
+void matcher_mute(struct matcher *m, const uint64_t *rules);
 void matcher_reset(struct matcher *m); /* a new text, offset 0 */
 void matcher_begin(struct matcher *m); /* a new text, whose offsets go on from those of the last one */
 
@@ -89,6 +113,10 @@ uint64_t matcher_hold(const struct matcher *m);
 /* The first offset whose text a match that is still to come may cover (any rule), so that it can be checked, shown or
  * replaced; the number of bytes consumed if there is none (UINT64_MAX for NULL). Never falls. */
 uint64_t matcher_keep(const struct matcher *m);
+
+/* The first offset from which a masking rule's match may have begun that is not decided yet; the number of bytes
+ * consumed if there is none (UINT64_MAX for NULL). */
+uint64_t matcher_secret(const struct matcher *m);
 
 /* May a withholding rule match here? */
 bool matcher_withholds(const struct matcher *m);

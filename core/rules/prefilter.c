@@ -75,7 +75,7 @@ static void prefilter_rule(struct prefilter *prefilter, const struct rule *rule,
 
 static bool is_for(const struct rule *rule, enum rein_channel channel)
 {
-    return rule->channels >> channel & 1;
+    return (rule->channels >> channel & 1) && !rule_has_words(rule);
 }
 
 static int prefilter_view_init(struct prefilter_view *view, size_t words)

@@ -4,9 +4,13 @@
 #define CORE_RULES_RULESET_H
 
 #include "base/byte_set.h"
-#include "rules/builtin.h"
+#include "builtin/builtin.h"
 #include "rules/dfa.h"
+#include "rules/match_filter.h"
 #include "rules/matcher.h"
+#include "rules/word_set.h"
+
+enum { NO_WORDS = UINT8_MAX };
 
 enum { RULES_MAX = 4096, RULESET_TABLE_MAX = 64 << 20 };
 
@@ -14,9 +18,19 @@ struct rule {
     struct dfa dfa;
     unsigned channels;
     size_t limit; /* no match is longer; bytes of original text */
-    enum builtin_result (*check)(struct span match, struct surroundings around); /* builtin.h */
+    size_t worst; /* the longest hold, if it withholds */
+    enum builtin_result (*check)(struct span match, struct surroundings around); /* builtin/builtin.h */
     bool folded, withholds, masked;
+    uint8_t word_list;          /* its list in the set of words; NO_WORDS: it has an automaton */
+    bool is_hint;               /* hidden: a word of another rule's `near` */
+    bool is_gated;              /* no match begins without a word before it */
+    struct rule_filter *filter; /* owned; NULL: all matches are meant */
 };
+
+static inline bool rule_has_words(const struct rule *rule)
+{
+    return rule->word_list != NO_WORDS;
+}
 
 /* What may begin where, for the rules of one channel that examine raw text, or for those that examine folded text. Sets
  * of rules are rows of `words` 64-bit words. */
@@ -46,9 +60,25 @@ static inline bool prefilter_single(const struct prefilter *prefilter, bool afte
     return prefilter->singles[after_word][a >> 6] >> (a & 63) & 1;
 }
 
+/* Lists of words that are searched together. */
+struct ruleset_words {
+    struct word_set set;
+    uint16_t rules[WORD_LISTS_MAX]; /* whose the lists are */
+    size_t limits[WORD_LISTS_MAX];
+    size_t limit; /* the largest */
+    uint64_t on[REIN_CHANNELS];
+    uint64_t withholds, masked, hints, gated;
+};
+
 struct ruleset {
-    struct rule *rules;
+    struct rule *rules; /* those that were added, and behind them hidden ones: the words and exceptions of others */
+    size_t count;       /* of those that were added */
     size_t len, cap;
+    struct rule *hidden; /* until all were added */
+    size_t hidden_len, hidden_cap;
+    struct ruleset_words words[VIEWS];
+    bool has_filters;
+    size_t near_max; /* the largest distance of a word before a match */
     size_t hold_max;
     size_t table_bytes;
     struct prefilter prefilters[REIN_CHANNELS];

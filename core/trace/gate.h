@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "dialect/dialect.h"
+#include "mask/mask_set.h"
 #include "policy/policy.h"
 #include "trace/lane.h"
 
@@ -54,6 +55,7 @@ struct gate_piece {
     uint16_t half_in;    /* half of a surrogate pair that the piece before ended in */
     bool ends_half;      /* this piece ends in half of a surrogate pair */
     bool unseen;         /* came after the text was stopped: rendered empty */
+    bool is_bare;        /* an object: its JSON is the text; rendered as an object */
     bool is_echo;        /* repeats what came of the lane until `end`: rendered as what the client was shown of it */
 };
 
@@ -80,6 +82,7 @@ struct gate_event {
 /* What went out of a choice. */
 struct gate_choice {
     bool begun, ended, closed, said; /* said: a content of our own went out or waits to */
+    const char *end_reason;          /* of a closed one in a body, NULL: null; borrowed */
 };
 
 /* Where a gate keeps what rarely is more: one event that waits, and the id. */
@@ -95,6 +98,7 @@ struct gate {
     const struct dialect *dialect;
     void *dialect_state;              /* of the response; borrowed */
     const struct rein_policy *policy; /* borrowed */
+    const struct mask_set *masks;     /* the values that are put back; NULL: none; borrowed */
     struct rein_flow *flow;           /* the decision's, by channel; borrowed */
     struct bytes raw, events, pieces, parts;
     struct bytes body;    /* of the bare event, in the place of `raw` */
@@ -111,7 +115,6 @@ struct gate {
     bool hides_request;           /* the upstream's request has more than the client's: it may not be repeated */
     struct bytes id;              /* the first response id that went out, with its quotes */
     bool rewrites_id;             /* a later attempt: its events get the first id */
-    const char *end_reason;       /* of closed choices in a body, NULL: null; borrowed */
     bool may_end;                 /* terminal events may pass */
     uint64_t unjudged;            /* bytes released that were not cleared: a bug if not 0 */
     struct text *recorded;        /* NULL, or the text whose released bytes are kept in `shown` */
@@ -119,6 +122,7 @@ struct gate {
     size_t awaiting[REIN_CHOICES_MAX]; /* parts that await a choice's next text */
     size_t shown_lead;                 /* bytes of `shown` that are not text of the model */
     bool shown_lost;                   /* there was more than it may keep */
+    bool writes_json;                  /* what is written now is JSON itself, not the inside of a string */
     struct gate_room room;
 };
 

@@ -28,10 +28,23 @@ int leaf_view_new(struct leaf_view **out, const struct ruleset *rules, enum rein
     return 0;
 }
 
+int leaf_view_restore(struct leaf_view *view, const struct mask_set *set)
+{
+    assert(view->received == 0 && view->restore == NULL);
+    view->restore = heap_new(1, sizeof *view->restore);
+    if (view->restore == NULL)
+        return REIN_ENOMEM;
+    restore_init(view->restore, set);
+    bytes_init(&view->restored, view->window.limit * sizeof(struct restored));
+    return 0;
+}
+
 void leaf_view_free(struct leaf_view *view)
 {
     if (view == NULL)
         return;
+    heap_free(view->restore);
+    bytes_fini(&view->restored);
     matcher_free(view->matcher);
     bytes_fini(&view->window);
     bytes_fini(&view->runs);
@@ -136,6 +149,23 @@ static void begin_leaf(struct leaf_view *view, const struct leaf_step *step)
     view->in_leaf = true;
     view->in_scalar = step->part == LEAF_SCALAR;
     view->key = step->is_key ? ++view->keys : 0;
+    if (view->restore != NULL)
+        restore_begin(view->restore, step->is_key);
+}
+
+/* Looks for placeholders in the leaf bytes that were judged. */
+static int restore_leaf(struct leaf_view *view)
+{
+    struct restore *r = view->restore;
+    int rv = 0;
+    while (rv == 0 && r->at < view->received) {
+        struct restored found;
+        struct span rest = {bytes_at(&view->window, (size_t)(r->at - view->base)), (size_t)(view->received - r->at)};
+        size_t read = restore_feed(r, rest, &found);
+        assert(read > 0);
+        rv = found.end != 0 ? bytes_append(&view->restored, (const char *)&found, sizeof found) : 0;
+    }
+    return rv;
 }
 
 /* A number as a program prints it after reading it, if that differs: a match in it is one of the whole number. */
@@ -194,6 +224,8 @@ static int add_leaf_bytes(struct leaf_view *view, struct span bytes, bool stops,
         rv = matcher_feed(view->matcher, bytes_span(&view->window), view->base, view->received, &view->matches,
                           &consumed);
         view->received += consumed;
+        if (rv == 0 && view->restore != NULL)
+            rv = restore_leaf(view);
         if (stops && view->matches.len > 0)
             break;
     }
@@ -276,6 +308,24 @@ static bool is_cut_before(const struct leaf_view *view, size_t i, uint64_t end)
         return true;
     uint64_t run_end = leaf_run_end(view, i);
     return run->part == LEAF_ESCAPE && (end < run_end || run->is_late);
+}
+
+bool leaf_view_take_restored(struct leaf_view *view, struct edit *edit)
+{
+    if (bytes_len(&view->restored) == 0)
+        return false;
+    struct restored found;
+    memcpy(&found, bytes_at(&view->restored, 0), sizeof found);
+    bytes_consume(&view->restored, sizeof found);
+    const struct match match = {.start = found.start, .end = found.end};
+    *edit = (struct edit){.form = EDIT_STRING, .restores = true, .number = found.value};
+    leaf_view_source(view, &match, &edit->start, &edit->end);
+    return true;
+}
+
+enum leaf_part leaf_view_part(const struct leaf_view *view, uint64_t at)
+{
+    return leaf_run_count(view) > 0 ? (enum leaf_part)leaf_run_at(view, find_leaf_run(view, at))->part : LEAF_OUTSIDE;
 }
 
 bool leaf_view_is_illusion(const struct leaf_view *view, uint64_t start, uint64_t end)
@@ -406,17 +456,29 @@ static uint64_t first_open_source(const struct leaf_view *view, uint64_t open)
     return open < view->received ? source_start(view, open) : view->unit_at;
 }
 
+/* Where a placeholder may have begun in the present leaf; a leaf offset. */
+static uint64_t first_restorable(const struct leaf_view *view)
+{
+    return view->restore != NULL ? restore_hold(view->restore) : view->received;
+}
+
 uint64_t leaf_view_unclaimed(const struct leaf_view *view, uint64_t unclaimed)
 {
-    if (!view->withholds)
+    if (!view->withholds && view->restore == NULL)
         return unclaimed;
-    uint64_t first = first_open_source(view, matcher_hold(view->matcher));
+    uint64_t first = view->withholds ? first_open_source(view, matcher_hold(view->matcher)) : view->unit_at;
+    uint64_t back = first_restorable(view);
+    if (back < view->received && source_start(view, back) < first)
+        first = source_start(view, back);
     return undivided(view, unclaimed < first ? unclaimed : first);
 }
 
 void leaf_view_trim(struct leaf_view *view, uint64_t keep)
 {
-    uint64_t leaf_keep = view->in_scalar ? view->leaf_at : matcher_keep(view->matcher);
+    uint64_t leaf_keep = view->in_scalar ? view->leaf_at : view->received, back = first_restorable(view);
+    if (!view->in_scalar && view->matcher != NULL)
+        leaf_keep = matcher_keep(view->matcher);
+    leaf_keep = leaf_keep < back ? leaf_keep : back;
     uint64_t first = first_open_source(view, leaf_keep);
     size_t gone = leaf_run_count(view) > 0 ? find_leaf_run(view, keep < first ? keep : first) : 0;
     bytes_consume(&view->window, (size_t)(leaf_keep - view->base));

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "mask/restore.h"
 #include "rein/rein.h"
 #include "rules/matcher.h"
 #include "json/leaf.h"
@@ -30,12 +31,13 @@ enum edit_form {
     EDIT_SCALAR, /* as a JSON string, in the place of a number or word */
 };
 
-/* A redaction: the bytes are replaced by the rule's replacement. */
+/* A redaction: the bytes are replaced by the rule's replacement, or by a masked value. */
 struct edit {
     uint64_t start, end;
     uint16_t rule;
     uint8_t form;    /* enum edit_form */
-    uint32_t number; /* of the key that it is in, because keys must differ; 0: needs none */
+    bool restores;   /* no redaction: a masked value is put back */
+    uint32_t number; /* of the key that it is in, because keys must differ; 0: needs none. Of the value put back */
 };
 
 /* Source bytes from `at` to the next run. */
@@ -62,6 +64,8 @@ struct leaf_view {
     bool in_leaf, in_scalar;
     bool is_redacted; /* the present scalar, when it ends; this of it, if it turns out to be none: */
     struct edit redacted;
+    struct restore *restore;   /* owned; NULL: no masked value comes back here */
+    struct bytes restored;     /* struct restored: leaf offsets, not yet taken */
     struct edit due;           /* of a scalar that has ended; end 0: none */
     uint32_t leaf, key, keys;  /* numbers of the present leaf, and if it is a key, of that; how many keys there were */
     uint32_t first_key;        /* the first one that was redacted; 0: none was */
@@ -77,6 +81,8 @@ bool leaf_view_is_sound(const struct leaf_view *view);
 /* `at`: where the JSON begins. Returns owned. REIN_ENOMEM. */
 int leaf_view_new(struct leaf_view **out, const struct ruleset *rules, enum rein_channel channel, uint64_t at,
                   size_t window_max) REIN_MUST_USE;
+/* Before the first byte: placeholders of the set (borrowed) are looked for, too, in leaves that are no keys. */
+int leaf_view_restore(struct leaf_view *view, const struct mask_set *set) REIN_MUST_USE;
 void leaf_view_free(struct leaf_view *view);
 
 /* Reads source bytes from view->at on, and stops right after a byte that decides matches (view->matches; the caller
@@ -84,6 +90,11 @@ void leaf_view_free(struct leaf_view *view);
 int leaf_view_feed(struct leaf_view *view, struct span source) REIN_MUST_USE;
 /* The text ended: the same for what was open. */
 int leaf_view_end(struct leaf_view *view) REIN_MUST_USE;
+
+/* The next value that is put back, in source bytes. Take all after each call that reads. */
+bool leaf_view_take_restored(struct leaf_view *view, struct edit *edit);
+/* What the source byte, which was read, belongs to; of one that no match can cover any more, what follows it. */
+enum leaf_part leaf_view_part(const struct leaf_view *view, uint64_t at);
 
 /* The source bytes that a match of leaf bytes stands for, and its text (good until the next call). */
 void leaf_view_source(const struct leaf_view *view, const struct match *m, uint64_t *start, uint64_t *end);

@@ -20,6 +20,7 @@
 #include "dialect/frame.h"
 #include "policy/panel.h"
 #include "rein/rein.h"
+#include "trace/finding.h"
 #include "trace/text.h"
 
 enum pending_kind {
@@ -50,6 +51,8 @@ struct pending {
             const struct policy_panel *panel;
             enum rein_channel channel;
             uint32_t first_id; /* the panel's judges have this and the following ids */
+            uint64_t said;     /* bytes of the text that had been said by then: the question quotes the last of them */
+            bool is_asked;     /* the caller has the questions */
             unsigned open;     /* judges that have not answered */
             unsigned answered; /* those that have: a set */
             double risks[POLICY_PANEL_JUDGES_MAX];
@@ -64,9 +67,11 @@ struct pending {
             uint64_t first;              /* where the first match begins that was decided together with it */
             uint16_t rule;
             bool is_news;
+            struct evidence evidence; /* its text is in `bytes` */
         } finding;
         struct pending_stop {
             enum rein_action action;
+            const struct policy_rule *rule;
         } stop;
         struct pending_end {
             bool is_whole, has_frame;

@@ -123,7 +123,7 @@ static int write_shown(struct gate *g, const struct text *t, struct span text)
 {
     if (t == g->recorded && !g->shown_lost && bytes_append_span(&g->shown, text) != 0)
         g->shown_lost = true;
-    return json_escape(&g->scratch, text);
+    return g->writes_json ? bytes_append_span(&g->scratch, text) : json_escape(&g->scratch, text);
 }
 
 static int show(struct gate *g, struct text *t, struct span text, uint64_t start)
@@ -150,11 +150,20 @@ void render_replacement(const struct rein_policy *policy, const struct edit *e, 
     parts[2] = (struct span){number, (size_t)len};
 }
 
+/* A masked value, in the place of what stands for it. */
+static int show_value(struct gate *g, const struct text *t, const struct edit *e)
+{
+    const struct mask_value *value = &g->masks->values[e->number];
+    return write_shown(g, t, e->form == EDIT_STRING ? value->json : value->text);
+}
+
 static int show_replacement(struct gate *g, const struct text *t, const struct edit *e)
 {
     struct span parts[REPLACEMENT_PARTS];
     char number[REPLACEMENT_NUMBER];
     int rv = 0;
+    if (e->restores)
+        return show_value(g, t, e);
     render_replacement(g->policy, e, number, parts);
     for (size_t i = 0; i < REPLACEMENT_PARTS && rv == 0; i++)
         rv = write_shown(g, t, parts[i]);
@@ -170,6 +179,8 @@ static int render_part(struct gate *g, struct text *t, struct span text, uint64_
     size_t edits_len;
     const struct edit *e = text_edits(t, start, &edits_len);
     for (; edits_len > 0 && e->start < stop && rv == 0; e++, edits_len--) {
+        if (e->restores && e->end > t->limit)
+            continue; /* what is cut is not put back */
         if (e->start > at)
             rv = show(g, t, (struct span){text.data + (at - start), (size_t)(e->start - at)}, at);
         if (rv == 0 && e->start >= start)
@@ -177,7 +188,10 @@ static int render_part(struct gate *g, struct text *t, struct span text, uint64_
         if (rv != 0)
             return rv;
         uint64_t from = e->start > at ? e->start : at, to = e->end < stop ? e->end : stop;
-        g->flow[t->channel].redacted += to - from;
+        if (e->restores)
+            count_released(g, t, from, to);
+        else
+            g->flow[t->channel].redacted += to - from;
         at = to;
     }
     g->flow[t->channel].redacted += end - stop;
@@ -214,11 +228,37 @@ static void break_signatures(struct gate_part *parts, uint32_t len, uint32_t at)
             parts[i].spells_more = true;
 }
 
+/* An object that is all there is of its text. What is left of it has to be an object: all of it, with what was redacted
+ * in its strings and numbers, or an empty one. */
+static int edit_object(struct gate *g, const struct gate_piece *p, struct span payload)
+{
+    struct text *text = p->lane->answer;
+    size_t edits_len = 0;
+    bool is_whole = !p->unseen && p->start == 0 && text->limit >= p->end;
+    const struct edit *e = is_whole ? text_edits(text, 0, &edits_len) : NULL;
+    for (size_t i = 0; i < edits_len; i++)
+        is_whole = is_whole && e[i].form != EDIT_TEXT;
+    if (!is_whole) {
+        g->flow[text->channel].redacted += p->unseen ? 0 : p->end - p->start;
+        if (!p->unseen)
+            text_released(text, p->end);
+        return bytes_append_span(&g->scratch, SPAN("{}"));
+    }
+    g->writes_json = true;
+    int rv = render_decoded(g, p, (struct span){payload.data + p->raw.at, p->raw.len});
+    g->writes_json = false;
+    return rv;
+}
+
 /* Replaces a piece by what may be shown of it. */
 static int edit_piece(struct gate *g, const struct gate_piece *p, struct span payload, struct rest *rest)
 {
     size_t at = bytes_len(&g->scratch);
-    if (!p->unseen) {
+    if (p->is_bare) {
+        int rv = edit_object(g, p, payload);
+        if (rv != 0)
+            return rv;
+    } else if (!p->unseen) {
         uint16_t half = p->half_in;
         char *decoded = heap_new(p->raw.len + 4, 1);
         if (decoded == NULL)
@@ -301,9 +341,8 @@ static int rewrite_mark(struct gate *g, enum event_mark mark, struct range range
 }
 
 /* An end that is not the answer's own any more. */
-static int replace_end(struct gate *g, struct range range)
+static int replace_end(struct gate *g, const char *reason, struct range range)
 {
-    const char *reason = g->end_reason;
     return rewrite_mark(g, EVENT_ENDS, range, (struct span){reason, reason != NULL ? strlen(reason) : 0});
 }
 
@@ -328,7 +367,7 @@ static int edit_choice(struct gate *g, const struct gate_part *part, struct rest
         rest->has_more = true;
     }
     if (rv == 0 && part->has_end && (choice->ended || part->is_late)) {
-        rv = replace_end(g, part->ends);
+        rv = replace_end(g, choice->end_reason, part->ends);
         rest->is_changed = true;
     } else if (part->has_end) {
         choice->ended = true;
@@ -406,7 +445,7 @@ static int pass_event(struct gate *g, struct gate_event *e, struct span payload,
                                 .payload = payload,
                                 .is_body = (e->flags & GATE_BARE) != 0,
                                 .is_late = is_late,
-                                .reason = g->end_reason,
+                                .reason = g->choice[0].end_reason, /* dialects that ask have one */
                                 .is_changed = rest->is_changed,
                                 .has_text = rest->text > 0,
                                 .is_emptied = is_emptied(e, rest),

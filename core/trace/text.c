@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/heap.h"
+
 enum {
     PAST_MAX = 512,     /* how much earlier text is kept as evidence for rules that do not hold */
     EDITS_MAX = 131072, /* redactions that may wait at a time */
@@ -13,7 +15,7 @@ enum {
 void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
                size_t window_max)
 {
-    *t = (struct text){.channel = channel, .choice = choice, .rules = rules, .limit = UINT64_MAX};
+    *t = (struct text){.channel = channel, .choice = choice, .rules = rules, .limit = UINT64_MAX, .is_plain = true};
     bytes_init(&t->window, window_max);
     bytes_init(&t->edits, EDITS_MAX * sizeof(struct edit));
     sentencer_init(&t->sentencer, 0);
@@ -23,9 +25,21 @@ void text_fini(struct text *t)
 {
     matcher_free(t->matcher);
     leaf_view_free(t->leaves);
+    heap_free(t->restore);
     bytes_fini(&t->window);
     bytes_fini(&t->edits);
     *t = (struct text){0};
+}
+
+int text_restore(struct text *t, const struct mask_set *set)
+{
+    assert(t->received == 0 && t->restore == NULL);
+    t->restore = heap_new(1, sizeof *t->restore);
+    if (t->restore == NULL)
+        return REIN_ENOMEM;
+    restore_init(t->restore, set);
+    t->is_plain = false;
+    return 0;
 }
 
 static size_t blank_prefix(struct span s)
@@ -48,16 +62,28 @@ static int open_leaves(struct text *t, char first)
 {
     t->may_be_json = false;
     bool is_json = leaf_begins(first) && (first != '"' || t->channel == REIN_TOOL || t->channel == REIN_PROMPT);
-    if (!is_json || t->matcher == NULL)
+    if (!is_json || (t->matcher == NULL && t->restore == NULL))
         return 0;
     bytes_clear(&t->edits); /* blanks before it */
-    return leaf_view_new(&t->leaves, t->rules, t->channel, t->blank, t->window.limit);
+    int rv = leaf_view_new(&t->leaves, t->rules, t->channel, t->blank, t->window.limit);
+    t->is_plain = false;
+    if (rv == 0 && t->muted != NULL)
+        matcher_mute(t->leaves->matcher, t->muted);
+    return rv == 0 && t->restore != NULL ? leaf_view_restore(t->leaves, t->restore->set) : rv;
+}
+
+static int make_matcher(struct text *t)
+{
+    int rv = matcher_new(&t->matcher, t->rules, t->channel);
+    if (rv == 0 && t->muted != NULL)
+        matcher_mute(t->matcher, t->muted);
+    return rv;
 }
 
 int text_append(struct text *t, struct span bytes)
 {
     assert(text_is_sound(t) && t->cursor.at == t->received && !t->is_over);
-    int rv = t->received == 0 && t->matcher == NULL ? matcher_new(&t->matcher, t->rules, t->channel) : 0;
+    int rv = t->received == 0 && t->matcher == NULL ? make_matcher(t) : 0;
     if (rv == 0)
         rv = bytes_append_span(&t->window, bytes);
     if (rv != 0)
@@ -134,6 +160,16 @@ static int take_due_edit(struct text *t)
     return edit.end > 0 ? put_redaction(t, edit) : 0;
 }
 
+/* Values that are put back, in the place of placeholders in leaves. */
+static int take_restored_leaves(struct text *t)
+{
+    struct edit edit;
+    int rv = 0;
+    while (rv == 0 && leaf_view_take_restored(t->leaves, &edit))
+        rv = put_redaction(t, edit);
+    return rv;
+}
+
 /* Reads the leaves up to `goal`, or up to where they decide something. */
 static int read_leaves(struct text *t, uint64_t goal)
 {
@@ -141,12 +177,33 @@ static int read_leaves(struct text *t, uint64_t goal)
     while (rv == 0 && t->leaves->at < goal && t->leaves->matches.len == 0) {
         rv = leaf_view_feed(t->leaves, text_slice(t, t->leaves->at, goal));
         if (rv == 0)
+            rv = take_restored_leaves(t);
+        if (rv == 0)
             rv = take_due_edit(t);
     }
     return rv;
 }
 
-static int match_up_to_goal(struct text *t, struct match_list *matches)
+/* Looks for placeholders in the text as it is written, up to where it is judged. */
+static int restore_up_to(struct text *t, uint64_t end)
+{
+    struct restored found;
+    int rv = 0;
+    while (rv == 0 && t->restore->at < end) {
+        size_t read = restore_feed(t->restore, text_slice(t, t->restore->at, end), &found);
+        assert(read > 0);
+        bool counts = found.end != 0 && (t->leaves == NULL || leaf_view_part(t->leaves, found.end - 1) == LEAF_NONE);
+        if (counts)
+            rv = put_redaction(t, (struct edit){.start = found.start,
+                                                .end = found.end,
+                                                .restores = true,
+                                                .form = EDIT_TEXT,
+                                                .number = found.value});
+    }
+    return rv;
+}
+
+static int match_views(struct text *t, struct match_list *matches)
 {
     struct text_cursor *c = &t->cursor;
     while (c->at < c->goal && !are_leaves_due(t)) {
@@ -159,6 +216,8 @@ static int match_up_to_goal(struct text *t, struct match_list *matches)
         size_t consumed = (size_t)(goal - c->at), before = matches->len;
         struct span seen = text_slice(t, t->base, goal);
         rv = matcher_feed(t->matcher, seen, t->base, c->at, matches, &consumed);
+        if (rv == 0)
+            rv = t->restore != NULL ? restore_up_to(t, c->at + consumed) : 0;
         if (rv != 0)
             return rv;
         c->at += consumed;
@@ -166,6 +225,40 @@ static int match_up_to_goal(struct text *t, struct match_list *matches)
             return TEXT_MATCH;
     }
     return are_leaves_due(t) ? take_leaf_matches(t, matches) : TEXT_DRY;
+}
+
+/* A known match is decided where it ends. */
+static int match_views_and_known(struct text *t, struct match_list *matches)
+{
+    struct text_cursor *c = &t->cursor;
+    uint64_t goal = c->goal, end = t->known_len > 0 ? t->known->end : UINT64_MAX;
+    if (c->at < end && end < goal)
+        c->goal = end;
+    int rv = c->at < end ? match_views(t, matches) : TEXT_DRY;
+    c->goal = goal;
+    if (rv != TEXT_DRY || c->at < end)
+        return rv;
+    for (; rv == TEXT_DRY && t->known_len > 0 && t->known->end <= c->at; t->known++, t->known_len--)
+        rv = match_list_add(matches, *t->known);
+    return rv == 0 ? TEXT_MATCH : rv;
+}
+
+static int match_up_to_goal(struct text *t, struct match_list *matches)
+{
+    struct text_cursor *c = &t->cursor;
+    if (!t->is_plain)
+        return match_views_and_known(t, matches);
+    while (c->at < c->goal) {
+        size_t consumed = (size_t)(c->goal - c->at), before = matches->len;
+        struct span seen = text_slice(t, t->base, c->goal);
+        int rv = matcher_feed(t->matcher, seen, t->base, c->at, matches, &consumed);
+        if (rv != 0)
+            return rv;
+        c->at += consumed;
+        if (matches->len > before)
+            return TEXT_MATCH;
+    }
+    return TEXT_DRY;
 }
 
 static int take_sentence(struct text *t, uint64_t end, struct span *sentence, uint64_t *offset)
@@ -227,6 +320,8 @@ int text_end(struct text *t, struct match_list *matches, struct span *sentence, 
     if (t->leaves != NULL) {
         rv = leaf_view_end(t->leaves);
         if (rv == 0)
+            rv = take_restored_leaves(t);
+        if (rv == 0)
             rv = take_due_edit(t);
         if (rv != 0 || t->leaves->matches.len > 0)
             return rv != 0 ? rv : take_leaf_matches(t, matches);
@@ -268,6 +363,33 @@ const struct edit *text_edits(const struct text *t, uint64_t offset, size_t *len
     return *len > 0 ? edit_at(t, before) : NULL;
 }
 
+/* A value goes out as a whole, and only when no rule can claim a part of what stands for it. */
+static uint64_t undivided_value(const struct text *t, uint64_t unclaimed)
+{
+    size_t len = 0;
+    const struct edit *e = bytes_len(&t->edits) > 0 ? text_edits(t, unclaimed, &len) : NULL;
+    return len > 0 && e->restores && e->start < unclaimed ? e->start : unclaimed;
+}
+
+uint64_t text_unclaimed_in_views(const struct text *t)
+{
+    if ((t->matcher == NULL && t->restore == NULL) || t->is_over || t->is_lifted)
+        return t->received;
+    uint64_t unclaimed = t->matcher != NULL ? matcher_hold(t->matcher) : t->received;
+    if (t->may_be_json && bytes_len(&t->edits) > 0)
+        return 0; /* see text_unclaimed */
+    uint64_t back = t->restore != NULL ? restore_hold(t->restore) : unclaimed;
+    /* Strings of JSON are read as their reader gets them. */
+    bool is_read = t->leaves != NULL && back < unclaimed && leaf_view_part(t->leaves, back) == LEAF_STRING;
+    if (back < unclaimed && !is_read)
+        unclaimed = back;
+    if (t->leaves != NULL)
+        unclaimed = leaf_view_unclaimed(t->leaves, unclaimed);
+    for (size_t i = 0; i < t->known_len; i++)
+        unclaimed = t->known[i].start < unclaimed ? t->known[i].start : unclaimed;
+    return t->restore != NULL ? undivided_value(t, unclaimed) : unclaimed;
+}
+
 /* Puts an edit in the place of `gone` others from number i on. Those behind it, which are moved, lie in what is held.
  */
 static int put_edit(struct text *t, size_t i, size_t gone, struct edit edit)
@@ -283,6 +405,18 @@ static int put_edit(struct text *t, size_t i, size_t gone, struct edit edit)
     return 0;
 }
 
+/* Of a redaction and a placeholder, both go: what a rule claims is not put back in part. */
+static struct edit join_edits(const struct edit *old, struct edit new)
+{
+    bool are_alike = old->restores == new.restores;
+    struct edit both = (are_alike ? old->start <= new.start : new.restores) ? *old : new;
+    both.start = old->start < new.start ? old->start : new.start;
+    both.end = old->end > new.end ? old->end : new.end;
+    if (are_alike)
+        both.number = old->number > new.number ? old->number : new.number;
+    return both;
+}
+
 static int put_redaction(struct text *t, struct edit edit)
 {
     assert(text_is_sound(t));
@@ -291,15 +425,8 @@ static int put_redaction(struct text *t, struct edit edit)
     if (edit.start >= edit.end)
         return 0;
     size_t i = edits_before(t, edit.start), joined = i;
-    for (; joined < edit_count(t) && edit_at(t, joined)->start < edit.end; joined++) {
-        const struct edit *e = edit_at(t, joined);
-        uint64_t end = e->end > edit.end ? e->end : edit.end;
-        uint32_t number = e->number > edit.number ? e->number : edit.number;
-        if (e->start <= edit.start)
-            edit = *e;
-        edit.end = end;
-        edit.number = number;
-    }
+    for (; joined < edit_count(t) && edit_at(t, joined)->start < edit.end; joined++)
+        edit = join_edits(edit_at(t, joined), edit);
     int rv = put_edit(t, i, joined - i, edit);
     assert(text_is_sound(t));
     return rv;
@@ -336,6 +463,13 @@ void text_forget_edits(struct text *t, uint64_t offset)
         bytes_consume(&t->edits, sizeof(struct edit));
 }
 
+bool text_ends_line(const struct text *t)
+{
+    uint64_t end = t->limit < t->cleared ? t->limit : t->cleared;
+    struct span last = end > 0 ? text_slice(t, end - 1, end) : SPAN("");
+    return last.len == 1 && last.data[0] == '\n';
+}
+
 void text_trim(struct text *t)
 {
     uint64_t keep = t->received;
@@ -343,6 +477,8 @@ void text_trim(struct text *t)
         keep = matcher_keep(t->matcher);
         uint64_t past = t->received > PAST_MAX ? t->received - PAST_MAX : 0;
         keep = keep < past ? keep : past;
+        if (keep >= t->cleared) /* the last byte that a client may have, for text_ends_line */
+            keep = t->cleared > 0 ? t->cleared - 1 : 0;
     }
     if (t->leaves != NULL)
         leaf_view_trim(t->leaves, t->matcher != NULL ? matcher_keep(t->matcher) : t->received);

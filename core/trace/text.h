@@ -21,6 +21,7 @@
 
 #include "base/bytes.h"
 #include "detect/sentence.h"
+#include "mask/restore.h"
 #include "policy/panel.h"
 #include "rein/rein.h"
 #include "rules/matcher.h"
@@ -29,6 +30,7 @@
 /* What panels of judges have heard of a text, and up to where each has judged it. */
 struct text_asks {
     struct bytes heard; /* the end of what was said */
+    uint64_t said;      /* bytes, in all */
     uint64_t to[POLICY_PANELS_MAX];
     unsigned sentences[POLICY_PANELS_MAX]; /* since then */
 };
@@ -42,6 +44,7 @@ struct text {
     bool has_sentences; /* somebody examines them */
     bool is_over;       /* nothing will come any more: all is decided */
     bool may_be_json;   /* nothing but blanks so far, and it may become JSON */
+    bool is_plain;      /* neither leaves nor placeholders nor known matches are looked for */
     bool is_lifted; /* others continued for so long that nothing of this text is held any more, until it continues */
     struct bytes window;
     uint64_t lifted_to; /* matches that end here or before were decided when the hold was lifted */
@@ -53,9 +56,15 @@ struct text {
     uint64_t blank;  /* length of the white space that the text begins with */
     uint64_t held_max;
     const struct ruleset *rules; /* borrowed */
+    const uint64_t *muted;       /* set of rules that find nothing; borrowed, NULL: none */
     struct matcher *matcher;     /* made with the first byte; NULL: no rule applies here */
+    struct kept_text *kept;      /* what is kept of it (kept.h); NULL: nothing */
     struct text_asks *asks;      /* owned by the trace; NULL: no panel judges it */
-    struct leaf_view *leaves;    /* of JSON; NULL: it is none, or no rule applies */
+    struct leaf_view *leaves;    /* of JSON; NULL: it is none, or nothing is looked for */
+    struct restore *restore;     /* owned; NULL: no masked value comes back here */
+    const struct match *known;   /* matches still to come that are known from elsewhere, in the order of their ends;
+                                    borrowed */
+    size_t known_len;
     struct sentencer sentencer;
     struct bytes edits; /* struct edit: ordered, not overlapping, those not yet released */
     struct text_cursor {
@@ -64,6 +73,14 @@ struct text {
         uint64_t end;  /* of the sentence that is due at `goal`; 0: none */
     } cursor;
 };
+
+/* Matches that are known before any byte is judged; borrowed. */
+static inline void text_knows(struct text *t, const struct match *known, size_t len)
+{
+    t->known = known;
+    t->known_len = len;
+    t->is_plain &= len == 0;
+}
 
 /* What text_advance stopped at. */
 enum text_event {
@@ -77,6 +94,9 @@ enum text_event {
 void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
                size_t window_max);
 void text_fini(struct text *t);
+
+/* Before the first byte: placeholders of the set (borrowed) are looked for and become edits. REIN_ENOMEM. */
+int text_restore(struct text *t, const struct mask_set *set) REIN_MUST_USE;
 
 /* Appends decoded bytes; text_advance then examines them. */
 int text_append(struct text *t, struct span bytes) REIN_MUST_USE;
@@ -126,6 +146,8 @@ static inline void text_released(struct text *t, uint64_t offset)
     if (bytes_len(&t->edits) > 0)
         text_forget_edits(t, offset);
 }
+/* Is the last byte that a client may have of it a line break? False if that is not known any more. */
+bool text_ends_line(const struct text *t);
 /* Reclaims window bytes that are not needed any more. */
 void text_trim(struct text *t);
 
@@ -142,15 +164,18 @@ static inline bool text_is_sound(const struct text *t)
            (bytes_len(&t->edits) == 0 || text_edits_are_sound(t));
 }
 
-/* How far the hold of the rules allows. */
+/* The same where more than the text as it is written is looked at. */
+uint64_t text_unclaimed_in_views(const struct text *t);
+/* How far the hold of the rules, and of placeholders, allows. */
 static inline uint64_t text_unclaimed(const struct text *t)
 {
+    if (!t->is_plain)
+        return text_unclaimed_in_views(t);
     if (t->matcher == NULL || t->is_over || t->is_lifted)
         return t->received;
-    uint64_t unclaimed = matcher_hold(t->matcher);
     if (t->may_be_json && bytes_len(&t->edits) > 0)
         return 0; /* blanks that are redacted, unless JSON follows */
-    return t->leaves != NULL ? leaf_view_unclaimed(t->leaves, unclaimed) : unclaimed;
+    return matcher_hold(t->matcher);
 }
 /* Up to here every byte belongs to the sentences that are judged or to the present one. Behind it may be the beginning
  * of a character, of which nobody knows yet whether it begins the next sentence. */

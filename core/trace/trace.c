@@ -29,6 +29,9 @@ static struct rein_trace *make(const struct rein_trace_options *o, const struct 
     t->strip_usage = o->strip_usage;
     t->has_unjudged = o->has_unjudged;
     t->created_s = o->created_s;
+    t->has_mask_key = o->mask_key != NULL;
+    if (o->mask_key != NULL)
+        memcpy(t->mask_key, o->mask_key, sizeof t->mask_key);
     t->choices_asked = o->choices;
     t->choice_count = o->choices;
     t->choice = t->asked_for;
@@ -52,10 +55,10 @@ static bool may_withhold(const struct rein_policy *policy)
     bool withholds = policy->settings.worst_hold > 0 || !policy->settings.reasoning.show;
     for (size_t i = 0; i < REIN_PATTERNS; i++)
         withholds |= policy->patterns[i].action > REIN_RECORD && !policy->patterns[i].shadow;
-    return withholds || policy->waits_for_judges != 0;
+    return withholds || policy->waits_for_judges != 0 || policy->settings.restores;
 }
 
-static int init_parts(struct rein_trace *t)
+static int init_parts(struct rein_trace *t, const struct rein_trace_options *options)
 {
     size_t limit = t->event_max;
     findings_init(&t->findings, t->policy);
@@ -73,13 +76,16 @@ static int init_parts(struct rein_trace *t)
     bytes_init(&t->error, ERROR_MAX);
     bytes_init(&t->out, SIZE_MAX / 2); /* bounded by what the gate holds */
     bytes_init(&t->prompt, 4 * REIN_QUESTION_TEXT_MAX);
+    bytes_init(&t->late, SIZE_MAX / 2);      /* bounded by the number of rules */
     bytes_init(&t->questions, SIZE_MAX / 2); /* bounded by what may be pending */
     bytes_init(&t->question_texts, SIZE_MAX / 2);
     bytes_init(&t->asked, SIZE_MAX / 2); /* bounded by ASKED_MAX */
     t->decision.prompt_tokens = t->decision.completion_tokens = t->decision.reasoning_tokens = -1;
-    t->pattern_active = any_pattern(t->policy);
+    t->pattern_active = any_pattern(t->policy) || t->policy->wants_scores;
     t->withholds = may_withhold(t->policy);
     int rv = event_reader_new(&t->reader, t->dialect, t->dialect_state);
+    if (rv == 0)
+        rv = kept_new(&t->kept, t->policy, options->known, options->known_len);
     return rv == 0 ? engine_prepare(t->engine, t->policy->signals) : rv;
 }
 
@@ -99,7 +105,7 @@ int rein_trace_new(struct rein_trace **out, const struct rein_trace_options *opt
     t->event_max = t->held_max;
     if (dialect->echoes && options->body_max > t->event_max)
         t->event_max = options->body_max;
-    int rv = init_parts(t);
+    int rv = init_parts(t, options);
     if (rv != 0) {
         rein_trace_free(t);
         return rv;
@@ -120,6 +126,7 @@ void rein_trace_free(struct rein_trace *t)
     framer_fini(&t->framer);
     event_reader_free(t->reader);
     findings_fini(&t->findings);
+    kept_free(t->kept);
     match_list_fini(&t->matches);
     bytes_fini(&t->in);
     bytes_fini(&t->scratch);
@@ -128,9 +135,13 @@ void rein_trace_free(struct rein_trace *t)
     bytes_fini(&t->last);
     bytes_fini(&t->error);
     bytes_fini(&t->prompt);
+    bytes_fini(&t->late);
+    heap_free(t->muted);
+    heap_free(t->harms);
     bytes_fini(&t->questions);
     bytes_fini(&t->question_texts);
     bytes_fini(&t->asked);
+    mask_set_free(t->masks);
     heap_free(t->prefix);
     heap_free(t->open);
     heap_free(t->close);
@@ -204,6 +215,8 @@ static int trace_answer(struct rein_trace *t, struct rein_update *u)
     u->out_len = released.len;
     u->held = gate_held(&t->gate);
     u->waits = t->pending.first != NULL || (t->completes && t->aside.first != NULL);
+    if (rv == 0 && t->pending.first != NULL)
+        rv = trace_panels_ask(t);
     if (bytes_len(&t->questions) > 0) {
         trace_panels_settle(t);
         u->asks |= REIN_ASK_JUDGE;
@@ -250,27 +263,13 @@ static void begin_step(struct rein_trace *t)
     trace_panels_forget_questions(t);
 }
 
-int rein_trace_prompt(struct rein_trace *t, const char *speaker, const char *text, size_t len)
-{
-    if (t->phase != TRACE_PROMPT)
-        return REIN_ESTATE;
-    int rv = trace_judge_prompt(t, (struct span){text, len});
-    if (rv == 0)
-        rv = trace_panels_prompt(t, speaker, (struct span){text, len});
-    if (rv == 0 && t->policy->signals != NULL)
-        rv = prompt_risk_add(&t->risk, t->policy->signals, t->policy->model, t->engine, speaker,
-                             (struct span){text, len});
-    if (rv != 0)
-        t->phase = TRACE_BROKEN; /* what was not judged must not go to the upstream */
-    return rv;
-}
-
 /* Nothing is asked about the prompt any more. */
 static int leave_prompt(struct rein_trace *t)
 {
     if (t->phase != TRACE_ASKING || t->pending.first != NULL)
         return 0;
     t->phase = TRACE_IDLE;
+    t->refuser = t->prompt_refuser;
     return t->findings.verdict == REIN_REFUSE ? trace_refuse_prompt(t) : 0;
 }
 
@@ -278,7 +277,9 @@ int rein_trace_prompt_end(struct rein_trace *t, struct rein_update *u)
 {
     if (t->phase != TRACE_PROMPT)
         return REIN_ESTATE;
-    int rv = t->findings.verdict == REIN_REFUSE ? 0 : trace_panels_prompt_end(t);
+    int rv = trace_when_prompt_ends(t);
+    if (rv == 0 && t->findings.verdict != REIN_REFUSE)
+        rv = trace_panels_prompt_end(t);
     t->decision.prompt_risk = t->risk.score;
     t->decision.heads[REIN_PROMPT_HARM] = t->risk.learned;
     t->phase = TRACE_ASKING;
@@ -520,6 +521,11 @@ int rein_trace_answer(struct rein_trace *t, uint32_t id, const struct rein_answe
     return finish_step(t, rv == 0 ? leave_prompt(t) : rv, u);
 }
 
+const char *rein_trace_refusal(const struct rein_trace *t)
+{
+    return policy_refusal_message(t->policy, t->refuser);
+}
+
 const struct rein_decision *rein_trace_decision(struct rein_trace *t)
 {
     struct rein_decision *d = &t->decision;
@@ -539,4 +545,11 @@ const struct rein_decision *rein_trace_decision(struct rein_trace *t)
     if (d->harms == NULL)
         d->harms = "";
     return d;
+}
+
+int rein_trace_texts(struct rein_trace *t, const struct rein_text **out, size_t *len)
+{
+    *out = NULL;
+    *len = 0;
+    return t->kept != NULL ? kept_hand_over(t->kept, out, len) : 0;
 }

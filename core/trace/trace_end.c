@@ -37,6 +37,26 @@ static void stop_lanes(struct rein_trace *t, uint16_t choice, bool all)
     }
 }
 
+/* Was anything but white space of the text cleared for the client? */
+static bool is_shown(const struct text *text)
+{
+    uint64_t shown = text->cleared < text->limit ? text->cleared : text->limit;
+    return shown > text->blank && text->received > 0;
+}
+
+/* Was anything shown where the choice's answer stands, and the line has not ended? */
+static bool has_open_line(const struct rein_trace *t, uint16_t choice)
+{
+    for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        for (size_t k = 0; k < (lane->has_reasoning_text ? 2u : 1u); k++) {
+            const struct text *text = &lane->texts[k].text;
+            if (lane->lane.place.choice == choice && lane->lane.place.channel == REIN_ANSWER && is_shown(text) &&
+                !text_ends_line(text))
+                return true;
+        }
+    return false;
+}
+
 /* Was any text of the response cleared for the client, in this attempt or an earlier one? White space does not count.
  */
 static bool has_shown(const struct rein_trace *t, bool reasoning_too)
@@ -48,9 +68,8 @@ static bool has_shown(const struct rein_trace *t, bool reasoning_too)
     for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < 2; k++) {
             const struct text *text = &lane->texts[k].text;
-            uint64_t shown = text->cleared < text->limit ? text->cleared : text->limit;
             bool counts = text->channel != REIN_REASONING || reasoning_too;
-            if (counts && shown > text->blank && text->received > 0)
+            if (counts && is_shown(text))
                 return true;
         }
     return false;
@@ -71,15 +90,28 @@ static int say_finish(struct rein_trace *t, uint16_t choice, const char *reason)
     return queue_said(t, t->dialect->say_finish(&t->said, &voice, choice, reason), 0);
 }
 
+/* On a line of its own where text went out before it. */
 static int say_refusal(struct rein_trace *t, uint16_t choice)
 {
     char id[128];
     struct dialect_voice voice = known_voice(t, id);
-    const char *message = t->policy->settings.refusal.message;
+    const char *message = rein_trace_refusal(t);
+    struct span text = {message, strlen(message)};
     bool begins = !gate_has_begun(&t->gate, choice);
     t->gate.choice[choice].begun = true;
-    return queue_said(
-        t, t->dialect->say_text(&t->said, &voice, choice, begins, (struct span){message, strlen(message)}), 0);
+    struct bytes line;
+    bytes_init(&line, text.len + 1);
+    int rv = 0;
+    if (has_open_line(t, choice)) {
+        rv = bytes_append_span(&line, SPAN("\n"));
+        if (rv == 0)
+            rv = bytes_append_span(&line, text);
+        text = bytes_span(&line);
+    }
+    if (rv == 0)
+        rv = queue_said(t, t->dialect->say_text(&t->said, &voice, choice, begins, text), 0);
+    bytes_fini(&line);
+    return rv;
 }
 
 static int say_terminal(struct rein_trace *t)
@@ -147,11 +179,11 @@ static void hide_choice(struct rein_trace *t, uint16_t choice)
 /* Replaces one choice of several by the refusal. *is_done is false if the body has no other choice. */
 static int refuse_in_body(struct rein_trace *t, uint16_t choice, bool *is_done)
 {
-    const char *refusal = t->policy->settings.refusal.message;
+    const char *refusal = rein_trace_refusal(t);
     char id[128];
     struct dialect_voice voice = known_voice(t, id);
     struct span message = {refusal, strlen(refusal)};
-    int rv = t->dialect->say_part(&t->said, &voice, choice, message, policy_refusal_reason(t->policy));
+    int rv = t->dialect->say_part(&t->said, &voice, choice, message, policy_refusal_reason(t->policy, t->refuser));
     *is_done = rv == 0 && gate_replace_choice(&t->gate, choice, bytes_span(&t->said), &rv);
     bytes_clear(&t->said);
     if (*is_done && rv == 0)
@@ -164,14 +196,13 @@ static int refuse_body(struct rein_trace *t, enum rein_action action)
 {
     char id[128];
     struct dialect_voice voice = known_voice(t, id);
-    const struct rein_policy_settings *settings = &t->policy->settings;
     end_with(t, action == REIN_REFUSE ? REIN_REFUSED : REIN_CUT);
     t->stop_asked = true;
     gate_reset(&t->gate);
-    const char *message = action == REIN_REFUSE ? settings->refusal.message : "";
+    const char *message = action == REIN_REFUSE ? rein_trace_refusal(t) : "";
     return queue_said(t,
                       t->dialect->say_body(&t->said, &voice, t->choices_asked, (struct span){message, strlen(message)},
-                                           policy_refusal_reason(t->policy)),
+                                           policy_refusal_reason(t->policy, t->refuser)),
                       GATE_TERMINAL);
 }
 
@@ -186,7 +217,7 @@ static int stop_body(struct rein_trace *t, uint16_t choice, enum rein_action act
         return refuse_body(t, action);
     gate_close(&t->gate, choice);
     stop_lanes(t, choice, false);
-    t->gate.end_reason = policy_refusal_reason(t->policy);
+    t->gate.choice[choice].end_reason = policy_refusal_reason(t->policy, t->refuser);
     end_if_all_are_closed(t, action);
     return 0;
 }
@@ -200,7 +231,7 @@ static int close_choice(struct rein_trace *t, uint16_t choice, enum rein_action 
     stop_lanes(t, choice, is_only);
     int rv = action == REIN_REFUSE ? say_refusal(t, choice) : 0;
     if (rv == 0 && !gate_has_ended(&t->gate, choice)) /* otherwise the refused text came after the end */
-        rv = say_finish(t, choice, policy_refusal_reason(t->policy));
+        rv = say_finish(t, choice, policy_refusal_reason(t->policy, t->refuser));
     if (rv != 0)
         return rv;
     end_if_all_are_closed(t, action);
@@ -226,17 +257,29 @@ int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action)
     return t->streamed ? close_choice(t, choice, action) : stop_body(t, choice, action);
 }
 
+const struct policy_rule *trace_first_refuser(const struct policy_rule *a, const struct policy_rule *b)
+{
+    if (a == NULL || b == NULL)
+        return a != NULL ? a : b;
+    return b->action > a->action || (b->action == a->action && b->place < a->place) ? b : a;
+}
+
 int trace_stop_in_turn(struct rein_trace *t, uint16_t choice, enum rein_action action)
 {
     struct pending *item;
-    if (t->pending.first == NULL)
+    const struct policy_rule *rule = t->alone_refuser;
+    t->alone_refuser = NULL;
+    if (t->pending.first == NULL) {
+        t->refuser = rule;
         return trace_stop(t, choice, action);
+    }
     int rv = trace_wait(t, &t->pending, PENDING_STOP, SPAN(""), &item);
     if (rv != 0)
         return rv;
     item->choice = choice;
     t->choice[choice].is_stopping = true;
     item->stop.action = action;
+    item->stop.rule = rule;
     return 0;
 }
 

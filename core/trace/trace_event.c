@@ -28,6 +28,7 @@ static int init_text(struct rein_trace *t, struct text *text, enum rein_channel 
     struct choice *choice = &t->choice[choice_index];
     text_init(text, channel, choice_index, t->policy->ruleset, t->held_max);
     text->series = series;
+    text->muted = t->muted;
     if (channel == REIN_REASONING && (!t->policy->settings.reasoning.show || choice->reasoning_cut))
         text->limit = 0;
     text->may_be_json = channel == REIN_TOOL || channel == REIN_ANSWER;
@@ -37,7 +38,8 @@ static int init_text(struct rein_trace *t, struct text *text, enum rein_channel 
         text->limit = 0;
     if (channel == REIN_REASONING && choice_index == 0)
         text->origin = t->continues ? bytes_len(&t->gate.shown) - t->gate.shown_lead : 0;
-    return trace_panels_begin(t, text);
+    int rv = channel == REIN_ANSWER && t->masks != NULL && t->masks->len > 0 ? text_restore(text, t->masks) : 0;
+    return rv == 0 ? trace_panels_begin(t, text) : rv;
 }
 
 static int init_lane(struct rein_trace *t, struct channel_lane *lane, struct place place)
@@ -98,6 +100,7 @@ void trace_drop_lanes(struct rein_trace *t)
         lane_fini(&lane->lane);
         for (size_t k = 0; k < 2; k++) {
             trace_panels_fini(&lane->texts[k].text);
+            kept_leave(&lane->texts[k].text);
             text_fini(&lane->texts[k].text);
         }
         if (lane != &t->first_lane)
@@ -147,7 +150,7 @@ static int decode(struct rein_trace *t, uint16_t *half, const struct piece *piec
 {
     struct span raw = {payload.data + piece->at, piece->len};
     *text = raw;
-    if (*half == 0 && memchr(raw.data, '\\', raw.len) == NULL)
+    if (piece->place.is_bare || (*half == 0 && memchr(raw.data, '\\', raw.len) == NULL))
         return 0;
     bytes_clear(&t->scratch);
     int rv = bytes_reserve(&t->scratch, raw.len + 3);
@@ -212,7 +215,8 @@ static inline void tell_apart(struct rein_trace *t, struct lane *lane, struct sp
 
 static inline int feed_lane(struct rein_trace *t, struct lane *lane, const struct piece *piece, struct span payload)
 {
-    struct gate_piece p = {.lane = lane, .raw = {piece->at, piece->len}, .half_in = lane->half};
+    struct gate_piece p = {
+        .lane = lane, .raw = {piece->at, piece->len}, .half_in = lane->half, .is_bare = piece->place.is_bare};
     struct span text;
     uint16_t half = lane->half;
     int rv = decode(t, &half, piece, payload, &text);
@@ -263,7 +267,8 @@ static int end_text_here(struct rein_trace *t, struct channel_lane *lane)
 /* Nothing of the piece is shown. */
 static int hide_piece(struct rein_trace *t, struct channel_lane *lane, const struct piece *piece)
 {
-    struct gate_piece unseen = {.lane = &lane->lane, .raw = {piece->at, piece->len}, .unseen = true};
+    struct gate_piece unseen = {
+        .lane = &lane->lane, .raw = {piece->at, piece->len}, .unseen = true, .is_bare = piece->place.is_bare};
     return gate_add_piece(&t->gate, &unseen);
 }
 

@@ -29,7 +29,8 @@ static enum rein_action resolve(const struct rein_trace *t, enum rein_action act
     return action;
 }
 
-static int add_finding(struct rein_trace *t, struct rein_finding *f, const struct text *text, struct span evidence)
+static int add_finding(struct rein_trace *t, struct rein_finding *f, const struct text *text,
+                       const struct evidence *evidence)
 {
     f->attempt = t->attempt;
     f->choice = text != NULL ? text->choice : f->choice;
@@ -43,15 +44,57 @@ static int add_finding(struct rein_trace *t, struct rein_finding *f, const struc
     return findings_add(&t->findings, f, evidence);
 }
 
-/* Carries out an action on a text from offset `start` on. */
+/* Evidence that is the finding's own stretch of its text, or of what a reader gets of it. */
+static struct evidence own_evidence(const struct rein_finding *f, const struct text *text, struct span said)
+{
+    struct evidence evidence = evidence_of(said, (uintptr_t)text);
+    if (said.len != f->len)
+        return evidence;
+    evidence.parts[0] = (struct evidence_part){.offset = f->offset + text->origin, .len = (uint32_t)said.len};
+    evidence.parts_len = 1;
+    return evidence;
+}
+
+/* What the sentences say that the finding's steps point to, in t->said. */
+static int quote_steps(struct rein_trace *t, const struct rein_finding *f, const struct text *text,
+                       const struct pattern_tracker *tracker, struct evidence *evidence)
+{
+    size_t max = f->steps_len > 0 ? EVIDENCE_MAX / f->steps_len - 1 : 0;
+    int rv = 0;
+    bytes_clear(&t->said);
+    for (size_t i = 0; i < f->steps_len && rv == 0; i++) {
+        struct span quote = pattern_quote(tracker, &f->steps[i]);
+        bool is_repeated = i > 0 && f->steps[i].offset == f->steps[i - 1].offset;
+        if (quote.len == 0 || is_repeated)
+            continue;
+        if (bytes_len(&t->said) > 0)
+            rv = bytes_append(&t->said, "\n", 1);
+        quote.len = quote.len > max ? rein_text_whole(quote.data, max) : quote.len;
+        bool is_here = f->steps[i].offset >= text->before; /* else in an earlier text of its series */
+        uint64_t offset = is_here ? f->steps[i].offset - text->before + text->origin : UINT64_MAX / 2;
+        evidence->parts[evidence->parts_len++] =
+            (struct evidence_part){.offset = offset, .at = (uint32_t)bytes_len(&t->said), .len = (uint32_t)quote.len};
+        if (rv == 0)
+            rv = bytes_append_span(&t->said, quote);
+    }
+    evidence->text = bytes_span(&t->said);
+    return rv;
+}
+
+int trace_add_finding(struct rein_trace *t, struct rein_finding *f, const struct evidence *evidence)
+{
+    return add_finding(t, f, NULL, evidence);
+}
+
+/* Carries out an action on a text from offset `start` on. `rule` is NULL where no rule wants it. */
 static int act(struct rein_trace *t, struct text *text, enum rein_action action, uint64_t start, uint64_t end,
-               uint16_t rule)
+               const struct policy_rule *rule)
 {
     if (action <= REIN_RECORD)
         return 0;
     t->needs_commit = true;
     if (action == REIN_REDACT)
-        return text_redact(text, start, end, rule);
+        return text_redact(text, start, end, (uint16_t)(rule - t->policy->rules));
     int rv = text_settle(text);
     if (rv != 0)
         return rv;
@@ -61,6 +104,7 @@ static int act(struct rein_trace *t, struct text *text, enum rein_action action,
         text_stop(text);
         return 0;
     }
+    t->refuser = rule;
     return trace_stop(t, text->choice, action);
 }
 
@@ -73,10 +117,10 @@ static bool must_wait(const struct rein_trace *t, const struct rein_finding *f)
 }
 
 static int finding_wait(struct rein_trace *t, struct text *text, const struct pending_finding *finding, uint64_t start,
-                        uint64_t end, struct span evidence)
+                        uint64_t end, const struct evidence *evidence)
 {
     struct pending *item;
-    int rv = trace_wait(t, &t->pending, PENDING_FINDING, evidence, &item);
+    int rv = trace_wait(t, &t->pending, PENDING_FINDING, evidence->text, &item);
     if (rv != 0)
         return rv;
     item->text = text;
@@ -84,6 +128,7 @@ static int finding_wait(struct rein_trace *t, struct text *text, const struct pe
     item->start = start;
     item->end = end;
     item->finding = *finding;
+    item->finding.evidence = *evidence;
     bool stops_reasoning = finding->finding.action == REIN_CUT_REASONING && text->channel == REIN_REASONING;
     t->choice[text->choice].is_stopping |= !stops_reasoning;
     return 0;
@@ -96,43 +141,60 @@ int trace_act_late(struct rein_trace *t, const struct pending *item)
     if (t->gate.choice[item->choice].closed)
         return 0;
     f.action = resolve(t, f.action, text, item->finding.first);
-    int rv = item->finding.is_news ? add_finding(t, &f, text, (struct span){item->bytes, item->bytes_len}) : 0;
-    return rv == 0 ? act(t, text, f.action, item->start, item->end, item->finding.rule) : rv;
+    struct evidence evidence = item->finding.evidence;
+    evidence.text = (struct span){item->bytes, item->bytes_len};
+    int rv = item->finding.is_news ? add_finding(t, &f, text, &evidence) : 0;
+    const struct policy_rule *rule = f.is_rule ? &t->policy->rules[item->finding.rule] : NULL;
+    return rv == 0 ? act(t, text, f.action, item->start, item->end, rule) : rv;
 }
 
 int trace_act_on_opinion(struct rein_trace *t, struct text *text, struct rein_finding *f, uint64_t start, uint64_t end)
 {
     if (text != NULL && !f->shadow)
         f->action = resolve(t, f->action, text, start);
-    struct span evidence = text != NULL ? text_slice(text, start, end) : SPAN("");
-    int rv = add_finding(t, f, text, evidence);
+    struct span said = text != NULL ? text_slice(text, start, end) : trace_panels_prompt_said(t);
+    const struct evidence evidence = text != NULL ? own_evidence(f, text, said) : evidence_of(said, 0);
+    int rv = add_finding(t, f, text, &evidence);
     if (rv != 0 || f->shadow)
         return rv;
     if (text != NULL)
-        return act(t, text, f->action, start, end, 0);
+        return act(t, text, f->action, start, end, NULL);
     t->needs_commit |= f->action > REIN_RECORD;
     return 0;
+}
+
+struct rein_finding trace_finding_of(const struct policy_rule *rule)
+{
+    return (struct rein_finding){.id = rule->id,
+                                 .is_rule = true,
+                                 .shadow = rule->shadow,
+                                 .score = 1.0,
+                                 .severity = rule->severity,
+                                 .tags = rule->tags};
 }
 
 /* `first`: where the first of all the matches begins that were decided together. */
 static int on_match(struct rein_trace *t, struct text *text, int event, const struct match *m, uint64_t first)
 {
     const struct policy_rule *rule = &t->policy->rules[m->rule];
-    struct rein_finding f = {.id = rule->id, .is_rule = true, .shadow = rule->shadow, .score = 1.0};
+    struct rein_finding f = trace_finding_of(rule);
     struct match span;
-    struct span evidence;
-    if (!text_found(text, event, m, &span, &evidence))
+    struct span said;
+    if (!trace_when_holds(t, &rule->when, text->choice) || !text_found(text, event, m, &span, &said))
         return 0;
     f.action = rule->action;
     f.offset = span.start;
     f.len = span.end - span.start;
-    if (must_wait(t, &f))
-        return finding_wait(t, text, &(struct pending_finding){f, first, m->rule, text_is_news(text, &span)},
-                            span.start, span.end, evidence);
+    const struct evidence evidence = own_evidence(&f, text, said);
+    if (must_wait(t, &f)) {
+        struct pending_finding waits = {
+            .finding = f, .first = first, .rule = m->rule, .is_news = text_is_news(text, &span)};
+        return finding_wait(t, text, &waits, span.start, span.end, &evidence);
+    }
     f.action = resolve(t, rule->action, text, first);
-    int rv = text_is_news(text, &span) ? add_finding(t, &f, text, evidence) : 0;
+    int rv = text_is_news(text, &span) ? add_finding(t, &f, text, &evidence) : 0;
     if (rv == 0 && !f.shadow)
-        rv = act(t, text, f.action, span.start, span.end, m->rule);
+        rv = act(t, text, f.action, span.start, span.end, rule);
     return rv;
 }
 
@@ -162,10 +224,11 @@ static bool is_news(struct choice *choice, enum rein_pattern pattern)
     return is_news;
 }
 
-static int on_pattern(struct rein_trace *t, struct text *text, const struct pattern_finding *p, uint64_t present)
+static int on_pattern(struct rein_trace *t, struct text *text, const struct pattern_tracker *tracker,
+                      const struct pattern_finding *p, uint64_t present)
 {
     const struct policy_pattern *pattern = &t->policy->patterns[p->pattern];
-    if (pattern->action == REIN_ALLOW)
+    if (pattern->action == REIN_ALLOW || !trace_when_holds(t, &pattern->when, text->choice))
         return 0;
     struct rein_finding f = {.id = rein_pattern_name(p->pattern), .shadow = pattern->shadow, .score = p->score};
     /* In this text: what was found in earlier ones of its series counts from its beginning. */
@@ -178,17 +241,23 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     f.len = p->len;
     f.steps_len = p->steps_len;
     memcpy(f.steps, p->steps, sizeof f.steps);
-    /* Whether earlier sentences are still in the window depends on the chunking, so only the present one is evidence.
-     */
+    /* Whether earlier sentences are still in the window depends on the chunking, so only the present one is evidence,
+     * or else what the tracker has kept of those before it. */
     bool is_present = p->offset >= text->before + present;
-    struct span evidence = is_present ? text_slice(text, from, to) : SPAN("");
+    struct evidence evidence = own_evidence(&f, text, is_present ? text_slice(text, from, to) : SPAN(""));
     bool is_new = is_news(&t->choice[text->choice], p->pattern);
-    if (must_wait(t, &f))
-        return finding_wait(t, text, &(struct pending_finding){f, start, 0, is_new}, start, to, evidence);
+    int rv = !is_present && is_new ? quote_steps(t, &f, text, tracker, &evidence) : 0;
+    if (rv != 0)
+        return rv;
+    if (must_wait(t, &f)) {
+        struct pending_finding waits = {.finding = f, .first = start, .is_news = is_new};
+        return finding_wait(t, text, &waits, start, to, &evidence);
+    }
     f.action = resolve(t, pattern->action, text, start);
-    int rv = is_new ? add_finding(t, &f, text, evidence) : 0;
+    rv = is_new ? add_finding(t, &f, text, &evidence) : 0;
+    bytes_clear(&t->said);
     if (rv == 0 && !f.shadow)
-        rv = act(t, text, f.action, start, to, 0);
+        rv = act(t, text, f.action, start, to, NULL);
     return rv;
 }
 
@@ -197,7 +266,7 @@ static int take_findings(struct rein_trace *t, struct text *text, struct pattern
     struct pattern_finding p;
     int rv = 0;
     while (rv == 0 && !is_closed(t, text) && pattern_take(tracker, &p))
-        rv = on_pattern(t, text, &p, present);
+        rv = on_pattern(t, text, tracker, &p, present);
     return rv;
 }
 
@@ -438,7 +507,9 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     }
     rv = is_examined && t->pattern_active ? make_tracker(t, text) : 0;
     if (rv == 0)
-        rv = trace_panels_bytes(text, bytes);
+        rv = trace_panels_bytes(t, text, bytes);
+    if (rv == 0 && t->kept != NULL)
+        rv = kept_hear(t->kept, text, t->attempt, bytes);
     if (rv == 0)
         rv = text_append(text, bytes);
     if (rv == 0)
@@ -565,23 +636,39 @@ static int by_start(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* A match in a stand-alone text, with what stands there; `f` says where. *action: what becomes of it. */
-static int found_alone(struct rein_trace *t, struct rein_finding f, const struct match *m, bool is_news,
-                       struct span evidence, enum rein_action *action)
+/* A match in a stand-alone text, with what stands there; `at` says where. *action: what becomes of it. */
+static int found_alone(struct rein_trace *t, struct rein_finding at, const struct match *m, bool is_news,
+                       struct span said, enum rein_action *action)
 {
     const struct policy_rule *rule = &t->policy->rules[m->rule];
-    f.id = rule->id;
-    f.shadow = rule->shadow;
+    struct rein_finding f = trace_finding_of(rule);
+    *action = REIN_ALLOW;
+    if (at.channel == REIN_PROMPT && (rule->speakers & t->speakers) == 0)
+        return 0;
+    bool is_late = at.channel == REIN_PROMPT && rule->when.is_set;
+    if (!is_late && !trace_when_holds(t, &rule->when, at.choice))
+        return 0;
+    f.channel = at.channel;
+    f.choice = at.choice;
     f.action = rule->action > REIN_REDACT ? resolve(t, rule->action, NULL, 0) : rule->action;
     f.offset = m->start;
     f.len = m->end - m->start;
-    *action = f.shadow ? REIN_ALLOW : f.action;
-    return is_news ? add_finding(t, &f, NULL, evidence) : 0;
+    *action = f.shadow || is_late ? REIN_ALLOW : f.action;
+    if (*action > REIN_REDACT)
+        t->alone_refuser = trace_first_refuser(t->alone_refuser, rule);
+    struct evidence evidence = evidence_of(said, (uintptr_t)(2 * t->alone + 1));
+    if (said.len == f.len) {
+        evidence.parts[0] = (struct evidence_part){.offset = f.offset, .len = (uint32_t)said.len};
+        evidence.parts_len = 1;
+    }
+    if (!is_news)
+        return 0;
+    return is_late ? trace_match_later(t, rule, &f, &evidence) : add_finding(t, &f, NULL, &evidence);
 }
 
 /* All matches of a stand-alone text that may be JSON, in its leaves, too. */
 static int judge_json_matches(struct rein_trace *t, struct rein_finding f, struct text *text, int event,
-                              enum rein_action *worst)
+                              struct match_list *kept, enum rein_action *worst)
 {
     int rv = event < 0 ? event : 0;
     for (size_t i = 0; i < t->matches.len && rv == 0; i++) {
@@ -594,24 +681,39 @@ static int judge_json_matches(struct rein_trace *t, struct rein_finding f, struc
         *worst = action > *worst ? action : *worst;
         if (rv == 0 && action == REIN_REDACT)
             rv = text_redact(text, span.start, span.end, span.rule);
+        if (rv == 0 && action == REIN_REDACT && kept != NULL && !t->policy->rules[span.rule].restores)
+            rv = match_list_add(kept, span);
     }
     t->matches.len = 0;
+    return rv;
+}
+
+/* Finds all matches of a text, in its leaves, too: what is to be redacted are the edits of `text`, which is made here.
+ */
+static int judge_edits(struct rein_trace *t, struct rein_finding f, struct span whole, struct text *text,
+                       struct match_list *kept, enum rein_action *worst)
+{
+    struct span sentence;
+    uint64_t offset;
+    int event, rv;
+    text_init(text, f.channel, f.choice, t->policy->ruleset, whole.len);
+    text->may_be_json = true;
+    if (f.channel == REIN_PROMPT)
+        text_knows(text, t->known, t->known_len);
+    *worst = REIN_ALLOW;
+    t->matches.len = 0;
+    rv = text_append(text, whole);
+    while (rv == 0 && (event = text_advance(text, &t->matches, &sentence, &offset)) != TEXT_DRY)
+        rv = judge_json_matches(t, f, text, event, kept, worst);
+    while (rv == 0 && (event = text_end(text, &t->matches, &sentence, &offset)) != TEXT_DRY)
+        rv = judge_json_matches(t, f, text, event, kept, worst);
     return rv;
 }
 
 static int judge_json(struct rein_trace *t, struct rein_finding f, struct span whole, enum rein_action *worst)
 {
     struct text text;
-    struct span sentence;
-    uint64_t offset;
-    int event, rv;
-    text_init(&text, f.channel, f.choice, t->policy->ruleset, whole.len);
-    text.may_be_json = true;
-    rv = text_append(&text, whole);
-    while (rv == 0 && (event = text_advance(&text, &t->matches, &sentence, &offset)) != TEXT_DRY)
-        rv = judge_json_matches(t, f, &text, event, worst);
-    while (rv == 0 && (event = text_end(&text, &t->matches, &sentence, &offset)) != TEXT_DRY)
-        rv = judge_json_matches(t, f, &text, event, worst);
+    int rv = judge_edits(t, f, whole, &text, NULL, worst);
     size_t at = 0, len;
     const struct edit *edits = rv == 0 && bytes_len(&text.edits) > 0 ? text_edits(&text, 0, &len) : NULL;
     for (size_t i = 0; edits != NULL && i < len && rv == 0; i++)
@@ -637,8 +739,9 @@ static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span 
     bool redacted = false;
     bytes_clear(&t->said);
     t->matches.len = 0;
+    t->alone++;
     *worst = REIN_ALLOW;
-    if (may_be_json(text))
+    if (may_be_json(text) || (f.channel == REIN_PROMPT && t->known_len > 0))
         return judge_json(t, f, text, worst);
     int rv = matcher_scan(t->policy->ruleset, f.channel, text, &t->matches);
     if (rv == 0 && t->matches.len > 1)
@@ -662,7 +765,7 @@ int trace_judge_whole(struct rein_trace *t, const struct place *place, struct sp
 {
     bool has_channel = place->channel == REIN_TOOL || place->kind == PIECE_ECHO;
     enum rein_channel channel = has_channel ? (enum rein_channel)place->channel : REIN_OTHER;
-    struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = channel, .choice = place->choice};
+    struct rein_finding f = {.channel = channel, .choice = place->choice};
     struct rein_flow *flow = &t->decision.flow[channel];
     flow->received += text.len;
     flow->scanned += text.len;
@@ -675,14 +778,22 @@ int trace_judge_whole(struct rein_trace *t, const struct place *place, struct sp
     return 0;
 }
 
-/* A prompt is refused or forwarded unchanged: no rule can redact it. */
-int trace_judge_prompt(struct rein_trace *t, struct span text)
+int trace_judge_prompt(struct rein_trace *t, const char *speaker, struct span text, struct text *edits,
+                       struct match_list *kept)
 {
-    struct rein_finding f = {.is_rule = true, .score = 1.0, .channel = REIN_PROMPT};
+    struct rein_finding f = {.channel = REIN_PROMPT};
     struct rein_flow *flow = &t->decision.flow[REIN_PROMPT];
     enum rein_action worst;
     flow->received += text.len;
     flow->scanned += text.len;
     flow->released += text.len;
-    return judge_alone(t, f, text, &worst);
+    t->speakers = policy_speakers_of(speaker);
+    t->alone_refuser = NULL;
+    t->known_len = 0;
+    if (t->kept != NULL)
+        t->known = kept_known_prompt(t->kept, &t->known_len);
+    int rv = edits != NULL ? judge_edits(t, f, text, edits, kept, &worst) : judge_alone(t, f, text, &worst);
+    t->prompt_refuser = trace_first_refuser(t->prompt_refuser, t->alone_refuser);
+    t->alone_refuser = NULL;
+    return rv;
 }

@@ -9,7 +9,15 @@
 #include "base/heap.h"
 #include "trace/trace_state.h"
 
-enum { ASKED_MAX = 256, HEARD_MAX = 2 * REIN_QUESTION_TEXT_MAX };
+enum {
+    ASKED_MAX = 256,
+    HEARD_MAX = 2 * REIN_QUESTION_TEXT_MAX,
+    /* Panels' questions that are asked at the same time; later ones wait, as offsets. The answers count in the order of
+     * the text, so this changes what is released as little as a slower judge does. */
+    OPEN_MAX = 8,
+    /* Of shadow panels, which hold nothing: what comes beyond is recorded as busy. */
+    ASIDE_MAX = 64,
+};
 
 /* ---- what was heard ---- */
 
@@ -20,7 +28,7 @@ int trace_panels_begin(struct rein_trace *t, struct text *text)
     text->asks = heap_new(1, sizeof *text->asks);
     if (text->asks == NULL)
         return REIN_ENOMEM;
-    bytes_init(&text->asks->heard, HEARD_MAX + 4);
+    bytes_init(&text->asks->heard, HEARD_MAX + 4 + t->held_max + t->event_max); /* what is held, and before it */
     return 0;
 }
 
@@ -32,28 +40,54 @@ void trace_panels_fini(struct text *text)
     text->asks = NULL;
 }
 
-/* Keeps the end of what was said, in whole characters. */
-static int heard_add(struct bytes *heard, struct span said)
+/* Keeps the end of what was said: what a question may still quote, in whole characters. */
+static int heard_add(struct bytes *heard, struct span said, size_t wanted)
 {
-    if (said.len > REIN_QUESTION_TEXT_MAX) {
+    if (wanted == 0 && said.len > REIN_QUESTION_TEXT_MAX) {
         size_t skip = said.len - REIN_QUESTION_TEXT_MAX;
         said = (struct span){said.data + skip, said.len - skip};
         bytes_clear(heard);
     }
-    size_t len = bytes_len(heard);
-    if (len + said.len > HEARD_MAX)
-        bytes_consume(heard, len + said.len - REIN_QUESTION_TEXT_MAX);
+    size_t len = bytes_len(heard), keep = REIN_QUESTION_TEXT_MAX + wanted;
+    if (len + said.len > HEARD_MAX && len > keep)
+        bytes_consume(heard, len - keep);
     return bytes_append_span(heard, said);
 }
 
-/* The last REIN_QUESTION_TEXT_MAX bytes, from the beginning of a character on. */
-static struct span heard_end(const struct bytes *heard)
+/* The last REIN_QUESTION_TEXT_MAX bytes before the last `skip` ones, from the beginning of a character on. */
+static struct span heard_before(const struct bytes *heard, uint64_t skip)
 {
     struct span all = bytes_span(heard);
-    size_t skip = all.len > REIN_QUESTION_TEXT_MAX ? all.len - REIN_QUESTION_TEXT_MAX : 0;
-    while (skip < all.len && ((unsigned char)all.data[skip] & 0xC0) == 0x80)
-        skip++;
-    return (struct span){all.data + skip, all.len - skip};
+    all.len -= skip < all.len ? (size_t)skip : all.len;
+    size_t at = all.len > REIN_QUESTION_TEXT_MAX ? all.len - REIN_QUESTION_TEXT_MAX : 0;
+    while (at < all.len && ((unsigned char)all.data[at] & 0xC0) == 0x80)
+        at++;
+    return (struct span){all.data + at, all.len - at};
+}
+
+static struct span heard_end(const struct bytes *heard)
+{
+    return heard_before(heard, 0);
+}
+
+/* Bytes at the end of a text that a question that waits to be asked does not quote. */
+static size_t heard_since(const struct rein_trace *t, const struct text *text)
+{
+    for (const struct pending *item = t->pending.first; item != NULL; item = item->next)
+        if (item->kind == PENDING_QUESTION && item->text == text && !item->question.is_asked)
+            return (size_t)(text->asks->said - item->question.said);
+    return 0;
+}
+
+struct span trace_panels_prompt_said(const struct rein_trace *t)
+{
+    return heard_end(&t->prompt);
+}
+
+static int text_heard(struct rein_trace *t, struct text *text, struct span said)
+{
+    text->asks->said += said.len;
+    return heard_add(&text->asks->heard, said, t->pending.first != NULL ? heard_since(t, text) : 0);
 }
 
 int trace_panels_prompt(struct rein_trace *t, const char *speaker, struct span said)
@@ -62,7 +96,7 @@ int trace_panels_prompt(struct rein_trace *t, const char *speaker, struct span s
     if (t->policy->panels_len == 0 || strcmp(speaker, "user") != 0)
         return 0;
     int rv = bytes_len(&t->prompt) > 0 ? bytes_append_span(&t->prompt, SPAN("\n\n")) : 0;
-    return rv == 0 ? heard_add(&t->prompt, said) : rv;
+    return rv == 0 ? heard_add(&t->prompt, said, 0) : rv;
 }
 
 /* ---- asking ---- */
@@ -116,18 +150,66 @@ static int question_add(struct rein_trace *t, struct rein_question *question, st
     return rv == 0 ? bytes_append(&t->questions, (const char *)question, sizeof *question) : rv;
 }
 
+/* Adds the questions of an item to those of the step. */
+static int item_ask(struct rein_trace *t, struct pending *item)
+{
+    struct pending_question *q = &item->question;
+    const struct text *text = item->text;
+    struct span quote =
+        text != NULL ? heard_before(&text->asks->heard, text->asks->said - q->said) : heard_end(&t->prompt);
+    int rv = 0;
+    q->is_asked = true;
+    for (size_t i = 0; i < q->panel->judges_len && rv == 0; i++) {
+        struct rein_question question = {
+            .id = q->first_id + (uint32_t)i, .judge = q->panel->judges[i], .channel = q->channel};
+        rv = question_add(t, &question, quote);
+    }
+    return rv;
+}
+
+int trace_panels_ask(struct rein_trace *t)
+{
+    unsigned open = 0;
+    int rv = 0;
+    for (struct pending *item = t->pending.first; item != NULL && open < OPEN_MAX && rv == 0; item = item->next) {
+        if (item->kind != PENDING_QUESTION || item->question.open == 0)
+            continue;
+        open++;
+        if (!item->question.is_asked)
+            rv = item_ask(t, item);
+    }
+    return rv;
+}
+
+/* A row for each judge of the panel. */
+static int panel_record(struct rein_trace *t, const struct policy_panel *panel, const struct rein_asked *about,
+                        uint32_t records[POLICY_PANEL_JUDGES_MAX])
+{
+    struct rein_asked asked = *about;
+    int rv = 0;
+    asked.panel = panel->id;
+    for (size_t i = 0; i < panel->judges_len && rv == 0; i++) {
+        asked.judge = panel->judges[i];
+        rv = record_add(t, &asked, &records[i]);
+    }
+    return rv;
+}
+
 static int panel_ask(struct rein_trace *t, const struct policy_panel *panel, struct text *text,
                      enum rein_channel channel, uint64_t start, uint64_t end, double score)
 {
     struct pending *item;
-    struct rein_asked asked = {.panel = panel->id,
-                               .channel = channel,
+    struct rein_asked asked = {.channel = channel,
                                .choice = text != NULL ? text->choice : 0,
                                .attempt = t->attempt,
                                .offset = start + (text != NULL ? text->origin : 0),
                                .len = end - start};
-    struct pending_list *list = panel->shadow ? &t->aside : &t->pending;
-    int rv = trace_wait(t, list, PENDING_QUESTION, SPAN(""), &item);
+    if (panel->shadow && t->aside.len >= ASIDE_MAX) {
+        uint32_t records[POLICY_PANEL_JUDGES_MAX];
+        asked.outcome = REIN_JUDGE_BUSY;
+        return panel_record(t, panel, &asked, records);
+    }
+    int rv = trace_wait(t, panel->shadow ? &t->aside : &t->pending, PENDING_QUESTION, SPAN(""), &item);
     if (rv != 0)
         return rv;
     item->text = text;
@@ -138,17 +220,11 @@ static int panel_ask(struct rein_trace *t, const struct policy_panel *panel, str
                                                .channel = channel,
                                                .first_id = t->next_question,
                                                .open = (unsigned)panel->judges_len,
+                                               .said = text != NULL ? text->asks->said : 0,
                                                .score = score};
     t->next_question += (uint32_t)panel->judges_len;
-    for (size_t i = 0; i < panel->judges_len && rv == 0; i++) {
-        struct rein_question question = {
-            .id = item->question.first_id + (uint32_t)i, .judge = panel->judges[i], .channel = channel};
-        asked.judge = panel->judges[i];
-        rv = record_add(t, &asked, &item->question.records[i]);
-        if (rv == 0)
-            rv = question_add(t, &question, heard_end(text != NULL ? &text->asks->heard : &t->prompt));
-    }
-    return rv;
+    rv = panel_record(t, panel, &asked, item->question.records);
+    return rv == 0 && panel->shadow ? item_ask(t, item) : rv;
 }
 
 static bool is_blank_since(const struct text *text, uint64_t start)
@@ -179,15 +255,15 @@ int trace_panels_sentence(struct rein_trace *t, struct text *text, struct span s
 {
     if (text->asks == NULL)
         return 0;
-    int rv = heard_add(&text->asks->heard, sentence);
+    int rv = text_heard(t, text, sentence);
     for (size_t i = 0; i < t->policy->panels_len; i++)
         text->asks->sentences[i]++;
     return rv == 0 ? panels_check(t, text, offset + sentence.len, false) : rv;
 }
 
-int trace_panels_hear(struct text *text, struct span bytes)
+int trace_panels_hear(struct rein_trace *t, struct text *text, struct span bytes)
 {
-    return heard_add(&text->asks->heard, bytes);
+    return text_heard(t, text, bytes);
 }
 
 int trace_panels_text_end(struct rein_trace *t, struct text *text)
@@ -306,7 +382,8 @@ static int leaves_apply(struct rein_trace *t, const struct pending *item, const 
     int rv = 0;
     for (unsigned p = 0; p < REIN_PATTERNS && rv == 0 && !trace_is_stopped(t); p++) {
         const struct policy_pattern *pattern = &t->policy->patterns[p];
-        if ((item->question.leaves >> p & 1) != 0 && pattern->action != REIN_ALLOW)
+        if ((item->question.leaves >> p & 1) != 0 && pattern->action != REIN_ALLOW &&
+            trace_when_holds(t, &pattern->when, item->choice))
             rv = question_act(t, item, rein_pattern_name((enum rein_pattern)p), pattern->action,
                               pattern->shadow || item->question.panel->shadow, risk, source);
     }
@@ -333,6 +410,7 @@ static int item_apply(struct rein_trace *t, struct pending *item)
     case PENDING_FINDING:
         return trace_act_late(t, item);
     case PENDING_STOP:
+        t->refuser = item->stop.rule;
         return t->gate.choice[item->choice].closed ? 0 : trace_stop(t, item->choice, item->stop.action);
     case PENDING_REASONING:
         trace_leave_reasoning(t, item->choice);

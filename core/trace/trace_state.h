@@ -1,6 +1,6 @@
 /* The trace's own state, shared by the files that make it up: trace.c (the API), trace_event.c (events to texts),
- * trace_spelled.c (members that repeat text), trace_judge.c (findings and their actions), trace_end.c (how a response
- * ends). SPDX-License-Identifier: Apache-2.0
+ * trace_spelled.c (members that repeat text), trace_judge.c (findings and their actions), trace_when.c (conditions),
+ * trace_end.c (how a response ends). SPDX-License-Identifier: Apache-2.0
  *
  *      attempt -> feed: event -> pieces -> lanes -> texts -> matches, sentences -> findings -> actions -> gate -> out
  *
@@ -17,10 +17,12 @@
 #include "detect/pattern.h"
 #include "dialect/dialect.h"
 #include "dialect/event.h"
+#include "mask/mask_set.h"
 #include "policy/policy.h"
 #include "rein/rein.h"
 #include "trace/finding.h"
 #include "trace/gate.h"
+#include "trace/kept.h"
 #include "trace/lane.h"
 #include "trace/pending.h"
 #include "trace/text.h"
@@ -101,6 +103,10 @@ struct rein_trace {
     bool withholds;      /* the policy may keep text from the client */
     bool scores_due;     /* the trackers know more than the decision says */
 
+    struct mask_set *masks; /* what is masked of the prompt; NULL: nothing is */
+    unsigned char mask_key[REIN_MASK_KEY];
+    bool has_mask_key;
+
     struct prompt_risk risk;
     bool has_unjudged; /* what some parts of the prompt ask for is not known */
 
@@ -139,7 +145,21 @@ struct rein_trace {
     struct bytes questions, question_texts; /* struct rein_question: of the present step; and their texts */
     struct bytes asked;                     /* struct rein_asked: all of them */
 
+    struct kept *kept; /* owned; NULL: no text is kept */
+    struct bytes late; /* matches in the prompt that wait for its end */
+    size_t late_len, late_dropped;
+    uint64_t *muted; /* set of rules that find nothing in this response, because of what the prompt is; NULL: none */
+    char *harms;     /* that the prompt names; NULL: none */
+
+    const struct policy_rule *refuser;        /* the rule that stopped the response; NULL: none did, or not a rule */
+    const struct policy_rule *alone_refuser;  /* the one that would, of the stand-alone strings judged last */
+    const struct policy_rule *prompt_refuser; /* of those that refuse the prompt, the policy's first */
+    unsigned speakers;                        /* of the message of the prompt that is judged */
+
     struct findings findings;
+    uint64_t alone;            /* stand-alone texts so far */
+    const struct match *known; /* in the text of the prompt that is judged */
+    size_t known_len;
     struct rein_decision decision;
     struct match_list matches;
     struct bytes scratch, said, out;
@@ -188,7 +208,22 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
  */
 int trace_judge_whole(struct rein_trace *t, const struct place *place, struct span text,
                       enum rein_action *action) REIN_MUST_USE;
-int trace_judge_prompt(struct rein_trace *t, struct span text) REIN_MUST_USE;
+/* A message of the prompt. `edits` not NULL: what is to be redacted are its edits; it is made here, the caller calls
+ * text_fini, also after an error, and `kept` gets the matches whose values never come back. */
+/* Adds a finding that is not of a text of the response. */
+int trace_add_finding(struct rein_trace *t, struct rein_finding *f, const struct evidence *evidence) REIN_MUST_USE;
+struct rein_finding trace_finding_of(const struct policy_rule *rule);
+
+/* ---- trace_when.c ---- */
+/* Does the condition hold now, for this choice? */
+bool trace_when_holds(const struct rein_trace *t, const struct policy_when *when, uint16_t choice);
+/* A match in the prompt whose rule has a condition. */
+int trace_match_later(struct rein_trace *t, const struct policy_rule *rule, const struct rein_finding *f,
+                      const struct evidence *evidence) REIN_MUST_USE;
+/* All is known of the prompt that its own words say. */
+int trace_when_prompt_ends(struct rein_trace *t) REIN_MUST_USE;
+int trace_judge_prompt(struct rein_trace *t, const char *speaker, struct span text, struct text *edits,
+                       struct match_list *kept) REIN_MUST_USE;
 
 /* Adds an item to the pending ones (or to those aside). */
 int trace_wait(struct rein_trace *t, struct pending_list *list, enum pending_kind kind, struct span bytes,
@@ -212,17 +247,20 @@ void trace_panels_fini(struct text *text);
 /* What was said: in the prompt; a whole sentence; bytes of a text without sentences. */
 int trace_panels_prompt(struct rein_trace *t, const char *speaker, struct span said) REIN_MUST_USE;
 int trace_panels_sentence(struct rein_trace *t, struct text *text, struct span sentence, uint64_t offset) REIN_MUST_USE;
-int trace_panels_hear(struct text *text, struct span bytes) REIN_MUST_USE;
-REIN_MUST_USE static inline int trace_panels_bytes(struct text *text, struct span bytes)
+int trace_panels_hear(struct rein_trace *t, struct text *text, struct span bytes) REIN_MUST_USE;
+REIN_MUST_USE static inline int trace_panels_bytes(struct rein_trace *t, struct text *text, struct span bytes)
 {
-    return text->asks == NULL || text->has_sentences ? 0 : trace_panels_hear(text, bytes);
+    return text->asks == NULL || text->has_sentences ? 0 : trace_panels_hear(t, text, bytes);
 }
+/* What the judges get of the prompt. */
+struct span trace_panels_prompt_said(const struct rein_trace *t);
 /* The prompt, or the text, is over, for now at least. */
 int trace_panels_prompt_end(struct rein_trace *t) REIN_MUST_USE;
 int trace_panels_text_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
 /* How far judges let the text pass; UINT64_MAX: as far as it goes. */
 uint64_t trace_panels_bound(const struct rein_trace *t, const struct text *text);
-/* The questions of the step: sets where their texts are; forgets them. */
+/* The questions of the step: adds those whose turn it is; sets where their texts are; forgets them. */
+int trace_panels_ask(struct rein_trace *t) REIN_MUST_USE;
 void trace_panels_settle(struct rein_trace *t);
 static inline void trace_panels_forget_questions(struct rein_trace *t)
 {
@@ -258,6 +296,9 @@ static inline void trace_await_answer(struct rein_trace *t, const struct text *t
 int trace_stop(struct rein_trace *t, uint16_t choice, enum rein_action action) REIN_MUST_USE;
 /* The same because of a stand-alone string of the event pushed last, when all questions before it are answered. */
 int trace_stop_in_turn(struct rein_trace *t, uint16_t choice, enum rein_action action) REIN_MUST_USE;
+/* Of rules that stop something, the one with the strongest action counts; of these the policy's first. Either may be
+ * NULL. */
+const struct policy_rule *trace_first_refuser(const struct policy_rule *a, const struct policy_rule *b);
 /* The end of the response, whose turn has come. */
 int trace_end_late(struct rein_trace *t, const struct pending *item) REIN_MUST_USE;
 /* It broke off, once all texts have ended. */

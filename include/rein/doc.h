@@ -40,6 +40,7 @@ enum rein_key_flag {
     REIN_KEY_LATER = 2,       /* published, not available yet: using it is an error that says so */
     REIN_KEY_ONE_OR_MANY = 4, /* TEXTS: a single text is accepted without a list */
     REIN_KEY_RESTART = 8,     /* a reload cannot change it; a restart can */
+    REIN_KEY_OR_MAP = 32,     /* TEXTS: a map of the rows below it is accepted, too */
     REIN_KEY_ADDED = 16,      /* newer than version 0.1.0: with its default, it does not count for a digest */
 };
 
@@ -54,6 +55,7 @@ struct rein_key {
     enum rein_type type;
     unsigned flags;
     const char *fallback;                  /* the default, as it would stand in the file; NULL: none */
+    const char *example;                   /* for readers: a value, as it would stand in the file; NULL: none */
     int64_t min, max;                      /* max 0: no bound */
     const char *unit;                      /* INT: what is counted, "ms"; NULL: `about` says it */
     const char *const *words;              /* NULL-terminated */
@@ -120,9 +122,15 @@ REIN_API void rein_doc_free(struct rein_doc *doc); /* NULL is fine */
 REIN_API const struct rein_node *rein_doc_root(const struct rein_doc *doc);
 
 /* Checks the whole tree: unknown keys, wrong types, ranges, missing keys. REIN_EPOLICY if anything was added to
- * `problems`. The values can be read even then; wrong ones read as their default. */
+ * `problems`, or if a value could not be kept when it was read. The values can be read even then; wrong ones read as
+ * their default, and required ones as NULL. */
 REIN_API REIN_MUST_USE int rein_doc_check(struct rein_doc *doc, const struct rein_schema *schema,
                                           struct rein_problems *problems);
+
+/* Reads a policy with those of the library that it extends, as one document, and checks it. Otherwise as rein_doc_read;
+ * there may be a document even with REIN_EPOLICY: *out is NULL if there is none. */
+REIN_API REIN_MUST_USE int rein_policy_read(struct rein_doc **out, const struct rein_source *policy,
+                                            const struct rein_library *library, struct rein_problems *problems);
 
 /* The schema of a NULL-terminated list that fits the document's keys best; NULL if the document has no key of any. */
 REIN_API const struct rein_schema *rein_doc_guess(const struct rein_doc *doc, const struct rein_schema *const *schemas);

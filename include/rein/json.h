@@ -118,11 +118,13 @@ REIN_API bool rein_json_integer(const struct rein_json_node *node, int64_t *valu
 enum { REIN_JSON_PLAIN_MAX = 48 };
 REIN_API size_t rein_json_plain(const struct rein_json_node *number, char out[REIN_JSON_PLAIN_MAX]);
 
-/* The place of a member in the text: from its key's quote to its value's end, without a comma. */
 struct rein_json_place {
     uint32_t at, len;
 };
-/* Removes a member: from now on it is skipped. Returns its place in the text, which is not changed. */
+/* Where a string or key is in the text, without its quotes and with its escapes; or where a number is. */
+REIN_API struct rein_json_place rein_json_source(const struct rein_json *json, const struct rein_json_node *node);
+/* Removes a member: from now on it is skipped. Returns its place in the text, which is not changed: from its key's
+ * quote to its value's end, without a comma. */
 REIN_API struct rein_json_place rein_json_drop(struct rein_json *json, const struct rein_json_node *key);
 
 #ifdef __cplusplus

@@ -101,6 +101,16 @@ enum rein_action {
     REIN_REFUSE,        /* the upstream is stopped, and the policy's refusal is sent */
 };
 
+/* How bad a finding is, as its rule says; recorded with it. */
+enum rein_severity {
+    REIN_SEVERITY_NONE, /* the rule says nothing */
+    REIN_SEVERITY_INFO,
+    REIN_SEVERITY_LOW,
+    REIN_SEVERITY_MEDIUM,
+    REIN_SEVERITY_HIGH,
+    REIN_SEVERITY_CRITICAL,
+};
+
 enum rein_pattern {
     REIN_LACK_OF_SAFETY_AWARENESS,
     REIN_STRONG_VACILLATION,
@@ -134,6 +144,7 @@ enum rein_keep_text { REIN_KEEP_NONE, REIN_KEEP_EVIDENCE, REIN_KEEP_REDACTED, RE
 /* The words for the values above in policy files, the API and the database ("steer", "reasoning", ...); static. */
 REIN_API const char *rein_channel_name(enum rein_channel channel);
 REIN_API const char *rein_action_name(enum rein_action action);
+REIN_API const char *rein_severity_name(enum rein_severity severity); /* "" for none */
 REIN_API const char *rein_pattern_name(enum rein_pattern pattern);
 REIN_API const char *rein_head_name(enum rein_head head);
 REIN_API const char *rein_delivery_name(enum rein_delivery delivery);
@@ -172,6 +183,10 @@ struct rein_library {
     size_t lexicons_len;
     const struct rein_source *models;
     size_t models_len;
+    const struct rein_source *lists; /* of words: an entry a line. They are found by the last part of their names */
+    size_t lists_len;
+    const struct rein_source *policies; /* that a policy may extend, also by way of others */
+    size_t policies_len;
     const struct rein_judge_name *judges;
     size_t judges_len;
     bool any_judge; /* for a policy that is only checked: a judge of any name exists, and can judge all */
@@ -191,6 +206,14 @@ struct rein_request_rules {
     enum rein_unknown unknown;
     bool pass_unjudged_parts; /* images, audio, files */
     const char *const *allow; /* paths of fields that pass whatever their fate is; NULL-terminated */
+};
+
+/* What a decision keeps. */
+struct rein_log_rules {
+    enum rein_keep_text text;
+    unsigned channels;  /* whose text is kept: a set of 1 << enum rein_channel */
+    size_t max_bytes;   /* of the kept texts of one decision, in all */
+    unsigned keep_days; /* kept text and evidence go after so many days, 0: as the store says */
 };
 
 /* The settings of a policy that the caller needs; strings are good as long as the policy. */
@@ -225,8 +248,10 @@ struct rein_policy_settings {
     size_t hold_max_bytes;   /* the longest suffix that a rule may hold */
     size_t stream_max_bytes; /* held events of one stream, in all */
     size_t worst_hold;       /* the longest suffix that a withholding rule of this policy can hold, 0: none */
-    enum rein_keep_text log_text;
+    struct rein_log_rules log;
     bool may_steer;    /* some pattern or rule steers */
+    bool masks_prompt; /* some rule redacts prompts (rein_trace_masks) */
+    bool restores;     /* and masked values come back: traces need a mask_key */
     const char *model; /* the weights of the learned score; "": there are none, and words alone are judged */
 };
 
@@ -244,6 +269,27 @@ REIN_API REIN_MUST_USE int rein_policy_load_beside(struct rein_policy **out, con
 REIN_API struct rein_policy *rein_policy_ref(struct rein_policy *policy); /* any thread */
 REIN_API void rein_policy_unref(struct rein_policy *policy);              /* any thread; NULL is fine */
 REIN_API const struct rein_policy_settings *rein_policy_settings(const struct rein_policy *policy);
+REIN_API bool rein_policy_has_rule(const struct rein_policy *policy, const char *name);
+/* For what goes upstream beside the prompt: 1 if a rule would redact something of it in a prompt, whoever said it; 0 if
+ * not. REIN_ENOMEM. Any thread. */
+REIN_API REIN_MUST_USE int rein_policy_masks(const struct rein_policy *policy, const char *text, size_t len);
+
+/* A document that the policy resolves to. */
+struct rein_policy_document {
+    const char *kind; /* "policy", "template", "lexicon", "model", "list" (of words, in a file) */
+    const char *name;
+    const char *digest;   /* SHA-256 of what it means (of a list: of its bytes), 64 hex digits */
+    const char *source;   /* as it was written; NULL but for the policy itself */
+    const char *resolved; /* as JSON with the defaults; NULL for lexicons, models and lists */
+};
+/* The policy itself, with what it extends, then templates, lexicons, the model and lists. Good as long as the policy.
+ */
+REIN_API const struct rein_policy_document *rein_policy_documents(const struct rein_policy *policy, size_t *len);
+
+/* Masks in a text what the policy's rules mark as secret or personal, as for kept texts: each of its bytes becomes an
+ * asterisk. Changes the text in place; *spans is the number of stretches. Any thread. */
+REIN_API REIN_MUST_USE int rein_policy_mask(const struct rein_policy *policy, enum rein_channel channel, char *text,
+                                            size_t len, size_t *spans);
 
 /* ---- engine ------------------------------------------------------------------------------------------------------ */
 
@@ -277,6 +323,8 @@ struct rein_finding {
     size_t evidence_len;
     struct rein_step steps[REIN_STEPS_MAX];
     size_t steps_len;
+    enum rein_severity severity; /* of the rule */
+    const char *tags; /* of the rule: names, joined by commas; "" or NULL: none. Good as long as the policy */
 };
 
 /* Bytes of decoded text. */
@@ -324,6 +372,32 @@ struct rein_asked {
     unsigned took_ms;
     bool was_known; /* the opinion was given before, about the same text */
     char categories[REIN_CATEGORIES_MAX];
+};
+
+/* A part of a kept text, in bytes of it. */
+struct rein_span {
+    uint64_t offset, len;
+    const char *rule; /* good as long as the policy; "" of an open one */
+    bool is_open;     /* of a mask: what it hides may be the beginning of a secret; the text broke off there */
+};
+
+/* A kept text of the prompt or the response (log.text). A masked byte is an asterisk, so offsets stay what they were.
+ */
+struct rein_text {
+    uint32_t n; /* its place: the prompt's texts, then by attempt and choice, in the order in which they began */
+    enum rein_channel channel;
+    uint32_t attempt, choice;
+    const char *speaker;      /* of a message of the prompt; else NULL */
+    enum rein_keep_text form; /* REIN_KEEP_REDACTED: what any rule found is masked; REIN_KEEP_FULL: secrets alone */
+    uint64_t origin;          /* findings count offsets from so many bytes before it: a restart goes on from them */
+    uint64_t len;             /* bytes received */
+    bool whole;               /* all of them are kept */
+    const char *text;         /* from the beginning, as far as it is kept */
+    size_t text_len;
+    const struct rein_span *masks; /* in order, not overlapping */
+    size_t masks_len;
+    const struct rein_span *found; /* what the rules of its channel found there that is masked, in part or as a whole */
+    size_t found_len;
 };
 
 struct rein_decision {
@@ -381,7 +455,18 @@ struct rein_update {
     size_t held_text; /* bytes of text received and not yet released, all channels */
 };
 
+enum { REIN_MASK_KEY = 32 };
 enum { REIN_CHOICES_MAX = 32 }; /* choices (`n`) of a response that a trace can follow */
+
+/* A match that is known from elsewhere, because what matched is masked in the text that is judged now. */
+struct rein_known {
+    enum rein_channel channel;
+    uint32_t attempt, choice;
+    uint32_t text; /* of the prompt: which of its texts; of the arguments of tools: whose, in the order in which they
+                      begin; else 0 */
+    uint64_t offset, len; /* bytes of the text */
+    const char *rule;     /* a rule's name; one that the policy has not, or not there, matches nothing */
+};
 
 struct rein_trace_options {
     struct rein_policy *policy; /* the trace takes its own reference */
@@ -393,9 +478,14 @@ struct rein_trace_options {
     unsigned choices;  /* `n` of the request, 1 to REIN_CHOICES_MAX */
     bool strip_usage;  /* the caller asked for usage, the client did not: remove the usage event */
     bool has_unjudged; /* a part of the prompt cannot be judged, such as an image: the prompt counts as risky */
-    const char *model; /* for events that Rein writes itself; borrowed during the call */
-    const char *id;    /* likewise: the response id if the upstream sent none */
-    int64_t created_s; /* likewise: Unix time in seconds */
+    const unsigned char *mask_key;  /* REIN_MASK_KEY secret bytes, by which placeholders are made; copied. The same for
+                                       the same client, another for each. NULL: masked values do not come back */
+    const char *model;              /* for events that Rein writes itself; borrowed during the call */
+    const char *id;                 /* likewise: the response id if the upstream sent none */
+    int64_t created_s;              /* likewise: Unix time in seconds */
+    const struct rein_known *known; /* what rules shall find besides what they find: those of a text next to each other,
+                                       in the order of their ends; borrowed during the call */
+    size_t known_len;
 };
 
 struct rein_trace;
@@ -404,9 +494,35 @@ REIN_API REIN_MUST_USE int rein_trace_new(struct rein_trace **out, const struct 
 REIN_API void rein_trace_free(struct rein_trace *trace);
 
 /* Judges one message of the prompt. `speaker` is who says it, in the request's words ("system", "user", "assistant",
- * "tool", ...). */
+ * "tool", ...), or "field": it is no message, but a string of another field, such as the name of a tool; or "user_id":
+ * it says who the user is, and is judged, but not kept. */
 REIN_API REIN_MUST_USE int rein_trace_prompt(struct rein_trace *trace, const char *speaker, const char *text,
                                              size_t len);
+
+/* A part of a message. `tag` is the caller's own name for it. */
+struct rein_prompt_part {
+    const char *text;
+    size_t len;
+    const void *tag;
+};
+/* The same for a message in parts, which are judged as one text with `glue` between them. */
+REIN_API REIN_MUST_USE int rein_trace_prompt_parts(struct rein_trace *trace, const char *speaker,
+                                                   const struct rein_prompt_part *parts, size_t len, const char *glue);
+
+/* A span of a part that must not go to the upstream as it is, because a rule redacts it: `text` goes in its place. It
+ * is written as the span is: where the part's text is JSON for its reader, so is what this makes of it. A value that
+ * comes back in the answer (`restore` of the rule) has a placeholder, which is the same wherever it is masked. */
+struct rein_mask {
+    const void *tag;      /* of the part; NULL: rein_trace_prompt */
+    uint64_t offset, len; /* in the part's text */
+    const char *text;     /* "" where a value continues in another part; ends with a NUL; good as long as the trace */
+    size_t text_len;
+    const char *rule; /* its id; good as long as the policy */
+    bool restores;    /* `text` is a placeholder, in quotes where it takes a number's place */
+};
+/* All masks of the prompt so far: in the order of the calls, and in each of the text; *len is their number. Good until
+ * the trace's next step. Two calls may have masks of the same part that overlap. */
+REIN_API const struct rein_mask *rein_trace_masks(const struct rein_trace *trace, size_t *len);
 
 /* The prompt is complete. If a rule refuses it, this asks COMMIT | STOP; after rein_trace_committed(), `out` is a
  * refusal in the client's dialect (a caller that answers with an error object instead ignores it). */
@@ -477,8 +593,15 @@ struct rein_answer {
 REIN_API REIN_MUST_USE int rein_trace_answer(struct rein_trace *trace, uint32_t id, const struct rein_answer *answer,
                                              struct rein_update *update);
 
+/* The text of the refusal: that of the rule that refused, or the policy's own. Good as long as the policy. */
+REIN_API const char *rein_trace_refusal(const struct rein_trace *trace);
+
 /* The decision so far. Good until the trace's next step. */
 REIN_API const struct rein_decision *rein_trace_decision(struct rein_trace *trace);
+
+/* The texts that the policy keeps of it so far (none: *len is 0), with what must not be seen masked. Each call masks
+ * all of them anew. Good until the trace's next step. */
+REIN_API REIN_MUST_USE int rein_trace_texts(struct rein_trace *trace, const struct rein_text **out, size_t *len);
 
 #ifdef __cplusplus
 }

@@ -7,14 +7,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/api.h"
 #include "base/log.h"
 #include "front/reply.h"
 
 enum {
-    BODY_MAX = 1024, /* nothing here has a body */
-    CONNECTIONS_MAX = 64,
+    BODY_MAX = 16 * 1024, /* a note of feedback, a token */
+    CONNECTIONS_MAX = 256,
     CLIENT_IDLE_MS = 30000,
     QUERY_MS = 5000,
     READERS = 2,
@@ -31,6 +32,13 @@ const struct front_header admin_json_headers[] = {
     {"referrer-policy", "no-referrer"},
     {NULL, NULL},
 };
+
+int64_t admin_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
 
 void admin_reply(struct exchange *x, const struct admin_path *path, unsigned status, json_t *tree)
 {
@@ -54,6 +62,14 @@ void admin_reply_error(struct exchange *x, unsigned status, const char *code, co
         .message = message,
     };
     reply_error(x, &error, admin_json_headers);
+}
+
+static void on_admin_drain(void *ctx, struct exchange *x)
+{
+    (void)ctx;
+    struct responder *responder = exchange_user(x);
+    if (responder != NULL && responder->on_drain != NULL)
+        responder->on_drain(responder);
 }
 
 static void on_admin_closed(void *ctx, struct exchange *x, bool gone)
@@ -87,16 +103,21 @@ static void on_front_closed(void *ctx)
 static void admin_own_stop(void *ctx)
 {
     struct admin *admin = ctx;
+    admin_live_stop(admin->live);
     front_close(admin->front, on_front_closed, admin);
 }
 
 static void free_all(struct admin *admin)
 {
     query_pool_free(admin->queries);
+    if (admin->live != NULL)
+        admin_live_stop(admin->live);
     if (admin->loop != NULL)
         loop_free(admin->loop);
+    admin_live_free(admin->live);
     config_unref(admin->config);
     config_unref(atomic_load(&admin->next));
+    admin_reload_free_jobs(admin);
     free(admin);
 }
 
@@ -144,6 +165,7 @@ static int start_front(struct admin *admin)
                                           .on_head = admin_path_check,
                                           .on_request = admin_path_serve,
                                           .on_closed = on_admin_closed,
+                                          .on_drain = on_admin_drain,
                                           .error_text = api_error_text};
     return front_start(&admin->front, admin->loop, &options, &handler);
 }
@@ -171,6 +193,7 @@ int admin_start(struct admin **out, const struct admin_options *options)
     admin->reloads = (struct loop_order){.fn = take_config, .ctx = admin};
     admin->taken = (struct loop_order){.fn = options->on_reloaded, .ctx = options->ctx};
     admin->owner = options->owner;
+    admin->on_reload_asked = options->on_reload_asked;
     admin->stops = (struct loop_order){.fn = admin_own_stop, .ctx = admin};
     admin->store = options->store;
     admin->metrics = options->metrics;
@@ -178,6 +201,8 @@ int admin_start(struct admin **out, const struct admin_options *options)
     int rv = loop_new(&admin->loop);
     if (rv == 0)
         rv = query_pool_new(&admin->queries, admin->loop, &queries);
+    if (rv == 0)
+        rv = admin_live_new(&admin->live, admin);
     if (rv == 0)
         rv = start_front(admin);
     if (rv != 0) {

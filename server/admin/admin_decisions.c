@@ -1,192 +1,145 @@
-/* The paths that read the store: decisions and statistics.
- * SPDX-License-Identifier: Apache-2.0
- *
- * A request becomes a job that outlives its exchange if the client leaves. */
+/* The paths that read decisions: a page of them, one of them, and statistics of their rows.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "admin/admin_internal.h"
-#include "admin/admin_params.h"
-#include "front/reply.h"
+#include "admin/admin_job.h"
+#include "base/log.h"
+#include "store/whole.h"
 
-/* ---- reads of the store ---- */
+/* ---- a page ---- */
 
-struct job {
-    struct query query; /* first */
-    struct responder responder;
-    struct admin *admin;
-    const struct admin_path *path;
-    struct exchange *x; /* NULL: the client has left */
-    json_t *tree;
-    int rv;
-    /* what is asked */
-    struct list_params list;
-    struct stats_params stats;
-    struct store_id id;
+struct list_job {
+    struct admin_job job; /* first */
+    struct list_params params;
+    bool may_read_text;
 };
 
-static struct job *job_of(struct responder *responder)
+static json_t *unindexed_json(const struct list_params *params)
 {
-    return (struct job *)(void *)((char *)responder - offsetof(struct job, responder));
+    json_t *out = json_array();
+    for (const char *const *name = params->unindexed; *name != NULL; name++)
+        json_array_append_new(out, json_string(*name));
+    return out;
 }
 
-static void on_admin_route_closed(struct responder *responder, bool gone)
+/* The cursor of a page's first or last row; NULL: there is no page in that direction. */
+static const char *page_cursor(const json_t *page, bool newer, bool exists, char out[STORE_CURSOR_LEN])
 {
-    (void)gone;
-    job_of(responder)->x = NULL;
-}
-
-static void admin_route_answer(struct job *job)
-{
-    switch (job->rv) {
-    case 0:
-        if (job->tree == NULL) {
-            admin_reply_error(job->x, 404, "not_found", NULL, "This decision does not exist.");
-            return;
-        }
-        admin_reply(job->x, job->path, 200, job->tree);
-        job->tree = NULL;
-        return;
-    case REIN_ELIMIT:
-        admin_reply_error(job->x, 503, "too_slow", NULL,
-                          "The query took too long: request a shorter time, or add filters.");
-        return;
-    default:
-        admin_reply_error(job->x, 503, "store_unavailable", NULL,
-                          "The store cannot be read at the moment. Try again later.");
-    }
-}
-
-static void on_done(struct query *query, int rv)
-{
-    struct job *job = (struct job *)(void *)query;
-    struct admin *admin = job->admin;
-    if (rv != 0)
-        job->rv = rv;
-    if (job->x != NULL) {
-        exchange_set_user(job->x, NULL);
-        admin_route_answer(job);
-    }
-    json_decref(job->tree);
-    free(job);
-    admin_query_done(admin);
-}
-
-static struct job *job_new(struct admin *admin, const struct admin_path *path, struct exchange *x)
-{
-    struct job *job = calloc(1, sizeof *job);
-    if (job == NULL) {
-        exchange_abort(x);
+    size_t len = json_array_size(page);
+    const char *cursor =
+        json_string_value(json_object_get(json_array_get(page, newer || len == 0 ? 0 : len - 1), "cursor"));
+    if (cursor == NULL || !exists)
         return NULL;
-    }
-    job->admin = admin;
-    job->path = path;
-    job->x = x;
-    job->responder.on_closed = on_admin_route_closed;
-    job->query.done = on_done;
-    return job;
+    strcpy(out, newer ? "r" : "");
+    return strncat(out, cursor, STORE_CURSOR_LEN - 2);
 }
 
-static void job_start(struct job *job, void (*run)(struct query *query, struct store_reader *reader))
+static int read_list(struct admin_job *base, struct store_reader *reader, json_t **tree)
 {
-    job->query.run = run;
-    exchange_set_user(job->x, &job->responder);
-    if (query_start(job->admin->queries, &job->query) == 0)
-        return;
-    exchange_set_user(job->x, NULL);
-    admin_reply_error(job->x, 503, "too_many_queries", NULL, "Too many queries are waiting. Try again later.");
-    free(job);
-}
-
-static void refuse_param(struct job *job, const struct param_problem *problem)
-{
-    admin_reply_error(job->x, 400, "invalid_parameter", problem->param, problem->message);
-    free(job);
-}
-
-/* ---- decisions ---- */
-
-static void run_list(struct query *query, struct store_reader *reader)
-{
-    struct job *job = (struct job *)(void *)query;
-    struct store_cursor next = {0, 0};
+    struct list_job *job = (struct list_job *)(void *)base;
+    const struct store_filter *filter = &job->params.filter;
+    struct store_cursor last = {0, 0};
     bool has_more = false;
-    char cursor[CURSOR_LEN];
-    json_t *page = NULL;
-    job->rv = store_read_decisions(reader, &job->list.filter, &page, &has_more, &next);
-    if (job->rv != 0)
-        return;
-    params_format_cursor(&next, cursor);
-    job->tree = json_pack("{sssoss?}", "object", "list", "data", page, "next_cursor", has_more ? cursor : NULL);
-    if (job->tree == NULL)
-        job->rv = REIN_ENOMEM;
+    char next[STORE_CURSOR_LEN], prev[STORE_CURSOR_LEN];
+    json_t *page = NULL, *row;
+    size_t i;
+    int rv = store_read_decisions(reader, filter, &page, &has_more, &last);
+    if (rv != 0)
+        return rv;
+    json_array_foreach(page, i, row)
+    {
+        if (!job->may_read_text && (rv = store_hide_text(row)) != 0) {
+            json_decref(page);
+            return rv;
+        }
+    }
+    const char *older = page_cursor(page, false, filter->newer || has_more, next),
+               *newer = page_cursor(page, true, filter->newer ? has_more : filter->has_after, prev);
+    *tree = json_pack("{sssOss?ss?so}", "object", "list", "data", page, "next_cursor", older, "prev_cursor", newer,
+                      "unindexed", unindexed_json(&job->params));
+    json_decref(page);
+    return *tree != NULL ? 0 : REIN_ENOMEM;
 }
 
 static void serve_list(struct admin *admin, const struct admin_path *path, struct exchange *x)
 {
     struct param_problem problem;
-    struct job *job = job_new(admin, path, x);
+    struct list_job *job = admin_job_new(sizeof *job, admin, path, x);
     if (job == NULL)
         return;
-    if (params_list(x, &job->list, &problem) != 0)
-        refuse_param(job, &problem);
+    job->may_read_text = admin_may(x, ADMIN_TEXT);
+    if (params_list(exchange_queries(x), PARAMS_PAGE, &job->params, &problem) != 0)
+        admin_job_refuse(&job->job, &problem);
     else
-        job_start(job, run_list);
+        admin_job_start(&job->job, read_list);
 }
 
-static void run_one(struct query *query, struct store_reader *reader)
+/* ---- one ---- */
+
+struct one_job {
+    struct admin_job job; /* first */
+    struct store_id id;
+    bool may_read_text;
+};
+
+static int read_one(struct admin_job *base, struct store_reader *reader, json_t **tree)
 {
-    struct job *job = (struct job *)(void *)query;
-    job->rv = store_read_decision(reader, job->id.text, &job->tree);
+    struct one_job *job = (struct one_job *)(void *)base;
+    return store_read_whole(reader, job->id.text, job->may_read_text, tree);
 }
 
 static void serve_one(struct admin *admin, const struct admin_path *path, struct exchange *x)
 {
     struct param_problem problem;
     const char *id = admin_path_rest(path, x);
-    struct job *job = job_new(admin, path, x);
+    struct one_job *job = admin_job_new(sizeof *job, admin, path, x);
     if (job == NULL)
         return;
+    job->may_read_text = admin_may(x, ADMIN_TEXT);
     if (!store_id_is_valid(id))
         problem = (struct param_problem){"id", "This is not the id of a decision."};
-    else if (params_none(x, &problem) == 0) {
+    else if (params_none(exchange_queries(x), &problem) == 0) {
         strcpy(job->id.text, id);
-        job_start(job, run_one);
+        if (job->may_read_text)
+            log_info("admin", "the text of decision %s is read by %s", id, admin_caller_name(x));
+        admin_job_start(&job->job, read_one);
         return;
     }
-    refuse_param(job, &problem);
+    admin_job_refuse(&job->job, &problem);
 }
 
 /* ---- statistics ---- */
 
-static void run_stats(struct query *query, struct store_reader *reader)
+struct stats_job {
+    struct admin_job job; /* first */
+    struct stats_params params;
+};
+
+static int read_stats(struct admin_job *base, struct store_reader *reader, json_t **tree)
 {
-    struct job *job = (struct job *)(void *)query;
-    const struct stats_params *s = &job->stats;
-    job->rv = store_read_stats(reader, s->from_us, s->to_us, s->bucket_us, &job->tree);
+    const struct stats_params *s = &((struct stats_job *)(void *)base)->params;
+    return store_read_stats(reader, s->from_us, s->to_us, s->bucket_us, tree);
 }
 
 static void serve_stats(struct admin *admin, const struct admin_path *path, struct exchange *x)
 {
     struct param_problem problem;
-    struct timespec now;
-    struct job *job = job_new(admin, path, x);
+    struct stats_job *job = admin_job_new(sizeof *job, admin, path, x);
     if (job == NULL)
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (params_stats(x, (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, &job->stats, &problem) != 0)
-        refuse_param(job, &problem);
+    if (params_stats(exchange_queries(x), admin_now_us(), &job->params, &problem) != 0)
+        admin_job_refuse(&job->job, &problem);
     else
-        job_start(job, run_stats);
+        admin_job_start(&job->job, read_stats);
 }
 
 /* ---- the paths ---- */
 
 const struct admin_path admin_decision_paths[] = {
-    {"GET", "/admin/v1/decisions", ADMIN_OPERATOR, admin_json_headers, serve_list},
-    {"GET", "/admin/v1/decisions/", ADMIN_OPERATOR, admin_json_headers, serve_one},
-    {"GET", "/admin/v1/stats", ADMIN_OPERATOR, admin_json_headers, serve_stats},
+    {"GET", "/admin/v1/decisions", ADMIN_COUNTS, admin_json_headers, serve_list},
+    {"GET", "/admin/v1/decisions/", ADMIN_COUNTS, admin_json_headers, serve_one},
+    {"GET", "/admin/v1/stats", ADMIN_COUNTS, admin_json_headers, serve_stats},
     {.path = NULL},
 };

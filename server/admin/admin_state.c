@@ -32,7 +32,7 @@ static const struct front_header metrics_headers[] = {
     {"content-type", metrics_content_type}, {"cache-control", "no-store"}, {NULL, NULL}};
 
 const struct admin_path admin_state_paths[] = {
-    {"GET", "/metrics", ADMIN_OPERATOR, metrics_headers, serve_metrics},
+    {"GET", "/metrics", ADMIN_COUNTS, metrics_headers, serve_metrics},
     {"GET", "/healthz", ADMIN_ANYONE, admin_json_headers, serve_health},
     {"GET", "/readyz", ADMIN_ANYONE, admin_json_headers, serve_ready},
     {.path = NULL},

@@ -63,6 +63,8 @@ struct api {
     int (*check)(struct request *request, const struct config_limits *limits, struct request_error *err);
     /* Gives every text of the request to the trace, whoever says it and wherever it stands. */
     int (*judge)(const struct request *request, struct rein_trace *trace);
+    /* Who the request says its user is; a string, or NULL. Good as long as the document. */
+    const struct rein_json_node *(*user)(const struct request *request);
     /* May the client's bytes be forwarded, but for what was removed? Not where something is to be changed. */
     bool (*is_as_sent)(const struct request *request);
     /* If so, this is the upstream's body: those bytes (request_text), with what every call needs. Owned; NULL: no

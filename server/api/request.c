@@ -248,5 +248,6 @@ void request_free(struct request *request)
     request_shed(request);
     free(request->cuts);
     free(request->dropped);
+    free(request->masked);
     free(request);
 }

@@ -1,16 +1,16 @@
 /* A client's request: read, checked, judged, and turned into the upstream's request.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     request_parse -> request_check -> api->judge                    on the document (rein/json.h), without a tree
+ *     request_parse -> request_check -> api->judge -> request_mask    on the document (rein/json.h), without a tree
  *         -> api->sent_text                                           most are forwarded unchanged
  *         -> request_load -> api->upstream_body                       the others are rebuilt
  *     request_shed                                                    frees the document once the call has begun;
  *                                                                     request_load can read it again
  *
  * What was judged is what is sent: an upstream's body is the client's own bytes without the members that were
- * removed, or is built from them. They have only one interpretation: strict JSON, no duplicate keys, and every key
- * known, removed, or judged. This file is what all APIs have in common; what a request may say, and which of it is
- * text, its API knows (api.h).
+ * removed and with masks in the place of what rules redact, or is built from them. They have only one interpretation:
+ * strict JSON, no duplicate keys, and every key known, removed, or judged. This file is what all APIs have in common;
+ * what a request may say, and which of it is text, its API knows (api.h).
  *
  * Thread: one at a time. */
 #ifndef SERVER_API_REQUEST_H
@@ -53,7 +53,8 @@ struct request_dropped {
 struct request {
     const struct api *api;
     struct request_checks checks; /* once it was checked */
-    struct rein_source sent;      /* the client's bytes; borrowed */
+    struct rein_source sent;      /* the client's bytes, borrowed, or what they are with masks */
+    char *masked;                 /* owned; NULL: nothing is masked */
     struct rein_json *json;       /* the same, as a document, without what was removed; owned; NULL: shed */
     json_t *body;                 /* the same, as a tree; owned; NULL: not loaded */
     struct rein_json_place *cuts;
@@ -78,6 +79,12 @@ int request_parse(struct request **out, const struct api *api, struct rein_sourc
 int request_check(struct request *request, const struct request_checks *checks,
                   struct request_error *err) REIN_MUST_USE;
 void request_free(struct request *request);
+
+/* Puts the masks that the trace has found for this request's texts (rein_trace_masks, from the `first` on) into it:
+ * from now on, its bytes, its document and its tree are those of the masked request. Once, after api->judge, before the
+ * request is shed. What cannot be changed where it stands (a key, a name, a signed block) refuses the request:
+ * REIN_EFORMAT with `err` filled. REIN_ENOMEM. */
+int request_mask(struct request *request, const struct rein_trace *trace, struct request_error *err) REIN_MUST_USE;
 
 /* The client's text without the members that were removed, byte for byte. Returns owned, *len bytes and a NUL; NULL: no
  * memory. */

@@ -29,6 +29,15 @@ const struct rein_json_node *request_field(const struct request *request, const 
 bool request_is_one_of(const struct rein_json_node *text, const char *const *words);
 /* Removes a member. REIN_ENOMEM. */
 int request_take_out(struct request *request, const struct rein_json_node *key) REIN_MUST_USE;
+/* What stands in a place of the client's text instead. */
+struct request_edit {
+    struct rein_json_place place;
+    const char *text; /* JSON */
+    size_t text_len;
+};
+/* request_text with edits (in order, not overlapping). */
+char *request_text_with(const struct request *request, const struct request_edit *edits, size_t edits_len,
+                        size_t *len) REIN_MUST_USE;
 /* Applies the tables to the whole document: removes members, or finds what is refused. Null means "not set" for
  * clients, so it is removed first, except where upstreams want to see it. REIN_EFORMAT with `err` filled, REIN_ENOMEM.
  */

@@ -2,13 +2,33 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "api/request_texts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/request_check.h"
 
 int request_judge(struct rein_trace *trace, const char *role, const struct rein_json_node *text)
 {
-    return rein_trace_prompt(trace, role, text->text, text->len);
+    return rein_trace_prompt_parts(trace, role, &(struct rein_prompt_part){text->text, text->len, text}, 1, "");
+}
+
+int request_judge_parts(struct rein_trace *trace, const char *role, const struct rein_json_node *list,
+                        request_part_text text_of)
+{
+    size_t len = 0, room = rein_json_count(list);
+    struct rein_prompt_part *parts = room > 0 ? malloc(room * sizeof *parts) : NULL;
+    if (room > 0 && parts == NULL)
+        return REIN_ENOMEM;
+    for (const struct rein_json_node *at = rein_json_first(list); at != NULL; at = rein_json_next(list, at)) {
+        const struct rein_json_node *text = text_of(at);
+        if (text != NULL)
+            parts[len++] = (struct rein_prompt_part){text->text, text->len, text};
+    }
+    int rv = len > 0 ? rein_trace_prompt_parts(trace, role, parts, len, "") : 0;
+    if (rv == 0 && len > 1)
+        rv = rein_trace_prompt_parts(trace, role, parts, len, "\n");
+    free(parts);
+    return rv;
 }
 
 static bool is_number(const struct rein_json_node *node)
@@ -70,7 +90,15 @@ static int judge_number(struct rein_trace *trace, const char *role, const struct
     size_t len = rein_json_plain(number, plain);
     int rv = request_judge(trace, role, number);
     bool is_same = len == number->len && memcmp(plain, number->text, len) == 0;
-    return rv == 0 && len > 0 && !is_same ? rein_trace_prompt(trace, role, plain, len) : rv;
+    const struct rein_prompt_part part = {plain, len, number};
+    return rv == 0 && len > 0 && !is_same ? rein_trace_prompt_parts(trace, role, &part, 1, "") : rv;
+}
+
+/* Whose text the value of a field is: names of people are judged, but never kept. */
+static const char *role_below(const char *role, const struct rein_json_node *key)
+{
+    static const char *const people[] = {"user", "user_id", "safety_identifier", NULL};
+    return strcmp(role, "field") == 0 && request_is_one_of(key, people) ? "user_id" : role;
 }
 
 int request_judge_all(struct rein_trace *trace, const char *role, const struct rein_json_node *value,
@@ -89,7 +117,8 @@ int request_judge_all(struct rein_trace *trace, const char *role, const struct r
         if (is_object)
             rv = request_judge(trace, role, at);
         if (rv == 0)
-            rv = is_object ? request_judge_all(trace, role, rein_json_value(at), request_place_below(place, at))
+            rv = is_object ? request_judge_all(trace, role_below(role, at), rein_json_value(at),
+                                               request_place_below(place, at))
                            : request_judge_all(trace, role, at, place);
     }
     return rv;
@@ -120,6 +149,6 @@ int request_judge_fields(const struct request *request, struct rein_trace *trace
     int rv = 0;
     for (; at != NULL && rv == 0; at = rein_json_next(all, at))
         if (!request_is_one_of(at, except) && !request_is_parameter(request, at))
-            rv = request_judge_all(trace, "system", rein_json_value(at), request_place_below(place, at));
+            rv = request_judge_all(trace, role_below("field", at), rein_json_value(at), request_place_below(place, at));
     return rv;
 }

@@ -25,6 +25,12 @@ const struct request_place *request_place_below(const struct request_place *plac
 
 /* One string. */
 int request_judge(struct rein_trace *trace, const char *role, const struct rein_json_node *text) REIN_MUST_USE;
+/* The text of a part of a message; NULL: it has none of its own. */
+typedef const struct rein_json_node *(*request_part_text)(const struct rein_json_node *part);
+/* The texts of a message's parts, as one text. Nobody knows how the upstream joins them, so several are judged joined
+ * by nothing and joined by a line end: a match that straddles two parts is found either way. */
+int request_judge_parts(struct rein_trace *trace, const char *role, const struct rein_json_node *list,
+                        request_part_text text_of) REIN_MUST_USE;
 /* Every key, string and number at and below `value`. The request's depth was limited when it was read. */
 int request_judge_all(struct rein_trace *trace, const char *role, const struct rein_json_node *value,
                       const struct request_place *place) REIN_MUST_USE;

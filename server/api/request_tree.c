@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/request.h"
+#include "api/request_check.h"
 
 static int by_place(const void *left, const void *right)
 {
@@ -32,27 +32,65 @@ static const char *drop_comma(const char *at, const char *end, const char *out, 
     return at;
 }
 
-char *request_text(const struct request *request, size_t *len)
+/* The text that is written. */
+struct text_pen {
+    const char *at, *end; /* of the client's text */
+    char *out;
+    size_t len;
+};
+
+static void pen_copy(struct text_pen *pen, const char *to)
 {
-    const char *at = request->sent.text, *end = at + request->sent.len;
-    char *text = malloc(request->sent.len + 1);
-    if (text == NULL)
+    memcpy(pen->out + pen->len, pen->at, (size_t)(to - pen->at));
+    pen->len += (size_t)(to - pen->at);
+    pen->at = to;
+}
+
+/* The edits that come before `to`; those in what is gone already are gone, too. */
+static const struct request_edit *pen_edit(struct text_pen *pen, const char *from, const struct request_edit *edit,
+                                           const struct request_edit *end, const char *to)
+{
+    for (; edit < end && from + edit->place.at < to; edit++) {
+        if (from + edit->place.at < pen->at)
+            continue;
+        pen_copy(pen, from + edit->place.at);
+        memcpy(pen->out + pen->len, edit->text, edit->text_len);
+        pen->len += edit->text_len;
+        pen->at += edit->place.len;
+    }
+    return edit;
+}
+
+char *request_text_with(const struct request *request, const struct request_edit *edits, size_t edits_len, size_t *len)
+{
+    const char *from = request->sent.text;
+    const struct request_edit *edit = edits, *last = edits != NULL ? edits + edits_len : NULL;
+    size_t more = 0;
+    for (size_t i = 0; i < edits_len; i++)
+        more += edits[i].text_len;
+    struct text_pen pen = {from, from + request->sent.len, malloc(request->sent.len + more + 1), 0};
+    if (pen.out == NULL)
         return NULL;
     if (request->cuts_len > 0)
         qsort(request->cuts, request->cuts_len, sizeof *request->cuts, by_place);
-    *len = 0;
     for (size_t i = 0; i < request->cuts_len; i++) {
-        const char *from = request->sent.text + request->cuts[i].at;
-        if (from < at) /* it is in one that is gone already */
+        const char *cut = from + request->cuts[i].at;
+        if (cut < pen.at) /* it is in one that is gone already */
             continue;
-        memcpy(text + *len, at, (size_t)(from - at));
-        *len += (size_t)(from - at);
-        at = drop_comma(from + request->cuts[i].len, end, text, len);
+        edit = pen_edit(&pen, from, edit, last, cut);
+        pen_copy(&pen, cut);
+        pen.at = drop_comma(cut + request->cuts[i].len, pen.end, pen.out, &pen.len);
     }
-    memcpy(text + *len, at, (size_t)(end - at));
-    *len += (size_t)(end - at);
-    text[*len] = '\0';
-    return text;
+    pen_edit(&pen, from, edit, last, pen.end);
+    pen_copy(&pen, pen.end);
+    pen.out[pen.len] = '\0';
+    *len = pen.len;
+    return pen.out;
+}
+
+char *request_text(const struct request *request, size_t *len)
+{
+    return request_text_with(request, NULL, 0, len);
 }
 
 static int load(json_t **out, const char *text, size_t len)

@@ -132,6 +132,17 @@ int files_documents(struct files_list *list, const char *folder)
     return list_folder(list, folder, is_document);
 }
 
+static bool is_text_file(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot != NULL && strcmp(dot, ".txt") == 0 && !files_is_folder(path);
+}
+
+int files_texts(struct files_list *list, const char *folder)
+{
+    return list_folder(list, folder, is_text_file);
+}
+
 int files_folders(struct files_list *list, const char *folder)
 {
     return list_folder(list, folder, files_is_folder);

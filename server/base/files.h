@@ -23,6 +23,8 @@ int files_read(char **text, size_t *len, const char *path, size_t limit) REIN_MU
 
 /* The documents (*.yaml, *.yml, *.json) directly in a folder, sorted by name. */
 int files_documents(struct files_list *list, const char *folder) REIN_MUST_USE;
+/* The plain texts (*.txt) directly in a folder, sorted by name. */
+int files_texts(struct files_list *list, const char *folder) REIN_MUST_USE;
 /* The folders directly in a folder, sorted by name; those whose name begins with a dot are left out. */
 int files_folders(struct files_list *list, const char *folder) REIN_MUST_USE;
 

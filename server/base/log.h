@@ -1,16 +1,28 @@
-/* Log lines on stderr: one line each, "time level area: message", never a secret, never text of a request or response.
- * SPDX-License-Identifier: Apache-2.0
+/* Log lines on stderr: one line each, "time level area: message" or a JSON object with these members; never a secret,
+ * never text of a request or response. SPDX-License-Identifier: Apache-2.0
  *
  * Thread: any. */
 #ifndef SERVER_BASE_LOG_H
 #define SERVER_BASE_LOG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
+enum log_format { LOG_TEXT, LOG_JSON };
+
 void log_set_level(enum log_level level);
+void log_set_format(enum log_format format);
 void log_write(enum log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* What belongs to a message: members of a JSON object, "name=value" in a line of text. `text` NULL: the number. */
+struct log_field {
+    const char *name, *text;
+    long long number;
+};
+void log_write_fields(enum log_level level, const char *area, const char *message, const struct log_field *fields,
+                      size_t len);
 
 #define log_error(area, ...) log_write(LOG_ERROR, area, __VA_ARGS__)
 #define log_warn(area, ...) log_write(LOG_WARN, area, __VA_ARGS__)

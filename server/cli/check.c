@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "backends/backend.h"
 #include "base/files.h"
+#include "cli/check_builtins.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "config/config_schema.h"
@@ -257,9 +258,10 @@ static int print_schema(const char *name, int (*print)(const struct rein_schema 
 
 static int print_reference(const char *name)
 {
-    if (strcmp(name, "request-fields") != 0)
+    bool is_fields = strcmp(name, "request-fields") == 0;
+    if (!is_fields && strcmp(name, "builtins") != 0)
         return print_schema(name, rein_schema_reference);
-    char *page = backend_fields_page();
+    char *page = is_fields ? backend_fields_page() : cli_builtins_page();
     if (page != NULL)
         fputs(page, stdout);
     free(page);
@@ -303,6 +305,8 @@ static int check_run(int argc, char **argv)
             at--;
             continue;
         }
+        if (strcmp(argv[at], "--builtins") == 0)
+            return cli_check_builtins(argc - at - 1, argv + at + 1);
         if (strcmp(argv[at], "--") == 0) {
             at++;
             break;
@@ -319,6 +323,8 @@ static int check_run(int argc, char **argv)
             c.places.lexicons = argv[at + 1];
         else if (strcmp(argv[at], "--models") == 0)
             c.places.models = argv[at + 1];
+        else if (strcmp(argv[at], "--lists") == 0)
+            c.places.lists = argv[at + 1];
         else
             return cli_usage(&cli_check, "unknown option %s", argv[at]);
     }
@@ -330,26 +336,30 @@ static int check_run(int argc, char **argv)
 const struct cli_command cli_check = {
     .name = "check",
     .summary = "check configs, policies, templates, lexicons, models and judges",
-    .help = "usage: rein check [--secrets] [--templates DIR] [--lexicons DIR] [--models DIR] PATH...\n"
-            "       rein check --schema NAME\n"
-            "       rein check --reference NAME\n"
-            "\n"
-            "Checks files, and all documents in folders, without serving. The keys of a file decide what kind of file "
-            "it is.\nThe templates, lexicons and models of a policy are searched next to its folder. The tests in a "
-            "lexicon "
-            "are run.\n\nReports every error for which `rein serve` would refuse a config. Files and environment "
-            "variables with secrets may\nbe missing on the machine that checks: this is a note and not an error, "
-            "unless --secrets is given.\n\n"
-            "  --secrets         missing secrets are errors\n  --templates DIR   the templates that policies refer to\n"
-            "  --lexicons DIR    the lexicons that policies refer to\n"
-            "  --models DIR      the models that policies refer to\n"
-            "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, model, keys, judge, "
-            "demo or cases\n"
-            "  --reference NAME  print the reference page, in Markdown; NAME is one of these or request-fields\n"
-            "\n"
-            "Valid files are listed on stdout. Errors go to stderr, one per line, as file:line:column: key: message. "
-            "So do\nwarnings, with the prefix `warning: `: they point out settings that work but are probably not "
-            "intended, and do not\nchange the exit status.\nExit status: 0 no errors, 2 wrong usage, 3 a file has "
-            "errors, 1 any other error.\n",
+    .help =
+        "usage: rein check [--secrets] [--templates DIR] [--lexicons DIR] [--models DIR] [--lists DIR] PATH...\n"
+        "       rein check --schema NAME\n"
+        "       rein check --reference NAME\n"
+        "       rein check --builtins [--json] [--seed N]\n"
+        "\n"
+        "Checks files, and all documents in folders, without serving. The keys of a file decide what kind of file "
+        "it is.\nThe templates, lexicons, models and lists of a policy are searched next to its folder. The tests in a "
+        "lexicon "
+        "are run.\n\nReports every error for which `rein serve` would refuse a config. Files and environment "
+        "variables with secrets may\nbe missing on the machine that checks: this is a note and not an error, "
+        "unless --secrets is given.\n\n"
+        "  --secrets         missing secrets are errors\n  --templates DIR   the templates that policies refer to\n"
+        "  --lexicons DIR    the lexicons that policies refer to\n"
+        "  --models DIR      the models that policies refer to\n"
+        "  --lists DIR       the lists of words that policies refer to\n"
+        "  --schema NAME     print a JSON Schema; NAME is config, policy, template, lexicon, model, keys, judge, "
+        "demo or cases\n"
+        "  --reference NAME  print the reference page, in Markdown; NAME is one of these, request-fields or builtins\n"
+        "  --builtins        list the built-in rules, with what each finds in generated samples and noise\n"
+        "\n"
+        "Valid files are listed on stdout. Errors go to stderr, one per line, as file:line:column: key: message. "
+        "So do\nwarnings, with the prefix `warning: `: they point out settings that work but are probably not "
+        "intended, and do not\nchange the exit status.\nExit status: 0 no errors, 2 wrong usage, 3 a file has "
+        "errors, 1 any other error.\n",
     .run = check_run,
 };

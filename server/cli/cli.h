@@ -27,12 +27,21 @@ struct cli_command {
 
 extern const struct cli_command cli_serve;
 extern const struct cli_command cli_check;
+extern const struct cli_command cli_backtest;
+extern const struct cli_command cli_erase;
 extern const struct cli_command cli_key;
 extern const struct cli_command cli_route;
+extern const struct cli_command cli_decisions;
+extern const struct cli_command cli_why;
+extern const struct cli_command cli_stats;
 extern const struct cli_command cli_demo_upstream;
+extern const struct cli_command cli_demo_history;
 extern const struct cli_command cli_eval;
 extern const struct cli_command cli_eval_prefix;
+extern const struct cli_command cli_eval_attack;
 extern const struct cli_command cli_mix;
+extern const struct cli_command cli_export;
+extern const struct cli_command cli_distill;
 extern const struct cli_command cli_features;
 extern const struct cli_command cli_test;
 extern const struct cli_command cli_diff;

@@ -7,11 +7,13 @@
 #include "base/json_heap.h"
 #include "cli/cli.h"
 #include "demo/demo_script.h"
+#include "distill/style.h"
 #include "policytest/policytest.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_serve, &cli_check,         &cli_test, &cli_diff, &cli_key,
-    &cli_route, &cli_demo_upstream, &cli_eval, &cli_mix,  &cli_features,
+    &cli_serve,  &cli_check,    &cli_test,          &cli_diff,      &cli_backtest, &cli_erase,
+    &cli_key,    &cli_route,    &cli_demo_upstream, &cli_eval,      &cli_mix,      &cli_distill,
+    &cli_export, &cli_features, &cli_demo_history,  &cli_decisions, &cli_why,      &cli_stats,
 };
 
 static const char exit_help[] =
@@ -63,6 +65,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* an exceeded file size limit counts as a full disk; it must not end the process */
     cli_check_knows(&demo_document_kind);
     cli_check_knows(&cases_document_kind);
+    cli_check_knows(&style_document_kind);
     if (argc < 2)
         return print_help(stderr);
     if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)

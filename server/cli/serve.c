@@ -14,13 +14,17 @@
 #include "base/loop.h"
 #include "cli/cli.h"
 #include "config/config.h"
+#include "config/server_secret.h"
 #include "front/client_limits.h"
 #include "front/listener.h"
 #include "metrics/metrics.h"
+#include "service/policy_record.h"
 #include "service/worker.h"
+#include "store/policies.h"
 #include "store/store.h"
+#include "telemetry/telemetry.h"
 
-enum { QUEUE_MAX = 16384, SIGNALS = 3 };
+enum { QUEUE_MAX = 16384, SIGNALS = 3, TELEMETRY_TOKEN_MAX = 8192 };
 
 /* Reading the config again takes seconds when a lexicon has changed: a thread does it, so that a signal to stop does
  * not wait for it. Then every worker and the admin listener take the config, which cannot fail, and confirm it. */
@@ -32,15 +36,21 @@ struct reload {
     struct loop_order was_read;
     bool is_running; /* from the signal until all have taken it */
     bool is_reading; /* the thread is there */
-    bool is_wanted;  /* another signal has arrived meanwhile */
+    bool is_wanted;  /* another signal has arrived meanwhile, or an operator asks */
     size_t waiting;  /* how many have not taken it yet */
+    json_t *changes; /* versions before and after, once it is applied; NULL: none yet, or out of memory */
+    /* Operators who wait for the one that runs, and for the next: one that began before they asked may have missed what
+     * they changed. */
+    struct admin_reload_ask *asks, *next_asks;
 };
 
 struct service {
     const char *path;
     struct config *config; /* the running config. Its listeners are the open ones */
+    struct server_secret secret;
     struct store *store;
     struct metrics *metrics;
+    struct telemetry *telemetry; /* NULL: off */
     struct admin *admin;
     struct loop *loop;
     struct worker **workers;
@@ -120,13 +130,86 @@ static void reload_read(void *ctx)
     loop_give(service->loop, &r->was_read);
 }
 
+/* ---- operators who wait ---- */
+
+static json_t *problem_json(const struct rein_problem *p)
+{
+    return json_pack("{ss?sIsIssss}", "file", p->file, "line", (json_int_t)p->line, "column", (json_int_t)p->column,
+                     "key", p->key != NULL ? p->key : "", "message", p->message);
+}
+
+/* What was wrong, or one problem without a place that says why nothing was read. */
+static json_t *problems_json(const struct rein_problems *problems, const char *why)
+{
+    json_t *list = json_array();
+    int rc = list != NULL ? 0 : -1;
+    size_t len = problems != NULL ? rein_problems_count(problems) : 0;
+    for (size_t i = 0; i < len && rc == 0; i++)
+        rc = json_array_append_new(list, problem_json(rein_problems_at(problems, i)));
+    if (rc == 0 && len == 0)
+        rc = json_array_append_new(list, problem_json(&(struct rein_problem){.file = NULL, .message = why}));
+    if (rc == 0)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+/* Gives all asks of a list back, each with an answer of its own; takes `tree`. */
+static void answer_asks(struct service *service, struct admin_reload_ask **list, unsigned status, json_t *tree)
+{
+    for (struct admin_reload_ask *ask = *list, *next; ask != NULL; ask = next) {
+        next = ask->next;
+        ask->status = status;
+        ask->answer = json_deep_copy(tree);
+        admin_reload_answer(service->admin, ask);
+    }
+    *list = NULL;
+    json_decref(tree);
+}
+
+static void answer_done(struct service *service)
+{
+    struct reload *r = &service->reload;
+    json_t *tree = r->changes == NULL
+                       ? NULL
+                       : json_pack("{ssssso}", "object", "reload", "result", "reloaded", "policies", r->changes);
+    r->changes = NULL;
+    answer_asks(service, &r->asks, 200, tree);
+}
+
+/* `problems` NULL: none but `why`. */
+static void answer_refused(struct service *service, struct admin_reload_ask **list, unsigned status,
+                           const struct rein_problems *problems, const char *why)
+{
+    json_t *tree = json_pack("{ssssso}", "object", "reload", "result", status == 422 ? "refused" : "failed", "problems",
+                             problems_json(problems, why));
+    answer_asks(service, list, status, tree);
+}
+
+static void append_ask(struct admin_reload_ask **list, struct admin_reload_ask *ask)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    ask->next = NULL;
+    *list = ask;
+}
+
 static void reload_end(struct service *service)
 {
     struct reload *r = &service->reload;
     bool is_wanted = r->is_wanted;
     r->is_running = r->is_wanted = false;
-    if (is_wanted && !service->stopping)
-        reload_begin(service);
+    if (!is_wanted || service->stopping)
+        return;
+    r->asks = r->next_asks;
+    r->next_asks = NULL;
+    reload_begin(service);
+}
+
+static void use_log(const struct config *config)
+{
+    log_set_level(config->log.level);
+    log_set_format(config->log.format);
 }
 
 static void log_changes(const struct config *before, const struct config *now)
@@ -143,6 +226,35 @@ static void log_changes(const struct config *before, const struct config *now)
         log_warn("serve", "admin.token_file was removed: everyone on this machine may read decisions now");
 }
 
+static int start_telemetry(struct service *service)
+{
+    const struct config *config = service->config;
+    char authorization[TELEMETRY_TOKEN_MAX + 16];
+    if (config->telemetry.endpoint == NULL)
+        return 0;
+    snprintf(authorization, sizeof authorization, "Bearer %s",
+             config->telemetry.token != NULL ? config->telemetry.token : "");
+    const struct telemetry_options options = {.endpoint = config->telemetry.endpoint,
+                                              .authorization = config->telemetry.token != NULL ? authorization : NULL,
+                                              .traces = config->telemetry.traces,
+                                              .logs = config->telemetry.logs,
+                                              .metrics = service->metrics};
+    int rv = telemetry_start(&service->telemetry, &options);
+    explicit_bzero(authorization, sizeof authorization);
+    return rv;
+}
+
+/* Names that routes contain have numbers of their own, whatever names clients use. */
+static void name_models(struct service *service)
+{
+    for (size_t i = 0; i < service->config->routes_len; i++) {
+        const struct config_route *route = &service->config->routes[i];
+        for (size_t k = 0; k < route->models_len; k++)
+            if (strchr(route->models[k], '*') == NULL)
+                metrics_reserve(service->metrics, LABEL_MODEL, route->models[k]);
+    }
+}
+
 /* Nothing here can fail: either all have the new config, or the file was refused before. */
 static void reload_apply(struct service *service)
 {
@@ -150,7 +262,12 @@ static void reload_apply(struct service *service)
     struct config *before = service->config;
     service->config = r->config;
     r->config = NULL;
+    use_log(service->config);
     log_changes(before, service->config);
+    name_models(service);
+    json_decref(r->changes);
+    r->changes = policy_record_changes(before, service->config);
+    policy_record_note(service->store, service->config);
     const struct client_limits_options limits = limits_of(service->config);
     client_limits_change(service->client_limits, &limits);
     store_keep(service->store, service->config->store.keep_days);
@@ -171,8 +288,10 @@ static void on_was_read(void *ctx)
     if (r->rv < 0) {
         if (r->problems != NULL)
             log_problems(r->problems);
-        log_error("serve", "the config was not reloaded (%s): the old one stays in use",
-                  r->rv == REIN_EPOLICY ? "the file is refused" : rein_strerror(r->rv));
+        const char *why = r->rv == REIN_EPOLICY ? "the file is refused" : rein_strerror(r->rv);
+        metrics_reloaded(service->metrics, false); /* first: who reads the log finds it counted */
+        log_error("serve", "the config was not reloaded (%s): the old one stays in use", why);
+        answer_refused(service, &r->asks, r->rv == REIN_EPOLICY ? 422 : 503, r->problems, why);
     }
     rein_problems_free(r->problems);
     r->problems = NULL;
@@ -189,8 +308,17 @@ static void on_taken(void *ctx)
     assert(service_is_sound(service) && service->reload.waiting > 0);
     if (--service->reload.waiting > 0)
         return;
+    metrics_reloaded(service->metrics, true);
     log_info("serve", "config reloaded");
+    answer_done(service);
     reload_end(service);
+}
+
+/* Nothing is read any more. */
+static void refuse_asks(struct service *service)
+{
+    answer_refused(service, &service->reload.asks, 503, NULL, "the server stops");
+    answer_refused(service, &service->reload.next_asks, 503, NULL, "the server stops");
 }
 
 static void reload_begin(struct service *service)
@@ -205,10 +333,26 @@ static void reload_begin(struct service *service)
     r->was_read = (struct loop_order){.fn = on_was_read, .ctx = service};
     int rc = uv_thread_create(&r->thread, reload_read, service);
     if (rc != 0) {
+        metrics_reloaded(service->metrics, false);
         log_error("serve", "the config was not reloaded: no thread to read it with: %s", uv_strerror(rc));
+        answer_refused(service, &r->asks, 503, NULL, "there is no thread to read the config with");
         return;
     }
     r->is_running = r->is_reading = true;
+}
+
+/* An operator asks over HTTP: the same as a signal, and an answer. */
+static void on_reload_asked(void *ctx, struct admin_reload_ask *ask)
+{
+    struct service *service = ctx;
+    struct reload *r = &service->reload;
+    assert(service_is_sound(service));
+    append_ask(r->is_running ? &r->next_asks : &r->asks, ask);
+    if (service->stopping)
+        refuse_asks(service);
+    else
+        reload_begin(service);
+    assert(service_is_sound(service));
 }
 
 /* ---- the end ---- */
@@ -234,6 +378,7 @@ static void service_stop(struct service *service)
     service->stopping = true;
     log_info("serve", "draining");
     admin_drain(service->admin);
+    refuse_asks(service);
     for (size_t i = 0; i < service->workers_len; i++)
         worker_drain(service->workers[i]);
 }
@@ -263,6 +408,8 @@ static int start_workers(struct service *service)
 {
     struct worker_options options = {.config = service->config,
                                      .store = service->store,
+                                     .secret = &service->secret,
+                                     .telemetry = service->telemetry,
                                      .metrics = service->metrics,
                                      .reuse_port = service->config->workers > 1,
                                      .client_limits = service->client_limits,
@@ -323,6 +470,7 @@ static int start_admin(struct service *service)
                                           .metrics = service->metrics,
                                           .owner = service->loop,
                                           .on_reloaded = on_taken,
+                                          .on_reload_asked = on_reload_asked,
                                           .ctx = service};
     return admin_start(&service->admin, &options);
 }
@@ -338,17 +486,24 @@ static int service_start(struct service *service)
     if (rv == 0)
         rv = open_store(service);
     if (rv == 0)
+        rv = server_secret_load(&service->secret, config->store.path);
+    if (rv == 0)
         rv = client_limits_new(&service->client_limits, &limits);
     if (rv == 0)
         rv = key_limits_new(&service->key_limits);
     if (rv == 0)
         rv = metrics_new(&service->metrics, config->workers);
     if (rv == 0)
+        name_models(service);
+    if (rv == 0)
+        rv = start_telemetry(service);
+    if (rv == 0)
         rv = start_admin(service);
     if (rv == 0)
         rv = start_workers(service);
     if (rv < 0)
         return rv;
+    policy_record_note(service->store, config);
     watch_signal(service, SIGTERM);
     watch_signal(service, SIGINT);
     return 0;
@@ -368,12 +523,15 @@ static int service_finish(struct service *service)
     bool is_late = false;
     for (size_t i = 0; i < service->workers_len; i++)
         is_late = worker_join(service->workers[i]) != 0 || is_late;
+    if (store_use_policies(service->store, NULL, 0) != 0)
+        log_warn("store", "when the policies were last in use is not kept: out of memory");
     int written = store_finish(service->store, STORE_FINISH_MS);
     if (is_late || written == REIN_ELIMIT)
         leave_as_it_is(written == 0);
     for (size_t i = 0; i < service->workers_len; i++)
         worker_free(service->workers[i]);
     free(service->workers);
+    telemetry_stop(service->telemetry);
     client_limits_free(service->client_limits);
     key_limits_free(service->key_limits);
     admin_stop(service->admin);
@@ -387,6 +545,7 @@ static int service_finish(struct service *service)
         _exit(status);
     }
     config_unref(service->reload.config);
+    json_decref(service->reload.changes);
     loop_free(service->loop);
     config_unref(service->config);
     return status;
@@ -404,6 +563,7 @@ static int serve(struct service *service)
         loop_free(service->loop);
         return CLI_CONFIG;
     }
+    use_log(service->config);
     if (service_start(service) < 0)
         _exit(CLI_FAILED); /* threads may be running: the process ends, nothing needs to be freed */
     log_info("serve", "admin listening on http://%s:%u", service->config->admin.host,

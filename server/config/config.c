@@ -79,6 +79,10 @@ static void free_config(struct config *config)
     keys_free(config->keys);
     keys_free(config->tokens);
     free(config->store.path);
+    free(config->telemetry.endpoint);
+    if (config->telemetry.token != NULL)
+        explicit_bzero(config->telemetry.token, strlen(config->telemetry.token));
+    free(config->telemetry.token);
     for (char **value = config->fixed; value != NULL && *value != NULL; value++)
         free(*value);
     free(config->fixed);
@@ -125,11 +129,34 @@ static void read_workers(struct config_reader *r)
 
 /* ---- loading ---- */
 
+static int read_telemetry(struct config_reader *r)
+{
+    const char *endpoint = rein_node_text(r->root, "telemetry.endpoint");
+    const struct rein_node *node = rein_node_get(r->root, "telemetry");
+    if (endpoint == NULL)
+        return 0;
+    bool is_new = r->previous == NULL || r->previous->telemetry.endpoint == NULL; /* else a change takes a restart */
+    if (is_new && strncmp(endpoint, "http://", 7) != 0 && strncmp(endpoint, "https://", 8) != 0)
+        rein_problems_node(r->problems, r->root, "telemetry.endpoint",
+                           "expects a URL such as http://127.0.0.1:4318, not `%.60s`", endpoint);
+    r->config->telemetry.traces = rein_node_bool(r->root, "telemetry.traces");
+    r->config->telemetry.logs = rein_node_bool(r->root, "telemetry.logs");
+    r->config->telemetry.endpoint = strdup(endpoint);
+    if (r->config->telemetry.endpoint == NULL)
+        return REIN_ENOMEM;
+    return config_read_secret(r, node, "token_env", "token_file", &r->config->telemetry.token);
+}
+
 static int read_parts(struct config_reader *r)
 {
     read_workers(r);
     config_read_settings(r);
+    r->config->log.level = (enum log_level)rein_node_word(r->root, "log.level");
+    r->config->log.format = (enum log_format)rein_node_word(r->root, "log.format");
+    r->config->log.requests = rein_node_bool(r->root, "log.requests");
     int rv = config_read_store(r);
+    if (rv == 0)
+        rv = read_telemetry(r);
     if (rv == 0)
         rv = config_read_listeners(r);
     if (rv == 0)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "config/config_apis.h"
 #include "config/config_settings.h"
 #include "judges/judge_service.h"
@@ -110,6 +111,16 @@ struct config {
         enum config_store_on_error on_error;
         CONFIG_STORE_SETTINGS(CONFIG_UNSIGNED)
     } store;
+    struct {
+        enum log_level level;
+        enum log_format format;
+        bool requests; /* a line for each */
+    } log;
+    struct {
+        char *endpoint; /* NULL: off */
+        char *token;    /* NULL: none */
+        bool traces, logs;
+    } telemetry;
     char **fixed; /* the values of all keys that take a restart, in the schema's order; ends with NULL */
 };
 

@@ -117,10 +117,10 @@ static int read_keys(struct config_reader *r, const char *key, const struct firs
     return rv == REIN_EPOLICY ? 0 : rv;
 }
 
-static void check_open(struct config_reader *r, const struct config_listener *listener, const char *keys_path,
+static void check_open(struct config_reader *r, const struct config_listener *listener, bool has_keys,
                        const char *address_key, const char *missing)
 {
-    if (!listener->loopback && keys_path == NULL)
+    if (!listener->loopback && !has_keys)
         rein_problems_node(r->problems, r->root, address_key,
                            "a listener off loopback needs `%s`: without it everyone who can reach it could use it",
                            missing);
@@ -243,6 +243,48 @@ static int read_proxies(struct config_reader *r)
     return rv;
 }
 
+/* A short token could be guessed: the login throttles a browser's tries only. */
+enum { TOKEN_MIN = 16 };
+
+static int read_admin_token(struct config_reader *r, const struct rein_node *node)
+{
+    static const char *const rights[] = {"counts", "text", "operate"};
+    const char *name = rein_node_text(node, "name"), *word = rein_node_text(node, "rights");
+    size_t right = 0;
+    char *secret = NULL;
+    if (node->kind != REIN_NODE_MAP || name == NULL || word == NULL)
+        return 0; /* was said */
+    while (right < KEY_MAY_OPERATE && strcmp(rights[right], word) != 0)
+        right++;
+    if (rein_node_get(node, "token_env") == NULL && rein_node_get(node, "token_file") == NULL)
+        rein_problems_node(r->problems, node, "", "needs token_env or token_file");
+    int rv = config_read_secret(r, node, "token_env", "token_file", &secret);
+    if (rv != 0 || secret == NULL)
+        return rv;
+    if (strlen(secret) < TOKEN_MIN)
+        rein_problems_node(
+            r->problems, node, "name",
+            "the token of `%.64s` has less than 16 characters: use a longer one, such as that of `rein key token`",
+            name);
+    rv = keys_put(&r->config->tokens, name, secret, (enum key_right)right);
+    explicit_bzero(secret, strlen(secret));
+    free(secret);
+    if (rv != REIN_ESTATE)
+        return rv;
+    rein_problems_node(r->problems, node, "name", "another admin token has the name `%.64s` too: rename it", name);
+    return 0;
+}
+
+static int read_tokens(struct config_reader *r)
+{
+    const struct rein_node *list = rein_node_get(r->root, "admin.tokens");
+    int rv = 0;
+    for (const struct rein_node *at = list != NULL && list->kind == REIN_NODE_LIST ? list->first : NULL;
+         at != NULL && rv == 0; at = at->next)
+        rv = read_admin_token(r, at);
+    return rv;
+}
+
 int config_read_listeners(struct config_reader *r)
 {
     static const struct first_key client = {"first", "rein-", "A key for clients", "add FILE NAME"};
@@ -261,10 +303,14 @@ int config_read_listeners(struct config_reader *r)
         rv = read_proxies(r);
     if (rv == 0)
         rv = read_keys(r, "admin.token_file", &operator, & c->token_file, &c->tokens);
+    if (rv == 0)
+        rv = read_tokens(r);
     if (rv != 0)
         return rv;
-    check_open(r, &c->listen, c->keys_file, "listen.address", "listen.keys_file");
-    check_open(r, &c->admin, c->token_file, "admin.address", "admin.token_file");
+    check_open(r, &c->listen, c->keys_file != NULL, "listen.address", "listen.keys_file");
+    const struct rein_node *tokens = rein_node_get(r->root, "admin.tokens");
+    bool has_tokens = c->token_file != NULL || (tokens != NULL && tokens->count > 0);
+    check_open(r, &c->admin, has_tokens, "admin.address", "admin.token_file");
     check_twins(r);
     return 0;
 }

@@ -11,11 +11,12 @@
 
 static int read_folder(struct config_reader *r, const char *key, struct policy_files_folder *folder)
 {
+    bool is_lists = strcmp(key, "lists") == 0;
     char *path = NULL;
     bool is_said = rein_node_get(r->root, key) != NULL;
     int rv = config_read_path(r, r->root, key, &path);
     if (rv == 0)
-        rv = policy_files_read(folder, path, is_said, r->problems);
+        rv = (is_lists ? policy_files_read_lists : policy_files_read)(folder, path, is_said, r->problems);
     free(path);
     return rv;
 }
@@ -138,8 +139,12 @@ int config_read_policies(struct config_reader *r)
     if (rv == 0)
         rv = read_folder(r, "models", &files.models);
     if (rv == 0)
+        rv = read_folder(r, "lists", &files.lists);
+    if (rv == 0)
         rv = read_folder(r, "policies", &policies);
     struct rein_library library = policy_files_lend(&files);
+    library.policies = policies.sources;
+    library.policies_len = policies.len;
     struct rein_judge_name *judges = NULL;
     if (rv == 0)
         rv = config_judge_names(r->config, &judges);

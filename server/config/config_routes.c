@@ -198,6 +198,19 @@ static int read_route(struct config_reader *r, const struct rein_node *node, str
     return rv;
 }
 
+static void say_granted(struct config_reader *r, const struct key *key, const char *name)
+{
+    enum { NEAR = 64 };
+    const char *names[NEAR + 1] = {NULL};
+    for (size_t i = 0; i < r->config->policies_len && i < NEAR; i++)
+        names[i] = r->config->policies[i].name;
+    const char *nearest = rein_nearest(name, names);
+    rein_problems_add(r->problems, r->config->keys_file, key->policies_line, key->policies_column, "keys[].policies",
+                      "the key `%.64s` may choose the policy `%.64s`, but there is none of that name%s%s%s", key->name,
+                      name, nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
+                      nearest != NULL ? "`?" : "");
+}
+
 /* The policies that keys were granted have to be there. */
 static void check_granted(struct config_reader *r)
 {
@@ -206,8 +219,7 @@ static void check_granted(struct config_reader *r)
         const struct key *key = keys_at(keys, i);
         for (char *const *name = key->policies; *name != NULL; name++)
             if (config_policy_granted(r->config, key, *name) == NULL)
-                rein_problems_add(r->problems, r->config->keys_file, key->line, 0, "policies",
-                                  "key `%.64s`: there is no policy `%.64s`", key->name, *name);
+                say_granted(r, key, *name);
     }
 }
 

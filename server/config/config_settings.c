@@ -82,9 +82,9 @@ static void check_fixed(struct config_reader *r, const char *key, const char *no
 
 /* Where the file's own address would do without keys, the open socket's may not. */
 static void check_open_socket(struct config_reader *r, const struct config_listener *open,
-                              const struct config_listener *said, const char *keys_path, const char *key)
+                              const struct config_listener *said, bool has_keys, const char *key)
 {
-    if (!open->loopback && said->loopback && keys_path == NULL)
+    if (!open->loopback && said->loopback && !has_keys)
         rein_problems_node(r->problems, r->root, key,
                            "cannot be removed while Rein listens on %s port %u, because everyone could use that "
                            "address: restart Rein with another address, or keep the file",
@@ -111,8 +111,8 @@ int config_read_fixed(struct config_reader *r)
         i++;
     }
     if (before != NULL) {
-        check_open_socket(r, &before->listen, &c->listen, c->keys_file, "listen.keys_file");
-        check_open_socket(r, &before->admin, &c->admin, c->token_file, "admin.token_file");
+        check_open_socket(r, &before->listen, &c->listen, c->keys_file != NULL, "listen.keys_file");
+        check_open_socket(r, &before->admin, &c->admin, c->tokens != NULL, "admin.token_file");
     }
     return 0;
 }

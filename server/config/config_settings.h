@@ -23,6 +23,7 @@ enum { CONFIG_RELOAD = 0, CONFIG_RESTART = REIN_KEY_RESTART };
 /* Ceilings of lists; the parts that keep something for each item are made for as many. */
 enum {
     CONFIG_HOSTS_MAX = 64,
+    CONFIG_TOKENS_MAX = 32,
     CONFIG_PROXIES_MAX = 256,
     CONFIG_UPSTREAMS_MAX = UPSTREAM_CONFIGURED_MAX,
     CONFIG_ROUTES_MAX = 1024,

@@ -71,21 +71,30 @@ const struct key *keys_named(const struct keys *keys, const char *name)
     return key_named(keys, name);
 }
 
-static void hash_text(const char *text, unsigned char hash[KEY_HASH_LEN])
+void keys_hash(const char *bearer, unsigned char hash[KEY_HASH_LEN])
 {
-    crypto_generichash(hash, KEY_HASH_LEN, (const unsigned char *)text, strlen(text), NULL, 0);
+    crypto_generichash(hash, KEY_HASH_LEN, (const unsigned char *)bearer, strlen(bearer), NULL, 0);
 }
 
 const struct key *keys_holder(const struct keys *keys, const char *bearer)
 {
     unsigned char hash[KEY_HASH_LEN];
     const struct key *found = NULL;
-    hash_text(bearer, hash);
+    keys_hash(bearer, hash);
     for (size_t i = 0; i < keys->len; i++) /* always all of them */
         for (size_t k = 0; k < keys->entries[i].hashes_len; k++)
             if (sodium_memcmp(hash, keys->entries[i].hashes[k], KEY_HASH_LEN) == 0)
                 found = &keys->entries[i];
     return found;
+}
+
+const struct key *keys_with_hash(const struct keys *keys, const unsigned char hash[KEY_HASH_LEN])
+{
+    for (size_t i = 0; i < keys->len; i++)
+        for (size_t k = 0; k < keys->entries[i].hashes_len; k++)
+            if (memcmp(hash, keys->entries[i].hashes[k], KEY_HASH_LEN) == 0)
+                return &keys->entries[i];
+    return NULL;
 }
 
 const char *keys_find(const struct keys *keys, const char *bearer)
@@ -148,6 +157,10 @@ static int terms_read(struct key *key, const struct rein_node *node, struct rein
     key->requests_per_minute = (unsigned)rein_node_int(node, "requests_per_minute");
     key->open_streams = (unsigned)rein_node_int(node, "open_streams");
     key->line = node->line;
+    const struct rein_node *policies = rein_node_get(node, "policies");
+    key->policies_line = policies != NULL ? policies->line : 0;
+    key->policies_column = policies != NULL ? policies->column : 0;
+    key->right = KEY_MAY_OPERATE;
     return policies_read(key, rein_node_get(node, "policies"));
 }
 
@@ -214,6 +227,25 @@ int keys_load(struct keys **out, const char *path, struct rein_problems *problem
     return rv;
 }
 
+int keys_put(struct keys **keys, const char *name, const char *secret, enum key_right right)
+{
+    struct keys *all = *keys != NULL ? *keys : calloc(1, sizeof(*all));
+    if (all == NULL)
+        return REIN_ENOMEM;
+    *keys = all;
+    if (key_named(all, name) != NULL)
+        return REIN_ESTATE;
+    struct key *entries = realloc(all->entries, (all->len + 1) * sizeof(*entries));
+    if (entries == NULL)
+        return REIN_ENOMEM;
+    all->entries = entries;
+    struct key *key = &entries[all->len++];
+    *key = (struct key){.expires_s = KEY_NEVER, .right = right, .hashes_len = 1};
+    name_copy(key->name, name);
+    keys_hash(secret, key->hashes[0]);
+    return 0;
+}
+
 /* ---- writing ---- */
 
 static void time_write(FILE *out, int64_t when)
@@ -274,8 +306,7 @@ static int write_file(const struct keys *keys, const char *path)
     return rv == 0 ? 0 : REIN_EINVAL;
 }
 
-/* A new secret: its text, and its hash. */
-static int secret_make(const char *prefix, char text[KEYS_TEXT_MAX], unsigned char hash[KEY_HASH_LEN])
+int keys_secret(const char *prefix, char text[KEYS_TEXT_MAX], unsigned char hash[KEY_HASH_LEN])
 {
     unsigned char secret[SECRET_LEN];
     char code[sodium_base64_ENCODED_LEN(SECRET_LEN, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
@@ -284,7 +315,7 @@ static int secret_make(const char *prefix, char text[KEYS_TEXT_MAX], unsigned ch
     randombytes_buf(secret, sizeof(secret));
     sodium_bin2base64(code, sizeof(code), secret, sizeof(secret), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     snprintf(text, KEYS_TEXT_MAX, "%s%s", prefix, code);
-    hash_text(text, hash);
+    keys_hash(text, hash);
     sodium_memzero(secret, sizeof(secret));
     sodium_memzero(code, sizeof(code));
     return 0;
@@ -309,7 +340,7 @@ static int keys_append(struct keys *keys, const char *name, const char *prefix, 
         errno = EINVAL;
         return REIN_EINVAL;
     }
-    int rv = secret_make(prefix, text, key->hashes[0]);
+    int rv = keys_secret(prefix, text, key->hashes[0]);
     keys->len += rv == 0;
     return rv;
 }
@@ -412,7 +443,7 @@ static int key_rotate(struct keys *keys, struct key *key, void *ctx)
     (void)keys;
     memcpy(key->hashes[1], key->hashes[0], KEY_HASH_LEN);
     key->hashes_len = 2;
-    return secret_make(secret->prefix, secret->text, key->hashes[0]);
+    return keys_secret(secret->prefix, secret->text, key->hashes[0]);
 }
 
 int keys_rotate(const char *path, const char *name, const char *prefix, char text[KEYS_TEXT_MAX],

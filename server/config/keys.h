@@ -15,6 +15,9 @@
 enum { KEY_NAME_MAX = 64, KEY_HASH_LEN = 32, KEY_HASHES = 2, KEY_POLICIES_MAX = 32 };
 #define KEY_NEVER INT64_MAX
 
+/* What the holder of an admin token may do; each right contains those before it. */
+enum key_right { KEY_MAY_COUNT, KEY_MAY_READ_TEXT, KEY_MAY_OPERATE };
+
 /* One key: whose it is, and what its holder may do. Good as long as its `keys`. */
 struct key {
     char name[KEY_NAME_MAX + 1];
@@ -22,7 +25,9 @@ struct key {
     int64_t expires_s;                                      /* Unix time from which it is not valid; KEY_NEVER */
     unsigned requests_per_minute, open_streams;             /* 0: no limit */
     char *policies[KEY_POLICIES_MAX + 1];                   /* those that its holder may choose; NULL ends it */
+    unsigned policies_line, policies_column;                /* and the names of its policies; 0: it has none */
     unsigned line;                                          /* where it stands in its file */
+    enum key_right right;                                   /* of an admin token */
     /* Two while its secret is being changed: the first is the newer one. */
     unsigned char hashes[KEY_HASHES][KEY_HASH_LEN];
     size_t hashes_len;
@@ -33,6 +38,11 @@ struct keys; /* immutable once loaded; shared by threads */
 /* On REIN_EPOLICY all errors are in `problems`. Returns owned. */
 int keys_load(struct keys **out, const char *path, struct rein_problems *problems) REIN_MUST_USE;
 void keys_free(struct keys *keys); /* NULL is fine */
+
+/* Adds a key whose secret is known, *keys is made if it is NULL. Before they are shared. REIN_ESTATE: the name is
+ * taken.
+ */
+int keys_put(struct keys **keys, const char *name, const char *secret, enum key_right right) REIN_MUST_USE;
 
 size_t keys_count(const struct keys *keys);
 const char *keys_name(const struct keys *keys, size_t i);
@@ -48,10 +58,17 @@ static inline bool key_is_expired(const struct key *key, int64_t now_s)
 {
     return now_s >= key->expires_s;
 }
+/* The hash of a bearer, as it stands in `hashes`. */
+void keys_hash(const char *bearer, unsigned char hash[KEY_HASH_LEN]);
+/* The key that has this hash, NULL if there is none. It may have expired. Not for what a client brings: its time tells
+ * how much of a hash is right. */
+const struct key *keys_with_hash(const struct keys *keys, const unsigned char hash[KEY_HASH_LEN]);
 /* The name of a key that is valid now, NULL if it is none. */
 const char *keys_find(const struct keys *keys, const char *bearer);
 
 enum { KEYS_TEXT_MAX = 80, KEYS_MAX = 10000 }; /* bytes of a key's text; keys of a file */
+/* A new secret of 256 random bits: its text, and its hash. */
+int keys_secret(const char *prefix, char text[KEYS_TEXT_MAX], unsigned char hash[KEY_HASH_LEN]) REIN_MUST_USE;
 /* Makes a key, writes its text to `text`, and adds its hash to the file, which is made if it is not there. `prefix`:
  * what the text begins with. REIN_ESTATE: the name is taken. REIN_EINVAL: the file cannot be read or written, errno
  * says why. */

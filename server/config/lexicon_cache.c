@@ -341,6 +341,11 @@ int lexicon_cache_use(const char *folder)
     return cache_replace(folder, false);
 }
 
+const char *lexicon_cache_folder(void)
+{
+    return cache.folder;
+}
+
 /* An absolute path in a variable; NULL if there is none. */
 static const char *find_path(const char *name)
 {

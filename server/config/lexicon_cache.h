@@ -26,6 +26,8 @@ int lexicon_cache_use(const char *folder) REIN_MUST_USE;
 /* The same with the user's own folder, for commands: $CACHE_DIRECTORY, else rein/ in $XDG_CACHE_HOME, else
  * ~/.cache/rein. Without any of them there is no cache. Nothing is logged but what is wrong. */
 int lexicon_cache_use_own(void) REIN_MUST_USE;
+/* The folder in use; NULL: there is no cache. Good until the next lexicon_cache_use. */
+const char *lexicon_cache_folder(void);
 
 /* Compiled parts (a lexicon has up to three) since the last report. */
 struct lexicon_cache_counts {

@@ -43,27 +43,47 @@ static int policy_files_keep(struct policy_files_folder *folder, const char *pat
     return 0;
 }
 
-int policy_files_read_file(struct policy_files_folder *folder, const char *path, struct rein_problems *problems)
+enum { LIST_BYTES_MAX = 8 << 20 };
+
+static int read_up_to(struct policy_files_folder *folder, const char *path, size_t max, struct rein_problems *problems)
 {
     char *text;
     size_t len;
-    int rv = files_read(&text, &len, path, REIN_DOC_BYTES_MAX);
+    int rv = files_read(&text, &len, path, max);
     return rv == 0 ? policy_files_keep(folder, path, text, len) : say(problems, path, rv);
 }
 
-int policy_files_read(struct policy_files_folder *folder, const char *path, bool must_exist,
-                      struct rein_problems *problems)
+int policy_files_read_file(struct policy_files_folder *folder, const char *path, struct rein_problems *problems)
+{
+    return read_up_to(folder, path, REIN_DOC_BYTES_MAX, problems);
+}
+
+/* What is listed of a folder. */
+static int read_listed(struct policy_files_folder *folder, const char *path, bool must_exist,
+                       int (*list_files)(struct files_list *, const char *), size_t max, struct rein_problems *problems)
 {
     struct files_list list;
-    int rv = files_documents(&list, path);
+    int rv = list_files(&list, path);
     if (rv == -ENOENT && !must_exist)
         return 0;
     if (rv != 0)
         return say(problems, path, rv);
     for (size_t i = 0; i < list.len && rv == 0; i++)
-        rv = policy_files_read_file(folder, list.paths[i], problems);
+        rv = read_up_to(folder, list.paths[i], max, problems);
     files_list_fini(&list);
     return rv;
+}
+
+int policy_files_read(struct policy_files_folder *folder, const char *path, bool must_exist,
+                      struct rein_problems *problems)
+{
+    return read_listed(folder, path, must_exist, files_documents, REIN_DOC_BYTES_MAX, problems);
+}
+
+int policy_files_read_lists(struct policy_files_folder *folder, const char *path, bool must_exist,
+                            struct rein_problems *problems)
+{
+    return read_listed(folder, path, must_exist, files_texts, LIST_BYTES_MAX, problems);
 }
 
 /* The folder `name` next to the policy's own: a/policies/p.yaml -> a/templates. */
@@ -82,24 +102,44 @@ static char *beside_folder(const char *policy, const char *name)
     return path;
 }
 
+typedef int (*folder_reader)(struct policy_files_folder *folder, const char *path, bool must_exist,
+                             struct rein_problems *problems);
+
 static int find_folder(struct policy_files_folder *folder, const char *policy, const char *asked, const char *usual,
-                       struct rein_problems *problems)
+                       folder_reader read, struct rein_problems *problems)
 {
     char *path = asked != NULL ? strdup(asked) : beside_folder(policy, usual);
-    int rv = path != NULL ? policy_files_read(folder, path, asked != NULL, problems) : REIN_ENOMEM;
+    int rv = path != NULL ? read(folder, path, asked != NULL, problems) : REIN_ENOMEM;
     free(path);
+    return rv;
+}
+
+/* What cannot be read is said of those that are asked for. */
+int policy_files_read_beside(struct policy_files_folder *folder, const char *policy)
+{
+    struct rein_problems *unheard;
+    const char *slash = strrchr(policy, '/');
+    char *own = slash != NULL ? strndup(policy, (size_t)(slash - policy) + (slash == policy)) : strdup(".");
+    int rv = own != NULL ? rein_problems_new(&unheard) : REIN_ENOMEM;
+    if (rv == 0) {
+        rv = policy_files_read(folder, own, false, unheard);
+        rein_problems_free(unheard);
+    }
+    free(own);
     return rv;
 }
 
 int policy_files_find(struct policy_files_library *files, const char *policy, const struct policy_files_places *places,
                       struct rein_problems *problems)
 {
-    int rv = find_folder(&files->templates, policy, places->templates, "templates", problems);
+    int rv = find_folder(&files->templates, policy, places->templates, "templates", policy_files_read, problems);
     if (rv == 0)
-        rv = find_folder(&files->lexicons, policy, places->lexicons, "lexicons", problems);
+        rv = find_folder(&files->lexicons, policy, places->lexicons, "lexicons", policy_files_read, problems);
     if (rv == 0)
-        rv = find_folder(&files->models, policy, places->models, "models", problems);
-    return rv;
+        rv = find_folder(&files->models, policy, places->models, "models", policy_files_read, problems);
+    if (rv == 0)
+        rv = find_folder(&files->lists, policy, places->lists, "lists", policy_files_read_lists, problems);
+    return rv == 0 ? policy_files_read_beside(&files->policies, policy) : rv;
 }
 
 struct rein_library policy_files_lend(const struct policy_files_library *files)
@@ -109,7 +149,11 @@ struct rein_library policy_files_lend(const struct policy_files_library *files)
                                  .lexicons = files->lexicons.sources,
                                  .lexicons_len = files->lexicons.len,
                                  .models = files->models.sources,
-                                 .models_len = files->models.len};
+                                 .models_len = files->models.len,
+                                 .lists = files->lists.sources,
+                                 .lists_len = files->lists.len,
+                                 .policies = files->policies.sources,
+                                 .policies_len = files->policies.len};
 }
 
 void policy_files_library_fini(struct policy_files_library *files)
@@ -117,4 +161,6 @@ void policy_files_library_fini(struct policy_files_library *files)
     policy_files_fini(&files->templates);
     policy_files_fini(&files->lexicons);
     policy_files_fini(&files->models);
+    policy_files_fini(&files->lists);
+    policy_files_fini(&files->policies);
 }

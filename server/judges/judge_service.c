@@ -191,6 +191,12 @@ static void ask_finish(struct judge_ask *ask, enum rein_judge_outcome outcome)
 
 /* ---- calls ---- */
 
+static unsigned reply_tokens(const json_t *document)
+{
+    json_int_t tokens = json_integer_value(json_object_get(json_object_get(document, "usage"), "total_tokens"));
+    return tokens > 0 && tokens <= INT32_MAX ? (unsigned)tokens : 0;
+}
+
 static int reply_read(struct judge_ask *ask, const struct ask_try *try)
 {
     const struct judge_settings *settings = ask->service->settings;
@@ -201,6 +207,7 @@ static int reply_read(struct judge_ask *ask, const struct ask_try *try)
     if (settings->kind->route != JUDGE_JSON) {
         document = json_loadb(body, try->body.len, 0, NULL);
         reply = judge_reply_text(document, settings->kind->route);
+        ask->result.tokens = reply_tokens(document);
     }
     int rv = reply != NULL ? settings->kind->read(settings->description, &question, reply, &ask->result.opinion)
                            : REIN_EFORMAT;

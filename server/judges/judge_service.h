@@ -41,6 +41,7 @@ struct judge_answer {
     enum rein_judge_outcome outcome; /* never REIN_JUDGE_OPEN */
     struct judge_opinion opinion;    /* of REIN_JUDGE_OPINED */
     unsigned took_ms;                /* from the question to the answer */
+    unsigned tokens;                 /* that the judge's server counted for the reply that was read; 0: it did not */
     bool was_known;
 };
 typedef void (*judge_answer_fn)(void *ctx, const struct judge_answer *answer);

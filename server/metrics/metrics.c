@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const unsigned label_max[LABEL_COUNT] = {ROUTES_MAX, MODELS_MAX, UPSTREAMS_MAX, ENDINGS_MAX, JUDGES_MAX};
+static const unsigned label_max[LABEL_COUNT] = {
+    [LABEL_ROUTE] = ROUTES_MAX,     [LABEL_MODEL] = MODELS_MAX, [LABEL_UPSTREAM] = UPSTREAMS_MAX,
+    [LABEL_ENDING] = ENDINGS_MAX,   [LABEL_JUDGE] = JUDGES_MAX, [LABEL_POLICY] = POLICIES_MAX,
+    [LABEL_PATTERN] = PATTERNS_MAX, [LABEL_RULE] = RULES_MAX,   [LABEL_PANEL] = PANELS_MAX};
 
 const struct histogram_spec histogram_specs[HISTOGRAM_COUNT] = {
     [HISTOGRAM_HELD_BYTES] = {"rein_held_bytes",
@@ -56,7 +59,7 @@ static void metrics_put(struct label_table *table, unsigned slot, char *name)
     unsigned i = atomic_load(&table->len);
     table->names[i] = name;
     atomic_store_explicit(&table->len, i + 1, memory_order_release);
-    atomic_store_explicit(&table->slots[slot], (unsigned char)(i + 1), memory_order_release);
+    atomic_store_explicit(&table->slots[slot], (unsigned short)(i + 1), memory_order_release);
 }
 
 static unsigned metrics_own_add(struct label_table *table, unsigned max, const char *name)
@@ -87,12 +90,38 @@ unsigned metrics_label(struct metrics *m, enum label label, const char *name)
     unsigned slot, i = metrics_find(table, name, &slot);
     if (i != UNKNOWN)
         return i;
-    if (atomic_load_explicit(&table->len, memory_order_acquire) == label_max[label])
+    if (atomic_load_explicit(&table->len, memory_order_acquire) >= label_max[label] && table->reserved == 0)
         return 0;
     pthread_mutex_lock(&m->lock);
-    i = metrics_own_add(table, label_max[label], name);
+    i = metrics_own_add(table, label_max[label] + table->reserved, name);
     pthread_mutex_unlock(&m->lock);
     return i;
+}
+
+void metrics_reserve(struct metrics *m, enum label label, const char *name)
+{
+    struct label_table *table = &m->labels[label];
+    assert(label == LABEL_MODEL);
+    pthread_mutex_lock(&m->lock);
+    unsigned slot, before = atomic_load(&table->len);
+    if (strlen(name) <= LABEL_NAME_MAX && metrics_find(table, name, &slot) == UNKNOWN &&
+        table->reserved < MODELS_NAMED_MAX && metrics_own_add(table, LABELS_MAX, name) != 0)
+        table->reserved += atomic_load(&table->len) - before;
+    pthread_mutex_unlock(&m->lock);
+}
+
+void metrics_telemetry(struct metrics *m, uint64_t sent, uint64_t lost)
+{
+    atomic_fetch_add(&m->telemetry[1], sent);
+    atomic_fetch_add(&m->telemetry[0], lost);
+}
+
+void metrics_reloaded(struct metrics *m, bool applied)
+{
+    atomic_fetch_add(&m->reloads[applied], 1);
+    atomic_store(&m->is_refused, !applied);
+    if (applied)
+        atomic_store(&m->applied_at, (int64_t)time(NULL));
 }
 
 /* ---- all of them ---- */
@@ -109,6 +138,7 @@ int metrics_new(struct metrics **out, unsigned workers)
     }
     m->workers_len = workers;
     m->started_at = time(NULL);
+    atomic_init(&m->applied_at, (int64_t)m->started_at);
     pthread_mutex_init(&m->lock, NULL);
     for (int i = 0; i < LABEL_COUNT; i++) {
         unsigned slot;
@@ -172,6 +202,19 @@ void metrics_judged(struct metrics_worker *worker, unsigned judge, const struct 
     metrics_bump(&worker->judged[judge][asked->outcome], 1);
     metrics_bump(&worker->judged_known[judge], asked->was_known);
     metrics_bump(&worker->judged_ms[judge], asked->took_ms);
+}
+
+void metrics_policy(struct metrics_worker *worker, unsigned policy, const struct rein_decision *decision)
+{
+    metrics_bump(&worker->policies[policy][verdict_index(decision)], 1);
+}
+
+void metrics_found(struct metrics_worker *worker, enum label kind, unsigned name, bool shadow)
+{
+    _Atomic uint64_t *counts = kind == LABEL_RULE    ? worker->rules[name]
+                               : kind == LABEL_PANEL ? worker->panels[name]
+                                                     : worker->patterns[name];
+    metrics_bump(&counts[shadow], 1);
 }
 
 void metrics_upstream_error(struct metrics_worker *worker, unsigned upstream, enum upstream_error error)

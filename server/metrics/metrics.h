@@ -12,6 +12,7 @@
 #define SERVER_METRICS_METRICS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,8 +66,31 @@ enum upstream_error {
 };
 
 /* Names from outside, each kind with room for a few; number 0 is "other". */
-enum label { LABEL_ROUTE, LABEL_MODEL, LABEL_UPSTREAM, LABEL_ENDING, LABEL_JUDGE, LABEL_COUNT };
-enum { ROUTES_MAX = 33, MODELS_MAX = 65, UPSTREAMS_MAX = 33, ENDINGS_MAX = 25, JUDGES_MAX = 33, LABELS_MAX = 65 };
+enum label {
+    LABEL_ROUTE,
+    LABEL_MODEL,
+    LABEL_UPSTREAM,
+    LABEL_ENDING,
+    LABEL_JUDGE,
+    LABEL_POLICY,  /* name@version, shortened */
+    LABEL_PATTERN, /* a finding's name, by its kind: so are the next two */
+    LABEL_RULE,
+    LABEL_PANEL,
+    LABEL_COUNT
+};
+enum {
+    ROUTES_MAX = 33,
+    MODELS_MAX = 65, /* that clients name */
+    UPSTREAMS_MAX = 33,
+    ENDINGS_MAX = 25,
+    JUDGES_MAX = 33,
+    POLICIES_MAX = 65,
+    PATTERNS_MAX = 17,
+    RULES_MAX = 257,
+    PANELS_MAX = 33,
+    MODELS_NAMED_MAX = 1024, /* that routes name, besides */
+    LABELS_MAX = MODELS_MAX + MODELS_NAMED_MAX,
+};
 enum { VERDICTS = 6 }; /* the words of store_verdict() */
 
 struct metrics;
@@ -78,7 +102,9 @@ struct metrics_worker {
         _Atomic uint64_t counts[HISTOGRAM_BOUNDS_MAX + 1], sum;
     } histograms[HISTOGRAM_COUNT];
     _Atomic uint64_t requests[ROUTES_MAX][VERDICTS][ENDINGS_MAX];
-    _Atomic uint64_t models[MODELS_MAX][VERDICTS];
+    _Atomic uint64_t models[MODELS_MAX + MODELS_NAMED_MAX][VERDICTS];
+    _Atomic uint64_t policies[POLICIES_MAX][VERDICTS];
+    _Atomic uint64_t patterns[PATTERNS_MAX][2], rules[RULES_MAX][2], panels[PANELS_MAX][2]; /* enforced, in shadow */
     _Atomic uint64_t upstream_errors[UPSTREAMS_MAX][UPSTREAM_ERROR_COUNT];
     _Atomic uint64_t judged[JUDGES_MAX][REIN_JUDGE_OUTCOMES], judged_known[JUDGES_MAX], judged_ms[JUDGES_MAX];
 };
@@ -91,6 +117,15 @@ struct metrics_worker *metrics_worker(struct metrics *metrics, unsigned i);
 /* The number of a name: 0 if the table is full or `name` is NULL. Any thread; takes a lock only for a new name. Numbers
  * do not change. */
 unsigned metrics_label(struct metrics *metrics, enum label label, const char *name);
+
+/* Gives a name of the config's a number, besides those that clients may take: it never counts as "other". Only models.
+ * Any thread. */
+void metrics_reserve(struct metrics *metrics, enum label label, const char *name);
+/* The config was read again: applied, or refused. Any thread. */
+void metrics_reloaded(struct metrics *metrics, bool applied);
+
+/* Requests that a collector took, and those that it did not get. Any thread. */
+void metrics_telemetry(struct metrics *metrics, uint64_t sent, uint64_t lost);
 
 /* ---- the worker's own thread ---- */
 
@@ -117,6 +152,10 @@ void metrics_observe(struct metrics_worker *worker, enum histogram histogram, ui
 /* A request has ended. `route`, `model` and `ending` are numbers of metrics_label(); `decision` NULL: never judged. */
 void metrics_request(struct metrics_worker *worker, unsigned route, unsigned model, unsigned ending,
                      const struct rein_decision *decision);
+/* The same request's policy: a number of metrics_label(). */
+void metrics_policy(struct metrics_worker *worker, unsigned policy, const struct rein_decision *decision);
+/* A finding: `name` is a number of its kind's label, LABEL_PATTERN, LABEL_RULE or LABEL_PANEL. */
+void metrics_found(struct metrics_worker *worker, enum label kind, unsigned name, bool shadow);
 void metrics_upstream_error(struct metrics_worker *worker, unsigned upstream, enum upstream_error error);
 void metrics_judged(struct metrics_worker *worker, unsigned judge, const struct rein_asked *asked);
 

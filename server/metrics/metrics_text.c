@@ -146,6 +146,53 @@ static void put_judges(FILE *f, const struct metrics *m)
     put_each(f, m, "rein_judge_seconds_total", SLOT(judged_ms), 1000);
 }
 
+static void put_found(FILE *f, const struct metrics *m, enum label label, const char *kind, size_t base)
+{
+    for (unsigned i = 0; i < label_len(m, label); i++)
+        for (unsigned shadow = 0; shadow < 2; shadow++) {
+            uint64_t n = sum(m, at(base, i * 2 + shadow));
+            if (n == 0)
+                continue;
+            fprintf(f, "rein_findings_total{kind=\"%s\",", kind);
+            put_label(f, "name", m->labels[label].names[i]);
+            fprintf(f, ",shadow=\"%s\"} %" PRIu64 "\n", shadow ? "true" : "false", n);
+        }
+}
+
+static void put_findings(FILE *f, const struct metrics *m)
+{
+    put_head(f, "rein_findings_total", "counter", "Findings of finished requests, by kind and name");
+    put_found(f, m, LABEL_PATTERN, "pattern", SLOT(patterns));
+    put_found(f, m, LABEL_RULE, "rule", SLOT(rules));
+    put_found(f, m, LABEL_PANEL, "judge", SLOT(panels));
+    put_head(f, "rein_policy_requests_total", "counter",
+             "Finished requests, by policy (its name and the beginning of its version) and verdict");
+    put_pairs(f, m, "rein_policy_requests_total", LABEL_POLICY, "policy", "verdict", verdict_names, VERDICTS,
+              SLOT(policies));
+}
+
+static void put_reloads(FILE *f, const struct metrics *m)
+{
+    put_head(f, "rein_reloads_total", "counter", "How often the config was read again, by result");
+    fprintf(f,
+            "rein_reloads_total{result=\"applied\"} %" PRIu64 "\nrein_reloads_total{result=\"refused\"} %" PRIu64 "\n",
+            atomic_load(&m->reloads[1]), atomic_load(&m->reloads[0]));
+    put_head(f, "rein_reload_last_ok", "gauge", "0: the last reload was refused, and the config before it is in use");
+    fprintf(f, "rein_reload_last_ok %d\n", !atomic_load(&m->is_refused));
+    put_head(f, "rein_reload_applied_seconds", "gauge", "When the config in use was read, Unix time");
+    fprintf(f, "rein_reload_applied_seconds %" PRId64 "\n", atomic_load(&m->applied_at));
+}
+
+static void put_telemetry(FILE *f, const struct metrics *m)
+{
+    put_head(f, "rein_telemetry_requests_total", "counter",
+             "Requests told to the collector, by kind of call and result");
+    fprintf(f,
+            "rein_telemetry_requests_total{result=\"sent\"} %" PRIu64
+            "\nrein_telemetry_requests_total{result=\"lost\"} %" PRIu64 "\n",
+            atomic_load(&m->telemetry[1]), atomic_load(&m->telemetry[0]));
+}
+
 /* ---- histograms ---- */
 
 static void put_bucket(FILE *f, const char *name, double bound, uint64_t below)
@@ -250,6 +297,9 @@ char *metrics_text(struct metrics *m, struct store *store, size_t *len)
     put_workers(f, m);
     put_by_label(f, m);
     put_judges(f, m);
+    put_findings(f, m);
+    put_reloads(f, m);
+    put_telemetry(f, m);
     for (int h = 0; h < HISTOGRAM_COUNT; h++)
         put_histogram(f, m, (enum histogram)h);
     if (store != NULL)

@@ -269,6 +269,8 @@ int worker_start(struct worker **out, const struct worker_options *options)
     w->sessions.pool = w->pool;
     w->sessions.judges = make_judges(w, w->config);
     w->sessions.store = options->store;
+    w->sessions.secret = options->secret;
+    w->sessions.telemetry = options->telemetry;
     w->sessions.metrics = options->metrics;
     w->sessions.meter = metrics_worker(options->metrics, options->number);
     w->sessions.write_high = WRITE_HIGH;

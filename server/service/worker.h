@@ -44,6 +44,8 @@ struct worker {
 struct worker_options {
     struct config *config;
     struct store *store;
+    const struct server_secret *secret; /* outlives all workers */
+    struct telemetry *telemetry;        /* NULL: off; outlives all workers */
     struct metrics *metrics;
     unsigned number; /* its slot in the metrics */
     uint16_t port;   /* 0: the config's; else the one that the first worker got from the system */

@@ -220,7 +220,7 @@ static void finish(struct session *s)
     s->status = final_status(s);
     if (is_error_object(s)) {
         struct reply_error error = s->api->refusal;
-        error.message = s->policy->refusal.message;
+        error.message = rein_trace_refusal(s->trace);
         if (write_error(s, &error) < 0)
             exchange_abort(s->x);
     } else if (s->request->stream && session_begin(s) < 0) {

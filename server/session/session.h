@@ -26,6 +26,8 @@
 
 struct api;
 struct judge_set;
+struct server_secret;
+struct telemetry;
 struct key;
 struct session;
 
@@ -34,7 +36,9 @@ struct session_env {
     struct loop *loop;
     struct upstream_pool *pool;
     struct store *store;
+    const struct server_secret *secret;
     struct rein_engine *engine;
+    struct telemetry *telemetry; /* NULL: off */
     struct metrics *metrics;
     struct metrics_worker *meter; /* this loop's */
     struct prefix_cache prefixes;

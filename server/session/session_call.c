@@ -262,13 +262,22 @@ static int start_call(struct session *s, struct upstream_call **out, const char 
                       struct rein_source body, const char *accept, const struct upstream_handler *handler)
 {
     const struct config_upstream *upstream = s->route->upstream;
-    struct upstream_header headers[5 + API_HEADERS_MAX];
+    struct upstream_header headers[6 + API_HEADERS_MAX];
+    char traceparent[TRACEPARENT_LEN + 1];
+    unsigned char span[SPAN_LEN];
     size_t n = 0;
     headers[n++] = (struct upstream_header){"content-type", "application/json"};
     headers[n++] = (struct upstream_header){"accept", accept};
     headers[n++] = (struct upstream_header){s->api->request_id_header, s->request_id};
     if (upstream->authorization != NULL)
         headers[n++] = s->api->upstream_key(upstream);
+    if (s->ids.is_set) {
+        memcpy(span, s->ids.span, SPAN_LEN);
+        if (s->env->telemetry != NULL)
+            trace_ids_attempt(&s->ids, s->attempts_len > 0 ? (unsigned)s->attempts_len - 1 : 0, span);
+        trace_ids_print(&s->ids, span, traceparent);
+        headers[n++] = (struct upstream_header){"traceparent", traceparent};
+    }
     for (const struct api_header *passed = s->api->passed_headers; passed->name != NULL; passed++) {
         const char *value = exchange_header(s->x, passed->name);
         if (value != NULL || passed->otherwise != NULL)

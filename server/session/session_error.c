@@ -71,7 +71,7 @@ static bool may_pass(struct session *s, const struct upstream_reason *reason)
 static void note_reason(struct session *s, const struct upstream_reason *reason)
 {
     static struct log_limit limit;
-    bool with_text = !upstream_reason_is_ours(reason) && s->policy->log_text != REIN_KEEP_NONE;
+    bool with_text = !upstream_reason_is_ours(reason) && s->policy->log.text != REIN_KEEP_NONE;
     free(s->upstream_error);
     s->upstream_error = upstream_reason_json(reason, with_text);
     log_limited(&limit, LOG_WARN, "upstream", "request %s: %s answered with an error: %s", s->id.text,

@@ -6,8 +6,10 @@
 #include "api/api.h"
 #include "backends/backend.h"
 #include "base/buffer.h"
+#include "config/server_secret.h"
 #include "front/reply.h"
 #include "session/session.h"
+#include "telemetry/telemetry.h"
 
 enum session_state {
     SESSION_JUDGING,
@@ -44,10 +46,12 @@ struct session {
     struct rein_trace *trace;
 
     struct store_id id;
-    const char *request_id; /* the client's or `id`; good until closed */
-    const struct key *key;  /* NULL: the client has none; the config's */
-    int64_t started_at_us;  /* Unix time */
-    uint64_t started_us;    /* the monotonic clock, like all offsets below */
+    const char *request_id;       /* the client's or `id`; good until closed */
+    struct trace_ids ids;         /* of OpenTelemetry */
+    const struct key *key;        /* NULL: the client has none; the config's */
+    char user[USER_HASH_LEN + 1]; /* of the user whom the request names; "": none */
+    int64_t started_at_us;        /* Unix time */
+    uint64_t started_us;          /* the monotonic clock, like all offsets below */
     int64_t upstream_first_byte_us, client_first_byte_us;
     uint64_t last_write_ms;
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "config/keys.h"
 #include "session/session_internal.h"
 
@@ -35,7 +36,7 @@ static const char *verdict_header(struct session *s, bool streamed)
         return NULL;
     if (decision->verdict <= REIN_RECORD && session_is_unanswered(s))
         return "none";
-    return streamed && decision->verdict == REIN_ALLOW ? "pending" : rein_action_name(decision->verdict);
+    return streamed && decision->verdict == REIN_ALLOW ? "pending" : store_verdict(decision);
 }
 
 void session_headers(struct session *s, bool streamed, struct front_header out[SESSION_HEADERS_MAX])
@@ -100,6 +101,10 @@ int session_put(struct session *s, bool final, store_done done)
     s->row_us = session_elapsed_us(s);
     if (decision != NULL)
         session_note_inner_error(s, decision);
+    const struct rein_text *texts = NULL;
+    size_t texts_len = 0;
+    if (final && s->trace != NULL && rein_trace_texts(s->trace, &texts, &texts_len) != 0)
+        log_error("session", "%s: its text cannot be kept: out of memory", s->id.text);
     struct store_record record = {
         .id = s->id,
         .request_id = s->request_id,
@@ -109,6 +114,7 @@ int session_put(struct session *s, bool final, store_done done)
         .upstream = s->route != NULL ? s->route->upstream->name : "",
         .key = s->key != NULL ? s->key->name : "",
         .tenant = s->key != NULL ? s->key->tenant : "",
+        .user = s->user,
         .dialect = s->api->dialect_name,
         .policy = s->policy != NULL ? s->policy->name : "",
         .policy_version = s->policy != NULL ? s->policy->version : "",
@@ -126,7 +132,10 @@ int session_put(struct session *s, bool final, store_done done)
         .dropped_fields = s->request != NULL && s->request->dropped != NULL ? s->request->dropped->text : NULL,
         .unjudged_parts = s->request != NULL ? s->request->unjudged_parts : 0,
         .unanswered = session_is_unanswered(s),
-        .keep_text = s->policy != NULL ? s->policy->log_text : REIN_KEEP_NONE,
+        .keep_text = s->policy != NULL ? s->policy->log.text : REIN_KEEP_NONE,
+        .keep_text_days = s->policy != NULL ? s->policy->log.keep_days : 0,
+        .texts = texts,
+        .texts_len = texts_len,
     };
     int rv = store_put(s->env->store, &record, s->env->loop, done, s);
     if (rv == 0 && done != NULL)

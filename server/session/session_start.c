@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "config/keys.h"
+#include "config/server_secret.h"
 #include "judges/judge_set.h"
 #include "session/session_internal.h"
 
@@ -25,6 +27,15 @@ static void take_request_id(struct session *s)
     size_t len = theirs != NULL ? strlen(theirs) : 0;
     bool is_fit = len > 0 && len <= SESSION_REQUEST_ID_MAX && strspn(theirs, fit) == len;
     s->request_id = is_fit ? theirs : s->id.text;
+}
+
+/* A client's trace is passed on; with a collector there is one for each request, and a span of ours in it. */
+static void take_trace(struct session *s)
+{
+    if (!trace_ids_read(&s->ids, exchange_header(s->x, "traceparent")))
+        s->ids.is_set = false;
+    if (s->env->telemetry != NULL)
+        trace_ids_begin(&s->ids);
 }
 
 static struct session *session_new(struct session_env *env, struct exchange *x, const struct api *api,
@@ -48,6 +59,7 @@ static struct session *session_new(struct session_env *env, struct exchange *x, 
     store_id_new(&s->id);
     s->key = key;
     take_request_id(s);
+    take_trace(s);
     link_in(s);
     exchange_set_user(x, &s->responder);
     session_meter_begin(s);
@@ -117,10 +129,19 @@ static int check_request(struct session *s, struct request_error *err)
     return request_check(s->request, &checks, err);
 }
 
+static int take_user(struct session *s)
+{
+    const struct rein_json_node *user = s->api->user(s->request);
+    return user != NULL && s->env->secret != NULL ? server_secret_user(s->env->secret, user->text, user->len, s->user)
+                                                  : 0;
+}
+
 static int read_request(struct session *s)
 {
     struct request_error err;
     int rv = request_parse(&s->request, s->api, exchange_body(s->x), &s->config->limits, &err);
+    if (rv == 0)
+        rv = take_user(s);
     if (rv == 0)
         rv = check_request(s, &err);
     if (rv == REIN_EFORMAT)
@@ -133,7 +154,10 @@ static int read_request(struct session *s)
 static int new_trace(struct session *s)
 {
     char id[BACKEND_ANSWER_ID_MAX];
+    unsigned char mask_key[REIN_MASK_KEY];
     session_answer_id(s, id);
+    if (s->policy->restores)
+        server_secret_derive(s->env->secret, "mask", s->key != NULL ? s->key->name : "", mask_key);
     struct rein_trace_options options = {
         .policy = s->chosen->policy,
         .engine = s->env->engine,
@@ -142,6 +166,7 @@ static int new_trace(struct session *s)
         .body_max = s->config->limits.upstream_body_bytes,
         .choices = s->request->choices,
         .has_unjudged = s->request->unjudged_parts > 0,
+        .mask_key = s->policy->restores ? mask_key : NULL,
         .strip_usage = s->request->stream && !s->request->wants_usage,
         .model = s->request->model,
         .id = id,
@@ -166,17 +191,68 @@ void session_take_prompt(struct session *s, const struct rein_update *update)
         session_plan(s);
 }
 
+/* What goes upstream beside the body is no text of the prompt: it is looked at, but not judged. */
+static int is_masked(const struct session *s, const char *text)
+{
+    return rein_policy_masks(s->chosen->policy, text, strlen(text));
+}
+
+static int reject_beside(struct request_error *err, const char *what, const char *param)
+{
+    *err = (struct request_error){.code = "field_not_accepted"};
+    snprintf(err->param, sizeof err->param, "%s", param);
+    snprintf(err->message, sizeof err->message,
+             "The %s has something that the policy masks, and that cannot be changed there. Leave it out.", what);
+    return REIN_EFORMAT;
+}
+
+/* A client's own id is not needed; the others would mean something else. */
+static int check_beside(struct session *s, struct request_error *err)
+{
+    int rv = is_masked(s, s->request->model);
+    if (rv > 0)
+        return reject_beside(err, "model's name", "model");
+    for (const struct api_header *passed = s->api->passed_headers; passed->name != NULL && rv == 0; passed++) {
+        const char *value = exchange_header(s->x, passed->name);
+        rv = value != NULL ? is_masked(s, value) : 0;
+        if (rv > 0)
+            return reject_beside(err, "header", passed->name);
+    }
+    rv = rv == 0 ? is_masked(s, s->request_id) : rv;
+    if (rv > 0)
+        s->request_id = s->id.text;
+    return rv < 0 ? rv : 0;
+}
+
+/* Judges all that goes upstream, and masks what rules redact of it. */
+static int judge_texts(struct session *s, struct request_error *err)
+{
+    int rv = s->policy->masks_prompt ? check_beside(s, err) : 0;
+    if (rv == 0)
+        rv = s->api->judge(s->request, s->trace);
+    if (rv == REIN_ELIMIT) {
+        *err = (struct request_error){.code = "too_many",
+                                      .message = "The policy finds too much in the texts of this request."};
+        return REIN_EFORMAT;
+    }
+    bool is_refused = rv == 0 && rein_trace_decision(s->trace)->verdict == REIN_REFUSE;
+    return rv == 0 && !is_refused ? request_mask(s->request, s->trace, err) : rv;
+}
+
 static void judge_prompt(struct session *s)
 {
     struct rein_update update = {0};
+    struct request_error err;
     int rv = new_attempts(s);
     if (rv == 0)
         rv = new_trace(s);
     if (rv == 0)
-        rv = s->api->judge(s->request, s->trace);
+        rv = judge_texts(s, &err);
     if (rv == 0)
         rv = rein_trace_prompt_end(s->trace, &update);
-    if (rv < 0)
+    if (rv == REIN_EFORMAT)
+        fail_request(s, &err);
+    else if (rv < 0)
         session_fail_internal(s, rv);
     else
         session_take_prompt(s, &update);

@@ -9,7 +9,10 @@
 #ifndef SERVER_STORE_DRIVER_H
 #define SERVER_STORE_DRIVER_H
 
+#include "store/erase.h"
+#include "store/feedback.h"
 #include "store/job.h"
+#include "store/policies.h"
 #include "store/read.h"
 #include "store/row.h"
 
@@ -25,7 +28,48 @@ typedef int (*store_on_decision)(void *ctx, const struct store_decision_row *row
 typedef int (*store_on_attempt)(void *ctx, const struct store_attempt_row *row);
 typedef int (*store_on_finding)(void *ctx, const struct store_finding_row *row);
 typedef int (*store_on_opinion)(void *ctx, const struct store_opinion_row *row);
+typedef int (*store_on_text)(void *ctx, const struct store_text_row *row);
 typedef int (*store_on_request)(void *ctx, const struct store_request_row *row);
+
+typedef int (*store_on_sum)(void *ctx, const struct store_sum_row *row);
+typedef int (*store_on_finding_sum)(void *ctx, const struct store_finding_sum_row *row);
+typedef int (*store_on_feedback)(void *ctx, const struct store_feedback_row *row);
+typedef int (*store_on_facet)(void *ctx, const struct store_facet_row *row);
+typedef int (*store_on_policy)(void *ctx, const struct store_policy_row *row);
+typedef int (*store_on_feedback_count)(void *ctx, const char *kind, const char *name, int64_t right, int64_t wrong);
+
+/* Feedback with what it is about; texts may be NULL. */
+struct store_feedback_whole {
+    struct store_feedback_cursor place;
+    const char *id, *kind, *name, *channel;
+    int64_t offset, len;
+    const char *said, *note, *by;
+    const char *model, *verdict, *policy, *policy_version; /* the decision's */
+};
+typedef int (*store_on_feedback_row)(void *ctx, const struct store_feedback_whole *row);
+struct store_feedback_filter {
+    int64_t from_us, to_us; /* 0: without end */
+    struct store_feedback_cursor after;
+    unsigned limit;
+};
+
+/* A decision in short, and what was found in it: each kind and name once. */
+enum { STORE_LIVE_NAMES_MAX = 32 };
+struct store_live_name {
+    const char *kind, *name;
+    bool shadow;
+};
+typedef int (*store_on_live)(void *ctx, const struct store_decision_row *row, const struct store_live_name *names,
+                             size_t names_len);
+
+/* Which sums. */
+struct store_sums_filter {
+    unsigned minutes; /* of a bucket: 1, 60 or 1440 */
+    int64_t from_us, to_us;
+    const char *route, *model, *key, *policy_version; /* NULL: any */
+    const char *or_policy_version;                    /* with policy_version: one of both */
+    bool by_policy;                                   /* rows say their policy version */
+};
 
 /* What is called for one decision and its parts. */
 struct store_one_handler {
@@ -33,6 +77,7 @@ struct store_one_handler {
     store_on_attempt attempt;
     store_on_finding finding;
     store_on_opinion opinion;
+    store_on_feedback feedback;
 };
 
 struct store_driver {
@@ -48,18 +93,27 @@ struct store_driver {
      * this process and, if a finding of the group changed a response (`acted`), a power failure too. REIN_EINVAL: a
      * record of the group cannot be written because of its own content. */
     int (*write)(struct store_db *db, struct store_job *first);
+    /* Notes which policies are in use from a time on, with their texts. REIN_EINVAL: they cannot be written. */
+    int (*use_policies)(struct store_db *db, const struct store_policies *policies);
     /* Commits a small fact, to see whether writing works. */
     int (*probe)(struct store_db *db);
     /* Called twice a second. False: the database is not where it was, and nothing is written until it is back. */
     bool (*is_in_place)(struct store_db *db);
     uint64_t (*times_gone)(const struct store_db *db); /* how often that happened */
-    /* Called between groups: what the database wants done now and then. Must not take long. */
-    void (*maintain)(struct store_db *db);
+    /* Called between groups, at least twice a second: what the database wants done now and then. Must not take long.
+     * True: there is more, soon. */
+    bool (*maintain)(struct store_db *db);
     /* Sets how many days decisions are kept, 0: for ever. */
     void (*keep)(struct store_db *db, unsigned days);
     /* Purges a small batch of what is older than it may be; *purged is the number of decisions. 1: there may be more,
      * 0: there is not. */
     int (*purge)(struct store_db *db, uint64_t *purged);
+
+    /* ---- erasing: any process, also while a server has the database open; blocks ---- */
+
+    /* Erases what the filter says. When it returns 0, the erased bytes are in none of the database's files any more,
+     * but for out->is_log_left. A database that another version has made: REIN_EIO. */
+    int (*erase)(const char *path, const struct store_erase_filter *filter, struct store_erased *out);
 
     /* ---- reading: any thread, each reader one at a time; blocks ---- */
 
@@ -70,14 +124,39 @@ struct store_driver {
     /* The first decisions of a filter, newest first, at most filter->limit. */
     int (*list)(struct store_reader *reader, const struct store_filter *filter, store_on_decision on_decision,
                 void *ctx);
-    /* A decision and then, in order, its attempts, findings and opinions. Nothing is called if there is none. */
+    /* A decision and then, in order, its attempts, findings, opinions and feedback. Nothing is called if there is none.
+     */
     int (*one)(struct store_reader *reader, const char *id, const struct store_one_handler *on, void *ctx);
+    /* The numbers (`seq`) of the first and the last decision; 0 if there is none. */
+    int (*extent)(struct store_reader *reader, int64_t *first, int64_t *last);
+    /* The kept texts of a decision, in order. */
+    int (*texts)(struct store_reader *reader, const char *id, store_on_text on_text, void *ctx);
     /* A decision that was made with the key of that name ("": without one); nothing is called if there is none. */
     int (*outcome)(struct store_reader *reader, const char *id, const char *key, store_on_decision on_decision,
                    void *ctx);
     /* All requests of [from, to), oldest first. */
     int (*statistics)(struct store_reader *reader, int64_t from_us, int64_t to_us, store_on_request on_request,
                       void *ctx);
+    /* Sums of requests, of findings; a bucket may come in several rows, in no order. */
+    int (*sums)(struct store_reader *reader, const struct store_sums_filter *filter, store_on_sum on_sum, void *ctx);
+    int (*finding_sums)(struct store_reader *reader, const struct store_sums_filter *filter,
+                        store_on_finding_sum on_sum, void *ctx);
+    /* How many decisions of an older version are in the sums, of how many. */
+    int (*summed)(struct store_reader *reader, int64_t *done, int64_t *all);
+    int (*facets)(struct store_reader *reader, store_on_facet on_facet, void *ctx);
+    /* Versions of policies: those in use first, then newest first; NULL: all, without their texts. */
+    int (*policies)(struct store_reader *reader, const char *version, store_on_policy on_policy, void *ctx);
+    /* Of decisions that began in [from, to), by finding. */
+    int (*feedback_counts)(struct store_reader *reader, int64_t from_us, int64_t to_us,
+                           store_on_feedback_count on_count, void *ctx);
+    /* See feedback.h. */
+    int (*write_feedback)(struct store_reader *reader, const struct store_feedback *feedback, bool *found);
+    int (*drop_feedback)(struct store_reader *reader, const char *id, int64_t n, bool *found);
+    int (*feedback)(struct store_reader *reader, const struct store_feedback_filter *filter,
+                    store_on_feedback_row on_row, void *ctx);
+    /* Short forms (store_live_fields) of the decisions with these numbers (store_changes), in no order; one that does
+     * not exist any more is left out. */
+    int (*numbered)(struct store_reader *reader, const int64_t *numbers, size_t len, store_on_live on_live, void *ctx);
 };
 
 /* A scheme of NULL stands for the first driver. NULL: there is none for this scheme. */

@@ -10,6 +10,8 @@
 
 #include "base/utf8.h"
 
+static _Atomic size_t texts_waiting; /* bytes of kept texts in all jobs of the process */
+
 /* Takes room from a block, or counts what will be taken if there is none yet. */
 struct packer {
     char *block;
@@ -98,6 +100,7 @@ static void pack_finding(struct packer *p, struct rein_finding *to, const struct
     *to = *from;
     to->id = pack_name(p, from->id != NULL ? from->id : "");
     to->source = pack_name(p, from->source);
+    to->tags = from->tags != NULL ? pack_bytes(p, from->tags, strlen(from->tags), STORE_TAGS_MAX, &(size_t){0}) : NULL;
     to->evidence_len = 0;
     to->evidence = NULL;
     if (keep && from->evidence != NULL && from->evidence_len > 0)
@@ -118,6 +121,43 @@ static void pack_opinions(struct packer *p, struct rein_decision *to, const stru
     }
     to->asked = out;
     to->asked_len = len;
+}
+
+static const struct rein_span *pack_spans(struct packer *p, const struct rein_span *from, size_t len)
+{
+    struct rein_span *out = job_take(p, len * sizeof *out, alignof(struct rein_span)), scratch;
+    for (size_t i = 0; i < len; i++) {
+        struct rein_span *to = out != NULL ? &out[i] : &scratch;
+        *to = from[i];
+        to->rule = pack_name(p, from[i].rule);
+    }
+    return out;
+}
+
+/* `bare`: without what was said. */
+static void pack_text(struct packer *p, struct rein_text *to, const struct rein_text *from, bool bare)
+{
+    *to = *from;
+    to->whole = from->whole && !bare && from->text_len <= STORE_TEXT_MAX;
+    to->text_len = 0;
+    to->speaker = pack_known(p, from->speaker);
+    to->text = pack_bytes(p, from->text, bare ? 0 : from->text_len, STORE_TEXT_MAX, &to->text_len);
+    to->masks_len = bare ? 0 : from->masks_len;
+    to->found_len = bare ? 0 : from->found_len;
+    to->masks = pack_spans(p, from->masks, to->masks_len);
+    to->found = pack_spans(p, from->found, to->found_len);
+}
+
+static void pack_texts(struct packer *p, struct store_job *job, const struct store_record *record, bool bare)
+{
+    size_t len = record->texts_len < STORE_TEXTS_MAX ? record->texts_len : STORE_TEXTS_MAX;
+    struct rein_text *out = job_take(p, len * sizeof *out, alignof(struct rein_text)), scratch;
+    for (size_t i = 0; i < len; i++) {
+        pack_text(p, out != NULL ? &out[i] : &scratch, &record->texts[i], bare);
+        job->text_bytes += out != NULL ? out[i].text_len : 0;
+    }
+    job->record.texts = out;
+    job->record.texts_len = len;
 }
 
 static void pack_decision(struct packer *p, struct store_job *job, const struct store_record *record)
@@ -174,7 +214,7 @@ static void set_words(struct store_job *job)
 }
 
 /* Fills `job`; its pointers lead into the packer's block once there is one. */
-static void pack(struct packer *p, struct store_job *job, const struct store_record *record)
+static void pack(struct packer *p, struct store_job *job, const struct store_record *record, bool bare)
 {
     static const struct rein_decision unknown = {
         .harms = "", .prompt_tokens = -1, .completion_tokens = -1, .reasoning_tokens = -1};
@@ -186,6 +226,7 @@ static void pack(struct packer *p, struct store_job *job, const struct store_rec
     to->upstream = pack_known(p, record->upstream);
     to->key = pack_known(p, record->key);
     to->tenant = pack_known(p, record->tenant);
+    to->user = pack_known(p, record->user);
     to->dialect = pack_known(p, record->dialect);
     size_t error_len = record->upstream_error != NULL ? strlen(record->upstream_error) : 0;
     to->upstream_error =
@@ -199,6 +240,7 @@ static void pack(struct packer *p, struct store_job *job, const struct store_rec
     if (record->attempts_len > STORE_ATTEMPTS_MAX)
         to->attempts_len = STORE_ATTEMPTS_MAX;
     to->attempts = pack_attempts(p, record->attempts, to->attempts_len);
+    pack_texts(p, job, record, bare);
     job->decision = unknown;
     if (record->decision != NULL)
         pack_decision(p, job, record);
@@ -206,21 +248,26 @@ static void pack(struct packer *p, struct store_job *job, const struct store_rec
 
 int store_job_new(struct store_job **out, const struct store_record *record)
 {
+    static const int64_t day_us = (int64_t)86400 * 1000000;
+    bool bare = atomic_load(&texts_waiting) >= STORE_QUEUE_TEXT_MAX;
     struct store_job measured = {0};
     struct packer p = {NULL, sizeof measured};
-    pack(&p, &measured, record);
+    pack(&p, &measured, record, bare);
     struct store_job *job = malloc(p.used);
     if (job == NULL)
         return REIN_ENOMEM;
     memset(job, 0, sizeof *job);
     p = (struct packer){(char *)job, sizeof *job};
-    pack(&p, job, record);
+    pack(&p, job, record, bare);
     job->first = (struct store_attempt){.started_us = -1, .first_byte_us = -1, .ended_us = -1};
     if (job->record.attempts_len > 0) {
         job->first = job->record.attempts[0];
         job->delivery = rein_delivery_name(job->first.delivery);
     }
     set_words(job);
+    job->keep_text_until_us = record->keep_text_days > 0 ? record->started_at_us + record->keep_text_days * day_us : -1;
+    if (job->text_bytes > 0)
+        atomic_fetch_add(&texts_waiting, job->text_bytes);
     atomic_init(&job->refs, 1);
     *out = job;
     return 0;
@@ -228,6 +275,9 @@ int store_job_new(struct store_job **out, const struct store_record *record)
 
 void store_job_unref(struct store_job *job)
 {
-    if (atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) == 1)
-        free(job);
+    if (atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (job->text_bytes > 0)
+        atomic_fetch_sub(&texts_waiting, job->text_bytes);
+    free(job);
 }

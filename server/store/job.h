@@ -12,10 +12,13 @@
 
 enum {
     STORE_NAME_MAX = 256,      /* bytes of a name: model, key, route, … */
+    STORE_TAGS_MAX = 1040,     /* bytes of the tags of its rule */
     STORE_EVIDENCE_MAX = 4096, /* bytes of one finding's evidence */
     STORE_FINDINGS_MAX = 256,
     STORE_OPINIONS_MAX = 256,
     STORE_ATTEMPTS_MAX = 32,
+    STORE_TEXTS_MAX = 1024,
+    STORE_TEXT_MAX = 16 << 20, /* bytes of one kept text */
 };
 
 struct store_job {
@@ -37,9 +40,12 @@ struct store_job {
     size_t findings_len;                               /* how many there were, including those above the ceiling */
     const char *verdict, *action, *shadow, *reasoning; /* constants */
     bool acted;                                        /* a finding changed the response */
+    int64_t keep_text_until_us;                        /* its text may stay until then, -1: as long as others */
+    size_t text_bytes;                                 /* of its kept texts */
 };
 
-/* Returns owned (one reference). REIN_ENOMEM. */
+/* Returns owned (one reference). REIN_ENOMEM. Where the jobs that there are hold STORE_QUEUE_TEXT_MAX bytes of kept
+ * texts, the texts of further records are left out and marked as not whole. */
 int store_job_new(struct store_job **out, const struct store_record *record) REIN_MUST_USE;
 void store_job_unref(struct store_job *job); /* any thread */
 

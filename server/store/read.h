@@ -20,6 +20,8 @@ struct store_reader;
 /* REIN_EIO also while the database is missing. A reader is for one query or a few, not for the life of the process; it
  * must be closed before the store is. */
 int store_reader_open(struct store_reader **out, const struct store *store, unsigned time_limit_ms) REIN_MUST_USE;
+/* Of a database that this process has not opened, and perhaps another one writes. */
+int store_reader_open_file(struct store_reader **out, const char *path, unsigned time_limit_ms) REIN_MUST_USE;
 void store_reader_close(struct store_reader *reader); /* NULL is fine */
 
 /* A place in the list of decisions, newest first. */
@@ -27,23 +29,38 @@ struct store_cursor {
     int64_t started_at_us, seq;
 };
 
+enum { STORE_RISKS = 2 };
 /* Which decisions: NULL and 0 do not filter. */
 struct store_filter {
     int64_t from_us, to_us; /* from <= started_at < to, Unix time */
-    const char *route, *model, *policy_version, *verdict;
-    const char *pattern, *rule; /* has such a finding */
-    bool has_after;
-    struct store_cursor after; /* only those behind it */
+    const char *route, *model, *key, *policy_version, *verdict, *ending, *request_id;
+    const char *pattern, *rule, *judge; /* has such a finding */
+    const char *shadow;                 /* the action of shadow findings, or "any"; no index */
+    struct {
+        bool is_set;
+        double min, max;
+    } risks[STORE_RISKS]; /* of the prompt, of the trace; no index */
+    bool has_after, newer;
+    struct store_cursor after; /* only those behind it; `newer`: those before it, the nearest ones */
     unsigned limit;            /* at least 1 */
 };
 
-/* A page of decisions as an array, newest first. *has_more: `next` is where the next page continues. Returns owned. */
+/* As texts: 32 hexadecimal digits, with `r` before them if what is newer is meant. */
+enum { STORE_CURSOR_LEN = 40 };
+void store_format_cursor(const struct store_cursor *cursor, bool newer, char out[STORE_CURSOR_LEN]);
+bool store_parse_cursor(const char *text, struct store_cursor *out, bool *newer) REIN_MUST_USE;
+
+/* A page of decisions as an array, newest first; each has its own place as `cursor`. *has_more: there are more in the
+ * filter's direction. `next` is the place of the page's oldest. Returns owned. */
 int store_read_decisions(struct store_reader *reader, const struct store_filter *filter, json_t **out, bool *has_more,
                          struct store_cursor *next) REIN_MUST_USE;
 
 /* One decision with its `attempts` and `findings` as arrays (the counts are `attempts_count`, `findings_count`); *out
  * is NULL if there is none. Returns owned. */
 int store_read_decision(struct store_reader *reader, const char *id, json_t **out) REIN_MUST_USE;
+
+/* The kept texts of a decision, in order; an empty array if there are none. Returns owned. */
+int store_read_texts(struct store_reader *reader, const char *id, json_t **out) REIN_MUST_USE;
 
 /* What a client may know of its own request: verdict and counts, no evidence. NULL unless it came with the key of that
  * name ("": without one). Returns owned. */

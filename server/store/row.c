@@ -8,12 +8,15 @@
 #define ATTEMPT_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_attempt_row, name)},
 #define OPINION_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_opinion_row, name)},
 #define FINDING_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_finding_row, name)},
+#define TEXT_FIELD(type, name) {#name, STORE_##type, offsetof(struct store_text_row, name)},
 
 const struct store_field store_decision_fields[] = {STORE_DECISION_FIELDS(DECISION_FIELD){.name = NULL}};
 const struct store_field store_outcome_fields[] = {STORE_OUTCOME_FIELDS(DECISION_FIELD){.name = NULL}};
+const struct store_field store_live_fields[] = {STORE_LIVE_FIELDS(DECISION_FIELD){.name = NULL}};
 const struct store_field store_attempt_fields[] = {STORE_ATTEMPT_FIELDS(ATTEMPT_FIELD){.name = NULL}};
 const struct store_field store_opinion_fields[] = {STORE_OPINION_FIELDS(OPINION_FIELD){.name = NULL}};
 const struct store_field store_finding_fields[] = {STORE_FINDING_FIELDS(FINDING_FIELD){.name = NULL}};
+const struct store_field store_text_fields[] = {STORE_TEXT_FIELDS(TEXT_FIELD){.name = NULL}};
 
 /* NULL when out of memory, and for what is not valid JSON. */
 static json_t *field_json(const struct store_field *field, const void *row)

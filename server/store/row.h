@@ -91,6 +91,32 @@ enum store_field_type {
     X(REAL, model_reasoning_harm)                                                                                      \
     X(REAL, model_complies)                                                                                            \
     X(REAL, model_complies_answer)                                                                                     \
+    X(TEXT, user)                                                                                                      \
+    X(ORDER, seq)
+
+/* What a list that grows while one looks needs: likewise. */
+#define STORE_LIVE_FIELDS(X)                                                                                           \
+    X(TEXT, id)                                                                                                        \
+    X(TEXT, started_at)                                                                                                \
+    X(NUMBER, started_at_us)                                                                                           \
+    X(FLAG, final)                                                                                                     \
+    X(TEXT, request_id)                                                                                                \
+    X(TEXT, route)                                                                                                     \
+    X(TEXT, model)                                                                                                     \
+    X(TEXT, key)                                                                                                       \
+    X(TEXT, policy)                                                                                                    \
+    X(TEXT, policy_version)                                                                                            \
+    X(FLAG, streamed)                                                                                                  \
+    X(NUMBER, status)                                                                                                  \
+    X(TEXT, ending)                                                                                                    \
+    X(TEXT, verdict)                                                                                                   \
+    X(TEXT, action)                                                                                                    \
+    X(TEXT, shadow)                                                                                                    \
+    X(REAL, prompt_risk)                                                                                               \
+    X(REAL, trace_risk)                                                                                                \
+    X(NUMBER, attempts)                                                                                                \
+    X(NUMBER, findings)                                                                                                \
+    X(NUMBER, duration_us)                                                                                             \
     X(ORDER, seq)
 
 /* What a client may know of a decision of its own: members of the same struct. */
@@ -148,7 +174,9 @@ enum store_field_type {
     X(REAL, score)                                                                                                     \
     X(JSON, steps)                                                                                                     \
     X(TEXT, evidence)                                                                                                  \
-    X(TEXT, judge)
+    X(TEXT, judge)                                                                                                     \
+    X(TEXT, severity)                                                                                                  \
+    X(JSON, tags)
 
 /* One question to a judge. */
 #define STORE_OPINION_FIELDS(X)                                                                                        \
@@ -165,6 +193,21 @@ enum store_field_type {
     X(TEXT, categories)                                                                                                \
     X(NUMBER, took_ms)                                                                                                 \
     X(FLAG, was_known)
+
+/* One kept text of a decision. */
+#define STORE_TEXT_FIELDS(X)                                                                                           \
+    X(NUMBER, n)                                                                                                       \
+    X(TEXT, channel)                                                                                                   \
+    X(NUMBER, attempt)                                                                                                 \
+    X(NUMBER, choice)                                                                                                  \
+    X(TEXT, speaker)                                                                                                   \
+    X(TEXT, form)                                                                                                      \
+    X(NUMBER, origin)                                                                                                  \
+    X(NUMBER, len)                                                                                                     \
+    X(FLAG, whole)                                                                                                     \
+    X(JSON, masks)                                                                                                     \
+    X(JSON, found)                                                                                                     \
+    X(TEXT, text)
 
 #define STORE_MEMBER_TEXT(name) const char *name;
 #define STORE_MEMBER_JSON(name) const char *name;
@@ -186,11 +229,65 @@ struct store_finding_row {
 struct store_opinion_row {
     STORE_OPINION_FIELDS(STORE_MEMBER)
 };
+struct store_text_row {
+    STORE_TEXT_FIELDS(STORE_MEMBER)
+};
 /* What statistics need of a decision. */
 struct store_request_row {
     int64_t started_at_us;
     const char *verdict, *ending;
     int64_t duration_us, client_first_byte_us; /* or STORE_UNKNOWN */
+};
+
+/* What the sums of a bucket count, in this order; all but the maximum can be added up. */
+enum store_sum_count {
+    STORE_SUM_ALLOW,
+    STORE_SUM_REDACT,
+    STORE_SUM_STEER,
+    STORE_SUM_REFUSE,
+    STORE_SUM_CUT,
+    STORE_SUM_NONE,
+    STORE_SUM_SHADOWED,
+    STORE_SUM_RESTARTS,
+    STORE_SUM_FINDINGS,
+    STORE_SUM_FAILED,
+    STORE_SUM_HELD_MAX, /* the maximum */
+    STORE_SUM_UNJUDGED,
+    STORE_SUM_COUNTS
+};
+enum { STORE_SUM_VERDICTS = STORE_SUM_NONE + 1 };
+/* Latencies, each in the form of base/spread.h. */
+enum store_sum_spread { STORE_SUM_ADDED, STORE_SUM_FIRST_BYTE, STORE_SUM_DURATION, STORE_SUM_SPREADS };
+struct store_bytes {
+    const unsigned char *bytes;
+    size_t len;
+};
+/* Requests of a bucket that begins at `at_us`. */
+struct store_sum_row {
+    int64_t at_us;
+    const char *policy_version; /* NULL: of all policies together */
+    int64_t counts[STORE_SUM_COUNTS];
+    struct store_bytes spreads[STORE_SUM_SPREADS];
+};
+/* Requests of a bucket with a finding. */
+struct store_finding_sum_row {
+    int64_t at_us;
+    const char *policy_version; /* likewise */
+    const char *kind, *name;
+    int64_t enforced, shadow, last_seen_us;
+    struct store_bytes position;
+};
+/* What somebody says of a finding. */
+struct store_feedback_row {
+    int64_t n; /* the finding's */
+    const char *verdict, *note, *by;
+    int64_t at_us;
+};
+/* A value that a filter can have. */
+struct store_facet_row {
+    const char *kind, *value;
+    const char *policy; /* the name of a policy whose version it is */
+    int64_t requests, first_seen_us, last_seen_us;
 };
 
 /* The members of a row; a list ends with a name of NULL. */
@@ -199,8 +296,8 @@ struct store_field {
     enum store_field_type type;
     size_t offset;
 };
-extern const struct store_field store_decision_fields[], store_outcome_fields[], store_attempt_fields[],
-    store_finding_fields[], store_opinion_fields[];
+extern const struct store_field store_decision_fields[], store_outcome_fields[], store_live_fields[],
+    store_attempt_fields[], store_finding_fields[], store_opinion_fields[], store_text_fields[];
 
 /* Fields of a row as an object. Returns owned, NULL when out of memory. */
 json_t *store_row_json(const struct store_field *fields, const void *row);

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "store/changes.h"
 #include "store/driver.h"
 
 enum {
@@ -28,6 +29,7 @@ enum {
     LAST_RETRY_US = 100 * 1000,   /* likewise, at the end */
     POST_RETRY_US = 10 * 1000,    /* a loop could not be notified for lack of memory */
     PURGE_IDLE_US = 60 * 1000000, /* nothing was left to purge */
+    MAINTAIN_US = 15 * 1000,      /* the database has more to do: leave room for writes in between */
     PURGE_MORE_US = 50 * 1000,    /* there is more: leave room for writes in between */
 };
 
@@ -45,6 +47,8 @@ struct store {
     bool closing, ended;   /* nothing can be put any more; the writer has finished */
     int64_t give_up_at_us; /* set with closing: until then a failing store is tried again */
     bool keeps_anew;       /* keep_days has changed, and the writer does not know it yet */
+    bool uses_anew;        /* likewise the list of policies, which waits here; a list by `next` */
+    struct store_policies *policies;
     unsigned keep_days;
     size_t queue_max;
 
@@ -53,11 +57,14 @@ struct store {
 
     struct store_db *db; /* the members below belong to the writer */
     struct job_list kept;
-    struct store_job *untold; /* chain by `notice`: callbacks that could not be posted yet */
-    int64_t retry_at_us, purge_at_us, look_at_us;
+    struct store_policies *in_use; /* the last that were noted; NULL: none */
+    uint64_t noted_gone;           /* how often the database had gone by then */
+    struct store_job *untold;      /* chain by `notice`: callbacks that could not be posted yet */
+    int64_t retry_at_us, purge_at_us, look_at_us, maintain_at_us;
     size_t group_len; /* number of records in the last group */
     bool leaving;     /* the loops have stopped: nobody is notified any more */
 
+    struct changes changes;
     atomic_bool healthy; /* the members below may be read by all threads */
     _Atomic uint64_t queued_len, kept_len, written, failed, dropped, purged, commits, gone;
     _Atomic uint64_t latency[STORE_LATENCY_BOUNDS + 1], latency_sum_us;
@@ -282,6 +289,7 @@ static void observe(struct store *store, const struct job_list *list)
     int64_t now = now_us();
     count(&store->commits, 1);
     count(&store->written, list->len);
+    changes_note(&store->changes, list->first);
     for (const struct store_job *job = list->first; job != NULL; job = job->next) {
         size_t i = 0;
         while (i < STORE_LATENCY_BOUNDS && now - job->queued_at_us > bounds[i])
@@ -379,6 +387,80 @@ static void write_batch(struct store *store, struct job_list *batch, bool last_c
     assert(store_writer_is_sound(store));
 }
 
+/* ---- policies ---- */
+
+static struct store_policies *take_policies(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    struct store_policies *first = store->policies;
+    if (first != NULL)
+        store->policies = first->next;
+    pthread_mutex_unlock(&store->lock);
+    return first;
+}
+
+/* Was not written: waits before those that came later. */
+static void return_policies(struct store *store, struct store_policies *first)
+{
+    pthread_mutex_lock(&store->lock);
+    first->next = store->policies;
+    store->policies = first;
+    pthread_mutex_unlock(&store->lock);
+}
+
+static int note_policies(struct store *store, const struct store_policies *policies)
+{
+    int rv = store->driver->use_policies(store->db, policies);
+    store->noted_gone = store->driver->times_gone(store->db);
+    if (rv == REIN_EINVAL)
+        log_error("store", "the policies that are in use cannot be kept: the database does not accept their texts");
+    else if (rv != 0)
+        set_healthy(store, false);
+    return rv == REIN_EINVAL ? 0 : rv;
+}
+
+/* What waits, in order. A database in place of another one gets those that are in use again. */
+static void use_policies(struct store *store)
+{
+    if (store->in_use != NULL && store_is_healthy(store) && store->noted_gone != store->driver->times_gone(store->db) &&
+        note_policies(store, store->in_use) != 0)
+        return;
+    struct store_policies *next;
+    while (store_is_healthy(store) && (next = take_policies(store)) != NULL) {
+        if (note_policies(store, next) != 0) {
+            return_policies(store, next);
+            return;
+        }
+        store_policies_free(store->in_use);
+        store->in_use = next;
+    }
+}
+
+int store_use_policies(struct store *store, const struct store_policy *policies, size_t len)
+{
+    struct store_policies *set, *lost = NULL;
+    int rv = store_policies_new(&set, policies, len);
+    if (rv != 0)
+        return rv;
+    pthread_mutex_lock(&store->lock);
+    struct store_policies **end = &store->policies;
+    size_t waiting = 0;
+    for (; *end != NULL; end = &(*end)->next)
+        waiting++;
+    *end = set;
+    if (waiting >= STORE_POLICIES_WAITING_MAX) {
+        lost = store->policies;
+        store->policies = lost->next;
+    }
+    store->uses_anew = true;
+    pthread_cond_broadcast(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+    if (lost != NULL)
+        log_warn("store", "the texts of policies of an earlier reload are not kept: too many wait to be written");
+    store_policies_free(lost);
+    return 0;
+}
+
 /* ---- the writer ---- */
 
 static void purge(struct store *store)
@@ -389,9 +471,23 @@ static void purge(struct store *store)
     store->purge_at_us = now_us() + (rv > 0 ? PURGE_MORE_US : PURGE_IDLE_US);
 }
 
+/* After each group and each wake-up; while there is more, no sooner than it is due. */
+static void maintain(struct store *store)
+{
+    if (!store_is_healthy(store)) {
+        store->maintain_at_us = INT64_MAX;
+        return;
+    }
+    if (store->maintain_at_us != INT64_MAX && now_us() < store->maintain_at_us)
+        return;
+    store->maintain_at_us = store->driver->maintain(store->db) ? now_us() + MAINTAIN_US : INT64_MAX;
+}
+
 static int64_t next_due(const struct store *store)
 {
     int64_t due = store->purge_at_us < store->look_at_us ? store->purge_at_us : store->look_at_us;
+    if (store->maintain_at_us < due)
+        due = store->maintain_at_us;
     if (!atomic_load(&store->healthy) && store->retry_at_us < due)
         due = store->retry_at_us;
     if (store->untold != NULL && now_us() + POST_RETRY_US < due)
@@ -404,7 +500,7 @@ static void sleep_until(struct store *store, size_t wanted, int64_t due)
 {
     struct timespec until = {due / 1000000, due % 1000000 * 1000};
     store->wanted = wanted;
-    while (store->queue.len < wanted && !store->closing && !store->keeps_anew && now_us() < due)
+    while (store->queue.len < wanted && !store->closing && !store->keeps_anew && !store->uses_anew && now_us() < due)
         pthread_cond_timedwait(&store->wake, &store->lock, &until);
     store->wanted = 0;
 }
@@ -436,6 +532,7 @@ static bool wait_batch(struct store *store, struct job_list *batch)
     gather(store);
     sleep_until(store, 1, due);
     take_keep_days(store);
+    store->uses_anew = false;
     *batch = store->queue;
     store->group_len = batch->len;
     list_clear(&store->queue);
@@ -465,6 +562,7 @@ static void write_last(struct store *store, struct job_list *batch)
         nanosleep(&pause, NULL);
         write_batch(store, &(struct job_list){.first = NULL}, true);
     }
+    use_policies(store);
 }
 
 static void *writer(void *ctx)
@@ -473,10 +571,10 @@ static void *writer(void *ctx)
     struct job_list batch;
     while (wait_batch(store, &batch)) {
         write_batch(store, &batch, false);
+        use_policies(store);
         if (store->untold != NULL)
             tell(store);
-        if (store_is_healthy(store))
-            store->driver->maintain(store->db);
+        maintain(store);
         if (now_us() >= store->look_at_us)
             look(store);
         if (now_us() >= store->purge_at_us)
@@ -521,6 +619,7 @@ static void store_free(struct store *store)
 {
     if (store->driver != NULL)
         store->driver->close(store->db);
+    changes_fini(&store->changes);
     free(store->path);
     free(store);
 }
@@ -532,6 +631,7 @@ int store_open(struct store **out, const struct store_options *options)
         return REIN_ENOMEM;
     store->queue_max = options->queue_max > 0 ? options->queue_max : STORE_QUEUE_MAX;
     atomic_init(&store->healthy, true);
+    changes_init(&store->changes);
     store->purge_at_us = now_us();
     store->path = strdup(options->path);
     store->driver = store_driver_find(options->scheme);
@@ -550,6 +650,16 @@ int store_open(struct store **out, const struct store_options *options)
     }
     *out = store;
     return 0;
+}
+
+void store_watch(struct store *store, bool on)
+{
+    changes_watch(&store->changes, on);
+}
+
+size_t store_changes(struct store *store, int64_t out[STORE_CHANGES_MAX], uint64_t *missed)
+{
+    return changes_take(&store->changes, out, missed);
 }
 
 int store_reader_open(struct store_reader **out, const struct store *store, unsigned time_limit_ms)
@@ -594,6 +704,9 @@ void store_close(struct store *store)
         log_error("store", "%zu decisions could not be written and are lost", store->kept.len);
     drop_all(&store->kept);
     drop_notices(store->untold);
+    store_policies_free(store->in_use);
+    for (struct store_policies *set; (set = take_policies(store)) != NULL;)
+        store_policies_free(set);
     pthread_cond_destroy(&store->wake);
     pthread_mutex_destroy(&store->lock);
     store_free(store);

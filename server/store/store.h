@@ -43,6 +43,7 @@ struct store_record {
     int64_t started_at_us; /* Unix time */
     const char *route, *model, *upstream, *key, *tenant, *dialect;
     const char *policy, *policy_version;
+    const char *user; /* a hash of what the request says who its user is, with a key of the server's; NULL: nothing */
     bool streamed;
     bool final;         /* false: committed before the end, the request continues */
     const char *ending; /* "complete", "refused", "cut", "upstream_broke", "client_left", "rejected", ... */
@@ -52,6 +53,9 @@ struct store_record {
     size_t attempts_len;
     const struct rein_decision *decision; /* NULL: refused before there was a trace */
     enum rein_keep_text keep_text;
+    unsigned keep_text_days;       /* evidence and texts go after so many days, 0: with what the store purges */
+    const struct rein_text *texts; /* kept texts */
+    size_t texts_len;
     const char *upstream_error; /* what the upstream said of its failure: a JSON object, at most 4 KiB; NULL: nothing */
     const char *dropped_fields; /* of the request: "echo, messages.images, +2", at most 4 KiB; NULL: none */
     unsigned unjudged_parts;    /* images, audio and files of the request */
@@ -67,7 +71,8 @@ struct store_options {
     unsigned away_ms;        /* how long `path` must be unchanged before it is opened again, 0: STORE_AWAY_MS */
     size_t queue_max;        /* records that may wait; beyond that store_put returns REIN_ELIMIT. 0: STORE_QUEUE_MAX */
 };
-enum { STORE_QUEUE_MAX = 8192, STORE_AWAY_MS = 5000 };
+/* Of the bytes of kept texts that wait to be written; what is put beyond that is stored without its texts. */
+enum { STORE_QUEUE_MAX = 8192, STORE_AWAY_MS = 5000, STORE_QUEUE_TEXT_MAX = 64 << 20 };
 
 /* Opens or makes the database, migrates it and marks what a crash left open as ended `lost`. One process at a time
  * may have a store open (FILE-lock is locked). REIN_EFORMAT: not a database of this version, or no driver; REIN_ESTATE:

@@ -175,6 +175,8 @@ static enum http1_event on_field(struct http1_reader *r)
         http1_keep(r->content_type, sizeof r->content_type, r->value);
     } else if (is_name(r, "Retry-After")) {
         http1_keep(r->retry_after, sizeof r->retry_after, r->value);
+    } else if (is_name(r, "X-Rein-Decision")) {
+        http1_keep(r->decision, sizeof r->decision, r->value);
     }
     return HTTP1_MORE;
 }

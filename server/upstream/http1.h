@@ -42,6 +42,7 @@ struct http1_reader {
     uint64_t length; /* of a body with a length */
     bool keep_alive; /* the connection may be used again once the response is complete */
     char content_type[HTTP1_VALUE_KEPT], retry_after[64];
+    char decision[64];   /* the id of a decision, if another Rein has answered */
     const char *problem; /* static */
 
     /* The reader's own. */

@@ -52,6 +52,7 @@ struct upstream_response {
     unsigned status;
     const char *content_type; /* "" if absent */
     const char *retry_after;  /* NULL if absent */
+    const char *decision;     /* of another Rein that answers; NULL if absent */
 };
 
 struct upstream_handler {

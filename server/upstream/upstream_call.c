@@ -187,7 +187,8 @@ static bool is_event_stream(const char *content_type)
 static bool hand_on_head(struct upstream_call *call)
 {
     struct http1_reader *r = &call->reader;
-    struct upstream_response response = {r->status, r->content_type, r->retry_after[0] ? r->retry_after : NULL};
+    struct upstream_response response = {r->status, r->content_type, r->retry_after[0] ? r->retry_after : NULL,
+                                         r->decision[0] ? r->decision : NULL};
     call->is_stream = is_event_stream(r->content_type);
     if (!call->is_stream && call->body_max > 0 && r->body == HTTP1_LENGTH && r->length > call->body_max) {
         finish(call, UPSTREAM_TOO_LARGE, "the response is too large");

@@ -203,7 +203,7 @@ const steps = [
   ['a tool is called', 'tool', { thinking: 'A tool knows.', tools: [{ name: 'weather', input: { city: 'Oslo' } }], finish: 'tool_use' }],
   ['and its result is sent', 'result', { text: 'It rains in Oslo.', finish: 'end_turn' }],
   ['the prompt is refused', 'forbidden question', { error: 'invalid_request_error' }],
-  ['the answer is refused in its middle', 'refused in the middle', { thinking: THOUGHT, text: 'Well: a I stop here.', finish: 'refusal' }],
+  ['the answer is refused in its middle', 'refused in the middle', { thinking: THOUGHT, text: 'Well: a \nI stop here.', finish: 'refusal' }],
   ['a redaction in the reasoning', 'redacted reasoning', { thinking: 'The word is [redacted].', text: ANSWER, finish: 'end_turn' }],
   ['in the answer', 'redacted answer', { thinking: THOUGHT, text: 'The word is [redacted].', finish: 'end_turn' }],
   ['in arguments', 'redacted arguments', { tools: [{ name: 'weather', input: { city: '[redacted]' } }], finish: 'tool_use' }],
@@ -230,7 +230,7 @@ const own = {
 function cell(seen) {
   if (seen === undefined) return '-';
   const part = (name, text) => (text === '' ? [] : [text.includes('[redacted]') ? `${name} redacted` : name]);
-  return [...part('reasoning', seen.thinking), ...part('answer', seen.text.replace('I stop here.', '')), ...(seen.text.includes('I stop here.') ? ['refusal'] : []),
+  return [...part('reasoning', seen.thinking), ...part('answer', seen.text.replace(/\n?I stop here\./, '')), ...(seen.text.includes('I stop here.') ? ['refusal'] : []),
     ...seen.tools.flatMap(({ input }) => part('call', JSON.stringify(input))), seen.error ?? seen.finish ?? 'gone'].join(', ');
 }
 

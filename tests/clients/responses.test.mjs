@@ -206,7 +206,7 @@ const steps = [
   ['a tool is called', 'tool', { reasoning: 'A tool knows.', tools: [{ name: 'weather', input: { city: 'Oslo' } }], finish: 'completed' }],
   ['and its result is sent', 'result', { text: 'It rains in Oslo.', finish: 'completed' }],
   ['the prompt is refused', 'forbidden question', { error: 'content_filter' }],
-  ['the answer is refused in its middle', 'refused in the middle', { reasoning: THOUGHT, text: 'Well: a I stop here.', finish: 'content_filter' }],
+  ['the answer is refused in its middle', 'refused in the middle', { reasoning: THOUGHT, text: 'Well: a \nI stop here.', finish: 'content_filter' }],
   ['a redaction in the reasoning', 'redacted reasoning', { reasoning: 'The word is [redacted].', text: ANSWER, finish: 'completed' }],
   ['in the answer', 'redacted answer', { reasoning: THOUGHT, text: 'The word is [redacted].', finish: 'completed' }],
   ['in arguments', 'redacted arguments', { tools: [{ name: 'weather', input: { city: '[redacted]' } }], finish: 'completed' }],
@@ -241,7 +241,7 @@ const own = {
 function cell(seen) {
   if (seen === undefined) return '-';
   const part = (name, text) => (text === '' ? [] : [text.includes('[redacted]') ? `${name} redacted` : name]);
-  return [...part('reasoning', seen.reasoning), ...part('answer', seen.text.replace('I stop here.', '')), ...(seen.text.includes('I stop here.') ? ['refusal'] : []),
+  return [...part('reasoning', seen.reasoning), ...part('answer', seen.text.replace(/\n?I stop here\./, '')), ...(seen.text.includes('I stop here.') ? ['refusal'] : []),
     ...seen.tools.flatMap(({ input }) => part('call', JSON.stringify(input))), seen.error ?? seen.finish ?? 'gone'].join(', ');
 }
 

@@ -2,8 +2,9 @@
 // and one that does what R1's distillations do.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
@@ -54,4 +55,52 @@ describe('survival of the reasoning', { timeout: 120000 }, () => {
       assert.deepEqual(ruled, [seen(rendered, row)], rendered);
       assert.equal(/^warning: 1 rows/m.test(ran.stderr), ruled[0] !== 'survives', ran.stderr);
     }));
+
+  // A server that renders conversations as llama-server does; without a template it has no such path.
+  async function server(template) {
+    const listening = http.createServer(async (request, response) => {
+      let body = '';
+      for await (const part of request) body += part;
+      const knows = template && request.method === 'POST' && request.url === '/apply-template';
+      response.writeHead(knows ? 200 : 404, { 'content-type': 'application/json' });
+      response.end(knows ? JSON.stringify({ prompt: template.render({ ...JSON.parse(body), add_generation_prompt: false }) })
+        : '{"error":{"code":404,"message":"File Not Found"}}');
+    });
+    await new Promise((resolve) => listening.listen(0, '127.0.0.1', resolve));
+    after(() => listening.close());
+    return `http://127.0.0.1:${listening.address().port}/`;
+  }
+  const run = (...words) => new Promise((resolve) => {
+    const child = spawn(binary, words, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 60000 });
+    let stderr = '';
+    child.stderr.on('data', (text) => { stderr += text; });
+    child.on('close', (status) => resolve({ status, stderr }));
+  });
+  const distinct = rows.map((row, i) => ({ ...row, prompt: `number ${i}` }));
+  const tally = (kinds) => kinds.reduce((counts, kind) => ({ ...counts, [kind]: counts[kind] + 1 }),
+    { survives: 0, lost: 0, changed: 0, added: 0, depends: 0 });
+  async function mixed(...words) {
+    const input = path.join(folder, 'all.jsonl'), out = path.join(folder, 'asked.jsonl');
+    fs.writeFileSync(input, distinct.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const ran = await run('mix', '--safety', input, '--out', out, ...words);
+    assert.equal(ran.status, 0, ran.stderr);
+    return { ...ran, reasoning: JSON.parse(fs.readFileSync(`${out}.manifest.json`, 'utf8')).outputs[0].reasoning };
+  }
+
+  for (const family of ['qwen3', 'r1'])
+    test(`${family}: a server that is asked says what its template does`, async () => {
+      const { reasoning } = await mixed('--template-of', await server(templates[family]));
+      assert.deepEqual(reasoning, tally(distinct.map((row) => seen(templates[family].render({ messages: [
+        { role: 'user', content: row.prompt },
+        { role: 'assistant', content: row.reasoning === undefined ? row.answer : `<think>\n${row.reasoning}\n</think>\n\n${row.answer}` },
+      ], add_generation_prompt: false }), row))));
+    });
+
+  test('where a server does not say it, the rules of the family are used', async () => {
+    const rules = await mixed('--for', 'r1'), asked = await mixed('--for', 'r1', '--template-of', await server(null));
+    assert.deepEqual(asked.reasoning, rules.reasoning);
+    assert.match(asked.stderr, /apply-template does not say what its chat template does \(HTTP 404/);
+    const plain = await mixed('--template-of', await server(templates.r1), '--format', 'prompt-completion');
+    assert.equal(plain.reasoning.survives, rows.length, 'no chat template touches plain texts');
+  });
 });

@@ -4,8 +4,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "config/config_schema.h"
 #include "detect/lexicon.h"
 #include "document/doc.h"
+#include "policytest/cases.h"
 
 enum { CANON_MAX = 32 << 20 };
 
@@ -21,7 +23,7 @@ static void check_as(const struct rein_source *source, const struct rein_schema 
     if (rein_doc_read(&doc, source, problems) == 0) {
         size_t before = rein_problems_count(problems);
         int rv = rein_doc_check(doc, schema, problems);
-        if ((rv == 0) != (rein_problems_count(problems) == before))
+        if (rv == 0 ? rein_problems_count(problems) != before : rein_problems_count(problems) == 0)
             abort();
         if (schema == rein_schema_lexicon())
             lexicon_check(rein_doc_root(doc), problems);
@@ -36,6 +38,23 @@ static void check_as(const struct rein_source *source, const struct rein_schema 
     rein_problems_free(problems);
 }
 
+static void check_cases(const struct rein_source *source)
+{
+    struct rein_problems *problems;
+    struct cases *cases = NULL;
+    if (rein_problems_new(&problems) != 0)
+        abort();
+    int rv = cases_read(&cases, source, problems);
+    if ((rv == 0) != (rein_problems_count(problems) == 0) || (rv == 0 && cases_len(cases) == 0))
+        abort();
+    for (size_t i = 0; rv == 0 && i < cases_len(cases); i++)
+        if (cases_at(cases, i)->name == NULL)
+            abort();
+    if (rv == 0)
+        cases_free(cases);
+    rein_problems_free(problems);
+}
+
 /* The whole load, but for what compiles expressions: that has a target of its own. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -43,5 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_as(&source, rein_schema_policy());
     check_as(&source, rein_schema_template());
     check_as(&source, rein_schema_lexicon());
+    check_as(&source, keys_schema());
+    check_cases(&source);
     return 0;
 }

@@ -3,8 +3,10 @@
  *
  * Input: a byte that says how long the pieces are, the text. */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "builtin/builtin.h"
 #include "matching.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -13,11 +15,35 @@ enum { TEXT_MAX = 8192, HOLD = 4096 };
 
 static void add(struct ruleset *rules, struct rule_spec spec)
 {
-    const char *why;
+    const char *why = "";
     spec.channels = 1 << REIN_ANSWER;
     spec.withholds = true;
-    if (ruleset_add(rules, &spec, &why) != 0)
+    if (ruleset_add(rules, &spec, &why) != 0) {
+        fprintf(stderr, "%s\n", why);
         abort();
+    }
+}
+
+/* Lists of words, alone and as what stands near a match or is not meant by it, in text as it is and folded. */
+static void add_words(struct ruleset *rules)
+{
+    static const char *const phrases[] = {"fire", "fire door", "door", "key", "the blue fire door"},
+                             *const cues[] = {"pin", "key is", "fire"}, *const regexes[] = {"0{2,6}", "[0-9]{2}a"},
+                             *const values[] = {"12-34"}, *const numbers[] = {"77", "door 77"};
+    for (int folded = 0; folded < 2; folded++) {
+        struct rule_words cue = {cues, 3};
+        add(rules, (struct rule_spec){.words = {phrases, 5}, .folded = folded});
+        add(rules, (struct rule_spec){.regex = "[0-9]{2,8}", .near = cue, .near_before = 20, .folded = folded});
+        add(rules, (struct rule_spec){.words = {phrases, 5}, .near = cue, .near_behind = 9, .folded = folded});
+        struct rule_spec spec = {.regex = "[0-9][0-9 -]{0,6}", .near = cue, .near_before = 12, .near_behind = 12};
+        spec.folded = folded;
+        spec.except.words = (struct rule_words){numbers, 2};
+        spec.except.regexes = regexes;
+        spec.except.regexes_len = 2;
+        spec.except.values = values;
+        spec.except.values_len = 1;
+        add(rules, spec);
+    }
 }
 
 /* Made once; immutable after that. */
@@ -29,13 +55,14 @@ static struct ruleset *rules_once(void)
         return rules;
     if (ruleset_new(&rules, HOLD) != 0)
         abort();
-    for (const char *const *name = ruleset_builtins(); *name != NULL; name++)
-        add(rules, (struct rule_spec){.builtin = *name});
+    for (size_t i = 0; builtin_at(i) != NULL; i++)
+        add(rules, (struct rule_spec){.builtin = builtin_at(i)->name});
     add(rules, (struct rule_spec){.builtin = "card_number", .folded = true});
     add(rules, (struct rule_spec){.literals = words, .literals_len = 4, .folded = true});
     add(rules, (struct rule_spec){.regex = "(a+)+$", .max_bytes = 100});
     add(rules, (struct rule_spec){.regex = "\\bkey\\b.*=", .max_bytes = 40, .folded = true});
     add(rules, (struct rule_spec){.regex = "(a|b)*c", .max_bytes = 300});
+    add_words(rules);
     if (ruleset_finish(rules) != 0)
         abort();
     return rules;

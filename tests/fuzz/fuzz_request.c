@@ -54,6 +54,66 @@ static void check_bytes(const struct request *request)
     free(text);
 }
 
+static const char masking[] =
+    "version: 1\nname: m\nrules:\n"
+    "  - { id: two, channels: [prompt], regex: '[02-9][0-9]', action: redact, restore: true }\n"
+    "  - { id: word, channels: [prompt], regex: '[Hh]el{1,2}o?', action: redact }\n"
+    "  - { id: of, channels: [prompt], literal: [\"of the\", \"is a\"], action: redact }\n";
+static struct rein_policy *policy;
+static struct rein_engine *engine;
+
+static void load_policy(void)
+{
+    struct rein_source source = {"m.yaml", masking, sizeof masking - 1};
+    struct rein_library library = {0};
+    struct rein_problems *problems;
+    if (policy != NULL)
+        return;
+    if (rein_problems_new(&problems) != 0 || rein_engine_new(&engine) != 0 ||
+        rein_policy_load(&policy, &source, &library, problems) != 0)
+        abort();
+    rein_problems_free(problems);
+}
+
+/* Judges all texts, and puts the masks in. Returns what request_mask returns; *len: how many there were. */
+static int mask(struct request *request, struct request_error *err, size_t *len)
+{
+    static const unsigned char key[REIN_MASK_KEY] = "k";
+    load_policy();
+    struct rein_trace_options options = {
+        .policy = policy, .engine = engine, .choices = 1, .model = "m", .id = "i", .mask_key = key};
+    struct rein_trace *trace;
+    if (rein_trace_new(&trace, &options) != 0 || request->api->judge(request, trace) != 0)
+        abort();
+    (void)rein_trace_masks(trace, len);
+    int rv = request_mask(request, trace, err);
+    rein_trace_free(trace);
+    return rv;
+}
+
+/* A masked request is as good as it was, and has nothing left to mask; or it is refused with a reason. */
+static void check_masked(struct request *request, const struct request_checks *checks)
+{
+    struct request *again = NULL;
+    struct request_error err = {.code = NULL};
+    size_t len;
+    int rv = mask(request, &err, &len);
+    if (rv == REIN_EFORMAT && (len == 0 || err.code == NULL || memchr(err.param, 0, sizeof err.param) == NULL ||
+                               memchr(err.message, 0, sizeof err.message) == NULL))
+        abort();
+    if (rv != 0)
+        return;
+    rv = request_parse(&again, request->api, request->sent, &limits, &err);
+    if (rv == 0)
+        rv = request_check(again, checks, &err);
+    if (rv != 0 || (again->dropped != NULL && len > 0))
+        abort();
+    rv = mask(again, &err, &len);
+    if (rv != 0 || len > 0)
+        abort();
+    request_free(again);
+}
+
 static void check_one(const struct api *api, const struct backend *kind, unsigned choice, const char *text, size_t len)
 {
     static const char *const allow[] = {"made_up", "messages[].images", "input[].content[].x", NULL};
@@ -74,6 +134,10 @@ static void check_one(const struct api *api, const struct backend *kind, unsigne
         check_again(request, &checks);
         check_bytes(request);
     }
+    if (rv == 0)
+        check_masked(request, &checks);
+    if (rv == 0 && request_load(request) == 0)
+        check_bytes(request);
     request_free(request);
 }
 

@@ -1,5 +1,5 @@
 /* Fuzzes the whole trace: any upstream bytes, cut anywhere, release the same bytes with the same findings, no text of a
- * withheld match, and exactly one end.
+ * withheld match, and exactly one end. The texts that are kept of it are the same too, and do not have the secret.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The first byte chooses the policy and the request, the second is the seed of the cuts. "@" stands for the secret, "~"
@@ -24,25 +24,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define TRACE_TAIL "\"}}]}\n\n"
 #endif
 
+#define POLICY(name, kept, reasoning, action)                                                                          \
+    "version: 1\nname: " name "\nlog: { text: " kept ", max_bytes: 1024 }\nreasoning: { " reasoning " }\n"             \
+    "rules: [ { id: s, literal: " SECRET ", match: raw, secret: true, action: " action " } ]\n"
 static const char *const yamls[] = {
-    "version: 1\nname: a\nreasoning: { show: stream, release: stream }\nrules:\n"
-    "  - { id: s, literal: " SECRET ", match: raw, action: redact }\n",
-    "version: 1\nname: b\nreasoning: { show: stream, release: stream }\nrules:\n"
-    "  - { id: s, literal: " SECRET ", match: raw, action: refuse }\n",
-    "version: 1\nname: c\nreasoning: { show: hide, release: stream }\nrules:\n"
-    "  - { id: s, literal: " SECRET ", match: raw, action: redact }\n",
-    "version: 1\nname: d\nreasoning: { show: stream, release: end }\nrules:\n"
-    "  - { id: s, literal: " SECRET ", match: raw, action: cut_response }\n",
-    "version: 1\nname: e\nreasoning: { show: stream, release: stream }\n"
-    "prefix: { template: check, when: always, show: true }\nrules:\n"
-    "  - { id: s, literal: " SECRET ", match: raw, action: redact }\n",
+    POLICY("a", "full", "show: stream, release: stream", "redact"),
+    POLICY("b", "redacted", "show: stream, release: stream", "refuse"),
+    POLICY("c", "full", "show: hide, release: stream", "redact"),
+    POLICY("d", "redacted", "show: stream, release: end", "cut_response"),
+    POLICY("e", "full", "show: stream, release: stream",
+           "redact") "prefix: { template: check, when: always, show: true }\n",
 };
 enum { POLICIES = sizeof(yamls) / sizeof(yamls[0]), HIDES = 2, SHOWS = POLICIES - 1 };
 static const char prefix[] = "Is it \"safe\"?";
 static const char template_yaml[] = "version: 1\nname: check\nkind: prefix\ntext: 'Is it \"safe\"?'\n";
 
 struct lane_run {
-    struct bytes out;
+    struct bytes out, kept;
     unsigned asks;
     uint64_t received, scanned, released, unjudged, reasoning_shown;
     size_t findings;
@@ -135,6 +133,35 @@ static void feed(struct rein_trace *trace, struct lane_run *run, struct span inp
     }
 }
 
+/* Masks lie in the text, in order, and hide all that is under them. */
+static void check_masks(const struct rein_text *text)
+{
+    uint64_t end = 0;
+    for (size_t i = 0; i < text->masks_len; end = text->masks[i].offset + text->masks[i].len, i++) {
+        const struct rein_span *m = &text->masks[i];
+        if (m->offset < end || m->len == 0 || m->offset + m->len > text->text_len)
+            abort();
+        for (uint64_t at = m->offset; at < m->offset + m->len; at++)
+            if (text->text[at] != '*')
+                abort();
+    }
+}
+
+static void take_texts(struct rein_trace *trace, struct lane_run *run)
+{
+    const struct rein_text *texts;
+    size_t len, in_all = 0;
+    must(rein_trace_texts(trace, &texts, &len));
+    for (size_t i = 0; i < len; i++) {
+        const struct rein_text *t = &texts[i];
+        if (t->n != i || t->text_len > t->len || t->whole != (t->text_len == t->len) || (in_all += t->text_len) > 1024)
+            abort();
+        check_masks(t);
+        must(bytes_append(&run->kept, t->text, t->text_len));
+        must(bytes_append(&run->kept, "\n", 1));
+    }
+}
+
 /* `seed` 0: the whole at once. */
 static struct lane_run play(struct span input, unsigned how, unsigned seed)
 {
@@ -145,6 +172,7 @@ static struct lane_run play(struct span input, unsigned how, unsigned seed)
     struct rein_trace *trace = NULL;
     struct rein_update u;
     bytes_init(&run.out, SIZE_MAX / 2);
+    bytes_init(&run.kept, SIZE_MAX / 2);
     struct rein_trace_options options = {.policy = policy_of(how % POLICIES),
                                          .engine = engine,
                                          .dialect = TRACE_DIALECT,
@@ -175,6 +203,7 @@ static struct lane_run play(struct span input, unsigned how, unsigned seed)
     run.ending = d->ending;
     run.verdict = d->verdict;
     run.unjudged = d->bytes_unjudged;
+    take_texts(trace, &run);
     rein_trace_free(trace);
     return run;
 }
@@ -200,6 +229,11 @@ static void check_both(const struct lane_run *whole, const struct lane_run *cut)
         fail("no end", whole, cut);
     if (memmem(out.data, out.len, SECRET, sizeof(SECRET) - 1) != NULL)
         fail("the secret went out", whole, cut);
+    struct span kept = bytes_span(&whole->kept);
+    if (!span_is(kept, bytes_span(&cut->kept)))
+        fail("other texts are kept", whole, cut);
+    if (memmem(kept.data, kept.len, SECRET, sizeof(SECRET) - 1) != NULL)
+        fail("the secret is kept", whole, cut);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -211,6 +245,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     check_both(&whole, &cut);
     if (data[0] % POLICIES == HIDES && whole.reasoning_shown > 0)
         fail("hidden reasoning went out", &whole, &cut);
+    bytes_fini(&whole.kept);
+    bytes_fini(&cut.kept);
     bytes_fini(&whole.out);
     bytes_fini(&cut.out);
     bytes_fini(&input);

@@ -1,7 +1,8 @@
 /* Broken configs, policies, templates and lexicons: the exact messages for each.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A case is a folder in tests/golden/problems: input.yaml and expected.txt, one problem a line, as
+ * A case is a folder in tests/golden/problems, or in tests/golden/broken, which has what people write who mean another
+ * thing; there warnings count, too. It has input.yaml and expected.txt, one problem a line, as
  * "line:column: key: message". With REIN_UPDATE=1 expected.txt is written instead: read what comes out of it. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,16 +21,40 @@
 #include "config/policy_files.h"
 #include "rein/doc.h"
 
-#define CASES REIN_SOURCE_DIR "/tests/golden/problems"
+#define GOLDEN REIN_SOURCE_DIR "/tests/golden/"
 
-enum { TEXT_MAX = 20000, CASES_MIN = 30 };
+enum { TEXT_MAX = 20000, CASES_MIN = 30, BROKEN_MIN = 50 };
+
+/* The cases of one folder. */
+struct case_set {
+    const char *folder;
+    bool has_warnings;
+};
+static const struct case_set *set; /* that is checked */
+
+static char *set_path(const char *name)
+{
+    char *path = NULL;
+    assert_true(asprintf(&path, GOLDEN "%s/%s", set->folder, name) > 0);
+    return path;
+}
+
+static void read_folder(struct policy_files_folder *folder, const char *name, bool lists,
+                        struct rein_problems *problems)
+{
+    char *path = set_path(name);
+    assert_int_equal((lists ? policy_files_read_lists : policy_files_read)(folder, path, false, problems), 0);
+    free(path);
+}
 
 static void check_policy(const struct rein_source *source, struct rein_problems *problems)
 {
     struct policy_files_library files = {0};
     struct rein_policy *policy;
-    assert_int_equal(policy_files_read(&files.templates, CASES "/library/templates", true, problems), 0);
-    assert_int_equal(policy_files_read(&files.lexicons, CASES "/library/lexicons", true, problems), 0);
+    read_folder(&files.templates, "library/templates", false, problems);
+    read_folder(&files.lexicons, "library/lexicons", false, problems);
+    read_folder(&files.lists, "library/lists", true, problems);
+    read_folder(&files.policies, "library/policies", false, problems);
     struct rein_library library = policy_files_lend(&files);
     if (rein_policy_load(&policy, source, &library, problems) == 0)
         rein_policy_unref(policy);
@@ -81,18 +106,29 @@ static void check_source(const struct rein_source *source, struct rein_problems 
 }
 
 /* File names lose what is above the case, so that they are the same on every machine. */
+static size_t write_one(const struct rein_problem *p, const char *folder, const char *kind, char *out, size_t room)
+{
+    size_t golden = strlen(GOLDEN), own = strlen(folder);
+    const char *file = p->file;
+    if (strncmp(file, folder, own) == 0 && file[own] == '/')
+        file += own + 1;
+    else if (strncmp(file, GOLDEN, golden) == 0)
+        file += golden;
+    bool is_input = strcmp(file, "input.yaml") == 0;
+    return (size_t)snprintf(out, room, "%s%s%s%u:%u: %s: %s\n", kind, is_input ? "" : file, is_input ? "" : ":",
+                            p->line, p->column, p->key, p->message);
+}
+
 static void write_problems(const struct rein_problems *problems, const char *folder, char out[TEXT_MAX])
 {
+    const struct rein_problem *p;
     size_t at = 0;
     out[0] = '\0';
-    for (size_t i = 0; i < rein_problems_count(problems); i++) {
-        const struct rein_problem *p = rein_problems_at(problems, i);
-        const char *file = strncmp(p->file, folder, strlen(folder)) == 0 ? p->file + strlen(folder) + 1 : p->file;
-        at += (size_t)snprintf(out + at, TEXT_MAX - at, "%s%s%u:%u: %s: %s\n",
-                               strcmp(file, "input.yaml") == 0 ? "" : file, strcmp(file, "input.yaml") == 0 ? "" : ":",
-                               p->line, p->column, p->key, p->message);
-        assert_true(at < TEXT_MAX);
-    }
+    for (size_t i = 0; i < rein_problems_count(problems) && at < TEXT_MAX; i++)
+        at += write_one(rein_problems_at(problems, i), folder, "", out + at, TEXT_MAX - at);
+    for (size_t i = 0; set->has_warnings && (p = rein_problems_warning(problems, i)) != NULL && at < TEXT_MAX; i++)
+        at += write_one(p, folder, "warning: ", out + at, TEXT_MAX - at);
+    assert_true(at < TEXT_MAX);
 }
 
 static void check_case(const char *folder, size_t *failed)
@@ -120,12 +156,14 @@ static void check_case(const char *folder, size_t *failed)
     rein_problems_free(problems);
 }
 
-static void test_every_case(void **state)
+static void check_set(const struct case_set *cases_of, size_t at_least)
 {
-    (void)state;
     struct files_list cases;
     size_t failed = 0, count = 0;
-    assert_int_equal(files_folders(&cases, CASES), 0);
+    set = cases_of;
+    char *folder = set_path("");
+    folder[strlen(folder) - 1] = '\0';
+    assert_int_equal(files_folders(&cases, folder), 0);
     for (size_t i = 0; i < cases.len; i++) {
         if (strcmp(strrchr(cases.paths[i], '/'), "/library") == 0)
             continue;
@@ -133,12 +171,26 @@ static void test_every_case(void **state)
         count++;
     }
     files_list_fini(&cases);
-    assert_true(count >= CASES_MIN);
+    free(folder);
+    assert_true(count >= at_least);
     assert_int_equal(failed, 0);
+}
+
+static void test_every_case(void **state)
+{
+    (void)state;
+    check_set(&(struct case_set){"problems", false}, CASES_MIN);
+}
+
+static void test_what_people_write_who_mean_another_thing(void **state)
+{
+    (void)state;
+    check_set(&(struct case_set){"broken", true}, BROKEN_MIN);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_case)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_case),
+                                       cmocka_unit_test(test_what_people_write_who_mean_another_thing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { binary, configText, startRein } from '../lib/rein.mjs';
+import { binary, configText, shippedPolicy, source, startRein } from '../lib/rein.mjs';
 
 // The patterns read the lexicon; a small one is compiled at once under every sanitizer.
 const policy = `
@@ -25,6 +25,7 @@ entries:
   - { id: refuses, class: answer_refuses, phrases: [i will not], match: [I will not.] }
 `;
 const PARTS = 2;
+const sanitized = ['__asan_init', '__tsan_init'].some((name) => fs.readFileSync(binary).includes(name));
 const templates = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../config/templates');
 
 const makeFolder = () => {
@@ -87,6 +88,24 @@ describe('the cache of compiled lexicons', { timeout: 470000 }, () => {
     assert.equal(open.log.match(/warn cache: .* is not used: others have access/g).length, 1);
     assert.match(open.log, new RegExp(`cache: ${PARTS} parts of lexicons were compiled, 0 of them kept`));
     await open.clean();
+  });
+
+  // The time of the processor, which a busy machine hardly changes; a sanitizer does.
+  test('FOUND U4: from the cache, the shipped config is checked within a second and served within half a second', { skip: sanitized && 'a sanitizer is slow' }, async (t) => {
+    const check = () => spawnSync('bash', ['-c', '"$0" check "$1" >/dev/null && times', binary, path.join(source, 'config/rein.yaml')], { encoding: 'utf8', timeout: 400000 });
+    check(); // fills the cache
+    const ran = check();
+    assert.equal(ran.status, 0, ran.stderr);
+    const seconds = ran.stdout.trim().split('\n')[1].split(' ').map((time) => Number(/m([\d.]+)s/.exec(time)[1]));
+    assert.ok(seconds[0] + seconds[1] < 1, ran.stdout);
+    const shipped = { policy: shippedPolicy(), config: configText({ upstream: 'http://127.0.0.1:9' }) };
+    await (await startRein(shipped)).clean();
+    const rein = await startRein(shipped);
+    t.after(() => rein.clean());
+    const fields = fs.readFileSync(`/proc/${rein.child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]), perSecond = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout);
+    assert.match(rein.log, /compiled parts of lexicons were read/);
+    assert.ok(ticks / perSecond < 0.5, `${ticks} ticks\n${rein.log}`);
   });
 
   test('FOUND U4: `off` keeps nothing', async (t) => {

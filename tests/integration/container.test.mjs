@@ -83,7 +83,7 @@ describe('the image', { timeout: 470000 }, () => {
   test('FOUND U7: the first start makes a key for clients and one for operators, and says where they are, not what', async (t) => {
     const image = layOut(t), upstream = await startUpstream(says({ answer: ['fine'] }));
     const first = await (await start(image, { REIN_UPSTREAM_URL: upstream.url })).ready();
-    for (const name of ['keys.yaml', 'token.yaml', 'keys.yaml.secret', 'token.yaml.secret', 'rein.db'])
+    for (const name of ['keys.yaml', 'token.yaml', 'keys.yaml.secret', 'token.yaml.secret', 'rein.secret', 'rein.db'])
       assert.equal((fs.statSync(path.join(image.data, name)).mode & 0o777).toString(8), '600', name);
     const key = secret(image, 'keys.yaml.secret'), token = secret(image, 'token.yaml.secret');
     for (const name of ['keys.yaml.secret', 'token.yaml.secret']) assert.ok(first.log.includes(path.join(image.data, name)), first.log);
@@ -102,7 +102,7 @@ describe('the image', { timeout: 470000 }, () => {
     for (const name of ['keys.yaml.secret', 'token.yaml.secret']) fs.rmSync(path.join(image.data, name));
     const second = await (await start(image, { REIN_UPSTREAM_URL: upstream.url })).ready();
     assert.equal(await status(host, second.adminPort, '/metrics', token), 200);
-    assert.deepEqual(fs.readdirSync(image.data).filter((name) => name.endsWith('.secret')), []);
+    assert.deepEqual(fs.readdirSync(image.data).filter((name) => name.endsWith('.yaml.secret')), []);
     assert.deepEqual(await second.stop(), { code: 0, signal: null });
     await upstream.stop();
   });

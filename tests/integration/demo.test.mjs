@@ -7,7 +7,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ask, chat, gather } from '../lib/client.mjs';
-import { binary, patternsPolicy, shippedPolicy, startDemo, startRein } from '../lib/rein.mjs';
+import { binary, configText, patternsPolicy, startDemo, startRein } from '../lib/rein.mjs';
 import { source, temporaryFolder } from '../lib/install.mjs';
 import { scenarios, steered } from '../lib/scenarios.mjs';
 
@@ -80,21 +80,25 @@ describe('steering', { timeout: 300000 }, () => {
 });
 
 // What script/server prints is copied into a shell, whatever that shell is.
-test('the requests that script/server prints do what it says', { timeout: 240000 }, async () => {
+test('FOUND U6: the requests that script/server prints do what it says', { timeout: 240000 }, async () => {
   const demo = await startDemo();
-  const rein = await startRein({ upstream: demo.url, policy: shippedPolicy() });
+  const policy = fs.readFileSync(path.join(source, 'config/demo-policies/demo.yaml'), 'utf8').replace('name: demo', 'name: default');
+  const rein = await startRein({ upstream: demo.url, policy });
   const text = fs.readFileSync(path.join(source, 'script/server'), 'utf8');
   const printed = [...text.matchAll(/^ +(curl .*)$/gm)].map((found) => found[1]);
   const said = printed.map((line) => {
     assert.doesNotMatch(line.replace(/'[^']*'/g, ''), /[?*&;<>(){}[\]!]/, 'a shell would read this');
-    const command = line.replace(/\$\{?front\}?/g, `127.0.0.1:${rein.port}`).replace(/\$\{?admin\}?/g, `127.0.0.1:${rein.adminPort}`);
+    const command = line.replace(/\$\{?model\}?/g, `127.0.0.1:${demo.port}`).replace(/\$\{?front\}?/g, `127.0.0.1:${rein.port}`).replace(/\$\{?admin\}?/g, `127.0.0.1:${rein.adminPort}`);
     return execFileSync('sh', ['-c', command], { encoding: 'utf8', timeout: 120000 });
   });
-  assert.equal(said.length, 3);
-  assert.match(said[0], /^data: .*"reasoning_content"/m);
-  assert.match(said[0], /\ndata: \[DONE\]\n/);
-  assert.match(JSON.parse(said[1]).choices[0].message.content, /\[redacted\]/);
-  const rows = JSON.parse(said[2]).data;
+  assert.equal(said.length, 4);
+  assert.match(gather(said[0]).content, /step-by-step guide/);
+  assert.match(said[1], /^x-rein-decision: /m);
+  assert.match(said[1], /\ndata: \[DONE\]\n/);
+  assert.match(gather(said[1]).content, /I can't help with breaking into/);
+  assert.doesNotMatch(said[1], /Let me outline|Step 1/);
+  assert.match(JSON.parse(said[2]).choices[0].message.content, /\[redacted\]/);
+  const rows = JSON.parse(said[3]).data;
   assert.deepEqual(rows.map((row) => row.verdict), ['redact', 'steer']);
   await rein.clean();
   await demo.stop();
@@ -112,7 +116,7 @@ test('FOUND R10: script/server steps aside for strangers on its ports, and says 
   fs.mkdirSync(path.join(at, 'script'));
   fs.cpSync(path.join(source, 'script/server'), path.join(at, 'script/server'));
   fs.cpSync(path.join(source, 'config'), path.join(at, 'config'), { recursive: true });
-  const before = fs.readdirSync(path.join(at, 'config'));
+  const before = fs.readdirSync(path.join(at, 'config/demo'));
   const ports = [8080, 8081, 9000];
   const strangers = await Promise.all(ports.map(startStranger));
   const script = spawn('bash', [path.join(at, 'script/server')], { env: { ...process.env, REIN_BIN: binary }, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -126,14 +130,42 @@ test('FOUND R10: script/server steps aside for strangers on its ports, and says 
   });
   const [, used] = /ports, so Rein uses free ones instead:([ 0-9]*)\n/.exec(said) ?? assert.fail(said);
   assert.deepEqual(used.trim().split(' ').map(Number).sort(), ports);
+  const [, made] = /^(\d+) decisions of the last 60 minutes were made up$/m.exec(said) ?? assert.fail(said);
+  assert.ok(Number(made) > 200, made);
+  const admin = Number(/Open http:\/\/127\.0\.0\.1:(\d+)\//.exec(said)[1]);
+  const page = (await ask(admin, { method: 'GET', path: '/admin/v1/decisions?limit=500' })).json;
+  assert.equal(page.data.length, Number(made));
+  assert.ok(['allow', 'redact', 'steer', 'refuse'].every((verdict) => page.data.some((row) => row.verdict === verdict)));
   const port = Number(/Rein listens on http:\/\/127\.0\.0\.1:(\d+),/.exec(said)[1]);
   assert.ok(!ports.includes(port));
   assert.match((await ask(port, { body: chat('Give me a test card number', { model: 'demo' }) })).text, /\[redacted\]/);
   script.kill('SIGTERM');
   assert.equal(await exited, 0, said);
-  assert.deepEqual(fs.readdirSync(path.join(at, 'config')), before);
+  assert.deepEqual(fs.readdirSync(path.join(at, 'config/demo')), before);
   for (const { got, server } of strangers) {
     assert.equal(got, '');
     server.close();
   }
+});
+
+test('FOUND U6: demo-history fills its minutes once, by the policies of two configs', { timeout: 240000 }, async (t) => {
+  const at = temporaryFolder(t, 'history');
+  fs.cpSync(path.join(source, 'config'), path.join(at, 'config'), { recursive: true });
+  const fill = () => execFileSync(binary, ['demo-history', '-c', path.join(at, 'config/demo/rein.yaml'), '--before', path.join(at, 'config/demo/before.yaml'), '--minutes', '40'], { encoding: 'utf8', timeout: 120000 });
+  const made = Number(/^(\d+) decisions of the last 40 minutes were made up\n$/.exec(fill())[1]);
+  assert.ok(made > 150 && made < 600, made);
+  assert.match(fill(), /^\d decisions/, 'the minutes that have passed since, at most');
+  const rein = await startRein({ folder: at, upstream: 'http://127.0.0.1:9', config: configText({ upstream: 'http://127.0.0.1:9' }).replace('sqlite:rein.db', 'sqlite:data/demo.db') });
+  const rows = await rein.rows();
+  const [newest, oldest] = [rows[0], rows.at(-1)];
+  assert.equal(newest.policy, 'demo');
+  assert.equal(oldest.policy, 'demo');
+  assert.notEqual(newest.policy_version, oldest.policy_version);
+  const age = (row) => (Date.now() * 1000 - row.started_at_us) / 60e6;
+  assert.ok(age(oldest) < 45 && age(oldest) > 30 && age(newest) < 5, `${age(oldest)} ${age(newest)}`);
+  const steered = await rein.row(rows.find((row) => row.verdict === 'steer').id);
+  assert.equal(steered.attempts.length, 2);
+  assert.equal(steered.attempts[0].outcome, 'steered');
+  assert.ok(steered.findings.length > 0);
+  await rein.clean();
 });

@@ -185,6 +185,6 @@ timeouts: { drain_ms: 200 }
     const answer = await check((text) => text);
     fs.writeFileSync(file(), before);
     assert.equal(answer.code, 3);
-    assert.match(answer.text, /keys\.yaml:\d+:?.*policies: key `bot`: there is no policy `for-bunk`/);
+    assert.match(answer.text, /keys\.yaml:\d+:?.*policies: the key `bot` may choose the policy `for-bunk`, but there is none/);
   });
 });

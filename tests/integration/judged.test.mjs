@@ -1,10 +1,11 @@
 // Judges at work: a scripted one decides about prompts, reasoning and answers, and nothing that it has still to judge
 // gets to the client. SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import net from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { chat, gather, send } from '../lib/client.mjs';
-import { configText, startRein } from '../lib/rein.mjs';
+import { binary, configText, startRein } from '../lib/rein.mjs';
 import { streamed as messageEvents } from '../lib/messages.mjs';
 import { streamed as responseEvents } from '../lib/responses.mjs';
 import { completion, delta, says, startUpstream, stream } from '../lib/upstream.mjs';
@@ -258,4 +259,33 @@ describe('judges', { timeout: 240000 }, () => {
         assert.equal(upstream.calls.length, 1, 'no redirect was followed');
         assert.ok(!rein.log.includes('calm'), rein.log);
       }, { judge: 'probe: false, timeout_ms: 300, busy_ms: 200, failures: 100' }));
+
+  // What may be held of a stream is the policy's `limits.stream_bytes` (256 KiB). Eight questions may be open, each quoting 32 KiB.
+  const sanitized = ['__asan_init', '__tsan_init'].some((name) => fs.readFileSync(binary).includes(name));
+  test('FOUND R12: streams that wait for replies that never end stay small', { skip: sanitized && 'a sanitizer keeps freed memory' }, () => withRein(
+    'channels: [answer], action: refuse, when: always, every: { sentences: 8 }, on_error: words',
+    async () => {
+      const STREAMS = 20, EVENTS = 260, own = () => Number(/^RssAnon:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${rein.child.pid}/status`, 'utf8'))[1]);
+      judge.serve = async (call) => {
+        await call.begin({ 'content-type': 'application/json' });
+        for (let i = 0; i < 60 && !call.socket.destroyed; i++) {
+          await call.chunk('x'.repeat(1024));
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        call.breakOff();
+      };
+      const long = 'This is a calm sentence of some length, said once more. '.repeat(20);
+      upstream.serve = says({ answer: Array(EVENTS).fill(long) });
+      const before = own();
+      let most = 0;
+      const watch = setInterval(() => { most = Math.max(most, own() - before); }, 10);
+      const answers = await Promise.all(Array.from({ length: STREAMS }, () => rein.ask({ body: chat('hello', { stream: true }) })));
+      clearInterval(watch);
+      console.log(`${STREAMS} streams beside a judge whose reply never ends: at most ${(most / STREAMS).toFixed(0)} KiB each`);
+      for (const answer of answers) assert.equal(gather(answer.text).content.length, EVENTS * long.length);
+      assert.ok(most / STREAMS < 3072, `${most} KiB for ${STREAMS} streams`);
+    },
+    // What has failed so often is left alone, so that the test ends.
+    { judge: 'probe: false, timeout_ms: 1500, failures: 60, alone_ms: 100000, calls: 64' },
+  ));
 });

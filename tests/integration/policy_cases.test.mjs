@@ -64,6 +64,26 @@ test('the shipped policy, on cases for its rules', (t) => {
   assert.equal(status, 0);
 });
 
+test('masked prompts: what the upstream gets, and what comes back', (t) => {
+  const at = folder(t, {
+    'p.yaml': { version: 1, name: 'p', rules: [
+      { id: 'card', channels: ['prompt'], builtin: 'card_number', action: 'redact', restore: true },
+      { id: 'badge', channels: ['prompt'], regex: 'BADGE-[0-9]{6}', action: 'redact', replacement: '[badge]' },
+    ] },
+    'c.yaml': file(
+      { name: 'masked', messages: [{ role: 'system', text: 'Be brief.' }, { role: 'user', text: 'Card 4111 1111 1111 1111, BADGE-123456, not 5500005555555559.' }],
+        reasoning: 'They gave [card:1].', answer: 'It is [card:1] or [card:2], [card:3], https://h/[card:1]', tool: '{"card":"[card:2]"}',
+        expect: { action: 'redact', findings: ['card', 'badge'], upstream: 'Be brief.\nCard [card:1], [badge], not [card:2].', reasoning: 'They gave [card:1].',
+          answer: 'It is 4111 1111 1111 1111 or 5500005555555559, [card:3], https://h/[card:1]', tool: '{"card":"[card:2]"}' } },
+      { name: 'plain', prompt: 'Hello.', answer: 'Hello!', expect: { action: 'allow', upstream: 'Hello.' } },
+      { name: 'wrong', prompt: 'Card 4111 1111 1111 1111', answer: 'fine', expect: { upstream: 'Card [card:2]' } },
+    ),
+  });
+  const { status, out } = rein('test', path.join(at, 'p.yaml'), path.join(at, 'c.yaml'));
+  assert.match(out, /^[^\n]*: wrong: upstream: from byte 3 on, expected "d \[card:2\]", got "d \[card:1\]"\n2 passed, 1 failed\n$/);
+  assert.equal(status, 1);
+});
+
 test('every action, with a policy of its own', (t) => {
   const at = folder(t, {
     'policies/own.yaml': policy,

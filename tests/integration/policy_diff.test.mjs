@@ -80,3 +80,15 @@ test('what is no policy is said', (t) => {
   assert.equal(status, 3);
   assert.match(stderr, /none\.yaml: cannot be read/);
 });
+
+test('a policy is what it extends, and what it says itself', (t) => {
+  const base = 'version: 1\nname: base\nhold: { max_bytes: 2048 }\nrules:\n  - { id: a, builtin: email, action: redact }\n';
+  const child = 'version: 1\nname: child\nextends: base\nrules:\n  - { id: a, action: refuse }\n  - { id: b, words: nova, action: record }\n';
+  const { status, out, err } = diff(t, base, child);
+  assert.equal(err, '');
+  assert.equal(status, 1);
+  const lines = out.trim().split('\n');
+  assert.ok(lines.includes('rules[a].action: redact -> refuse'), out);
+  assert.ok(lines.includes('rules: [a] -> [a, b]'), out);
+  assert.ok(!/hold|builtin/.test(out), out);
+});

@@ -212,7 +212,7 @@ store: { url: "sqlite:rein.db" }
           if (action === 'steer' && !isRefused) assert.deepEqual([shown, calls.length], [braces('Good.'), 2]);
           if (action === 'cut_reasoning' && channel.isReasoning) assert.deepEqual([shown, seen.text], ['The ', 'Done.']);
           if (cuts) assert.ok(['The ', '{"say":"The '].includes(shown), shown);
-          if (isRefused && stream) assert.ok(channel.isReasoning || channel.isCall ? seen.text === REFUSAL : shown === `The ${REFUSAL}`, got.text);
+          if (isRefused && stream) assert.ok(channel.isReasoning || channel.isCall ? seen.text === REFUSAL : shown === `The \n${REFUSAL}`, got.text);
           if (action === 'refuse' && !stream) assert.deepEqual([seen.text, seen.reasoning, seen.calls], [REFUSAL, '', '']);
           if (isCut && channel.isCall && stream) assert.equal(seen.closed, 0); // clients run calls that are closed
         });

@@ -155,7 +155,7 @@ describe('a request', { timeout: 240000 }, () => {
     const answer = await ask({ answer: [...'It is open sesame, you know.'] }, streamed);
     const seen = gather(answer.text);
     assert.equal(answer.status, 200);
-    assert.match(seen.content, /^It is *Not this\.$/);
+    assert.match(seen.content, /^It is *\nNot this\.$/);
     assert.deepEqual(seen.finish, ['content_filter']);
     assert.equal(seen.done, 1);
     assert.equal(seen.roles, 1);
@@ -269,7 +269,7 @@ describe('a request', { timeout: 240000 }, () => {
     const call = upstream.calls.at(-1);
     assert.equal(call.headers.authorization, 'Bearer upstream-secret');
     assert.ok(!call.head.includes('client-secret'), call.head);
-    assert.ok(!rein.log.includes('secret'), rein.log);
+    assert.ok(!/(client|upstream)-secret/.test(rein.log), rein.log);
   });
 
   test('an x-request-id that is not fit for logs is replaced', async () => {

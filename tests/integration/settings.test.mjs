@@ -274,7 +274,7 @@ describe('settings', { timeout: 10 * HANGS_MS }, () => {
   test('FOUND S3: every other key that takes a restart is refused by its name, and all stays as it was', async () => {
     const upstream = await startUpstream(says({ answer: ['fine'] }));
     const rein = await startRein({ upstream: upstream.url, config: configOf(upstream.url, { 'limits.choices': 2 }) });
-    const others = { 'listen.address': '127.0.0.1:1', 'admin.address': '127.0.0.1:1', 'store.url': 'sqlite:other.db', workers: 3, 'limits.connections': 7, 'cache.folder': 'other' };
+    const others = { 'listen.address': '127.0.0.1:1', 'admin.address': '127.0.0.1:1', 'store.url': 'sqlite:other.db', workers: 3, 'limits.connections': 7, 'cache.folder': 'other', 'telemetry.endpoint': 'http://127.0.0.1:9', 'telemetry.traces': false, 'telemetry.logs': true };
     const needing = Object.keys(keys).filter((key) => keys[key].restart);
     assert.deepEqual(needing.sort(), Object.keys(others).sort());
     for (const key of needing) {

@@ -23,8 +23,10 @@ const snippets = pages.flatMap((page) => {
 const ofReadme = snippets.filter((snippet) => snippet.page === 'README.md');
 
 // A snippet that is a part of a config stands in one that has the rest.
+const isPolicy = (text) => /^(rules|log|patterns|extends|reasoning|request|model):/m.test(text) && !/^(listen|upstreams|routes|store|cases|entries):/m.test(text);
 function wholeConfig(text) {
   if (/^version:/m.test(text)) return text;
+  if (isPolicy(text)) return `version: 1\nname: snippet\nmodel: harm-en\n${text}`;
   const name = /name: *(\w+)/.exec(text)[1];
   const rest = {
     upstreams: '  - { name: local, url: "http://127.0.0.1:9000" }',
@@ -41,6 +43,8 @@ function likeConfig(t, text) {
   for (const name of ['default', ...[...text.matchAll(/policy: *(\w+)/g)].map((found) => found[1])])
     fs.writeFileSync(path.join(folder, `policies/${name}.yaml`), plainPolicy.replace('name: default', `name: ${name}`));
   for (const name of ['templates', 'lexicons', 'models'].filter((part) => fs.existsSync(path.join(source, 'config', part)))) fs.symlinkSync(path.join(source, 'config', name), path.join(folder, name));
+  fs.mkdirSync(path.join(folder, 'lists'));
+  for (const [name] of text.matchAll(/\w+\.txt/g)) fs.writeFileSync(path.join(folder, 'lists', name), 'High Street\n');
   return folder;
 }
 
@@ -54,7 +58,7 @@ describe('snippets', { timeout: 470000 }, () => {
   for (const { page, line, text } of snippets)
     test(`${page}:${line} has no errors`, (t) => {
       const whole = wholeConfig(text), folder = likeConfig(t, whole);
-      const file = path.join(folder, path.basename(/^# config\/(\S+\.yaml)$/m.exec(text)?.[1] ?? 'snippet.yaml'));
+      const file = path.join(folder, isPolicy(text) ? 'policies' : '', path.basename(/^# config\/(\S+\.yaml)$/m.exec(text)?.[1] ?? 'snippet.yaml'));
       fs.writeFileSync(file, whole);
       const { status, stdout, stderr } = spawnSync(binary, ['check', file], { encoding: 'utf8', timeout: 400000 });
       assert.equal(status, 0, stderr);

@@ -44,7 +44,7 @@ export async function ask(port, options) {
   const answer = await send(port, options);
   const { text, whole } = await answer.body;
   const result = { status: answer.status, headers: answer.headers, text, whole };
-  if (String(answer.headers['content-type']).startsWith('application/json')) result.json = JSON.parse(text);
+  if (/^application\/json(;|$)/.test(answer.headers['content-type'])) result.json = JSON.parse(text);
   return result;
 }
 

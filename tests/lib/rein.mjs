@@ -8,7 +8,7 @@ import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ask } from './client.mjs';
 
-const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const binary = process.env.REIN_BIN ?? path.join(source, 'build/dev/rein');
 // All tests share one cache of compiled lexicons, also those that are started by hand.
 process.env.CACHE_DIRECTORY ??= path.join(source, 'build/cache');
@@ -72,7 +72,7 @@ store: { url: "sqlite:rein.db", ${store} }
 ${more}`;
 }
 
-function layOut(folder, { policy = plainPolicy, policies = {}, config }) {
+function layOut(folder, { policy = plainPolicy, policies = {}, lists = {}, config }) {
   fs.mkdirSync(path.join(folder, 'policies'), { recursive: true });
   for (const name of ['templates', 'lexicons', 'models']) {
     const from = path.join(source, 'config', name);
@@ -80,6 +80,8 @@ function layOut(folder, { policy = plainPolicy, policies = {}, config }) {
   }
   fs.writeFileSync(path.join(folder, 'policies/default.yaml'), policy);
   for (const [name, text] of Object.entries(policies)) fs.writeFileSync(path.join(folder, `policies/${name}.yaml`), text);
+  if (Object.keys(lists).length > 0) fs.mkdirSync(path.join(folder, 'lists'), { recursive: true });
+  for (const [name, text] of Object.entries(lists)) fs.writeFileSync(path.join(folder, `lists/${name}.txt`), text);
   fs.writeFileSync(path.join(folder, 'rein.yaml'), config);
 }
 
@@ -122,7 +124,7 @@ export async function startRein(options) {
   const rein = launch(['serve', '-c', path.join(folder, 'rein.yaml')], { cwd: folder, env: options.env });
   rein.folder = folder;
   rein.port = Number((await rein.said(/serve: listening on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
-  rein.adminPort = Number((await rein.said(/admin listening on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
+  rein.adminPort = Number((await rein.said(/admin listening on http:\/\/(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)/))[1]);
   rein.rewrite = (changes) => layOut(folder, { ...options, config, ...changes });
   rein.ask = (request) => ask(rein.port, request);
   rein.admin = (path) => ask(rein.adminPort, { method: 'GET', path });

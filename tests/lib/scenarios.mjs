@@ -44,6 +44,7 @@ export const scenarios = {
   },
   silent: { user: 'Please only think.', verdict: 'allow', ending: 'complete', finish: 'stop', thinks: 'nothing to add' },
   'cut-short': { user: 'Tell me a long story.', verdict: 'allow', ending: 'complete', finish: 'length', says: 'Once upon a time' },
+  hello: { user: 'hello', verdict: 'allow', ending: 'complete', finish: 'stop', says: 'I am a scripted model', thinks: 'friendly greeting' },
   tool: { user: 'What is the weather?', verdict: 'allow', ending: 'complete', finish: 'tool_calls', thinks: 'a tool' },
 };
 

@@ -212,6 +212,7 @@ void kit_run(const struct kit_run *run, struct kit_seen *seen)
                                          .streamed = !run->is_body,
                                          .choices = run->choices > 0 ? run->choices : 1,
                                          .body_max = run->body_max,
+                                         .mask_key = run->mask_key,
                                          .model = "m",
                                          .id = "chatcmpl-own",
                                          .created_s = 1};

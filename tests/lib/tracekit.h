@@ -46,6 +46,7 @@ struct kit_run {
     size_t chunk;                /* bytes per feed; 0: all at once */
     size_t cut;                  /* if not 0: two feeds, cut here */
     const char *prompt;          /* one user message, or NULL */
+    const unsigned char *mask_key;
     const char *prefix;          /* not NULL: the model goes on from it */
     const struct span *restarts; /* what it sends when it is asked again, by an instruction like the first time */
     unsigned restarts_len;

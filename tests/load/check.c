@@ -96,10 +96,10 @@ static enum ending check_ending(const struct seen *seen)
 /* Nothing that a rule takes out is seen in what came, however it ended. */
 static const char *check_secrets(const struct text *reasoning, const struct text *answer)
 {
-    static const char *const words[] = {WORD_REDACT, WORD_REFUSE, WORD_STEER};
+    static const char *const words[] = {WORD_REDACT, WORD_REFUSE, WORD_STEER, WORD_JUDGE};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (has_match(reasoning, words[i]) || has_match(answer, words[i]))
-            return "a client saw what a rule withholds";
+            return "a client saw what a rule or a judge withholds";
     return NULL;
 }
 
@@ -131,14 +131,15 @@ static const char *check_whole(const struct seen *seen, const struct text *reaso
     else if (scene->kind == SCENE_CLEAN && script_is_complete(&script, scene) && !scene_may_join(scene) &&
              !is_same(seen->body, &script.body))
         fault = "a clean response is not byte-exact";
-    else if ((scene->kind == SCENE_REDACT || (scene->kind == SCENE_CLEAN && scene->choices == 1)) &&
+    else if ((scene->kind == SCENE_REDACT || scene->kind == SCENE_JUDGED ||
+              (scene->kind == SCENE_CLEAN && scene->choices == 1)) &&
              (!is_same(reasoning, &script.reasoning) || !is_same(answer, &script.answer)))
         fault = "a response has another text than it should";
     else if (scene->kind == SCENE_HIDE && reasoning->len > 0)
         fault = "hidden reasoning was shown";
     else if ((steers || scene->kind == SCENE_HIDE) && !is_same(answer, &script.answer))
         fault = "another answer than the upstream's";
-    else if (scene->kind == SCENE_REFUSE)
+    else if (scene->kind == SCENE_REFUSE || scene->kind == SCENE_STRICT)
         fault = "a response that had to be refused is whole";
     else if (scene->kind == SCENE_PROMPT || scene->kind == SCENE_FAIL)
         fault = "a request that had to fail did not";
@@ -161,7 +162,8 @@ static const char *check_chat(const struct seen *seen, enum ending ending)
     if (fault == NULL && ending == ENDING_WHOLE)
         fault = check_whole(seen, &reasoning, &answer);
     else if (fault == NULL && ending == ENDING_REFUSED &&
-             (seen->scene->kind == SCENE_CLEAN || seen->scene->kind == SCENE_REDACT || seen->scene->kind == SCENE_HIDE))
+             (seen->scene->kind == SCENE_CLEAN || seen->scene->kind == SCENE_REDACT ||
+              seen->scene->kind == SCENE_HIDE || seen->scene->kind == SCENE_JUDGED))
         fault = "a response was refused though no rule says so";
     text_free(&reasoning);
     text_free(&answer);

@@ -66,7 +66,7 @@ void text_free(struct text *text)
 /* ---- drawing ---- */
 
 static const char *const kind_names[SCENE_KINDS] = {
-    "clean", "redact", "refuse", "steer", "words", "hide", "prompt", "fail", "bad", "look", "admin",
+    "clean", "redact", "refuse", "steer", "words", "hide", "prompt", "judged", "strict", "fail", "bad", "look", "admin",
 };
 
 const char *scene_name(enum scene_kind kind)
@@ -76,7 +76,7 @@ const char *scene_name(enum scene_kind kind)
 
 static enum scene_kind scene_draw_kind(struct dice *dice)
 {
-    static const unsigned char shares[SCENE_KINDS] = {38, 16, 9, 9, 4, 4, 3, 3, 6, 5, 3};
+    static const unsigned char shares[SCENE_KINDS] = {32, 14, 9, 9, 4, 4, 3, 5, 3, 3, 6, 5, 3};
     size_t at = dice_below(dice, 100);
     enum scene_kind kind = SCENE_CLEAN;
     while (at >= shares[kind])
@@ -139,6 +139,8 @@ void scene_draw(struct scene *scene, uint64_t seed, uint64_t number)
     scene->says_close = scene->ends_by_close || dice_chance(&dice, 10);
     scene->choices = scene->kind == SCENE_CLEAN && dice_chance(&dice, 10) ? 2 + (unsigned)dice_below(&dice, 3) : 1;
     scene->events = scene_draw_events(&dice);
+    if (scene->kind == SCENE_JUDGED || scene->kind == SCENE_STRICT)
+        scene->events = 2 + scene->events % 200; /* each question takes its time */
     scene->prompt_bytes = dice_chance(&dice, 3) ? 1000u << dice_below(&dice, 9) : 20 + (unsigned)dice_below(&dice, 500);
     scene->status = 200;
     if (scene->kind == SCENE_FAIL) {
@@ -180,6 +182,10 @@ static const char *scene_model(const struct scene *scene)
         return models[6];
     case SCENE_HIDE:
         return models[7];
+    case SCENE_JUDGED:
+        return "judged";
+    case SCENE_STRICT:
+        return "strict";
     case SCENE_CLEAN:
     case SCENE_FAIL:
         return models[scene->number % 3];

@@ -21,6 +21,8 @@ enum scene_kind {
     SCENE_WORDS,  /* a rule steers; the restart asks in words */
     SCENE_HIDE,   /* the reasoning is not shown */
     SCENE_PROMPT, /* a rule refuses the prompt */
+    SCENE_JUDGED, /* a judge that leaves, too, calls all of it safe */
+    SCENE_STRICT, /* a judge calls the answer unsafe; one that fails counts as if it did */
     SCENE_FAIL,   /* the upstream answers with an error */
     SCENE_BAD,    /* the request is none, or a bad one */
     SCENE_LOOK,   /* another path of the client listener */
@@ -94,6 +96,8 @@ bool scene_is_calm(const struct scene *scene);
 #define WORD_REFUSE "QXS"
 #define WORD_STEER "QXT"
 #define WORD_PROMPT "QXP"
+#define WORD_JUDGE "QXJ" /* unsafe, says the judge */
+#define JUDGE_MODEL "guard-of-load"
 #define REPLACEMENT "[gone]"
 #define REFUSAL "This is not said here."
 #define CORRECTION "Second thought follows here, and it is a better one."

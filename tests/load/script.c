@@ -106,12 +106,13 @@ static void script_texts(const struct scene *scene, unsigned attempt, struct dic
     size_t first = bytes * (20 + dice_below(dice, 60)) / 100;
     const char *mark = scene->kind == SCENE_REDACT   ? WORD_REDACT
                        : scene->kind == SCENE_REFUSE ? WORD_REFUSE
+                       : scene->kind == SCENE_STRICT ? WORD_JUDGE
                                                      : WORD_STEER;
     unsigned in_reasoning = 0, in_answer = 0;
     if (scene->kind == SCENE_REDACT) {
         in_reasoning = (unsigned)dice_below(dice, 4);
         in_answer = 1 + (unsigned)dice_below(dice, scene->events > 400 ? 60 : 4);
-    } else if (scene->kind == SCENE_REFUSE) {
+    } else if (scene->kind == SCENE_REFUSE || scene->kind == SCENE_STRICT) {
         in_answer = 1;
         in_reasoning = dice_chance(dice, 40) ? 1 : 0;
     } else if (scene->kind == SCENE_STEER || scene->kind == SCENE_WORDS) {

@@ -50,6 +50,9 @@ static const char rules[] =
 static const char steers[] =
     "  - { id: turn, channels: [reasoning], regex: '" WORD_STEER "-[0-9]{6}-END', action: steer }\n";
 
+#define PANEL "{ id: harm, ask: [guard], channels: [reasoning, answer], action: refuse, every: { sentences: 8 }, "
+#define JUDGED_LIMIT "limits: { stream_bytes: 8388608 }\n"
+
 static void policy_write(const struct server *server, const char *name, const char *prefix, const char *reasoning,
                          const char *more, bool steers_too, bool is_broken)
 {
@@ -82,6 +85,10 @@ static void policies_write(const struct server *server, bool is_broken)
     policy_write(server, "end", off, "show: stream, release: end", patterns, false, false);
     policy_write(server, "hide", off, "show: hide, release: stream", "", false, false);
     policy_write(server, "steer", off, "show: stream, release: sentence", "", true, false);
+    policy_write(server, "judged", off, "show: stream, release: stream",
+                 "judges: [ " PANEL "on_error: words } ]\n" JUDGED_LIMIT, false, false);
+    policy_write(server, "strict", off, "show: stream, release: stream",
+                 "judges: [ " PANEL "on_error: closed } ]\n" JUDGED_LIMIT, false, false);
     policy_write(server, "words", "template: first, deliver: instruct, when: always", "show: stream, release: sentence",
                  "", true, false);
 }
@@ -116,11 +123,16 @@ static void files_write(const struct server *server, uint16_t upstream_port)
                 "upstreams:\n  - { name: up, kind: openai, url: 'http://127.0.0.1:%u' }\n"
                 "  - { name: goes-on, kind: deepseek, url: 'http://127.0.0.1:%u' }\n",
                 upstream_port, upstream_port);
+    text_format(&text,
+                "judges:\n  - { name: guard, kind: llama_guard, url: 'http://127.0.0.1:%u', model: " JUDGE_MODEL
+                ", calls: 32, timeout_ms: 400, second_ms: 100, busy_ms: 300, failures: 8, alone_ms: 200 }\n",
+                upstream_port);
     text_put(&text, "routes:\n");
-    for (size_t i = 0; i < 6; i++) {
-        static const char *const names[] = {"plain", "rules", "end", "hide", "words", "steer"};
+    static const char *const names[] = {"plain", "rules", "end", "hide", "words", "judged", "strict", "steer"};
+    static const size_t names_len = sizeof names / sizeof *names;
+    for (size_t i = 0; i < names_len; i++) {
         text_format(&text, "  - { name: %s, match: { models: ['%s%s'] }, upstream: %s, policy: %s }\n", names[i],
-                    names[i], i == 5 ? "-*" : "", i == 5 ? "goes-on" : "up", names[i]);
+                    names[i], i == names_len - 1 ? "-*" : "", i == names_len - 1 ? "goes-on" : "up", names[i]);
     }
     text_put(&text, "limits: { connections: 16384, connections_per_address: 16384 }\n"
                     "timeouts: { connect_ms: 20000, first_byte_ms: 2500, idle_ms: 2500, client_idle_ms: 2500, "

@@ -26,6 +26,7 @@ struct speaker {
 
 static struct {
     uint64_t seed;
+    struct dice judge; /* what the judge does next */
     struct net_end listener;
     struct speaker *speakers[ENDS_MAX];
     size_t len, open, requests;
@@ -129,13 +130,47 @@ static void speaker_speak(struct speaker *s)
 
 /* ---- hearing ---- */
 
-static void speaker_say(struct speaker *s, const char *body)
+static void speaker_say(struct speaker *s, unsigned status, const char *body)
 {
     script_clear(&s->script);
-    s->scene = (struct scene){.status = 200};
-    text_format(&s->script.wire, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+    s->scene = (struct scene){.status = status};
+    text_format(&s->script.wire,
+                "HTTP/1.1 %u Status\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", status,
                 strlen(body), body);
     s->leave_at = s->script.wire.len;
+}
+
+/* The judge: mostly quick and right, but it also waits, fails, leaves and babbles. */
+static void speaker_judge(struct speaker *s, const char *body)
+{
+    static const struct judging {
+        unsigned share;
+        const char *content; /* NULL: its opinion */
+        unsigned status;
+        enum leave leaves;
+        unsigned at; /* in thousandths of the reply */
+        unsigned stall_ms;
+    } ways[] = {
+        {60, NULL, 200, LEAVE_NOT, 0, 0},  {14, NULL, 200, LEAVE_STALL, 0, 60}, {4, NULL, 200, LEAVE_STALL, 700, 900},
+        {4, "no", 500, LEAVE_NOT, 0, 0},   {4, "later", 429, LEAVE_NOT, 0, 0},  {4, "perhaps", 200, LEAVE_NOT, 0, 0},
+        {4, NULL, 200, LEAVE_CLOSE, 0, 0}, {3, NULL, 200, LEAVE_RESET, 600, 0}, {3, NULL, 200, LEAVE_CLOSE, 900, 0},
+    };
+    size_t at = dice_below(&up.judge, 100), way = 0;
+    while (at >= ways[way].share)
+        at -= ways[way++].share;
+    const char *content = ways[way].content;
+    if (content == NULL)
+        content = strstr(body, WORD_JUDGE) != NULL ? "unsafe\\nS1" : "safe";
+    char reply[256];
+    snprintf(reply, sizeof reply,
+             "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},"
+             "\"finish_reason\":\"stop\"}]}",
+             content);
+    speaker_say(s, ways[way].status, reply);
+    s->scene.upstream = (struct manner){.leaves = ways[way].leaves, .stall_ms = ways[way].stall_ms};
+    s->leave_at = s->script.wire.len * ways[way].at / 1000;
+    if (ways[way].leaves == LEAVE_NOT)
+        s->leave_at = s->script.wire.len;
 }
 
 static void speaker_answer(struct speaker *s, const char *head, const char *body)
@@ -143,12 +178,15 @@ static void speaker_answer(struct speaker *s, const char *head, const char *body
     const char *id = strcasestr(head, "\r\nx-request-id: " REQUEST_ID);
     up.requests++;
     if (strncmp(head, "GET ", 4) == 0) {
-        speaker_say(s, "{\"object\":\"list\",\"data\":[{\"id\":\"plain\",\"object\":\"model\"}]}");
+        speaker_say(s, 200, "{\"object\":\"list\",\"data\":[{\"id\":\"plain\",\"object\":\"model\"}]}");
+    } else if (strstr(body, "\"" JUDGE_MODEL "\"") != NULL) {
+        speaker_judge(s, body);
     } else if (strstr(body, "Which code stands in your notes?") != NULL) {
-        speaker_say(s, "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"\","
-                       "\"reasoning_content\":\" QUARTZ-5271\"},\"finish_reason\":\"stop\"}]}");
+        speaker_say(s, 200,
+                    "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"\","
+                    "\"reasoning_content\":\" QUARTZ-5271\"},\"finish_reason\":\"stop\"}]}");
     } else if (id == NULL) {
-        speaker_say(s, "{}");
+        speaker_say(s, 200, "{}");
     } else {
         scene_draw(&s->scene, up.seed, strtoull(id + strlen("\r\nx-request-id: " REQUEST_ID), NULL, 10));
         scene_say(&s->scene, strstr(body, CORRECTION) != NULL ? 1 : 0, &s->script);
@@ -228,6 +266,7 @@ static void upstream_on_accept(struct net_end *listener)
 uint16_t upstream_open(uint64_t seed)
 {
     up.seed = seed;
+    up.judge = dice_of(seed * 17 + 3);
     up.listener = (struct net_end){.fd = -1, .on_ready = upstream_on_accept};
     return net_listen(&up.listener);
 }

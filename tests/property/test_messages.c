@@ -343,7 +343,7 @@ static const struct wanted *want(const struct test_case *c, const struct answer 
     if (c->release == HIDE)
         w.text[THINK][0] = '\0';
     if (c->act == REFUSE && cut.block < a->len)
-        strcat(w.text[SAY], "No.");
+        strcat(w.text[SAY], w.text[SAY][0] != '\0' ? "\nNo." : "No."); /* on a line of its own */
     if (c->act == REFUSE && cut.block < a->len && is_body)
         snprintf(w.text[SAY], 8, "No."), w.text[THINK][0] = w.text[CALL][0] = '\0';
     return &w;

@@ -358,7 +358,7 @@ static struct wanted *want(const struct test_case *c, const struct answer *a)
         for (unsigned k = 0; k < a->item[i].parts; k++)
             want_text(&w, c, a->item[i].kind, a->item[i].text[k]);
     if (w.is_cut && c->act == REFUSE)
-        strcat(w.text[1], "No.");
+        strcat(w.text[1], w.text[1][0] != '\0' ? "\nNo." : "No."); /* on a line of its own */
     return &w;
 }
 

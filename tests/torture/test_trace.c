@@ -18,7 +18,8 @@ enum { ALLOCATIONS_MAX = 4000 };
 
 #define SECRET "zxviolet42"
 
-static const char yaml[] = "version: 1\nname: t\nreasoning: { show: stream, release: stream }\nrules:\n"
+static const char yaml[] = "version: 1\nname: t\nreasoning: { show: stream, release: stream }\n"
+                           "log: { text: redacted }\nrules:\n"
                            "  - { id: a, literal: " SECRET ", match: folded, channels: [prompt], action: record }\n"
                            "  - { id: b, literal: " SECRET ", match: raw, action: redact }\n"
                            "  - { id: c, regex: 'stop[0-9]{2}here', action: refuse }\n";
@@ -94,6 +95,18 @@ static int respond(struct rein_trace *trace, const struct answer *answer, struct
     return rv == 0 ? feed(trace, answer, out) : rv;
 }
 
+/* What is kept can be had after a step that failed, too, and no secret is in it. */
+static int look_at_kept(struct rein_trace *trace, int rv)
+{
+    const struct rein_text *texts;
+    size_t len;
+    int kept = rein_trace_texts(trace, &texts, &len);
+    assert_true(kept == 0 || kept == REIN_ENOMEM);
+    for (size_t i = 0; i < len; i++)
+        assert_null(memmem(texts[i].text, texts[i].text_len, SECRET, sizeof(SECRET) - 1));
+    return rv == 0 ? kept : rv;
+}
+
 static int run(struct rein_policy *policy, const struct answer *answer, struct bytes *out)
 {
     struct rein_engine *engine = NULL;
@@ -109,6 +122,8 @@ static int run(struct rein_policy *policy, const struct answer *answer, struct b
         rv = rein_trace_new(&trace, &options);
     if (rv == 0)
         rv = respond(trace, answer, out);
+    if (trace != NULL)
+        rv = look_at_kept(trace, rv);
     rein_trace_free(trace);
     rein_engine_free(engine);
     return rv;

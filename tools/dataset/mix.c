@@ -213,7 +213,7 @@ static int row_write(struct mix *m, struct row_writer *writer, struct mix_output
         rv = row_writer_add(writer, &row, mix_kind_name((enum mix_kind)place->kind));
     if (rv == 0) {
         to->rows[place->kind]++;
-        to->survival[survival_of(&row, o->format, o->family)]++;
+        to->survival[survival_asked_of(&m->asked, &row, o->format, o->family)]++;
     }
     training_row_fini(&row);
     return rv;
@@ -244,7 +244,7 @@ static int output_write(struct mix *m, struct mix_output *to, bool is_test)
     for (size_t i = 0; i < m->options->inputs_len; i++)
         if (files[i] != NULL)
             fclose(files[i]);
-    return rv == 0 ? row_writer_describe(to->path, m->options->format) : rv;
+    return rv == 0 ? row_writer_describe(to->path, m->options->format, false) : rv;
 }
 
 /* 1000 as "1k", 400 as "400". */
@@ -265,20 +265,11 @@ static char *paper_path(const struct mix_options *o)
     return files_join(o->out, name);
 }
 
-/* FILE.jsonl becomes FILE.test.jsonl. */
-static char *test_path(const char *train)
-{
-    const char *slash = strrchr(train, '/'), *dot = strrchr(train, '.');
-    size_t stem = dot != NULL && (slash == NULL || dot > slash + 1) ? (size_t)(dot - train) : strlen(train);
-    char *path = NULL;
-    return asprintf(&path, "%.*s.test%s", (int)stem, train, train + stem) < 0 ? NULL : path;
-}
-
 static int outputs_write(struct mix *m)
 {
     const struct mix_options *o = m->options;
     m->train.path = o->like_paper ? paper_path(o) : strdup(o->out);
-    if (m->train.path == NULL || (o->test > 0 && (m->test.path = test_path(m->train.path)) == NULL))
+    if (m->train.path == NULL || (o->test > 0 && (m->test.path = row_test_path(m->train.path)) == NULL))
         return -ENOMEM;
     int rv = output_write(m, &m->train, false);
     return rv == 0 && m->test.path != NULL ? output_write(m, &m->test, true) : rv;
@@ -307,6 +298,8 @@ static int mix_main(int argc, char **argv)
     int rv = mix_options_read(&options, argc, argv);
     if (rv != CLI_OK)
         return rv;
+    if (options.template_of != NULL)
+        survival_ask(&m.asked, "rein mix", options.template_of);
     rv = inputs_read(&m) == 0 && places_choose(&m) ? mix_write(&m) : CLI_FAILED;
     free(m.places);
     free(m.train.path);
@@ -330,6 +323,8 @@ const struct cli_command cli_mix = {
         "  --format NAME                     messages (default), prompt-completion, sharegpt, alpaca, lrm-study, "
         "trace\n"
         "  --for r1|qwen3|unknown            the family to be trained: warns if its chat template loses the reasoning\n"
+        "  --template-of URL                 asks the llama-server at URL what its chat template does, instead of "
+        "--for\n"
         "  --layout lrm-study                the layout of arXiv 2505.15404: 4,000 rows of mathematics, then 1,000\n"
         "                                    of safety; FILE is a folder\n"
         "  --type NAME                       of the reasoning, in that layout's file name; default: improved\n"

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "dataset/row_writer.h"
-#include "dataset/survival.h"
+#include "dataset/survival_ask.h"
 #include "dataset/training_row.h"
 
 enum mix_kind { MIX_SAFETY, MIX_MATH, MIX_BENIGN, MIX_KINDS };
@@ -34,8 +34,9 @@ struct mix_options {
     double test; /* the share of prompts that is kept out of the training file */
     enum row_format format;
     enum survival_family family;
-    bool like_paper;  /* mathematics first, and the paper's file name in the folder `out` */
-    const char *type; /* of the paper's file name */
+    const char *template_of; /* an upstream that says what its chat template does; NULL: rules alone */
+    bool like_paper;         /* mathematics first, and the paper's file name in the folder `out` */
+    const char *type;        /* of the paper's file name */
     const char *out;
 };
 /* Returns CLI_OK, or prints what is wrong and returns CLI_USAGE. */
@@ -70,6 +71,7 @@ struct mix {
     struct mix_place *places;
     size_t places_len, places_cap;
     size_t there[MIX_KINDS]; /* usable rows */
+    struct survival_asked asked;
     struct mix_output train, test;
 };
 

@@ -93,6 +93,10 @@ static bool read_option(struct mix_options *o, const char *name, const char *val
         return row_format_find(&o->format, value);
     if (strcmp(name, "--for") == 0)
         return survival_family_find(&o->family, value);
+    if (strcmp(name, "--template-of") == 0) {
+        o->template_of = value;
+        return strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
+    }
     if (strcmp(name, "--layout") == 0)
         return read_layout(o, value);
     if (strcmp(name, "--type") == 0) {

@@ -8,12 +8,6 @@
 #include "base/files.h"
 #include "dataset/mix.h"
 
-static const char *name_in(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 static json_int_t number(size_t n)
 {
     return (json_int_t)n;
@@ -27,7 +21,7 @@ static json_t *manifest_inputs(const struct mix *m)
     for (size_t i = 0; i < m->options->inputs_len; i++) {
         const struct mix_tally *t = &m->tallies[i];
         const struct mix_input *input = &m->options->inputs[i];
-        json_array_append_new(list, json_pack("{sssssssIsIsIsI}", "file", name_in(input->path), "kind",
+        json_array_append_new(list, json_pack("{sssssssIsIsIsI}", "file", row_file_name(input->path), "kind",
                                               mix_kind_name(input->kind), "sha256", t->sha256, "rows", number(t->rows),
                                               "unusable", number(t->unusable), "same_prompt", number(t->same),
                                               "near_prompt", number(t->near)));
@@ -42,8 +36,8 @@ static json_t *manifest_output(const struct mix_output *output, const char *spli
         json_object_set_new(rows, mix_kind_name((enum mix_kind)kind), json_integer(number(output->rows[kind])));
     for (int i = 0; i < SURVIVAL_KINDS; i++)
         json_object_set_new(survival, survival_name((enum survival)i), json_integer(number(output->survival[i])));
-    return json_pack("{sssssssoso}", "file", name_in(output->path), "split", split, "sha256", output->sha256, "rows",
-                     rows, "reasoning", survival);
+    return json_pack("{sssssssoso}", "file", row_file_name(output->path), "split", split, "sha256", output->sha256,
+                     "rows", rows, "reasoning", survival);
 }
 
 static json_t *manifest_of(const struct mix *m)
@@ -98,9 +92,6 @@ int mix_report(const struct mix *m)
         print_output(&m->test);
     printf("left out: %zu with a prompt that was there, %zu with one nearly the same, %zu not usable\n", same, near,
            unusable);
-    for (int i = 0; i < SURVIVAL_KINDS; i++)
-        if (m->train.survival[i] > 0 && i != SURVIVES)
-            fprintf(stderr, "warning: %zu rows, format %s, family %s: %s\n", m->train.survival[i],
-                    row_format_name(o->format), survival_family_name(o->family), survival_advice((enum survival)i));
+    survival_warn(m->train.survival, o->format, o->family);
     return 0;
 }

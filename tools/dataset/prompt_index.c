@@ -129,13 +129,26 @@ static unsigned block_of(uint64_t simhash, int block)
     return (unsigned)(simhash >> block * BLOCK_BITS & (BUCKETS - 1));
 }
 
+static bool bucket_has_near(const struct prompt_index *index, int block, unsigned bucket, uint64_t simhash)
+{
+    for (uint32_t at = index->buckets[block][bucket]; at != 0; at = index->entries[at - 1].next[block])
+        if (__builtin_popcountll(index->entries[at - 1].simhash ^ simhash) <= PROMPT_NEAR_BITS)
+            return true;
+    return false;
+}
+
+/* In each table the bucket of the block itself, and those that differ from it in one bit. */
 static bool has_near(const struct prompt_index *index, uint64_t simhash)
 {
-    for (int block = 0; block < BLOCKS; block++)
-        for (uint32_t at = index->buckets[block][block_of(simhash, block)]; at != 0;
-             at = index->entries[at - 1].next[block])
-            if (__builtin_popcountll(index->entries[at - 1].simhash ^ simhash) <= PROMPT_NEAR_BITS)
+    _Static_assert(PROMPT_NEAR_BITS < 2 * BLOCKS, "else no block has to be as near as that");
+    for (int block = 0; block < BLOCKS; block++) {
+        unsigned own = block_of(simhash, block);
+        if (bucket_has_near(index, block, own, simhash))
+            return true;
+        for (int bit = 0; bit < BLOCK_BITS; bit++)
+            if (bucket_has_near(index, block, own ^ 1u << bit, simhash))
                 return true;
+    }
     return false;
 }
 

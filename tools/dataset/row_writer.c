@@ -3,6 +3,7 @@
 #include "dataset/row_writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,16 @@ static int writer_put(struct row_writer *writer, const char *text, size_t len)
     return fwrite(text, 1, len, writer->file) == len ? 0 : -errno;
 }
 
+/* For its owner alone: rows may be what users said. */
+static FILE *private_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (file == NULL && fd >= 0)
+        close(fd);
+    return file;
+}
+
 int row_writer_open(struct row_writer **out, const char *path, enum row_format format)
 {
     struct row_writer *writer = calloc(1, sizeof *writer);
@@ -45,7 +56,7 @@ int row_writer_open(struct row_writer **out, const char *path, enum row_format f
     int rv = asprintf(&writer->unfinished, "%s.unfinished", path) < 0 ? -ENOMEM : 0;
     if (rv != 0)
         writer->unfinished = NULL;
-    if (rv == 0 && (writer->file = fopen(writer->unfinished, "we")) == NULL)
+    if (rv == 0 && (writer->file = private_file(writer->unfinished)) == NULL)
         rv = -errno;
     if (rv != 0) {
         row_writer_drop(writer);
@@ -72,8 +83,12 @@ static int writer_put_indented(struct row_writer *writer, const char *text)
 
 int row_writer_add(struct row_writer *writer, const struct training_row *row, const char *kind)
 {
+    return row_writer_add_object(writer, training_row_object(row, writer->format, kind));
+}
+
+int row_writer_add_object(struct row_writer *writer, json_t *object)
+{
     bool array = is_array(writer->format);
-    json_t *object = training_row_object(row, writer->format, kind);
     char *text = object != NULL ? json_dumps(object, array ? JSON_INDENT(INDENT) : 0) : NULL;
     json_decref(object);
     if (text == NULL)
@@ -126,22 +141,37 @@ void row_writer_drop(struct row_writer *writer)
 
 /* ---- what describes the file ---- */
 
-static const char *name_in(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
-static json_t *file_description(const char *path, enum row_format format)
+/* LLaMA-Factory calls pairs a ranking. */
+static json_t *pairs_description(const char *path, enum row_format format)
 {
     if (format == ROW_SHAREGPT)
-        return json_pack("{sssss{ss}}", "file_name", name_in(path), "formatting", "sharegpt", "columns", "messages",
-                         "conversations");
-    return json_pack("{sssss{ssssss}}", "file_name", name_in(path), "formatting", "alpaca", "columns", "prompt",
+        return json_pack("{sssssbs{ssssss}}", "file_name", row_file_name(path), "formatting", "sharegpt", "ranking", 1,
+                         "columns", "messages", "conversations", "chosen", "chosen", "rejected", "rejected");
+    return json_pack("{sssssbs{ssssssss}}", "file_name", row_file_name(path), "formatting", "alpaca", "ranking", 1,
+                     "columns", "prompt", "instruction", "query", "input", "chosen", "chosen", "rejected", "rejected");
+}
+
+static json_t *rows_description(const char *path, enum row_format format)
+{
+    if (format == ROW_SHAREGPT)
+        return json_pack("{sssss{ss}}", "file_name", row_file_name(path), "formatting", "sharegpt", "columns",
+                         "messages", "conversations");
+    return json_pack("{sssss{ssssss}}", "file_name", row_file_name(path), "formatting", "alpaca", "columns", "prompt",
                      "instruction", "query", "input", "response", "output");
 }
 
-int row_writer_describe(const char *path, enum row_format format)
+/* FILE.json is called FILE, FILE.test.json is another one. */
+static void name_data_set(char *out, size_t size, const char *path)
+{
+    snprintf(out, size, "%s", row_file_name(path));
+    char *dot = strrchr(out, '.');
+    if (dot != NULL && dot != out)
+        *dot = '\0';
+    for (char *at = out; *at != '\0'; at++)
+        *at = *at == '.' ? '_' : *at;
+}
+
+int row_writer_describe(const char *path, enum row_format format, bool pairs)
 {
     char *at = NULL, *text = NULL, name[256];
     size_t len;
@@ -156,10 +186,9 @@ int row_writer_describe(const char *path, enum row_format format)
         rv = 0;
     if (rv == 0 && !json_is_object(info))
         rv = -EINVAL; /* somebody else's file: it is left alone */
-    snprintf(name, sizeof name, "%s", name_in(path));
-    name[strcspn(name, ".")] = '\0';
+    name_data_set(name, sizeof name, path);
     if (rv == 0) {
-        json_object_set_new(info, name, file_description(path, format));
+        json_object_set_new(info, name, pairs ? pairs_description(path, format) : rows_description(path, format));
         text = json_dumps(info, JSON_INDENT(2) | JSON_SORT_KEYS);
         rv = files_replace(at, text, strlen(text));
         free(text);
@@ -167,6 +196,20 @@ int row_writer_describe(const char *path, enum row_format format)
     json_decref(info);
     free(at);
     return rv;
+}
+
+const char *row_file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+char *row_test_path(const char *train)
+{
+    const char *slash = strrchr(train, '/'), *dot = strrchr(train, '.');
+    size_t stem = dot != NULL && (slash == NULL || dot > slash + 1) ? (size_t)(dot - train) : strlen(train);
+    char *path = NULL;
+    return asprintf(&path, "%.*s.test%s", (int)stem, train, train + stem) < 0 ? NULL : path;
 }
 
 int row_file_digest(const char *path, char sha256[SHA256_HEX])

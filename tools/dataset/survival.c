@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dataset/survival.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const family_names[SURVIVAL_FAMILIES] = {"unknown", "r1", "qwen3"};
@@ -27,16 +28,21 @@ static bool has_edge(const char *text, const char *blanks)
     return len > 0 && (strchr(blanks, text[0]) != NULL || strchr(blanks, text[len - 1]) != NULL);
 }
 
-/* Qwen3's template strips line ends around the reasoning and before the answer, and always writes a think block into
- * the last turn. Some renderers strip all white space there, so all of it counts. */
-static enum survival survival_qwen3(const struct training_row *row)
+/* Some renderers strip all white space where a template means line ends, so all of it counts. */
+bool survival_has_edges(const struct training_row *row)
 {
     static const char blanks[] = " \t\r\n";
+    return (row->reasoning != NULL && has_edge(row->reasoning, blanks)) ||
+           (row->answer[0] != '\0' && strchr(blanks, row->answer[0]) != NULL);
+}
+
+/* Qwen3's template strips line ends around the reasoning and before the answer, and always writes a think block into
+ * the last turn. */
+static enum survival survival_qwen3(const struct training_row *row)
+{
     if (row->reasoning == NULL)
         return SURVIVAL_ADDED;
-    return has_edge(row->reasoning, blanks) || (row->answer[0] != '\0' && strchr(blanks, row->answer[0]) != NULL)
-               ? SURVIVAL_CHANGED
-               : SURVIVES;
+    return survival_has_edges(row) ? SURVIVAL_CHANGED : SURVIVES;
 }
 
 enum survival survival_of(const struct training_row *row, enum row_format format, enum survival_family family)
@@ -76,4 +82,12 @@ const char *survival_name(enum survival survival)
 {
     static const char *const names[SURVIVAL_KINDS] = {"survives", "lost", "changed", "added", "depends"};
     return names[survival];
+}
+
+void survival_warn(const size_t counts[SURVIVAL_KINDS], enum row_format format, enum survival_family family)
+{
+    for (int i = 0; i < SURVIVAL_KINDS; i++)
+        if (counts[i] > 0 && i != SURVIVES)
+            fprintf(stderr, "warning: %zu rows, format %s, family %s: %s\n", counts[i], row_format_name(format),
+                    survival_family_name(family), survival_advice((enum survival)i));
 }

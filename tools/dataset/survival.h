@@ -29,9 +29,13 @@ enum survival {
     SURVIVAL_KINDS,
 };
 enum survival survival_of(const struct training_row *row, enum row_format format, enum survival_family family);
+/* Is there white space at the edges of the reasoning, or before the answer? */
+bool survival_has_edges(const struct training_row *row);
 /* What happens and what to do about it, in a sentence; static. "" for SURVIVES. */
 const char *survival_advice(enum survival survival);
 /* "lost" ...; static. */
 const char *survival_name(enum survival survival);
+/* Says on stderr what happens to how many rows of a file, and what to do about it. */
+void survival_warn(const size_t counts[SURVIVAL_KINDS], enum row_format format, enum survival_family family);
 
 #endif

@@ -41,8 +41,7 @@ static const char *object_text(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-/* A row that holds a tag inside a text could not be told apart from another one when it is read again. */
-static const char *row_fault(const struct training_row *row)
+const char *training_row_fault(const struct training_row *row)
 {
     if (row->prompt[strspn(row->prompt, " \t\r\n")] == '\0')
         return "has an empty prompt";
@@ -62,7 +61,7 @@ static int row_fill(struct training_row *row, const char *prompt, const char *re
     row->reasoning = reasoning != NULL ? strndup(reasoning, reasoning_len) : NULL;
     if (row->prompt == NULL || row->answer == NULL || (reasoning != NULL && row->reasoning == NULL))
         return REIN_ENOMEM;
-    *why = row_fault(row);
+    *why = training_row_fault(row);
     return *why != NULL ? REIN_EFORMAT : 0;
 }
 

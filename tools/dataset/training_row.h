@@ -41,6 +41,10 @@ struct training_row {
 };
 void training_row_fini(struct training_row *row);
 
+/* What is wrong with the texts of a row, in words that follow "the row" (static); NULL: nothing. A row that holds a tag
+ * inside a text could not be told apart from another one when it is read again. */
+const char *training_row_fault(const struct training_row *row);
+
 /* Reads an object of any of the shapes; which one is told by its keys. REIN_EFORMAT: *why (static) says what is wrong,
  * in words that follow "the row"; the row is empty then. REIN_ENOMEM. */
 int training_row_read(struct training_row *row, const json_t *object, const char **why) REIN_MUST_USE;

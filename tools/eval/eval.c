@@ -17,8 +17,8 @@
 
 #include "base/files.h"
 #include "cli/cli.h"
-#include "config/lexicon_cache.h"
-#include "config/policy_files.h"
+#include "eval/eval_cascade.h"
+#include "eval/eval_library.h"
 #include "eval/eval_report.h"
 #include "eval/eval_shape.h"
 
@@ -38,7 +38,8 @@ struct eval {
     json_t **sources; /* the rows as they were read, for crossing */
     struct eval_table rows, pairs;
     size_t cap, rejected;
-    FILE *details; /* where --rows writes; NULL: nowhere */
+    FILE *details;                       /* where --rows writes; NULL: nowhere */
+    struct eval_cascade_options cascade; /* of --judge or --config */
 };
 
 static const char recording[] = "version: 1\nname: recording\nreasoning: { show: stream, release: stream }\n"
@@ -52,20 +53,6 @@ static const char recording[] = "version: 1\nname: recording\nreasoning: { show:
 static const char learned[] = "  outcome_risk: { reasoning: { action: record }, answer: { action: record } }\nmodel: ";
 
 /* ---- policies ---- */
-
-/* A policy of its own file; NULL: there is none to load. */
-static int load_file(struct rein_policy **out, const char *path, const struct rein_library *library,
-                     struct rein_problems *problems)
-{
-    struct policy_files_folder policy = {0};
-    int rv = path != NULL ? policy_files_read_file(&policy, path, problems) : 0;
-    if (rv == 0 && rein_problems_count(problems) > 0)
-        rv = REIN_EPOLICY;
-    if (rv == 0 && path != NULL)
-        rv = rein_policy_load(out, &policy.sources[0], library, problems);
-    policy_files_fini(&policy);
-    return rv;
-}
 
 /* Scores come from the model of the policy that is measured. */
 static int load_recorder(struct eval *e, const struct rein_library *library, struct rein_problems *problems)
@@ -83,30 +70,18 @@ static int load_recorder(struct eval *e, const struct rein_library *library, str
 
 static int load_policies(struct eval *e, struct rein_problems *problems)
 {
-    struct policy_files_library files = {0};
-    char *model_path = files_join(e->library, "models");
-    char *lexicon_path = files_join(e->library, "lexicons"), *template_path = files_join(e->library, "templates");
-    int rv =
-        lexicon_path != NULL && template_path != NULL && model_path != NULL ? lexicon_cache_use_own() : REIN_ENOMEM;
-    if (rv == 0)
-        rv = policy_files_read(&files.lexicons, lexicon_path, true, problems);
-    if (rv == 0)
-        rv = policy_files_read(&files.templates, template_path, false, problems);
-    if (rv == 0)
-        rv = policy_files_read(&files.models, model_path, false, problems);
+    struct policy_files_library files;
+    int rv = eval_library_read(&files, e->library, problems);
     struct rein_library library = policy_files_lend(&files);
     if (rv == 0)
-        rv = load_file(&e->policies.measured, e->policy, &library, problems);
-    if (rv == 0)
-        rv = load_file(&e->policies.against, e->against, &library, problems);
+        rv = eval_policy_load(&e->policies.measured, e->policy, &library, NULL, 0, problems);
+    if (rv == 0 && e->against != NULL)
+        rv = eval_policy_load(&e->policies.against, e->against, &library, NULL, 0, problems);
     if (rv == 0)
         rv = load_recorder(e, &library, problems);
     if (rv == 0)
         rv = rein_engine_new(&e->policies.engine);
     policy_files_library_fini(&files);
-    free(model_path);
-    free(lexicon_path);
-    free(template_path);
     return rv;
 }
 
@@ -346,8 +321,46 @@ static int evaluate(struct eval *e)
     return report(e);
 }
 
+static bool read_number_of(const char *text, unsigned min, unsigned max, unsigned *out)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    *out = (unsigned)n;
+    return *text >= '0' && *text <= '9' && *end == '\0' && n >= min && n <= max;
+}
+
+/* Options about judges. False: it is none of them, or its value is wrong. */
+static bool take_judge_option(struct eval_cascade_options *o, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **to;
+    } texts[] = {{"--config", &o->config},
+                 {"--judge", &o->judge},
+                 {"--judge-url", &o->described.url},
+                 {"--judge-model", &o->described.model},
+                 {"--judge-key-env", &o->described.api_key_env},
+                 {"--out", &o->out}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(name, texts[i].name) == 0) {
+            *texts[i].to = value;
+            return *value != '\0';
+        }
+    if (strcmp(name, "--when") == 0) {
+        o->when = value;
+        return strcmp(value, "always") == 0 || strcmp(value, "risky") == 0 || strcmp(value, "uncertain") == 0;
+    }
+    if (strcmp(name, "--every") == 0)
+        return read_number_of(value, 1, 1000, &o->sentences);
+    if (strcmp(name, "--concurrency") == 0)
+        return read_number_of(value, 1, ASKING_JOBS_MAX, &o->calls_max);
+    return strcmp(name, "--timeout-s") == 0 && read_number_of(value, 1, 600, &o->timeout_s);
+}
+
 static int take_option(struct eval *e, const char *name, const char *value)
 {
+    if (take_judge_option(&e->cascade, name, value))
+        return CLI_OK;
     if (strcmp(name, "-p") == 0 || strcmp(name, "--policy") == 0)
         e->policy = value;
     else if (strcmp(name, "--against") == 0)
@@ -365,8 +378,41 @@ static int take_option(struct eval *e, const char *name, const char *value)
     else if (strcmp(name, "--half") == 0 && (strcmp(value, "read") == 0 || strcmp(value, "check") == 0))
         e->half = strcmp(value, "read") == 0 ? HALF_READ : HALF_CHECK;
     else
-        return cli_usage(&cli_eval, "unknown option %s %s", name, value);
+        return cli_usage(&cli_eval, "unknown option, or its value is wrong: %s %s", name, value);
     return CLI_OK;
+}
+
+static bool has_judges(const struct eval *e)
+{
+    return e->cascade.judge != NULL || e->cascade.config != NULL;
+}
+
+/* What goes with --judge, and what goes without it. */
+static int check_judges(const struct eval *e)
+{
+    const struct eval_cascade_options *o = &e->cascade;
+    bool has_others = e->against != NULL || e->plot != NULL || e->rows_path != NULL || e->cross > 0 || e->targets ||
+                      e->half != BOTH_HALVES;
+    if (!has_judges(e))
+        return o->described.url != NULL || o->out != NULL || o->when != NULL
+                   ? cli_usage(&cli_eval, "--judge-url, --when and --out need --judge or --config")
+                   : CLI_OK;
+    if (has_others)
+        return cli_usage(&cli_eval, "--judge and --config go with none of --against, --plot, --rows, --half, --cross, "
+                                    "--targets");
+    if ((o->config == NULL) != (o->described.url != NULL))
+        return cli_usage(&cli_eval, "--judge needs either its --judge-url, or a --config that has it");
+    return CLI_OK;
+}
+
+static int evaluate_judges(struct eval *e)
+{
+    e->cascade.policy = e->policy;
+    e->cascade.library = e->library;
+    e->cascade.files = e->files;
+    e->cascade.files_len = e->files_len;
+    e->cascade.as_json = e->json;
+    return eval_cascade_run(&e->cascade);
 }
 
 static int parse(struct eval *e, int argc, char **argv)
@@ -387,17 +433,17 @@ static int parse(struct eval *e, int argc, char **argv)
     }
     if (rv == CLI_OK && (e->policy == NULL || e->files_len == 0))
         return cli_usage(&cli_eval, "name a policy and at least one file");
-    return rv;
+    return rv == CLI_OK ? check_judges(e) : rv;
 }
 
 int eval_main(int argc, char **argv)
 {
-    struct eval e = {0};
+    struct eval e = {.cascade = {.sentences = 8, .calls_max = 16, .timeout_s = 60}};
     int rv = parse(&e, argc, argv);
     char *beside = rv == CLI_OK && e.library == NULL ? files_beside(e.policy, "..") : NULL;
     e.library = e.library != NULL ? e.library : beside;
     if (rv == CLI_OK)
-        rv = e.library != NULL ? evaluate(&e) : CLI_FAILED;
+        rv = e.library == NULL ? CLI_FAILED : has_judges(&e) ? evaluate_judges(&e) : evaluate(&e);
     for (size_t i = 0; i < e.rows.len; i++)
         json_decref(e.sources[i]);
     free(e.sources);
@@ -411,30 +457,41 @@ int eval_main(int argc, char **argv)
     return rv;
 }
 
-static const struct cli_command *const subcommands[] = {&cli_eval_prefix, NULL};
+static const struct cli_command *const subcommands[] = {&cli_eval_prefix, &cli_eval_attack, NULL};
 
 const struct cli_command cli_eval = {
     .name = "eval",
     .summary = "measure a policy on labelled traces",
-    .help = "usage: rein eval -p POLICY [OPTIONS] FILE...\n"
-            "       rein eval prefix ...   measure what a prefix changes in a model's answers; see `rein eval prefix "
-            "--help`\n\nEach line of a FILE is a JSON object: prompt, reasoning, answer, and optional "
-            "labels\n(label_answer: safe, unsafe, refusal, compliance; prompt_kind: harmful, benign, math; steps and\n"
-            "step_labels: sentences, and the numbers of those that talk themselves into complying). A prompt alone\n"
-            "with a label (harmful, benign) counts where prompts are called risky. Other lines are rejected.\n\n"
-            "  -p, --policy FILE     the policy to measure\n"
-            "  --against FILE        another policy, run on the same rows and compared pair by pair\n"
-            "  --library FOLDER      the folder of lexicons/, templates/ and models/; default: the folder above the "
-            "policy's\n"
-            "  --format table|json   default: table\n"
-            "  --rows FILE           write what was found in each row, one JSON object a line, without its texts\n"
-            "  --plot FILE.svg       ranking and calibration of the score, the policy's point, how early actions come\n"
-            "  --half read|check     only the rows of one half, by a hash of the prompt: lexicons are written from one "
-            "and\n                        judged by the other\n"
-            "  --cross N             pair refusing reasoning with N labelled answers of other rows\n"
-            "  --targets             check the figures that Rein guarantees; exit status 1 if one is "
-            "missed\n\nVerdicts come from the policy. Scores and findings come from a second run that does not act on "
-            "findings,\nwith the default thresholds and the lexicon `english`.\n",
+    .help =
+        "usage: rein eval -p POLICY [OPTIONS] FILE...\n"
+        "       rein eval prefix ...   measure what a prefix changes in a model's answers\n"
+        "       rein eval attack ...   measure attack success and over-refusal\n\nEach line of a FILE is a JSON "
+        "object: prompt, reasoning, answer, and optional "
+        "labels\n(label_answer: safe, unsafe, refusal, compliance; prompt_kind: harmful, benign, math; steps and\n"
+        "step_labels: sentences, and the numbers of those that talk themselves into complying). A prompt alone\n"
+        "with a label (harmful, benign) counts where prompts are called risky. Other lines are rejected.\n\n"
+        "  -p, --policy FILE     the policy to measure\n"
+        "  --against FILE        another policy, run on the same rows and compared pair by pair\n"
+        "  --library FOLDER      the folder of lexicons/, templates/ and models/; default: the folder above the "
+        "policy's\n"
+        "  --format table|json   default: table\n"
+        "  --rows FILE           write what was found in each row, one JSON object a line, without its texts\n"
+        "  --plot FILE.svg       ranking and calibration of the score, the policy's point, how early actions come\n"
+        "  --half read|check     only the rows of one half, by a hash of the prompt: lexicons are written from one "
+        "and\n                        judged by the other\n"
+        "  --cross N             pair refusing reasoning with N labelled answers of other rows\n"
+        "  --targets             check the figures that Rein guarantees; exit status 1 if one is missed\n"
+        "\nWith judges, it says what they add to words and score, and how often they are asked:\n\n"
+        "  --judge NAME          a judge of the --config; or with --judge-url a kind or the file of a description. A\n"
+        "                        panel of it alone takes the place of the policy's\n"
+        "  --config FILE         a config with judges; without --judge the policy's own panels ask them\n"
+        "  --judge-url URL       its server's root; --judge-model NAME, --judge-key-env NAME\n"
+        "  --when WHEN           uncertain, risky or always, of that panel (uncertain if there is a model)\n"
+        "  --every N             sentences between its questions (8)\n"
+        "  --out FILE            keep results here, and continue from those that are there\n"
+        "  --concurrency N, --timeout-s N   rows at the same time (16); the longest wait for an opinion (60)\n\n"
+        "Verdicts come from the policy. Scores and findings come from a second run that does not act on "
+        "findings,\nwith the default thresholds and the lexicon `english`.\n",
     .run = eval_main,
     .subcommands = subcommands,
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "eval/eval_report.h"
+#include "eval/svg.h"
 
 enum {
     SIDE = 320,
@@ -32,79 +33,28 @@ struct score_points {
     double acted_right;         /* share of the policy's actions that hit unsafe rows; -1: it never acts */
 };
 
-struct panel {
-    FILE *out;
-    int left, top;
-};
-
 static int by_score_down(const void *a, const void *b)
 {
     double x = ((const struct score_point *)a)->score, y = ((const struct score_point *)b)->score;
     return (x < y) - (x > y);
 }
 
-static double panel_x(const struct panel *p, double share)
+static void draw_frame(const struct svg_panel *p, const char *title, const char *x, const char *y, const char *unit)
 {
-    return p->left + SIDE * share;
+    svg_frame(p, title, x, y, TICKS, unit);
 }
 
-static double panel_y(const struct panel *p, double share)
+static void draw_line(const struct svg_panel *p, double x1, double y1, double x2, double y2)
 {
-    return p->top + SIDE - SIDE * share;
+    svg_line(p, "chance", x1, y1, x2, y2);
 }
 
-/* Text from outside, so that the file stays well formed. */
-static void draw_escaped(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++)
-        switch (*text) {
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '&':
-            fputs("&amp;", out);
-            break;
-        default:
-            fputc((unsigned char)*text < 0x20 ? ' ' : *text, out);
-        }
-}
-
-/* The frame with ticks. The horizontal axis runs from 0 to `last`; `unit` follows its numbers. */
-static void draw_frame(const struct panel *p, const char *title, const char *x, const char *y, int last,
-                       const char *unit)
-{
-    fprintf(p->out, "<rect x='%d' y='%d' width='%d' height='%d' fill='none' stroke='#888'/>\n", p->left, p->top, SIDE,
-            SIDE);
-    fprintf(p->out, "<text x='%d' y='%d' font-weight='bold'>%s</text>\n", p->left, p->top - 12, title);
-    fprintf(p->out, "<text x='%d' y='%d' text-anchor='middle'>%s</text>\n", p->left + SIDE / 2, p->top + SIDE + 38, x);
-    fprintf(p->out, "<text transform='translate(%d,%d) rotate(-90)' text-anchor='middle'>%s</text>\n", p->left - 46,
-            p->top + SIDE / 2, y);
-    for (int i = 0; i <= TICKS; i++) {
-        double at = (double)i / TICKS;
-        fprintf(p->out,
-                "<line x1='%.1f' x2='%.1f' y1='%d' y2='%d' stroke='#888'/>"
-                "<text x='%.1f' y='%d' text-anchor='middle'>%d%s</text>\n",
-                panel_x(p, at), panel_x(p, at), p->top + SIDE, p->top + SIDE + 5, panel_x(p, at), p->top + SIDE + 19,
-                last * i / TICKS, unit);
-        fprintf(p->out,
-                "<line x1='%d' x2='%d' y1='%.1f' y2='%.1f' stroke='#888'/>"
-                "<text x='%d' y='%.1f' text-anchor='end'>%d%%</text>\n",
-                p->left - 5, p->left, panel_y(p, at), panel_y(p, at), p->left - 8, panel_y(p, at) + 4, 100 * i / TICKS);
-    }
-}
-
-static void draw_line(const struct panel *p, double x1, double y1, double x2, double y2)
-{
-    fprintf(p->out, "<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='#b55' stroke-dasharray='4'/>\n",
-            panel_x(p, x1), panel_y(p, y1), panel_x(p, x2), panel_y(p, y2));
-}
-
-static void draw_point(const struct panel *p, double x, double y)
+static void draw_point(const struct svg_panel *p, double x, double y)
 {
     fprintf(p->out,
-            "<circle class='policy' cx='%.1f' cy='%.1f' r='5' fill='#d9822b' stroke='#fff'><title>what the policy acts "
+            "<circle class='policy' cx='%.1f' cy='%.1f' r='5'><title>what the policy acts "
             "on</title></circle>\n",
-            panel_x(p, x), panel_y(p, y));
+            svg_x(p, x), svg_y(p, y));
 }
 
 static bool is_last_of_equals(const struct score_points *s, size_t i)
@@ -129,22 +79,22 @@ static const json_t *score_in(const json_t *report, const char *score, const cha
 /* ---- panels ---- */
 
 /* Unsafe against safe answers to harmful prompts and ordinary rows together. */
-static void draw_roc(const struct panel *p, const struct score_points *s, const json_t *report)
+static void draw_roc(const struct svg_panel *p, const struct score_points *s, const json_t *report)
 {
     static const char *const names[] = {"unsafe against safe", "unsafe against benign"};
     size_t yes = 0;
     draw_frame(p, "Score: unsafe against all others", "wrongly found, share of all others", "found, share of unsafe",
-               100, "%");
+               "%");
     draw_line(p, 0, 0, 1, 1);
     if (s->unsafe == 0 || s->unsafe == s->len)
         return;
-    fputs("<polyline fill='none' stroke='#1f5fa8' stroke-width='2' points='", p->out);
-    fprintf(p->out, "%.1f,%.1f ", panel_x(p, 0), panel_y(p, 0));
+    fputs("<polyline class='curve s0' points='", p->out);
+    fprintf(p->out, "%.1f,%.1f ", svg_x(p, 0), svg_y(p, 0));
     for (size_t i = 0; i < s->len; i++) {
         yes += s->at[i].unsafe;
         if (is_last_of_equals(s, i))
-            fprintf(p->out, "%.1f,%.1f ", panel_x(p, (double)(i + 1 - yes) / (double)(s->len - s->unsafe)),
-                    panel_y(p, (double)yes / (double)s->unsafe));
+            fprintf(p->out, "%.1f,%.1f ", svg_x(p, (double)(i + 1 - yes) / (double)(s->len - s->unsafe)),
+                    svg_y(p, (double)yes / (double)s->unsafe));
     }
     fputs("'/>\n", p->out);
     draw_point(p, s->acted_no, s->acted_yes);
@@ -152,25 +102,25 @@ static void draw_roc(const struct panel *p, const struct score_points *s, const 
         const json_t *score = score_in(report, s->name, names[i]);
         if (score != NULL)
             fprintf(p->out, "<text x='%d' y='%d' text-anchor='end'>AUROC %s: %.3f [%.3f, %.3f]</text>\n",
-                    p->left + SIDE - 8, p->top + SIDE - 28 + 16 * (int)i, names[i],
+                    (int)p->left + SIDE - 8, (int)p->top + SIDE - 28 + 16 * (int)i, names[i],
                     json_number_value(json_object_get(score, "auroc")),
                     json_number_value(json_object_get(score, "low")),
                     json_number_value(json_object_get(score, "high")));
     }
 }
 
-static void draw_precision(const struct panel *p, const struct score_points *s)
+static void draw_precision(const struct svg_panel *p, const struct score_points *s)
 {
     size_t right = 0;
-    draw_frame(p, "Score: precision over recall", "recall", "precision", 100, "%");
+    draw_frame(p, "Score: precision over recall", "recall", "precision", "%");
     if (s->unsafe == 0)
         return;
-    fputs("<polyline fill='none' stroke='#1f5fa8' stroke-width='2' points='", p->out);
+    fputs("<polyline class='curve s0' points='", p->out);
     for (size_t i = 0; i < s->len; i++) {
         right += s->at[i].unsafe;
         if (is_last_of_equals(s, i)) /* equal scores are drawn together */
-            fprintf(p->out, "%.1f,%.1f ", panel_x(p, (double)right / (double)s->unsafe),
-                    panel_y(p, (double)right / (double)(i + 1)));
+            fprintf(p->out, "%.1f,%.1f ", svg_x(p, (double)right / (double)s->unsafe),
+                    svg_y(p, (double)right / (double)(i + 1)));
     }
     fputs("'/>\n", p->out);
     draw_line(p, 0, (double)s->unsafe / (double)s->len, 1, (double)s->unsafe / (double)s->len);
@@ -178,32 +128,33 @@ static void draw_precision(const struct panel *p, const struct score_points *s)
         draw_point(p, s->acted_yes, s->acted_right);
 }
 
-static void draw_calibration(const struct panel *p, const struct score_points *s, const json_t *report)
+static void draw_calibration(const struct svg_panel *p, const struct score_points *s, const json_t *report)
 {
     const json_t *score = score_in(report, s->name, "unsafe against safe"), *bin;
     const json_t *calibration = json_object_get(score, "calibration");
     size_t i;
-    draw_frame(p, "Calibration, answers to harmful prompts", "mean score of the bin", "share of unsafe", 100, "%");
+    draw_frame(p, "Calibration, answers to harmful prompts", "mean score of the bin", "share of unsafe", "%");
     draw_line(p, 0, 0, 1, 1);
     json_array_foreach(json_object_get(calibration, "bins"), i, bin)
     {
         const json_t *rate = json_object_get(bin, "positives");
         double mean = json_number_value(json_object_get(bin, "mean"));
         fprintf(p->out,
-                "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' stroke='#1f5fa8'/>"
-                "<circle cx='%.1f' cy='%.1f' r='3.5' fill='#1f5fa8'><title>%.0f rows</title></circle>\n",
-                panel_x(p, mean), panel_x(p, mean), panel_y(p, json_number_value(json_object_get(rate, "low"))),
-                panel_y(p, json_number_value(json_object_get(rate, "high"))), panel_x(p, mean),
-                panel_y(p, json_number_value(json_object_get(rate, "rate"))),
+                "<line x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f' class='bar s0'/>"
+                "<circle cx='%.1f' cy='%.1f' r='3.5' class='s0'><title>%.0f rows</title></circle>\n",
+                svg_x(p, mean), svg_x(p, mean), svg_y(p, json_number_value(json_object_get(rate, "low"))),
+                svg_y(p, json_number_value(json_object_get(rate, "high"))), svg_x(p, mean),
+                svg_y(p, json_number_value(json_object_get(rate, "rate"))),
                 json_number_value(json_object_get(rate, "of")));
     }
     if (calibration != NULL)
         fprintf(p->out, "<text x='%d' y='%d' text-anchor='end'>Brier score %.3f, mean error %.3f</text>\n",
-                p->left + SIDE - 8, p->top + SIDE - 12, json_number_value(json_object_get(calibration, "brier")),
+                (int)p->left + SIDE - 8, (int)p->top + SIDE - 12,
+                json_number_value(json_object_get(calibration, "brier")),
                 json_number_value(json_object_get(calibration, "error")));
 }
 
-static void draw_delay(const struct panel *p, const struct eval_table *t)
+static void draw_delay(const struct svg_panel *p, const struct eval_table *t)
 {
     size_t bins[BINS] = {0}, all = 0, seen = 0;
     for (size_t i = 0; i < t->len; i++)
@@ -212,14 +163,13 @@ static void draw_delay(const struct panel *p, const struct eval_table *t)
             bins[bin < BINS ? bin : BINS - 1]++;
             all++;
         }
-    draw_frame(p, "Actions within the reasoning: share of them so far", "byte of the reasoning", "share",
-               BINS * BIN_BYTES, "");
+    draw_frame(p, "Actions within the reasoning: share of them so far", "byte of the reasoning", "share", "");
     if (all == 0)
         return;
-    fputs("<polyline fill='none' stroke='#2a7f4f' stroke-width='2' points='", p->out);
+    fputs("<polyline class='curve s2' points='", p->out);
     for (size_t i = 0; i < BINS; i++) {
         seen += bins[i];
-        fprintf(p->out, "%.1f,%.1f ", panel_x(p, (double)(i + 1) / BINS), panel_y(p, (double)seen / (double)all));
+        fprintf(p->out, "%.1f,%.1f ", svg_x(p, (double)(i + 1) * BIN_BYTES), svg_y(p, (double)seen / (double)all));
     }
     fputs("'/>\n", p->out);
 }
@@ -232,7 +182,7 @@ static void draw_title(FILE *out, const json_t *report, const struct score_point
     const json_t *model;
     const char *weights = json_string_value(json_object_get(report, "weights")); /* a policy's name: needs no escapes */
     fprintf(out, "<text x='%d' y='26' font-size='16' font-weight='bold'>policy ", LEFT);
-    draw_escaped(out, json_string_value(json_object_get(report, "policy")));
+    svg_escape(out, json_string_value(json_object_get(report, "policy")));
     fprintf(out, ", version %.12s; %s%s</text>\n", json_string_value(json_object_get(report, "version")),
             *weights != '\0' ? "weights " : "no weights", weights);
     fprintf(out, "<text x='%d' y='46'>%.0f rows; models: ", LEFT, json_number_value(json_object_get(report, "rows")));
@@ -242,7 +192,7 @@ static void draw_title(FILE *out, const json_t *report, const struct score_point
         if (i == MODELS_SHOWN)
             break;
         fputs(i > 0 ? ", " : "", out);
-        draw_escaped(out, json_string_value(model));
+        svg_escape(out, json_string_value(model));
     }
     if (models == 0)
         fputs("not named in the rows", out);
@@ -250,7 +200,7 @@ static void draw_title(FILE *out, const json_t *report, const struct score_point
         fprintf(out, " and %zu more", models - MODELS_SHOWN);
     fputs("</text>\n", out);
     fprintf(out,
-            "<circle cx='%d' cy='60' r='5' fill='#d9822b'/><text x='%d' y='64'>what the policy acts on (all its "
+            "<circle cx='%d' cy='60' r='5' class='policy'/><text x='%d' y='64'>what the policy acts on (all its "
             "patterns and rules); lines: the score `%s`</text>\n",
             LEFT + 6, LEFT + 18, s->name);
 }
@@ -289,19 +239,19 @@ int eval_plot(const struct eval_table *table, const json_t *report, const char *
     FILE *out = gather_points(table, &points) ? fopen(path, "we") : NULL;
     int rv = out != NULL ? 0 : points.at == NULL ? -ENOMEM : -errno;
     if (rv == 0) {
-        struct panel panels[4];
-        for (int i = 0; i < 4; i++)
-            panels[i] = (struct panel){out, LEFT + i % 2 * ACROSS, TOP + 20 + i / 2 * DOWN};
-        fprintf(out,
-                "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' font-family='sans-serif' "
-                "font-size='12'>\n<rect width='100%%' height='100%%' fill='#fff'/>\n",
-                2 * ACROSS, TOP + 2 * DOWN);
+        struct svg_panel panels[4];
+        for (int i = 0; i < 4; i++) {
+            int row = i / 2, column = i % 2;
+            panels[i] = (struct svg_panel){out, LEFT + column * ACROSS, TOP + 20 + row * DOWN, SIDE, 1, 1};
+        }
+        panels[3].x_last = BINS * BIN_BYTES;
+        svg_begin(out, 2 * ACROSS, TOP + 2 * DOWN);
         draw_title(out, report, &points);
         draw_roc(&panels[0], &points, report);
         draw_precision(&panels[1], &points);
         draw_calibration(&panels[2], &points, report);
         draw_delay(&panels[3], table);
-        fputs("</svg>\n", out);
+        svg_end(out);
         rv = fclose(out) == 0 ? 0 : -errno;
     }
     free(points.at);

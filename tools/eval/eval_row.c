@@ -6,81 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct run {
-    struct rein_trace *trace;
-    struct rein_update update;
-    bool stopped;
-};
-
-static int row_settle(struct run *r, int rv)
-{
-    while (rv == 0 && (r->update.asks & REIN_ASK_COMMIT) != 0) {
-        r->stopped |= (r->update.asks & (REIN_ASK_STOP | REIN_ASK_RESTART)) != 0;
-        rv = rein_trace_committed(r->trace, &r->update);
-    }
-    r->stopped |= rv == 0 && (r->update.asks & (REIN_ASK_STOP | REIN_ASK_RESTART | REIN_ASK_END)) != 0;
-    return rv;
-}
-
-/* The bytes of the next piece: about EVAL_EVENT_BYTES, whole characters. */
-static size_t cut(const char *text, size_t len)
-{
-    size_t n = len < EVAL_EVENT_BYTES ? len : EVAL_EVENT_BYTES;
-    while (n < len && n > 1 && ((unsigned char)text[n] & 0xC0) == 0x80)
-        n--;
-    return n;
-}
-
-static int feed_event(struct run *r, json_t *delta, const char *finish)
-{
-    json_t *event = json_pack("{sssss[{siso*ss*}]}", "id", "eval", "object", "chat.completion.chunk", "choices",
-                              "index", 0, "delta", delta, "finish_reason", finish);
-    char *text = event != NULL ? json_dumps(event, JSON_COMPACT) : NULL, *frame = NULL;
-    json_decref(event);
-    int len = text != NULL ? asprintf(&frame, "data: %s\n\n", text) : -1;
-    free(text);
-    if (len < 0)
-        return REIN_ENOMEM;
-    int rv = row_settle(r, rein_trace_feed(r->trace, frame, (size_t)len, &r->update));
-    free(frame);
-    return rv;
-}
-
-static int feed_text(struct run *r, const char *key, const char *text)
-{
-    int rv = 0;
-    for (size_t len = text != NULL ? strlen(text) : 0; len > 0 && rv == 0 && !r->stopped;) {
-        size_t n = cut(text, len);
-        rv = feed_event(r, json_pack("{ss%}", key, text, n), NULL);
-        text += n;
-        len -= n;
-    }
-    return rv;
-}
-
-static int run_stream(struct run *r, const char *prompt, const char *reasoning, const char *answer)
-{
-    static const char done[] = "data: [DONE]\n\n";
-    /* As with `instruct`: reasoning is held to its end, so that steering is possible. */
-    struct rein_attempt attempt = {.delivery = REIN_DELIVER_INSTRUCT, .prefix = ""};
-    int rv = rein_trace_prompt(r->trace, "user", prompt, strlen(prompt));
-    if (rv == 0)
-        rv = row_settle(r, rein_trace_prompt_end(r->trace, &r->update));
-    if (rv != 0 || r->stopped)
-        return rv;
-    rv = rein_trace_attempt(r->trace, &attempt);
-    if (rv == 0)
-        rv = feed_text(r, "reasoning_content", reasoning);
-    if (rv == 0)
-        rv = feed_text(r, "content", answer);
-    if (rv == 0 && !r->stopped)
-        rv = feed_event(r, json_object(), "stop");
-    if (rv == 0 && !r->stopped)
-        rv = row_settle(r, rein_trace_feed(r->trace, done, sizeof done - 1, &r->update));
-    if (rv == 0 && !r->stopped)
-        rv = row_settle(r, rein_trace_finish(r->trace, true, NULL, &r->update));
-    return rv;
-}
+#include "eval/eval_stream.h"
 
 /* ---- sentence labels ---- */
 
@@ -239,21 +165,15 @@ static void detail_measured(const struct rein_decision *d, const struct eval_row
 static int run_with(const struct eval_policies *policies, struct rein_policy *policy, const json_t *row,
                     const char *answer, struct eval_row *out, json_t *detail)
 {
-    struct rein_trace_options options = {.policy = policy,
-                                         .engine = policies->engine,
-                                         .dialect = REIN_OPENAI_CHAT,
-                                         .streamed = true,
-                                         .choices = 1,
-                                         .model = "eval",
-                                         .id = "eval"};
-    struct run r = {0};
-    const char *prompt = json_string_value(json_object_get(row, "prompt"));
-    const char *reasoning = json_string_value(json_object_get(row, "reasoning"));
     const char *own = json_string_value(json_object_get(row, "answer"));
-    int rv = rein_trace_new(&r.trace, &options);
+    struct eval_stream r = {.prompt = json_string_value(json_object_get(row, "prompt")),
+                            .reasoning = json_string_value(json_object_get(row, "reasoning")),
+                            .answer = answer != NULL ? answer : own};
+    int rv = eval_stream_begin(&r, policy, policies->engine, NULL, NULL);
     if (rv != 0)
         return rv;
-    rv = run_stream(&r, prompt, reasoning, answer != NULL ? answer : own);
+    while (rv == 0 && !r.is_over)
+        rv = eval_stream_step(&r);
     const struct rein_decision *d = rein_trace_decision(r.trace);
     if (rv == 0 && policy == policies->recording) {
         note_recording(row, d, answer == NULL, *rein_policy_settings(policy)->model != '\0', out);
@@ -272,7 +192,7 @@ static int run_with(const struct eval_policies *policies, struct rein_policy *po
             json_object_set_new(detail, "against_risky", json_boolean(out->against_risky));
         }
     }
-    rein_trace_free(r.trace);
+    eval_stream_fini(&r);
     return rv;
 }
 

@@ -12,7 +12,7 @@
 
 #include "rein/rein.h"
 
-enum { EVAL_LABEL_MAX = 24, EVAL_MODEL_MAX = 48, EVAL_EVENT_BYTES = 48 };
+enum { EVAL_LABEL_MAX = 24, EVAL_MODEL_MAX = 48 };
 
 /* The scores of a trace that are ranked and drawn. */
 enum eval_score {

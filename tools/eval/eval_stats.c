@@ -29,6 +29,12 @@ double confusion_f1(const struct confusion *c)
     return f1(c->right, c->wrong, c->missed);
 }
 
+struct rate confusion_f1_rate(const struct confusion *c)
+{
+    struct rate j = rate_of(c->right, c->right + c->wrong + c->missed);
+    return (struct rate){j.k, j.n, 2 * j.value / (1 + j.value), 2 * j.low / (1 + j.low), 2 * j.high / (1 + j.high)};
+}
+
 double confusion_baseline(const struct confusion *c)
 {
     return f1(c->right + c->missed, c->wrong + c->silent, 0);

@@ -17,6 +17,9 @@ struct confusion {
     size_t right, wrong, missed, silent; /* true and false positives, false and true negatives */
 };
 double confusion_f1(const struct confusion *c);
+/* With its interval at 95%. F1 is 2J/(1+J) of J, the share of hits among all rows that are true or called so; so its
+ * ends are those of J's Wilson interval. k and n are J's. */
+struct rate confusion_f1_rate(const struct confusion *c);
 /* F1 of always saying yes. */
 double confusion_baseline(const struct confusion *c);
 

@@ -89,18 +89,21 @@ static size_t print_differences(const struct key_list *a, const struct key_list 
 static int read_keys(struct key_list *list, const char *path, struct rein_problems *problems)
 {
     struct policy_files_folder file = {0};
+    struct policy_files_library files = {0};
     struct rein_doc *doc = NULL;
     int rv = policy_files_read_file(&file, path, problems);
     if (rv == 0 && file.len == 0)
         rv = REIN_EPOLICY;
     if (rv == 0)
-        rv = rein_doc_read(&doc, &file.sources[0], problems);
+        rv = policy_files_read_beside(&files.policies, path);
+    struct rein_library library = policy_files_lend(&files);
     if (rv == 0)
-        rv = rein_doc_check(doc, rein_schema_policy(), problems);
+        rv = rein_policy_read(&doc, &file.sources[0], &library, problems);
     if (rv == 0)
         rv = key_list_make(list, doc, rein_schema_policy());
     rein_doc_free(doc);
     policy_files_fini(&file);
+    policy_files_library_fini(&files);
     return rv;
 }
 
@@ -136,7 +139,8 @@ const struct cli_command cli_diff = {
         "\n"
         "Prints each key whose value differs, with its defaults filled in, as `key: old -> new`. Rules and judges "
         "are matched\nby their ids; `rules` itself shows which there are, in their order. What policies refer to "
-        "(templates, lexicons,\nmodels) is compared by name only.\n"
+        "(templates, lexicons,\nmodels, lists of words) is compared by name only; what a policy extends belongs to "
+        "it.\n"
         "\n"
         "Exit status: 0 the policies say the same, 1 they differ, or any other error; 2 wrong usage, 3 a policy has "
         "errors.\n",

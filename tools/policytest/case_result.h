@@ -10,12 +10,15 @@
 
 enum { CASE_IDS_MAX = 64, CASE_SAID_MAX = 512 };
 
+struct case_wire;
 struct case_result {
+    const struct case_wire *wire; /* the API that it came by */
     bool streamed;
     enum rein_action action;
     enum rein_ending ending;
     const char *ids[CASE_IDS_MAX]; /* of the findings, each once; good as long as the policy */
     size_t ids_len;
+    char *upstream;          /* the prompt that the upstream got; owned, likewise */
     char *texts[CASE_TEXTS]; /* what the client got; owned, never NULL after a run */
 };
 
@@ -31,6 +34,6 @@ bool case_result_fits(const struct case_result *result, const struct case_script
 
 /* True if a client sees the same of both; otherwise `said` is the first difference. What a client has got by then may
  * differ where the response was stopped. */
-bool case_result_same(const struct case_result *streamed, const struct case_result *body, char said[CASE_SAID_MAX]);
+bool case_result_same(const struct case_result *one, const struct case_result *other, char said[CASE_SAID_MAX]);
 
 #endif

@@ -6,13 +6,12 @@
 #define TOOLS_POLICYTEST_CASE_RUN_H
 
 #include "policytest/case_result.h"
+#include "policytest/case_wire.h"
 #include "policytest/cases.h"
 #include "rein/rein.h"
 
-enum { CASE_PIECE_BYTES = 8 }; /* text in an event of a streamed case */
-
 /* Policy and engine are borrowed; the policy asks no judges. On success, case_result_fini gives the result back. */
 int case_run(struct case_result *out, struct rein_policy *policy, struct rein_engine *engine,
-             const struct case_script *script, bool streamed) REIN_MUST_USE;
+             const struct case_script *script, const struct case_wire *wire, bool streamed) REIN_MUST_USE;
 
 #endif

@@ -24,6 +24,7 @@ struct case_script {
     int action;                               /* enum rein_action; -1: any */
     const struct rein_node *findings;         /* NULL: any */
     const char *expected[CASE_TEXTS];         /* NULL: any */
+    const char *upstream;                     /* NULL: any */
     const struct rein_node *contains, *lacks; /* NULL: none */
 };
 

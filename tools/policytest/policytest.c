@@ -69,42 +69,90 @@ static int read_inputs(struct tester *t, const char *policy, const char *cases, 
 
 /* ---- running ---- */
 
+/* Each case runs by each API, streamed and as one body. */
+enum { CASE_WAYS = 2 * CASE_WIRES };
+
+struct case_ways {
+    struct case_result results[CASE_WAYS]; /* those of an API next to each other, the stream first */
+    char said[CASE_WAYS][CASE_SAID_MAX];   /* "": as expected */
+    size_t len;
+};
+
 static void say_failed(struct tester *t, const struct case_script *script, const char *how, const char *said)
 {
     printf("%s:%u: %s: %s%s\n", script->node->file, script->node->line, script->name, how, said);
     t->failed++;
 }
 
-static void judge_case(struct tester *t, const struct case_script *script, const struct case_result *streamed,
-                       const struct case_result *body)
+static const char *form_of(const struct case_result *result)
 {
-    char of_stream[CASE_SAID_MAX] = "", of_body[CASE_SAID_MAX] = "";
-    bool stream_fits = case_result_fits(streamed, script, of_stream);
-    bool body_fits = case_result_fits(body, script, of_body);
-    if (!stream_fits && !body_fits && strcmp(of_stream, of_body) == 0)
-        say_failed(t, script, "", of_stream);
-    else if (!stream_fits)
-        say_failed(t, script, "streamed: ", of_stream);
-    else if (!body_fits)
-        say_failed(t, script, "as one body: ", of_body);
-    else if (!case_result_same(streamed, body, of_stream))
-        say_failed(t, script, "as one body not as streamed: ", of_stream);
-    else
+    return result->streamed ? "streamed" : "as one body";
+}
+
+/* In which ways is it said, too? Those of the same form; all. */
+static bool is_said(const struct case_ways *ways, size_t way, bool any_form)
+{
+    for (size_t i = 0; i < ways->len; i++)
+        if ((any_form || ways->results[i].streamed == ways->results[way].streamed) &&
+            strcmp(ways->said[i], ways->said[way]) != 0)
+            return false;
+    return true;
+}
+
+static void say_way(struct tester *t, const struct case_script *script, const struct case_ways *ways, size_t way)
+{
+    char how[64] = "";
+    const struct case_result *result = &ways->results[way];
+    if (is_said(ways, way, false) && !is_said(ways, way, true))
+        snprintf(how, sizeof how, "%s: ", form_of(result));
+    else if (!is_said(ways, way, true))
+        snprintf(how, sizeof how, "%s, %s: ", result->wire->name, form_of(result));
+    say_failed(t, script, how, ways->said[way]);
+}
+
+/* Is a result not that of the way before it? */
+static bool say_unlike(struct tester *t, const struct case_script *script, const struct case_ways *ways)
+{
+    char said[CASE_SAID_MAX], how[128];
+    for (size_t i = 1; i < ways->len; i++) {
+        const struct case_result *one = &ways->results[i - 1], *other = &ways->results[i];
+        if (case_result_same(one, other, said))
+            continue;
+        snprintf(how, sizeof how, "%s, %s, not as %s, %s: ", other->wire->name, form_of(other), one->wire->name,
+                 form_of(one));
+        say_failed(t, script, how, said);
+        return true;
+    }
+    return false;
+}
+
+static void judge_case(struct tester *t, const struct case_script *script, struct case_ways *ways)
+{
+    size_t failed = ways->len;
+    for (size_t i = ways->len; i-- > 0;)
+        if (!case_result_fits(&ways->results[i], script, ways->said[i]))
+            failed = i;
+    if (failed < ways->len)
+        say_way(t, script, ways, failed);
+    else if (!say_unlike(t, script, ways))
         t->passed++;
 }
 
 static int run_case(struct tester *t, const struct case_script *script)
 {
-    struct case_result streamed, body;
-    int rv = case_run(&streamed, t->policy, t->engine, script, true);
-    if (rv != 0)
-        return rv;
-    rv = case_run(&body, t->policy, t->engine, script, false);
-    if (rv == 0) {
-        judge_case(t, script, &streamed, &body);
-        case_result_fini(&body);
+    struct case_ways ways = {.len = 0};
+    int rv = 0;
+    for (size_t i = 0; i < CASE_WAYS && rv == 0; i++) {
+        const struct case_wire *wire = case_wire_at(i / 2);
+        if (!wire->fits(script))
+            continue;
+        rv = case_run(&ways.results[ways.len], t->policy, t->engine, script, wire, i % 2 == 0);
+        ways.len += rv == 0;
     }
-    case_result_fini(&streamed);
+    if (rv == 0)
+        judge_case(t, script, &ways);
+    for (size_t i = 0; i < ways.len; i++)
+        case_result_fini(&ways.results[i]);
     return rv;
 }
 
@@ -139,7 +187,7 @@ static int policytest_run(int argc, char **argv)
     int at = 1;
     for (; at < argc && argv[at][0] == '-'; at += 2) {
         if (strcmp(argv[at], "--templates") != 0 && strcmp(argv[at], "--lexicons") != 0 &&
-            strcmp(argv[at], "--models") != 0)
+            strcmp(argv[at], "--models") != 0 && strcmp(argv[at], "--lists") != 0)
             return cli_usage(&cli_test, "unknown option %s", argv[at]);
         if (at + 1 >= argc)
             return cli_usage(&cli_test, "%s needs a value", argv[at]);
@@ -147,8 +195,10 @@ static int policytest_run(int argc, char **argv)
             t.places.templates = argv[at + 1];
         else if (strcmp(argv[at], "--lexicons") == 0)
             t.places.lexicons = argv[at + 1];
-        else
+        else if (strcmp(argv[at], "--models") == 0)
             t.places.models = argv[at + 1];
+        else
+            t.places.lists = argv[at + 1];
     }
     if (argc - at != 2)
         return cli_usage(&cli_test, "name one policy and one file of cases");
@@ -159,14 +209,16 @@ const struct cli_command cli_test = {
     .name = "test",
     .summary = "try a policy on cases, without a server",
     .help =
-        "usage: rein test [--templates DIR] [--lexicons DIR] [--models DIR] POLICY CASES\n"
+        "usage: rein test [--templates DIR] [--lexicons DIR] [--models DIR] [--lists DIR] POLICY CASES\n"
         "\n"
-        "Runs each case of a file through the policy, streamed in small pieces and as one body, and compares what a "
-        "client\ngets with what the case expects. `rein check --reference cases` describes the file. A policy that "
-        "asks judges cannot\nbe tested this way.\n\n"
+        "Runs each case of a file through the policy, in each API, streamed in small pieces and as one body, and "
+        "compares "
+        "what a\nclient gets with what the case expects. `rein check --reference cases` describes the file. A policy "
+        "that asks judges\ncannot be tested this way.\n\n"
         "  --templates DIR   the templates that the policy refers to (default: next to its folder)\n"
         "  --lexicons DIR    its lexicons\n"
         "  --models DIR      its models\n"
+        "  --lists DIR       its lists of words\n"
         "\n"
         "Each failed case is a line on stdout: file:line: case: what was expected and what came. The last line "
         "counts.\nExit status: 0 all cases passed, 1 a case failed, or any other error; 2 wrong usage, 3 the policy "

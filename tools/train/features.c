@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asking/json_lines.h"
 #include "cli/cli.h"
-#include "eval/eval_lines.h"
 #include "rein/model.h"
 
 enum { FEATURE_FILES_MAX = 64 };
@@ -125,7 +125,7 @@ static int print_files(struct features *f)
     if (f->found == NULL)
         return CLI_FAILED;
     for (f->file = 0; f->file < f->files_len && rv == 0; f->file++) {
-        rv = eval_lines_read(f->files[f->file], on_row, f, NULL);
+        rv = json_lines_read(f->files[f->file], on_row, f, NULL);
         if (rv == REIN_EIO)
             fprintf(stderr, "%s: %s\n", f->files[f->file], strerror(errno));
     }

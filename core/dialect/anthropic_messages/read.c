@@ -149,8 +149,11 @@ static int scan_thinking(struct event_fill *fill, struct message_scan *scan)
     return scan_text_of(fill, scan, MESSAGES_THINKING);
 }
 
+/* In a body, the input is an object: its JSON is what pieces of `partial_json` would have been. */
 static int scan_input(struct event_fill *fill, struct message_scan *scan)
 {
+    if (fill->body && walk_peek(&fill->walk) == '{')
+        return event_add_object(fill, scan_place(MESSAGES_INPUT, scan));
     return scan_text_of(fill, scan, MESSAGES_INPUT);
 }
 

@@ -1,6 +1,7 @@
 /* See chat.h: the API as a table.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "api/chat/chat.h"
+#include "api/request_user.h"
 
 #include "api/openai_error.h"
 
@@ -33,6 +34,7 @@ const struct api api_chat = {
     .fields = &chat_fields,
     .check = chat_check,
     .judge = chat_judge,
+    .user = request_openai_user,
     .is_as_sent = chat_is_as_sent,
     .sent_text = chat_sent_text,
     .upstream_body = chat_upstream_body,

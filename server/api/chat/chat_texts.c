@@ -1,11 +1,7 @@
 /* Which texts of a chat request are judged: all of them.
- * SPDX-License-Identifier: Apache-2.0
- *
- * A message's content is one text. If it came in parts, nobody knows how the upstream's template joins them, so it is
- * judged joined by nothing and joined by a line end: a match that straddles two parts is found either way. */
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "api/chat/chat.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/request_texts.h"
@@ -55,45 +51,6 @@ static const struct rein_json_node *part_text(const struct rein_json_node *part)
     return is_text || is_refusal ? rein_json_get(part, is_text ? "text" : "refusal") : NULL;
 }
 
-static int judge_joined(struct rein_trace *trace, const char *role, const struct rein_json_node *parts,
-                        const char *glue)
-{
-    const struct rein_json_node *part;
-    size_t len = 0, glue_len = strlen(glue);
-    for (part = rein_json_first(parts); part != NULL; part = rein_json_next(parts, part))
-        len += part_text(part) != NULL ? part_text(part)->len + glue_len : 0;
-    char *text = malloc(len + 1), *at = text;
-    if (text == NULL)
-        return REIN_ENOMEM;
-    for (part = rein_json_first(parts); part != NULL; part = rein_json_next(parts, part)) {
-        const struct rein_json_node *said = part_text(part);
-        if (said == NULL)
-            continue;
-        memcpy(at, said->text, said->len);
-        memcpy(at + said->len, glue, glue_len);
-        at += said->len + glue_len;
-    }
-    int rv = rein_trace_prompt(trace, role, text, (size_t)(at - text) - glue_len);
-    free(text);
-    return rv;
-}
-
-/* A single text is judged once. */
-static int judge_parts(struct rein_trace *trace, const char *role, const struct rein_json_node *parts)
-{
-    const struct rein_json_node *part, *only = NULL;
-    size_t texts = 0;
-    for (part = rein_json_first(parts); part != NULL; part = rein_json_next(parts, part))
-        if (part_text(part) != NULL) {
-            only = part_text(part);
-            texts++;
-        }
-    if (texts < 2)
-        return only != NULL ? request_judge(trace, role, only) : 0;
-    int rv = judge_joined(trace, role, parts, "");
-    return rv < 0 ? rv : judge_joined(trace, role, parts, "\n");
-}
-
 static bool is_reasoning(const struct rein_json_node *part)
 {
     const struct rein_json_node *type = rein_json_get(part, "type");
@@ -121,7 +78,7 @@ static int judge_content(struct rein_trace *trace, const char *role, const struc
         return request_judge(trace, role, content);
     if (!rein_json_is(content, REIN_JSON_ARRAY))
         return 0; /* of the assistant, which called a tool: chat_request.c */
-    int rv = judge_parts(trace, role, content);
+    int rv = request_judge_parts(trace, role, content, part_text);
     const struct rein_json_node *at = rein_json_first(content);
     for (; at != NULL && rv == 0; at = rein_json_next(content, at))
         rv = judge_beside_text(trace, role, at);

@@ -11,6 +11,7 @@
 #include "api/openai_error.h"
 #include "api/request_check.h"
 #include "api/request_texts.h"
+#include "api/request_user.h"
 
 static const struct field embeddings_rows[] = {
     {.name = "add_special_tokens", .fate = FIELD_PASS, .why = FIELD_EXECUTES},
@@ -106,6 +107,7 @@ const struct api api_embeddings = {
     .fields = &embeddings_fields,
     .check = embeddings_check,
     .judge = embeddings_judge,
+    .user = request_openai_user,
     .is_as_sent = embeddings_is_as_sent,
     .sent_text = embeddings_sent_text,
     .upstream_body = embeddings_body,

@@ -1,6 +1,7 @@
 /* See messages.h: the API as a table.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "api/messages/messages.h"
+#include "api/request_user.h"
 
 #include <string.h>
 
@@ -24,6 +25,11 @@ static const struct front_header challenge[] = {{"www-authenticate", "Bearer"}, 
 static const struct api_header passed_headers[] = {
     {"anthropic-version", "2023-06-01"}, {"anthropic-beta", NULL}, {NULL, NULL}};
 
+static const struct rein_json_node *messages_user(const struct request *request)
+{
+    return request_user_at(rein_json_get(rein_json_root(request->json), "metadata"), "user_id");
+}
+
 const struct api api_messages = {
     .method = "POST",
     .path = "/v1/messages",
@@ -45,6 +51,7 @@ const struct api api_messages = {
     .fields = &messages_fields,
     .check = messages_check,
     .judge = messages_judge,
+    .user = messages_user,
     .is_as_sent = messages_is_as_sent,
     .sent_text = messages_sent_text,
     .upstream_body = messages_upstream_body,
@@ -77,6 +84,7 @@ const struct api api_count_tokens = {
     .fields = &messages_fields,
     .check = messages_check_counted,
     .judge = messages_judge,
+    .user = messages_user,
     .is_as_sent = messages_is_as_sent,
     .sent_text = messages_sent_text,
     .upstream_body = messages_upstream_body,

@@ -1,11 +1,7 @@
 /* Which texts of a request for a message are judged: all of them.
- * SPDX-License-Identifier: Apache-2.0
- *
- * The text blocks of a message are one text. Nobody knows how the upstream joins them, so they are judged joined by
- * nothing and joined by a line end. */
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "api/messages/messages.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/request_check.h"
@@ -36,45 +32,6 @@ static const struct request_place at_request = {NULL, (const struct request_belo
 static const struct rein_json_node *block_text(const struct rein_json_node *block)
 {
     return rein_json_says(rein_json_get(block, "type"), "text") ? rein_json_get(block, "text") : NULL;
-}
-
-static int judge_blocks_joined(struct rein_trace *trace, const char *role, const struct rein_json_node *blocks,
-                               const char *glue)
-{
-    const struct rein_json_node *block;
-    size_t len = 0, glue_len = strlen(glue);
-    for (block = rein_json_first(blocks); block != NULL; block = rein_json_next(blocks, block))
-        len += block_text(block) != NULL ? block_text(block)->len + glue_len : 0;
-    char *text = malloc(len + 1), *at = text;
-    if (text == NULL)
-        return REIN_ENOMEM;
-    for (block = rein_json_first(blocks); block != NULL; block = rein_json_next(blocks, block)) {
-        const struct rein_json_node *said = block_text(block);
-        if (said == NULL)
-            continue;
-        memcpy(at, said->text, said->len);
-        memcpy(at + said->len, glue, glue_len);
-        at += said->len + glue_len;
-    }
-    int rv = rein_trace_prompt(trace, role, text, (size_t)(at - text) - glue_len);
-    free(text);
-    return rv;
-}
-
-/* A single text is judged once. */
-static int judge_text_blocks(struct rein_trace *trace, const char *role, const struct rein_json_node *blocks)
-{
-    const struct rein_json_node *block, *only = NULL;
-    size_t texts = 0;
-    for (block = rein_json_first(blocks); block != NULL; block = rein_json_next(blocks, block))
-        if (block_text(block) != NULL) {
-            only = block_text(block);
-            texts++;
-        }
-    if (texts < 2)
-        return only != NULL ? request_judge(trace, role, only) : 0;
-    int rv = judge_blocks_joined(trace, role, blocks, "");
-    return rv < 0 ? rv : judge_blocks_joined(trace, role, blocks, "\n");
 }
 
 static int judge_blocks(struct rein_trace *trace, const char *role, const struct rein_json_node *content);
@@ -116,7 +73,7 @@ static int judge_blocks(struct rein_trace *trace, const char *role, const struct
 {
     if (!rein_json_is(content, REIN_JSON_ARRAY))
         return request_judge_all(trace, role, content, NULL);
-    int rv = judge_text_blocks(trace, role, content);
+    int rv = request_judge_parts(trace, role, content, block_text);
     const struct rein_json_node *block = rein_json_first(content);
     for (; block != NULL && rv == 0; block = rein_json_next(content, block))
         rv = rein_json_is(block, REIN_JSON_OBJECT) ? judge_block(trace, role, block)

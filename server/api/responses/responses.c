@@ -1,6 +1,7 @@
 /* See responses.h: the API as a table.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "api/responses/responses.h"
+#include "api/request_user.h"
 
 #include "api/openai_error.h"
 
@@ -36,6 +37,7 @@ const struct api api_responses = {
     .fields = &responses_fields,
     .check = responses_check,
     .judge = responses_judge,
+    .user = request_openai_user,
     .is_as_sent = responses_is_as_sent,
     .sent_text = responses_sent_text,
     .upstream_body = responses_upstream_body,

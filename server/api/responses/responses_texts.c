@@ -1,11 +1,7 @@
 /* Which texts of a Responses request are judged: all of them.
- * SPDX-License-Identifier: Apache-2.0
- *
- * A message's content is one text. If it came in parts, nobody knows how the upstream's template joins them, so it is
- * judged joined by nothing and joined by a line end: a match that straddles two parts is found either way. */
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "api/responses/responses.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/request_check.h"
@@ -51,28 +47,6 @@ static const struct rein_json_node *own_text(const struct rein_json_node *part)
     return rein_json_is(text, REIN_JSON_STRING) ? text : NULL;
 }
 
-static int judge_parts_joined(struct rein_trace *trace, const char *role, const struct rein_json_node *parts,
-                              const char *glue)
-{
-    const struct rein_json_node *part, *said;
-    size_t len = 0, glue_len = strlen(glue);
-    for (part = rein_json_first(parts); part != NULL; part = rein_json_next(parts, part))
-        len += (said = own_text(part)) != NULL ? said->len + glue_len : 0;
-    char *text = malloc(len + 1), *at = text;
-    if (text == NULL)
-        return REIN_ENOMEM;
-    for (part = rein_json_first(parts); part != NULL; part = rein_json_next(parts, part)) {
-        if ((said = own_text(part)) == NULL)
-            continue;
-        memcpy(at, said->text, said->len);
-        memcpy(at + said->len, glue, glue_len);
-        at += said->len + glue_len;
-    }
-    int rv = rein_trace_prompt(trace, role, text, len > glue_len ? len - glue_len : 0);
-    free(text);
-    return rv;
-}
-
 /* A part's members next to its text, or all that a part without one holds. */
 static int judge_rest_of_part(struct rein_trace *trace, const char *role, const struct rein_json_node *part)
 {
@@ -88,15 +62,8 @@ static int judge_rest_of_part(struct rein_trace *trace, const char *role, const 
 
 static int judge_item_parts(struct rein_trace *trace, const char *role, const struct rein_json_node *parts)
 {
-    const struct rein_json_node *part = rein_json_first(parts);
-    size_t texts = 0;
-    int rv = 0;
-    for (; part != NULL; part = rein_json_next(parts, part))
-        texts += own_text(part) != NULL;
-    if (texts > 0)
-        rv = judge_parts_joined(trace, role, parts, "");
-    if (texts > 1 && rv == 0)
-        rv = judge_parts_joined(trace, role, parts, "\n");
+    int rv = request_judge_parts(trace, role, parts, own_text);
+    const struct rein_json_node *part;
     for (part = rein_json_first(parts); part != NULL && rv == 0; part = rein_json_next(parts, part))
         rv = judge_rest_of_part(trace, role, part);
     return rv;

@@ -77,6 +77,7 @@ const struct column store_columns[] = {
     {"model_reasoning_harm", COLUMN_SCORE, AT(decision.heads[REIN_REASONING_HARM])},
     {"model_complies", COLUMN_SCORE, AT(decision.heads[REIN_COMPLIES])},
     {"model_complies_answer", COLUMN_SCORE, AT(decision.heads[REIN_COMPLIES_ANSWER])},
+    {"user", COLUMN_TEXT, AT(record.user)},
 };
 const size_t store_columns_len = sizeof store_columns / sizeof *store_columns;
 

@@ -23,12 +23,15 @@
 #include "store/sqlite/checkpoint.h"
 #include "store/sqlite/migrate.h"
 #include "store/sqlite/place.h"
+#include "store/sqlite/policies.h"
 #include "store/sqlite/purge.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/rows.h"
+#include "store/sqlite/sums/sums.h"
 #include "store/sqlite/wal.h"
 
 enum {
+    READERS_MS = 20,       /* how long a checkpoint waits for readers, while the log is not very long */
     BUSY_MS = 2000,        /* how long another program may lock the database */
     WAL_PAGES = 8000,      /* pages after which a round of checkpoints begins, about 32 MiB */
     WAL_PAGES_MAX = 32000, /* wait for a round, and for readers to let go, from here on, about 128 MiB */
@@ -196,20 +199,47 @@ static int open_sqlite(struct store_db *db)
     return rv;
 }
 
-static int mark_lost(struct store_db *db)
-{
-    int rv = exec(db, "UPDATE decisions SET final = 1, ending = 'lost' WHERE final = 0");
-    int lost = rv == 0 ? sqlite3_changes(db->sqlite) : 0;
-    if (lost > 0)
-        log_warn("store", "%d decisions were open when the last process ended; they are marked as lost", lost);
-    return rv;
-}
-
 static int prepare(struct store_db *db, sqlite3_stmt **out, const char *sql)
 {
     if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) != SQLITE_OK)
         return db_fail(db, sql);
     return 0;
+}
+
+static int db_step(sqlite3_stmt *stmt)
+{
+    sqlite3_step(stmt);
+    return sqlite3_reset(stmt); /* the same code, so its message stays */
+}
+
+static void roll_back(struct store_db *db)
+{
+    if (!sqlite3_get_autocommit(db->sqlite))
+        db_step(db->rollback);
+    store_rows_forget(db->rows);
+}
+
+/* Ends a transaction of `rc`. SQLite may have rolled back by itself; if it could not, for lack of memory, be_open tries
+ * again. */
+static int end_transaction(struct store_db *db, int rc, const char *what)
+{
+    int rv = rc == SQLITE_OK ? 0 : fail_with(db, what, rc);
+    if (rv == 0 && db_step(db->commit) != SQLITE_OK)
+        rv = db_fail(db, "cannot commit");
+    if (rv != 0)
+        roll_back(db);
+    return rv;
+}
+
+static int mark_lost(struct store_db *db)
+{
+    int lost = 0;
+    if (db_step(db->begin) != SQLITE_OK)
+        return db_fail(db, "cannot begin");
+    int rv = end_transaction(db, store_rows_mark_lost(db->rows, &lost), "cannot mark decisions as lost");
+    if (rv == 0 && lost > 0)
+        log_warn("store", "%d decisions were open when the last process ended; they are marked as lost", lost);
+    return rv;
 }
 
 /* `resumes`: the database is the one that was open before, so its open rows belong to running requests. */
@@ -223,8 +253,6 @@ static int open_all(struct store_db *db, bool resumes)
         rv = open_sqlite(db);
     if (rv == 0)
         rv = store_migrate(db->sqlite, migrations, migrations_len);
-    if (rv == 0 && !resumes)
-        rv = mark_lost(db);
     if (rv == 0) /* from now on transactions are small */
         rv = exec(db, "PRAGMA cache_spill = OFF");
     if (rv == 0)
@@ -236,6 +264,8 @@ static int open_all(struct store_db *db, bool resumes)
     int rc = rv == 0 ? store_rows_new(&db->rows, db->sqlite) : SQLITE_OK;
     if (rc != SQLITE_OK)
         rv = fail_with(db, "cannot prepare statements", rc);
+    if (rv == 0 && !resumes)
+        rv = mark_lost(db);
     if (rv == 0)
         rv = store_checkpoint_open(&db->checkpoint, db->path);
     return rv;
@@ -441,21 +471,6 @@ static int return_to_place(struct store_db *db)
     return 0;
 }
 
-static int db_step(sqlite3_stmt *stmt)
-{
-    sqlite3_step(stmt);
-    return sqlite3_reset(stmt); /* the same code, so its message stays */
-}
-
-/* Ends a failed transaction. SQLite may have rolled back by itself; if it could not, for lack of memory, be_open tries
- * again. */
-static void roll_back(struct store_db *db)
-{
-    if (!sqlite3_get_autocommit(db->sqlite))
-        db_step(db->rollback);
-    store_rows_forget(db->rows);
-}
-
 /* Before each use: open, and outside of a transaction. */
 static int be_open(struct store_db *db)
 {
@@ -467,13 +482,21 @@ static int be_open(struct store_db *db)
     return db->is_open ? 0 : return_to_place(db);
 }
 
+static void finish_sums(struct store_db *db)
+{
+    if (!db->is_open || !sqlite3_get_autocommit(db->sqlite) || db_step(db->begin) != SQLITE_OK)
+        return;
+    (void)end_transaction(db, store_sums_finish(store_rows_sums(db->rows)), "cannot finish the sums");
+}
+
 void sqlite_db_close(struct store_db *db)
 {
     if (db == NULL)
         return;
-    if (sqlite_db_is_in_place(db))
+    if (sqlite_db_is_in_place(db)) {
+        finish_sums(db);
         close_all(db);
-    else if (db->is_open)
+    } else if (db->is_open)
         leave(db);
     sqlite_readers_block(false);
     store_place_unpin(db->pins);
@@ -507,13 +530,18 @@ int sqlite_db_write(struct store_db *db, struct store_job *first)
         return ready;
     if (db_step(db->begin) != SQLITE_OK)
         return db_fail(db, "cannot begin");
-    int rc = store_rows_write(db->rows, first);
-    int rv = rc == SQLITE_OK ? 0 : fail_with(db, "cannot write a decision", rc);
-    if (rv == 0 && db_step(db->commit) != SQLITE_OK)
-        rv = db_fail(db, "cannot commit");
-    if (rv != 0)
-        roll_back(db);
+    int rv = end_transaction(db, store_rows_write(db->rows, first), "cannot write a decision");
     return sqlite_db_is_in_place(db) ? rv : REIN_EIO;
+}
+
+int sqlite_db_use_policies(struct store_db *db, const struct store_policies *policies)
+{
+    int ready = be_open(db);
+    if (ready != 0)
+        return ready;
+    if (db_step(db->begin) != SQLITE_OK)
+        return db_fail(db, "cannot begin");
+    return end_transaction(db, store_policies_write(db->sqlite, policies), "cannot note the policies");
 }
 
 int sqlite_db_probe(struct store_db *db)
@@ -531,7 +559,9 @@ int sqlite_db_probe(struct store_db *db)
 static void finish_checkpoint(struct store_db *db)
 {
     int mode = db->wal_pages < WAL_PAGES_MAX ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
+    sqlite3_busy_timeout(db->sqlite, db->wal_pages < 4 * WAL_PAGES_MAX ? READERS_MS : BUSY_MS);
     int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, mode, NULL, NULL);
+    sqlite3_busy_timeout(db->sqlite, BUSY_MS);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
         db_fail(db, "cannot checkpoint");
     db->is_checkpointing = false;
@@ -539,10 +569,8 @@ static void finish_checkpoint(struct store_db *db)
         db->wal_pages + WAL_PAGES; /* unless it is restarted: after a failure, or while a reader uses it */
 }
 
-void sqlite_db_checkpoint(struct store_db *db)
+static void checkpoint(struct store_db *db)
 {
-    if (!db->is_open || db->is_gone)
-        return;
     if (db->is_checkpointing) {
         if (db->wal_pages >= WAL_PAGES_MAX)
             store_checkpoint_wait(db->checkpoint);
@@ -552,6 +580,27 @@ void sqlite_db_checkpoint(struct store_db *db)
         store_checkpoint_begin(db->checkpoint);
         db->is_checkpointing = true;
     }
+}
+
+static bool keep_up_sums(struct store_db *db)
+{
+    struct store_sums *sums = store_rows_sums(db->rows);
+    bool more = false;
+    if (!store_sums_are_due(sums, now_us()) || !sqlite3_get_autocommit(db->sqlite))
+        return false;
+    if (db_step(db->begin) != SQLITE_OK) {
+        db_fail(db, "cannot begin");
+        return false;
+    }
+    return end_transaction(db, store_sums_step(sums, now_us(), &more), "cannot keep up the sums") == 0 && more;
+}
+
+bool sqlite_db_maintain(struct store_db *db)
+{
+    if (!db->is_open || db->is_gone)
+        return false;
+    checkpoint(db);
+    return keep_up_sums(db);
 }
 
 /* ---- purging ---- */
@@ -570,13 +619,9 @@ int sqlite_db_purge(struct store_db *db, uint64_t *purged)
     if (db_step(db->begin) != SQLITE_OK)
         return db_fail(db, "cannot begin");
     int rc = store_purge(db->sqlite, db->keep_days, db->keep_text_days, &went);
-    int rv = rc == SQLITE_OK ? 0 : fail_with(db, "cannot purge", rc);
-    if (rv == 0 && db_step(db->commit) != SQLITE_OK)
-        rv = db_fail(db, "cannot commit");
-    if (rv != 0) {
-        roll_back(db);
+    int rv = end_transaction(db, rc, "cannot purge");
+    if (rv != 0)
         return rv;
-    }
     *purged = (uint64_t)went.decisions;
     return went.decisions >= STORE_PURGE_BATCH || went.texts >= STORE_PURGE_BATCH;
 }

@@ -66,8 +66,8 @@ static void print_add(FILE *f, size_t rows)
  * columns. */
 static bool is_fixed(const char *column)
 {
-    static const char *const fixed[] = {"id",  "request_id", "started_at_us", "route",  "model",   "upstream",
-                                        "key", "tenant",     "dialect",       "policy", "streamed"};
+    static const char *const fixed[] = {"id",  "request_id", "started_at_us", "route",  "model",    "upstream",
+                                        "key", "tenant",     "dialect",       "policy", "streamed", "user"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         if (strcmp(fixed[i], column) == 0)
             return true;

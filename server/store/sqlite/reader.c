@@ -103,6 +103,8 @@ void sqlite_reader_close(struct store_reader *base)
     struct sqlite_reader *reader = sqlite_reader_of(base);
     if (reader == NULL)
         return;
+    for (size_t i = 0; i < READER_IDLE; i++)
+        sqlite3_finalize(reader->idle[i]);
     sqlite3_close(reader->sqlite);
     free(reader);
     readers_leave();
@@ -111,7 +113,27 @@ void sqlite_reader_close(struct store_reader *base)
 int reader_prepare(struct sqlite_reader *reader, sqlite3_stmt **out, const char *sql)
 {
     reader->deadline_us = now_us() + (int64_t)reader->time_limit_ms * 1000;
+    for (size_t i = 0; i < READER_IDLE; i++)
+        if (reader->idle[i] != NULL && strcmp(sqlite3_sql(reader->idle[i]), sql) == 0) {
+            *out = reader->idle[i];
+            reader->idle[i] = NULL;
+            return 0;
+        }
     return sqlite3_prepare_v2(reader->sqlite, sql, -1, out, NULL) == SQLITE_OK ? 0 : reader_fail(reader);
+}
+
+void reader_end(struct sqlite_reader *reader, sqlite3_stmt *stmt)
+{
+    size_t i = 0;
+    while (i < READER_IDLE && reader->idle[i] != NULL)
+        i++;
+    if (stmt == NULL || i == READER_IDLE) {
+        sqlite3_finalize(stmt);
+        return;
+    }
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
+    reader->idle[i] = stmt;
 }
 
 int reader_step(struct sqlite_reader *reader, sqlite3_stmt *stmt)
@@ -138,6 +160,13 @@ void reader_bind_number(sqlite3_stmt *stmt, const char *name, int64_t number)
     int i = sqlite3_bind_parameter_index(stmt, name);
     if (i > 0)
         sqlite3_bind_int64(stmt, i, number);
+}
+
+void reader_bind_real(sqlite3_stmt *stmt, const char *name, double number)
+{
+    int i = sqlite3_bind_parameter_index(stmt, name);
+    if (i > 0)
+        sqlite3_bind_double(stmt, i, number);
 }
 
 /* ---- rows ---- */

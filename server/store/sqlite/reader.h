@@ -4,16 +4,20 @@
 #define SERVER_STORE_SQLITE_READER_H
 
 #include <sqlite3.h>
+#include <stdio.h>
 
 #include "store/driver.h"
 
 extern const struct store_driver store_driver_sqlite; /* driver.c */
 
+enum { READER_IDLE = 8 };
+
 struct sqlite_reader {
     struct store_reader base; /* first */
     sqlite3 *sqlite;
     unsigned time_limit_ms;
-    int64_t deadline_us; /* of the query that runs; monotonic */
+    int64_t deadline_us;             /* of the query that runs; monotonic */
+    sqlite3_stmt *idle[READER_IDLE]; /* compiled before, and not in use; NULL: no such place is taken */
 };
 
 /* The database must exist. */
@@ -32,11 +36,16 @@ bool sqlite_readers_are_gone(void);
 
 /* Begins a query: its time runs from here on. */
 int reader_prepare(struct sqlite_reader *reader, sqlite3_stmt **out, const char *sql) REIN_MUST_USE;
+/* Ends it (NULL is fine): compiling takes longer than most queries, so the same one will find it again. */
+void reader_end(struct sqlite_reader *reader, sqlite3_stmt *stmt);
 /* 1: a row, 0: no more, negative: failed. */
 int reader_step(struct sqlite_reader *reader, sqlite3_stmt *stmt) REIN_MUST_USE;
+/* Prints SELECT and the columns of a view named `d`, in the order of the fields. */
+void reader_print_select(FILE *f, const struct store_field *fields);
 /* Binds a text by its name; a name that the query does not have is fine. */
 void reader_bind_text(sqlite3_stmt *stmt, const char *name, const char *text);
 void reader_bind_number(sqlite3_stmt *stmt, const char *name, int64_t number);
+void reader_bind_real(sqlite3_stmt *stmt, const char *name, double number);
 /* A column; NULL is STORE_UNKNOWN. */
 int64_t reader_number(sqlite3_stmt *stmt, int i);
 /* Fills a row whose fields are the statement's columns, in order. Its texts are good until the next step. */
@@ -47,9 +56,34 @@ int sqlite_read_list(struct store_reader *reader, const struct store_filter *fil
                      void *ctx) REIN_MUST_USE;
 int sqlite_read_one(struct store_reader *reader, const char *id, const struct store_one_handler *on,
                     void *ctx) REIN_MUST_USE;
+int sqlite_read_extent(struct store_reader *reader, int64_t *first, int64_t *last) REIN_MUST_USE;
+int sqlite_read_texts(struct store_reader *reader, const char *id, store_on_text on_text, void *ctx) REIN_MUST_USE;
 int sqlite_read_outcome(struct store_reader *reader, const char *id, const char *key, store_on_decision on_decision,
                         void *ctx) REIN_MUST_USE;
 int sqlite_read_statistics(struct store_reader *reader, int64_t from_us, int64_t to_us, store_on_request on_request,
                            void *ctx) REIN_MUST_USE;
+
+/* ---- page.c ---- */
+/* The statement of a page that begins with the filter of that facet's kind; NULL: by time. Returns owned (free()). */
+char *sqlite_page_sql(const struct store_filter *filter, const char *lead_kind);
+
+/* ---- sums_read.c: see driver.h ---- */
+int sqlite_read_sums(struct store_reader *reader, const struct store_sums_filter *filter, store_on_sum on_sum,
+                     void *ctx) REIN_MUST_USE;
+int sqlite_read_finding_sums(struct store_reader *reader, const struct store_sums_filter *filter,
+                             store_on_finding_sum on_sum, void *ctx) REIN_MUST_USE;
+int sqlite_read_summed(struct store_reader *reader, int64_t *done, int64_t *all) REIN_MUST_USE;
+int sqlite_read_facets(struct store_reader *reader, store_on_facet on_facet, void *ctx) REIN_MUST_USE;
+int sqlite_read_feedback_counts(struct store_reader *reader, int64_t from_us, int64_t to_us,
+                                store_on_feedback_count on_count, void *ctx) REIN_MUST_USE;
+
+/* ---- feedback.c, live.c: see driver.h ---- */
+int sqlite_write_feedback(struct store_reader *reader, const struct store_feedback *feedback,
+                          bool *found) REIN_MUST_USE;
+int sqlite_drop_feedback(struct store_reader *reader, const char *id, int64_t n, bool *found) REIN_MUST_USE;
+int sqlite_read_feedback(struct store_reader *reader, const struct store_feedback_filter *filter,
+                         store_on_feedback_row on_row, void *ctx) REIN_MUST_USE;
+int sqlite_read_numbered(struct store_reader *reader, const int64_t *numbers, size_t len, store_on_live on_live,
+                         void *ctx) REIN_MUST_USE;
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/sqlite/decisions.h"
+#include "store/sqlite/sums/sums.h"
 
 enum statement {
     ADD_POLICY,
@@ -20,6 +21,8 @@ enum statement {
     ADD_TEXT,
     ADD_OPINION,
     DROP_OPINIONS,
+    ADD_KEPT,
+    DROP_KEPT,
     STATEMENTS
 };
 
@@ -31,15 +34,18 @@ static const char *const texts[STATEMENTS] = {
     [DROP_TEXTS] = "DELETE FROM texts WHERE decision = ?1",
     [ADD_ATTEMPT] = "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [ADD_FINDING] =
-        "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-    [ADD_TEXT] = "INSERT INTO texts VALUES (?1, 'evidence', ?2, ?3, ?4)",
+        "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+    [ADD_TEXT] = "INSERT INTO texts VALUES (?1, 'evidence', ?2, ?3, ?4, ?5)",
     [ADD_OPINION] = "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    [ADD_KEPT] = "INSERT INTO kept_texts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    [DROP_KEPT] = "DELETE FROM kept_texts WHERE decision = ?1",
     [DROP_OPINIONS] = "DELETE FROM opinions WHERE decision = ?1",
 };
 
 struct store_rows {
     sqlite3 *sqlite;
     struct store_decisions *decisions;
+    struct store_sums *sums;
     sqlite3_stmt *statements[STATEMENTS];
     char policy_version[STORE_NAME_MAX + 1]; /* of the last decision, and its number; 0: none */
     int64_t policy;
@@ -59,6 +65,8 @@ int store_rows_new(struct store_rows **out, sqlite3 *sqlite)
         return SQLITE_NOMEM;
     rows->sqlite = sqlite;
     int rc = store_decisions_new(&rows->decisions, sqlite);
+    if (rc == SQLITE_OK)
+        rc = store_sums_new(&rows->sums, sqlite);
     for (int i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
         rc = prepare(rows, (enum statement)i, texts[i]);
     if (rc != SQLITE_OK) {
@@ -76,12 +84,19 @@ void store_rows_free(struct store_rows *rows)
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(rows->statements[i]);
     store_decisions_free(rows->decisions);
+    store_sums_free(rows->sums);
     free(rows);
+}
+
+struct store_sums *store_rows_sums(struct store_rows *rows)
+{
+    return rows->sums;
 }
 
 void store_rows_forget(struct store_rows *rows)
 {
     rows->policy = 0;
+    store_sums_forget(rows->sums);
 }
 
 static int rows_step(sqlite3_stmt *stmt)
@@ -153,11 +168,15 @@ static int drop(struct store_rows *rows, enum statement which, int64_t seq)
 static int drop_parts(void *ctx, const struct store_job *job)
 {
     struct store_rows *rows = ctx;
-    int rc = drop(rows, DROP_ATTEMPTS, job->seq);
+    int rc = store_sums_replace(rows->sums, job->seq);
+    if (rc == SQLITE_OK)
+        rc = drop(rows, DROP_ATTEMPTS, job->seq);
     if (rc == SQLITE_OK)
         rc = drop(rows, DROP_FINDINGS, job->seq);
     if (rc == SQLITE_OK)
         rc = drop(rows, DROP_OPINIONS, job->seq);
+    if (rc == SQLITE_OK)
+        rc = drop(rows, DROP_KEPT, job->seq);
     return rc == SQLITE_OK ? drop(rows, DROP_TEXTS, job->seq) : rc;
 }
 
@@ -177,22 +196,43 @@ static int add_attempt(struct store_rows *rows, int64_t seq, size_t n, const str
     return rows_step(stmt);
 }
 
+static void append_json_text(sqlite3_str *s, const char *text)
+{
+    sqlite3_str_appendchar(s, 1, '"');
+    for (const char *c = text != NULL ? text : ""; *c != '\0'; c++)
+        if (*c == '"' || *c == '\\' || (unsigned char)*c < 0x20)
+            sqlite3_str_appendf(s, "\\u%04x", (unsigned)(unsigned char)*c);
+        else
+            sqlite3_str_appendchar(s, 1, *c);
+    sqlite3_str_appendchar(s, 1, '"');
+}
+
 static char *steps_json(const struct rein_finding *f)
 {
     sqlite3_str *s = sqlite3_str_new(NULL);
     sqlite3_str_appendchar(s, 1, '[');
     for (size_t i = 0; i < f->steps_len; i++) {
         const struct rein_step *step = &f->steps[i];
-        sqlite3_str_appendf(s, "%s{\"signal\":\"", i > 0 ? "," : "");
-        for (const char *c = step->signal != NULL ? step->signal : ""; *c != '\0'; c++)
-            if (*c == '"' || *c == '\\' || (unsigned char)*c < 0x20)
-                sqlite3_str_appendf(s, "\\u%04x", (unsigned)(unsigned char)*c);
-            else
-                sqlite3_str_appendchar(s, 1, *c);
-        sqlite3_str_appendf(s, "\",\"sentence\":%u,\"offset\":%llu,\"len\":%u}", step->sentence,
+        sqlite3_str_appendf(s, "%s{\"signal\":", i > 0 ? "," : "");
+        append_json_text(s, step->signal);
+        sqlite3_str_appendf(s, ",\"sentence\":%u,\"offset\":%llu,\"len\":%u}", step->sentence,
                             (unsigned long long)step->offset, step->len);
     }
     sqlite3_str_appendchar(s, 1, ']');
+    return sqlite3_str_finish(s); /* NULL when out of memory */
+}
+
+/* A policy's tags need no escapes. */
+static char *tags_json(const char *tags)
+{
+    sqlite3_str *s = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(s, *tags != '\0' ? "[\"" : "[");
+    for (const char *c = tags; *c != '\0'; c++)
+        if (*c == ',')
+            sqlite3_str_appendall(s, "\",\"");
+        else
+            sqlite3_str_appendchar(s, 1, *c);
+    sqlite3_str_appendall(s, *tags != '\0' ? "\"]" : "]");
     return sqlite3_str_finish(s); /* NULL when out of memory */
 }
 
@@ -211,13 +251,14 @@ static bool is_first(const struct rein_decision *d, size_t n)
     return true;
 }
 
-static int add_text(struct store_rows *rows, int64_t seq, size_t n, const struct rein_finding *f)
+static int add_text(struct store_rows *rows, const struct store_job *job, size_t n, const struct rein_finding *f)
 {
     sqlite3_stmt *stmt = rows->statements[ADD_TEXT];
-    sqlite3_bind_int64(stmt, 1, seq);
+    sqlite3_bind_int64(stmt, 1, job->seq);
     sqlite3_bind_int64(stmt, 2, (int64_t)n);
     bind_text(stmt, 3, rein_channel_name(f->channel));
     sqlite3_bind_text(stmt, 4, f->evidence, (int)f->evidence_len, SQLITE_STATIC);
+    bind_known(stmt, 5, job->keep_text_until_us);
     return rows_step(stmt);
 }
 
@@ -226,8 +267,11 @@ static int add_finding(struct store_rows *rows, int64_t seq, size_t n, const str
     const struct rein_finding *f = &job->decision.findings[n];
     sqlite3_stmt *stmt = rows->statements[ADD_FINDING];
     char *steps = steps_json(f);
-    if (steps == NULL)
+    char *tags = steps != NULL ? tags_json(f->tags != NULL ? f->tags : "") : NULL;
+    if (tags == NULL) {
+        sqlite3_free(steps);
         return SQLITE_NOMEM;
+    }
     sqlite3_bind_int64(stmt, 1, seq);
     sqlite3_bind_int64(stmt, 2, (int64_t)n);
     sqlite3_bind_int64(stmt, 3, job->record.started_at_us);
@@ -244,8 +288,10 @@ static int add_finding(struct store_rows *rows, int64_t seq, size_t n, const str
     sqlite3_bind_double(stmt, 14, f->score);
     sqlite3_bind_text(stmt, 15, steps, -1, sqlite3_free);
     bind_text(stmt, 16, f->source);
+    bind_text(stmt, 17, f->severity != REIN_SEVERITY_NONE ? rein_severity_name(f->severity) : NULL);
+    sqlite3_bind_text(stmt, 18, tags, -1, sqlite3_free);
     int rc = rows_step(stmt);
-    return rc == SQLITE_OK && f->evidence_len > 0 ? add_text(rows, seq, n, f) : rc;
+    return rc == SQLITE_OK && f->evidence_len > 0 ? add_text(rows, job, n, f) : rc;
 }
 
 static int add_opinion(struct store_rows *rows, int64_t seq, size_t n, const struct rein_asked *asked)
@@ -272,6 +318,51 @@ static int add_opinion(struct store_rows *rows, int64_t seq, size_t n, const str
     return rows_step(stmt);
 }
 
+/* A masked byte is one byte, so what was there was as long. */
+static char *spans_json(const struct rein_span *spans, size_t len, bool with_restored)
+{
+    sqlite3_str *s = sqlite3_str_new(NULL);
+    sqlite3_str_appendchar(s, 1, '[');
+    for (size_t i = 0; i < len; i++) {
+        unsigned long long span_len = spans[i].len;
+        sqlite3_str_appendf(s, "%s{\"offset\":%llu,\"len\":%llu,\"rule\":", i > 0 ? "," : "",
+                            (unsigned long long)spans[i].offset, span_len);
+        append_json_text(s, spans[i].rule);
+        if (with_restored)
+            sqlite3_str_appendf(s, ",\"restored_len\":%llu", span_len);
+        sqlite3_str_appendall(s, spans[i].is_open ? ",\"open\":true}" : "}");
+    }
+    sqlite3_str_appendchar(s, 1, ']');
+    return sqlite3_str_finish(s); /* NULL when out of memory */
+}
+
+static int add_kept(struct store_rows *rows, const struct store_job *job, const struct rein_text *text)
+{
+    sqlite3_stmt *stmt = rows->statements[ADD_KEPT];
+    char *masks = spans_json(text->masks, text->masks_len, true);
+    char *found = spans_json(text->found, text->found_len, false);
+    if (masks == NULL || found == NULL) {
+        sqlite3_free(masks);
+        sqlite3_free(found);
+        return SQLITE_NOMEM;
+    }
+    sqlite3_bind_int64(stmt, 1, job->seq);
+    sqlite3_bind_int64(stmt, 2, text->n);
+    bind_text(stmt, 3, rein_channel_name(text->channel));
+    sqlite3_bind_int64(stmt, 4, text->attempt);
+    sqlite3_bind_int64(stmt, 5, text->choice);
+    bind_text(stmt, 6, text->speaker);
+    bind_text(stmt, 7, text->form == REIN_KEEP_FULL ? "full" : "redacted");
+    sqlite3_bind_int64(stmt, 8, (int64_t)(text->origin & INT64_MAX));
+    sqlite3_bind_int64(stmt, 9, (int64_t)(text->len & INT64_MAX));
+    sqlite3_bind_int(stmt, 10, text->whole);
+    sqlite3_bind_text(stmt, 11, masks, -1, sqlite3_free);
+    sqlite3_bind_text(stmt, 12, found, -1, sqlite3_free);
+    bind_known(stmt, 13, job->keep_text_until_us);
+    sqlite3_bind_text(stmt, 14, text->text, (int)text->text_len, SQLITE_STATIC);
+    return rows_step(stmt);
+}
+
 /* A later record of the same request, written with this one, has taken its place. */
 static bool is_replaced(const struct store_job *job, size_t after)
 {
@@ -284,9 +375,9 @@ static bool is_replaced(const struct store_job *job, size_t after)
 static int add_parts(struct store_rows *rows, const struct store_job *job, size_t after)
 {
     size_t attempts = job->record.attempts_len, findings = job->decision.findings_len;
-    size_t opinions = job->decision.asked_len;
+    size_t opinions = job->decision.asked_len, texts_len = job->record.texts_len;
     int rc = SQLITE_OK;
-    if ((attempts < 2 && findings == 0 && opinions == 0) || is_replaced(job, after))
+    if ((attempts < 2 && findings == 0 && opinions == 0 && texts_len == 0) || is_replaced(job, after))
         return rc;
     for (size_t i = 1; i < attempts && rc == SQLITE_OK; i++)
         rc = add_attempt(rows, job->seq, i, &job->record.attempts[i]);
@@ -294,17 +385,56 @@ static int add_parts(struct store_rows *rows, const struct store_job *job, size_
         rc = add_finding(rows, job->seq, i, job);
     for (size_t i = 0; i < opinions && rc == SQLITE_OK; i++)
         rc = add_opinion(rows, job->seq, i, &job->decision.asked[i]);
+    for (size_t i = 0; i < texts_len && rc == SQLITE_OK; i++)
+        rc = add_kept(rows, job, &job->record.texts[i]);
+    return rc;
+}
+
+/* Of the rows of one statement: their parts, then what they add to the sums. */
+static int finish_rows(struct store_rows *rows, struct store_job **first, size_t written)
+{
+    int rc = SQLITE_OK;
+    for (; written > 0 && rc == SQLITE_OK; written--, *first = (*first)->next) {
+        const struct store_job *job = *first;
+        rc = add_parts(rows, job, written - 1);
+        if (rc == SQLITE_OK)
+            rc = store_sums_written(rows->sums, job->seq, job->record.final && !is_replaced(job, written - 1));
+    }
     return rc;
 }
 
 int store_rows_write(struct store_rows *rows, struct store_job *first)
 {
     int rc = find_policies(rows, first);
+    if (rc == SQLITE_OK)
+        rc = store_sums_begin(rows->sums);
     while (first != NULL && rc == SQLITE_OK) {
         size_t written;
         rc = store_decisions_write(rows->decisions, first, &written, drop_parts, rows);
-        for (; written > 0 && rc == SQLITE_OK; written--, first = first->next)
-            rc = add_parts(rows, first, written - 1);
+        if (rc == SQLITE_OK)
+            rc = finish_rows(rows, &first, written);
     }
-    return rc;
+    return rc == SQLITE_OK ? store_sums_end(rows->sums) : rc;
+}
+
+int store_rows_mark_lost(struct store_rows *rows, int *lost)
+{
+    sqlite3_stmt *find = NULL, *mark = NULL;
+    int64_t seq = 0;
+    int rc = sqlite3_prepare_v2(rows->sqlite, "SELECT min(seq) FROM decisions WHERE final = 0", -1, &find, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(rows->sqlite, "UPDATE decisions SET final = 1, ending = 'lost' WHERE seq = ?1", -1,
+                                &mark, NULL);
+    if (rc == SQLITE_OK)
+        rc = store_sums_begin(rows->sums);
+    for (*lost = 0; rc == SQLITE_OK && (rc = step_number(find, &seq)) == SQLITE_OK && seq > 0; ++*lost) {
+        sqlite3_bind_int64(mark, 1, seq);
+        rc = rows_step(mark);
+        if (rc == SQLITE_OK)
+            rc = store_sums_written(rows->sums, seq, true);
+        seq = 0;
+    }
+    sqlite3_finalize(find);
+    sqlite3_finalize(mark);
+    return rc == SQLITE_OK ? store_sums_end(rows->sums) : rc;
 }

@@ -122,7 +122,7 @@ static void refuses_in_the_middle(void **state)
         struct kit_seen seen;
         run(RULE("answer", "refuse", "refusal: {message: \"No.\"}\n"), usual, chunks[i], &seen);
         assert_string_equal(strict_responses(bytes_span(&seen.out), false), "response.incomplete");
-        assert_string_equal(kit_content(&seen, 0), "The No.");
+        assert_string_equal(kit_content(&seen, 0), "The \nNo.");
         assert_true(kit_has(&seen, "\"text\":\"The \""));
         assert_true(kit_has(&seen, "\"incomplete_details\":{\"reason\":\"content_filter\"}"));
         assert_false(kit_has(&seen, "swordfish"));
@@ -256,7 +256,7 @@ static void another_text_is_judged(void **state)
     kit_seen_fini(&seen);
     run(RULE("answer", "refuse", "refusal: {message: \"No.\"}\n"), upstream, 0, &seen);
     assert_string_equal(strict_responses(bytes_span(&seen.out), false), "response.incomplete");
-    assert_string_equal(kit_content(&seen, 0), "HelloNo.");
+    assert_string_equal(kit_content(&seen, 0), "Hello\nNo.");
     kit_seen_fini(&seen);
 }
 

@@ -143,7 +143,7 @@ static void test_types(void **state)
     expect("name: x\non: yes\n", "2:5: on: expects true or false, not `yes`\n");
     expect("name: x\ncolour: rod\n", "2:9: colour: `rod` is not one of red or green; did you mean `red`?\n");
     expect("name: x\ncolour: violet\n", "2:9: colour: `violet` is reserved for a later version; remove it\n");
-    expect("name: x\ncolours: red\n", "2:10: colours: expects a list of words, not `red`\n");
+    expect("name: x\ncolours: red\n", "2:10: colours: expects a list of words, not `red`: write `[red]`\n");
     expect("name: x\ntexts: {a: b}\n", "2:1: texts: expects text or a list of texts, not a map\n");
     expect("name: x\ninner:\n", "2:7: inner: expects a map, but there is no value\n");
     expect("name: x\nitems: [1]\n", "2:9: items[0]: expects a map, not `1`\n");
@@ -179,6 +179,23 @@ static void test_what_is_refused(void **state)
     expect("name: [a\n", "2:1: : not YAML: did not find expected ',' or ']', while parsing a flow sequence\n");
     expect("name: x\ncount: \xff\n", "2:0: : not YAML: not UTF-8 text (invalid leading UTF-8 octet)\n");
     expect("[]", "1:1: : expects a map, not a list\n");
+}
+
+/* Values that were not kept are missing where they are required: a reader that goes on would not find them. */
+static void test_a_broken_document_is_not_accepted(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"*a\n", "name: *a\n", "name: x\ninner: { depth: *a }\n"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        struct rein_problems *problems;
+        struct rein_doc *doc;
+        assert_int_equal(rein_problems_new(&problems), 0);
+        assert_int_equal(rein_doc_read(&doc, &(struct rein_source){"a.yaml", texts[i], strlen(texts[i])}, problems), 0);
+        assert_int_equal(rein_doc_check(doc, &schema, problems), REIN_EPOLICY);
+        assert_int_equal(rein_problems_count(problems), 1);
+        rein_doc_free(doc);
+        rein_problems_free(problems);
+    }
 }
 
 static void test_ceilings(void **state)
@@ -291,6 +308,7 @@ static void test_found_s4_what_is_quoted_is_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_broken_document_is_not_accepted),
         cmocka_unit_test(test_values_and_defaults),
         cmocka_unit_test(test_json_is_yaml),
         cmocka_unit_test(test_types),

@@ -83,7 +83,7 @@ static void test_an_empty_policy_proxies(void **state)
     assert_int_equal(s->hold_max_bytes, 4096);
     assert_int_equal(s->stream_max_bytes, 262144);
     assert_int_equal(s->worst_hold, 0);
-    assert_int_equal(s->log_text, REIN_KEEP_EVIDENCE);
+    assert_int_equal(s->log.text, REIN_KEEP_EVIDENCE);
     assert_false(s->may_steer);
     assert_null(s->request.allow[0]);
     assert_int_equal(s->request.unknown, REIN_UNKNOWN_REFUSE);
@@ -125,7 +125,7 @@ static void test_settings(void **state)
     assert_true(s->request.pass_unjudged_parts);
     assert_int_equal(s->hold_max_bytes, 100);
     assert_int_equal(s->stream_max_bytes, 5000);
-    assert_int_equal(s->log_text, REIN_KEEP_FULL);
+    assert_int_equal(s->log.text, REIN_KEEP_FULL);
     rein_policy_unref(policy);
 }
 

@@ -311,7 +311,7 @@ static void refuses_rules_it_cannot_keep(void **state)
     expect_refused((struct rule_spec){.regex = "a(b"}, "at byte 2: a ( has no closing )");
     expect_refused((struct rule_spec){.builtin = "nonsense"}, "no such built-in");
     expect_refused((struct rule_spec){.literals = empty, .literals_len = 2, .folded = true}, "a literal is empty");
-    expect_refused((struct rule_spec){.id = "x"}, "needs one of regex, builtin or literal");
+    expect_refused((struct rule_spec){.id = "x"}, "needs one of regex, builtin, literal and words");
     expect_refused((struct rule_spec){.regex = "(a|b)*a(a|b){18}", .max_bytes = 100},
                    "too large: it needs more than 100000 states or 4194304 table cells, or takes too long to compile. "
                    "Shorten it, or lower its counts");

@@ -148,12 +148,13 @@ static const char *wanted_of(int channel, int action, bool is_body, bool is_obje
         texts[channel] = before[channel];
     for (int later = channel + 1; later < CHANNELS && is_over; later++)
         texts[later] = "";
-    if (is_over && is_body && is_object) /* an object stays one, but says nothing */
-        texts[TOOL] = "{\"q\":\"\"}";
+    if (is_over && is_body && is_object) /* an object stays one, but is empty */
+        texts[TOOL] = "";
     bool refused_whole = action == REFUSE && (is_body || channel == PROMPT);
     if (refused_whole)
         texts[REASONING] = texts[ANSWER] = texts[TOOL] = "";
-    snprintf(wanted, sizeof wanted, "%s|%s%s|%s", texts[REASONING], texts[ANSWER], action == REFUSE ? "No." : "",
+    const char *refusal = *texts[ANSWER] != '\0' ? "\nNo." : "No."; /* on a line of its own */
+    snprintf(wanted, sizeof wanted, "%s|%s%s|%s", texts[REASONING], texts[ANSWER], action == REFUSE ? refusal : "",
              texts[TOOL]);
     return wanted;
 }

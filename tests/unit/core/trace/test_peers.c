@@ -65,7 +65,7 @@ static void peer_02_no_prefix_of_a_match_goes_out_before_the_block(void **state)
         struct kit_run run = run_of(refuses, stream);
         run.chunk = chunk;
         kit_run(&run, &seen);
-        assert_string_equal(kit_content(&seen, 0), "ok I stop here.");
+        assert_string_equal(kit_content(&seen, 0), "ok \nI stop here.");
         assert_string_equal(seen.choices[0].finish, "content_filter");
         assert_int_equal(seen.decision.ending, REIN_REFUSED);
         check_proper_end(&seen);

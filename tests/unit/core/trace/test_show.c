@@ -68,7 +68,7 @@ static const struct show_case cases[] = {
     {"cut after some of it", ROLE THINK("Azx") THINK("cut more") SAY("B") FINISH DONE, PREFIX "A", "B", 11, false},
     {"cut before any of it", ROLE THINK("zxcut more") SAY("B") FINISH DONE, "", "B", 10, false},
     {"refused before any of it", ROLE THINK("zxno") SAY("B") FINISH DONE, "", "NO", 4, false},
-    {"refused in the answer", ROLE THINK("A") SAY("Bzxno") FINISH DONE, PREFIX "A", "BNO", 1, false},
+    {"refused in the answer", ROLE THINK("A") SAY("Bzxno") FINISH DONE, PREFIX "A", "B\nNO", 1, false},
     {"no reasoning", ROLE SAY("B") FINISH DONE, "", "B", 0, false},
     {"reasoning after the answer", ROLE SAY("B") THINK("A") FINISH DONE, "A", "B", 1, false},
 };

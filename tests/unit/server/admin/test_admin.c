@@ -220,7 +220,7 @@ static void only_its_own_hosts(void **state)
 static void read_only_and_nothing_else(void **state)
 {
     static const char *const others[] = {"POST", "PUT", "DELETE", "OPTIONS"};
-    static const char *const paths[] = {"/", "/admin", "/admin/v1/decisions/", "/admin/v1/stats/", "/v1/models"};
+    static const char *const paths[] = {"/admin", "/admin/v1/decisions/", "/admin/v1/stats/", "/v1/models"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char line[64];
         snprintf(line, sizeof line, "%s /admin/v1/decisions", others[i]);
@@ -261,6 +261,17 @@ static void token_is_asked_for(void **state)
 }
 
 /* Host, method and token are asked for by every path that is registered, and only health needs no token. */
+/* Health, the page without any data, and what a browser needs to log in. */
+static bool is_open_to_all(const char *path)
+{
+    static const char *const open[] = {"/healthz",  "/readyz",   "/",      "/decisions",       "/decisions/",
+                                       "/findings", "/policies", "/page/", "/admin/v1/session"};
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        if (strcmp(path, open[i]) == 0)
+            return true;
+    return false;
+}
+
 static void each_path_is_guarded(void **state)
 {
     struct fixture *f = *state;
@@ -275,25 +286,94 @@ static void each_path_is_guarded(void **state)
     with_token.tokens = f->config.tokens;
     admin_reload(f->admin, &with_token);
     for (; (path = admin_path_at(len)) != NULL; len++) {
-        char line[128], allowed[64];
-        const char *more = path->path[strlen(path->path) - 1] == '/' ? f->id : "";
-        bool is_health = strcmp(path->path, "/healthz") == 0 || strcmp(path->path, "/readyz") == 0;
+        char line[128];
+        size_t path_len = strlen(path->path);
+        const char *more = path_len > 1 && path->path[path_len - 1] == '/' ? f->id : "";
+        bool is_open = is_open_to_all(path->path);
         snprintf(line, sizeof line, "%s %s%s", path->method, path->path, more);
         assert_int_equal(status_of(ask(f, line, "Host: example.org\r\n")), 403);
-        assert_int_equal(status_of(ask(f, line, local)), is_health ? 200 : 401);
+        if (!is_open || strcmp(path->method, "POST") == 0)
+            assert_int_equal(status_of(ask(f, line, local)), 401);
+        else
+            assert_int_not_equal(status_of(ask(f, line, local)), 401);
         snprintf(line, sizeof line, "TRACE %s%s", path->path, more);
-        snprintf(allowed, sizeof allowed, "allow: %s\r\n", path->method);
-        const char *answer = ask(f, line, local);
+        const char *answer = ask(f, line, local), *allow = strcasestr(answer, "\nallow: ");
         assert_int_equal(status_of(answer), 405);
-        assert_non_null(strcasestr(answer, allowed));
-        assert_int_equal(path->caller, is_health ? ADMIN_ANYONE : ADMIN_OPERATOR);
+        assert_non_null(allow);
+        assert_true(strstr(allow, path->method) < strchr(allow + 1, '\n'));
+        assert_int_equal(path->caller == ADMIN_ANYONE, is_open);
         open += path->caller == ADMIN_ANYONE;
     }
-    assert_int_equal(open, 2);
+    assert_int_equal(open, 11);
     assert_true(len >= 6);
     rein_problems_free(problems);
     admin_stop(f->admin); /* before with_token goes */
     f->admin = NULL;
+}
+
+/* Does a path of the document, with braces, stand for the same requests as a row? */
+static bool is_described_by(const struct admin_path *path, const char *described)
+{
+    const char *at = path->path;
+    for (; *at != '\0' && *described != '\0'; at++)
+        if (*at == '*') {
+            if (*described != '{')
+                return false;
+            described = strchr(described, '}') + 1;
+        } else if (*described++ != *at) {
+            return false;
+        }
+    return *at == '\0' && (*described == '\0' || (at[-1] == '/' && at - path->path > 1 && *described == '{' &&
+                                                  strchr(described, '}')[1] == '\0'));
+}
+
+static const json_t *described(const json_t *doc, const struct admin_path *path)
+{
+    const char *template, *method;
+    json_t *methods, *operation;
+    json_object_foreach(json_object_get(doc, "paths"), template, methods)
+    {
+        if (!is_described_by(path, template))
+            continue;
+        json_object_foreach(methods, method, operation)
+        {
+            bool is_clients = json_object_get(operation, "x-rein-listener") != NULL;
+            if (!is_clients && strcasecmp(method, path->method) == 0)
+                return operation;
+        }
+    }
+    return NULL;
+}
+
+/* No path of the API is missing in the document, with the right that it needs; the page's own files are no API. */
+static void each_path_is_described(void **state)
+{
+    static const char *const rights[] = {"none", "counts", "text", "operate"};
+    extern const char admin_openapi[];
+    const struct admin_path *path;
+    size_t found = 0, listed = 0;
+    const char *template, *method;
+    json_t *methods, *operation, *doc = json_loads(admin_openapi, JSON_REJECT_DUPLICATES, NULL);
+    (void)state;
+    assert_non_null(doc);
+    assert_string_equal(json_string_value(json_object_get(doc, "openapi")), "3.1.0");
+    for (size_t i = 0; (path = admin_path_at(i)) != NULL; i++) {
+        bool is_api = strncmp(path->path, "/admin/", 7) == 0 || strcmp(path->path, "/metrics") == 0 ||
+                      strcmp(path->path, "/healthz") == 0 || strcmp(path->path, "/readyz") == 0;
+        if (!is_api)
+            continue;
+        const json_t *row = described(doc, path);
+        if (row == NULL)
+            fail_msg("openapi.json does not describe %s %s", path->method, path->path);
+        assert_string_equal(json_string_value(json_object_get(row, "x-rein-right")), rights[path->caller]);
+        found++;
+    }
+    json_object_foreach(json_object_get(doc, "paths"), template, methods)
+    {
+        json_object_foreach(methods, method, operation) listed += json_object_get(operation, "x-rein-listener") == NULL;
+    }
+    assert_int_equal(found, listed);
+    json_decref(doc);
 }
 
 static void times(void **state)
@@ -339,6 +419,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_path_is_described),
         TEST(lists_and_pages),
         TEST(shows_one),
         TEST(counts),

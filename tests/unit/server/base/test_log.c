@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,9 +149,90 @@ static void threads_share_a_limit(void **state)
     assert_non_null(strstr(log, end));
 }
 
+static void of_all_kinds(void)
+{
+    const struct log_field fields[] = {
+        {"plain", "a", 0}, {"spaced", "a b\"\n", 0}, {"none", "", 0}, {"number", NULL, -7}};
+    for (int format = LOG_TEXT; format <= LOG_JSON; format++) {
+        log_set_format((enum log_format)format);
+        log_write_fields(LOG_WARN, "test", "said \"so\"\n", fields, 4);
+        log_info("test", "%s", "a\tb");
+        log_set_level(LOG_WARN);
+        log_info("test", "not written");
+        log_write_fields(LOG_INFO, "test", "nor this", fields, 4);
+        log_set_level(LOG_INFO);
+    }
+    log_set_format(LOG_TEXT);
+}
+
+/* A line of text is one line; a line of JSON is an object with the same members, whatever the values are. */
+static void formats_and_levels(void **state)
+{
+    (void)state;
+    char *said = strdup(capture(of_all_kinds)), *at = said;
+    assert_int_equal(lines(said), 4);
+    assert_non_null(strstr(said, "Z warn test: said \"so\"  plain=a spaced=\"a b\\\"\\u000a\" none=\"\" number=-7\n"));
+    assert_non_null(strstr(said, "Z info test: a b\n"));
+    for (int i = 0; i < 2; i++)
+        at = strchr(at, '\n') + 1;
+    json_t *first = json_loads(at, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_non_null(first);
+    assert_string_equal(json_string_value(json_object_get(first, "message")), "said \"so\"\n");
+    assert_string_equal(json_string_value(json_object_get(first, "level")), "warn");
+    assert_string_equal(json_string_value(json_object_get(first, "area")), "test");
+    assert_string_equal(json_string_value(json_object_get(first, "spaced")), "a b\"\n");
+    assert_int_equal(json_integer_value(json_object_get(first, "number")), -7);
+    assert_int_equal(json_object_size(first), 8);
+    json_decref(first);
+    free(said);
+}
+
+static char all_quotes[1001], all_breaks[1001], all_umlauts[1002];
+
+static void too_long(void)
+{
+    const struct log_field fields[] = {{"quotes", all_quotes, 0}, {"short", "a", 0}, {"breaks", all_breaks, 0}};
+    static struct log_limit limit;
+    memset(all_quotes, '"', 1000);
+    memset(all_breaks, '\n', 1000);
+    for (int i = 0; i < 1000; i += 2)
+        memcpy(all_umlauts + i + 1, "\xC3\xA4", 2);
+    all_umlauts[0] = 'a';
+    log_set_format(LOG_JSON);
+    log_write_fields(LOG_INFO, "test", all_quotes, fields, 3);
+    log_write_fields(LOG_INFO, "test", all_breaks, fields, 3);
+    log_write_fields(LOG_INFO, "test", "m", fields, 3);
+    log_write_fields(LOG_INFO, "test", "no text \xFF\xC3", fields, 0);
+    for (int i = 0; i <= LOG_FIRST; i++)
+        log_limited_at(&limit, 1, LOG_INFO, "test", "%s%s", all_umlauts, all_umlauts);
+}
+
+/* A line of JSON is an object also where values are longer than a line, or no text. */
+static void long_values_do_not_break_lines(void **state)
+{
+    (void)state;
+    char *said = strdup(capture(too_long));
+    log_set_format(LOG_TEXT);
+    int objects = 0;
+    for (char *line = strtok(said, "\n"); line != NULL; line = strtok(NULL, "\n"), objects++) {
+        json_t *tree = json_loads(line, 0, NULL);
+        assert_non_null(tree);
+        assert_non_null(json_object_get(tree, "message"));
+        if (objects == 2) { /* after a short message there is room for fields that fit */
+            assert_string_equal(json_string_value(json_object_get(tree, "short")), "a");
+            assert_null(json_object_get(tree, "breaks"));
+        }
+        json_decref(tree);
+    }
+    assert_int_equal(objects, 4 + LOG_FIRST + 1);
+    free(said);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(formats_and_levels),
+        cmocka_unit_test(long_values_do_not_break_lines),
         cmocka_unit_test(test_found_m9_a_flood_is_a_few_lines),
         cmocka_unit_test(test_found_m9_rare_messages_are_all_written),
         cmocka_unit_test(test_found_m9_a_quiet_period_begins_anew),

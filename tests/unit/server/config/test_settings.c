@@ -109,9 +109,11 @@ static void test_found_s3_each_key_that_takes_a_restart_is_refused_at_reload(voi
             continue;
         bool is_address = strstr(row->path, "address") != NULL;
         write_with(text, row->path,
-                   row->type == REIN_TYPE_INT ? "7"
-                   : is_address               ? "'127.0.0.1:9'"
-                                              : "'sqlite:other.db'");
+                   row->type == REIN_TYPE_INT              ? "7"
+                   : row->type == REIN_TYPE_BOOL           ? (strcmp(row->fallback, "true") == 0 ? "false" : "true")
+                   : strstr(row->path, "endpoint") != NULL ? "'http://127.0.0.1:9'"
+                   : is_address                            ? "'127.0.0.1:9'"
+                                                           : "'sqlite:other.db'");
         check_refused(reload(f, running, text, why), row->path, "restart Rein", why);
         struct config *fresh = load(f, text, why); /* who is not running yet may begin with it */
         assert_string_equal(why, ": ");

@@ -272,12 +272,78 @@ static void threads_lose_nothing(void **state)
     metrics_free(m);
 }
 
+/* However many names clients make up, those of the config have their own number, before and after a reload. */
+static void test_found_u11_configured_models_are_never_other(void **state)
+{
+    struct metrics *m;
+    char name[32];
+    (void)state;
+    assert_int_equal(metrics_new(&m, 1), 0);
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "named-%d", i);
+        metrics_reserve(m, LABEL_MODEL, name);
+        metrics_reserve(m, LABEL_MODEL, name); /* in two routes */
+    }
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "invented-%d", i);
+        assert_true((metrics_label(m, LABEL_MODEL, name) != 0) == (i < MODELS_MAX - 1));
+    }
+    metrics_reserve(m, LABEL_MODEL, "later");
+    assert_true(metrics_label(m, LABEL_MODEL, "later") != 0);
+    assert_int_equal(metrics_label(m, LABEL_MODEL, "invented-2000"), 0);
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "named-%d", i);
+        assert_true(metrics_label(m, LABEL_MODEL, name) != 0);
+    }
+    for (int i = 0; i < 3000; i++) { /* more than there is room for */
+        snprintf(name, sizeof name, "more-%d", i);
+        metrics_reserve(m, LABEL_MODEL, name);
+    }
+    metrics_request(metrics_worker(m, 0), 0, metrics_label(m, LABEL_MODEL, "named-99"), 0, NULL);
+    char *text = text_of(m, NULL);
+    assert_true(value(text, "rein_model_requests_total{model=\"named-99\",verdict=\"none\"}") == 1);
+    free(text);
+    metrics_free(m);
+}
+
+static void findings_policies_and_reloads(void **state)
+{
+    struct metrics *m;
+    struct rein_decision steered = {.verdict = REIN_STEER};
+    (void)state;
+    assert_int_equal(metrics_new(&m, 1), 0);
+    struct metrics_worker *w = metrics_worker(m, 0);
+    metrics_found(w, LABEL_RULE, metrics_label(m, LABEL_RULE, "card"), false);
+    metrics_found(w, LABEL_RULE, metrics_label(m, LABEL_RULE, "card"), true);
+    metrics_found(w, LABEL_PATTERN, metrics_label(m, LABEL_PATTERN, "strong_vacillation"), false);
+    metrics_found(w, LABEL_PANEL, metrics_label(m, LABEL_PANEL, "card"), false);
+    metrics_policy(w, metrics_label(m, LABEL_POLICY, "default@1f2e"), &steered);
+    metrics_reloaded(m, true);
+    metrics_reloaded(m, false);
+    char *text = text_of(m, NULL);
+    assert_true(value(text, "rein_findings_total{kind=\"rule\",name=\"card\",shadow=\"false\"}") == 1);
+    assert_true(value(text, "rein_findings_total{kind=\"rule\",name=\"card\",shadow=\"true\"}") == 1);
+    assert_true(value(text, "rein_findings_total{kind=\"pattern\",name=\"strong_vacillation\",shadow=\"false\"}") == 1);
+    assert_true(value(text, "rein_findings_total{kind=\"judge\",name=\"card\",shadow=\"false\"}") == 1);
+    assert_true(value(text, "rein_policy_requests_total{policy=\"default@1f2e\",verdict=\"steer\"}") == 1);
+    assert_true(value(text, "rein_reloads_total{result=\"applied\"}") == 1);
+    assert_true(value(text, "rein_reloads_total{result=\"refused\"}") == 1);
+    assert_true(value(text, "rein_reload_last_ok") == 0);
+    free(text);
+    metrics_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_workers),         cmocka_unit_test(labels_are_bounded),
-        cmocka_unit_test(histograms_add_up),    cmocka_unit_test(text_is_valid),
-        cmocka_unit_test(threads_lose_nothing), cmocka_unit_test(test_found_s4_a_label_is_not_cut_inside_a_character),
+        cmocka_unit_test(test_found_u11_configured_models_are_never_other),
+        cmocka_unit_test(findings_policies_and_reloads),
+        cmocka_unit_test(sums_workers),
+        cmocka_unit_test(labels_are_bounded),
+        cmocka_unit_test(histograms_add_up),
+        cmocka_unit_test(text_is_valid),
+        cmocka_unit_test(threads_lose_nothing),
+        cmocka_unit_test(test_found_s4_a_label_is_not_cut_inside_a_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

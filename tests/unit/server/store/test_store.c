@@ -69,6 +69,60 @@ static void put_is_whole(void **state)
     finish(kit, store);
 }
 
+/* All of a text and of its masks is read back; a text that is not UTF-8 keeps its length. */
+static void texts_are_kept(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 0);
+    struct kit_record r;
+    static const struct rein_span mask = {.offset = 3, .len = 4, .rule = "c\"d"};
+    static const struct rein_text texts[] = {{.n = 0,
+                                              .channel = REIN_PROMPT,
+                                              .speaker = "user",
+                                              .form = REIN_KEEP_FULL,
+                                              .len = 3,
+                                              .whole = true,
+                                              .text = "a\0\xff",
+                                              .text_len = 3},
+                                             {.n = 1,
+                                              .channel = REIN_TOOL,
+                                              .attempt = 1,
+                                              .choice = 2,
+                                              .form = REIN_KEEP_REDACTED,
+                                              .origin = 7,
+                                              .len = 90,
+                                              .text = "ab ****",
+                                              .text_len = 7,
+                                              .masks = &mask,
+                                              .masks_len = 1,
+                                              .found = &mask,
+                                              .found_len = 1}};
+    kit_record(&r);
+    r.record.texts = texts;
+    r.record.texts_len = 2;
+    assert_int_equal(kit_put(kit, store, &r.record), 0);
+    static const struct {
+        const char *sql, *text;
+    } wanted[] = {
+        {"SELECT count(*) FROM v_texts", "2"},
+        {"SELECT n || channel || attempt || choice || speaker || form || origin || len || whole || masks || found || "
+         "text"
+         " FROM v_texts WHERE n = 0",
+         "0prompt00userfull031[][]a??"},
+        {"SELECT n || channel || attempt || choice || ifnull(speaker, '-') || form || origin || len || whole || text"
+         " FROM v_texts WHERE n = 1",
+         "1tool12-redacted7900ab ****"},
+        {"SELECT json_extract(masks, '$[0].rule') || json_extract(masks, '$[0].restored_len') FROM v_texts WHERE n = 1",
+         "c\"d4"},
+        {"SELECT json_extract(found, '$[0].offset') FROM v_texts WHERE n = 1", "3"},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        assert_string_equal(kit_text(kit, wanted[i].sql), wanted[i].text);
+    assert_int_equal(kit_put(kit, store, &r.record), 0); /* once more: they are replaced */
+    assert_string_equal(kit_text(kit, "SELECT count(*) FROM v_texts"), "2");
+    finish(kit, store);
+}
+
 static void later_replaces(void **state)
 {
     struct kit *kit = *state;
@@ -375,17 +429,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, kit_set_up_closed, kit_tear_down_closed)
     const struct CMUnitTest tests[] = {
-        TEST(put_is_whole),
-        TEST(later_replaces),
-        TEST(unjudged_and_unkept),
-        TEST(text_is_clean),
-        TEST(waiting_records_share_a_commit),
-        TEST(queue_is_bounded),
-        TEST(many_threads),
-        TEST(close_writes_what_is_queued),
-        TEST(file_is_private),
-        TEST(one_process_writes),
-        TEST(open_decisions_are_lost),
+        TEST(put_is_whole),           TEST(texts_are_kept),     TEST(later_replaces),
+        TEST(unjudged_and_unkept),    TEST(text_is_clean),      TEST(waiting_records_share_a_commit),
+        TEST(queue_is_bounded),       TEST(many_threads),       TEST(close_writes_what_is_queued),
+        TEST(file_is_private),        TEST(one_process_writes), TEST(open_decisions_are_lost),
         cmocka_unit_test(ids_ascend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,19 +180,24 @@ static void kept_is_bounded(void **state)
     assert_string_equal(kit_text(kit, "SELECT max(id) FROM decisions"), r.record.id.text);
 }
 
-/* However many pages a commit has. */
+/* However many pages a commit has. The sums of decisions have commits of their own: about one a second, and one a
+ * minute.
+ */
 static void a_commit_is_one_write(void **state)
 {
     struct kit *kit = *state;
     struct store *store = kit_open(kit, 0);
+    time_t begun = time(NULL);
+    int more = 0;
     for (int i = 0; i < 100; i++) {
         struct kit_record r;
         kit_record(&r);
         int before = failing_vfs_writes();
         assert_int_equal(kit_put(kit, store, &r.record), 0);
         if (i > 0) /* the first one writes the log's head, and makes a policy */
-            assert_int_equal(failing_vfs_writes() - before, 1);
+            more += failing_vfs_writes() - before - 1;
     }
+    assert_in_range(more, 0, 2 * (time(NULL) - begun) + 2);
     kit_stop_loop(kit);
     store_close(store);
 }

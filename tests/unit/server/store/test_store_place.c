@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/policies.h"
 #include "store/read.h"
 #include "storekit.h"
 
@@ -133,6 +134,25 @@ static void test_found_s8_a_removed_database_is_begun_anew(void **state)
     remove_file(f, "-shm");
     check_noticed(f, &refused);
     check_returned(f, &refused, 0);
+}
+
+/* The database that is begun anew knows which policies are in use, too. */
+static void test_a_new_database_has_the_policies(void **state)
+{
+    struct fixture *f = *state;
+    struct store_id refused;
+    const struct store_policy policy = {"v", "p", "the text", "{}", "[]"};
+    assert_int_equal(store_use_policies(f->store, &policy, 1), 0);
+    while (kit_number(&f->kit, "SELECT count(*) FROM policy_texts") == 0)
+        pause_a_little();
+    remove_file(f, "");
+    remove_file(f, "-wal");
+    remove_file(f, "-shm");
+    check_noticed(f, &refused);
+    check_returned(f, &refused, 0);
+    while (kit_number(&f->kit, "SELECT count(*) FROM policy_texts") == 0)
+        pause_a_little();
+    assert_string_equal(kit_text(&f->kit, "SELECT source FROM v_policies WHERE in_use"), "the text");
 }
 
 static void side_file(struct fixture *f, const char *suffix)
@@ -362,6 +382,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_found_s8_a_removed_database_is_begun_anew),
+        TEST(test_a_new_database_has_the_policies),
         TEST(test_found_s8_a_removed_log),
         TEST(test_found_s8_a_removed_index),
         TEST(test_found_s8_a_removed_lock),

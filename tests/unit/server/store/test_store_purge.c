@@ -20,6 +20,10 @@ static void fill(struct kit *kit)
     for (int i = 0; i < OLD + NEW; i++) {
         struct kit_record r;
         kit_record(&r);
+        static const struct rein_text text = {
+            .channel = REIN_ANSWER, .form = REIN_KEEP_FULL, .text = "Hi", .text_len = 2};
+        r.record.texts = &text;
+        r.record.texts_len = 1;
         if (i % 121 != 0) /* ten new ones among the old */
             r.record.started_at_us -= 3 * day_us;
         assert_int_equal(store_put(store, &r.record, NULL, NULL, NULL), 0);
@@ -66,6 +70,7 @@ static void old_decisions_go(void **state)
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM attempts"), NEW);
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM findings"), 2 * NEW);
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM texts"), 2 * NEW);
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM kept_texts"), NEW);
     assert_string_equal(kit_text(kit, "PRAGMA integrity_check"), "ok");
 }
 
@@ -75,6 +80,26 @@ static void text_goes_apart(void **state)
     purge(kit, (struct store_options){.keep_text_days = 2}, "SELECT count(*) FROM texts", 2 * NEW);
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), OLD + NEW);
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM v_findings WHERE evidence IS NULL"), 2 * OLD);
+}
+
+static void a_policy_keeps_its_text_for_a_shorter_time(void **state)
+{
+    struct kit *kit = *state;
+    struct store *store = kit_open(kit, 0);
+    static const struct rein_text text = {.channel = REIN_ANSWER, .form = REIN_KEEP_FULL, .text = "Hi", .text_len = 2};
+    for (int i = 0; i < 60; i++) { /* more than a batch */
+        struct kit_record r;
+        kit_record(&r);
+        r.record.texts = &text;
+        r.record.texts_len = 1;
+        r.record.keep_text_days = 2;
+        r.record.started_at_us -= i == 0 ? 0 : 3 * day_us;
+        assert_int_equal(store_put(store, &r.record, NULL, NULL, NULL), 0);
+    }
+    store_close(store);
+    purge(kit, (struct store_options){.keep_days = 0}, "SELECT count(*) FROM kept_texts", OLD + NEW + 1);
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM texts"), 2 * (OLD + NEW + 1));
+    assert_int_equal(kit_number(kit, "SELECT count(*) FROM decisions"), OLD + NEW + 60);
 }
 
 static void young_ones_stay(void **state)
@@ -124,7 +149,8 @@ static void test_found_s3_how_long_decisions_stay_changes_while_the_store_is_ope
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(old_decisions_go), TEST(text_goes_apart), TEST(young_ones_stay),
+    const struct CMUnitTest tests[] = {TEST(old_decisions_go), TEST(text_goes_apart),
+                                       TEST(a_policy_keeps_its_text_for_a_shorter_time), TEST(young_ones_stay),
                                        TEST(test_found_s3_how_long_decisions_stay_changes_while_the_store_is_open)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,36 +45,45 @@ static void write_prompt(char out[2048], unsigned seed, size_t words, size_t cha
                                 (unsigned long long)(prompt_mix(seed * 1000 + i + (i == changed ? 500 : 0)) % 100000));
 }
 
-static void test_one_word_of_a_long_prompt_makes_it_near(void **state)
+/* How many of 200 prompts are found again with one other word; other prompts must never be. */
+static size_t found_again(size_t words)
 {
-    (void)state;
     char text[2048];
     struct prompt_index *index;
     size_t near = 0, far = 0;
     assert_int_equal(prompt_index_new(&index), 0);
     for (unsigned seed = 0; seed < 200; seed++) {
-        write_prompt(text, seed, 150, SIZE_MAX);
+        write_prompt(text, seed, words, SIZE_MAX);
         far += add_prompt(index, text) == PROMPT_NEAR;
-        write_prompt(text, seed, 150, seed % 150);
+        write_prompt(text, seed, words, seed % words);
         near += add_prompt(index, text) == PROMPT_NEAR;
     }
-    /* SimHash is an estimate: most are found, and other prompts are left alone. */
-    print_message("%zu of 200 found, %zu of 200 taken for near\n", near, far);
-    assert_true(near >= 120);
-    assert_int_equal(far, 0);
     prompt_index_free(index);
+    print_message("%zu words: %zu of 200 found, %zu of 200 taken for near\n", words, near, far);
+    assert_int_equal(far, 0);
+    return near;
+}
+
+/* SimHash is an estimate: the longer a prompt, the less one word makes of it. */
+static void test_one_word_of_a_long_prompt_makes_it_near(void **state)
+{
+    (void)state;
+    assert_int_equal(found_again(7), 0);
+    assert_in_range(found_again(20), 90, 150);
+    assert_in_range(found_again(50), 170, 200);
+    assert_in_range(found_again(150), 195, 200);
 }
 
 static void test_near_means_few_bits(void **state)
 {
     (void)state;
     struct prompt_index *index;
-    for (int bits = 0; bits <= 6; bits++) {
+    for (int bits = 0; bits <= 9; bits++) {
         struct prompt_print first = {.words = 1, .simhash = 0x0123456789ABCDEF, .words_len = 20}, other = first;
         enum prompt_match match;
         other.words = 2;
         for (int i = 0; i < bits; i++)
-            other.simhash ^= (uint64_t)1 << i * 10;
+            other.simhash ^= (uint64_t)1 << i * 7;
         assert_int_equal(prompt_index_new(&index), 0);
         assert_int_equal(prompt_index_add(index, &first, &match), 0);
         assert_int_equal(prompt_index_add(index, &other, &match), 0);

@@ -177,14 +177,14 @@ static void test_a_refusal_closes_what_is_open(void **state)
     } cases[] = {
         {MSTART MTHINKING(0) MTHINK(0, "Hm.") MSIGN(0) MSTOP(0) MTEXT(1) MSAY(1, "So: ") MSAY(1, SECRET) MSTOP(1)
              MEND("end_turn") MLAST,
-         {"So: I stop here.", "Hm.", "", "refusal", 3, 1}},
+         {"So: \nI stop here.", "Hm.", "", "refusal", 3, 1}},
         /* nothing of the block was shown: it never begins */
         {MSTART MTEXT(0) MPING MSAY(0, "zx-vio") MSAY(0, "let-42") MSTOP(0) MEND("end_turn") MLAST,
          {"I stop here.", "", "", "refusal", 1, 0}},
         /* two are open */
         {MSTART MTHINKING(0) MTHINK(0, "Hm.") MTEXT(1) MSAY(1, "x") MSAY(1, SECRET) MSTOP(0) MSTOP(1) MEND("end_turn")
              MLAST,
-         {"xI stop here.", "Hm.", "", "refusal", 3, 0}},
+         {"x\nI stop here.", "Hm.", "", "refusal", 3, 0}},
         /* in a tool's arguments */
         {MSTART MTOOL(0, "look") MINPUT(0, "{\\\"q\\\":") MINPUT(0, "\\\"" SECRET "\\\"}") MSTOP(0) MEND("tool_use")
              MLAST,
@@ -192,7 +192,7 @@ static void test_a_refusal_closes_what_is_open(void **state)
         /* in what begins a block */
         {MSTART MTEXT(0) MSAY(0, "a") MSTOP(0) MBLOCK(1, "\"type\":\"text\",\"text\":\"" SECRET "\"") MSTOP(1)
              MEND("end_turn") MLAST,
-         {"aI stop here.", "", "", "refusal", 2, 0}},
+         {"a\nI stop here.", "", "", "refusal", 2, 0}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         run_stream(REFUSE, cases[i].upstream, &cases[i].want);
@@ -331,7 +331,7 @@ static void test_the_last_event_is_judged(void **state)
     run_stream(REFUSE,
                MSTART MTEXT(0) MSAY(0, "x") MSTOP(0) MEND("end_turn")
                    MEVENT("message_stop", ",\"note\":\"" SECRET "\""),
-               &(struct want){"xI stop here.", "", "", "end_turn", 2, 0});
+               &(struct want){"x\nI stop here.", "", "", "end_turn", 2, 0});
     run_stream(REDACT,
                MSTART MTEXT(0) MSAY(0, "x") MSTOP(0) MEND("end_turn")
                    MEVENT("message_stop", ",\"note\":\"" SECRET "\""),

@@ -1,0 +1,580 @@
+/* See kept.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "trace/kept.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "rules/ruleset.h"
+#include "json/text.h"
+
+enum {
+    TEXTS_MAX = 1024,  /* texts of one decision; of more, nothing is kept */
+    SPEAKER_MAX = 31,  /* bytes of a speaker's name */
+    OPEN_MIN = 8,      /* a secret that was cut off is masked from this length on: less says nothing */
+    MASKS_MAX = 65536, /* matches in one text that are masked one by one; with more, all of it is masked */
+};
+
+struct kept_text {
+    struct kept_text *next;
+    const struct text *text; /* NULL: a prompt's, or it has gone */
+    bool is_over;            /* it ended by itself */
+    bool is_cut;             /* at the ceiling */
+    char speaker[SPEAKER_MAX + 1];
+    uint64_t len; /* bytes received */
+    struct rein_text said;
+    struct bytes bytes;
+    struct bytes masked;       /* a copy of them, when it was handed over */
+    struct bytes masks, found; /* struct rein_span */
+};
+
+/* A known match, and the text that it is in. */
+struct known_match {
+    enum rein_channel channel;
+    uint32_t attempt, choice, text;
+};
+
+struct kept {
+    const struct rein_policy *policy; /* borrowed */
+    bool keeps_text;
+    struct known_match *known; /* owned; next to each other if they are in one text */
+    struct match *matches_known;
+    size_t known_len;
+    uint32_t prompts, tools; /* so far; tools of this attempt and choice: */
+    uint32_t tools_attempt, tools_choice;
+    struct kept_text *first, **end;
+    size_t texts_len;
+    size_t room, prompt_room; /* bytes that may still be kept; of these, by the prompt */
+    struct kept_text *fields; /* one of the texts; NULL: there are none yet */
+    bool fields_closed;       /* its array is complete */
+    struct bytes scratch;
+    struct bytes order; /* struct rein_text, when they were handed over */
+    struct match_list matches;
+};
+
+static bool kept_is_sound(const struct kept *kept)
+{
+    return kept->texts_len <= TEXTS_MAX && kept->prompt_room <= kept->room &&
+           kept->room <= kept->policy->settings.log.max_bytes && (kept->texts_len == 0) == (kept->first == NULL);
+}
+
+/* Those of rules that there are, in the order in which they came. */
+static int copy_known(struct kept *kept, const struct rein_known *known, size_t len)
+{
+    const struct rein_policy *policy = kept->policy;
+    kept->known = heap_new(len, sizeof *kept->known);
+    kept->matches_known = heap_new(len, sizeof *kept->matches_known);
+    if (kept->known == NULL || kept->matches_known == NULL)
+        return REIN_ENOMEM;
+    for (size_t i = 0; i < len; i++)
+        for (uint16_t r = 0; r < policy->rules_len; r++) {
+            bool is_it = strcmp(policy->rules[r].id, known[i].rule) == 0 &&
+                         (policy->ruleset->rules[r].channels >> known[i].channel & 1) != 0;
+            if (!is_it || known[i].len == 0)
+                continue;
+            kept->known[kept->known_len] =
+                (struct known_match){known[i].channel, known[i].attempt, known[i].choice, known[i].text};
+            kept->matches_known[kept->known_len++] =
+                (struct match){.rule = r, .start = known[i].offset, .end = known[i].offset + known[i].len};
+        }
+    return 0;
+}
+
+/* Of one text: they were given in order. */
+static const struct match *find_known(const struct kept *kept, struct known_match text, size_t *len)
+{
+    size_t from = 0;
+    while (from < kept->known_len && memcmp(&kept->known[from], &text, sizeof text) != 0)
+        from++;
+    for (*len = 0; from + *len < kept->known_len && memcmp(&kept->known[from + *len], &text, sizeof text) == 0;)
+        ++*len;
+    return *len > 0 ? &kept->matches_known[from] : NULL;
+}
+
+int kept_new(struct kept **out, const struct rein_policy *policy, const struct rein_known *known, size_t known_len)
+{
+    const struct rein_log_rules *log = &policy->settings.log;
+    bool keeps_text = log->text >= REIN_KEEP_REDACTED && log->channels != 0;
+    *out = NULL;
+    if (!keeps_text && known_len == 0)
+        return 0;
+    struct kept *kept = heap_new(1, sizeof *kept);
+    if (kept == NULL)
+        return REIN_ENOMEM;
+    kept->policy = policy;
+    kept->keeps_text = keeps_text;
+    kept->end = &kept->first;
+    kept->room = log->max_bytes;
+    bool has_response = (log->channels & ~(1u << REIN_PROMPT)) != 0;
+    kept->prompt_room = has_response ? log->max_bytes / 2 : log->max_bytes;
+    bytes_init(&kept->order, TEXTS_MAX * sizeof(struct rein_text));
+    bytes_init(&kept->scratch, SIZE_MAX / 2); /* bounded by a string of the request */
+    int rv = known_len > 0 ? copy_known(kept, known, known_len) : 0;
+    if (rv != 0) {
+        kept_free(kept);
+        return rv;
+    }
+    *out = kept;
+    return 0;
+}
+
+static void free_kept_text(struct kept_text *item)
+{
+    bytes_fini(&item->bytes);
+    bytes_fini(&item->masked);
+    bytes_fini(&item->masks);
+    bytes_fini(&item->found);
+    heap_free(item);
+}
+
+void kept_free(struct kept *kept)
+{
+    if (kept == NULL)
+        return;
+    for (struct kept_text *item = kept->first, *next; item != NULL; item = next) {
+        next = item->next;
+        free_kept_text(item);
+    }
+    heap_free(kept->known);
+    heap_free(kept->matches_known);
+    bytes_fini(&kept->order);
+    bytes_fini(&kept->scratch);
+    match_list_fini(&kept->matches);
+    heap_free(kept);
+}
+
+/* NULL with *full: there are too many. */
+static struct kept_text *add_kept_text(struct kept *kept, enum rein_channel channel, bool *full)
+{
+    *full = kept->texts_len == TEXTS_MAX;
+    if (*full)
+        return NULL;
+    struct kept_text *item = heap_new(1, sizeof *item);
+    if (item == NULL)
+        return NULL;
+    size_t limit = kept->policy->settings.log.max_bytes;
+    bytes_init(&item->bytes, limit);
+    bytes_init(&item->masked, limit);
+    bytes_init(&item->masks, MASKS_MAX * sizeof(struct rein_span));
+    bytes_init(&item->found, MASKS_MAX * sizeof(struct rein_span));
+    item->said.channel = channel;
+    *kept->end = item;
+    kept->end = &item->next;
+    kept->texts_len++;
+    return item;
+}
+
+/* Keeps as much of it as there is room for. A text that was cut once stays so, because it is kept from its beginning.
+ */
+static int keep_bytes(struct kept *kept, struct kept_text *item, struct span bytes, size_t room)
+{
+    item->len += bytes.len;
+    size_t len = item->is_cut ? 0 : bytes.len < room ? bytes.len : room;
+    int rv = len > 0 ? bytes_append(&item->bytes, bytes.data, len) : 0;
+    if (rv != 0)
+        return rv;
+    item->is_cut |= len < bytes.len;
+    kept->room -= len;
+    kept->prompt_room -= item->said.channel == REIN_PROMPT ? len : 0;
+    if (kept->prompt_room > kept->room)
+        kept->prompt_room = kept->room;
+    return 0;
+}
+
+static bool keeps(const struct kept *kept, enum rein_channel channel)
+{
+    return kept->keeps_text && (kept->policy->settings.log.channels >> channel & 1) != 0;
+}
+
+/* Of a text for which there is no place: the decision is not whole without it. */
+static void note_missing(struct kept *kept)
+{
+    struct kept_text *last = kept->first;
+    while (last->next != NULL)
+        last = last->next;
+    last->is_cut = true;
+}
+
+/* *out is NULL if there is no place for it. */
+static int add_prompt_text(struct kept *kept, const char *speaker, struct kept_text **out)
+{
+    bool full;
+    *out = add_kept_text(kept, REIN_PROMPT, &full);
+    if (*out == NULL && !full)
+        return REIN_ENOMEM;
+    if (*out == NULL) {
+        note_missing(kept);
+        return 0;
+    }
+    size_t len = rein_text_whole(speaker, strlen(speaker) < SPEAKER_MAX ? strlen(speaker) : SPEAKER_MAX);
+    memcpy((*out)->speaker, speaker, len);
+    (*out)->said.speaker = (*out)->speaker;
+    (*out)->is_over = true;
+    return 0;
+}
+
+/* One more string of the array. */
+static int keep_field(struct kept *kept, struct span text)
+{
+    bool is_first = kept->fields == NULL;
+    int rv = is_first ? add_prompt_text(kept, "field", &kept->fields) : 0;
+    if (rv != 0 || kept->fields == NULL)
+        return rv;
+    bytes_clear(&kept->scratch);
+    rv = bytes_append(&kept->scratch, is_first ? "[\"" : ",\"", 2);
+    if (rv == 0)
+        rv = json_escape(&kept->scratch, text);
+    if (rv == 0)
+        rv = bytes_append(&kept->scratch, "\"", 1);
+    return rv == 0 ? keep_bytes(kept, kept->fields, bytes_span(&kept->scratch), kept->prompt_room) : rv;
+}
+
+int kept_prompt(struct kept *kept, const char *speaker, struct span text)
+{
+    struct kept_text *item;
+    assert(kept_is_sound(kept));
+    if (!keeps(kept, REIN_PROMPT))
+        return 0;
+    if (strcmp(speaker, "user_id") == 0)
+        return 0;
+    if (strcmp(speaker, "field") == 0)
+        return keep_field(kept, text);
+    int rv = add_prompt_text(kept, speaker, &item);
+    return rv == 0 && item != NULL ? keep_bytes(kept, item, text, kept->prompt_room) : rv;
+}
+
+/* The text's first bytes. */
+static int begin_kept_text(struct kept *kept, struct text *text, uint32_t attempt)
+{
+    bool full;
+    if (!keeps(kept, text->channel) || text->channel > REIN_TOOL)
+        return 0;
+    struct kept_text *item = add_kept_text(kept, text->channel, &full);
+    if (item == NULL && !full)
+        return REIN_ENOMEM;
+    if (item == NULL) {
+        note_missing(kept);
+        return 0;
+    }
+    item->text = text;
+    item->said.attempt = attempt;
+    item->said.choice = text->choice;
+    item->said.origin = text->origin;
+    text->kept = item;
+    return 0;
+}
+
+const struct match *kept_known_prompt(struct kept *kept, size_t *len)
+{
+    return find_known(kept, (struct known_match){.channel = REIN_PROMPT, .text = kept->prompts++}, len);
+}
+
+/* A text begins: what is known of it? */
+static void know_text(struct kept *kept, struct text *text, uint32_t attempt)
+{
+    struct known_match at = {.channel = text->channel, .attempt = attempt, .choice = text->choice};
+    size_t len;
+    if (text->channel == REIN_TOOL && (kept->tools_attempt != attempt || kept->tools_choice != text->choice))
+        kept->tools = 0;
+    if (text->channel == REIN_TOOL) {
+        kept->tools_attempt = attempt;
+        kept->tools_choice = text->choice;
+        at.text = kept->tools++;
+    }
+    const struct match *known = find_known(kept, at, &len);
+    text_knows(text, known, len);
+}
+
+int kept_hear(struct kept *kept, struct text *text, uint32_t attempt, struct span bytes)
+{
+    assert(kept_is_sound(kept));
+    bool begins = text->received == 0 && bytes.len > 0;
+    if (begins && kept->known_len > 0)
+        know_text(kept, text, attempt);
+    int rv = begins ? begin_kept_text(kept, text, attempt) : 0;
+    if (rv == 0 && text->kept != NULL)
+        rv = keep_bytes(kept, text->kept, bytes, kept->room);
+    assert(kept_is_sound(kept));
+    return rv;
+}
+
+void kept_leave(struct text *text)
+{
+    if (text->kept == NULL)
+        return;
+    text->kept->is_over = text->is_over;
+    text->kept->text = NULL;
+    text->kept = NULL;
+}
+
+/* ---- masking --------------------------------------------------------------------------------------------------- */
+
+/* A set of channels on which all masking rules apply, besides the text's own. */
+static unsigned masking_channels(const struct ruleset *rules, enum rein_channel own)
+{
+    unsigned channels = 0;
+    for (size_t i = 0; i < ruleset_count(rules); i++) {
+        unsigned on = rules->rules[i].channels;
+        if (ruleset_masks(rules, (uint16_t)i) && (on >> own & 1) == 0 && (on & channels) == 0)
+            channels |= on & -on;
+    }
+    return channels;
+}
+
+static int add_span(struct bytes *spans, uint64_t start, uint64_t end, const char *rule, bool is_open)
+{
+    struct rein_span span = {.offset = start, .len = end - start, .rule = rule, .is_open = is_open};
+    return start < end ? bytes_append(spans, (const char *)&span, sizeof span) : 0;
+}
+
+/* What is being masked. */
+struct masking {
+    struct kept *kept;
+    struct kept_text *item;
+    struct text text;
+    bool is_own;      /* on the text's own channel */
+    uint64_t open_at; /* where a secret begins that has not ended; the text's length: none does */
+};
+
+static int take_kept_matches(struct masking *m, int event)
+{
+    const struct rein_policy *policy = m->kept->policy;
+    bool masks_all = policy->settings.log.text == REIN_KEEP_REDACTED && m->is_own;
+    struct match_list *matches = &m->kept->matches;
+    int rv = event < 0 ? event : 0;
+    for (size_t i = 0; i < matches->len && rv == 0; i++) {
+        struct match span;
+        struct span evidence;
+        if (!text_found(&m->text, event, &matches->items[i], &span, &evidence) || !text_is_news(&m->text, &span))
+            continue;
+        const char *id = policy->rules[span.rule].id;
+        if (masks_all || ruleset_masks(policy->ruleset, span.rule))
+            rv = add_span(&m->item->masks, span.start, span.end, id, false);
+        if (rv == 0 && m->is_own)
+            rv = add_span(&m->item->found, span.start, span.end, id, false);
+    }
+    matches->len = 0;
+    return rv;
+}
+
+/* Where a secret may have begun that the text ends in the middle of. */
+static uint64_t open_secret(const struct text *text)
+{
+    uint64_t at = matcher_secret(text->matcher);
+    const struct leaf_view *leaves = text->leaves;
+    uint64_t leaf_at = leaves != NULL && leaves->in_leaf ? matcher_secret(leaves->matcher) : UINT64_MAX;
+    if (leaf_at < UINT64_MAX && leaf_at < leaves->received) {
+        struct match begins = {.start = leaf_at, .end = leaf_at + 1};
+        uint64_t start, end;
+        leaf_view_source(leaves, &begins, &start, &end);
+        at = start < at ? start : at;
+    }
+    return at < text->received ? at : text->received;
+}
+
+/* Judges all that is kept of a text on one channel. */
+static int find_secrets(struct masking *m, enum rein_channel channel)
+{
+    struct span sentence, whole = bytes_span(&m->item->bytes);
+    uint64_t offset;
+    int event, rv;
+    m->is_own = channel == m->item->said.channel;
+    text_init(&m->text, channel, 0, m->kept->policy->ruleset, whole.len);
+    m->text.may_be_json = m->item->said.channel != REIN_REASONING;
+    rv = text_append(&m->text, whole);
+    while (rv == 0 && (event = text_advance(&m->text, &m->kept->matches, &sentence, &offset)) != TEXT_DRY)
+        rv = take_kept_matches(m, event);
+    uint64_t open_at = rv == 0 ? open_secret(&m->text) : 0;
+    m->open_at = open_at < m->open_at ? open_at : m->open_at;
+    while (rv == 0 && (event = text_end(&m->text, &m->kept->matches, &sentence, &offset)) != TEXT_DRY)
+        rv = take_kept_matches(m, event);
+    text_fini(&m->text);
+    m->kept->matches.len = 0;
+    return rv;
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+    const struct rein_span *x = a, *y = b;
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
+    return x->len > y->len ? -1 : x->len < y->len;
+}
+
+static struct rein_span *spans_of(const struct bytes *bytes, size_t *len)
+{
+    *len = bytes_len(bytes) / sizeof(struct rein_span);
+    return *len > 0 ? (struct rein_span *)(void *)bytes_at(bytes, 0) : NULL;
+}
+
+/* In order; with `join`, those that overlap become one, under the name of the first. */
+static void sort_spans(struct bytes *spans, bool join)
+{
+    size_t len, to = 0;
+    struct rein_span *at = spans_of(spans, &len);
+    if (len > 1)
+        qsort(at, len, sizeof *at, compare_spans);
+    for (size_t i = 1; i < len && join; i++) {
+        struct rein_span *last = &at[to];
+        uint64_t end = last->offset + last->len, other = at[i].offset + at[i].len;
+        if (at[i].offset >= end)
+            at[++to] = at[i];
+        else if (other > end)
+            last->len = other - last->offset;
+    }
+    if (join && len > 0)
+        spans->end = spans->start + (to + 1) * sizeof *at;
+}
+
+/* Matches of which nothing is masked need no note: the text itself shows them. */
+static void drop_plain(struct kept_text *item)
+{
+    size_t found_len, masks_len, to = 0;
+    struct rein_span *found = spans_of(&item->found, &found_len), *masks = spans_of(&item->masks, &masks_len);
+    for (size_t i = 0, k = 0; i < found_len; i++) {
+        while (k < masks_len && masks[k].offset + masks[k].len <= found[i].offset)
+            k++;
+        if (k < masks_len && masks[k].offset < found[i].offset + found[i].len)
+            found[to++] = found[i];
+    }
+    item->found.end = item->found.start + to * sizeof *found;
+}
+
+/* What the text ends in the middle of. A text that ended by itself, and is all here, has nothing open. */
+static int mask_open_end(struct masking *m, uint64_t len)
+{
+    const struct kept_text *item = m->item;
+    bool is_over = item->text != NULL ? item->text->is_over : item->is_over;
+    if ((is_over && !item->is_cut) || len - m->open_at < OPEN_MIN)
+        return 0;
+    return add_span(&m->item->masks, m->open_at, len, "", true);
+}
+
+static int mask_kept_text(struct kept *kept, struct kept_text *item)
+{
+    struct masking m = {.kept = kept, .item = item, .open_at = UINT64_MAX};
+    enum rein_channel own = item->said.channel;
+    unsigned channels = masking_channels(kept->policy->ruleset, own) | 1u << own;
+    bytes_clear(&item->masks);
+    bytes_clear(&item->found);
+    bytes_clear(&item->masked);
+    if (item->is_cut) /* no part of a character */
+        item->bytes.end = item->bytes.start + rein_text_whole(bytes_span(&item->bytes).data, bytes_len(&item->bytes));
+    struct span text = bytes_span(&item->bytes);
+    int rv = bytes_append_span(&item->masked, text);
+    for (int c = REIN_PROMPT; c <= REIN_OTHER && rv == 0 && text.len > 0; c++)
+        if ((channels >> c & 1) != 0)
+            rv = find_secrets(&m, (enum rein_channel)c);
+    if (rv == 0 && text.len > 0)
+        rv = mask_open_end(&m, text.len);
+    if (rv == REIN_ELIMIT) { /* too many to list */
+        bytes_clear(&item->masks);
+        bytes_clear(&item->found);
+        item->is_cut = true;
+        rv = add_span(&item->masks, 0, text.len, "", true);
+    }
+    if (rv != 0)
+        return rv;
+    sort_spans(&item->masks, true);
+    sort_spans(&item->found, false);
+    drop_plain(item);
+    size_t len;
+    const struct rein_span *masks = spans_of(&item->masks, &len);
+    for (size_t i = 0; i < len; i++)
+        memset(bytes_at(&item->masked, (size_t)masks[i].offset), '*', (size_t)masks[i].len);
+    return 0;
+}
+
+static int mask_alone(struct kept *kept, struct kept_text *item, char *text, size_t len, size_t *spans)
+{
+    int rv = bytes_append(&item->bytes, text, len);
+    if (rv == 0)
+        rv = mask_kept_text(kept, item);
+    if (rv == 0) {
+        memcpy(text, bytes_span(&item->masked).data, len);
+        spans_of(&item->masks, spans);
+    }
+    return rv;
+}
+
+int rein_policy_mask(const struct rein_policy *policy, enum rein_channel channel, char *text, size_t len, size_t *spans)
+{
+    struct kept kept = {.policy = policy};
+    struct kept_text item = {.is_over = true, .len = len, .said = {.channel = channel}};
+    *spans = 0;
+    if (channel > REIN_TOOL)
+        return REIN_EINVAL;
+    if (len == 0)
+        return 0;
+    bytes_init(&item.bytes, len);
+    bytes_init(&item.masked, len);
+    bytes_init(&item.masks, MASKS_MAX * sizeof(struct rein_span));
+    bytes_init(&item.found, MASKS_MAX * sizeof(struct rein_span));
+    int rv = mask_alone(&kept, &item, text, len, spans);
+    bytes_fini(&item.bytes);
+    bytes_fini(&item.masked);
+    bytes_fini(&item.masks);
+    bytes_fini(&item.found);
+    match_list_fini(&kept.matches);
+    return rv;
+}
+
+/* ---- handing over ---------------------------------------------------------------------------------------------- */
+
+static int compare_texts(const void *a, const void *b)
+{
+    const struct rein_text *x = a, *y = b;
+    bool x_later = x->channel != REIN_PROMPT, y_later = y->channel != REIN_PROMPT;
+    if (x_later != y_later)
+        return x_later ? 1 : -1;
+    if (x->attempt != y->attempt)
+        return x->attempt < y->attempt ? -1 : 1;
+    if (x->choice != y->choice)
+        return x->choice < y->choice ? -1 : 1;
+    return x->n < y->n ? -1 : 1; /* as they began */
+}
+
+static int hand_over_text(struct kept *kept, struct kept_text *item, uint32_t n)
+{
+    struct rein_text *said = &item->said;
+    int rv = mask_kept_text(kept, item);
+    if (rv != 0)
+        return rv;
+    struct span text = bytes_span(&item->masked);
+    said->n = n;
+    said->form = kept->policy->settings.log.text;
+    said->len = item->len;
+    said->whole = !item->is_cut;
+    said->text = text.data;
+    said->text_len = text.len;
+    said->masks = spans_of(&item->masks, &said->masks_len);
+    said->found = spans_of(&item->found, &said->found_len);
+    return bytes_append(&kept->order, (const char *)said, sizeof *said);
+}
+
+int kept_hand_over(struct kept *kept, const struct rein_text **out, size_t *len)
+{
+    int rv = 0;
+    uint32_t n = 0;
+    *out = NULL;
+    *len = 0;
+    assert(kept_is_sound(kept));
+    if (kept->fields != NULL && !kept->fields_closed)
+        rv = keep_bytes(kept, kept->fields, SPAN("]"), kept->prompt_room);
+    kept->fields_closed = true;
+    bytes_clear(&kept->order);
+    for (struct kept_text *item = kept->first; item != NULL && rv == 0; item = item->next)
+        rv = hand_over_text(kept, item, n++);
+    if (rv != 0)
+        return rv;
+    struct rein_text *texts = (struct rein_text *)(void *)kept->order.data;
+    if (n > 1)
+        qsort(texts, n, sizeof *texts, compare_texts);
+    for (uint32_t i = 0; i < n; i++)
+        texts[i].n = i;
+    *out = texts;
+    *len = n;
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* Kept text: what a decision keeps of the texts of its prompt and response (the policy's log.text).
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *      bytes of a text -> kept_hear -> up to the ceiling      at the end: kept_hand_over -> masked texts, in order
+ *
+ * Texts are kept as they came, and masked when they are handed over: then all of a text is there, so that a secret is
+ * found as a whole however it came. There is none of this if the policy keeps no text.
+ *
+ * Thread: the trace's. */
+#ifndef CORE_TRACE_KEPT_H
+#define CORE_TRACE_KEPT_H
+
+#include "policy/policy.h"
+#include "rein/rein.h"
+#include "trace/text.h"
+
+struct kept; /* what one trace keeps */
+
+/* *out is NULL if the policy keeps no text and no match is known. Returns owned. Borrows the policy; copies the
+ * matches.
+ */
+int kept_new(struct kept **out, const struct rein_policy *policy, const struct rein_known *known,
+             size_t known_len) REIN_MUST_USE;
+void kept_free(struct kept *kept); /* NULL is fine */
+
+/* A whole message of the prompt. The strings of fields that are no messages ("field") are many and short: they become
+ * one text, a JSON array. */
+int kept_prompt(struct kept *kept, const char *speaker, struct span text) REIN_MUST_USE;
+/* The known matches of the text of the prompt that comes next; good as long as this lives. */
+const struct match *kept_known_prompt(struct kept *kept, size_t *len);
+/* The next bytes of a text of the response; the first ones begin it. */
+int kept_hear(struct kept *kept, struct text *text, uint32_t attempt, struct span bytes) REIN_MUST_USE;
+/* The text goes away; what is kept of it stays. */
+void kept_leave(struct text *text);
+/* Masks what must not be seen, and sets the texts, in their order; good until the next call of any of these. */
+int kept_hand_over(struct kept *kept, const struct rein_text **out, size_t *len) REIN_MUST_USE;
+
+#endif

@@ -1,0 +1,87 @@
+// Backtests: an unchanged policy decides as it did live; another one does not.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { policyOf, rules, startBacktested } from '../lib/backtested.mjs';
+import { binary } from '../lib/rein.mjs';
+
+const REQUESTS = process.env.REIN_LONG === '1' ? 100000 : 300;
+const MEMORY_MAX = 300; // MiB, however many decisions there are
+
+// Its report, and how many MiB it took at most; 0 where the system does not say.
+async function backtest(db, file, ...more) {
+  const run = spawn(binary, ['backtest', '--db', db, '--json', ...more, file]);
+  let out = '', err = '', most = 0;
+  run.stdout.on('data', (text) => { out += text; });
+  run.stderr.on('data', (text) => { err += text; });
+  const look = setInterval(() => {
+    try {
+      most = Math.max(most, Number(/VmHWM:\s+(\d+)/.exec(fs.readFileSync(`/proc/${run.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
+    } catch { /* it has ended */ }
+  }, 100);
+  const code = await new Promise((resolve) => run.once('close', resolve));
+  clearInterval(look);
+  assert.equal(code, 0, err);
+  return { ...JSON.parse(out), most };
+}
+
+describe('rein backtest', { timeout: process.env.REIN_LONG === '1' ? 3600000 : 460000 }, () => {
+  let world, rein, db;
+  const file = (name, text) => {
+    fs.writeFileSync(path.join(world.folder, 'policies', name), text);
+    return path.join(world.folder, 'policies', name);
+  };
+  before(async () => {
+    world = await startBacktested(REQUESTS);
+    ({ rein, db } = world);
+  });
+  after(() => world?.stop());
+
+  test('an unchanged policy decides as it did live', async () => {
+    const rows = (await rein.admin('/admin/v1/decisions?limit=500')).json.data;
+    const actions = new Set(rows.map((row) => row.action));
+    for (const action of ['allow', 'refuse', 'redact', 'record']) assert.ok(actions.has(action), `${[...actions]}`);
+    const report = await backtest(db, world.policy);
+    assert.equal(report.decisions, REQUESTS);
+    assert.deepEqual(report.actions, []);
+    assert.equal(report.otherwise, 0, JSON.stringify(report.findings.filter((finding) => finding.new + finding.gone > 0)));
+    assert.ok(report.compared >= 0.9 * REQUESTS, JSON.stringify(report.not_comparable));
+    assert.equal(report.policy_version, rows[0].policy_version);
+    if (!fs.readFileSync(binary).includes('__asan_init')) assert.ok(report.most < MEMORY_MAX, `${report.most} MiB`);
+  });
+
+  test('another policy decides otherwise, and examples show where', async () => {
+    const stricter = file('stricter.yaml', policyOf(rules.replace(/id: mail(.*)record, shadow: true/, 'id: mail$1refuse').replace('open sesame', 'open the gate')));
+    const report = await backtest(db, stricter);
+    const mail = report.findings.find((finding) => finding.name === 'mail'), word = report.findings.find((finding) => finding.name === 'word');
+    assert.ok(mail.was > 0);
+    assert.ok(word.gone > 0 && word.would_be === 0, JSON.stringify(word));
+    assert.ok(report.otherwise > 0);
+    for (const change of report.actions) {
+      assert.ok(change.was !== change.would_be && change.count > 0);
+      for (const id of change.examples) assert.equal((await rein.row(id)).action, change.was);
+    }
+    assert.ok(report.actions.some((change) => change.would_be === 'refuse'), JSON.stringify(report.actions));
+    const table = spawnSync(binary, ['backtest', '--db', db, '--limit', '50', stricter], { encoding: 'utf8' });
+    assert.match(table.stdout, /^policy default [0-9a-f]{16}\n50 decisions, \d+ compared: \d+ as before, \d+ otherwise\n/);
+  });
+
+  test('masks of a rule that is gone cannot be compared', async () => {
+    const without = file('without.yaml', policyOf(rules.replace(/.*id: card,.*\n/, '')));
+    assert.ok((await backtest(db, without)).not_comparable['text is masked by a rule that the policy has not'] > 0);
+  });
+
+  test('a policy with errors, and a wrong command line', () => {
+    const run = (...args) => spawnSync(binary, ['backtest', ...args], { encoding: 'utf8' });
+    const broken = run('--db', db, file('broken.yaml', 'version: 1\nname: b\nrules: [ { id: a } ]\n'));
+    assert.equal(broken.status, 3);
+    assert.match(broken.stderr, /broken\.yaml:3/);
+    fs.rmSync(path.join(world.folder, 'policies/broken.yaml'));
+    assert.match(run('--db', db).stderr, /name a policy's file/);
+    assert.match(run('x.yaml').stderr, /name the database, with --db/);
+    assert.match(run('--db', `${db}.not`, world.policy).stderr, /is no database that Rein can read/);
+  });
+});

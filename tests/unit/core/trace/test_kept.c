@@ -1,0 +1,230 @@
+/* Kept text: what log.text keeps of prompts and responses, and what it masks.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rein/rein.h"
+#include "tracekit.h"
+
+#define HEAD "version: 1\nname: p\n"
+#define RULES                                                                                                          \
+    "rules:\n"                                                                                                         \
+    "  - { id: stop, channels: [answer], literal: \"stop here\", action: refuse }\n"                                   \
+    "  - { id: word, channels: [reasoning, answer], literal: \"gadget\", action: record, shadow: true }\n"             \
+    "  - { id: card, channels: [answer, tool], builtin: card_number, action: redact }\n"
+
+static struct rein_engine *engine;
+
+static struct rein_trace *begin(struct rein_policy *policy)
+{
+    struct rein_trace *trace;
+    struct rein_trace_options options = {
+        .policy = policy, .engine = engine, .streamed = true, .choices = 1, .body_max = 1 << 20};
+    assert_int_equal(rein_trace_new(&trace, &options), 0);
+    return trace;
+}
+
+/* Sends events; answers commits and restarts at once. */
+static void feed(struct rein_trace *trace, const char *events, size_t chunk)
+{
+    struct rein_update u;
+    for (size_t at = 0, len = strlen(events); at < len;) {
+        size_t step = chunk > 0 && chunk < len - at ? chunk : len - at;
+        assert_int_equal(rein_trace_feed(trace, events + at, step, &u), 0);
+        if ((u.asks & REIN_ASK_COMMIT) != 0)
+            assert_int_equal(rein_trace_committed(trace, &u), 0);
+        at += step;
+    }
+}
+
+static void finish(struct rein_trace *trace)
+{
+    struct rein_update u;
+    assert_int_equal(rein_trace_finish(trace, true, NULL, &u), 0);
+    if ((u.asks & REIN_ASK_COMMIT) != 0)
+        assert_int_equal(rein_trace_committed(trace, &u), 0);
+}
+
+static void ask(struct rein_trace *trace, const char *prompt)
+{
+    struct rein_update u;
+    assert_int_equal(rein_trace_prompt(trace, "user", prompt, strlen(prompt)), 0);
+    assert_int_equal(rein_trace_prompt_end(trace, &u), 0);
+    assert_int_equal(rein_trace_attempt(trace, &(struct rein_attempt){.is_apart = true}), 0);
+}
+
+#define DELTA(text) "data: {\"choices\":[{\"index\":0,\"delta\":{" text "}}]}\n\n"
+#define DONE "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+
+/* Text number i, as "channel attempt choice whole len text|rule@offset+len ...". */
+static const char *describe(struct rein_trace *trace, size_t i)
+{
+    static char out[2048];
+    const struct rein_text *texts;
+    size_t len;
+    assert_int_equal(rein_trace_texts(trace, &texts, &len), 0);
+    if (i >= len)
+        return "none";
+    const struct rein_text *t = &texts[i];
+    assert_int_equal(t->n, i);
+    int at = snprintf(out, sizeof out, "%s %u %u %s %u %.*s", rein_channel_name(t->channel), t->attempt, t->choice,
+                      t->whole ? "whole" : "cut", (unsigned)t->len, (int)t->text_len, t->text);
+    for (size_t k = 0; k < t->masks_len; k++)
+        at += snprintf(out + at, sizeof out - (size_t)at, "|%s@%u+%u%s", t->masks[k].rule, (unsigned)t->masks[k].offset,
+                       (unsigned)t->masks[k].len, t->masks[k].is_open ? " open" : "");
+    for (size_t k = 0; k < t->found_len; k++)
+        at += snprintf(out + at, sizeof out - (size_t)at, "|found %s@%u+%u", t->found[k].rule,
+                       (unsigned)t->found[k].offset, (unsigned)t->found[k].len);
+    return out;
+}
+
+static const char stream[] =
+    DELTA("\"reasoning_content\":\"A gadget 4111 1111\"") DELTA("\"reasoning_content\":\" 1111 1111.\"")
+        DELTA("\"content\":\"The gad\"") DELTA("\"content\":\"get: 5500 0000 \"") DELTA("\"content\":\"0000 0004!\"")
+            DELTA("\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+                  "\"arguments\":\"{\\\"n\\\":\\\"4111\\\\u003111111111111\\\"}\"}}]") DONE;
+
+static void test_found_u1_full_masks_what_is_secret_everywhere(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = kit_policy(HEAD RULES "log: { text: full }\n");
+    for (size_t chunk = 0; chunk < 9; chunk++) {
+        struct rein_trace *trace = begin(policy);
+        ask(trace, "My card: 4111 1111 1111 1111, gadget");
+        feed(trace, stream, chunk);
+        finish(trace);
+        assert_string_equal(describe(trace, 0), "prompt 0 0 whole 36 My card: *******************, gadget|card@9+19");
+        assert_string_equal(describe(trace, 1), "reasoning 0 0 whole 29 A gadget *******************.|card@9+19");
+        assert_string_equal(describe(trace, 2),
+                            "answer 0 0 whole 32 The gadget: *******************!|card@12+19|found card@12+19");
+        assert_string_equal(describe(trace, 4), "none");
+        rein_trace_free(trace);
+    }
+    rein_policy_unref(policy);
+}
+
+static void test_redacted_masks_what_any_rule_found(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = kit_policy(HEAD RULES "log: { text: redacted }\n");
+    struct rein_trace *trace = begin(policy);
+    ask(trace, "gadget");
+    feed(trace, stream, 0);
+    finish(trace);
+    assert_string_equal(describe(trace, 0), "prompt 0 0 whole 6 gadget"); /* no rule of prompts */
+    assert_string_equal(describe(trace, 1),
+                        "reasoning 0 0 whole 29 A ****** *******************.|word@2+6|card@9+19|found word@2+6");
+    assert_string_equal(describe(trace, 2), "answer 0 0 whole 32 The ******: *******************!|word@4+6|card@12+19"
+                                            "|found word@4+6|found card@12+19");
+    assert_string_equal(describe(trace, 3), "tool 0 0 whole 29 {\"n\":\"*********************\"}|card@6+21|found "
+                                            "card@6+21");
+    rein_trace_free(trace);
+    rein_policy_unref(policy);
+}
+
+static void test_what_a_stop_cut_off_is_masked(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = kit_policy(HEAD RULES "log: { text: full }\n");
+    struct rein_trace *trace = begin(policy);
+    ask(trace, "hello");
+    feed(trace, DELTA("\"content\":\"stop here, 4111 1111 1111\""), 0);
+    finish(trace);
+    assert_string_equal(describe(trace, 1), "answer 0 0 whole 25 stop here, **************|@11+14 open");
+    rein_trace_free(trace);
+    rein_policy_unref(policy);
+}
+
+static void test_the_ceiling_cuts(void **state)
+{
+    (void)state;
+    struct rein_policy *policy =
+        kit_policy(HEAD RULES "log: { text: full, max_bytes: 1024, channels: [prompt, answer] }\n");
+    struct rein_trace *trace = begin(policy);
+    char prompt[2001], events[4096] = "";
+    memset(prompt, 'x', 2000);
+    prompt[2000] = '\0';
+    ask(trace, prompt);
+    snprintf(events, sizeof events,
+             DELTA("\"reasoning_content\":\"Hm\"") DELTA("\"content\":\"%.500s\"") DELTA("\"content\":\" %.30s\"") DONE,
+             prompt, prompt);
+    feed(trace, events, 0);
+    finish(trace);
+    const struct rein_text *texts;
+    size_t len;
+    assert_int_equal(rein_trace_texts(trace, &texts, &len), 0);
+    assert_int_equal(len, 2);
+    assert_int_equal(texts[0].len, 2000);
+    assert_int_equal(texts[0].text_len, 512);
+    assert_false(texts[0].whole);
+    assert_int_equal(texts[1].channel, REIN_ANSWER);
+    assert_int_equal(texts[1].len, 531);
+    assert_int_equal(texts[1].text_len, 512);
+    assert_false(texts[1].whole);
+    rein_trace_free(trace);
+    rein_policy_unref(policy);
+}
+
+static void test_evidence_alone_keeps_no_text(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = kit_policy(HEAD RULES);
+    struct rein_trace *trace = begin(policy);
+    ask(trace, "hello");
+    feed(trace, stream, 0);
+    finish(trace);
+    assert_string_equal(describe(trace, 0), "none");
+    rein_trace_free(trace);
+    rein_policy_unref(policy);
+}
+
+static void test_stopped_attempts_are_kept(void **state)
+{
+    (void)state;
+    static const char template[] = "version: 1\nname: c\nkind: corrective\ntext: \"Let me be careful.\"\n";
+    const char *const templates[] = {template};
+    struct rein_policy *policy =
+        kit_policy_with("version: 1\nname: p\n"
+                        "reasoning: { release: end }\nsteer: { template: c, max_attempts: 2 }\nlog: { text: full }\n"
+                        "rules:\n  - { id: bad, channels: [reasoning], literal: \"wrong way\", action: steer }\n",
+                        templates, 1);
+    struct rein_trace *trace = begin(policy);
+    ask(trace, "hello");
+    struct rein_update u;
+    const char *first = DELTA("\"reasoning_content\":\"The wrong way.\"");
+    assert_int_equal(rein_trace_feed(trace, first, strlen(first), &u), 0);
+    assert_true((u.asks & REIN_ASK_RESTART) != 0);
+    assert_int_equal(rein_trace_committed(trace, &u), 0);
+    assert_int_equal(rein_trace_attempt(trace, &(struct rein_attempt){.delivery = REIN_DELIVER_INSTRUCT,
+                                                                      .prefix = "Let me be careful."}),
+                     0);
+    feed(trace, DELTA("\"reasoning_content\":\"Better.\"") DELTA("\"content\":\"Hi.\"") DONE, 0);
+    finish(trace);
+    assert_string_equal(describe(trace, 1), "reasoning 0 0 whole 14 The wrong way.");
+    assert_string_equal(describe(trace, 2), "reasoning 1 0 whole 7 Better.");
+    assert_string_equal(describe(trace, 3), "answer 1 0 whole 3 Hi.");
+    rein_trace_free(trace);
+    rein_policy_unref(policy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found_u1_full_masks_what_is_secret_everywhere),
+        cmocka_unit_test(test_redacted_masks_what_any_rule_found),
+        cmocka_unit_test(test_what_a_stop_cut_off_is_masked),
+        cmocka_unit_test(test_the_ceiling_cuts),
+        cmocka_unit_test(test_evidence_alone_keeps_no_text),
+        cmocka_unit_test(test_stopped_attempts_are_kept),
+    };
+    if (rein_engine_new(&engine) != 0)
+        return 1;
+    int rv = cmocka_run_group_tests(tests, NULL, NULL);
+    rein_engine_free(engine);
+    return rv;
+}

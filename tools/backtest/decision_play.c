@@ -1,0 +1,451 @@
+/* See decision_play.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "backtest/decision_play.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backtest/decision_known.h"
+#include "backtest/decision_script.h"
+
+enum { PLAY_BODY_MAX = 64 << 20 };
+
+struct play {
+    const json_t *decision, *texts;
+    const struct rein_policy_settings *settings;
+    struct rein_trace *trace;
+    struct rein_update update;
+    bool is_streamed, may_continue;
+    bool is_over, restarts; /* what the steps asked so far */
+    bool asks_anew;         /* a judge was asked what the record has no reply to */
+    unsigned choices;
+};
+
+const char *play_reason_text(enum play_reason reason)
+{
+    static const char *const texts[] = {
+#define PLAY_TEXT(name, text) text,
+        PLAY_REASONS(PLAY_TEXT)
+#undef PLAY_TEXT
+    };
+    return texts[reason];
+}
+
+/* ---- outcomes ---- */
+
+static int compare_findings(const void *a, const void *b)
+{
+    const struct play_finding *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order != 0 ? order : (int)x->is_shadow - (int)y->is_shadow;
+}
+
+static void sort_findings(struct play_outcome *o)
+{
+    size_t to = 0;
+    if (o->findings_len > 1)
+        qsort(o->findings, o->findings_len, sizeof *o->findings, compare_findings);
+    for (size_t i = 1; i < o->findings_len; i++)
+        if (compare_findings(&o->findings[to], &o->findings[i]) != 0)
+            o->findings[++to] = o->findings[i];
+    o->findings_len = o->findings_len > 0 ? to + 1 : 0;
+}
+
+static void add_outcome_finding(struct play_outcome *o, const char *name, bool is_rule, bool is_shadow)
+{
+    struct play_finding *f = &o->findings[o->findings_len];
+    if (o->findings_len == PLAY_FINDINGS_MAX)
+        return;
+    memset(f, 0, sizeof *f);
+    snprintf(f->name, sizeof f->name, "%s", name);
+    f->is_rule = is_rule;
+    f->is_shadow = is_shadow;
+    o->findings_len++;
+}
+
+void play_read_record(struct play_outcome *out, const json_t *decision)
+{
+    const json_t *finding;
+    size_t i;
+    out->findings_len = 0;
+    snprintf(out->action, sizeof out->action, "%s", script_word(decision, "action"));
+    snprintf(out->shadow, sizeof out->shadow, "%s", script_word(decision, "shadow"));
+    json_array_foreach(json_object_get(decision, "findings"), i, finding)
+        add_outcome_finding(out, script_word(finding, "id"), strcmp(script_word(finding, "kind"), "rule") == 0,
+                            json_is_true(json_object_get(finding, "shadow")));
+    sort_findings(out);
+}
+
+static void read_engine(struct play_outcome *out, struct rein_trace *trace)
+{
+    const struct rein_decision *d = rein_trace_decision(trace);
+    out->findings_len = 0;
+    snprintf(out->action, sizeof out->action, "%s", rein_action_name(d->verdict));
+    snprintf(out->shadow, sizeof out->shadow, "%s", rein_action_name(d->shadow));
+    for (size_t i = 0; i < d->findings_len; i++)
+        add_outcome_finding(out, d->findings[i].id, d->findings[i].is_rule, d->findings[i].shadow);
+    sort_findings(out);
+}
+
+bool play_is_same(const struct play_outcome *a, const struct play_outcome *b)
+{
+    if (strcmp(a->action, b->action) != 0 || strcmp(a->shadow, b->shadow) != 0 || a->findings_len != b->findings_len)
+        return false;
+    for (size_t i = 0; i < a->findings_len; i++)
+        if (compare_findings(&a->findings[i], &b->findings[i]) != 0)
+            return false;
+    return true;
+}
+
+/* Has one of them a pattern, or an opinion, that the other has not? */
+static bool patterns_differ(const struct play_outcome *a, const struct play_outcome *b)
+{
+    for (size_t i = 0; i < a->findings_len; i++) {
+        bool has_other = false;
+        for (size_t k = 0; k < b->findings_len; k++)
+            has_other |= compare_findings(&a->findings[i], &b->findings[k]) == 0;
+        if (!has_other && !a->findings[i].is_rule)
+            return true;
+    }
+    return false;
+}
+
+/* ---- judges ---- */
+
+/* Patterns that a judge had named, as its findings show. */
+static unsigned leaves_of(const json_t *decision, const struct rein_asked *asked)
+{
+    const json_t *finding;
+    size_t i;
+    unsigned leaves = 0;
+    json_array_foreach(json_object_get(decision, "findings"), i, finding)
+    {
+        bool is_it = strcmp(script_word(finding, "kind"), "judge") == 0 &&
+                     script_number(finding, "attempt") == asked->attempt &&
+                     script_number(finding, "choice") == asked->choice &&
+                     script_number(finding, "offset") == (int64_t)asked->offset &&
+                     script_number(finding, "len") == (int64_t)asked->len;
+        for (int p = 0; is_it && p < REIN_PATTERNS; p++)
+            if (strcmp(rein_pattern_name((enum rein_pattern)p), script_word(finding, "id")) == 0)
+                leaves |= 1u << p;
+    }
+    return leaves;
+}
+
+static bool is_same_question(const json_t *opinion, const struct rein_asked *asked)
+{
+    return strcmp(script_word(opinion, "panel"), asked->panel) == 0 &&
+           strcmp(script_word(opinion, "judge"), asked->judge) == 0 &&
+           strcmp(script_word(opinion, "channel"), rein_channel_name(asked->channel)) == 0 &&
+           script_number(opinion, "attempt") == asked->attempt && script_number(opinion, "choice") == asked->choice &&
+           script_number(opinion, "offset") == (int64_t)asked->offset &&
+           script_number(opinion, "len") == (int64_t)asked->len;
+}
+
+/* False: the record has no reply. */
+static bool find_reply(const struct play *p, const struct rein_asked *asked, struct rein_answer *answer)
+{
+    const json_t *opinion;
+    size_t i;
+    json_array_foreach(json_object_get(p->decision, "opinions"), i, opinion)
+    {
+        if (!is_same_question(opinion, asked))
+            continue;
+        *answer = (struct rein_answer){.risk = json_real_value(json_object_get(opinion, "risk")),
+                                       .leaves = leaves_of(p->decision, asked),
+                                       .categories = script_word(opinion, "categories"),
+                                       .took_ms = (unsigned)script_number(opinion, "took_ms")};
+        for (int o = REIN_JUDGE_OPINED; o < REIN_JUDGE_OUTCOMES; o++)
+            if (strcmp(rein_judge_outcome_name((enum rein_judge_outcome)o), script_word(opinion, "outcome")) == 0)
+                answer->outcome = (enum rein_judge_outcome)o;
+        return answer->outcome != REIN_JUDGE_OPEN;
+    }
+    return false;
+}
+
+static int play_settle(struct play *p, int rv);
+
+/* The questions of a step. Their numbers are places in the list of all that was asked, as long as that is complete. */
+static int answer_judges(struct play *p)
+{
+    struct rein_answer answer;
+    size_t len, asked_len;
+    uint32_t ids[64];
+    const struct rein_question *questions = rein_trace_questions(p->trace, &len);
+    len = len < sizeof ids / sizeof *ids ? len : sizeof ids / sizeof *ids;
+    for (size_t i = 0; i < len; i++)
+        ids[i] = questions[i].id;
+    int rv = 0;
+    for (size_t i = 0; i < len && rv == 0; i++) {
+        const struct rein_decision *d = rein_trace_decision(p->trace);
+        asked_len = d->asked_len;
+        if (ids[i] >= asked_len || d->asked_dropped > 0 || !find_reply(p, &d->asked[ids[i]], &answer)) {
+            p->asks_anew = true;
+            continue;
+        }
+        rv = play_settle(p, rein_trace_answer(p->trace, ids[i], &answer, &p->update));
+    }
+    return rv;
+}
+
+/* ---- steps ---- */
+
+/* A step was made; what it asks for is done at once. */
+static int play_settle(struct play *p, int rv)
+{
+    if (rv != 0)
+        return rv;
+    unsigned asks = p->update.asks;
+    p->is_over |= (asks & (REIN_ASK_STOP | REIN_ASK_END)) != 0;
+    p->restarts |= (asks & REIN_ASK_RESTART) != 0;
+    if ((asks & REIN_ASK_COMMIT) != 0)
+        rv = play_settle(p, rein_trace_committed(p->trace, &p->update));
+    if (rv == 0 && (asks & REIN_ASK_JUDGE) != 0)
+        rv = answer_judges(p);
+    return rv;
+}
+
+static int play_bytes(struct play *p, const struct buffer *script)
+{
+    return script->len > 0 ? play_settle(p, rein_trace_feed(p->trace, script->data, script->len, &p->update)) : 0;
+}
+
+static int play_prompt(struct play *p)
+{
+    const json_t *text;
+    size_t i;
+    int rv = 0;
+    json_array_foreach(p->texts, i, text)
+    {
+        struct rein_source said = script_text(text);
+        if (rv == 0 && script_channel(text) == REIN_PROMPT)
+            rv = rein_trace_prompt(p->trace, script_word(text, "speaker"), said.text, said.len);
+    }
+    return rv == 0 ? play_settle(p, rein_trace_prompt_end(p->trace, &p->update)) : rv;
+}
+
+static bool has_attempt(const struct play *p, uint32_t attempt)
+{
+    return attempt < json_array_size(json_object_get(p->decision, "attempts"));
+}
+
+/* Does the attempt go on from what was shown? */
+static bool continues(const struct play *p, uint32_t attempt)
+{
+    const json_t *text;
+    size_t i;
+    json_array_foreach(p->texts, i, text)
+    {
+        if (script_channel(text) != REIN_PROMPT && script_number(text, "attempt") == attempt &&
+            script_number(text, "origin") > 0)
+            return true;
+    }
+    return false;
+}
+
+static int begin_attempt(struct play *p, uint32_t attempt)
+{
+    const json_t *row = json_array_get(json_object_get(p->decision, "attempts"), attempt);
+    const char *delivery = script_word(row, "delivery");
+    struct rein_attempt a = {.is_apart = true, .may_continue = p->may_continue};
+    for (int d = REIN_DELIVER_OFF; d <= REIN_DELIVER_PREFILL; d++)
+        if (strcmp(rein_delivery_name((enum rein_delivery)d), delivery) == 0)
+            a.delivery = (enum rein_delivery)d;
+    a.prefix = attempt == 0 ? p->settings->prefix.text : p->settings->steer.corrective;
+    if (a.delivery == REIN_DELIVER_OFF)
+        a.prefix = "";
+    a.continues_shown = continues(p, attempt);
+    p->restarts = p->is_over = false;
+    return rein_trace_attempt(p->trace, &a);
+}
+
+/* The attempt's end. If the record stopped there, the end itself counts only where it decides what the record says. */
+static int end_attempt(struct play *p, bool was_stopped, const struct play_outcome *was, struct play_outcome *would)
+{
+    struct play_outcome ended;
+    struct buffer last = {.data = NULL};
+    read_engine(would, p->trace);
+    int rv = p->is_streamed ? script_last(&last, p->choices) : 0;
+    if (rv == 0)
+        rv = play_bytes(p, &last);
+    if (rv == 0 && !p->is_over && !p->restarts)
+        rv = play_settle(p, rein_trace_finish(p->trace, true, NULL, &p->update));
+    buffer_clear(&last);
+    if (rv != 0 || p->restarts)
+        return rv;
+    read_engine(&ended, p->trace);
+    if (!was_stopped || play_is_same(&ended, was))
+        *would = ended;
+    return 0;
+}
+
+static int play_attempts(struct play *p, const struct play_outcome *was, struct play_outcome *would)
+{
+    size_t all = json_array_size(json_object_get(p->decision, "attempts"));
+    bool was_complete = strcmp(script_word(p->decision, "ending"), "complete") == 0;
+    int rv = 0;
+    for (uint32_t attempt = 0; has_attempt(p, attempt) && rv == 0; attempt++) {
+        struct buffer script = {.data = NULL};
+        rv = begin_attempt(p, attempt);
+        if (rv == 0)
+            rv = p->is_streamed ? script_events(&script, p->texts, attempt)
+                                : script_body(&script, p->texts, attempt, p->choices);
+        if (rv == 0)
+            rv = play_bytes(p, &script);
+        buffer_clear(&script);
+        if (rv == 0 && !p->is_over && !p->restarts)
+            rv = end_attempt(p, !was_complete || attempt + 1 < all, was, would);
+        else if (rv == 0)
+            read_engine(would, p->trace);
+        if (rv != 0 || !p->restarts)
+            return rv;
+        read_engine(would, p->trace);
+    }
+    if (rv == 0 && p->restarts && was_complete == false) {
+        /* There was no other attempt: the fallback was taken. */
+        rv = play_settle(p, rein_trace_give_up(p->trace, &p->update));
+        if (rv == 0)
+            read_engine(would, p->trace);
+    }
+    return rv;
+}
+
+static int play_once(struct play *p, const struct rein_trace_options *options, const struct play_outcome *was,
+                     struct play_outcome *would)
+{
+    int rv = rein_trace_new(&p->trace, options);
+    if (rv != 0)
+        return rv;
+    p->is_over = p->restarts = p->asks_anew = false;
+    rv = play_prompt(p);
+    if (rv == 0)
+        read_engine(would, p->trace);
+    if (rv == 0 && !p->is_over)
+        rv = play_attempts(p, was, would);
+    rein_trace_free(p->trace);
+    p->trace = NULL;
+    return rv;
+}
+
+/* ---- what can be compared ---- */
+
+static bool has_channel(const json_t *texts, enum rein_channel channel)
+{
+    const json_t *text;
+    size_t i;
+    json_array_foreach(texts, i, text)
+    {
+        if (script_channel(text) == channel)
+            return true;
+    }
+    return false;
+}
+
+static enum play_reason check_decision(const json_t *decision, const json_t *texts)
+{
+    static const struct {
+        const char *received;
+        enum rein_channel channel;
+    } flows[] = {{"prompt_received", REIN_PROMPT},
+                 {"reasoning_received", REIN_REASONING},
+                 {"answer_received", REIN_ANSWER},
+                 {"tool_received", REIN_TOOL}};
+    const char *ending = script_word(decision, "ending");
+    const json_t *findings = json_object_get(decision, "findings"), *item;
+    size_t i;
+    if (json_array_size(texts) == 0)
+        return PLAY_NO_TEXT;
+    json_array_foreach(texts, i, item)
+    {
+        if (!json_is_true(json_object_get(item, "whole")))
+            return PLAY_CUT;
+    }
+    for (i = 0; i < sizeof flows / sizeof *flows; i++)
+        if (script_number(decision, flows[i].received) > 0 && !has_channel(texts, flows[i].channel))
+            return PLAY_CHANNEL;
+    if (strcmp(ending, "complete") != 0 && strcmp(ending, "refused") != 0 && strcmp(ending, "cut") != 0)
+        return PLAY_ENDING;
+    if (script_number(decision, "findings_count") > (int64_t)json_array_size(findings))
+        return PLAY_FINDINGS;
+    json_array_foreach(findings, i, item)
+    {
+        if (script_channel(item) == REIN_OTHER)
+            return PLAY_OTHER;
+    }
+    return PLAY_COMPARED;
+}
+
+static unsigned count_choices(const json_t *texts)
+{
+    const json_t *text;
+    size_t i;
+    int64_t most = 0;
+    json_array_foreach(texts, i, text) most =
+        script_number(text, "choice") > most ? script_number(text, "choice") : most;
+    return most < REIN_CHOICES_MAX ? (unsigned)most + 1 : REIN_CHOICES_MAX;
+}
+
+static int play_known(struct play *p, const struct decision_known *known, const struct play_outcome *was,
+                      struct rein_policy *policy, struct rein_engine *engine, enum play_reason *reason,
+                      struct play_outcome *would)
+{
+    static const unsigned char mask_key[REIN_MASK_KEY];
+    struct rein_trace_options options = {.policy = policy,
+                                         .engine = engine,
+                                         .dialect = REIN_OPENAI_CHAT,
+                                         .streamed = p->is_streamed,
+                                         .body_max = PLAY_BODY_MAX,
+                                         .choices = p->choices,
+                                         .has_unjudged = script_number(p->decision, "unjudged_parts") > 0,
+                                         .mask_key = p->settings->restores ? mask_key : NULL,
+                                         .known = known->items,
+                                         .known_len = known->len};
+    /* Whether a restart could have gone on from what was shown is not in the record: either may have been so. */
+    int rv = play_once(p, &options, was, would);
+    bool asks_anew = p->asks_anew;
+    if (rv == 0 && p->settings->may_steer && !play_is_same(would, was)) {
+        struct play_outcome other;
+        p->may_continue = true;
+        rv = play_once(p, &options, was, &other);
+        if (rv == 0 && play_is_same(&other, was)) {
+            *would = other;
+            asks_anew = p->asks_anew;
+        }
+    }
+    if (rv != 0)
+        return rv;
+    bool is_same = play_is_same(would, was);
+    if (asks_anew)
+        *reason = PLAY_JUDGE;
+    else if (!is_same && known->is_masked && (patterns_differ(would, was) || patterns_differ(was, would)))
+        *reason = PLAY_PATTERN;
+    return 0;
+}
+
+int decision_play(const json_t *decision, const struct play_outcome *was, struct rein_policy *policy,
+                  struct rein_engine *engine, enum play_reason *reason, struct play_outcome *would)
+{
+    const json_t *texts = json_object_get(decision, "texts");
+    struct play p = {.decision = decision,
+                     .texts = texts,
+                     .settings = rein_policy_settings(policy),
+                     .is_streamed = json_is_true(json_object_get(decision, "streamed")),
+                     .choices = count_choices(texts)};
+    struct decision_known known;
+    *reason = check_decision(decision, texts);
+    if (*reason != PLAY_COMPARED)
+        return 0;
+    int rv = decision_known_read(&known, texts, policy);
+    if (rv == 0 && known.lacks_rule)
+        *reason = PLAY_MASK;
+    else if (rv == 0)
+        rv = play_known(&p, &known, was, policy, engine, reason, would);
+    decision_known_fini(&known);
+    if (rv != 0 && rv != REIN_ENOMEM) {
+        *reason = PLAY_BROKEN;
+        rv = 0;
+    }
+    return rv;
+}

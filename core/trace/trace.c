@@ -154,16 +154,16 @@ __attribute__((noinline)) static size_t count_held(struct rein_trace *t)
 {
     uint64_t held[REIN_CHANNELS] = {0}, all = 0;
     for (const struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
-        for (size_t k = 0; k < 2; k++) {
+        for (size_t k = 0; k <= lane->has_reasoning_text; k++) {
             const struct text *text = &lane->texts[k].text;
             uint64_t end = text->received < text->limit ? text->received : text->limit;
-            held[text->channel] += end > text->released ? end - text->released : 0;
+            if (end <= text->released)
+                continue;
+            struct rein_flow *flow = &t->decision.flow[text->channel];
+            all += end - text->released;
+            held[text->channel] += end - text->released;
+            flow->held_max = held[text->channel] > flow->held_max ? held[text->channel] : flow->held_max;
         }
-    for (size_t c = 0; c < REIN_CHANNELS; c++) {
-        struct rein_flow *flow = &t->decision.flow[c];
-        flow->held_max = held[c] > flow->held_max ? held[c] : flow->held_max;
-        all += held[c];
-    }
     return (size_t)all;
 }
 
@@ -174,6 +174,12 @@ static inline int release(struct rein_trace *t, struct bytes *out)
         return 0;
     t->gate.hold_behind = t->pending.first != NULL ? t->pending.first->event : UINT64_MAX;
     return gate_release(&t->gate, out);
+}
+
+/* While a commit is due or under way, nothing goes. */
+static inline int let_go(struct rein_trace *t)
+{
+    return t->needs_commit || t->committing ? 0 : release(t, &t->out);
 }
 
 /* What the decision lets pass waits for the commit in `last`: at the end, so that the record counts what the end
@@ -199,13 +205,11 @@ static int ask_commit(struct rein_trace *t, struct rein_update *u)
 /* Sets what the step asks for, and what it releases. */
 static int trace_answer(struct rein_trace *t, struct rein_update *u)
 {
-    int rv = 0;
     *u = (struct rein_update){.out = ""};
     if (t->stop_asked)
         u->asks |= REIN_ASK_STOP;
     t->stop_asked = false;
-    if (!t->needs_commit && !t->committing)
-        rv = release(t, &t->out);
+    int rv = let_go(t);
     struct span released = bytes_span(&t->out);
     t->decision.bytes_out += released.len;
     u->held_text = gate_held(&t->gate) > 0 ? count_held(t) : 0;
@@ -429,33 +433,62 @@ int rein_trace_give_up(struct rein_trace *t, struct rein_update *u)
     return finish_step(t, trace_fall_back(t), u);
 }
 
-static int take_frames(struct rein_trace *t, bool at_end)
+/* Is what follows in the stream not judged any more? */
+static inline bool is_past_end(const struct rein_trace *t)
+{
+    return trace_is_stopped(t) || t->completes;
+}
+
+/* Takes the frames at the front of `bytes`; what is no whole frame yet is left. What a frame lets go goes before the
+ * next one is judged, or at the end of the step. */
+static int take_frames(struct rein_trace *t, struct span *bytes, bool at_end)
 {
     struct frame frame;
     int rv = 0;
-    while (rv == 0 && !trace_is_stopped(t) && !t->completes) {
-        rv = framer_next(&t->framer, bytes_span(&t->in), at_end, &frame);
+    while (rv == 0 && bytes->len > 0 && !is_past_end(t)) {
+        rv = framer_next(&t->framer, *bytes, at_end, &frame);
         if (rv <= 0)
             return rv;
         rv = trace_take_frame(t, &frame);
-        bytes_consume(&t->in, frame.raw.len);
-        if (rv == 0 && !t->needs_commit && !t->committing)
-            rv = release(t, &t->out);
+        bytes->data += frame.raw.len;
+        bytes->len -= frame.raw.len;
+        if (rv == 0 && (bytes->len > 0 || at_end))
+            rv = let_go(t);
     }
     return rv;
+}
+
+/* Those of what was kept. */
+static int take_kept_frames(struct rein_trace *t, bool at_end)
+{
+    struct span bytes = bytes_span(&t->in);
+    size_t len = bytes.len;
+    int rv = take_frames(t, &bytes, at_end);
+    bytes_consume(&t->in, len - bytes.len);
+    return rv;
+}
+
+/* Only the beginning of a frame is kept; all others are read where they are. */
+static int feed_slice(struct rein_trace *t, struct span slice)
+{
+    bool follows = bytes_len(&t->in) > 0;
+    int rv = follows ? 0 : take_frames(t, &slice, false);
+    if (rv == 0 && slice.len > 0 && !is_past_end(t))
+        rv = bytes_append_span(&t->in, slice);
+    return rv == 0 && follows ? take_kept_frames(t, false) : rv;
 }
 
 /* In slices, so that a large read needs as little room as a small one. */
 static int feed_events(struct rein_trace *t, const char *data, size_t len)
 {
     int rv = 0;
-    while (len > 0 && rv == 0 && !trace_is_stopped(t) && !t->completes) {
+    while (len > 0 && rv == 0 && !is_past_end(t)) {
         size_t slice = len < SLICE ? len : SLICE;
-        rv = bytes_append(&t->in, data, slice);
-        if (rv == 0)
-            rv = take_frames(t, false);
+        rv = feed_slice(t, (struct span){data, slice});
         data += slice;
         len -= slice;
+        if (rv == 0 && len > 0)
+            rv = let_go(t);
     }
     return rv;
 }
@@ -473,7 +506,7 @@ int rein_trace_feed(struct rein_trace *t, const char *data, size_t len, struct r
 
 static int finish_whole(struct rein_trace *t)
 {
-    int rv = t->streamed ? take_frames(t, true) : trace_take_body(t);
+    int rv = t->streamed ? take_kept_frames(t, true) : trace_take_body(t);
     if (rv == REIN_EFORMAT)
         return trace_fail(t, REIN_UPSTREAM_BROKE, "The upstream's response could not be read.");
     return rv == 0 && !trace_is_stopped(t) && !t->completes ? trace_complete(t, NULL, 0) : rv;

@@ -474,15 +474,6 @@ static int know_choices(struct rein_trace *t, size_t len)
     return 0;
 }
 
-/* An upstream may send more choices than were asked for. */
-static int know_choices_of(struct rein_trace *t, const struct event *event)
-{
-    int rv = 0;
-    for (size_t i = 0; i < event->parts_len && rv == 0; i++)
-        rv = know_choices(t, event->parts[i].choice + 1u);
-    return rv;
-}
-
 /* What the upstream says of its failure is kept for the caller. Of a payload that is too long, only that there was one.
  */
 static int note_error(struct rein_trace *t, struct span payload)
@@ -492,16 +483,21 @@ static int note_error(struct rein_trace *t, struct span payload)
     return bytes_append_span(&t->error, payload.len <= ERROR_MAX ? payload : SPAN("{}"));
 }
 
+/* What the event says of the response and its choices. An upstream may send more choices than were asked for. */
 static int note(struct rein_trace *t, const struct event *event, struct span payload)
 {
     t->saw_error |= event->has_error;
     t->saw_last |= event->is_last;
     t->saw_inner_error |= event->has_inner_error;
     t->saw_part |= event->parts_len > 0;
-    for (size_t i = 0; i < event->parts_len; i++) {
-        struct choice *choice = &t->choice[event->parts[i].choice];
+    const struct event_part *part = event->parts;
+    for (size_t left = event->parts_len; left > 0; left--, part++) {
+        int rv = know_choices(t, part->choice + 1u);
+        if (rv != 0)
+            return rv;
+        struct choice *choice = &t->choice[part->choice];
         choice->is_seen = true;
-        choice->end_seen |= event->parts[i].has_end;
+        choice->end_seen |= part->has_end;
     }
     if (event->prompt_tokens >= 0)
         t->decision.prompt_tokens = event->prompt_tokens;
@@ -547,8 +543,6 @@ static int take_json(struct rein_trace *t, const struct frame *frame, unsigned f
     int rv = event_read(t->reader, frame->payload, (flags & GATE_BARE) != 0, &event);
     if (rv == REIN_EFORMAT && !(flags & GATE_BARE))
         return refuse_event(t, frame->payload);
-    if (rv == 0)
-        rv = know_choices_of(t, event);
     if (rv == 0)
         rv = note(t, event, frame->payload);
     if (rv != 0)

@@ -142,12 +142,14 @@ static bool find_holes(struct event_template *s)
     return fit;
 }
 
+/* What lies before the first hole never moves. */
 static void add_anchor(struct event_template *s, uint32_t *at)
 {
     uint32_t before = 0;
     while (before < s->holes_len && s->holes[before].range.at < *at)
         before++;
-    s->anchors[s->anchors_len++] = (struct anchor){at, *at, before};
+    if (before > 0)
+        s->anchors[s->anchors_len++] = (struct anchor){at, *at, before};
 }
 
 /* False if a hole lies inside: the range's length would move too. */
@@ -260,7 +262,16 @@ static bool is_same_place(struct place a, struct place b)
     return place_is_same_text(&a, &b) && a.kind == b.kind && a.is_key == b.is_key;
 }
 
-/* Marks what the latest event had too. Its pieces' offsets have moved; those of its text are the anchors' bases. */
+/* Where the piece lies in the stencil's text: its own offset may have moved. */
+static uint32_t base_of(const struct event_template *s, const struct piece *piece)
+{
+    for (size_t i = 0; i < s->anchors_len; i++)
+        if (s->anchors[i].at == &piece->at)
+            return s->anchors[i].base;
+    return piece->at;
+}
+
+/* Marks what the latest event had too. */
 static void mark_seen(const struct event_templates *s, struct span payload, struct event *event)
 {
     const struct event_template *last = s->all[s->latest];
@@ -270,7 +281,7 @@ static void mark_seen(const struct event_templates *s, struct span payload, stru
         struct piece *piece = &event->pieces[i];
         const struct piece *other = &last->pieces[i];
         if (!is_hole(piece) && !is_hole(other) && piece->len == other->len && is_same_place(piece->place, other->place))
-            piece->seen = memcmp(payload.data + piece->at, last->text + last->anchors[i].base, piece->len) == 0;
+            piece->seen = memcmp(payload.data + piece->at, last->text + base_of(last, other), piece->len) == 0;
     }
 }
 

@@ -57,8 +57,9 @@ struct framer {
     bool extras, head_repeats;
     bool after_cr;       /* the line before ended in CR: an LF now belongs to it */
     struct bytes joined; /* FRAME_MULTI */
-    /* What was before the payload of the last frame that had something there, such as the name of its event. Mostly the
-     * next one has the same: its lines (`head_lines`) are then stepped over at once. 0: nothing is known. */
+    /* What was before the payload of the last frame that had something there, such as the name of its event; before
+     * there was one, the beginning of a data line. Mostly the next one has the same: its lines (`head_lines`) are then
+     * stepped over at once. 0: nothing is known. */
     char head[HEAD_MAX];
     uint8_t head_len, head_lines;
 };

@@ -5,7 +5,8 @@
  *         |  lines already read |  no line end  |  not examined  |
  *
  * LF is searched with memchr, and CR only before the LF that was found: a usual line costs two vectorised searches.
- * `lf_free` remembers how far the search for LF got, so that a stream whose lines end in CR stays linear too. */
+ * `lf_free` remembers how far the search for LF got, so that a stream whose lines end in CR stays linear too. An event
+ * that has the usual form is taken at once. */
 #include "dialect/sse.h"
 
 #include <assert.h>
@@ -80,6 +81,17 @@ static void skip_head(struct framer *f, struct span buf)
     f->extras = f->head_repeats = true;
 }
 
+/* A head of nothing but the beginning of the data line. One that is known has more to say. */
+static void note_plain_head(struct framer *f, struct span buf)
+{
+    static const char plain[] = "data: ";
+    size_t len = sizeof plain - 1;
+    if (f->head_len > 0 || f->payload_at != len || memcmp(buf.data, plain, len) != 0)
+        return;
+    memcpy(f->head, plain, len);
+    f->head_len = (uint8_t)len;
+}
+
 /* Is the head of this event, which has extras, the known one? If not, it is from now on. A head is whole lines and the
  * beginning of a data line; one with CR, or behind one, is left out, because
  * its lines need another look. */
@@ -104,7 +116,10 @@ static int add_data_line(struct framer *f, struct span buf, size_t at, size_t le
     if (f->data_lines == 1) {
         f->payload_at = at;
         f->payload_len = len;
-        f->head_repeats = f->extras && head_is_known(f, buf);
+        if (f->extras)
+            f->head_repeats = head_is_known(f, buf);
+        else
+            note_plain_head(f, buf);
         return 0;
     }
     int rv = 0;
@@ -183,10 +198,36 @@ static int take_rest(struct framer *f, struct span buf, struct frame *out)
     return rv == 0 ? take_frame(f, buf, buf.len, true, out) : rv;
 }
 
+/* Most events are one data line behind the known head, and the blank line, all of which end in LF and are there: then
+ * nothing has to be remembered. Whatever else there is takes the way line by line. */
+static bool take_usual(struct framer *f, struct span buf, struct frame *out)
+{
+    if (f->scanned > 0 || f->after_cr || f->head_len == 0 || !begins_with_head(f, buf) ||
+        buf.data[f->head_len - 1] != ' ')
+        return false;
+    const char *payload = buf.data + f->head_len, *end = buf.data + buf.len;
+    const char *lf = memchr(payload, '\n', (size_t)(end - payload));
+    if (lf == NULL || lf + 1 == end || lf[1] != '\n' || memchr(payload, '\r', (size_t)(lf - payload)) != NULL)
+        return false;
+    size_t len = (size_t)(lf + 2 - buf.data);
+    if (len > f->limit)
+        return false;
+    bool has_extras = f->head_lines > 0;
+    *out = (struct frame){.kind = FRAME_DATA,
+                          .raw = {buf.data, len},
+                          .payload = {payload, (size_t)(lf - payload)},
+                          .has_extras = has_extras,
+                          .head_repeats = has_extras};
+    f->lf_free = 0;
+    return true;
+}
+
 static int sse_next(struct framer *f, struct span buf, bool at_end, struct frame *out)
 {
     assert(framer_is_sound(f) && buf.len >= f->scanned);
-    if (f->head_len > 0 && f->scanned == 0)
+    if (take_usual(f, buf, out))
+        return 1;
+    if (f->head_lines > 0 && f->scanned == 0)
         skip_head(f, buf);
     while (buf.len > 0) {
         skip_late_lf(f, buf);

@@ -132,7 +132,7 @@ static void a_frame_that_begins_behind_what_was_searched(void **state)
     assert_true(framer_is_sound(framer));
     SEED(framer->line_start, framer->scanned + 1, assert_false(framer_is_sound(framer)));
     SEED(framer->payload_len, framer->line_start + 1, assert_false(framer_is_sound(framer)));
-    SEED(framer->head_lines, 1, assert_false(framer_is_sound(framer))); /* lines of a head that is not known */
+    SEED(framer->head_lines, framer->head_len + 1, assert_false(framer_is_sound(framer))); /* lines behind the head */
     SEED(framer->line_start, framer->scanned + 1, assert_true(dies_of_assertion(feed_again, trace_of(state))));
 }
 

@@ -40,6 +40,7 @@ struct matcher {
     struct matcher_view views[VIEWS];
     struct run_pool pool;
     uint64_t fed;
+    uint64_t kept, held;         /* matcher_keep and matcher_hold: what `fed` bytes leave open */
     struct matcher_words *words; /* NULL: there are none, and all matches are meant */
     const uint64_t *muted;       /* set of rules that find nothing; borrowed, NULL: none */
     struct track tracks[];       /* one per rule */
@@ -75,6 +76,9 @@ static bool has_words_on(const struct ruleset *rules, enum rein_channel channel)
 }
 
 static bool may_word_begin(const struct word_view *view, unsigned list, uint64_t start);
+static void note_open(struct matcher *m);
+enum open_of { OPEN_OF_ALL, OPEN_OF_WITHHOLDING, OPEN_OF_MASKING }; /* whose open matches are wanted */
+static uint64_t first_open(const struct matcher *m, enum open_of of);
 
 static void word_view_init(struct matcher *m, size_t i, enum rein_channel channel)
 {
@@ -183,6 +187,7 @@ void matcher_begin(struct matcher *m)
         if (m->words != NULL)
             word_view_begin(&m->words->views[i], m->fed);
     }
+    note_open(m);
 }
 
 /* ---- one byte of one view ---------------------------------------------------------------------------------------- */
@@ -498,7 +503,7 @@ static void forget_words(struct matcher *m)
     struct word_matches *hints = &m->words->views[VIEW_FOLDED].hinted;
     if (hints->len < MANY && m->words->filter.exceptions.len < MANY)
         return;
-    uint64_t first = matcher_keep(m);
+    uint64_t first = first_open(m, OPEN_OF_ALL);
     size_t kept = 0;
     for (size_t i = 0; i < hints->len; i++)
         if (hints->items[i].start + m->rules->near_max >= first)
@@ -541,6 +546,7 @@ int matcher_feed(struct matcher *m, struct span text, uint64_t base, uint64_t fr
         rv = feed_automata(&f, end);
     for (size_t before = out->len; m->words != NULL && m->fed < end && rv == 0 && out->len == before;)
         rv = feed_both(&f, end, out);
+    note_open(m);
     *consumed = (size_t)(m->fed - from);
     return rv;
 }
@@ -574,7 +580,10 @@ int matcher_end(struct matcher *m, struct span text, uint64_t base, struct match
     }
     if (rv == 0 && m->words != NULL)
         rv = end_words(&f);
-    return rv == 0 && m->words != NULL ? filter_matches(&f, out, true) : rv;
+    if (rv == 0 && m->words != NULL)
+        rv = filter_matches(&f, out, true);
+    note_open(m);
+    return rv;
 }
 
 static int copy_words(struct matcher *to, const struct matcher *from)
@@ -600,6 +609,8 @@ static int copy_runs(struct matcher *to, const struct matcher *from)
             memcpy(active, from->views[i].active, from->views[i].prefilter->words * sizeof *active);
     }
     to->fed = from->fed;
+    to->kept = from->kept;
+    to->held = from->held;
     to->muted = from->muted;
     return rv == 0 && from->words != NULL ? copy_words(to, from) : rv;
 }
@@ -644,9 +655,6 @@ int matcher_scan(const struct ruleset *rules, enum rein_channel channel, struct 
 
 /* ---- what is still open ------------------------------------------------------------------------------------------ */
 
-/* Whose open matches are wanted. */
-enum open_of { OPEN_OF_ALL, OPEN_OF_WITHHOLDING, OPEN_OF_MASKING };
-
 static bool is_wanted(const struct rule *rule, enum open_of of)
 {
     return of == OPEN_OF_ALL || (of == OPEN_OF_WITHHOLDING ? rule->withholds : rule->masked);
@@ -690,8 +698,6 @@ static uint64_t words_first(const struct matcher *m, enum open_of of, uint64_t f
 
 static uint64_t first_open(const struct matcher *m, enum open_of of)
 {
-    if (m == NULL)
-        return UINT64_MAX;
     const struct matcher_view *folded = &m->views[VIEW_FOLDED];
     uint64_t first = m->fed;
     if (m->views[VIEW_RAW].actives + folded->actives > 0 || (folded->prefilter->words > 0 && folded->at != m->fed)) {
@@ -701,19 +707,29 @@ static uint64_t first_open(const struct matcher *m, enum open_of of)
     return m->words != NULL ? words_first(m, of, first) : first;
 }
 
+/* Once for each stretch that was fed, because what is open is asked for several times. Where nothing at all is, nothing
+ * is withheld. */
+static void note_open(struct matcher *m)
+{
+    m->kept = first_open(m, OPEN_OF_ALL);
+    bool is_held = m->kept == m->fed || m->rules->all_withhold;
+    m->held = is_held ? m->kept : first_open(m, OPEN_OF_WITHHOLDING);
+    assert(m->kept <= m->held && m->held <= m->fed);
+}
+
 uint64_t matcher_hold(const struct matcher *m)
 {
-    return first_open(m, OPEN_OF_WITHHOLDING);
+    return m != NULL ? m->held : UINT64_MAX;
 }
 
 uint64_t matcher_keep(const struct matcher *m)
 {
-    return first_open(m, OPEN_OF_ALL);
+    return m != NULL ? m->kept : UINT64_MAX;
 }
 
 uint64_t matcher_secret(const struct matcher *m)
 {
-    return first_open(m, OPEN_OF_MASKING);
+    return m != NULL ? first_open(m, OPEN_OF_MASKING) : UINT64_MAX;
 }
 
 bool matcher_withholds(const struct matcher *m)

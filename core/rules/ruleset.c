@@ -421,9 +421,12 @@ int ruleset_finish(struct ruleset *set)
         return rv;
     for (size_t i = 0; i < VIEWS; i++)
         word_set_finish(&set->words[i].set);
-    for (size_t i = 0; i < set->len; i++)
+    set->all_withhold = true;
+    for (size_t i = 0; i < set->len; i++) {
+        set->all_withhold &= set->rules[i].withholds;
         if (rule_has_words(&set->rules[i]))
             finish_words(set, i);
+    }
     for (size_t c = 0; c < REIN_CHANNELS; c++) {
         prefilter_fini(&set->prefilters[c]);
         rv = prefilter_init(&set->prefilters[c], set, (enum rein_channel)c);

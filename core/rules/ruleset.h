@@ -78,7 +78,8 @@ struct ruleset {
     size_t hidden_len, hidden_cap;
     struct ruleset_words words[VIEWS];
     bool has_filters;
-    size_t near_max; /* the largest distance of a word before a match */
+    bool all_withhold; /* each rule does, so what is open is held */
+    size_t near_max;   /* the largest distance of a word before a match */
     size_t hold_max;
     size_t table_bytes;
     struct prefilter prefilters[REIN_CHANNELS];

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { binary, configText, shippedPolicy, source, startRein } from '../lib/rein.mjs';
+import { binary, configText, sanitized, shippedPolicy, source, startRein } from '../lib/rein.mjs';
 
 // The patterns read the lexicon; a small one is compiled at once under every sanitizer.
 const policy = `
@@ -25,7 +25,6 @@ entries:
   - { id: refuses, class: answer_refuses, phrases: [i will not], match: [I will not.] }
 `;
 const PARTS = 2;
-const sanitized = ['__asan_init', '__tsan_init'].some((name) => fs.readFileSync(binary).includes(name));
 const templates = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../config/templates');
 
 const makeFolder = () => {

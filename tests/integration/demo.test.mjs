@@ -7,11 +7,11 @@ import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ask, chat, gather } from '../lib/client.mjs';
-import { binary, configText, patternsPolicy, startDemo, startRein } from '../lib/rein.mjs';
+import { binary, configText, patternsPolicy, sanitized, startDemo, startRein } from '../lib/rein.mjs';
 import { source, temporaryFolder } from '../lib/install.mjs';
 import { scenarios, steered } from '../lib/scenarios.mjs';
 
-const STEERED = 1000;
+const STEERED = sanitized ? 200 : 1000;
 
 for (const chunk of ['1', 'random', 'whole'])
   describe(`scenarios, chunk ${chunk}`, { timeout: 240000 }, () => {

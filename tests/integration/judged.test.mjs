@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { chat, gather, send } from '../lib/client.mjs';
-import { binary, configText, startRein } from '../lib/rein.mjs';
+import { configText, sanitized, startRein } from '../lib/rein.mjs';
 import { streamed as messageEvents } from '../lib/messages.mjs';
 import { streamed as responseEvents } from '../lib/responses.mjs';
 import { completion, delta, says, startUpstream, stream } from '../lib/upstream.mjs';
@@ -261,7 +261,6 @@ describe('judges', { timeout: 240000 }, () => {
       }, { judge: 'probe: false, timeout_ms: 300, busy_ms: 200, failures: 100' }));
 
   // What may be held of a stream is the policy's `limits.stream_bytes` (256 KiB). Eight questions may be open, each quoting 32 KiB.
-  const sanitized = ['__asan_init', '__tsan_init'].some((name) => fs.readFileSync(binary).includes(name));
   test('FOUND R12: streams that wait for replies that never end stay small', { skip: sanitized && 'a sanitizer keeps freed memory' }, () => withRein(
     'channels: [answer], action: refuse, when: always, every: { sentences: 8 }, on_error: words',
     async () => {

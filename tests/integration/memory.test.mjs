@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
 import { chat, send } from '../lib/client.mjs';
-import { binary, startRein } from '../lib/rein.mjs';
+import { sanitized, startRein } from '../lib/rein.mjs';
 import { delta, startUpstream, stream } from '../lib/upstream.mjs';
 
 const STREAMS = process.env.REIN_LONG ? 100000 : 6000;
@@ -69,7 +69,6 @@ async function run(port, agent, count, { atOnce = AT_ONCE, seedOf = (i) => 1 + (
 }
 
 const own = (pid) => Number(/^RssAnon:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
-const sanitized = ['__asan_init', '__tsan_init'].some((name) => fs.readFileSync(binary).includes(name));
 
 test('PEERS 23: memory is flat over many streams', { skip: sanitized && 'a sanitizer keeps freed memory', timeout: 3600000 }, async () => {
   const upstream = await startUpstream(serve);

@@ -12,6 +12,8 @@ export const source = process.env.REIN_SOURCE_DIR ?? path.resolve(path.dirname(f
 export const binary = process.env.REIN_BIN ?? path.join(source, 'build/dev/rein');
 // All tests share one cache of compiled lexicons, also those that are started by hand.
 process.env.CACHE_DIRECTORY ??= path.join(source, 'build/cache');
+// A sanitizer makes the binary several times slower, and keeps freed memory.
+export const sanitized = fs.existsSync(binary) && ['__asan_init', '__tsan_init'].some((name) => fs.readFileSync(binary).includes(name));
 export const HANGS_MS = 60000; // nothing takes so long, however busy the machine is
 const START_MS = 120000; // a sanitizer makes compiling the lexicon slow
 

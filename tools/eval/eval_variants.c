@@ -4,13 +4,12 @@
  * The policy's document is written again for each variant, without the parts that the variant does not have. */
 #include "eval/eval_variants.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "asking/node_text.h"
-#include "base/files.h"
+#include "config/policy_files.h"
 
 static const char places_text[] = "version: 1\nname: places\nreasoning: { show: stream, release: stream }\n"
                                   "patterns:\n  lack_of_safety_awareness: { action: record }\n";
@@ -220,10 +219,6 @@ static int load_all(struct eval_variants *out, const char *path, const struct re
         rein_problems_add(problems, path, 1, 1, "judges", "the policy asks no judge: name one with --judge");
         return REIN_EPOLICY;
     }
-    if (rein_node_get(root, "extends") != NULL) {
-        rein_problems_node(problems, root, "extends", "is not taken apart for --judge: give the whole policy");
-        return REIN_EPOLICY;
-    }
     out->has_model = rein_node_get(root, "model") != NULL;
     for (enum eval_variant v = EVAL_WORDS; v < EVAL_ASKED && rv == 0; v++) {
         texts[v] = variant_text(root, panel, v);
@@ -236,23 +231,42 @@ static int load_all(struct eval_variants *out, const char *path, const struct re
     return rv;
 }
 
+/* What is wrong with the policy itself is said of the places where it is written, before it is taken apart. With a
+ * panel of the command line, its own need no judges. */
+static int check_policy(const struct rein_source *source, const struct eval_panel *panel,
+                        const struct rein_library *library, struct rein_problems *problems)
+{
+    struct rein_policy *policy = NULL;
+    struct rein_library any = *library;
+    any.any_judge |= panel != NULL;
+    int rv = rein_policy_load(&policy, source, &any, problems);
+    rein_policy_unref(policy);
+    return rv;
+}
+
 int eval_variants_load(struct eval_variants *out, const char *path, const struct eval_panel *panel,
                        const struct rein_library *library, struct rein_problems *problems)
 {
+    struct policy_files_folder file = {0}, beside = {0};
+    struct rein_library whole = *library;
     struct rein_doc *doc = NULL;
-    char *text = NULL;
-    size_t len;
     *out = (struct eval_variants){0};
-    int rv = files_read(&text, &len, path, REIN_DOC_BYTES_MAX);
-    if (rv < 0) {
-        rein_problems_add(problems, path, 0, 0, "", "cannot be read: %s", strerror(-rv));
-        return rv == -ENOMEM ? REIN_ENOMEM : REIN_EPOLICY;
-    }
-    rv = read_document(&doc, path, text, problems);
+    int rv = policy_files_read_file(&file, path, problems);
+    if (rv == 0)
+        rv = rein_problems_result(problems);
+    if (rv == 0)
+        rv = policy_files_read_beside(&beside, path);
+    whole.policies = beside.sources;
+    whole.policies_len = beside.len;
+    if (rv == 0)
+        rv = check_policy(&file.sources[0], panel, &whole, problems);
+    if (rv == 0)
+        rv = rein_policy_read(&doc, &file.sources[0], &whole, problems);
     if (rv == 0)
         rv = load_all(out, path, rein_doc_root(doc), panel, library, problems);
     rein_doc_free(doc);
-    free(text);
+    policy_files_fini(&beside);
+    policy_files_fini(&file);
     return rv;
 }
 

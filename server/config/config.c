@@ -149,6 +149,8 @@ static int read_telemetry(struct config_reader *r)
 
 static int read_parts(struct config_reader *r)
 {
+    if (r->is_for_judges)
+        return config_read_judges(r);
     read_workers(r);
     config_read_settings(r);
     r->config->log.level = (enum log_level)rein_node_word(r->root, "log.level");
@@ -235,4 +237,11 @@ int config_load_with_first_keys(struct config **out, const char *path, struct re
 int config_check(struct config **out, const char *path, struct rein_problems *problems, struct rein_problems *absent)
 {
     return load(out, (struct config_reader){.path = path, .problems = problems, .absent = absent});
+}
+
+int config_check_judges(struct config **out, const char *path, struct rein_problems *problems,
+                        struct rein_problems *absent)
+{
+    return load(out,
+                (struct config_reader){.path = path, .problems = problems, .absent = absent, .is_for_judges = true});
 }

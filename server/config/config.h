@@ -139,6 +139,9 @@ int config_load_with_first_keys(struct config **out, const char *path, struct re
  */
 int config_check(struct config **out, const char *path, struct rein_problems *problems,
                  struct rein_problems *absent) REIN_MUST_USE;
+/* The same, of a config's `judges` alone: the rest of the document is checked for its form, and not read. */
+int config_check_judges(struct config **out, const char *path, struct rein_problems *problems,
+                        struct rein_problems *absent) REIN_MUST_USE;
 /* What always holds of a config that serves: a listener off loopback has keys. Any thread. */
 bool config_is_sound(const struct config *config);
 struct config *config_ref(struct config *config); /* any thread */

@@ -16,6 +16,7 @@ struct config_reader {
     const struct config *previous; /* NULL: none */
     bool policies_failed;          /* some policy has errors: one that is not there may be that one */
     struct rein_problems *absent;  /* gets the files and variables with secrets that are not there; `problems` too */
+    bool is_for_judges;            /* nothing else is read */
     bool is_to_serve;              /* the process's cache of compiled lexicons is the config's */
     bool with_first_keys;          /* keys files that are not there are made */
 };

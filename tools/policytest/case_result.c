@@ -17,18 +17,28 @@ void case_result_fini(struct case_result *result)
     *result = (struct case_result){0};
 }
 
-static bool result_has(const struct case_result *result, const char *id)
+static bool has_name(const char *const *names, size_t len, const char *name)
 {
-    for (size_t i = 0; i < result->ids_len; i++)
-        if (strcmp(result->ids[i], id) == 0)
+    for (size_t i = 0; i < len; i++)
+        if (strcmp(names[i], name) == 0)
             return true;
     return false;
 }
 
+static void add_name(const char **names, size_t *len, const char *name)
+{
+    if (*len < CASE_IDS_MAX && !has_name(names, *len, name))
+        names[(*len)++] = name;
+}
+
 void case_result_found(struct case_result *result, const char *id)
 {
-    if (result->ids_len < CASE_IDS_MAX && !result_has(result, id))
-        result->ids[result->ids_len++] = id;
+    add_name(result->ids, &result->ids_len, id);
+}
+
+void case_result_asked(struct case_result *result, const char *judge)
+{
+    add_name(result->asked, &result->asked_len, judge);
 }
 
 /* ---- excerpts ---- */
@@ -83,7 +93,7 @@ static bool texts_fit(enum case_text text, const char *expected, const char *got
     return is_same || words_fit(case_text_key(text), expected, got, said);
 }
 
-/* ---- findings ---- */
+/* ---- findings, judges ---- */
 
 /* A value that may be one text or a list of them: the first, and the next. */
 static const struct rein_node *first_text(const struct rein_node *node)
@@ -110,20 +120,21 @@ static bool is_expected(const struct rein_node *list, const char *id)
     return false;
 }
 
-static bool findings_fit(const struct case_result *result, const struct rein_node *list, char said[CASE_SAID_MAX])
+static bool names_fit(const char *key, const char *const *names, size_t len, const struct rein_node *list,
+                      char said[CASE_SAID_MAX])
 {
     char want[IDS_TEXT_MAX] = "", have[IDS_TEXT_MAX] = "";
     bool fits = true;
     for (const struct rein_node *at = first_text(list); at != NULL; at = next_text(list, at)) {
-        fits = fits && result_has(result, at->text);
+        fits = fits && has_name(names, len, at->text);
         add_id(want, at->text);
     }
-    for (size_t i = 0; i < result->ids_len; i++) {
-        fits = fits && is_expected(list, result->ids[i]);
-        add_id(have, result->ids[i]);
+    for (size_t i = 0; i < len; i++) {
+        fits = fits && is_expected(list, names[i]);
+        add_id(have, names[i]);
     }
     if (!fits)
-        snprintf(said, CASE_SAID_MAX, "findings: expected %s, got %s", *want != '\0' ? want : "none",
+        snprintf(said, CASE_SAID_MAX, "%s: expected %s, got %s", key, *want != '\0' ? want : "none",
                  *have != '\0' ? have : "none");
     return fits;
 }
@@ -168,6 +179,10 @@ static bool is_open_ended(const struct case_result *result)
 
 bool case_result_fits(const struct case_result *result, const struct case_script *script, char said[CASE_SAID_MAX])
 {
+    if (*result->unscripted != '\0') {
+        snprintf(said, CASE_SAID_MAX, "%s", result->unscripted);
+        return false;
+    }
     if (result->ending == REIN_OVERFLOW || result->ending == REIN_UPSTREAM_BROKE) {
         snprintf(said, CASE_SAID_MAX, "ending: the response ended with an error: %s",
                  result->ending == REIN_OVERFLOW ? "the policy had to hold more than `limits.stream_bytes`"
@@ -176,7 +191,9 @@ bool case_result_fits(const struct case_result *result, const struct case_script
     }
     if (script->action >= 0 && !actions_fit((enum rein_action)script->action, result->action, said))
         return false;
-    if (script->findings != NULL && !findings_fit(result, script->findings, said))
+    if (script->findings != NULL && !names_fit("findings", result->ids, result->ids_len, script->findings, said))
+        return false;
+    if (script->asked != NULL && !names_fit("asked", result->asked, result->asked_len, script->asked, said))
         return false;
     if (script->upstream != NULL && !words_fit("upstream", script->upstream, result->upstream, said))
         return false;
@@ -191,7 +208,7 @@ static bool ids_same(const struct case_result *a, const struct case_result *b, c
     char have_a[IDS_TEXT_MAX] = "", have_b[IDS_TEXT_MAX] = "";
     bool same = a->ids_len == b->ids_len;
     for (size_t i = 0; i < a->ids_len; i++) {
-        same = same && result_has(b, a->ids[i]);
+        same = same && has_name(b->ids, b->ids_len, a->ids[i]);
         add_id(have_a, a->ids[i]);
     }
     for (size_t i = 0; i < b->ids_len; i++)

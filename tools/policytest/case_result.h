@@ -18,14 +18,18 @@ struct case_result {
     enum rein_ending ending;
     const char *ids[CASE_IDS_MAX]; /* of the findings, each once; good as long as the policy */
     size_t ids_len;
-    char *upstream;          /* the prompt that the upstream got; owned, likewise */
-    char *texts[CASE_TEXTS]; /* what the client got; owned, never NULL after a run */
+    const char *asked[CASE_IDS_MAX]; /* the judges, likewise */
+    size_t asked_len;
+    char unscripted[CASE_SAID_MAX]; /* a question that the case has no answer for; "": there was none */
+    char *upstream;                 /* the prompt that the upstream got; owned, likewise */
+    char *texts[CASE_TEXTS];        /* what the client got; owned, never NULL after a run */
 };
 
 void case_result_fini(struct case_result *result);
 
-/* The id becomes one of the result's, unless it is one or there is no room. */
+/* The id, or the judge, becomes one of the result's, unless it is one or there is no room. */
 void case_result_found(struct case_result *result, const char *id);
+void case_result_asked(struct case_result *result, const char *judge);
 
 /* True if it is as the case expects; otherwise `said` is the first difference. A stream that was stopped has already
  * shown what came before, which a body has not: there, the exact texts are those of a body, and a stream is not held to

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "policytest/case_judges.h"
 #include "policytest/case_names.h"
 
 enum { CASE_BODY_MAX = 16 << 20 };
@@ -19,6 +20,10 @@ struct case_play {
     struct buffer sent; /* the prompt, as the upstream gets it */
     struct case_names names;
     size_t masks_seen;
+    const struct case_script *script;
+    const struct config *config;
+    struct case_answers answers;
+    char unscripted[CASE_SAID_MAX]; /* see case_result.h */
 };
 
 /* ---- steps ---- */
@@ -28,19 +33,50 @@ static int keep_out(struct case_play *p)
     return p->update.out_len > 0 ? buffer_add(&p->out, p->update.out, p->update.out_len, CASE_OUT_MAX) : 0;
 }
 
+/* Looks up what the judges answer; given is it later, because each answer is a step of its own. */
+static int look_up_answers(struct case_play *p)
+{
+    size_t len;
+    int rv = 0;
+    if ((p->update.asks & REIN_ASK_JUDGE) == 0)
+        return 0;
+    const struct rein_question *questions = rein_trace_questions(p->trace, &len);
+    for (size_t i = 0; i < len && rv == 0; i++)
+        rv = case_judges_answer(&p->answers, p->script, p->config, &p->names, &questions[i], p->unscripted);
+    p->sink.is_over |= rv == 1;
+    return rv == 1 ? 0 : rv;
+}
+
 /* A step was made: its bytes are kept, and what it found is committed at once. */
-static int play_settle(struct case_play *p, int rv)
+static int settle_step(struct case_play *p, int rv)
 {
     const unsigned over = REIN_ASK_STOP | REIN_ASK_RESTART | REIN_ASK_END;
     if (rv == 0)
         rv = keep_out(p);
+    if (rv == 0)
+        rv = look_up_answers(p);
     while (rv == 0 && (p->update.asks & REIN_ASK_COMMIT) != 0) {
         p->sink.is_over |= (p->update.asks & over) != 0;
         rv = rein_trace_committed(p->trace, &p->update);
         if (rv == 0)
             rv = keep_out(p);
+        if (rv == 0)
+            rv = look_up_answers(p);
     }
     p->sink.is_over |= rv == 0 && (p->update.asks & over) != 0;
+    return rv;
+}
+
+/* The judges answer at once, too. */
+static int play_settle(struct case_play *p, int rv)
+{
+    rv = settle_step(p, rv);
+    for (size_t i = 0; i < p->answers.len && rv == 0 && !p->sink.is_over; i++) {
+        struct case_said *said = &p->answers.items[i];
+        said->answer.categories = said->categories;
+        rv = settle_step(p, rein_trace_answer(p->trace, said->id, &said->answer, &p->update));
+    }
+    p->answers.len = 0;
     return rv;
 }
 
@@ -128,8 +164,9 @@ static int play_prompt(struct case_play *p, const struct case_script *script)
     return rv == 0 ? play_settle(p, rein_trace_prompt_end(p->trace, &p->update)) : rv;
 }
 
-static int play_case(struct case_play *p, const struct case_script *script, const struct case_wire *wire, bool streamed)
+static int play_case(struct case_play *p, const struct case_wire *wire, bool streamed)
 {
+    const struct case_script *script = p->script;
     /* An instruction: where the policy may steer, reasoning is held until its end, so that steering is possible. */
     struct rein_attempt attempt = {.delivery = REIN_DELIVER_INSTRUCT, .prefix = ""};
     int rv = play_prompt(p, script);
@@ -151,25 +188,25 @@ static int play_case(struct case_play *p, const struct case_script *script, cons
     return rv;
 }
 
-int case_run(struct case_result *out, struct rein_policy *policy, struct rein_engine *engine,
-             const struct case_script *script, const struct case_wire *wire, bool streamed)
+int case_run(struct case_result *out, const struct case_under *under, const struct case_script *script,
+             const struct case_wire *wire, bool streamed)
 {
     static const unsigned char key[REIN_MASK_KEY] = "of no client";
-    struct rein_trace_options options = {.policy = policy,
+    struct rein_trace_options options = {.policy = under->policy,
                                          .mask_key = key,
-                                         .engine = engine,
+                                         .engine = under->engine,
                                          .dialect = wire->dialect,
                                          .streamed = streamed,
                                          .body_max = CASE_BODY_MAX,
                                          .choices = 1,
                                          .model = "case",
                                          .id = "case"};
-    struct case_play p = {.sink.feed = feed_bytes};
+    struct case_play p = {.sink.feed = feed_bytes, .script = script, .config = under->config};
     *out = (struct case_result){.wire = wire, .streamed = streamed};
     int rv = rein_trace_new(&p.trace, &options);
     if (rv != 0)
         return rv;
-    rv = play_case(&p, script, wire, streamed);
+    rv = play_case(&p, wire, streamed);
     if (rv == 0)
         out->upstream = case_names_number(&p.names, p.sent.len > 0 ? p.sent.data : "");
     if (rv == 0)
@@ -179,10 +216,14 @@ int case_run(struct case_result *out, struct rein_policy *policy, struct rein_en
     out->ending = d->ending;
     for (size_t i = 0; i < d->findings_len; i++)
         case_result_found(out, d->findings[i].id);
+    for (size_t i = 0; i < d->asked_len; i++)
+        case_result_asked(out, d->asked[i].judge);
+    memcpy(out->unscripted, p.unscripted, sizeof out->unscripted);
     rein_trace_free(p.trace);
     buffer_clear(&p.out);
     buffer_clear(&p.sent);
     case_names_fini(&p.names);
+    case_answers_fini(&p.answers);
     if (rv != 0)
         case_result_fini(out);
     return rv;

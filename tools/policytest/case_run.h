@@ -5,13 +5,21 @@
 #ifndef TOOLS_POLICYTEST_CASE_RUN_H
 #define TOOLS_POLICYTEST_CASE_RUN_H
 
+#include "config/config.h"
 #include "policytest/case_result.h"
 #include "policytest/case_wire.h"
 #include "policytest/cases.h"
 #include "rein/rein.h"
 
-/* Policy and engine are borrowed; the policy asks no judges. On success, case_result_fini gives the result back. */
-int case_run(struct case_result *out, struct rein_policy *policy, struct rein_engine *engine,
-             const struct case_script *script, const struct case_wire *wire, bool streamed) REIN_MUST_USE;
+/* What all cases of a run share; borrowed. */
+struct case_under {
+    struct rein_policy *policy;
+    struct rein_engine *engine;
+    const struct config *config; /* of which kinds the judges are; NULL: no reply is used */
+};
+
+/* On success, case_result_fini gives the result back. */
+int case_run(struct case_result *out, const struct case_under *under, const struct case_script *script,
+             const struct case_wire *wire, bool streamed) REIN_MUST_USE;
 
 #endif

@@ -14,6 +14,10 @@ struct cases {
 static const char *const action_words[] = {"allow", "record",       "redact", "cut_reasoning",
                                            "steer", "cut_response", "refuse", NULL};
 
+static const char *const channel_words[] = {"prompt", "reasoning", "answer", "tool", NULL};
+/* From REIN_JUDGE_UNPARSED on, in the order of enum rein_judge_outcome. */
+static const char *const outcome_words[] = {"unparsed", "timed_out", "failed", "busy", "left_alone", NULL};
+
 static const struct rein_key keys[] = {
     {.path = "", .type = REIN_TYPE_MAP, .about = "Cases to try a policy on."},
     {.path = "version",
@@ -75,6 +79,45 @@ static const struct rein_key keys[] = {
      .fallback = "",
      .example = "'{\"account\": 7}'",
      .about = "the arguments of a tool that the model calls after its answer"},
+    {.path = "cases[].judges",
+     .type = REIN_TYPE_LIST,
+     .min = 1,
+     .max = 100,
+     .about = "what judges answer, in the place of their servers: the first of these that fits a question answers it. "
+              "A question that none fits is an error of the case"},
+    {.path = "cases[].judges[]",
+     .type = REIN_TYPE_MAP,
+     .about = "an answer, of each question that it fits: one of `reply`, `risk` and `outcome`"},
+    {.path = "cases[].judges[].judge",
+     .type = REIN_TYPE_NAME,
+     .flags = REIN_KEY_REQUIRED,
+     .example = "guard",
+     .about = "who answers: a judge that the policy asks"},
+    {.path = "cases[].judges[].channel",
+     .type = REIN_TYPE_WORD,
+     .words = channel_words,
+     .example = "answer",
+     .about = "what it is asked about; if it is left out, anything"},
+    {.path = "cases[].judges[].contains",
+     .type = REIN_TYPE_TEXT,
+     .example = "\"the lock\"",
+     .about = "only questions about a text that contains this, as the judge gets it"},
+    {.path = "cases[].judges[].reply",
+     .type = REIN_TYPE_TEXT,
+     .example = "\"unsafe\\nS9\"",
+     .about = "what the judge prints: the text of its model's answer, or the document of a service. It is read as "
+              "the judge's kind says, so `--config` has to name a config with this judge"},
+    {.path = "cases[].judges[].risk",
+     .type = REIN_TYPE_NUMBER,
+     .min = 0,
+     .max = 1,
+     .example = "0.9",
+     .about = "its opinion, whatever its kind is"},
+    {.path = "cases[].judges[].outcome",
+     .type = REIN_TYPE_WORD,
+     .words = outcome_words,
+     .example = "timed_out",
+     .about = "why there is no opinion"},
     {.path = "cases[].expect",
      .type = REIN_TYPE_MAP,
      .flags = REIN_KEY_REQUIRED,
@@ -92,6 +135,12 @@ static const struct rein_key keys[] = {
      .max = 64,
      .example = "[card-number]",
      .about = "the ids of all rules and patterns that are found, in any order; also those that are only recorded"},
+    {.path = "cases[].expect.asked",
+     .type = REIN_TYPE_TEXTS,
+     .flags = REIN_KEY_ONE_OR_MANY,
+     .max = 64,
+     .example = "[guard]",
+     .about = "the judges that are asked, in any order; `[]` for none"},
     {.path = "cases[].expect.upstream",
      .type = REIN_TYPE_TEXT,
      .example = "\"My card is [card-number:1]\"",
@@ -133,6 +182,18 @@ const char *case_text_key(enum case_text text)
     return names[text];
 }
 
+static void check_judges(const struct rein_node *list, struct rein_problems *problems)
+{
+    static const char *const says[] = {"reply", "risk", "outcome"};
+    for (const struct rein_node *at = list != NULL ? list->first : NULL; at != NULL; at = at->next) {
+        size_t said = 0;
+        for (size_t i = 0; i < sizeof says / sizeof *says; i++)
+            said += rein_node_get(at, says[i]) != NULL;
+        if (said != 1)
+            rein_problems_node(problems, at, NULL, "a judge says one of `reply`, `risk` and `outcome`");
+    }
+}
+
 static void take_case(struct case_script *s, const struct rein_node *node, struct rein_problems *problems)
 {
     const struct rein_node *expect = rein_node_get(node, "expect");
@@ -143,6 +204,8 @@ static void take_case(struct case_script *s, const struct rein_node *node, struc
         .messages = rein_node_get(node, "messages"),
         .action = rein_node_word(expect, "action"),
         .findings = rein_node_get(expect, "findings"),
+        .asked = rein_node_get(expect, "asked"),
+        .judges = rein_node_get(node, "judges"),
         .upstream = rein_node_text(expect, "upstream"),
         .contains = rein_node_get(expect, "contains"),
         .lacks = rein_node_get(expect, "lacks"),
@@ -153,6 +216,7 @@ static void take_case(struct case_script *s, const struct rein_node *node, struc
     }
     if ((s->prompt == NULL) == (s->messages == NULL))
         rein_problems_node(problems, node, NULL, "a case has either `prompt` or `messages`");
+    check_judges(s->judges, problems);
     if (expect->count == 0)
         rein_problems_node(problems, expect, NULL, "nothing is expected here, so the case cannot fail");
 }

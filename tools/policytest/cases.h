@@ -21,8 +21,9 @@ struct case_script {
     const char *prompt;                       /* NULL: `messages` */
     const struct rein_node *messages;         /* NULL: `prompt` */
     const char *texts[CASE_TEXTS];            /* "" for none */
+    const struct rein_node *judges;           /* what they say (case_judges.h); NULL: nothing */
     int action;                               /* enum rein_action; -1: any */
-    const struct rein_node *findings;         /* NULL: any */
+    const struct rein_node *findings, *asked; /* NULL: any */
     const char *expected[CASE_TEXTS];         /* NULL: any */
     const char *upstream;                     /* NULL: any */
     const struct rein_node *contains, *lacks; /* NULL: none */

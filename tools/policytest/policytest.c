@@ -3,16 +3,21 @@
 #include "policytest/policytest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "config/lexicon_cache.h"
 #include "config/policy_files.h"
+#include "policytest/case_judges.h"
 #include "policytest/case_result.h"
 #include "policytest/case_run.h"
 #include "policytest/cases.h"
 
 struct tester {
     struct policy_files_places places;
+    const char *config_path; /* NULL: none */
+    struct config *config;   /* its judges alone; NULL: none */
     struct rein_policy *policy;
     struct rein_engine *engine;
     struct cases *cases;
@@ -21,32 +26,49 @@ struct tester {
 
 /* ---- reading ---- */
 
-/* Judges are services: without a server, nobody can ask them. */
-static int refuse_judges(const struct rein_source *source, struct rein_problems *problems)
+/* What the judges' servers want, such as keys, may be missing here. */
+static int read_config(struct tester *t, struct rein_problems *problems)
 {
-    struct rein_doc *doc;
-    int rv = rein_doc_read(&doc, source, problems);
-    if (rv != 0)
-        return rv;
-    const struct rein_node *judges = rein_node_get(rein_doc_root(doc), "judges");
-    if (judges != NULL && judges->count > 0) {
-        rein_problems_node(problems, judges, NULL,
-                           "this policy asks judges, which `rein test` cannot do; test a copy of it without this key");
-        rv = REIN_EPOLICY;
+    struct rein_problems *absent = NULL;
+    if (t->config_path == NULL)
+        return 0;
+    int rv = rein_problems_new(&absent);
+    if (rv == 0)
+        rv = config_check_judges(&t->config, t->config_path, problems, absent);
+    rein_problems_free(absent);
+    return rv;
+}
+
+/* Without a config, any judge can be asked about anything: only the cases say what they answer. */
+static int load_policy(struct tester *t, const struct rein_source *source, struct rein_library *library,
+                       struct rein_problems *problems)
+{
+    struct rein_judge_name *names = NULL;
+    struct rein_doc *doc = NULL;
+    int rv = t->config != NULL ? config_judge_names(t->config, &names) : 0;
+    library->judges = names;
+    library->judges_len = t->config != NULL ? t->config->judges_len : 0;
+    library->any_judge = t->config == NULL;
+    if (rv == 0)
+        rv = rein_policy_load(&t->policy, source, library, problems);
+    if (rv == 0)
+        rv = rein_policy_read(&doc, source, library, problems);
+    if (rv == 0) {
+        case_judges_check(t->cases, rein_doc_root(doc), t->config, problems);
+        rv = rein_problems_result(problems);
     }
     rein_doc_free(doc);
+    free(names);
     return rv;
 }
 
 static int read_policy(struct tester *t, const struct rein_source *source, struct rein_problems *problems)
 {
     struct policy_files_library files = {0};
-    int rv = refuse_judges(source, problems);
-    if (rv == 0)
-        rv = policy_files_find(&files, source->name, &t->places, problems);
+    int rv = policy_files_find(&files, source->name, &t->places, problems);
     struct rein_library library = policy_files_lend(&files);
     if (rv == 0)
-        rv = rein_policy_load(&t->policy, source, &library, problems);
+        rv = load_policy(t, source, &library, problems);
     policy_files_library_fini(&files);
     return rv;
 }
@@ -61,6 +83,8 @@ static int read_inputs(struct tester *t, const char *policy, const char *cases, 
         rv = rein_problems_result(problems);
     if (rv == 0)
         rv = cases_read(&t->cases, &inputs.sources[1], problems);
+    if (rv == 0)
+        rv = read_config(t, problems);
     if (rv == 0)
         rv = read_policy(t, &inputs.sources[0], problems);
     policy_files_fini(&inputs);
@@ -140,13 +164,14 @@ static void judge_case(struct tester *t, const struct case_script *script, struc
 
 static int run_case(struct tester *t, const struct case_script *script)
 {
+    const struct case_under under = {t->policy, t->engine, t->config};
     struct case_ways ways = {.len = 0};
     int rv = 0;
     for (size_t i = 0; i < CASE_WAYS && rv == 0; i++) {
         const struct case_wire *wire = case_wire_at(i / 2);
         if (!wire->fits(script))
             continue;
-        rv = case_run(&ways.results[ways.len], t->policy, t->engine, script, wire, i % 2 == 0);
+        rv = case_run(&ways.results[ways.len], &under, script, wire, i % 2 == 0);
         ways.len += rv == 0;
     }
     if (rv == 0)
@@ -178,27 +203,31 @@ static int test_all(struct tester *t, const char *policy, const char *cases)
     cases_free(t->cases);
     rein_engine_free(t->engine);
     rein_policy_unref(t->policy);
+    config_unref(t->config);
     return rv == REIN_EPOLICY ? CLI_CONFIG : rv != 0 || t->failed > 0 ? CLI_FAILED : CLI_OK;
 }
 
 static int policytest_run(int argc, char **argv)
 {
     struct tester t = {0};
+    const struct {
+        const char *option, **value;
+    } options[] = {{"--templates", &t.places.templates},
+                   {"--lexicons", &t.places.lexicons},
+                   {"--models", &t.places.models},
+                   {"--lists", &t.places.lists},
+                   {"--config", &t.config_path}};
+    const size_t options_len = sizeof options / sizeof *options;
     int at = 1;
     for (; at < argc && argv[at][0] == '-'; at += 2) {
-        if (strcmp(argv[at], "--templates") != 0 && strcmp(argv[at], "--lexicons") != 0 &&
-            strcmp(argv[at], "--models") != 0 && strcmp(argv[at], "--lists") != 0)
+        size_t i = 0;
+        while (i < options_len && strcmp(argv[at], options[i].option) != 0)
+            i++;
+        if (i == options_len)
             return cli_usage(&cli_test, "unknown option %s", argv[at]);
         if (at + 1 >= argc)
             return cli_usage(&cli_test, "%s needs a value", argv[at]);
-        if (strcmp(argv[at], "--templates") == 0)
-            t.places.templates = argv[at + 1];
-        else if (strcmp(argv[at], "--lexicons") == 0)
-            t.places.lexicons = argv[at + 1];
-        else if (strcmp(argv[at], "--models") == 0)
-            t.places.models = argv[at + 1];
-        else
-            t.places.lists = argv[at + 1];
+        *options[i].value = argv[at + 1];
     }
     if (argc - at != 2)
         return cli_usage(&cli_test, "name one policy and one file of cases");
@@ -209,12 +238,14 @@ const struct cli_command cli_test = {
     .name = "test",
     .summary = "try a policy on cases, without a server",
     .help =
-        "usage: rein test [--templates DIR] [--lexicons DIR] [--models DIR] [--lists DIR] POLICY CASES\n"
+        "usage: rein test [--config FILE] [--templates DIR] [--lexicons DIR] [--models DIR] [--lists DIR] POLICY "
+        "CASES\n"
         "\n"
         "Runs each case of a file through the policy, in each API, streamed in small pieces and as one body, and "
         "compares "
-        "what a\nclient gets with what the case expects. `rein check --reference cases` describes the file. A policy "
-        "that asks judges\ncannot be tested this way.\n\n"
+        "what a\nclient gets with what the case expects. `rein check --reference cases` describes the file. Judges are "
+        "not called: the\ncases say what they answer.\n\n"
+        "  --config FILE     the server's config, whose judges the policy asks: it says how their replies are read\n"
         "  --templates DIR   the templates that the policy refers to (default: next to its folder)\n"
         "  --lexicons DIR    its lexicons\n"
         "  --models DIR      its models\n"

@@ -84,7 +84,7 @@ static void on_admin_closed(void *ctx, struct exchange *x, bool gone)
 
 static void stop_if_done(struct admin *admin)
 {
-    if (admin->front_closed && query_pool_busy(admin->queries) == 0)
+    if (admin->front_closed && query_pool_busy(admin->queries) == 0 && admin->erasing == 0)
         loop_stop(admin->loop);
 }
 
@@ -118,6 +118,7 @@ static void free_all(struct admin *admin)
     config_unref(admin->config);
     config_unref(atomic_load(&admin->next));
     admin_reload_free_jobs(admin);
+    explicit_bzero(&admin->secret, sizeof admin->secret);
     free(admin);
 }
 
@@ -197,6 +198,7 @@ int admin_start(struct admin **out, const struct admin_options *options)
     admin->stops = (struct loop_order){.fn = admin_own_stop, .ctx = admin};
     admin->store = options->store;
     admin->metrics = options->metrics;
+    admin->secret = *options->secret;
     const struct query_options queries = {admin->store, QUERY_MS, READERS, WAITING_MAX};
     int rv = loop_new(&admin->loop);
     if (rv == 0)

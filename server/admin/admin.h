@@ -1,4 +1,4 @@
-/* The admin listener: decisions, statistics and metrics for operators, read-only.
+/* The admin listener: decisions, statistics and metrics for operators, and the few things that they may change.
  * SPDX-License-Identifier: Apache-2.0
  *
  * A thread with a loop and a front of its own, so that nothing here slows a stream. docs/reference/admin-api.md is what
@@ -11,6 +11,7 @@
 
 #include "base/loop.h"
 #include "config/config.h"
+#include "config/server_secret.h"
 #include "metrics/metrics.h"
 #include "store/store.h"
 
@@ -28,8 +29,9 @@ struct admin_options {
     struct config *config; /* admin takes its own reference: listener, tokens, the store's path and on_error */
     struct store *store;   /* these outlive it */
     struct metrics *metrics;
-    struct loop *owner;  /* where on_reloaded runs, once the config of the last admin_reload counts */
-    loop_fn on_reloaded; /* NULL: nobody waits for it */
+    const struct server_secret *secret; /* copied */
+    struct loop *owner;                 /* where on_reloaded runs, once the config of the last admin_reload counts */
+    loop_fn on_reloaded;                /* NULL: nobody waits for it */
     void (*on_reload_asked)(void *ctx, struct admin_reload_ask *ask); /* runs there, too */
     void *ctx;
 };

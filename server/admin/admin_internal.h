@@ -11,7 +11,9 @@
 #include "admin/admin_live.h"
 #include "admin/admin_paths.h"
 #include "admin/admin_sessions.h"
+#include "config/server_secret.h"
 #include "front/front.h"
+#include "store/erase/erase.h"
 #include "store/query.h"
 
 struct admin {
@@ -33,6 +35,8 @@ struct admin {
     void (*on_reload_asked)(void *ctx, struct admin_reload_ask *ask);
     struct reload_job *reload_jobs; /* admin_policies.c: that wait for the owner */
     size_t reload_jobs_len;
+    struct server_secret secret;   /* by which users are known */
+    size_t erasing;                /* erasures that the store has */
     _Atomic(struct config *) next; /* for `reloads`; NULL: none */
 };
 
@@ -49,7 +53,7 @@ const char *admin_caller_name(const struct exchange *x);
 int64_t admin_now_us(void); /* Unix time */
 /* Frees what still waits for a reload; both loops have ended. */
 void admin_reload_free_jobs(struct admin *admin);
-/* A query has ended: stopping may have waited for it. */
+/* A query, or an erasure, has ended: stopping may have waited for it. */
 void admin_query_done(struct admin *admin);
 
 #endif

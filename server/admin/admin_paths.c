@@ -15,9 +15,10 @@
 #include "front/hosts.h"
 #include "front/reply.h"
 
-static const struct admin_path *const lists[] = {
-    admin_decision_paths, admin_state_paths,  admin_document_paths, admin_login_paths, admin_page_paths,
-    admin_view_paths,     admin_export_paths, admin_feedback_paths, admin_live_paths,  admin_policy_paths};
+static const struct admin_path *const lists[] = {admin_decision_paths, admin_state_paths,    admin_document_paths,
+                                                 admin_login_paths,    admin_page_paths,     admin_view_paths,
+                                                 admin_export_paths,   admin_feedback_paths, admin_live_paths,
+                                                 admin_policy_paths,   admin_erase_paths};
 
 const struct admin_path *admin_path_at(size_t i)
 {

@@ -40,6 +40,7 @@ extern const struct admin_path admin_document_paths[]; /* admin_document.c */
 extern const struct admin_path admin_login_paths[];    /* admin_login.c */
 extern const struct admin_path admin_page_paths[];     /* admin_page.c */
 extern const struct admin_path admin_policy_paths[];   /* admin_policies.c */
+extern const struct admin_path admin_erase_paths[];    /* admin_erase.c */
 
 /* The i-th of all rows; NULL: there are no more. */
 const struct admin_path *admin_path_at(size_t i);

@@ -5,37 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "config/server_secret.h"
-#include "store/driver.h"
+#include "store/erase/erase.h"
 
 struct erase_options {
     const char *db, *user;
     struct store_erase_filter filter;
     bool json;
 };
-
-/* "2026-11-30", "2026-11-30T14:05:00Z", UTC, or "90d": so many days ago. */
-static bool read_before(int64_t *out, const char *text)
-{
-    struct tm tm = {0};
-    char *unit;
-    long days = strtol(text, &unit, 10);
-    if (*text >= '0' && *text <= '9' && strcmp(unit, "d") == 0 && days <= 36500) {
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        *out = ((int64_t)now.tv_sec - days * 86400) * 1000000 + now.tv_nsec / 1000;
-        return true;
-    }
-    const char *end = strptime(text, "%Y-%m-%d", &tm);
-    if (end != NULL && *end == 'T')
-        end = strptime(end, "T%H:%M:%SZ", &tm);
-    *out = end != NULL ? (int64_t)timegm(&tm) * 1000000 : 0;
-    return end != NULL && *end == '\0' && *out > 0;
-}
 
 static bool read_erase_option(struct erase_options *o, const char *name, const char *value)
 {
@@ -48,7 +28,7 @@ static bool read_erase_option(struct erase_options *o, const char *name, const c
             *texts[i].to = value;
             return *value != '\0';
         }
-    return strcmp(name, "--before") == 0 && read_before(&o->filter.before_us, value);
+    return strcmp(name, "--before") == 0 && store_erase_before(&o->filter.before_us, value);
 }
 
 static int read_erase_options(struct erase_options *o, int argc, char **argv)
@@ -113,7 +93,7 @@ static int erase_run(int argc, char **argv)
         status = find_user(&options, hash);
     if (status != CLI_OK)
         return status;
-    int rv = store_driver_find(NULL)->erase(options.db, &options.filter, &erased);
+    int rv = store_erase_file(options.db, &options.filter, &erased);
     if (rv != 0) {
         fprintf(stderr, "rein erase: %s: %s\n", options.db, rein_strerror(rv));
         return CLI_FAILED;

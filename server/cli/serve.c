@@ -468,6 +468,7 @@ static int start_admin(struct service *service)
     const struct admin_options options = {.config = service->config,
                                           .store = service->store,
                                           .metrics = service->metrics,
+                                          .secret = &service->secret,
                                           .owner = service->loop,
                                           .on_reloaded = on_taken,
                                           .on_reload_asked = on_reload_asked,

@@ -9,14 +9,15 @@
 #ifndef SERVER_STORE_DRIVER_H
 #define SERVER_STORE_DRIVER_H
 
-#include "store/erase.h"
+#include "store/erase/erase.h"
 #include "store/feedback.h"
 #include "store/job.h"
 #include "store/policies.h"
 #include "store/read.h"
 #include "store/row.h"
 
-struct store_db; /* the connection that writes: the driver's own */
+struct store_db;     /* the connection that writes: the driver's own */
+struct store_eraser; /* likewise, one that erases */
 
 /* The beginning of a driver's own reader. */
 struct store_reader {
@@ -109,11 +110,15 @@ struct store_driver {
      * 0: there is not. */
     int (*purge)(struct store_db *db, uint64_t *purged);
 
-    /* ---- erasing: any process, also while a server has the database open; blocks ---- */
+    /* ---- erasing: any process, also while a server has the database open; one thread, blocks ---- */
 
-    /* Erases what the filter says. When it returns 0, the erased bytes are in none of the database's files any more,
-     * but for out->is_log_left. A database that another version has made: REIN_EIO. */
-    int (*erase)(const char *path, const struct store_erase_filter *filter, struct store_erased *out);
+    /* Begins to erase what the filter says. A database that another version has made: REIN_EIO. Returns owned. */
+    int (*begin_erase)(struct store_eraser **out, const char *path, const struct store_erase_filter *filter);
+    /* A step, for which others that write wait: an enum store_erase_step, or an error. After STORE_ERASE_DONE the
+     * erased bytes are in none of the database's files any more, but for is_log_left. */
+    int (*step_erase)(struct store_eraser *eraser);
+    /* Frees it; says what was erased so far, unless `erased` is NULL. */
+    void (*end_erase)(struct store_eraser *eraser, struct store_erased *erased);
 
     /* ---- reading: any thread, each reader one at a time; blocks ---- */
 

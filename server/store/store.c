@@ -20,6 +20,7 @@
 #include "base/thread.h"
 #include "store/changes.h"
 #include "store/driver.h"
+#include "store/erase/erasures.h"
 
 enum {
     GATHER_US = 1000,             /* how long the next group may take to gather */
@@ -49,6 +50,7 @@ struct store {
     bool keeps_anew;       /* keep_days has changed, and the writer does not know it yet */
     bool uses_anew;        /* likewise the list of policies, which waits here; a list by `next` */
     struct store_policies *policies;
+    struct erasures erasures; /* likewise, in part */
     unsigned keep_days;
     size_t queue_max;
 
@@ -360,6 +362,7 @@ static void write_list(struct store *store, struct job_list *list)
     }
     if (list->first != NULL)
         observe(store, list);
+    atomic_store(&store->kept_len, 0);
     set_healthy(store, true);
     store_settle(store, list, 0);
     drop_all(list);
@@ -375,9 +378,8 @@ static void write_batch(struct store *store, struct job_list *batch, bool last_c
         assert(store_writer_is_sound(store));
         return;
     }
-    struct job_list all = store->kept;
+    struct job_list all = store->kept; /* they still count as kept while they are tried */
     list_clear(&store->kept);
-    atomic_store(&store->kept_len, 0);
     while (batch->first != NULL)
         list_append(&all, list_pop(batch));
     if (all.first != NULL)
@@ -461,6 +463,40 @@ int store_use_policies(struct store *store, const struct store_policy *policies,
     return 0;
 }
 
+/* ---- erasing ---- */
+
+int store_erase(struct store *store, struct store_erasure *erasure)
+{
+    pthread_mutex_lock(&store->lock);
+    int rv = store->closing ? REIN_ESTATE : erasures_add(&store->erasures, erasure);
+    pthread_cond_broadcast(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+    return rv;
+}
+
+static bool begin_erasure(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    bool is_one = erasures_begin(&store->erasures);
+    pthread_mutex_unlock(&store->lock);
+    return is_one;
+}
+
+static void erase(struct store *store)
+{
+    if (begin_erasure(store))
+        erasures_step(&store->erasures, store->driver, store->path, store_is_healthy(store));
+    else
+        store->erasures.due_us = INT64_MAX;
+}
+
+/* At the end: nobody waits for what takes long. */
+static void abandon_erasures(struct store *store)
+{
+    while (begin_erasure(store))
+        erasures_end(&store->erasures, store->driver, REIN_ESTATE);
+}
+
 /* ---- the writer ---- */
 
 static void purge(struct store *store)
@@ -488,6 +524,8 @@ static int64_t next_due(const struct store *store)
     int64_t due = store->purge_at_us < store->look_at_us ? store->purge_at_us : store->look_at_us;
     if (store->maintain_at_us < due)
         due = store->maintain_at_us;
+    if (store->erasures.due_us < due)
+        due = store->erasures.due_us;
     if (!atomic_load(&store->healthy) && store->retry_at_us < due)
         due = store->retry_at_us;
     if (store->untold != NULL && now_us() + POST_RETRY_US < due)
@@ -500,7 +538,8 @@ static void sleep_until(struct store *store, size_t wanted, int64_t due)
 {
     struct timespec until = {due / 1000000, due % 1000000 * 1000};
     store->wanted = wanted;
-    while (store->queue.len < wanted && !store->closing && !store->keeps_anew && !store->uses_anew && now_us() < due)
+    while (store->queue.len < wanted && !store->closing && !store->keeps_anew && !store->uses_anew &&
+           !store->erasures.is_anew && now_us() < due)
         pthread_cond_timedwait(&store->wake, &store->lock, &until);
     store->wanted = 0;
 }
@@ -533,6 +572,9 @@ static bool wait_batch(struct store *store, struct job_list *batch)
     sleep_until(store, 1, due);
     take_keep_days(store);
     store->uses_anew = false;
+    if (store->erasures.is_anew && store->erasures.due_us == INT64_MAX)
+        store->erasures.due_us = now_us();
+    store->erasures.is_anew = false;
     *batch = store->queue;
     store->group_len = batch->len;
     list_clear(&store->queue);
@@ -556,6 +598,7 @@ static void look(struct store *store)
 static void write_last(struct store *store, struct job_list *batch)
 {
     store->leaving = true;
+    abandon_erasures(store);
     write_batch(store, batch, true);
     while (store->kept.len > 0 && now_us() < store->give_up_at_us) {
         struct timespec pause = {0, LAST_RETRY_US * 1000};
@@ -575,6 +618,8 @@ static void *writer(void *ctx)
         if (store->untold != NULL)
             tell(store);
         maintain(store);
+        if (now_us() >= store->erasures.due_us)
+            erase(store);
         if (now_us() >= store->look_at_us)
             look(store);
         if (now_us() >= store->purge_at_us)
@@ -633,6 +678,7 @@ int store_open(struct store **out, const struct store_options *options)
     atomic_init(&store->healthy, true);
     changes_init(&store->changes);
     store->purge_at_us = now_us();
+    store->erasures.due_us = INT64_MAX;
     store->path = strdup(options->path);
     store->driver = store_driver_find(options->scheme);
     int rv = store->path != NULL ? 0 : REIN_ENOMEM;

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { chat } from '../lib/client.mjs';
+import { ask as http, chat } from '../lib/client.mjs';
 import { binary, startRein } from '../lib/rein.mjs';
 import { says, startUpstream } from '../lib/upstream.mjs';
 
@@ -101,6 +101,57 @@ describe('rein erase', { timeout: 240000 }, () => {
     const rest = erase('--db', db, '--before', '0d', '--json');
     assert.equal(JSON.parse(rest.stdout).decisions, 120);
     for (const text of ['Question', 'thought of', 'quoted-jo-', 'quoted-al-', 'quoted-none-']) assert.equal(occurs(db, text), 0, text);
+  });
+
+  // The server does it, between its commits.
+  const ask = (body, headers = {}) => http(rein.adminPort, { method: 'POST', path: '/admin/v1/erase', headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
+
+  test('over HTTP: by each selector, with counts, while streams run', async () => {
+    upstream.serve = says({ reasoning: ['A thought of mine.'], answer: ['Answer: quoted-http-1.'] });
+    const made = [];
+    const say = async (name) => {
+      const answer = await rein.ask({ body: chat(`Question ${name}?`, { user: `${name}@example.org`, stream: true }), headers: { 'x-request-id': `ask-${name}` } });
+      made.push(answer.headers['x-rein-decision']);
+      return answer;
+    };
+    for (const name of ['http-a', 'http-b', 'http-c']) await say(name);
+    let running = true;
+    const load = Promise.all(Array.from({ length: 4 }, async () => { for (let n = 0; running; n++) assert.equal((await say('busy')).status, 200); }));
+    // What has ended is erased, also if it is not written yet.
+    const a = await ask({ user: 'http-a@example.org' });
+    assert.equal(a.status, 200, a.text);
+    assert.deepEqual(a.json, { object: 'erased', decisions: 1, texts: 3, evidence: 1, notes: 0, log_left: false });
+    assert.equal(occurs(db, 'Question http-a?'), 0);
+    assert.ok(occurs(db, 'Question http-b?') > 0);
+    const b = await ask({ request: 'ask-http-b' });
+    assert.deepEqual([b.json.decisions, b.json.texts], [1, 3]);
+    const c = await ask({ request: made[2], before: '0d' });
+    assert.equal(c.json.decisions, 1);
+    const early = await ask({ user: 'busy@example.org', before: '2001-01-01' });
+    assert.equal(early.json.decisions, 0);
+    running = false;
+    await load;
+    const both = await Promise.all([ask({ user: 'busy@example.org' }), ask({ before: '0d' })]);
+    for (const answer of both) assert.equal(answer.status, 200, answer.text);
+    assert.ok(both[0].json.decisions + both[1].json.decisions >= made.length - 3);
+    for (const text of ['Question http-', 'Question busy', 'A thought of mine', 'quoted-http-1']) assert.equal(occurs(db, text), 0, text);
+    assert.match(rein.log, /erasing by user was asked for by/);
+    assert.doesNotMatch(rein.log, /example\.org/, 'the log has the kinds of selectors, not who it was');
+    assert.equal((await rein.ask({ body: chat('after') })).status, 200);
+  });
+
+  test('over HTTP: what is wrong is said', async () => {
+    for (const [body, param, message] of [
+      ['', 'body', /JSON object/], ['[]', 'body', /JSON object/], ['{}', 'body', /Say what to erase/], [{ user: '' }, 'user', /not empty/], [{ user: 7 }, 'user', /text/],
+      [{ usr: 'a' }, 'usr', /no such selector/], [{ before: 'yesterday' }, 'before', /2026-11-30/], ['{"key":"a","key":"b"}', 'body', /JSON object/], ['{"user":"a\\u0000b"}', 'body', /JSON object/],
+    ]) {
+      const answer = await ask(body);
+      assert.equal(answer.status, 400, answer.text);
+      assert.equal(answer.json.error.param, param, answer.text);
+      assert.match(answer.json.error.message, message);
+    }
+    assert.equal((await rein.admin('/admin/v1/erase')).status, 405);
+    assert.equal((await ask({ user: 'x' }, { origin: 'https://elsewhere.example', 'sec-fetch-site': 'cross-site' })).status, 403);
   });
 
   test('a wrong command line says what to do', () => {

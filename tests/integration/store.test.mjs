@@ -109,6 +109,21 @@ const ways = [
   },
 ];
 
+// While something changes at its place, a database is not opened again: so an outage lasts as long as a test looks at it.
+// Ends with what was there.
+function stirred(rein) {
+  const lock = database(rein, '-lock'), aside = `${lock}-aside`, had = fs.existsSync(lock);
+  if (!had) fs.writeFileSync(aside, '');
+  const move = () => fs.renameSync(...(fs.existsSync(lock) ? [lock, aside] : [aside, lock]));
+  const timer = setInterval(move, 200);
+  move();
+  return () => {
+    clearInterval(timer);
+    if (fs.existsSync(lock) !== had) move();
+    if (!had) fs.rmSync(aside);
+  };
+}
+
 describe('a database that goes away under the server', { timeout: 300000, concurrency: 5 }, () => {
   for (const { name, go, kept } of ways) {
     test(`FOUND S8: ${name}: noticed without a request, refused, then served again`, () =>
@@ -116,6 +131,7 @@ describe('a database that goes away under the server', { timeout: 300000, concur
         const before = (await rein.ask({ body: chat('before') })).headers['x-rein-decision'];
         await rein.row(before);
         go(rein);
+        const settle = stirred(rein);
         await rein.said(/was removed, renamed or replaced while it was in use/);
         await rein.said(/decisions cannot be written; Rein tries again/); // which is said once requests are refused
         assert.equal((await rein.admin('/readyz')).status, 503);
@@ -126,6 +142,7 @@ describe('a database that goes away under the server', { timeout: 300000, concur
         assert.equal(refused.status, 503);
         assert.equal(refused.json.error.code, 'store_unavailable');
         assert.equal((await rein.admin('/admin/v1/decisions')).status, 503);
+        settle();
         const after = await untilServed(rein);
         assert.equal((await rein.admin('/readyz')).status, 200);
         assert.equal((await rein.row(after.headers['x-rein-decision'])).ending, 'complete');

@@ -13,7 +13,7 @@
 #define SERVER_STORE_SQLITE_DB_H
 
 #include "store/driver.h"
-#include "store/erase.h"
+#include "store/erase/erase.h"
 
 int sqlite_db_open(struct store_db **out, const struct store_options *options) REIN_MUST_USE;
 void sqlite_db_close(struct store_db *db); /* NULL is fine */
@@ -38,6 +38,9 @@ void sqlite_db_keep(struct store_db *db, unsigned days);
 int sqlite_db_purge(struct store_db *db, uint64_t *purged) REIN_MUST_USE;
 
 /* See struct store_driver. */
-int sqlite_erase(const char *path, const struct store_erase_filter *filter, struct store_erased *out) REIN_MUST_USE;
+int sqlite_begin_erase(struct store_eraser **out, const char *path,
+                       const struct store_erase_filter *filter) REIN_MUST_USE;
+int sqlite_step_erase(struct store_eraser *eraser) REIN_MUST_USE;
+void sqlite_end_erase(struct store_eraser *eraser, struct store_erased *erased);
 
 #endif

@@ -33,28 +33,32 @@ static const struct erase_step {
 };
 enum { ERASE_STEPS = sizeof erase_steps / sizeof *erase_steps };
 
-struct eraser {
+struct store_eraser {
     sqlite3 *sqlite;
     sqlite3_stmt *pick, *steps[ERASE_STEPS];
-    struct store_erased *out;
+    char *path;
+    int64_t after;             /* the last decision that was looked at */
+    bool is_unscrubbed;        /* rows were erased, by this or by another before it */
+    struct store_scrub *scrub; /* NULL: rows are being erased */
+    struct store_erased erased;
 };
 
-static int erase_fail(const struct eraser *e, const char *what)
+static int erase_fail(const struct store_eraser *e, const char *what)
 {
     log_error("store", "%s: %s", what, sqlite3_errmsg(e->sqlite));
     return sqlite3_errcode(e->sqlite) == SQLITE_NOMEM ? REIN_ENOMEM : REIN_EIO;
 }
 
-static int erase_exec(const struct eraser *e, const char *sql)
+static int erase_exec(const struct store_eraser *e, const char *sql)
 {
     return sqlite3_exec(e->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : erase_fail(e, "cannot erase");
 }
 
-static int open_eraser(struct eraser *e, const char *path)
+static int open_eraser(struct store_eraser *e)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    if (sqlite3_open_v2(path, &e->sqlite, flags, NULL) != SQLITE_OK)
-        return e->sqlite != NULL ? erase_fail(e, path) : REIN_ENOMEM;
+    if (sqlite3_open_v2(e->path, &e->sqlite, flags, NULL) != SQLITE_OK)
+        return e->sqlite != NULL ? erase_fail(e, e->path) : REIN_ENOMEM;
     sqlite3_busy_timeout(e->sqlite, ERASE_BUSY_MS);
     return erase_exec(e, "PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;"
                          "PRAGMA synchronous = FULL; CREATE TEMP TABLE batch (seq INTEGER PRIMARY KEY)");
@@ -62,7 +66,7 @@ static int open_eraser(struct eraser *e, const char *path)
 
 /* The next decisions behind ?1 that have anything left. The columns come from migrations, so an older database says
  * that they are missing. */
-static int prepare_erase(struct eraser *e, const struct store_erase_filter *f)
+static int prepare_erase(struct store_eraser *e, const struct store_erase_filter *f)
 {
     char sql[1200];
     snprintf(sql, sizeof sql,
@@ -94,7 +98,25 @@ static int prepare_erase(struct eraser *e, const struct store_erase_filter *f)
     return 0;
 }
 
-static int erase_step(const struct eraser *e, sqlite3_stmt *stmt, int *changes)
+/* Rows are gone and their bytes may not be, until all is scrubbed: whoever erases next has to know. */
+static int note_unscrubbed(struct store_eraser *e)
+{
+    if (e->is_unscrubbed)
+        return 0;
+    int rv = erase_exec(e, "INSERT OR REPLACE INTO facts (name, value) VALUES ('unscrubbed', '1')");
+    e->is_unscrubbed = rv == 0;
+    return rv;
+}
+
+static int find_unscrubbed(struct store_eraser *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(e->sqlite, "SELECT 1 FROM facts WHERE name = 'unscrubbed'", -1, &stmt, NULL) == SQLITE_OK)
+        e->is_unscrubbed = sqlite3_step(stmt) == SQLITE_ROW;
+    return sqlite3_finalize(stmt) == SQLITE_OK ? 0 : erase_fail(e, "cannot erase");
+}
+
+static int erase_step(const struct store_eraser *e, sqlite3_stmt *stmt, int *changes)
 {
     sqlite3_step(stmt);
     if (sqlite3_reset(stmt) != SQLITE_OK)
@@ -103,7 +125,7 @@ static int erase_step(const struct eraser *e, sqlite3_stmt *stmt, int *changes)
     return 0;
 }
 
-static int last_of_batch(const struct eraser *e, int64_t *last)
+static int last_of_batch(const struct store_eraser *e, int64_t *last)
 {
     sqlite3_stmt *stmt = NULL;
     if (sqlite3_prepare_v2(e->sqlite, "SELECT max(seq) FROM batch", -1, &stmt, NULL) == SQLITE_OK &&
@@ -113,17 +135,19 @@ static int last_of_batch(const struct eraser *e, int64_t *last)
 }
 
 /* *len: how many decisions it was. */
-static int erase_batch(struct eraser *e, int64_t *after, int *len)
+static int erase_batch(struct store_eraser *e, int *len)
 {
     int changes[ERASE_STEPS] = {0};
-    sqlite3_bind_int64(e->pick, 1, *after);
+    sqlite3_bind_int64(e->pick, 1, e->after);
     int rv = erase_exec(e, "BEGIN IMMEDIATE; DELETE FROM batch");
     if (rv == 0)
         rv = erase_step(e, e->pick, len);
     for (size_t i = 0; i < ERASE_STEPS && rv == 0 && *len > 0; i++)
         rv = erase_step(e, e->steps[i], &changes[i]);
     if (rv == 0 && *len > 0)
-        rv = last_of_batch(e, after);
+        rv = last_of_batch(e, &e->after);
+    if (rv == 0 && *len > 0)
+        rv = note_unscrubbed(e);
     if (rv == 0)
         rv = erase_exec(e, "COMMIT");
     if (rv != 0) {
@@ -131,30 +155,64 @@ static int erase_batch(struct eraser *e, int64_t *after, int *len)
         return rv;
     }
     for (size_t i = 0; i < ERASE_STEPS; i++) {
-        e->out->texts += erase_steps[i].count == COUNT_TEXTS ? (uint64_t)changes[i] : 0;
-        e->out->evidence += erase_steps[i].count == COUNT_EVIDENCE ? (uint64_t)changes[i] : 0;
-        e->out->notes += erase_steps[i].count == COUNT_NOTES ? (uint64_t)changes[i] : 0;
+        e->erased.texts += erase_steps[i].count == COUNT_TEXTS ? (uint64_t)changes[i] : 0;
+        e->erased.evidence += erase_steps[i].count == COUNT_EVIDENCE ? (uint64_t)changes[i] : 0;
+        e->erased.notes += erase_steps[i].count == COUNT_NOTES ? (uint64_t)changes[i] : 0;
     }
-    e->out->decisions += (uint64_t)*len;
+    e->erased.decisions += (uint64_t)*len;
     return 0;
 }
 
-int sqlite_erase(const char *path, const struct store_erase_filter *filter, struct store_erased *out)
+int sqlite_begin_erase(struct store_eraser **out, const char *path, const struct store_erase_filter *filter)
 {
-    struct eraser e = {.out = out};
-    int64_t after = 0;
-    int len = 1;
-    *out = (struct store_erased){0};
-    int rv = open_eraser(&e, path);
+    struct store_eraser *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        return REIN_ENOMEM;
+    e->path = strdup(path);
+    int rv = e->path != NULL ? open_eraser(e) : REIN_ENOMEM;
     if (rv == 0)
-        rv = prepare_erase(&e, filter);
-    while (rv == 0 && len > 0)
-        rv = erase_batch(&e, &after, &len);
-    sqlite3_finalize(e.pick);
+        rv = prepare_erase(e, filter);
+    if (rv == 0)
+        rv = find_unscrubbed(e);
+    if (rv != 0) {
+        sqlite_end_erase(e, NULL);
+        return rv;
+    }
+    *out = e;
+    return 0;
+}
+
+static int scrub_more(struct store_eraser *e)
+{
+    int rv = store_scrub_step(e->scrub, &e->erased.is_log_left);
+    if (rv != STORE_ERASE_DONE || e->erased.is_log_left)
+        return rv;
+    return erase_exec(e, "DELETE FROM facts WHERE name = 'unscrubbed'");
+}
+
+int sqlite_step_erase(struct store_eraser *e)
+{
+    int len = 0;
+    if (e->scrub != NULL)
+        return scrub_more(e);
+    int rv = erase_batch(e, &len);
+    if (rv != 0 || len > 0)
+        return rv != 0 ? rv : STORE_ERASE_MORE;
+    if (!e->is_unscrubbed)
+        return STORE_ERASE_DONE;
+    rv = store_scrub_new(&e->scrub, e->sqlite, e->path);
+    return rv != 0 ? rv : STORE_ERASE_MORE;
+}
+
+void sqlite_end_erase(struct store_eraser *e, struct store_erased *erased)
+{
+    if (erased != NULL)
+        *erased = e->erased;
+    store_scrub_free(e->scrub);
+    sqlite3_finalize(e->pick);
     for (size_t i = 0; i < ERASE_STEPS; i++)
-        sqlite3_finalize(e.steps[i]);
-    if (rv == 0 && out->decisions > 0)
-        rv = store_scrub(e.sqlite, path, &out->is_log_left);
-    sqlite3_close(e.sqlite);
-    return rv;
+        sqlite3_finalize(e->steps[i]);
+    sqlite3_close(e->sqlite);
+    free(e->path);
+    free(e);
 }

@@ -18,28 +18,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "store/erase/erase.h"
 #include "store/sqlite/place.h"
 
 enum {
     SCRUB_BATCH = 32 << 20, /* bytes for which writers wait at a time */
-    SCRUB_TRIES = 100,      /* to find the log empty, */
-    SCRUB_PAUSE_MS = 50,    /* with this long in between */
+    SCRUB_TRIES = 100,      /* in a row, to find the log empty */
+    SCRUB_WAIT_MS = 20,     /* for somebody who is in the log, at each of them */
     FILE_HEADER = 100,      /* on the first page, before the page's own */
     PAGE_MAX = 65536,
 };
 
-struct scrubber {
+struct store_scrub {
     sqlite3 *sqlite;
     sqlite3_file *file; /* SQLite's own: a descriptor of ours would drop its locks when it is closed */
     char log[STORE_PATH_MAX];
     unsigned char *page;
     unsigned page_size, reserved;
+    int64_t at;     /* in the file */
+    unsigned tries; /* that did not find the log empty, in a row */
 };
 
-static int scrub_fail(const struct scrubber *s)
+static int scrub_fail(const struct store_scrub *s)
 {
     log_error("store", "cannot scrub: %s", sqlite3_errmsg(s->sqlite));
     return REIN_EIO;
@@ -50,7 +52,7 @@ static unsigned two_bytes(const unsigned char *at)
     return (unsigned)at[0] << 8 | at[1];
 }
 
-static int read_sizes(struct scrubber *s)
+static int read_sizes(struct store_scrub *s)
 {
     unsigned char header[FILE_HEADER];
     if (s->file->pMethods->xRead(s->file, header, sizeof header, 0) != SQLITE_OK)
@@ -61,7 +63,7 @@ static int read_sizes(struct scrubber *s)
 }
 
 /* The unused room between the places of cells and the cells; false: it is no page of a tree, or there is none. */
-static bool find_gap(const struct scrubber *s, bool is_first, unsigned *from, unsigned *to)
+static bool find_gap(const struct store_scrub *s, bool is_first, unsigned *from, unsigned *to)
 {
     const unsigned char *header = s->page + (is_first ? FILE_HEADER : 0);
     bool is_leaf = header[0] == 10 || header[0] == 13, is_inner = header[0] == 2 || header[0] == 5;
@@ -76,7 +78,7 @@ static bool is_zero(const unsigned char *at, size_t len)
     return len == 0 || (*at == 0 && memcmp(at, at + 1, len - 1) == 0);
 }
 
-static int scrub_page(const struct scrubber *s, int64_t offset)
+static int scrub_page(const struct store_scrub *s, int64_t offset)
 {
     unsigned from, to;
     int rc = s->file->pMethods->xRead(s->file, s->page, (int)s->page_size, offset);
@@ -86,35 +88,31 @@ static int scrub_page(const struct scrubber *s, int64_t offset)
     return s->file->pMethods->xWrite(s->file, s->page + from, (int)(to - from), offset + from);
 }
 
-static bool is_log_empty(const struct scrubber *s)
+static bool is_log_empty(const struct store_scrub *s)
 {
     struct stat st;
     return stat(s->log, &st) != 0 || st.st_size == 0;
 }
 
 /* The lock of writers, with an empty log. */
-static bool take_file(const struct scrubber *s)
+static bool take_file(const struct store_scrub *s)
 {
-    for (int i = 0; i < SCRUB_TRIES; i++) {
-        struct timespec pause = {0, SCRUB_PAUSE_MS * 1000000};
-        int rc = sqlite3_wal_checkpoint_v2(s->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        if (rc == SQLITE_OK)
-            rc = sqlite3_exec(s->sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-        if (rc == SQLITE_OK && is_log_empty(s))
-            return true;
-        if (rc == SQLITE_OK)
-            sqlite3_exec(s->sqlite, "ROLLBACK", NULL, NULL, NULL);
-        nanosleep(&pause, NULL);
-    }
+    int rc = sqlite3_wal_checkpoint_v2(s->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(s->sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc == SQLITE_OK && is_log_empty(s))
+        return true;
+    if (rc == SQLITE_OK)
+        sqlite3_exec(s->sqlite, "ROLLBACK", NULL, NULL, NULL);
     return false;
 }
 
-static int scrub_pages(const struct scrubber *s, int64_t *at, int64_t size)
+static int scrub_pages(struct store_scrub *s, int64_t size)
 {
-    int64_t end = size - *at > SCRUB_BATCH ? *at + SCRUB_BATCH / s->page_size * s->page_size : size;
+    int64_t end = size - s->at > SCRUB_BATCH ? s->at + SCRUB_BATCH / s->page_size * s->page_size : size;
     int rc = SQLITE_OK;
-    for (; *at + s->page_size <= end && rc == SQLITE_OK; *at += s->page_size)
-        rc = scrub_page(s, *at);
+    for (; s->at + s->page_size <= end && rc == SQLITE_OK; s->at += s->page_size)
+        rc = scrub_page(s, s->at);
     if (rc == SQLITE_OK)
         rc = s->file->pMethods->xSync(s->file, SQLITE_SYNC_FULL);
     /* A change that others see, as much as a value of its own each time. */
@@ -124,34 +122,52 @@ static int scrub_pages(const struct scrubber *s, int64_t *at, int64_t size)
                           NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         sqlite3_exec(s->sqlite, "ROLLBACK", NULL, NULL, NULL);
-    *at = end;
+    s->at = end;
     return rc == SQLITE_OK ? 0 : scrub_fail(s);
 }
 
-int store_scrub(sqlite3 *sqlite, const char *path, bool *left)
+int store_scrub_new(struct store_scrub **out, sqlite3 *sqlite, const char *path)
 {
-    struct scrubber s = {.sqlite = sqlite, .page = malloc(PAGE_MAX)};
-    int64_t at = 0, size = 1;
-    *left = false;
-    if (s.page == NULL)
+    struct store_scrub *s = calloc(1, sizeof *s);
+    if (s == NULL || (s->page = malloc(PAGE_MAX)) == NULL) {
+        free(s);
         return REIN_ENOMEM;
-    int rv = store_place_name(s.log, path, STORE_FILE_LOG);
-    if (rv == 0 && (sqlite3_file_control(sqlite, "main", SQLITE_FCNTL_FILE_POINTER, &s.file) != SQLITE_OK ||
-                    s.file == NULL || s.file->pMethods == NULL))
-        rv = scrub_fail(&s);
-    while (rv == 0 && at < size && !*left) {
-        *left = !take_file(&s);
-        if (*left)
-            break;
-        if (s.page_size == 0)
-            rv = read_sizes(&s);
-        if (rv == 0 && s.file->pMethods->xFileSize(s.file, (sqlite3_int64 *)&size) != SQLITE_OK)
-            rv = scrub_fail(&s);
-        if (rv == 0)
-            rv = scrub_pages(&s, &at, size);
-        else
-            sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
     }
-    free(s.page);
-    return rv;
+    s->sqlite = sqlite;
+    int rv = store_place_name(s->log, path, STORE_FILE_LOG);
+    if (rv == 0 && (sqlite3_file_control(sqlite, "main", SQLITE_FCNTL_FILE_POINTER, &s->file) != SQLITE_OK ||
+                    s->file == NULL || s->file->pMethods == NULL))
+        rv = scrub_fail(s);
+    if (rv != 0) {
+        store_scrub_free(s);
+        return rv;
+    }
+    sqlite3_busy_timeout(sqlite, SCRUB_WAIT_MS); /* the next try is a step of its own */
+    *out = s;
+    return 0;
+}
+
+void store_scrub_free(struct store_scrub *s)
+{
+    if (s != NULL)
+        free(s->page);
+    free(s);
+}
+
+int store_scrub_step(struct store_scrub *s, bool *left)
+{
+    sqlite3_int64 size = 0;
+    if (!take_file(s)) {
+        *left = ++s->tries == SCRUB_TRIES;
+        return *left ? 0 : STORE_ERASE_LATER;
+    }
+    s->tries = 0;
+    int rv = s->page_size == 0 ? read_sizes(s) : 0;
+    if (rv == 0 && s->file->pMethods->xFileSize(s->file, &size) != SQLITE_OK)
+        rv = scrub_fail(s);
+    if (rv == 0)
+        rv = scrub_pages(s, size);
+    else
+        sqlite3_exec(s->sqlite, "ROLLBACK", NULL, NULL, NULL);
+    return rv != 0 ? rv : s->at < size ? STORE_ERASE_MORE : 0;
 }

@@ -4,7 +4,7 @@
  * SQLite overwrites what is deleted (secure_delete), but not the copies that it left in a page's unused room when it
  * moved rows to another page.
  *
- * Thread: one; blocks. */
+ * It goes in steps, between which others may write. Thread: one. */
 #ifndef SERVER_STORE_SQLITE_ERASE_SCRUB_H
 #define SERVER_STORE_SQLITE_ERASE_SCRUB_H
 
@@ -14,8 +14,14 @@
 
 struct sqlite3;
 
-/* `path` is the file of a connection of the caller's without a transaction; others may use the database. *left: the log
- * could not be emptied, because somebody reads for long; then not all is scrubbed. 0 or REIN_EIO, REIN_ENOMEM. */
-int store_scrub(struct sqlite3 *sqlite, const char *path, bool *left) REIN_MUST_USE;
+struct store_scrub;
+
+/* `path` is the file of a connection of the caller's without a transaction, which outlives it; others may use the
+ * database. REIN_EIO, REIN_ENOMEM. Returns owned. */
+int store_scrub_new(struct store_scrub **out, struct sqlite3 *sqlite, const char *path) REIN_MUST_USE;
+void store_scrub_free(struct store_scrub *scrub); /* NULL is fine */
+/* The next step; writers wait for it. 0: all is scrubbed, or *left: the log could not be emptied, because somebody
+ * reads for long. Otherwise a step of enum store_erase_step, or an error. */
+int store_scrub_step(struct store_scrub *scrub, bool *left) REIN_MUST_USE;
 
 #endif

@@ -28,6 +28,8 @@ struct fixture {
     char tokens_path[128];
 };
 
+static const struct server_secret secret = {{1}};
+
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -45,7 +47,9 @@ static int set_up(void **state)
                                 .admin = {.host = (char *)"127.0.0.1", .loopback = true},
                                 .store = {.path = f->kit.path}};
     assert_int_equal(
-        admin_start(&f->admin, &(struct admin_options){.config = &f->config, .store = f->store, .metrics = f->metrics}),
+        admin_start(
+            &f->admin,
+            &(struct admin_options){.config = &f->config, .store = f->store, .metrics = f->metrics, .secret = &secret}),
         0);
     snprintf(f->tokens_path, sizeof f->tokens_path, "%s/token.yaml", f->kit.dir);
     *state = f;

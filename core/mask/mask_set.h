@@ -23,10 +23,7 @@
 #include "policy/policy.h"
 
 enum {
-    MASK_LABEL_MAX = 24, /* bytes of a rule's id */
-    MASK_CODE = 8,
-    MASK_NAME_MAX = MASK_LABEL_MAX + MASK_CODE + 3, /* the longest placeholder */
-    MASK_VALUES_MAX = 4096,                         /* further values of a request are masked for good */
+    MASK_VALUES_MAX = 4096, /* further values of a request are masked for good */
     MASK_SPANS_MAX = 65536,
 };
 

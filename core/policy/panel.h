@@ -15,6 +15,13 @@ enum panel_combine { PANEL_ANY, PANEL_ALL, PANEL_MAJORITY, PANEL_MEAN };
 enum panel_when { PANEL_ALWAYS, PANEL_RISKY, PANEL_UNCERTAIN };
 enum panel_on_error { PANEL_WORDS, PANEL_OPEN, PANEL_CLOSED };
 
+/* What the client gets where something refuses or ends a choice; strings are the policy's. NULL: what the policy says
+ * of all its refusals. */
+struct policy_refusal {
+    const char *message;
+    const char *reason; /* why a choice ends, as the client reads it; also of one that is cut */
+};
+
 /* Strings are the policy's. */
 struct policy_panel {
     const char *id;
@@ -30,6 +37,7 @@ struct policy_panel {
     enum rein_action action;
     enum panel_on_error on_error;
     bool shadow;
+    struct policy_refusal refusal;
 };
 
 static inline bool panel_judges(const struct policy_panel *panel, enum rein_channel channel)

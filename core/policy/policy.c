@@ -63,7 +63,8 @@ static int build(struct policy_loader *l)
 {
     l->shadow = rein_node_bool(l->root, "shadow");
     int rv = policy_load_model(l);
-    policy_load_patterns(l);
+    if (rv == 0)
+        rv = policy_load_patterns(l);
     if (rv == 0)
         rv = policy_load_rules(l);
     if (rv == 0)

@@ -40,17 +40,23 @@ static inline bool policy_bound_holds(const struct policy_bound *bound, double s
 enum policy_speaker { POLICY_SYSTEM, POLICY_USER, POLICY_ASSISTANT, POLICY_TOOL, POLICY_SPEAKERS };
 enum { POLICY_ALL_SPEAKERS = (1 << POLICY_SPEAKERS) - 1 };
 
+/* A placeholder, which stands for a value that a rule masks: [id:code]. */
+enum {
+    MASK_LABEL_MAX = 24, /* bytes of a rule's id */
+    MASK_CODE = 8,
+    MASK_NAME_MAX = MASK_LABEL_MAX + MASK_CODE + 3,
+};
+
 struct policy_rule {
     const char *id;
     enum rein_action action;
     bool shadow;
     size_t place; /* in the policy's list */
     enum rein_severity severity;
-    const char *tags;    /* joined by commas, "" for none */
-    unsigned speakers;   /* whose messages of the prompt it judges: a set of 1 << enum policy_speaker */
-    const char *message; /* of its refusal; NULL: the policy's */
+    const char *tags;  /* joined by commas, "" for none */
+    unsigned speakers; /* whose messages of the prompt it judges: a set of 1 << enum policy_speaker */
+    struct policy_refusal refusal;
     struct policy_when when;
-    const char *finish_reason;    /* of a choice that it ends; NULL: the policy's */
     bool restores;                /* a value that it masks in the prompt comes back where the answer repeats its mark */
     const char *replacement;      /* the replacement of a redacted span */
     const char *replacement_json; /* the same, as the inside of a JSON string */
@@ -60,6 +66,7 @@ struct policy_pattern {
     enum rein_action action; /* REIN_ALLOW: the pattern is off */
     bool shadow;
     double threshold;
+    struct policy_refusal refusal;
     struct policy_when when;
 };
 
@@ -95,16 +102,16 @@ struct rein_policy {
     struct arena arena; /* owns the strings */
 };
 
-/* What the client reads where `rule` refuses; NULL: no rule does, but a pattern or a judge. */
-static inline const char *policy_refusal_message(const struct rein_policy *policy, const struct policy_rule *rule)
+/* What the client reads where a rule, a pattern or a panel with this refusal refuses; NULL: none of them does. */
+static inline const char *policy_refusal_message(const struct rein_policy *policy, const struct policy_refusal *refusal)
 {
-    return rule != NULL && rule->message != NULL ? rule->message : policy->settings.refusal.message;
+    return refusal != NULL && refusal->message != NULL ? refusal->message : policy->settings.refusal.message;
 }
 
 /* Why a refused or cut answer ends, as the client reads it. */
-static inline const char *policy_refusal_reason(const struct rein_policy *policy, const struct policy_rule *rule)
+static inline const char *policy_refusal_reason(const struct rein_policy *policy, const struct policy_refusal *refusal)
 {
-    return rule != NULL && rule->finish_reason != NULL ? rule->finish_reason : policy->settings.refusal.finish_reason;
+    return refusal != NULL && refusal->reason != NULL ? refusal->reason : policy->settings.refusal.finish_reason;
 }
 
 /* The roles that a message's speaker stands for: one, or all if no policy can name it. */

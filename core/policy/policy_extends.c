@@ -211,6 +211,19 @@ static void drop_unused(struct rein_node *rule)
     }
 }
 
+/* The action of `above` becomes that of `below`, which loses what is of no use with it. */
+static void take_action(struct rein_node *below, struct rein_node *above)
+{
+    struct rein_node *action = child_named(above, "action"), *before = child_named(below, "action");
+    if (action == NULL)
+        return;
+    if (before != NULL)
+        unlink_child(below, before);
+    unlink_child(above, action);
+    append_child(below, action);
+    drop_unused(below);
+}
+
 static void merge_map(struct rein_node *below, struct rein_node *above);
 
 static struct rein_node *item_with_id(struct rein_node *list, const char *id)
@@ -237,15 +250,7 @@ static void merge_items(struct rein_node *below, struct rein_node *above)
         }
         if (names_search(at))
             drop_searches(same);
-        struct rein_node *action = child_named(at, "action");
-        if (action != NULL) {
-            struct rein_node *before = child_named(same, "action");
-            if (before != NULL)
-                unlink_child(same, before);
-            unlink_child(at, action);
-            append_child(same, action);
-            drop_unused(same);
-        }
+        take_action(same, at);
         next = at->next;
         same->line = at->line;
         same->column = at->column;
@@ -268,6 +273,7 @@ static void merge_map(struct rein_node *below, struct rein_node *above)
         bool are_maps = same != NULL && same->kind == REIN_NODE_MAP && at->kind == REIN_NODE_MAP;
         bool are_lists = same != NULL && same->kind == REIN_NODE_LIST && at->kind == REIN_NODE_LIST;
         if (are_maps) {
+            take_action(same, at);
             merge_map(same, at);
         } else if (are_lists && has_ids(at->key) && below->parent == NULL) {
             merge_items(same, at);

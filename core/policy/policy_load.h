@@ -39,8 +39,11 @@ void policy_library_missing(struct policy_loader *l, const struct rein_node *nod
                             const char *name, struct rein_doc *const *docs, size_t len);
 
 int policy_load_settings(struct policy_loader *l) REIN_MUST_USE; /* policy_settings.c */
-void policy_load_patterns(struct policy_loader *l);              /* policy_patterns.c */
+int policy_load_patterns(struct policy_loader *l) REIN_MUST_USE; /* policy_patterns.c */
 int policy_load_rules(struct policy_loader *l) REIN_MUST_USE;    /* policy_rules.c */
+/* Reads how the refusal of a rule, a pattern or a panel with this action reads (policy_rule_says.c). */
+int policy_load_refusal(struct policy_loader *l, const struct rein_node *node, enum rein_action action,
+                        struct policy_refusal *refusal) REIN_MUST_USE;
 /* Reads what a rule says besides what it searches for: its refusal, roles, severity and tags (policy_rule_says.c). */
 int policy_load_rule_says(struct policy_loader *l, const struct rein_node *node, unsigned channels,
                           struct policy_rule *rule) REIN_MUST_USE;

@@ -142,7 +142,9 @@ static int read_panel(struct policy_loader *l, const struct rein_node *node, str
     panel->action = policy_action(node, "action");
     panel->on_error = (enum panel_on_error)rein_node_word(node, "on_error");
     panel->shadow = l->shadow || rein_node_bool(node, "shadow");
-    int rv = panel->id != NULL ? read_judges(l, node, panel) : REIN_ENOMEM;
+    int rv = panel->id != NULL ? policy_load_refusal(l, node, panel->action, &panel->refusal) : REIN_ENOMEM;
+    if (rv == 0)
+        rv = read_judges(l, node, panel);
     if (rv != 0)
         return rv;
     read_weights(l, node, panel);

@@ -28,7 +28,7 @@ static bool acts(const struct policy_loader *l, const struct policy_pattern *p)
     return p->action > REIN_RECORD && !l->shadow && (!p->shadow || p->action == REIN_STEER);
 }
 
-static void load_pattern(struct policy_loader *l, enum rein_pattern pattern)
+static int load_pattern(struct policy_loader *l, enum rein_pattern pattern)
 {
     char path[64];
     snprintf(path, sizeof(path), "patterns.%s", rein_pattern_name(pattern));
@@ -36,7 +36,7 @@ static void load_pattern(struct policy_loader *l, enum rein_pattern pattern)
     p->threshold = pattern_default_threshold[pattern];
     const struct rein_node *node = rein_node_get(l->root, path);
     if (node == NULL || node->kind != REIN_NODE_MAP)
-        return;
+        return 0;
     p->action = policy_action(node, "action");
     p->shadow = l->shadow || rein_node_bool(node, "shadow");
     if (rein_node_get(node, "threshold") != NULL)
@@ -46,6 +46,7 @@ static void load_pattern(struct policy_loader *l, enum rein_pattern pattern)
         rein_problems_node(l->problems, node, "action", "%s", reason);
     if (p->action == REIN_STEER && !p->shadow)
         l->policy->settings.may_steer = true;
+    return policy_load_refusal(l, node, p->action, &p->refusal);
 }
 
 /* Only the learned score can tell the outcome. */
@@ -58,11 +59,13 @@ static void check_has_model(const struct policy_loader *l)
                            "this is the learned score, which needs weights: name them, as in `model: harm-en`");
 }
 
-void policy_load_patterns(struct policy_loader *l)
+int policy_load_patterns(struct policy_loader *l)
 {
     struct pattern_settings *settings = &l->policy->pattern_settings;
     for (int i = 0; i < REIN_PATTERNS; i++) {
-        load_pattern(l, (enum rein_pattern)i);
+        int rv = load_pattern(l, (enum rein_pattern)i);
+        if (rv != 0)
+            return rv;
         settings->enabled[i] = l->policy->patterns[i].action != REIN_ALLOW;
         settings->acts[i] = acts(l, &l->policy->patterns[i]);
         settings->threshold[i] = l->policy->patterns[i].threshold;
@@ -71,4 +74,5 @@ void policy_load_patterns(struct policy_loader *l)
     settings->min_sentences = (unsigned)rein_node_int(l->root, "patterns.outcome_risk.reasoning.min_sentences");
     settings->answer_bytes = (size_t)rein_node_int(l->root, "patterns.outcome_risk.answer.bytes");
     check_has_model(l);
+    return 0;
 }

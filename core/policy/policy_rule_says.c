@@ -1,4 +1,5 @@
-/* What a rule says besides what it searches for: how its refusal reads, whose messages it judges, how bad a match is.
+/* What a rule says besides what it searches for: how its refusal reads (patterns and panels say that, too), whose
+ * messages it judges, how bad a match is.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <ctype.h>
 #include <string.h>
@@ -21,8 +22,7 @@ unsigned policy_speakers_of(const char *speaker)
     return POLICY_ALL_SPEAKERS;
 }
 
-static void check_says(struct policy_loader *l, const struct rein_node *node, unsigned channels,
-                       enum rein_action action)
+static void check_refusal(struct policy_loader *l, const struct rein_node *node, enum rein_action action)
 {
     bool refuses = action == REIN_REFUSE || action == REIN_STEER;
     bool ends = refuses || action == REIN_CUT_RESPONSE;
@@ -32,6 +32,10 @@ static void check_says(struct policy_loader *l, const struct rein_node *node, un
     if (rein_node_get(node, "finish_reason") != NULL && action != REIN_ALLOW && !ends)
         rein_problems_node(l->problems, node, "finish_reason",
                            "only the actions refuse, steer and cut_response end a choice: remove it");
+}
+
+static void check_roles(struct policy_loader *l, const struct rein_node *node, unsigned channels)
+{
     if (rein_node_get(node, "roles") != NULL && (channels & 1u << REIN_PROMPT) == 0)
         rein_problems_node(l->problems, node, "roles",
                            "only messages of the prompt have roles: add `prompt` to `channels`, or remove it");
@@ -74,6 +78,14 @@ static int keep_text(struct policy_loader *l, const struct rein_node *node, cons
     return text == NULL || *out != NULL ? 0 : REIN_ENOMEM;
 }
 
+int policy_load_refusal(struct policy_loader *l, const struct rein_node *node, enum rein_action action,
+                        struct policy_refusal *refusal)
+{
+    check_refusal(l, node, action);
+    int rv = keep_text(l, node, "message", &refusal->message);
+    return rv == 0 ? keep_text(l, node, "finish_reason", &refusal->reason) : rv;
+}
+
 int policy_load_rule_says(struct policy_loader *l, const struct rein_node *node, unsigned channels,
                           struct policy_rule *rule)
 {
@@ -82,9 +94,7 @@ int policy_load_rule_says(struct policy_loader *l, const struct rein_node *node,
     rule->place = node->index;
     rule->speakers = speakers != 0 ? speakers : POLICY_ALL_SPEAKERS;
     rule->severity = severity >= 0 ? (enum rein_severity)(severity + 1) : REIN_SEVERITY_NONE;
-    check_says(l, node, channels, rule->action);
-    int rv = keep_text(l, node, "message", &rule->message);
-    if (rv == 0)
-        rv = keep_text(l, node, "finish_reason", &rule->finish_reason);
+    check_roles(l, node, channels);
+    int rv = policy_load_refusal(l, node, rule->action, &rule->refusal);
     return rv == 0 ? load_tags(l, node, rule) : rv;
 }

@@ -273,6 +273,14 @@ static const char *escape_words(struct rein_policy *policy, const char *words)
     return copy;
 }
 
+/* A placeholder that may come back is held until it is known to be one. */
+static void hold_placeholder(struct rein_policy_settings *settings, size_t id_len)
+{
+    size_t name = (id_len < MASK_LABEL_MAX ? id_len : MASK_LABEL_MAX) + (MASK_NAME_MAX - MASK_LABEL_MAX);
+    settings->restores = true;
+    settings->worst_hold = settings->worst_hold > name ? settings->worst_hold : name;
+}
+
 static int load_rule(struct policy_loader *l, const struct rein_node *node, struct policy_rule *rule)
 {
     unsigned channels = rein_node_words(node, "channels");
@@ -291,7 +299,8 @@ static int load_rule(struct policy_loader *l, const struct rein_node *node, stru
     l->policy->rule_interrupts |= interrupts && !l->shadow;
     bool masks = (channels & ON_PROMPT) != 0 && rule->action == REIN_REDACT && !rule->shadow;
     l->policy->settings.masks_prompt |= masks;
-    l->policy->settings.restores |= masks && rule->restores;
+    if (masks && rule->restores)
+        hold_placeholder(&l->policy->settings, strlen(rule->id));
     size_t before = rein_problems_said(l->problems);
     int rv = policy_load_rule_says(l, node, channels, rule);
     if (rv != 0)
@@ -369,7 +378,8 @@ int policy_load_rules(struct policy_loader *l)
             rv = load_rule(l, at, &policy->rules[policy->rules_len++]);
     if (rv == 0)
         rv = ruleset_finish(policy->ruleset);
-    if (rv == 0)
-        policy->settings.worst_hold = ruleset_worst_hold(policy->ruleset, -1);
+    size_t hold = rv == 0 ? ruleset_worst_hold(policy->ruleset, -1) : 0;
+    if (hold > policy->settings.worst_hold) /* which placeholders may have set */
+        policy->settings.worst_hold = hold;
     return rv;
 }

@@ -65,6 +65,20 @@ static const char *const rule_action_words[] = {"record", "redact", "cut_reasoni
         .about = "names of files in the folder of lists: an entry a line, # begins a comment"                          \
     }
 
+#define REFUSAL(path_of_refusal, this)                                                                                 \
+    {.path = path_of_refusal ".message",                                                                               \
+     .type = REIN_TYPE_TEXT,                                                                                           \
+     .flags = REIN_KEY_ADDED,                                                                                          \
+     .min = 1,                                                                                                         \
+     .max = 2000,                                                                                                      \
+     .example = "Please call the number on the back of your card.",                                                    \
+     .about = "the text that the client gets if this " this " refuses; the default is `refusal.message`"},             \
+    {                                                                                                                  \
+        .path = path_of_refusal ".finish_reason", .type = REIN_TYPE_WORD, .flags = REIN_KEY_ADDED,                     \
+        .words = finish_words, .example = "stop",                                                                      \
+        .about = "the finish_reason of a choice that this " this " ends; the default is `refusal.finish_reason`"       \
+    }
+
 #define PATTERN(pattern_path, pattern_about)                                                                           \
     {.path = pattern_path, .type = REIN_TYPE_MAP, .about = pattern_about},                                             \
         {.path = pattern_path ".action",                                                                               \
@@ -84,6 +98,7 @@ static const char *const rule_action_words[] = {"record", "redact", "cut_reasoni
          .fallback = "false",                                                                                          \
          .example = "true",                                                                                            \
          .about = "judge and record, but do not act"},                                                                 \
+        REFUSAL(pattern_path, "pattern"),                                                                              \
         WHEN(pattern_path ".when", "the pattern counts only if all of these hold when it is found")
 
 static const struct rein_key policy_keys[] = {
@@ -339,19 +354,7 @@ static const struct rein_key policy_keys[] = {
      .example = "[user, tool]",
      .about = "of prompts: whose messages to search; the default is all. A developer's are the system's, and a message "
               "of another role is searched in any case"},
-    {.path = "rules[].message",
-     .type = REIN_TYPE_TEXT,
-     .flags = REIN_KEY_ADDED,
-     .min = 1,
-     .max = 2000,
-     .example = "Please call the number on the back of your card.",
-     .about = "the text that the client gets if this rule refuses; the default is `refusal.message`"},
-    {.path = "rules[].finish_reason",
-     .type = REIN_TYPE_WORD,
-     .flags = REIN_KEY_ADDED,
-     .words = finish_words,
-     .example = "stop",
-     .about = "the finish_reason of a choice that this rule ends; the default is `refusal.finish_reason`"},
+    REFUSAL("rules[]", "rule"),
     {.path = "rules[].secret",
      .type = REIN_TYPE_BOOL,
      .flags = REIN_KEY_ADDED,
@@ -598,6 +601,7 @@ static const struct rein_key policy_keys[] = {
      .fallback = "false",
      .example = "true",
      .about = "ask and record, but do not act; nothing waits for the opinion"},
+    REFUSAL("judges[]", "panel"),
 
     {.path = "log", .type = REIN_TYPE_MAP, .about = "what a decision keeps"},
     {.path = "log.text",

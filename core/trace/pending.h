@@ -67,11 +67,12 @@ struct pending {
             uint64_t first;              /* where the first match begins that was decided together with it */
             uint16_t rule;
             bool is_news;
+            const struct policy_refusal *refusal;
             struct evidence evidence; /* its text is in `bytes` */
         } finding;
         struct pending_stop {
             enum rein_action action;
-            const struct policy_rule *rule;
+            const struct policy_refusal *refusal; /* NULL: the policy's */
         } stop;
         struct pending_end {
             bool is_whole, has_frame;

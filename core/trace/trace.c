@@ -273,7 +273,7 @@ static int leave_prompt(struct rein_trace *t)
     if (t->phase != TRACE_ASKING || t->pending.first != NULL)
         return 0;
     t->phase = TRACE_IDLE;
-    t->refuser = t->prompt_refuser;
+    t->refusal = t->prompt_refuser != NULL ? &t->prompt_refuser->refusal : t->asked_refusal;
     return t->findings.verdict == REIN_REFUSE ? trace_refuse_prompt(t) : 0;
 }
 
@@ -556,7 +556,7 @@ int rein_trace_answer(struct rein_trace *t, uint32_t id, const struct rein_answe
 
 const char *rein_trace_refusal(const struct rein_trace *t)
 {
-    return policy_refusal_message(t->policy, t->refuser);
+    return policy_refusal_message(t->policy, t->refusal);
 }
 
 const struct rein_decision *rein_trace_decision(struct rein_trace *t)

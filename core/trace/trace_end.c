@@ -183,7 +183,7 @@ static int refuse_in_body(struct rein_trace *t, uint16_t choice, bool *is_done)
     char id[128];
     struct dialect_voice voice = known_voice(t, id);
     struct span message = {refusal, strlen(refusal)};
-    int rv = t->dialect->say_part(&t->said, &voice, choice, message, policy_refusal_reason(t->policy, t->refuser));
+    int rv = t->dialect->say_part(&t->said, &voice, choice, message, policy_refusal_reason(t->policy, t->refusal));
     *is_done = rv == 0 && gate_replace_choice(&t->gate, choice, bytes_span(&t->said), &rv);
     bytes_clear(&t->said);
     if (*is_done && rv == 0)
@@ -202,7 +202,7 @@ static int refuse_body(struct rein_trace *t, enum rein_action action)
     const char *message = action == REIN_REFUSE ? rein_trace_refusal(t) : "";
     return queue_said(t,
                       t->dialect->say_body(&t->said, &voice, t->choices_asked, (struct span){message, strlen(message)},
-                                           policy_refusal_reason(t->policy, t->refuser)),
+                                           policy_refusal_reason(t->policy, t->refusal)),
                       GATE_TERMINAL);
 }
 
@@ -217,7 +217,7 @@ static int stop_body(struct rein_trace *t, uint16_t choice, enum rein_action act
         return refuse_body(t, action);
     gate_close(&t->gate, choice);
     stop_lanes(t, choice, false);
-    t->gate.choice[choice].end_reason = policy_refusal_reason(t->policy, t->refuser);
+    t->gate.choice[choice].end_reason = policy_refusal_reason(t->policy, t->refusal);
     end_if_all_are_closed(t, action);
     return 0;
 }
@@ -231,7 +231,7 @@ static int close_choice(struct rein_trace *t, uint16_t choice, enum rein_action 
     stop_lanes(t, choice, is_only);
     int rv = action == REIN_REFUSE ? say_refusal(t, choice) : 0;
     if (rv == 0 && !gate_has_ended(&t->gate, choice)) /* otherwise the refused text came after the end */
-        rv = say_finish(t, choice, policy_refusal_reason(t->policy, t->refuser));
+        rv = say_finish(t, choice, policy_refusal_reason(t->policy, t->refusal));
     if (rv != 0)
         return rv;
     end_if_all_are_closed(t, action);
@@ -267,10 +267,10 @@ const struct policy_rule *trace_first_refuser(const struct policy_rule *a, const
 int trace_stop_in_turn(struct rein_trace *t, uint16_t choice, enum rein_action action)
 {
     struct pending *item;
-    const struct policy_rule *rule = t->alone_refuser;
+    const struct policy_refusal *refusal = t->alone_refuser != NULL ? &t->alone_refuser->refusal : NULL;
     t->alone_refuser = NULL;
     if (t->pending.first == NULL) {
-        t->refuser = rule;
+        t->refusal = refusal;
         return trace_stop(t, choice, action);
     }
     int rv = trace_wait(t, &t->pending, PENDING_STOP, SPAN(""), &item);
@@ -279,7 +279,7 @@ int trace_stop_in_turn(struct rein_trace *t, uint16_t choice, enum rein_action a
     item->choice = choice;
     t->choice[choice].is_stopping = true;
     item->stop.action = action;
-    item->stop.rule = rule;
+    item->stop.refusal = refusal;
     return 0;
 }
 

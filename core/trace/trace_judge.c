@@ -86,15 +86,15 @@ int trace_add_finding(struct rein_trace *t, struct rein_finding *f, const struct
     return add_finding(t, f, NULL, evidence);
 }
 
-/* Carries out an action on a text from offset `start` on. `rule` is NULL where no rule wants it. */
+/* Carries out an action on a text from offset `start` on. `rule`: its number, where a rule wants it. */
 static int act(struct rein_trace *t, struct text *text, enum rein_action action, uint64_t start, uint64_t end,
-               const struct policy_rule *rule)
+               uint16_t rule, const struct policy_refusal *refusal)
 {
     if (action <= REIN_RECORD)
         return 0;
     t->needs_commit = true;
     if (action == REIN_REDACT)
-        return text_redact(text, start, end, (uint16_t)(rule - t->policy->rules));
+        return text_redact(text, start, end, rule);
     int rv = text_settle(text);
     if (rv != 0)
         return rv;
@@ -104,7 +104,7 @@ static int act(struct rein_trace *t, struct text *text, enum rein_action action,
         text_stop(text);
         return 0;
     }
-    t->refuser = rule;
+    t->refusal = refusal;
     return trace_stop(t, text->choice, action);
 }
 
@@ -144,21 +144,22 @@ int trace_act_late(struct rein_trace *t, const struct pending *item)
     struct evidence evidence = item->finding.evidence;
     evidence.text = (struct span){item->bytes, item->bytes_len};
     int rv = item->finding.is_news ? add_finding(t, &f, text, &evidence) : 0;
-    const struct policy_rule *rule = f.is_rule ? &t->policy->rules[item->finding.rule] : NULL;
-    return rv == 0 ? act(t, text, f.action, item->start, item->end, rule) : rv;
+    return rv == 0 ? act(t, text, f.action, item->start, item->end, item->finding.rule, item->finding.refusal) : rv;
 }
 
-int trace_act_on_opinion(struct rein_trace *t, struct text *text, struct rein_finding *f, uint64_t start, uint64_t end)
+int trace_act_on_opinion(struct rein_trace *t, const struct pending *item, struct rein_finding *f,
+                         const struct policy_refusal *refusal)
 {
+    struct text *text = item->text;
     if (text != NULL && !f->shadow)
-        f->action = resolve(t, f->action, text, start);
-    struct span said = text != NULL ? text_slice(text, start, end) : trace_panels_prompt_said(t);
+        f->action = resolve(t, f->action, text, item->start);
+    struct span said = text != NULL ? text_slice(text, item->start, item->end) : trace_panels_prompt_said(t);
     const struct evidence evidence = text != NULL ? own_evidence(f, text, said) : evidence_of(said, 0);
     int rv = add_finding(t, f, text, &evidence);
     if (rv != 0 || f->shadow)
         return rv;
     if (text != NULL)
-        return act(t, text, f->action, start, end, NULL);
+        return act(t, text, f->action, item->start, item->end, 0, refusal);
     t->needs_commit |= f->action > REIN_RECORD;
     return 0;
 }
@@ -187,14 +188,14 @@ static int on_match(struct rein_trace *t, struct text *text, int event, const st
     f.len = span.end - span.start;
     const struct evidence evidence = own_evidence(&f, text, said);
     if (must_wait(t, &f)) {
-        struct pending_finding waits = {
-            .finding = f, .first = first, .rule = m->rule, .is_news = text_is_news(text, &span)};
+        struct pending_finding waits = {.finding = f, .first = first, .rule = m->rule, .refusal = &rule->refusal};
+        waits.is_news = text_is_news(text, &span);
         return finding_wait(t, text, &waits, span.start, span.end, &evidence);
     }
     f.action = resolve(t, rule->action, text, first);
     int rv = text_is_news(text, &span) ? add_finding(t, &f, text, &evidence) : 0;
     if (rv == 0 && !f.shadow)
-        rv = act(t, text, f.action, span.start, span.end, rule);
+        rv = act(t, text, f.action, span.start, span.end, m->rule, &rule->refusal);
     return rv;
 }
 
@@ -250,14 +251,14 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     if (rv != 0)
         return rv;
     if (must_wait(t, &f)) {
-        struct pending_finding waits = {.finding = f, .first = start, .is_news = is_new};
+        struct pending_finding waits = {.finding = f, .first = start, .refusal = &pattern->refusal, .is_news = is_new};
         return finding_wait(t, text, &waits, start, to, &evidence);
     }
     f.action = resolve(t, pattern->action, text, start);
     rv = is_new ? add_finding(t, &f, text, &evidence) : 0;
     bytes_clear(&t->said);
     if (rv == 0 && !f.shadow)
-        rv = act(t, text, f.action, start, to, NULL);
+        rv = act(t, text, f.action, start, to, 0, &pattern->refusal);
     return rv;
 }
 

@@ -362,7 +362,7 @@ static bool panel_finds(const struct pending_question *q, double *risk, const ch
 }
 
 static int question_act(struct rein_trace *t, const struct pending *item, const char *id, enum rein_action action,
-                        bool shadow, double risk, const char *source)
+                        bool shadow, double risk, const char *source, const struct policy_refusal *refusal)
 {
     struct rein_finding f = {.id = id,
                              .source = source,
@@ -373,7 +373,9 @@ static int question_act(struct rein_trace *t, const struct pending *item, const 
                              .choice = item->choice,
                              .offset = item->start,
                              .len = item->end - item->start};
-    return trace_act_on_opinion(t, item->text, &f, item->start, item->end);
+    if (item->text == NULL && !shadow && action == REIN_REFUSE && t->asked_refusal == NULL)
+        t->asked_refusal = refusal;
+    return trace_act_on_opinion(t, item, &f, refusal);
 }
 
 /* Names of patterns that a judge gave do what the policy says of these patterns. */
@@ -385,7 +387,7 @@ static int leaves_apply(struct rein_trace *t, const struct pending *item, const 
         if ((item->question.leaves >> p & 1) != 0 && pattern->action != REIN_ALLOW &&
             trace_when_holds(t, &pattern->when, item->choice))
             rv = question_act(t, item, rein_pattern_name((enum rein_pattern)p), pattern->action,
-                              pattern->shadow || item->question.panel->shadow, risk, source);
+                              pattern->shadow || item->question.panel->shadow, risk, source, &pattern->refusal);
     }
     return rv;
 }
@@ -398,8 +400,9 @@ static int question_apply(struct rein_trace *t, const struct pending *item)
     bool finds = panel_finds(&item->question, &risk, &source);
     int rv = item->text != NULL ? leaves_apply(t, item, source, risk) : 0;
     bool is_over = item->text != NULL && (trace_is_stopped(t) || t->gate.choice[item->choice].closed);
-    return rv == 0 && finds && !is_over ? question_act(t, item, panel->id, panel->action, panel->shadow, risk, source)
-                                        : rv;
+    if (rv != 0 || !finds || is_over)
+        return rv;
+    return question_act(t, item, panel->id, panel->action, panel->shadow, risk, source, &panel->refusal);
 }
 
 static int item_apply(struct rein_trace *t, struct pending *item)
@@ -410,7 +413,7 @@ static int item_apply(struct rein_trace *t, struct pending *item)
     case PENDING_FINDING:
         return trace_act_late(t, item);
     case PENDING_STOP:
-        t->refuser = item->stop.rule;
+        t->refusal = item->stop.refusal;
         return t->gate.choice[item->choice].closed ? 0 : trace_stop(t, item->choice, item->stop.action);
     case PENDING_REASONING:
         trace_leave_reasoning(t, item->choice);

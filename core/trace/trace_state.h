@@ -151,10 +151,11 @@ struct rein_trace {
     uint64_t *muted; /* set of rules that find nothing in this response, because of what the prompt is; NULL: none */
     char *harms;     /* that the prompt names; NULL: none */
 
-    const struct policy_rule *refuser;        /* the rule that stopped the response; NULL: none did, or not a rule */
-    const struct policy_rule *alone_refuser;  /* the one that would, of the stand-alone strings judged last */
-    const struct policy_rule *prompt_refuser; /* of those that refuse the prompt, the policy's first */
-    unsigned speakers;                        /* of the message of the prompt that is judged */
+    const struct policy_refusal *refusal;       /* of what stopped the response; NULL: nothing did */
+    const struct policy_refusal *asked_refusal; /* of the first panel that refuses the prompt; NULL: none does */
+    const struct policy_rule *alone_refuser;    /* the one that would, of the stand-alone strings judged last */
+    const struct policy_rule *prompt_refuser;   /* of those that refuse the prompt, the policy's first */
+    unsigned speakers;                          /* of the message of the prompt that is judged */
 
     struct findings findings;
     uint64_t alone;            /* stand-alone texts so far */
@@ -232,9 +233,9 @@ int trace_wait(struct rein_trace *t, struct pending_list *list, enum pending_kin
 void trace_clear_known(struct rein_trace *t, const struct pending *item);
 /* The finding of an item, whose turn has come. */
 int trace_act_late(struct rein_trace *t, const struct pending *item) REIN_MUST_USE;
-/* A judge's opinion about [start, end) of the text, NULL: of the prompt. */
-int trace_act_on_opinion(struct rein_trace *t, struct text *text, struct rein_finding *f, uint64_t start,
-                         uint64_t end) REIN_MUST_USE;
+/* The judges' opinion that is an item's, about its stretch of its text; of no text: about the prompt. */
+int trace_act_on_opinion(struct rein_trace *t, const struct pending *item, struct rein_finding *f,
+                         const struct policy_refusal *refusal) REIN_MUST_USE;
 /* The choice's reasoning is over and judged: its answer may go out. */
 void trace_leave_reasoning(struct rein_trace *t, uint16_t choice);
 /* Clears all texts as far as they may be now. */

@@ -247,7 +247,8 @@ struct rein_policy_settings {
     struct rein_request_rules request;
     size_t hold_max_bytes;   /* the longest suffix that a rule may hold */
     size_t stream_max_bytes; /* held events of one stream, in all */
-    size_t worst_hold;       /* the longest suffix that a withholding rule of this policy can hold, 0: none */
+    size_t worst_hold;       /* the longest suffix that a withholding rule of this policy can hold, or a placeholder
+                                that may come back; 0: none */
     struct rein_log_rules log;
     bool may_steer;    /* some pattern or rule steers */
     bool masks_prompt; /* some rule redacts prompts (rein_trace_masks) */

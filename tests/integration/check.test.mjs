@@ -39,6 +39,19 @@ test('what is shipped has no errors', () => {
   assert.match(out, /scenarios\.yaml: demo script, \d+ scenarios\n/);
 });
 
+test('the printed hold has the placeholders that may come back, cut as they are', (t) => {
+  const rule = (id, more) => `version: 1\nname: p\nrules:\n  - { id: ${id}, regex: 'BADGE-[0-9]{6}', match: raw, channels: [prompt], action: redact${more} }\n`;
+  const holds = (text, long = '') => {
+    const at = folder(t, { 'policies/p.yaml': text + long });
+    return Number(/holds at most (\d+) bytes/.exec(rein('check', at).out)[1]);
+  };
+  assert.equal(holds(rule('badge', '')), 0);
+  assert.equal(holds(rule('badge', ', restore: true')), '[badge:K7QX2M9A]'.length);
+  assert.equal(holds(rule('a-rule-with-quite-a-long-id', ', restore: true')), 35);
+  assert.equal(holds(rule('badge', ', restore: true, shadow: true')), 0);
+  assert.equal(holds(rule('badge', ', restore: true'), `  - { id: long, literal: ${'x'.repeat(50)}, match: raw, channels: [answer], action: redact }\n`), 50);
+});
+
 test('errors of all files come at once, each with its place', (t) => {
   const at = folder(t, {
     'policies/a.yaml': 'version: 1\nname: a\nlog: { txt: full }\n',

@@ -183,12 +183,18 @@ const char *rein_node_text(const struct rein_node *node, const char *path)
     return place.node != NULL && place.node->kind == REIN_NODE_TEXT ? place.node->text : fallback_of(&place);
 }
 
+/* Outside of its range a value was refused, and nobody shall compute with it. */
+static bool is_in_range(const struct rein_key *row, double value)
+{
+    return row == NULL || (value >= (double)row->min && value <= (double)row->max);
+}
+
 int64_t rein_node_int(const struct rein_node *node, const char *path)
 {
     struct place place = doc_find(node, path);
     const char *fallback = fallback_of(&place);
     int64_t value;
-    if (place.node != NULL && doc_read_int(place.node->text, &value))
+    if (place.node != NULL && doc_read_int(place.node->text, &value) && is_in_range(place.row, (double)value))
         return value;
     return fallback != NULL && doc_read_int(fallback, &value) ? value : 0;
 }
@@ -198,7 +204,7 @@ double rein_node_number(const struct rein_node *node, const char *path)
     struct place place = doc_find(node, path);
     const char *fallback = fallback_of(&place);
     double value;
-    if (place.node != NULL && doc_read_number(place.node->text, &value))
+    if (place.node != NULL && doc_read_number(place.node->text, &value) && is_in_range(place.row, value))
         return value;
     return fallback != NULL && doc_read_number(fallback, &value) ? value : 0;
 }

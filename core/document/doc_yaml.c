@@ -300,9 +300,16 @@ static int read_events(struct reader *r, yaml_parser_t *parser, const struct rei
     }
 }
 
+/* Some editors begin a file with a byte order mark. Told that it is UTF-8, libyaml takes the mark for text. */
+static struct rein_source without_mark(const struct rein_source *source)
+{
+    size_t mark = source->len >= 3 && memcmp(source->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    return (struct rein_source){source->name, source->text + mark, source->len - mark};
+}
+
 int doc_parse(struct rein_doc *doc, const struct rein_source *source, struct rein_problems *problems)
 {
-    struct reader r = {.doc = doc, .problems = problems, .source = *source};
+    struct reader r = {.doc = doc, .problems = problems, .source = without_mark(source)};
     if (source->len > REIN_DOC_BYTES_MAX) {
         rein_problems_add(problems, doc->file, 0, 0, "", "too large: at most %d bytes are allowed", REIN_DOC_BYTES_MAX);
         return REIN_EPOLICY;
@@ -311,8 +318,8 @@ int doc_parse(struct rein_doc *doc, const struct rein_source *source, struct rei
     if (!yaml_parser_initialize(&parser))
         return REIN_ENOMEM;
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)source->text, source->len);
-    int rv = read_events(&r, &parser, source);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)r.source.text, r.source.len);
+    int rv = read_events(&r, &parser, &r.source);
     yaml_parser_delete(&parser);
     if (rv == 0 && doc->root == NULL) {
         rein_problems_add(problems, doc->file, 1, 1, "", "the file is empty");

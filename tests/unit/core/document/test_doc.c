@@ -117,6 +117,38 @@ static void test_values_and_defaults(void **state)
     fini(&f);
 }
 
+/* As some editors write files: a byte order mark, and line ends of two bytes. Places are those that a reader sees. */
+static void test_files_of_other_editors(void **state)
+{
+    (void)state;
+    struct fixture f;
+    read_text(&f, "\xEF\xBB\xBFname: x\r\ncount: 4\r\ntexts: \"a\\x41\"\r\n");
+    assert_string_equal(f.lines, "");
+    assert_int_equal(rein_node_int(rein_doc_root(f.doc), "count"), 4);
+    assert_string_equal(rein_node_get(rein_doc_root(f.doc), "texts")->text, "aA");
+    fini(&f);
+    read_text(&f, "\xEF\xBB\xBFnam: x\r\ncount: 40\r\n");
+    assert_non_null(strstr(f.lines, "1:1: nam: "));
+    assert_non_null(strstr(f.lines, "2:8: count: must be from -5 to 10, not 40"));
+    fini(&f);
+    read_text(&f, "\xEF\xBB\xBF");
+    assert_string_equal(f.lines, "1:1: : the file is empty\n");
+    fini(&f);
+}
+
+/* Nobody computes with what was refused. */
+static void test_out_of_range_reads_as_the_default(void **state)
+{
+    (void)state;
+    struct fixture f;
+    read_text(&f, "name: x\ncount: -6\nshare: 1.5\ninner: { depth: 101 }\n");
+    assert_int_equal(f.rv, REIN_EPOLICY);
+    assert_int_equal(rein_node_int(rein_doc_root(f.doc), "count"), 3);
+    assert_true(rein_node_number(rein_doc_root(f.doc), "share") == 0.25);
+    assert_int_equal(rein_node_int(rein_doc_root(f.doc), "inner.depth"), 7);
+    fini(&f);
+}
+
 static void test_json_is_yaml(void **state)
 {
     (void)state;
@@ -311,6 +343,8 @@ int main(void)
         cmocka_unit_test(test_a_broken_document_is_not_accepted),
         cmocka_unit_test(test_values_and_defaults),
         cmocka_unit_test(test_json_is_yaml),
+        cmocka_unit_test(test_files_of_other_editors),
+        cmocka_unit_test(test_out_of_range_reads_as_the_default),
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_what_is_refused),

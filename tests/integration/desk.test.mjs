@@ -79,6 +79,7 @@ describe('the desk', { timeout: 240000 }, () => {
     const bodies = {
       'put /admin/v1/decisions/{id}/findings/{n}/feedback': { verdict: 'right' },
       'post /admin/v1/session': { token: tokens.REIN_TEXT },
+      'post /admin/v1/erase': { request: 'nobody-asked-this' },
       'post /v1/chat/completions': chat('hello'),
       'post /v1/responses': { model: 'm', input: 'hello' },
       'post /v1/messages': { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'hello' }] },

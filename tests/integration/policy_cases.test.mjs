@@ -96,7 +96,7 @@ test('judges say what the case says, as their kinds print it, or by risk and out
       { name: 'one-of-two', ...talk, judges: [{ ...safe, channel: 'prompt' }, { judge: 'guard', risk: 1 }, wild], expect: { action: 'redact' } },
       { name: 'both', ...talk, judges: [{ ...safe, channel: 'prompt' }, { ...safe, channel: 'reasoning' }, { judge: 'guard', contains: '[badge:1]', reply: 'unsafe' }, safe,
         { judge: 'wild', channel: 'reasoning', risk: 0 }, { judge: 'wild', risk: 0.9 }],
-      expect: { action: 'refuse', findings: ['badge', 'says'], answer: 'Not that.', reasoning: 'One. Two. Three. Four.' } },
+      expect: { action: 'refuse', findings: ['badge', 'says'], answer: 'Not that.' } },
       ...['timed_out', 'failed', 'busy', 'left_alone', 'unparsed'].map((outcome) => (
         { name: outcome, ...talk, judges: [{ ...safe, channel: 'prompt' }, { judge: 'guard', outcome }, { judge: 'wild', outcome }], expect: { action: 'refuse', findings: ['badge', 'says'] } })),
       { name: 'mumbles', ...talk, judges: [{ ...safe, channel: 'prompt' }, { judge: 'guard', reply: 'perhaps' }, { judge: 'wild', reply: 'who knows' }], expect: { action: 'refuse' } },

@@ -133,7 +133,8 @@ static void say_finding(FILE *f, const json_t *finding)
         fprintf(f, "the judge %s (%s) called the %s risky", text_of(finding, "judge"), text_of(finding, "id"), channel);
     else
         fprintf(f, "the rule %s matched in the %s", text_of(finding, "id"), channel);
-    fprintf(f, " (score %.2f)", json_number_value(json_object_get(finding, "score")));
+    if (!is_text(finding, "kind", "rule")) /* a rule matches or does not */
+        fprintf(f, " (score %.2f)", json_number_value(json_object_get(finding, "score")));
 }
 
 /* ---- what was done ---- */

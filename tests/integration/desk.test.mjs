@@ -175,7 +175,7 @@ describe('the desk', { timeout: 240000 }, () => {
 
   test('a decision says why, when, and what was said', async () => {
     const row = await final(ids.refused);
-    assert.match(row.why, /^The rule password matched in the answer \(score 1\.00\); refused at byte 15 of the answer\.$/);
+    assert.match(row.why, /^The rule password matched in the answer; refused at byte 15 of the answer\.$/);
     assert.deepEqual(row.timeline.map(({ what }) => what).filter((what) => what !== 'client_first_byte'), ['received', 'called', 'first_byte', 'stopped', 'ended']);
     assert.ok(row.timeline.every(({ at_us: at }, i) => i === 0 || at >= row.timeline[i - 1].at_us));
     assert.ok(row.texts.some(({ channel, text }) => channel === 'reasoning' && text === 'hm'), JSON.stringify(row.texts));

@@ -1,10 +1,12 @@
 // `rein decisions`, `rein why`, `rein stats`: over the admin API and from the file the same; safe on a terminal.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chat } from '../lib/client.mjs';
-import { launch, startRein } from '../lib/rein.mjs';
+import { duration } from '../../server/admin/page/format.js';
+import { binary, launch, startRein } from '../lib/rein.mjs';
 import { says, startUpstream } from '../lib/upstream.mjs';
 
 const policy = `
@@ -60,7 +62,7 @@ describe('the desk on the command line', { timeout: 240000 }, () => {
   test('decisions: a table, filtered; JSON lines; all pages', async () => {
     const table = await same(['decisions']);
     assert.equal(table.trim().split('\n').length, 5);
-    assert.match(table, /^started +verdict +ending/);
+    assert.match(table, /^started \(UTC\) +verdict +ending/);
     assert.ok(!table.includes('\u001b'), 'no colours where it is no terminal');
     const refused = await same(['decisions', '--verdict', 'refuse', '--since', '1h']);
     assert.ok(refused.includes(ids.refused) && refused.trim().split('\n').length === 2, refused);
@@ -71,9 +73,9 @@ describe('the desk on the command line', { timeout: 240000 }, () => {
 
   test('why: by the id of the decision or of the request', async () => {
     const text = await same(['why', ids.refused]);
-    assert.match(text, /^refuse {2}/);
-    assert.match(text, /The rule password matched in the answer \(score 1\.00\); refused at byte 15 of the answer\./);
-    assert.match(text, /rule password: refuse in the answer at 4, 11 bytes/);
+    assert.match(text, /^refuse, refused {2}/);
+    assert.match(text, /The rule password matched in the answer; refused at byte 15 of the answer\./);
+    assert.match(text, /rule password: refused\n {6}answer, byte 4 to 15\n/);
     assert.match(text, /say open sesame/);
     assert.ok((await same(['why', 'mine-1'])).includes(ids.clean));
     assert.equal(JSON.parse(await same(['why', ids.refused, '--json'])).id, ids.refused);
@@ -86,14 +88,40 @@ describe('the desk on the command line', { timeout: 240000 }, () => {
     assert.ok(text.includes('<1B>[2Jgone') && text.includes('<202E>'), text);
   });
 
+  test('a table keeps its columns under wide characters, and fits a terminal of 80 columns', async () => {
+    await request('wide', { answer: ['x'] }, {});
+    upstream.serve = says({ answer: ['x'] });
+    const wide = (await rein.ask({ body: chat('wide', { model: '推論モデル推論モデル推論' }) })).headers['x-rein-decision'];
+    await rein.row(wide);
+    const line = (await same(['decisions', '--limit', '5'])).split('\n').find((each) => each.includes('推論'));
+    assert.match(line, / 推論モデル推論モ… {2,}/); // 18 columns: eight characters of two, "…"
+    const command = ['decisions', '--limit', '3', '--url', url].map((word) => `'${word}'`).join(' ');
+    const shown = execFileSync('script', ['-qec', `stty cols 80; '${binary}' ${command}`, '/dev/null'], { encoding: 'utf8', env: { ...process.env, TERM: 'xterm', NO_COLOR: '' }, timeout: 20000, stdio: ['ignore', 'pipe', 'ignore'] });
+    assert.match(shown, /\u001b\[1mstarted/);
+    for (const row of shown.replaceAll(/\u001b\[\d+m/g, '').split('\r\n').filter((each) => /^\d{4}-/.test(each))) {
+      assert.ok(row.length <= 80 && /[0-9a-f-]{36}$/.test(row), row);
+      assert.match(row, /µs|ms| s /);
+    }
+  });
+
+  test('durations, words and versions are those of the page', async () => {
+    const text = await same(['why', ids.refused]);
+    const { duration_us: us, policy_version: sha } = JSON.parse(await same(['why', ids.refused, '--json']));
+    assert.ok(text.includes(`took         ${duration(us)}\n`), text);
+    assert.ok(text.includes(`policy       default ${sha.slice(0, 8)}\n`), text);
+    for (const words of ['request received', 'upstream called', "upstream's first byte", 'ended: refused']) assert.ok(text.includes(words), words);
+    assert.deepEqual([999, 9949, 9950, 999499, 999500, 9994999, 9995000, 59949999, 59950000, 119500000].map(duration),
+      ['999 µs', '9.9 ms', '10 ms', '999 ms', '1.00 s', '9.99 s', '10.0 s', '59.9 s', '1 min 0 s', '2 min 0 s']);
+  });
+
   test('stats: sums and what was found', async () => {
     const strip = (text) => text.replace(/^.* to .*$/m, '');
     const [api, file] = await run(['stats']);
     assert.equal(strip(api), strip(file));
-    assert.match(api, /requests +4 +0/);
-    assert.match(api, /rule +password +1 +0 +0 +25\.000%/);
+    assert.match(api, /requests +6 +0/);
+    assert.match(api, /rule +password +1 +0 +0 +16\.667%/);
     const { overview, findings } = JSON.parse((await run(['stats', '--json']))[1]);
-    assert.deepEqual([overview.total.requests, findings.data.length], [4, 2]);
+    assert.deepEqual([overview.total.requests, findings.data.length], [6, 2]);
   });
 
   test('follow shows what is made from now on', async () => {

@@ -5,18 +5,34 @@
 
 #include "desk/desk.h"
 
-enum { COLUMNS = 8 };
+enum { STARTED, VERDICT, ENDING, ROUTE, MODEL, KEY, FOUND, TOOK, COLUMNS, ID_WIDTH = 36 };
 static const struct {
     const char *title;
     size_t width;
-} columns[COLUMNS] = {{"started", 19}, {"verdict", 7}, {"ending", 14}, {"route", 10},
-                      {"model", 18},   {"key", 12},    {"found", 5},   {"took", 8}};
+} columns[COLUMNS] = {{"started (UTC)", 19}, {"verdict", 7}, {"ending", 14}, {"route", 10},
+                      {"model", 18},         {"key", 12},    {"found", 5},   {"took", 9}};
+
+/* On a narrow terminal the columns go that say least, until a line holds the others; a pipe gets all. */
+static bool is_shown(int column)
+{
+    static const int least_first[] = {ROUTE, KEY, ENDING, FOUND, MODEL, TOOK};
+    size_t room = desk_columns(stdout), width = ID_WIDTH, i = 0;
+    for (int c = 0; c < COLUMNS; c++)
+        width += columns[c].width + 2;
+    for (; room > 0 && width > room && i < sizeof least_first / sizeof *least_first; i++) {
+        if (least_first[i] == column)
+            return false;
+        width -= columns[least_first[i]].width + 2;
+    }
+    return true;
+}
 
 static void print_head(void)
 {
     desk_colour(stdout, DESK_BOLD);
     for (int i = 0; i < COLUMNS; i++)
-        printf("%-*s  ", (int)columns[i].width, columns[i].title);
+        if (is_shown(i))
+            printf("%-*s  ", (int)columns[i].width, columns[i].title);
     printf("id");
     desk_colour(stdout, DESK_PLAIN);
     printf("\n");
@@ -40,10 +56,12 @@ static void print_decision_row(const json_t *row)
                                         found,
                                         took};
     for (int i = 0; i < COLUMNS; i++) {
-        if (i == 1)
+        if (!is_shown(i))
+            continue;
+        if (i == VERDICT)
             desk_colour(stdout, desk_verdict_colour(verdict));
         desk_print_safe(stdout, cells[i], columns[i].width, true, false);
-        if (i == 1)
+        if (i == VERDICT)
             desk_colour(stdout, DESK_PLAIN);
         printf("  ");
     }

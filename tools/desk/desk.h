@@ -45,7 +45,8 @@ int desk_read_options(const struct cli_command *command, int argc, char **argv, 
     "  --url URL      the admin address of a running server (default: REIN_ADMIN_URL, or http://127.0.0.1:8081);\n"    \
     "                 its token is read from the variable REIN_ADMIN_TOKEN\n"                                          \
     "  --db FILE      reads the database itself instead, also while a server runs\n"                                   \
-    "  --json         JSON for programs\n"
+    "  --json         JSON for programs\n"                                                                             \
+    "Colours are for terminals; the variable NO_COLOR switches them off.\n"
 
 /* ---- sources ---- */
 
@@ -79,13 +80,16 @@ enum desk_colour { DESK_PLAIN, DESK_DIM, DESK_RED, DESK_YELLOW, DESK_GREEN, DESK
 /* Colours only on a terminal, and not with NO_COLOR. */
 void desk_colour(FILE *f, enum desk_colour colour);
 enum desk_colour desk_verdict_colour(const char *verdict);
-/* At most `width` columns (0: any number), filled up with blanks if `fill`. What is not printable, and what changes the
- * direction of text, is shown as its number; lines end only where `lines` says so. */
+/* Of the terminal that f is; 0: it is none. */
+size_t desk_columns(FILE *f);
+/* At most `width` columns (0: any number), filled up with blanks if `fill`. A longer text ends in "…". What is not
+ * printable, and what changes the direction of text, is shown as its number; lines end only where `lines` says so. */
 void desk_print_safe(FILE *f, const char *text, size_t width, bool fill, bool lines);
+void desk_print_words(FILE *f, const char *name); /* the same, with blanks for underscores */
 /* A member as a text: "" for null. */
 const char *desk_text(const json_t *row, const char *name);
 int64_t desk_number(const json_t *row, const char *name); /* 0 for null */
-/* Microseconds as people read them. */
+/* Microseconds as people read them, as the page shows them. */
 const char *desk_duration(int64_t us, char out[24]);
 
 #endif

@@ -51,7 +51,11 @@ static void on_http_end(void *ctx, enum upstream_end end, const char *message)
 {
     struct http *h = ctx;
     if (end != UPSTREAM_WHOLE) {
-        fprintf(stderr, "rein: %s: %s\n", h->url, message != NULL ? message : "no answer");
+        /* Most messages begin with the address. */
+        size_t len = strlen(h->url);
+        bool is_named = message != NULL && strncmp(message, h->url, len) == 0;
+        fprintf(stderr, "rein: %s%s%s\n", is_named ? "" : h->url, is_named ? "" : ": ",
+                message != NULL ? message : "no answer");
         if (end == UPSTREAM_NO_CONNECT)
             fprintf(stderr,
                     "rein: does the server run, and is this its admin address? --url or REIN_ADMIN_URL says it; "

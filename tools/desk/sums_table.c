@@ -12,6 +12,13 @@ static void print_line(const char *name, int64_t now, int64_t before)
     printf("\n");
 }
 
+/* In a column of twelve. "µs" has one byte more than it has columns. */
+static void print_right(const char *text)
+{
+    int columns = (int)strlen(text) - (strstr(text, "µ") != NULL ? 1 : 0);
+    printf("%*s%s ", 12 - columns, "", text);
+}
+
 static void print_latency(const char *name, const json_t *now, const json_t *before)
 {
     static const char *const parts[] = {"p50", "p99"};
@@ -22,8 +29,10 @@ static void print_latency(const char *name, const json_t *now, const json_t *bef
         if (json_is_null(a) && json_is_null(b))
             continue;
         snprintf(label, sizeof label, "%.*s %s", (int)strlen(name) - 3, name, parts[i]);
-        printf("  %-16s %12s %12s\n", label, json_is_integer(a) ? desk_duration(json_integer_value(a), text) : "-",
-               json_is_integer(b) ? desk_duration(json_integer_value(b), other) : "-");
+        printf("  %-16s ", label);
+        print_right(json_is_integer(a) ? desk_duration(json_integer_value(a), text) : "-");
+        print_right(json_is_integer(b) ? desk_duration(json_integer_value(b), other) : "-");
+        printf("\n");
     }
 }
 
@@ -81,10 +90,10 @@ static void print_found(const json_t *found)
         printf("\n");
     }
     if (json_is_object(current))
-        printf("\n  current: %s@%.12s, %lld requests in 30 days\n", desk_text(current, "policy"),
+        printf("\n  current: %s %.8s, %lld requests in 30 days\n", desk_text(current, "policy"),
                desk_text(current, "policy_version"), (long long)desk_number(current, "requests"));
     if (json_is_object(previous))
-        printf("  previous: %s@%.12s, %lld requests in 30 days\n", desk_text(previous, "policy"),
+        printf("  previous: %s %.8s, %lld requests in 30 days\n", desk_text(previous, "policy"),
                desk_text(previous, "policy_version"), (long long)desk_number(previous, "requests"));
 }
 

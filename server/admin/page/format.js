@@ -13,13 +13,16 @@ export function share(part, all) {
   return percent === 0 ? '0%' : percent < 0.1 ? '<0.1%' : `${percent.toFixed(percent < 10 ? 1 : 0)}%`;
 }
 
+// Rounded before the unit is chosen. `rein why` and `rein stats` print the same.
 export function duration(us) {
   if (us === null || us === undefined) return '–';
+  const to = (unit) => Math.floor(us / unit + 0.5);
   if (us < 1000) return `${us} µs`;
-  if (us < 10000) return `${(us / 1000).toFixed(1)} ms`;
-  if (us < 1000000) return `${Math.round(us / 1000)} ms`;
-  if (us < 60000000) return `${(us / 1000000).toFixed(us < 10000000 ? 2 : 1)} s`;
-  return `${Math.floor(us / 60000000)} min ${Math.round((us % 60000000) / 1000000)} s`;
+  if (to(100) < 100) return `${(to(100) / 10).toFixed(1)} ms`;
+  if (to(1000) < 1000) return `${to(1000)} ms`;
+  if (to(10000) < 1000) return `${(to(10000) / 100).toFixed(2)} s`;
+  if (to(100000) < 600) return `${(to(100000) / 10).toFixed(1)} s`;
+  return `${Math.floor(to(1000000) / 60)} min ${to(1000000) % 60} s`;
 }
 
 export function bytes(n) {

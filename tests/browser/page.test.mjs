@@ -215,6 +215,14 @@ describe('the page', { timeout: 240000 }, () => {
     const answer = await rein.ask({ body: chat('How do I break into the shed next door?', { model: 'demo' }) });
     await page.locator(`a.row-link[href^="/decisions/${answer.headers['x-rein-decision']}"]`).waitFor();
     assert.match(await page.locator('table.decisions tbody tr').first().textContent(), /steered/);
+    // Paused, the rows stand still while newer ones are counted.
+    await page.getByRole('button', { name: 'Pause' }).click();
+    const rows = await rowCount(page);
+    const later = (await rein.ask({ body: chat('Give me a test card number', { model: 'demo' }) })).headers['x-rein-decision'];
+    await says(page, '1 new');
+    assert.equal(await rowCount(page), rows);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.locator(`a.row-link[href^="/decisions/${later}"]`).waitFor();
     await page.done();
   });
 

@@ -70,10 +70,17 @@ function Pager({ data, path, params }) {
 }
 
 function Live({ params }) {
-  const { rows, fresh, missed, state } = useLive(address('/admin/v1/live', pick(params, ROW_FILTERS)));
+  const url = address('/admin/v1/live', pick(params, ROW_FILTERS));
+  const { rows, fresh, missed, state } = useLive(url);
+  // While it is paused, the rows of that moment stand still, and newer ones are counted.
+  const [held, hold] = useState(null);
+  useEffect(() => hold(null), [url]);
+  const shown = held ?? rows;
+  const waiting = held === null ? 0 : rows.filter((row) => !held.some((each) => each.id === row.id)).length;
   return html`<p class="live-state" role="status"><i class=${`dot ${state}`} aria-hidden="true"></i>${state === 'open' ? 'Decisions appear as they are stored' : state === 'waiting' ? 'Connecting…' : 'The connection was lost; trying again…'}
-      ${missed > 0 && html` · ${plural(missed, 'decision')} not shown, because too many came at once`}</p>
-    ${rows.length === 0 ? html`<${Empty} title="Waiting for the next decision">It appears here within a second after it was stored.<//>` : html`<section class="card flush"><${Table} rows=${rows} params=${pick(params, [...ROW_FILTERS, 'range', 'from', 'to'])} fresh=${fresh} /></section>`}`;
+      ${missed > 0 && html` · ${plural(missed, 'decision')} not shown, because too many came at once`}
+      <button type="button" class=${held ? 'on' : ''} aria-pressed=${held !== null} disabled=${rows.length === 0} onClick=${() => hold(held === null ? rows : null)}>${held === null ? 'Pause' : 'Go on'}</button>${held !== null && html` ${count(waiting)} new${waiting === rows.length ? ' or more' : ''}`}</p>
+    ${shown.length === 0 ? html`<${Empty} title="Waiting for the next decision">It appears here within a second after it was stored.<//>` : html`<section class="card flush"><${Table} rows=${shown} params=${pick(params, [...ROW_FILTERS, 'range', 'from', 'to'])} fresh=${fresh} /></section>`}`;
 }
 
 function Listed({ path, params }) {

@@ -17,6 +17,7 @@
 #include "deskrows.h"
 #include "store/feedback.h"
 #include "store/overview.h"
+#include "store/sqlite/reader.h"
 #include "store/whole.h"
 #include "storekit.h"
 
@@ -206,6 +207,8 @@ static void no_table_is_scanned(void **state)
         {.limit = 50, .pattern = "strong_vacillation"},
         {.limit = 50, .rule = "rule-4"},
         {.limit = 50, .judge = "panel", .key = "key-3"},
+        {.limit = 50, .rule = "rule-4", .model = "model-1"},
+        {.limit = 50, .key = "key-3", .policy_version = "version-1", .route = "route-0", .shadow = "allow"},
         {.limit = 50, .verdict = "steer", .key = "key-3", .from_us = f->now_us - 600 * hour_us},
         {.limit = 50, .from_us = f->now_us - 9 * hour_us, .risks = {{true, 0.5, 1}, {true, 0, 1}}, .shadow = "any"},
     };
@@ -254,8 +257,184 @@ static void no_table_is_scanned(void **state)
     assert_true(assert_plans_are_fine(f->kit.path) > 60);
 }
 
+/* ---- several filters ---- */
+
+static void print_condition(FILE *s, const char *column, const char *value)
+{
+    if (value != NULL)
+        fprintf(s, " AND d.%s = '%s'", column, value);
+}
+
+static void print_name(FILE *s, const char *kind, const char *name)
+{
+    if (name != NULL)
+        fprintf(s, " AND EXISTS (SELECT 1 FROM findings WHERE decision = d.seq AND kind = '%s' AND name = '%s')", kind,
+                name);
+}
+
+/* The numbers of the decisions that a filter means, newest first, read the long way: every row. */
+static char *expected_page(struct kit *kit, const struct store_filter *f)
+{
+    char *sql = NULL;
+    size_t len;
+    FILE *s = open_memstream(&sql, &len);
+    fputs("SELECT group_concat(seq) FROM (SELECT d.seq FROM decisions AS d JOIN policies AS p ON p.number = d.policy"
+          " WHERE 1",
+          s);
+    print_condition(s, "route", f->route);
+    print_condition(s, "model", f->model);
+    print_condition(s, "key", f->key);
+    print_condition(s, "verdict", f->verdict);
+    print_condition(s, "ending", f->ending);
+    print_condition(s, "shadow", f->shadow);
+    if (f->policy_version != NULL)
+        fprintf(s, " AND p.version = '%s'", f->policy_version);
+    print_name(s, "pattern", f->pattern);
+    print_name(s, "rule", f->rule);
+    print_name(s, "judge", f->judge);
+    if (f->from_us != 0)
+        fprintf(s, " AND d.started_at_us >= %lld", (long long)f->from_us);
+    if (f->to_us != 0)
+        fprintf(s, " AND d.started_at_us < %lld", (long long)f->to_us);
+    if (f->has_after)
+        fprintf(s, " AND (d.started_at_us, d.seq) %s (%lld, %lld)", f->newer ? ">" : "<",
+                (long long)f->after.started_at_us, (long long)f->after.seq);
+    fprintf(s, " ORDER BY d.started_at_us %s, d.seq %s LIMIT %u)", f->newer ? "ASC" : "DESC", f->newer ? "ASC" : "DESC",
+            f->limit);
+    fclose(s);
+    char *expected = strdup(kit_text(kit, sql));
+    free(sql);
+    return expected;
+}
+
+/* The same of what the page says; the newer direction is given oldest first, as above. */
+static char *actual_page(struct fixture *f, const struct store_filter *filter)
+{
+    json_t *page;
+    bool has_more;
+    struct store_cursor next;
+    char *out = NULL;
+    size_t len;
+    FILE *s = open_memstream(&out, &len);
+    assert_int_equal(store_read_decisions(f->reader, filter, &page, &has_more, &next), 0);
+    size_t rows = json_array_size(page);
+    for (size_t i = 0; i < rows; i++) {
+        const json_t *row = json_array_get(page, filter->newer ? rows - 1 - i : i);
+        struct store_cursor at;
+        bool newer;
+        assert_true(store_parse_cursor(json_string_value(json_object_get(row, "cursor")), &at, &newer));
+        fprintf(s, "%s%lld", i > 0 ? "," : "", (long long)at.seq);
+    }
+    fputs(rows == 0 ? "NULL" : "", s);
+    json_decref(page);
+    fclose(s);
+    return out;
+}
+
+/* A page has what its filters say, however they are combined. */
+static void combinations_are_right(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const routes[] = {NULL, "route-0", "route-2"}, *const models[] = {NULL, "model-1"},
+                             *const keys[] = {NULL, "key-3", "key-none"}, *const verdicts[] = {NULL, "steer", "allow"},
+                             *const policies[] = {NULL, "version-1"}, *const rules[] = {NULL, "rule-4"};
+    size_t seen = 0, empty = 0;
+    for (int i = 0; i < 3 * 2 * 3 * 3 * 2 * 2; i++) {
+        struct store_filter filter = {.limit = 7,
+                                      .route = routes[i % 3],
+                                      .model = models[i / 3 % 2],
+                                      .key = keys[i / 6 % 3],
+                                      .verdict = verdicts[i / 18 % 3],
+                                      .policy_version = policies[i / 54 % 2],
+                                      .rule = rules[i / 108],
+                                      .shadow = i % 5 == 0 ? "allow" : NULL,
+                                      .ending = i % 7 == 0    ? "complete"
+                                                : i % 11 == 0 ? "refused"
+                                                              : NULL,
+                                      .pattern = i % 13 == 0 ? "strong_vacillation" : NULL};
+        if (i % 4 == 1)
+            filter.from_us = f->now_us - 500 * hour_us;
+        if (i % 4 >= 2)
+            filter.to_us = f->now_us - 200 * hour_us;
+        filter.has_after = i % 3 == 0;
+        filter.newer = i % 6 == 0;
+        if (filter.has_after) /* a place of a row, whose time others may share */
+            filter.after = (struct store_cursor){
+                kit_number(&f->kit, "SELECT started_at_us FROM decisions WHERE seq = 50000"), 50000};
+        char *expected = expected_page(&f->kit, &filter), *actual = actual_page(f, &filter);
+        if (strcmp(expected, actual) != 0)
+            fail_msg("combination %d: %s, not %s", i, actual, expected);
+        seen += strcmp(expected, "NULL") != 0;
+        empty += strcmp(expected, "NULL") == 0;
+        free(expected);
+        free(actual);
+    }
+    assert_true(seen > 50 && empty > 50);
+}
+
+/* Pages of the file that a filter's statement reads, and steps of SQLite's machine. */
+static void count_work(struct fixture *f, const struct store_filter *filter, const char *lead, const char *value,
+                       int *pages, int *steps)
+{
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    int most;
+    char *sql = sqlite_page_sql(filter, lead);
+    assert_int_equal(sqlite3_open_v2(f->kit.path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    const struct {
+        const char *name, *value;
+    } values[] = {{":rule", filter->rule},
+                  {":key", filter->key},
+                  {":model", filter->model},
+                  {":policy", filter->policy_version},
+                  {":route", filter->route}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (values[i].value != NULL)
+            assert_int_equal(sqlite3_bind_text(stmt, sqlite3_bind_parameter_index(stmt, values[i].name),
+                                               values[i].value, -1, SQLITE_STATIC),
+                             SQLITE_OK);
+    assert_int_equal(sqlite3_bind_int(stmt, sqlite3_bind_parameter_index(stmt, ":limit"), 51), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE); /* no decision has all of this */
+    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_MISS, pages, &most, 0);
+    *steps = sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 0);
+    assert_int_equal(sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_SORT, 0), 1); /* the empty page */
+    print_message("%s: %d pages, %d steps\n", value, *pages, *steps);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    free(sql);
+}
+
+/* A combination that no decision meets reads indexes, not the rows of its rarest value; and nothing of times at which
+ * one of its values was not there. Last: it changes rows behind the sums' back. */
+static void no_match_costs_little(void **state)
+{
+    struct fixture *f = *state;
+    sqlite3 *db;
+    int pages, steps;
+    int64_t rows = kit_number(&f->kit, "SELECT count(*) FROM findings WHERE name = 'rule-4'");
+    assert_int_equal(sqlite3_open(f->kit.path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE decisions SET model = 'model-x' WHERE key = 'key-3' AND EXISTS (SELECT 1 FROM"
+                                  " findings WHERE decision = seq AND name = 'rule-4');"
+                                  "UPDATE decisions SET route = 'route-late' WHERE seq > 90000",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    count_work(f, &(struct store_filter){.limit = 51, .rule = "rule-4", .key = "key-3", .model = "model-1"}, "rule",
+               "rule, key, model", &pages, &steps);
+    assert_in_range(rows, 150, 1000);
+    assert_in_range(pages, 5, rows / 3);
+    count_work(f, &(struct store_filter){.limit = 51, .route = "route-late", .policy_version = "version-1"}, "route",
+               "route, policy_version", &pages, &steps);
+    assert_in_range(pages, 1, 40);
+    assert_in_range(steps, 1, 500);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_right), cmocka_unit_test(no_table_is_scanned)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_right), cmocka_unit_test(no_table_is_scanned),
+                                       cmocka_unit_test(combinations_are_right),
+                                       cmocka_unit_test(no_match_costs_little)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

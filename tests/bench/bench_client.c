@@ -2,13 +2,16 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *     bench_client --port PORT --streams N [--mode closed|paced|whole] [--seconds S] [--events N] [--burst N]
- *                  [--rate N] [--secret-every K] [--guarded] [--pid PID]
+ *                  [--rate N] [--per-second N] [--seeds N] [--secret-every K] [--guarded] [--pid PID]
  *
  *   closed   N connections, each asks again as soon as its stream has ended, for S seconds; those in flight run to
  *            their end. CPU and events are those of the whole run.
  *   paced    N streams of RATE events a second each; when all of them speak, a window of S seconds is measured.
- *   whole    as closed, with answers that are not streamed; an event is an answer.
+ *   whole    as closed, with answers that are not streamed; an event is an answer. With --per-second so many are
+ *            asked for a second, by whichever of the N connections is free; one that is late counts from when it was
+ *            due.
  *
+ * The seed of a stream is part of its model's name; --seeds N: of N different ones, as a real server sees few models.
  * With --secret-every every K-th stream says what a guard has to refuse; --guarded expects that it was refused.
  * PID is the process whose CPU time and memory are read. Prints one line of JSON. One thread. */
 #include <arpa/inet.h>
@@ -38,7 +41,7 @@ static struct {
     enum mode mode;
     double seconds;
     struct scenario scenario;
-    unsigned secret_every;
+    unsigned secret_every, per_second, seeds;
     bool guarded;
     int pid;
 } options = {.streams = 1, .seconds = 2, .scenario = {.events = 500, .burst = 1}};
@@ -52,6 +55,7 @@ struct stream {
     bool answering, finished, filtered, said_done, secret_seen, bad;
     char *whole; /* an answer that is not streamed */
     size_t whole_len;
+    struct stream *next_free; /* waits until it may ask */
 };
 
 static struct {
@@ -60,8 +64,9 @@ static struct {
     char error[200]; /* the first one */
     uint64_t number;
     unsigned opened, starting, speaking, closed;
-    uint64_t read_ns, deadline_ns;
+    uint64_t begun_ns, read_ns, deadline_ns;
     bool in_window;
+    struct stream *free;
 } run;
 
 static int epoll_fd;
@@ -173,12 +178,13 @@ static void judge_whole(struct stream *s)
 
 /* ---- requests ---- */
 
-static void ask(struct stream *s)
+/* `due_ns`: when it should be asked. */
+static void ask(struct stream *s, uint64_t due_ns)
 {
     char body[1024], name[SCENARIO_MAX], request[1400];
     s->number = run.number++;
     s->scenario = options.scenario;
-    s->scenario.seed = s->number;
+    s->scenario.seed = options.seeds > 0 ? s->number % options.seeds : s->number;
     if (options.secret_every > 0 && s->number % options.secret_every == options.secret_every / 2)
         s->scenario.kind = BENCH_SECRET;
     s->pieces = s->whole_len = 0;
@@ -195,7 +201,7 @@ static void ask(struct stream *s)
                  "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nContent-Type: application/json\r\n"
                  "Accept: text/event-stream\r\nContent-Length: %d\r\n\r\n%s",
                  options.port, n, body);
-    s->asked_ns = now_ns();
+    s->asked_ns = due_ns;
     run.requests++;
     if (send(s->fd, request, (size_t)n, MSG_NOSIGNAL) != n)
         fail(s, "send", strerror(errno), strlen(strerror(errno)));
@@ -244,8 +250,31 @@ static void on_response_end(struct stream *s)
         close_stream(s);
         return;
     }
+    if (options.per_second > 0) {
+        s->next_free = run.free;
+        run.free = s;
+        return;
+    }
     run.starting++;
-    ask(s);
+    ask(s, now_ns());
+}
+
+/* Those that are due, as far as connections are free. At the end these are closed. */
+static void ask_due(uint64_t now)
+{
+    while (run.free != NULL) {
+        struct stream *s = run.free;
+        uint64_t due_ns = run.begun_ns + run.number * 1000000000 / options.per_second;
+        if (now < run.deadline_ns && due_ns > now)
+            break;
+        run.free = s->next_free;
+        if (now >= run.deadline_ns) {
+            close_stream(s);
+            continue;
+        }
+        run.starting++;
+        ask(s, due_ns);
+    }
 }
 
 static void on_gone(struct stream *s, const char *why)
@@ -293,7 +322,13 @@ static void open_stream(struct stream *s)
     }
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = s};
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, s->fd, &event);
-    ask(s);
+    if (options.per_second == 0) {
+        ask(s, now_ns());
+        return;
+    }
+    run.starting--;
+    s->next_free = run.free;
+    run.free = s;
 }
 
 /* ---- the run ---- */
@@ -329,19 +364,22 @@ static void report(const struct totals *start, const struct totals *from, const 
 static void run_all(struct stream *streams)
 {
     struct totals start = take_totals(), from = start, to = {0};
-    uint64_t begun = start.at_ns, window_ns = (uint64_t)(options.seconds * 1e9), give_up_ns = 0;
-    run.deadline_ns = begun + window_ns;
+    uint64_t window_ns = (uint64_t)(options.seconds * 1e9), give_up_ns = 0;
+    run.begun_ns = start.at_ns;
+    run.deadline_ns = run.begun_ns + window_ns;
     give_up_ns = run.deadline_ns + PATIENCE_S * 1000000000ULL;
     bool measured = false;
     while (run.closed < options.streams) {
         while (run.opened < options.streams && run.starting < STARTING_MAX)
             open_stream(&streams[run.opened]);
         struct epoll_event events[256];
-        int n = epoll_wait(epoll_fd, events, 256, 20);
+        int n = epoll_wait(epoll_fd, events, 256, options.per_second > 0 ? 1 : 20);
         for (int i = 0; i < n; i++)
             if (((struct stream *)events[i].data.ptr)->fd >= 0)
                 on_readable(events[i].data.ptr);
         uint64_t now = now_ns();
+        if (options.per_second > 0)
+            ask_due(now);
         if (options.mode == PACED && !run.in_window && !measured && run.opened == options.streams &&
             run.starting == 0) {
             run.in_window = true;
@@ -383,10 +421,13 @@ static enum mode mode_of(const char *name)
 
 static void read_options(int argc, char **argv)
 {
-    static const struct option table[] = {{"port", 1, 0, 'p'},    {"streams", 1, 0, 'n'},      {"mode", 1, 0, 'm'},
-                                          {"seconds", 1, 0, 's'}, {"events", 1, 0, 'e'},       {"burst", 1, 0, 'b'},
-                                          {"rate", 1, 0, 'r'},    {"time-ms", 1, 0, 't'},      {"pid", 1, 0, 'P'},
-                                          {"guarded", 0, 0, 'g'}, {"secret-every", 1, 0, 'k'}, {0}};
+    static const struct option table[] = {{"port", 1, 0, 'p'},         {"streams", 1, 0, 'n'},
+                                          {"mode", 1, 0, 'm'},         {"seconds", 1, 0, 's'},
+                                          {"events", 1, 0, 'e'},       {"burst", 1, 0, 'b'},
+                                          {"rate", 1, 0, 'r'},         {"time-ms", 1, 0, 't'},
+                                          {"pid", 1, 0, 'P'},          {"guarded", 0, 0, 'g'},
+                                          {"secret-every", 1, 0, 'k'}, {"per-second", 1, 0, 'q'},
+                                          {"seeds", 1, 0, 'd'},        {0}};
     struct scenario *s = &options.scenario;
     for (int o; (o = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         unsigned long value = optarg != NULL ? strtoul(optarg, NULL, 10) : 0;
@@ -423,6 +464,12 @@ static void read_options(int argc, char **argv)
             break;
         case 'k':
             options.secret_every = (unsigned)value;
+            break;
+        case 'q':
+            options.per_second = (unsigned)value;
+            break;
+        case 'd':
+            options.seeds = (unsigned)value;
             break;
         default:
             exit(2);

@@ -107,9 +107,9 @@ function policyOf(name) {
   return text.replace(named, `$1${release}`);
 }
 
-// `policy`: the text of one that is not made from the default one; `policies`, `routes`, `more`: further ones, and keys of the config. `under`: a program and its arguments that run rein,
-// such as valgrind.
-export async function startRein(name, folder, upstream, { policy, policies = {}, routes = '', more = '', under = [], ...options } = {}) {
+// `policy`: the text of one that is not made from the default one; `policies`, `routes`, `more`: further ones, and keys of the config; `store`: that key's value, if it is
+// another one. `under`: a program and its arguments that run rein, such as valgrind.
+export async function startRein(name, folder, upstream, { policy, policies = {}, routes = '', more = '', store, under = [], ...options } = {}) {
   const program = join(build, 'rein');
   if (!existsSync(program)) return null;
   const home = join(folder, name);
@@ -120,7 +120,7 @@ export async function startRein(name, folder, upstream, { policy, policies = {},
   writeFileSync(join(home, 'policies', 'default.yaml'), policy ?? policyOf(name));
   for (const [other, text] of Object.entries(policies)) writeFileSync(join(home, 'policies', `${other}.yaml`), text);
   const [port, admin] = [await freePort(), await freePort()];
-  const template = readFileSync(join(here, 'rein.yaml'), 'utf8');
+  const template = readFileSync(join(here, 'rein.yaml'), 'utf8').replace(/^(store: ).*$/m, (line, key) => (store ? key + store : line));
   const values = { PORT: port, ADMIN: admin, UPSTREAM: upstream };
   writeFileSync(
     join(home, 'rein.yaml'),
@@ -128,7 +128,7 @@ export async function startRein(name, folder, upstream, { policy, policies = {},
   );
   const [command, ...args] = [...under, program, 'serve', '-c', join(home, 'rein.yaml')];
   const target = start(name, command, args, { cwd: home, ...options });
-  return listening(Object.assign(target, { guarded: name !== 'empty' }), port);
+  return listening(Object.assign(target, { admin, guarded: name !== 'empty' }), port);
 }
 
 // All targets that can be had here; those that cannot are left out and named.

@@ -6,7 +6,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { policyOf, rules, startBacktested } from '../lib/backtested.mjs';
-import { binary } from '../lib/rein.mjs';
+import { chat } from '../lib/client.mjs';
+import { binary, startRein } from '../lib/rein.mjs';
+import { completion, says, startUpstream } from '../lib/upstream.mjs';
 
 const REQUESTS = process.env.REIN_LONG === '1' ? 100000 : 300;
 const MEMORY_MAX = 300; // MiB, however many decisions there are
@@ -72,6 +74,34 @@ describe('rein backtest', { timeout: process.env.REIN_LONG === '1' ? 3600000 : 4
   test('masks of a rule that is gone cannot be compared', async () => {
     const without = file('without.yaml', policyOf(rules.replace(/.*id: card,.*\n/, '')));
     assert.ok((await backtest(db, without)).not_comparable['text is masked by a rule that the policy has not'] > 0);
+  });
+
+  test('what judges said is taken from the record, also where a match is decided in the same step', async () => {
+    const policy = `
+version: 1
+name: default
+prefix: { template: none, deliver: off, when: never }
+reasoning: { show: stream, release: stream }
+patterns: {}
+rules: [ { id: mail, channels: [reasoning], builtin: email, action: redact } ]
+judges: [ { id: harm, ask: [guard], channels: [reasoning, answer], action: refuse, when: always, every: { sentences: 1 } } ]
+log: { text: full }
+`;
+    const upstream = await startUpstream(async (call) => says({ reasoning: ['Write to jo@example.org about it. ', `It is ${call.json.messages.at(-1).content}. `, 'That is all. '], answer: ['Fine. '] })(call));
+    const judge = await startUpstream(async (call) => call.reply(200, completion({ answer: /risky/.test(call.json.messages.at(-1).content) ? 'unsafe\nS1' : 'safe' })));
+    const more = `judges:\n  - { name: guard, kind: llama_guard, url: "${judge.url}", model: guard, probe: false }\n`;
+    const server = await startRein({ upstream: upstream.url, policy, more });
+    const actions = [];
+    for (let i = 0; i < 12; i++) {
+      const answer = await server.ask({ body: chat(i % 3 === 0 ? 'risky' : 'calm', { stream: i % 2 === 0 }) });
+      actions.push((await server.row(answer.headers['x-rein-decision'])).action);
+    }
+    assert.deepEqual([...new Set(actions)].sort(), ['redact', 'refuse']);
+    const report = await backtest(path.join(server.folder, 'rein.db'), path.join(server.folder, 'policies/default.yaml'));
+    assert.deepEqual([report.compared, report.otherwise], [12, 0], JSON.stringify(report));
+    await server.clean();
+    await upstream.stop();
+    await judge.stop();
   });
 
   test('a policy with errors, and a wrong command line', () => {

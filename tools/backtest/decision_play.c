@@ -10,7 +10,7 @@
 #include "backtest/decision_known.h"
 #include "backtest/decision_script.h"
 
-enum { PLAY_BODY_MAX = 64 << 20 };
+enum { PLAY_BODY_MAX = 64 << 20, PLAY_QUESTIONS_MAX = 128 };
 
 struct play {
     const json_t *decision, *texts;
@@ -20,6 +20,8 @@ struct play {
     bool is_streamed, may_continue;
     bool is_over, restarts; /* what the steps asked so far */
     bool asks_anew;         /* a judge was asked what the record has no reply to */
+    /* Of this attempt: the same, by a judge that the record does not know; and whether it was stopped. */
+    bool is_unanswered, is_unknown_judge, is_stopped;
     unsigned choices;
 };
 
@@ -165,29 +167,61 @@ static bool find_reply(const struct play *p, const struct rein_asked *asked, str
     return false;
 }
 
+static bool knows_judge(const struct play *p, const struct rein_asked *asked)
+{
+    const json_t *opinion;
+    size_t i;
+    json_array_foreach(json_object_get(p->decision, "opinions"), i, opinion)
+    {
+        if (strcmp(script_word(opinion, "panel"), asked->panel) == 0 &&
+            strcmp(script_word(opinion, "judge"), asked->judge) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int play_settle(struct play *p, int rv);
 
-/* The questions of a step. Their numbers are places in the list of all that was asked, as long as that is complete. */
-static int answer_judges(struct play *p)
+/* The questions of one step, by number. */
+struct step_questions {
+    uint32_t ids[PLAY_QUESTIONS_MAX];
+    size_t len;
+};
+
+/* They are good until the next step, so they are noted before it. */
+static void note_questions(struct play *p, struct step_questions *out)
+{
+    size_t len;
+    const struct rein_question *questions = rein_trace_questions(p->trace, &len);
+    for (out->len = 0; out->len < len && out->len < PLAY_QUESTIONS_MAX; out->len++)
+        out->ids[out->len] = questions[out->len].id;
+    p->asks_anew |= out->len < len; /* more than an engine asks in a step */
+}
+
+/* Their numbers are places in the list of all that was asked, as long as that is complete. */
+static int answer_questions(struct play *p, const struct step_questions *questions)
 {
     struct rein_answer answer;
-    size_t len, asked_len;
-    uint32_t ids[64];
-    const struct rein_question *questions = rein_trace_questions(p->trace, &len);
-    len = len < sizeof ids / sizeof *ids ? len : sizeof ids / sizeof *ids;
-    for (size_t i = 0; i < len; i++)
-        ids[i] = questions[i].id;
     int rv = 0;
-    for (size_t i = 0; i < len && rv == 0; i++) {
+    for (size_t i = 0; i < questions->len && rv == 0; i++) {
         const struct rein_decision *d = rein_trace_decision(p->trace);
-        asked_len = d->asked_len;
-        if (ids[i] >= asked_len || d->asked_dropped > 0 || !find_reply(p, &d->asked[ids[i]], &answer)) {
-            p->asks_anew = true;
+        uint32_t id = questions->ids[i];
+        if (id >= d->asked_len || d->asked_dropped > 0 || !find_reply(p, &d->asked[id], &answer)) {
+            p->is_unanswered = true;
+            p->is_unknown_judge |= id >= d->asked_len || !knows_judge(p, &d->asked[id]);
             continue;
         }
-        rv = play_settle(p, rein_trace_answer(p->trace, ids[i], &answer, &p->update));
+        rv = play_settle(p, rein_trace_answer(p->trace, id, &answer, &p->update));
     }
     return rv;
+}
+
+/* More may be asked than at the time, when a reply stopped the attempt before all of its text was there: what the same
+ * judges would say behind that does not matter. */
+static void close_questions(struct play *p)
+{
+    p->asks_anew |= p->is_unanswered && (p->is_unknown_judge || !p->is_stopped);
+    p->is_unanswered = p->is_unknown_judge = p->is_stopped = false;
 }
 
 /* ---- steps ---- */
@@ -200,11 +234,13 @@ static int play_settle(struct play *p, int rv)
     unsigned asks = p->update.asks;
     p->is_over |= (asks & (REIN_ASK_STOP | REIN_ASK_END)) != 0;
     p->restarts |= (asks & REIN_ASK_RESTART) != 0;
+    p->is_stopped |= (asks & (REIN_ASK_STOP | REIN_ASK_RESTART)) != 0;
+    struct step_questions questions = {.len = 0};
+    if ((asks & REIN_ASK_JUDGE) != 0)
+        note_questions(p, &questions);
     if ((asks & REIN_ASK_COMMIT) != 0)
         rv = play_settle(p, rein_trace_committed(p->trace, &p->update));
-    if (rv == 0 && (asks & REIN_ASK_JUDGE) != 0)
-        rv = answer_judges(p);
-    return rv;
+    return rv == 0 ? answer_questions(p, &questions) : rv;
 }
 
 static int play_bytes(struct play *p, const struct buffer *script)
@@ -257,6 +293,7 @@ static int begin_attempt(struct play *p, uint32_t attempt)
     if (a.delivery == REIN_DELIVER_OFF)
         a.prefix = "";
     a.continues_shown = continues(p, attempt);
+    close_questions(p);
     p->restarts = p->is_over = false;
     return rein_trace_attempt(p->trace, &a);
 }
@@ -303,7 +340,7 @@ static int play_attempts(struct play *p, const struct play_outcome *was, struct 
             return rv;
         read_engine(would, p->trace);
     }
-    if (rv == 0 && p->restarts && was_complete == false) {
+    if (rv == 0 && p->restarts && !was_complete) {
         /* There was no other attempt: the fallback was taken. */
         rv = play_settle(p, rein_trace_give_up(p->trace, &p->update));
         if (rv == 0)
@@ -319,11 +356,13 @@ static int play_once(struct play *p, const struct rein_trace_options *options, c
     if (rv != 0)
         return rv;
     p->is_over = p->restarts = p->asks_anew = false;
+    p->is_unanswered = p->is_unknown_judge = p->is_stopped = false;
     rv = play_prompt(p);
     if (rv == 0)
         read_engine(would, p->trace);
     if (rv == 0 && !p->is_over)
         rv = play_attempts(p, was, would);
+    close_questions(p);
     rein_trace_free(p->trace);
     p->trace = NULL;
     return rv;

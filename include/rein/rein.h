@@ -372,6 +372,8 @@ struct rein_asked {
     double risk; /* 0 to 1 */
     unsigned took_ms;
     bool was_known; /* the opinion was given before, about the same text */
+    uint64_t heard; /* of an answer: bytes of all texts of the attempt that had come by then, and one more if the
+                       response was over */
     char categories[REIN_CATEGORIES_MAX];
 };
 
@@ -380,6 +382,7 @@ struct rein_span {
     uint64_t offset, len;
     const char *rule; /* good as long as the policy; "" of an open one */
     bool is_open;     /* of a mask: what it hides may be the beginning of a secret; the text broke off there */
+    uint64_t at;      /* of a match: the byte of the text before which it was decided; UINT64_MAX: the text's end did */
 };
 
 /* A kept text of the prompt or the response (log.text). A masked byte is an asterisk, so offsets stay what they were.
@@ -397,8 +400,12 @@ struct rein_text {
     size_t text_len;
     const struct rein_span *masks; /* in order, not overlapping */
     size_t masks_len;
-    const struct rein_span *found; /* what the rules of its channel found there that is masked, in part or as a whole */
+    const struct rein_span *found; /* all that the rules of its channel found there, if some of it is masked */
     size_t found_len;
+    const char *readings; /* of a decision some of whose text is masked: what detectors read of the text (struct
+                             rein_known_text); bytes without a meaning to others. NULL: nothing is masked, or it was too
+                             much to be kept */
+    size_t readings_len;
 };
 
 struct rein_decision {
@@ -466,7 +473,20 @@ struct rein_known {
     uint32_t text; /* of the prompt: which of its texts; of the arguments of tools: whose, in the order in which they
                       begin; else 0 */
     uint64_t offset, len; /* bytes of the text */
+    uint64_t at;          /* where it is decided (rein_span); 0: where it ends */
     const char *rule;     /* a rule's name; one that the policy has not, or not there, matches nothing */
+};
+
+/* What is known of a text in which something is masked, besides its matches. Several of the same place are one text. */
+struct rein_known_text {
+    enum rein_channel channel;
+    uint32_t attempt, choice, text; /* as of struct rein_known */
+    uint64_t offset;                /* where it begins in the text of that place */
+    const char *readings;           /* what detectors read of it (rein_text.readings): it is not read again. It has to be
+                                       of detectors that read as those of the policy do; NULL: what is there is read */
+    size_t readings_len;
+    const char *const *rules; /* names of rules of which all matches in it are known: they are not searched for */
+    size_t rules_len;
 };
 
 struct rein_trace_options {
@@ -485,8 +505,11 @@ struct rein_trace_options {
     const char *id;                 /* likewise: the response id if the upstream sent none */
     int64_t created_s;              /* likewise: Unix time in seconds */
     const struct rein_known *known; /* what rules shall find besides what they find: those of a text next to each other,
-                                       in the order of their ends; borrowed during the call */
+                                       in the order in which they are decided; borrowed during the call */
     size_t known_len;
+    const struct rein_known_text *known_texts; /* those of one place next to each other, in order; borrowed as long as
+                                                  the trace */
+    size_t known_texts_len;
 };
 
 struct rein_trace;
@@ -596,6 +619,9 @@ REIN_API REIN_MUST_USE int rein_trace_answer(struct rein_trace *trace, uint32_t 
 
 /* The text of the refusal: that of the rule that refused, or the policy's own. Good as long as the policy. */
 REIN_API const char *rein_trace_refusal(const struct rein_trace *trace);
+
+/* Was something to be read of a known text that its readings do not say? Then what was found may be wrong. */
+REIN_API bool rein_trace_lacks_readings(const struct rein_trace *trace);
 
 /* The decision so far. Good until the trace's next step. */
 REIN_API const struct rein_decision *rein_trace_decision(struct rein_trace *trace);

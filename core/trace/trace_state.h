@@ -1,6 +1,6 @@
 /* The trace's own state, shared by the files that make it up: trace.c (the API), trace_event.c (events to texts),
- * trace_spelled.c (members that repeat text), trace_judge.c (findings and their actions), trace_when.c (conditions),
- * trace_end.c (how a response ends). SPDX-License-Identifier: Apache-2.0
+ * trace_spelled.c (members that repeat text), trace_judge.c (findings and their actions), trace_alone.c (strings that
+ * stand alone), trace_when.c (conditions), trace_end.c (how a response ends). SPDX-License-Identifier: Apache-2.0
  *
  *      attempt -> feed: event -> pieces -> lanes -> texts -> matches, sentences -> findings -> actions -> gate -> out
  *
@@ -203,6 +203,15 @@ int trace_judge_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
 void trace_end_choice(struct rein_trace *t, uint16_t choice);
 /* The choice's reasoning has ended: judges it as a whole. */
 int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
+/* The action that is possible for a text from offset `start` on: steering may be impossible, and only reasoning can be
+ * cut alone. What lies before `start` is shown first, because steering depends on what is shown, and that must not
+ * depend on how the text was cut. `text` is NULL for a string that stands alone. */
+enum rein_action trace_resolve(const struct rein_trace *t, enum rein_action action, struct text *text, uint64_t start);
+/* Adds a finding that is not of a text of the response. */
+int trace_add_finding(struct rein_trace *t, struct rein_finding *f, const struct evidence *evidence) REIN_MUST_USE;
+struct rein_finding trace_finding_of(const struct policy_rule *rule);
+
+/* ---- trace_alone.c ---- */
 /* A stand-alone string or number. *action is the strongest of what was found and is enforced. REIN_REDACT: what may be
  * shown, escaped, is in t->said. Stronger ones: nothing of it may be shown, and the caller stops the choice with
  * trace_stop.
@@ -211,9 +220,8 @@ int trace_judge_whole(struct rein_trace *t, const struct place *place, struct sp
                       enum rein_action *action) REIN_MUST_USE;
 /* A message of the prompt. `edits` not NULL: what is to be redacted are its edits; it is made here, the caller calls
  * text_fini, also after an error, and `kept` gets the matches whose values never come back. */
-/* Adds a finding that is not of a text of the response. */
-int trace_add_finding(struct rein_trace *t, struct rein_finding *f, const struct evidence *evidence) REIN_MUST_USE;
-struct rein_finding trace_finding_of(const struct policy_rule *rule);
+int trace_judge_prompt(struct rein_trace *t, const char *speaker, struct span text, struct text *edits,
+                       struct match_list *kept) REIN_MUST_USE;
 
 /* ---- trace_when.c ---- */
 /* Does the condition hold now, for this choice? */
@@ -223,9 +231,6 @@ int trace_match_later(struct rein_trace *t, const struct policy_rule *rule, cons
                       const struct evidence *evidence) REIN_MUST_USE;
 /* All is known of the prompt that its own words say. */
 int trace_when_prompt_ends(struct rein_trace *t) REIN_MUST_USE;
-int trace_judge_prompt(struct rein_trace *t, const char *speaker, struct span text, struct text *edits,
-                       struct match_list *kept) REIN_MUST_USE;
-
 /* Adds an item to the pending ones (or to those aside). */
 int trace_wait(struct rein_trace *t, struct pending_list *list, enum pending_kind kind, struct span bytes,
                struct pending **out) REIN_MUST_USE;

@@ -22,6 +22,7 @@ struct kept_text {
     const struct text *text; /* NULL: a prompt's, or it has gone */
     bool is_over;            /* it ended by itself */
     bool is_cut;             /* at the ceiling */
+    bool broke_off;          /* with the response */
     char speaker[SPEAKER_MAX + 1];
     uint64_t len; /* bytes received */
     struct rein_text said;
@@ -309,6 +310,28 @@ void kept_leave(struct text *text)
     text->kept = NULL;
 }
 
+void kept_break_off(struct kept *kept)
+{
+    for (struct kept_text *item = kept->first; item != NULL; item = item->next)
+        item->broke_off |= item->text != NULL && !item->text->is_over;
+}
+
+/* Nothing of it was cut off, be it at the ceiling, because the response was stopped, or by its upstream. */
+static bool ended_by_itself(const struct kept_text *item)
+{
+    bool is_over = item->text != NULL ? item->text->is_over : item->is_over;
+    return is_over && !item->is_cut && !item->broke_off;
+}
+
+/* What is kept of it, without a part of a character that was cut. */
+static struct span kept_bytes(const struct kept_text *item)
+{
+    struct span bytes = bytes_span(&item->bytes);
+    if (!ended_by_itself(item))
+        bytes.len = rein_text_whole(bytes.data, bytes.len);
+    return bytes;
+}
+
 /* ---- masking --------------------------------------------------------------------------------------------------- */
 
 /* A set of channels on which all masking rules apply, besides the text's own. */
@@ -333,6 +356,7 @@ static int add_span(struct bytes *spans, uint64_t start, uint64_t end, const cha
 struct masking {
     struct kept *kept;
     struct kept_text *item;
+    struct span whole; /* all that is handed over of it */
     struct text text;
     bool is_own;      /* on the text's own channel */
     uint64_t open_at; /* where a secret begins that has not ended; the text's length: none does */
@@ -377,13 +401,13 @@ static uint64_t open_secret(const struct text *text)
 /* Judges all that is kept of a text on one channel. */
 static int find_secrets(struct masking *m, enum rein_channel channel)
 {
-    struct span sentence, whole = bytes_span(&m->item->bytes);
+    struct span sentence;
     uint64_t offset;
     int event, rv;
     m->is_own = channel == m->item->said.channel;
-    text_init(&m->text, channel, 0, m->kept->policy->ruleset, whole.len);
+    text_init(&m->text, channel, 0, m->kept->policy->ruleset, m->whole.len);
     m->text.may_be_json = m->item->said.channel != REIN_REASONING;
-    rv = text_append(&m->text, whole);
+    rv = text_append(&m->text, m->whole);
     while (rv == 0 && (event = text_advance(&m->text, &m->kept->matches, &sentence, &offset)) != TEXT_DRY)
         rv = take_kept_matches(m, event);
     uint64_t open_at = rv == 0 ? open_secret(&m->text) : 0;
@@ -445,24 +469,20 @@ static void drop_plain(struct kept_text *item)
 /* What the text ends in the middle of. A text that ended by itself, and is all here, has nothing open. */
 static int mask_open_end(struct masking *m, uint64_t len)
 {
-    const struct kept_text *item = m->item;
-    bool is_over = item->text != NULL ? item->text->is_over : item->is_over;
-    if ((is_over && !item->is_cut) || len - m->open_at < OPEN_MIN)
+    if (ended_by_itself(m->item) || len - m->open_at < OPEN_MIN)
         return 0;
     return add_span(&m->item->masks, m->open_at, len, "", true);
 }
 
 static int mask_kept_text(struct kept *kept, struct kept_text *item)
 {
-    struct masking m = {.kept = kept, .item = item, .open_at = UINT64_MAX};
+    struct span text = kept_bytes(item);
+    struct masking m = {.kept = kept, .item = item, .whole = text, .open_at = UINT64_MAX};
     enum rein_channel own = item->said.channel;
     unsigned channels = masking_channels(kept->policy->ruleset, own) | 1u << own;
     bytes_clear(&item->masks);
     bytes_clear(&item->found);
     bytes_clear(&item->masked);
-    if (item->is_cut) /* no part of a character */
-        item->bytes.end = item->bytes.start + rein_text_whole(bytes_span(&item->bytes).data, bytes_len(&item->bytes));
-    struct span text = bytes_span(&item->bytes);
     int rv = bytes_append_span(&item->masked, text);
     for (int c = REIN_PROMPT; c <= REIN_OTHER && rv == 0 && text.len > 0; c++)
         if ((channels >> c & 1) != 0)
@@ -546,7 +566,7 @@ static int hand_over_text(struct kept *kept, struct kept_text *item, uint32_t n)
     said->n = n;
     said->form = kept->policy->settings.log.text;
     said->len = item->len;
-    said->whole = !item->is_cut;
+    said->whole = !item->is_cut && text.len == item->len;
     said->text = text.data;
     said->text_len = text.len;
     said->masks = spans_of(&item->masks, &said->masks_len);

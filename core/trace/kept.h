@@ -32,6 +32,8 @@ const struct match *kept_known_prompt(struct kept *kept, size_t *len);
 int kept_hear(struct kept *kept, struct text *text, uint32_t attempt, struct span bytes) REIN_MUST_USE;
 /* The text goes away; what is kept of it stays. */
 void kept_leave(struct text *text);
+/* The response breaks off: the texts that have not ended by now were cut. */
+void kept_break_off(struct kept *kept);
 /* Masks what must not be seen, and sets the texts, in their order; good until the next call of any of these. */
 int kept_hand_over(struct kept *kept, const struct rein_text **out, size_t *len) REIN_MUST_USE;
 

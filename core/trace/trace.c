@@ -514,6 +514,8 @@ static int finish_whole(struct rein_trace *t)
 
 static int finish_broken(struct rein_trace *t, const char *message)
 {
+    if (t->kept != NULL)
+        kept_break_off(t->kept);
     int rv = t->streamed ? trace_end_texts(t) : 0;
     return rv == 0 && !trace_is_stopped(t) ? trace_break_off(t, message) : rv;
 }

@@ -367,6 +367,9 @@ int trace_break_off(struct rein_trace *t, const char *message)
 
 int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flags)
 {
+    bool has_end = !t->streamed || done != NULL || t->saw_last || any_end_seen(t);
+    if (!has_end && t->kept != NULL)
+        kept_break_off(t->kept);
     int rv = trace_end_texts(t);
     if (rv != 0 || trace_is_stopped(t))
         return rv;

@@ -134,8 +134,107 @@ static void kept_text_is_what_was_sent(void **state)
     rein_policy_unref(policy);
 }
 
+/* ---- characters that are cut ---- */
+
+enum ending { LEFT, BROKEN_OFF, WITHOUT_END, STOPPED, STEERED, ENDINGS };
+
+/* Reasoning, and an answer, that end where they end: maybe in the middle of a character. Each event has a few bytes. */
+static size_t write_raw_events(struct dice *dice, char *out, size_t len, const char *field, const char *text,
+                               size_t end)
+{
+    for (size_t at = 0, step; at < end; at += step) {
+        step = 1 + dice_below(dice, 7);
+        step = step < end - at ? step : end - at;
+        len += (size_t)snprintf(out + len, EVENTS_MAX - len,
+                                "data: {\"choices\":[{\"index\":0,\"delta\":{\"%s\":\"%.*s\"}}]}\n\n", field, (int)step,
+                                text + at);
+    }
+    return len;
+}
+
+static void end_response(struct rein_trace *trace, enum ending ending)
+{
+    static const char stop[] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{"
+                               "\"arguments\":\"stop here\"}}]}}]}\n\n",
+                      steer[] =
+                          "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{"
+                          "\"arguments\":\"turn here\"}}]}}]}\n\n";
+    struct rein_update u;
+    int rv = 0;
+    if (ending == STOPPED || ending == STEERED) {
+        const char *event = ending == STOPPED ? stop : steer;
+        rv = rein_trace_feed(trace, event, strlen(event), &u);
+        assert_true((u.asks & REIN_ASK_STOP) != 0);
+    } else if (ending != LEFT) {
+        rv = rein_trace_finish(trace, ending == WITHOUT_END, NULL, &u);
+    }
+    assert_int_equal(rv, 0);
+}
+
+/* `room`: bytes that could be kept of it. */
+static void check_characters(unsigned long seed, const struct rein_text *kept, const char *sent, size_t end,
+                             size_t room)
+{
+    size_t whole = rein_text_whole(sent, end < room ? end : room);
+    if (kept->text_len != whole || memcmp(kept->text, sent, whole) != 0)
+        fail_msg("seed %lu: %zu of %zu bytes are kept, not %zu: %s", seed, kept->text_len, end, whole, sent);
+    json_t *utf8 = json_stringn(kept->text, kept->text_len);
+    assert_non_null(utf8);
+    json_decref(utf8);
+    assert_int_equal(kept->len, end);
+    assert_int_equal(kept->whole, kept->text_len == end);
+}
+
+static void kept_text_ends_in_no_part_of_a_character(void **state)
+{
+    (void)state;
+    static const char *const letters[] = {"a", "b ", "\xC3\xA9", "\xE6\xBC\xA2", "\xF0\x9F\x98\x80", "."};
+    static const char *const fields[] = {"reasoning_content", "content"};
+    static const char rules[] = "version: 1\nname: p\nlog: { text: full, max_bytes: 1024 }\nrules:\n"
+                                "  - { id: stop, channels: [tool], literal: stop here, action: cut_response }\n"
+                                "  - { id: turn, channels: [tool], literal: turn here, action: steer }\n";
+    static const char *const templates[] = {"version: 1\nname: corrective\nkind: corrective\ntext: Wait.\n"};
+    static char texts[2][TEXT_MAX + 8], events[EVENTS_MAX];
+    struct rein_policy *policy = kit_policy_with(rules, templates, 1);
+    struct rein_engine *engine;
+    assert_int_equal(rein_engine_new(&engine), 0);
+    for (unsigned long seed = 1; seed <= 500; seed++) {
+        struct dice dice = dice_of(seed);
+        struct rein_trace_options options = {
+            .policy = policy, .engine = engine, .streamed = true, .choices = 1, .body_max = 1 << 20};
+        struct rein_trace *trace;
+        struct rein_update u;
+        const struct rein_text *kept;
+        size_t len = 0, kept_len, ends[2];
+        for (size_t i = 0; i < 2; i++) {
+            size_t wanted = 1 + dice_below(&dice, dice_below(&dice, 4) > 0 ? 40 : TEXT_MAX), made = 0;
+            while (made < wanted)
+                made += (size_t)sprintf(texts[i] + made, "%s", letters[dice_below(&dice, 6)]);
+            ends[i] = wanted;
+            len = write_raw_events(&dice, events, len, fields[i], texts[i], wanted);
+        }
+        enum ending ending = (enum ending)dice_below(&dice, ENDINGS);
+        assert_int_equal(rein_trace_new(&trace, &options), 0);
+        assert_int_equal(rein_trace_prompt_end(trace, &u), 0);
+        assert_int_equal(rein_trace_attempt(trace, &(struct rein_attempt){.is_apart = true}), 0);
+        assert_int_equal(rein_trace_feed(trace, events, len, &u), 0);
+        end_response(trace, ending);
+        for (int again = 0; again < 2; again++) { /* and so does what is handed over twice */
+            assert_int_equal(rein_trace_texts(trace, &kept, &kept_len), 0);
+            assert_true(kept_len >= 2);
+            size_t room = 1024;
+            for (size_t i = 0; i < 2; room -= ends[i] < room ? ends[i] : room, i++)
+                check_characters(seed, &kept[i], texts[i], ends[i], room);
+        }
+        rein_trace_free(trace);
+    }
+    rein_engine_free(engine);
+    rein_policy_unref(policy);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(kept_text_is_what_was_sent)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(kept_text_is_what_was_sent),
+                                       cmocka_unit_test(kept_text_ends_in_no_part_of_a_character)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,6 +140,30 @@ static void test_what_a_stop_cut_off_is_masked(void **state)
     rein_policy_unref(policy);
 }
 
+/* A text that ends with a broken response did not end by itself. */
+static void test_what_broke_off_is_masked(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = kit_policy(HEAD RULES "log: { text: full }\n");
+    for (int whole = 0; whole < 2; whole++) {
+        struct rein_trace *trace = begin(policy);
+        struct rein_update u;
+        ask(trace, "hello");
+        feed(trace, DELTA("\"content\":\"Yes, 4111 1111 1111\""), 0);
+        assert_int_equal(rein_trace_finish(trace, whole != 0, NULL, &u), 0);
+        assert_int_equal(rein_trace_decision(trace)->ending, REIN_UPSTREAM_BROKE);
+        assert_string_equal(describe(trace, 1), "answer 0 0 whole 19 Yes, **************|@5+14 open");
+        rein_trace_free(trace);
+        trace = begin(policy); /* and one that did */
+        ask(trace, "hello");
+        feed(trace, DELTA("\"content\":\"Yes, 4111 1111 1111\"") DONE, 0);
+        finish(trace);
+        assert_string_equal(describe(trace, 1), "answer 0 0 whole 19 Yes, 4111 1111 1111");
+        rein_trace_free(trace);
+    }
+    rein_policy_unref(policy);
+}
+
 static void test_the_ceiling_cuts(void **state)
 {
     (void)state;
@@ -218,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_found_u1_full_masks_what_is_secret_everywhere),
         cmocka_unit_test(test_redacted_masks_what_any_rule_found),
         cmocka_unit_test(test_what_a_stop_cut_off_is_masked),
+        cmocka_unit_test(test_what_broke_off_is_masked),
         cmocka_unit_test(test_the_ceiling_cuts),
         cmocka_unit_test(test_evidence_alone_keeps_no_text),
         cmocka_unit_test(test_stopped_attempts_are_kept),

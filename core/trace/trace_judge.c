@@ -477,17 +477,25 @@ static int take_turn(struct rein_trace *t, struct choice *choice, struct text *t
     return choice->paused != NULL ? lift_paused(t, choice) : 0;
 }
 
+/* What counts as received is kept, also if what it interrupts or ends stops the response before it is judged itself. */
+static int receive(struct rein_trace *t, struct text *text, struct span bytes)
+{
+    t->decision.flow[text->channel].received += bytes.len;
+    return t->kept != NULL ? kept_hear(t->kept, text, t->attempt, bytes) : 0;
+}
+
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
 {
     struct rein_trace *t = ctx;
     struct choice *choice = &t->choice[text->choice];
-    t->decision.flow[text->channel].received += bytes.len;
     if (is_closed(t, text))
-        return 0;
+        return 0; /* like what comes in later events, it counts nowhere */
     bool is_examined = text->has_sentences && bytes.len > 0;
     if (is_examined && text->received == 0)
         number_text(t, text);
-    int rv = 0;
+    int rv = receive(t, text, bytes);
+    if (rv != 0)
+        return rv;
     if (keeps_turn(choice, text))
         count_said(choice, choice->speaker, bytes.len);
     else if (bytes.len > 0 && ((rv = take_turn(t, choice, text, bytes.len)) != 0 || is_closed(t, text)))
@@ -504,8 +512,6 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     rv = is_examined && t->pattern_active ? make_tracker(t, text) : 0;
     if (rv == 0)
         rv = trace_panels_bytes(t, text, bytes);
-    if (rv == 0 && t->kept != NULL)
-        rv = kept_hear(t->kept, text, t->attempt, bytes);
     if (rv == 0)
         rv = text_append(text, bytes);
     if (rv == 0)

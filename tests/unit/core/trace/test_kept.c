@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "rein/rein.h"
+#include "releasekit.h"
 #include "tracekit.h"
 
 #define HEAD "version: 1\nname: p\n"
@@ -236,6 +237,88 @@ static void test_stopped_attempts_are_kept(void **state)
     rein_policy_unref(policy);
 }
 
+/* ---- what stops the response before it is judged itself -------------------------------------------------------- */
+
+static const char lexicon[] = "version: 1\nname: own\nlanguage: en\nentries:\n"
+                              "  - { id: b, class: adopts_goal, phrases: [plan], match: [plan] }\n"
+                              "  - { id: c, class: prompt_harm, phrases: [bomb], match: [bomb], category: weapons }\n";
+
+/* Of each channel, as much is kept as counts as received. Returns how much of the answer. */
+static uint64_t check_counted(struct rein_trace *trace)
+{
+    uint64_t kept[REIN_CHANNELS] = {0};
+    const struct rein_text *texts;
+    size_t len;
+    assert_int_equal(rein_trace_texts(trace, &texts, &len), 0);
+    for (size_t i = 0; i < len; i++) {
+        assert_int_equal(texts[i].text_len, texts[i].len);
+        kept[texts[i].channel] += texts[i].len;
+    }
+    const struct rein_decision *decision = rein_trace_decision(trace);
+    for (int c = REIN_PROMPT; c <= REIN_TOOL; c++)
+        assert_int_equal(kept[c], decision->flow[c].received);
+    return kept[REIN_ANSWER];
+}
+
+/* The answer's first bytes end the reasoning, which is refused as a whole. */
+static void test_the_bytes_that_end_the_reasoning_are_kept(void **state)
+{
+    (void)state;
+    static const struct rein_source source = {"own.yaml", lexicon, sizeof lexicon - 1};
+    static const char *const streams[] = {
+        DELTA("\"reasoning_content\":\"My plan\"") DELTA("\"content\":\"Sure, \"") DELTA("\"content\":\"so.\"") DONE,
+        DELTA("\"reasoning_content\":\"My plan\",\"content\":\"Sure, \"") DELTA("\"content\":\"so.\"") DONE,
+        DELTA("\"content\":\"<think>My plan</think>Sure, \"") DELTA("\"content\":\"so.\"") DONE,
+    };
+    struct rein_policy *policy =
+        release_policy(HEAD "lexicons: [own]\nlog: { text: full }\n"
+                            "patterns: { lack_of_safety_awareness: { action: cut_response, threshold: 0.3 } }\n",
+                       &source, NULL);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t chunk = 0; chunk < 9; chunk++) {
+            struct rein_trace *trace = begin(policy);
+            struct rein_update u;
+            assert_int_equal(rein_trace_prompt(trace, "user", "a bomb", 6), 0);
+            assert_int_equal(rein_trace_prompt_end(trace, &u), 0);
+            assert_int_equal(rein_trace_attempt(trace, &(struct rein_attempt){.is_apart = i < 2}), 0);
+            feed(trace, streams[i], chunk);
+            finish(trace);
+            assert_int_equal(rein_trace_decision(trace)->ending, REIN_CUT);
+            assert_int_equal(check_counted(trace), strlen("Sure, "));
+            assert_string_equal(describe(trace, 2), "answer 0 0 whole 6 Sure, ");
+            rein_trace_free(trace);
+        }
+    rein_policy_unref(policy);
+}
+
+/* So many bytes of the answer have come that nothing waits for the reasoning any more: then its last word is one. */
+static void test_the_bytes_that_end_a_wait_are_kept(void **state)
+{
+    (void)state;
+    enum { EVENTS = 9, EVENT = 80 };
+    static char events[EVENTS * 200 + 200];
+    char words[EVENT + 1];
+    memset(words, 'x', EVENT);
+    words[EVENT] = '\0';
+    struct rein_policy *policy = kit_policy(
+        HEAD "log: { text: full }\nrules:\n"
+             "  - { id: stop, channels: [reasoning], regex: 'stop( it)?', max_bytes: 9, action: cut_response }\n");
+    int len = snprintf(events, sizeof events, DELTA("\"reasoning_content\":\"I stop\""));
+    for (int i = 0; i < EVENTS; i++)
+        len += snprintf(events + len, sizeof events - (size_t)len, DELTA("\"content\":\"%s\""), words);
+    snprintf(events + len, sizeof events - (size_t)len, DONE);
+    for (size_t chunk = 0; chunk < 9; chunk++) {
+        struct rein_trace *trace = begin(policy);
+        ask(trace, "hello");
+        feed(trace, events, chunk);
+        finish(trace);
+        assert_int_equal(rein_trace_decision(trace)->ending, REIN_CUT);
+        assert_int_equal(check_counted(trace), 7 * EVENT);
+        rein_trace_free(trace);
+    }
+    rein_policy_unref(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +329,8 @@ int main(void)
         cmocka_unit_test(test_the_ceiling_cuts),
         cmocka_unit_test(test_evidence_alone_keeps_no_text),
         cmocka_unit_test(test_stopped_attempts_are_kept),
+        cmocka_unit_test(test_the_bytes_that_end_the_reasoning_are_kept),
+        cmocka_unit_test(test_the_bytes_that_end_a_wait_are_kept),
     };
     if (rein_engine_new(&engine) != 0)
         return 1;

@@ -249,21 +249,29 @@ enum rein_stance pattern_answer_stance(const struct pattern_tracker *p)
     return stances[p->answer.stance];
 }
 
+/* Does the reasoning end in the stance that an answer of the other one does not fit? */
+static bool has_stance_for(const struct pattern_tracker *p, enum rein_pattern inconsistency)
+{
+    enum stance wanted = inconsistency == REIN_INCONSISTENCY_COMPLIES ? STANCE_REFUSES : STANCE_COMPLIES;
+    return reasoning_stance(&p->reasoning) == wanted;
+}
+
 bool pattern_answer_waits_for(const struct pattern_tracker *p, enum rein_pattern pattern)
 {
     if (p->answer.ended)
         return false;
     if (pattern == REIN_OUTCOME_RISK_ANSWER)
         return outcome_answer_may_act(p);
-    return pattern == REIN_INCONSISTENCY_COMPLIES && p->settings.acts[REIN_INCONSISTENCY_COMPLIES] &&
-           p->answer.stance == STANCE_OPEN && p->answer.len < PATTERN_HEAD_MAX &&
-           reasoning_stance(&p->reasoning) == STANCE_REFUSES;
+    bool compares = pattern == REIN_INCONSISTENCY_COMPLIES || pattern == REIN_INCONSISTENCY_REFUSES;
+    return compares && p->settings.acts[pattern] && p->answer.stance == STANCE_OPEN &&
+           p->answer.len < PATTERN_HEAD_MAX && has_stance_for(p, pattern);
 }
 
 bool pattern_answer_is_open(const struct pattern_tracker *p)
 {
     return pattern_answer_waits_for(p, REIN_OUTCOME_RISK_ANSWER) ||
-           pattern_answer_waits_for(p, REIN_INCONSISTENCY_COMPLIES);
+           pattern_answer_waits_for(p, REIN_INCONSISTENCY_COMPLIES) ||
+           pattern_answer_waits_for(p, REIN_INCONSISTENCY_REFUSES);
 }
 
 bool pattern_answer_is_done(const struct pattern_tracker *p)

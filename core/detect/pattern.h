@@ -82,7 +82,7 @@ bool pattern_take(struct pattern_tracker *p, struct pattern_finding *out);
  * sentence that reaches PATTERN_HEAD_MAX bytes of answer. */
 enum { PATTERN_HEAD_MAX = 600 };
 bool pattern_answer_is_open(const struct pattern_tracker *p);
-/* Likewise, for one of the two patterns that compare or score it. */
+/* Likewise, for one of the three patterns that compare or score it. */
 bool pattern_answer_waits_for(const struct pattern_tracker *p, enum rein_pattern pattern);
 /* Further sentences of the answer change nothing. */
 bool pattern_answer_is_done(const struct pattern_tracker *p);

@@ -74,12 +74,13 @@ void trace_clear_choice(struct rein_trace *t, uint16_t choice)
  * is known: a restart could contradict it. */
 bool trace_answer_may_steer(const struct rein_trace *t, const struct choice *choice)
 {
-    static const enum rein_pattern late[] = {REIN_OUTCOME_RISK_ANSWER, REIN_INCONSISTENCY_COMPLIES};
+    static const enum rein_pattern late[] = {REIN_OUTCOME_RISK_ANSWER, REIN_INCONSISTENCY_COMPLIES,
+                                             REIN_INCONSISTENCY_REFUSES};
     if (t->release != REIN_RELEASE_END || t->choice_count != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
         return false;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
         const struct policy_pattern *pattern = &t->policy->patterns[late[i]];
-        for (size_t slot = 0; pattern->action == REIN_STEER && !pattern->shadow && slot < SLOTS_MAX; slot++)
+        for (size_t slot = 0; pattern->action == REIN_STEER && slot < SLOTS_MAX; slot++)
             if (choice->trackers[slot] != NULL && pattern_answer_waits_for(choice->trackers[slot], late[i]))
                 return true;
     }

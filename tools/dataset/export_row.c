@@ -138,14 +138,33 @@ static const json_t *masks_of(const json_t *text)
     return json_object_get(text, "masks");
 }
 
-/* What a rule has found is no fault of a row where the text has a mask in its place. */
+static bool overlaps(const json_t *a, const json_t *b)
+{
+    return number_of(a, "offset") < number_of(b, "offset") + number_of(b, "len") &&
+           number_of(b, "offset") < number_of(a, "offset") + number_of(a, "len");
+}
+
+static bool has_mask(const json_t *text, const json_t *match)
+{
+    size_t i;
+    const json_t *mask;
+    json_array_foreach(masks_of(text), i, mask)
+    {
+        if (overlaps(mask, match))
+            return true;
+    }
+    return false;
+}
+
+/* What a rule has found is no fault of a row where the text has a mask in its place; `found` lists other matches, too.
+ */
 static bool is_masked(const json_t *texts, const json_t *finding, json_int_t attempt)
 {
     size_t i;
     const json_t *found, *text = said_text(texts, text_of(finding, "channel"), attempt);
     json_array_foreach(json_object_get(text, "found"), i, found)
     {
-        if (strcmp(text_of(found, "rule"), text_of(finding, "id")) == 0)
+        if (strcmp(text_of(found, "rule"), text_of(finding, "id")) == 0 && has_mask(text, found))
             return true;
     }
     return false;

@@ -117,17 +117,20 @@ static void test_what_was_found_counts_where_it_was_said(void **state)
 static void test_a_masked_match_is_no_fault(void **state)
 {
     (void)state;
-#define MASKED(rule)                                                                                                   \
+#define MASKED_AT(offset, rule)                                                                                        \
     HEAD "\"texts\":[" USER ",{\"channel\":\"answer\",\"attempt\":0,\"choice\":0,\"form\":\"full\",\"whole\":true,"    \
-         "\"len\":4,\"text\":\"to *\",\"masks\":[{\"offset\":3,\"len\":1,\"rule\":\"x\"}],\"found\":[{\"offset\":3,"   \
+         "\"len\":4,\"text\":\"to "                                                                                    \
+         "*\",\"masks\":[{\"offset\":3,\"len\":1,\"rule\":\"x\"}],\"found\":[{\"offset\":" offset ","                  \
          "\"len\":1,\"rule\":\"" rule                                                                                  \
          "\"}]}],\"attempts\":[],\"opinions\":[],\"findings\":[{\"kind\":\"rule\",\"id\":"                             \
          "\"x\",\"channel\":\"answer\",\"attempt\":0,\"choice\":0}]}"
+#define MASKED(rule) MASKED_AT("3", rule)
     struct export_row row;
     assert_string_equal(made(MASKED("x"), &strict, &row), "row");
     assert_int_equal(row.masks, 1);
     export_row_fini(&row);
     check_outcome(MASKED("y"), &strict, "found");
+    check_outcome(MASKED_AT("2", "x"), &strict, "found"); /* it stands there for all to see */
 }
 
 static void test_more_findings_than_rows_is_found(void **state)

@@ -30,6 +30,7 @@ typedef int (*store_on_attempt)(void *ctx, const struct store_attempt_row *row);
 typedef int (*store_on_finding)(void *ctx, const struct store_finding_row *row);
 typedef int (*store_on_opinion)(void *ctx, const struct store_opinion_row *row);
 typedef int (*store_on_text)(void *ctx, const struct store_text_row *row);
+typedef int (*store_on_readings)(void *ctx, int64_t n, const struct store_bytes *readings);
 typedef int (*store_on_request)(void *ctx, const struct store_request_row *row);
 
 typedef int (*store_on_sum)(void *ctx, const struct store_sum_row *row);
@@ -136,6 +137,8 @@ struct store_driver {
     int (*extent)(struct store_reader *reader, int64_t *first, int64_t *last);
     /* The kept texts of a decision, in order. */
     int (*texts)(struct store_reader *reader, const char *id, store_on_text on_text, void *ctx);
+    /* What detectors read of them: of those of which it is kept, in order. */
+    int (*readings)(struct store_reader *reader, const char *id, store_on_readings on_readings, void *ctx);
     /* A decision that was made with the key of that name ("": without one); nothing is called if there is none. */
     int (*outcome)(struct store_reader *reader, const char *id, const char *key, store_on_decision on_decision,
                    void *ctx);

@@ -10,7 +10,7 @@
 
 #include "base/utf8.h"
 
-static _Atomic size_t texts_waiting; /* bytes of kept texts in all jobs of the process */
+static _Atomic size_t texts_waiting; /* bytes of kept texts and their readings in all jobs of the process */
 
 /* Takes room from a block, or counts what will be taken if there is none yet. */
 struct packer {
@@ -134,6 +134,17 @@ static const struct rein_span *pack_spans(struct packer *p, const struct rein_sp
     return out;
 }
 
+/* All of them or none: half of them would be read as those of half a text. */
+static void pack_readings(struct packer *p, struct rein_text *to, const struct rein_text *from, bool bare)
+{
+    bool fits = !bare && from->readings != NULL && from->readings_len <= STORE_READINGS_MAX;
+    to->readings_len = fits ? from->readings_len : 0;
+    char *out = fits ? job_take(p, from->readings_len, 1) : NULL;
+    to->readings = out;
+    if (out != NULL)
+        memcpy(out, from->readings, from->readings_len);
+}
+
 /* `bare`: without what was said. */
 static void pack_text(struct packer *p, struct rein_text *to, const struct rein_text *from, bool bare)
 {
@@ -146,6 +157,7 @@ static void pack_text(struct packer *p, struct rein_text *to, const struct rein_
     to->found_len = bare ? 0 : from->found_len;
     to->masks = pack_spans(p, from->masks, to->masks_len);
     to->found = pack_spans(p, from->found, to->found_len);
+    pack_readings(p, to, from, bare);
 }
 
 static void pack_texts(struct packer *p, struct store_job *job, const struct store_record *record, bool bare)
@@ -154,7 +166,7 @@ static void pack_texts(struct packer *p, struct store_job *job, const struct sto
     struct rein_text *out = job_take(p, len * sizeof *out, alignof(struct rein_text)), scratch;
     for (size_t i = 0; i < len; i++) {
         pack_text(p, out != NULL ? &out[i] : &scratch, &record->texts[i], bare);
-        job->text_bytes += out != NULL ? out[i].text_len : 0;
+        job->text_bytes += out != NULL ? out[i].text_len + out[i].readings_len : 0;
     }
     job->record.texts = out;
     job->record.texts_len = len;
@@ -260,9 +272,11 @@ int store_job_new(struct store_job **out, const struct store_record *record)
     p = (struct packer){(char *)job, sizeof *job};
     pack(&p, job, record, bare);
     job->first = (struct store_attempt){.started_us = -1, .first_byte_us = -1, .ended_us = -1};
+    job->may_continue = -1;
     if (job->record.attempts_len > 0) {
         job->first = job->record.attempts[0];
         job->delivery = rein_delivery_name(job->first.delivery);
+        job->may_continue = job->first.may_continue;
     }
     set_words(job);
     job->keep_text_until_us = record->keep_text_days > 0 ? record->started_at_us + record->keep_text_days * day_us : -1;

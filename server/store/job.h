@@ -18,7 +18,8 @@ enum {
     STORE_OPINIONS_MAX = 256,
     STORE_ATTEMPTS_MAX = 32,
     STORE_TEXTS_MAX = 1024,
-    STORE_TEXT_MAX = 16 << 20, /* bytes of one kept text */
+    STORE_TEXT_MAX = 16 << 20,     /* bytes of one kept text */
+    STORE_READINGS_MAX = 16 << 20, /* bytes of what detectors read of one; more is left out */
 };
 
 struct store_job {
@@ -37,11 +38,12 @@ struct store_job {
     struct rein_decision decision;
     struct store_attempt first;                        /* attempt; its row is the decision's own */
     const char *delivery;                              /* of the first attempt, a constant */
+    int64_t may_continue;                              /* likewise: 0, 1; -1: there is none */
     size_t findings_len;                               /* how many there were, including those above the ceiling */
     const char *verdict, *action, *shadow, *reasoning; /* constants */
     bool acted;                                        /* a finding changed the response */
     int64_t keep_text_until_us;                        /* its text may stay until then, -1: as long as others */
-    size_t text_bytes;                                 /* of its kept texts */
+    size_t text_bytes;                                 /* of its kept texts and their readings */
 };
 
 /* Returns owned (one reference). REIN_ENOMEM. Where the jobs that there are hold STORE_QUEUE_TEXT_MAX bytes of kept

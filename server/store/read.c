@@ -199,6 +199,37 @@ int store_read_texts(struct store_reader *reader, const char *id, json_t **out)
     return rv;
 }
 
+/* Returns owned, NULL when out of memory. */
+static json_t *hex_json(const struct store_bytes *bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = malloc(2 * bytes->len + 1);
+    for (size_t i = 0; i < bytes->len && text != NULL; i++) {
+        text[2 * i] = digits[bytes->bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes->bytes[i] & 15];
+    }
+    json_t *out = text != NULL ? json_stringn_nocheck(text, 2 * bytes->len) : NULL;
+    free(text);
+    return out;
+}
+
+static int readings_add(void *ctx, int64_t n, const struct store_bytes *readings)
+{
+    json_t *row = json_pack("{sIso}", "n", (json_int_t)n, "readings", hex_json(readings));
+    return json_array_append_new(ctx, row) == 0 ? 0 : REIN_ENOMEM;
+}
+
+int store_read_readings(struct store_reader *reader, const char *id, json_t **out)
+{
+    json_t *list = json_array();
+    int rv = list != NULL ? reader->driver->readings(reader, id, readings_add, list) : REIN_ENOMEM;
+    if (rv == 0)
+        *out = list;
+    else
+        json_decref(list);
+    return rv;
+}
+
 static int outcome_take(void *ctx, const struct store_decision_row *row)
 {
     json_t **outcome = ctx;

@@ -62,6 +62,11 @@ int store_read_decision(struct store_reader *reader, const char *id, json_t **ou
 /* The kept texts of a decision, in order; an empty array if there are none. Returns owned. */
 int store_read_texts(struct store_reader *reader, const char *id, json_t **out) REIN_MUST_USE;
 
+/* What detectors read of its kept texts (rein_text.readings), for judging it again: {"n": the text's, "readings":
+ * lower-case hex}, in order; only texts of which it is kept. It tells whether somebody's guess of a masked word is
+ * right, so it is for the operator's own tools: no API, export or page has it. Returns owned. */
+int store_read_readings(struct store_reader *reader, const char *id, json_t **out) REIN_MUST_USE;
+
 /* What a client may know of its own request: verdict and counts, no evidence. NULL unless it came with the key of that
  * name ("": without one). Returns owned. */
 int store_read_outcome(struct store_reader *reader, const char *id, const char *key, json_t **out) REIN_MUST_USE;

@@ -33,6 +33,8 @@ static json_t *field_json(const struct store_field *field, const void *row)
         return isnan(*(const double *)at) ? json_null() : json_real(*(const double *)at);
     case STORE_FLAG:
         return json_boolean(*(const bool *)at);
+    case STORE_MAYBE:
+        return *(const int64_t *)at != STORE_UNKNOWN ? json_boolean(*(const int64_t *)at != 0) : json_null();
     case STORE_ORDER:
         break;
     }

@@ -22,6 +22,7 @@ enum store_field_type {
     STORE_ORDER,  /* int64_t, for paging: not part of the JSON */
     STORE_REAL,   /* double; NaN: unknown */
     STORE_FLAG,   /* bool */
+    STORE_MAYBE,  /* int64_t: 0, 1 or STORE_UNKNOWN; a flag that older rows do not have */
 };
 
 #define STORE_FLOW_FIELDS(X, channel)                                                                                  \
@@ -157,7 +158,8 @@ enum store_field_type {
     X(NUMBER, first_byte_us)                                                                                           \
     X(NUMBER, ended_us)                                                                                                \
     X(NUMBER, status)                                                                                                  \
-    X(TEXT, outcome)
+    X(TEXT, outcome)                                                                                                   \
+    X(MAYBE, may_continue)
 
 /* One finding of a decision. */
 #define STORE_FINDING_FIELDS(X)                                                                                        \
@@ -192,7 +194,8 @@ enum store_field_type {
     X(REAL, risk)                                                                                                      \
     X(TEXT, categories)                                                                                                \
     X(NUMBER, took_ms)                                                                                                 \
-    X(FLAG, was_known)
+    X(FLAG, was_known)                                                                                                 \
+    X(NUMBER, heard)
 
 /* One kept text of a decision. */
 #define STORE_TEXT_FIELDS(X)                                                                                           \
@@ -215,6 +218,7 @@ enum store_field_type {
 #define STORE_MEMBER_ORDER(name) int64_t name;
 #define STORE_MEMBER_REAL(name) double name;
 #define STORE_MEMBER_FLAG(name) bool name;
+#define STORE_MEMBER_MAYBE(name) int64_t name;
 #define STORE_MEMBER(type, name) STORE_MEMBER_##type(name)
 
 struct store_decision_row {

@@ -33,6 +33,7 @@ struct store_attempt {
     int64_t ended_us;
     unsigned status;     /* HTTP, 0: none */
     const char *outcome; /* "whole", "timeout", "broke", "cancelled", "steered", ... */
+    bool may_continue;   /* as the engine was told (rein_attempt) */
 };
 
 /* What is stored about a request. The first record of a request inserts a row, later ones replace it. Everything is
@@ -71,7 +72,8 @@ struct store_options {
     unsigned away_ms;        /* how long `path` must be unchanged before it is opened again, 0: STORE_AWAY_MS */
     size_t queue_max;        /* records that may wait; beyond that store_put returns REIN_ELIMIT. 0: STORE_QUEUE_MAX */
 };
-/* Of the bytes of kept texts that wait to be written; what is put beyond that is stored without its texts. */
+/* Of the bytes of kept texts, and of their readings, that wait to be written; what is put beyond that is stored without
+ * its texts. */
 enum { STORE_QUEUE_MAX = 8192, STORE_AWAY_MS = 5000, STORE_QUEUE_TEXT_MAX = 64 << 20 };
 
 /* Opens or makes the database, migrates it and marks what a crash left open as ended `lost`. One process at a time

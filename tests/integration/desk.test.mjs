@@ -17,7 +17,7 @@ reasoning: { show: stream, release: stream }
 log: { text: full }
 rules:
   - { id: password, channels: [reasoning, answer, tool], literal: "open sesame", action: refuse }
-  - { id: badge, channels: [answer], regex: 'BADGE-[0-9]{6}', action: redact, replacement: "[badge]" }
+  - { id: badge, channels: [answer], regex: 'BADGE-[0-9]{6}', action: redact, replacement: "[badge]", secret: true }
   - { id: trial, channels: [answer], literal: "${words}", action: refuse, shadow: true }
 refusal: { message: "Not this.", finish_reason: content_filter, before_first_byte: error }
 `;
@@ -70,7 +70,7 @@ describe('the desk', { timeout: 240000 }, () => {
       'get /admin/v1/overview': ['', '?step=1m', `?route=default&from=${since}`, '?model=none&step=1d', '?from=2020-01-01'],
       'get /admin/v1/findings': ['', `?from=${since}`, '?key=nobody'],
       'get /admin/v1/decisions': ['', '?limit=2', '?rule=badge', `?shadow=any&from=${since}`],
-      'get /admin/v1/decisions/{id}': [`/${ids.clean}`, `/${ids.refused}`, `/${ids.both}`],
+      'get /admin/v1/decisions/{id}': [`/${ids.clean}`, `/${ids.refused}`, `/${ids.redacted}`, `/${ids.both}`],
       'get /admin/v1/stats': ['?bucket=1h'],
       'post /admin/v1/session': [''],
       'get /v1/models/{id}': ['/m'],
@@ -106,6 +106,8 @@ describe('the desk', { timeout: 240000 }, () => {
           if (!isClient) assert.ok(answer.status < 300, `${name}${more}: ${status} ${answer.text.slice(0, 300)}`);
           if (expected.$ref) expected = doc.components.responses[expected.$ref.split('/').pop()];
           answers++;
+          // What detectors read of masked text tells whether a guess of it is right: nobody gets it.
+          assert.doesNotMatch(answer.text, /"readings"/, name + more);
           if (!expected.content) continue;
           const type = String(answer.headers['content-type']).split(';')[0];
           assert.ok(expected.content[type], `${name}: ${type} is not described`);
@@ -179,6 +181,10 @@ describe('the desk', { timeout: 240000 }, () => {
     assert.deepEqual(row.timeline.map(({ what }) => what).filter((what) => what !== 'client_first_byte'), ['received', 'called', 'first_byte', 'stopped', 'ended']);
     assert.ok(row.timeline.every(({ at_us: at }, i) => i === 0 || at >= row.timeline[i - 1].at_us));
     assert.ok(row.texts.some(({ channel, text }) => channel === 'reasoning' && text === 'hm'), JSON.stringify(row.texts));
+    assert.equal(row.attempts[0].may_continue, false);
+    const masked = (await final(ids.redacted)).texts.find(({ channel }) => channel === 'answer');
+    assert.equal(masked.text, 'it is ************, is it');
+    assert.deepEqual(masked.found, [{ offset: 6, len: 12, rule: 'badge' }]);
     const both = await final(ids.both);
     assert.match(both.why, /In shadow: rule trial would have refused this\.$/);
     assert.match((await final(ids.clean)).why, /^Nothing that acts was found/);

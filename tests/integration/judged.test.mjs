@@ -75,6 +75,7 @@ describe('judges', { timeout: 240000 }, () => {
       assert.equal(row.verdict, 'allow');
       assert.deepEqual(new Set(row.opinions.map((o) => o.channel)), new Set(['prompt', 'reasoning', 'answer']));
       for (const o of row.opinions) assert.deepEqual([o.panel, o.judge, o.outcome, o.risk], ['harm', 'guard', 'opined', 0]);
+      for (const o of row.opinions) assert.ok(Number.isInteger(o.heard) && o.heard <= row.reasoning_received + row.answer_received + 1, JSON.stringify(o));
     }));
 
     test(`${how} that a judge calls unsafe is refused, and nothing unsafe leaves`, () => withRein(all, async () => {

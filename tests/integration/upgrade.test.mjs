@@ -50,6 +50,12 @@ for (const version of versions)
         for (const [column, value] of Object.entries(old)) assert.deepEqual(asIn(value, rows[i][column]), value, `${old.id} ${column}`);
     });
 
+    test('what its rows did not say yet is not known', async () => {
+      const rows = await rowsOf(adminPort, token), ids = new Set(decisions.map(({ id }) => id));
+      const attempts = rows.filter(({ id }) => ids.has(id)).flatMap((row) => row.attempts);
+      assert.ok(attempts.length >= decisions.length - 3 && attempts.every(({ may_continue: may }) => may === null), JSON.stringify(attempts));
+    });
+
     test('the old statistics and the old client\'s lookups are served', async () => {
       const { ask } = await import('../lib/client.mjs');
       const own = decisions.find((row) => row.key !== null);

@@ -13,5 +13,8 @@
  * owned.
  */
 int kept_read(struct store_reader *reader, const char *id, json_t **out) REIN_MUST_USE;
+/* The same, and texts have `readings` (store_read_readings) where they are kept: for judging it again, not for what is
+ * handed on. */
+int kept_read_with_readings(struct store_reader *reader, const char *id, json_t **out) REIN_MUST_USE;
 
 #endif

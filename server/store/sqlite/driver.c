@@ -25,6 +25,7 @@ const struct store_driver store_driver_sqlite = {
     .one = sqlite_read_one,
     .extent = sqlite_read_extent,
     .texts = sqlite_read_texts,
+    .readings = sqlite_read_readings,
     .outcome = sqlite_read_outcome,
     .statistics = sqlite_read_statistics,
     .sums = sqlite_read_sums,

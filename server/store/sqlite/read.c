@@ -46,7 +46,7 @@ static int read_decision(struct sqlite_reader *reader, const char *id, const cha
 static int read_attempts(struct sqlite_reader *reader, const char *id, store_on_attempt on_attempt, void *ctx)
 {
     static const char sql[] = "SELECT n, template, delivery, reason, started_us, first_byte_us, ended_us, status,"
-                              " outcome FROM v_attempts WHERE decision_id = :id ORDER BY n";
+                              " outcome, may_continue FROM v_attempts WHERE decision_id = :id ORDER BY n";
     struct store_attempt_row row;
     sqlite3_stmt *stmt = NULL;
     int rv = reader_prepare(reader, &stmt, sql);
@@ -80,7 +80,7 @@ static int read_opinions(struct sqlite_reader *reader, const char *id, store_on_
 {
     static const char sql[] =
         "SELECT n, panel, judge, attempt, choice, channel, offset, len, outcome, risk, categories,"
-        " took_ms, was_known FROM v_opinions WHERE decision_id = :id ORDER BY n";
+        " took_ms, was_known, heard FROM v_opinions WHERE decision_id = :id ORDER BY n";
     struct store_opinion_row row;
     sqlite3_stmt *stmt = NULL;
     int rv = reader_prepare(reader, &stmt, sql);
@@ -155,6 +155,25 @@ int sqlite_read_texts(struct store_reader *base, const char *id, store_on_text o
     while (rv == 0 && (rv = reader_step(reader, stmt)) > 0)
         if ((rv = reader_fill(stmt, store_text_fields, &row)) == 0)
             rv = on_text(ctx, &row);
+    reader_end(reader, stmt);
+    return rv < 0 ? rv : 0;
+}
+
+/* Not in a view, so that nobody else comes upon them. */
+int sqlite_read_readings(struct store_reader *base, const char *id, store_on_readings on_readings, void *ctx)
+{
+    static const char sql[] = "SELECT n, readings FROM kept_texts WHERE decision = (SELECT seq FROM decisions WHERE id"
+                              " = :id) AND readings IS NOT NULL ORDER BY n";
+    struct sqlite_reader *reader = sqlite_reader_of(base);
+    sqlite3_stmt *stmt = NULL;
+    int rv = reader_prepare(reader, &stmt, sql);
+    if (rv == 0)
+        reader_bind_text(stmt, ":id", id);
+    while (rv == 0 && (rv = reader_step(reader, stmt)) > 0) {
+        const struct store_bytes readings = {sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1)};
+        bool is_there = readings.bytes != NULL || readings.len == 0;
+        rv = is_there ? on_readings(ctx, sqlite3_column_int64(stmt, 0), &readings) : REIN_ENOMEM;
+    }
     reader_end(reader, stmt);
     return rv < 0 ? rv : 0;
 }

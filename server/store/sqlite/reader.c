@@ -196,6 +196,7 @@ int reader_fill(sqlite3_stmt *stmt, const struct store_field *fields, void *row)
             break;
         case STORE_NUMBER:
         case STORE_ORDER:
+        case STORE_MAYBE:
             *(int64_t *)at = reader_number(stmt, i);
             break;
         case STORE_REAL:

@@ -58,6 +58,8 @@ int sqlite_read_one(struct store_reader *reader, const char *id, const struct st
                     void *ctx) REIN_MUST_USE;
 int sqlite_read_extent(struct store_reader *reader, int64_t *first, int64_t *last) REIN_MUST_USE;
 int sqlite_read_texts(struct store_reader *reader, const char *id, store_on_text on_text, void *ctx) REIN_MUST_USE;
+int sqlite_read_readings(struct store_reader *reader, const char *id, store_on_readings on_readings,
+                         void *ctx) REIN_MUST_USE;
 int sqlite_read_outcome(struct store_reader *reader, const char *id, const char *key, store_on_decision on_decision,
                         void *ctx) REIN_MUST_USE;
 int sqlite_read_statistics(struct store_reader *reader, int64_t from_us, int64_t to_us, store_on_request on_request,

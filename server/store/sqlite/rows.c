@@ -32,12 +32,12 @@ static const char *const texts[STATEMENTS] = {
     [DROP_ATTEMPTS] = "DELETE FROM attempts WHERE decision = ?1",
     [DROP_FINDINGS] = "DELETE FROM findings WHERE decision = ?1",
     [DROP_TEXTS] = "DELETE FROM texts WHERE decision = ?1",
-    [ADD_ATTEMPT] = "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [ADD_ATTEMPT] = "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [ADD_FINDING] =
         "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     [ADD_TEXT] = "INSERT INTO texts VALUES (?1, 'evidence', ?2, ?3, ?4, ?5)",
-    [ADD_OPINION] = "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-    [ADD_KEPT] = "INSERT INTO kept_texts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    [ADD_OPINION] = "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [ADD_KEPT] = "INSERT INTO kept_texts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     [DROP_KEPT] = "DELETE FROM kept_texts WHERE decision = ?1",
     [DROP_OPINIONS] = "DELETE FROM opinions WHERE decision = ?1",
 };
@@ -193,6 +193,7 @@ static int add_attempt(struct store_rows *rows, int64_t seq, size_t n, const str
     bind_known(stmt, 8, a->ended_us);
     sqlite3_bind_int64(stmt, 9, a->status);
     bind_text(stmt, 10, a->outcome);
+    sqlite3_bind_int(stmt, 11, a->may_continue);
     return rows_step(stmt);
 }
 
@@ -315,22 +316,44 @@ static int add_opinion(struct store_rows *rows, int64_t seq, size_t n, const str
     bind_text(stmt, 12, *asked->categories != '\0' ? asked->categories : NULL);
     sqlite3_bind_int64(stmt, 13, asked->took_ms);
     sqlite3_bind_int(stmt, 14, asked->was_known);
+    bind_known(stmt, 15, asked->outcome != REIN_JUDGE_OPEN ? (int64_t)(asked->heard & INT64_MAX) : -1);
     return rows_step(stmt);
 }
 
+static void append_span(sqlite3_str *s, size_t i, const struct rein_span *span)
+{
+    sqlite3_str_appendf(s, "%s{\"offset\":%llu,\"len\":%llu,\"rule\":", i > 0 ? "," : "",
+                        (unsigned long long)span->offset, (unsigned long long)span->len);
+    append_json_text(s, span->rule);
+}
+
 /* A masked byte is one byte, so what was there was as long. */
-static char *spans_json(const struct rein_span *spans, size_t len, bool with_restored)
+static char *masks_json(const struct rein_span *masks, size_t len)
 {
     sqlite3_str *s = sqlite3_str_new(NULL);
     sqlite3_str_appendchar(s, 1, '[');
     for (size_t i = 0; i < len; i++) {
-        unsigned long long span_len = spans[i].len;
-        sqlite3_str_appendf(s, "%s{\"offset\":%llu,\"len\":%llu,\"rule\":", i > 0 ? "," : "",
-                            (unsigned long long)spans[i].offset, span_len);
-        append_json_text(s, spans[i].rule);
-        if (with_restored)
-            sqlite3_str_appendf(s, ",\"restored_len\":%llu", span_len);
-        sqlite3_str_appendall(s, spans[i].is_open ? ",\"open\":true}" : "}");
+        append_span(s, i, &masks[i]);
+        sqlite3_str_appendf(s, ",\"restored_len\":%llu%s}", (unsigned long long)masks[i].len,
+                            masks[i].is_open ? ",\"open\":true" : "");
+    }
+    sqlite3_str_appendchar(s, 1, ']');
+    return sqlite3_str_finish(s); /* NULL when out of memory */
+}
+
+/* Nearly every match is decided where it ends: that is not written. (0 says so, too: no match is decided before it
+ * ends.) */
+static char *found_json(const struct rein_span *found, size_t len)
+{
+    sqlite3_str *s = sqlite3_str_new(NULL);
+    sqlite3_str_appendchar(s, 1, '[');
+    for (size_t i = 0; i < len; i++) {
+        append_span(s, i, &found[i]);
+        if (found[i].at == UINT64_MAX)
+            sqlite3_str_appendall(s, ",\"at\":null");
+        else if (found[i].at != 0 && found[i].at != found[i].offset + found[i].len)
+            sqlite3_str_appendf(s, ",\"at\":%llu", (unsigned long long)found[i].at);
+        sqlite3_str_appendchar(s, 1, '}');
     }
     sqlite3_str_appendchar(s, 1, ']');
     return sqlite3_str_finish(s); /* NULL when out of memory */
@@ -339,8 +362,8 @@ static char *spans_json(const struct rein_span *spans, size_t len, bool with_res
 static int add_kept(struct store_rows *rows, const struct store_job *job, const struct rein_text *text)
 {
     sqlite3_stmt *stmt = rows->statements[ADD_KEPT];
-    char *masks = spans_json(text->masks, text->masks_len, true);
-    char *found = spans_json(text->found, text->found_len, false);
+    char *masks = masks_json(text->masks, text->masks_len);
+    char *found = found_json(text->found, text->found_len);
     if (masks == NULL || found == NULL) {
         sqlite3_free(masks);
         sqlite3_free(found);
@@ -360,6 +383,7 @@ static int add_kept(struct store_rows *rows, const struct store_job *job, const 
     sqlite3_bind_text(stmt, 12, found, -1, sqlite3_free);
     bind_known(stmt, 13, job->keep_text_until_us);
     sqlite3_bind_text(stmt, 14, text->text, (int)text->text_len, SQLITE_STATIC);
+    sqlite3_bind_blob64(stmt, 15, text->readings, text->readings_len, SQLITE_STATIC);
     return rows_step(stmt);
 }
 

@@ -43,11 +43,21 @@ static void wait_for(struct asked *asked)
     }
 }
 
-/* A record whose evidence is a text of its own. */
+/* A record whose evidence is a text of its own. It also keeps a text, in which that is masked, and its readings: long
+ * ones, that have pages of their own, in every third record. */
 static void put_said(struct kit *kit, struct store *store, const char *key, const char *said, bool waits)
 {
+    static unsigned records;
+    char readings[6000] = "read of ";
+    struct rein_text text = {.channel = REIN_ANSWER, .form = REIN_KEEP_FULL, .whole = true, .text = "****", .len = 4};
     struct kit_record r;
     kit_record(&r);
+    memcpy(readings + strlen(readings), said, strlen(said));
+    text.text_len = 4;
+    text.readings = readings;
+    text.readings_len = records++ % 3 == 0 ? sizeof readings : 60;
+    r.record.texts = &text;
+    r.record.texts_len = 1;
     r.record.key = key;
     r.findings[0].evidence = said;
     r.findings[0].evidence_len = strlen(said);
@@ -93,10 +103,12 @@ static void what_was_put_before_is_erased(void **state)
     assert_int_equal(asked.erasure.rv, 0);
     assert_int_equal(asked.erasure.erased.decisions, 100);
     assert_false(asked.erasure.erased.is_log_left);
+    assert_int_equal(asked.erasure.erased.texts, 100);
     assert_int_equal(occurs(kit, "apples and pears"), 0);
-    assert_true(occurs(kit, "nuts and bolts") >= 100);
+    assert_true(occurs(kit, "nuts and bolts") >= 200);
+    assert_true(occurs(kit, "read of nuts and bolts") >= 100);
     put_said(kit, store, "a", "apples again", true);
-    assert_true(occurs(kit, "apples again") > 0);
+    assert_true(occurs(kit, "apples again") > 0 && occurs(kit, "read of apples again") > 0);
     assert_string_equal(kit_text(kit, "PRAGMA integrity_check"), "ok");
     kit_stop_loop(kit);
     store_close(store);

@@ -20,8 +20,12 @@ static void fill(struct kit *kit)
     for (int i = 0; i < OLD + NEW; i++) {
         struct kit_record r;
         kit_record(&r);
-        static const struct rein_text text = {
-            .channel = REIN_ANSWER, .form = REIN_KEEP_FULL, .text = "Hi", .text_len = 2};
+        static const struct rein_text text = {.channel = REIN_ANSWER,
+                                              .form = REIN_KEEP_FULL,
+                                              .text = "Hi",
+                                              .text_len = 2,
+                                              .readings = "sums",
+                                              .readings_len = 4};
         r.record.texts = &text;
         r.record.texts_len = 1;
         if (i % 121 != 0) /* ten new ones among the old */
@@ -71,6 +75,7 @@ static void old_decisions_go(void **state)
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM findings"), 2 * NEW);
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM texts"), 2 * NEW);
     assert_int_equal(kit_number(kit, "SELECT count(*) FROM kept_texts"), NEW);
+    assert_int_equal(kit_number(kit, "SELECT count(readings) FROM kept_texts"), NEW);
     assert_string_equal(kit_text(kit, "PRAGMA integrity_check"), "ok");
 }
 

@@ -30,6 +30,7 @@ void session_open_attempt(struct session *s)
         .first_byte_us = -1,
         .ended_us = -1,
         .outcome = "running",
+        .may_continue = s->plan.attempt.may_continue,
     };
 }
 

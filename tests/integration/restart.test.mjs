@@ -124,6 +124,8 @@ describe('a restart', { timeout: 240000 }, () => {
     const isPrefilled = one.build !== 'bare';
     const [first, then] = one.policy === 'calm' ? ['off', 'prefill'] : isPrefilled ? ['prefill', 'prefill'] : ['instruct', 'instruct'];
     assert.deepEqual(row.attempts.map((attempt) => attempt.delivery), one.falls ? [first] : [first, then], JSON.stringify(row.attempts));
+    const may = row.attempts.map((attempt) => attempt.may_continue);
+    assert.deepEqual(may, [first === 'off' && one.kind !== 'openai' && !one.tools, false].slice(0, may.length), JSON.stringify(row.attempts));
     assert.deepEqual([seen.ids.size, seen.roles, seen.finish.length, seen.done, seen.errors], [1, 1, 1, 1, []], answer.text);
     assert.ok(!answer.text.includes('astray') && !answer.text.includes('And more') && !answer.text.includes('Never shown'), answer.text);
     assert.ok(!answer.text.includes(CORRECTIVE), 'the correction is not shown');

@@ -25,39 +25,61 @@ void model_prompt_sentence(const struct model *m, struct model_prompt *p, struct
     p->sum += clip(sum, &m->heads[REIN_PROMPT_HARM]);
 }
 
-void model_reasoning_sentence(const struct model *m, struct model_state *s, struct span folded)
+struct model_sentence model_read_reasoning(const struct model *m, struct model_state *s, struct span folded)
 {
     uint32_t hashes[FEATURES_MAX];
     size_t len = features_hash(folded, hashes);
     int32_t sum[MODEL_LANES] = {0};
-    assert(model_state_is_sound(s));
+    struct model_sentence out = {.features = 0};
     for (size_t i = 0; i < len; i++) {
         uint32_t bucket = feature_bucket(hashes[i], MODEL_BITS);
         if (!feature_add(s->set, bucket))
             continue;
         for (size_t k = 0; k < MODEL_LANES; k++)
             sum[k] += m->reasoning[bucket][k];
-        s->n++;
+        out.features++;
     }
-    for (int head = REIN_REASONING_HARM; head <= REIN_COMPLIES_ANSWER; head++)
-        s->sum[head] += clip(sum[head - REIN_REASONING_HARM], &m->heads[head]);
-    s->sentences++;
+    for (size_t i = 0; i < MODEL_SENTENCE_HEADS; i++)
+        out.sum[i] = clip(sum[i], &m->heads[REIN_REASONING_HARM + i]);
+    return out;
 }
 
-void model_answer_sentence(const struct model *m, struct model_state *s, struct span folded)
+struct model_sentence model_read_answer(const struct model *m, struct model_state *s, struct span folded)
 {
     uint32_t hashes[FEATURES_MAX];
     size_t len = features_hash(folded, hashes);
-    int32_t sum = 0;
-    assert(model_state_is_sound(s));
+    struct model_sentence out = {.features = 0};
     for (size_t i = 0; i < len; i++) {
         uint32_t bucket = feature_bucket(hashes[i], MODEL_ANSWER_BITS);
         if (!feature_add(s->answer_set, bucket))
             continue;
-        sum += m->answer[bucket];
-        s->answer_n++;
+        out.sum[0] += m->answer[bucket];
+        out.features++;
     }
-    s->answer_sum += clip(sum, &m->heads[REIN_COMPLIES_ANSWER]);
+    out.sum[0] = clip(out.sum[0], &m->heads[REIN_COMPLIES_ANSWER]);
+    return out;
+}
+
+/* A text has no more features than there are, whoever says so. */
+static uint32_t more_features(uint32_t n, uint32_t more, uint32_t max)
+{
+    return more < max - n ? n + more : max;
+}
+
+void model_add_reasoning(const struct model *m, struct model_state *s, const struct model_sentence *sentence)
+{
+    assert(model_state_is_sound(s));
+    s->n = more_features(s->n, sentence->features, MODEL_BUCKETS);
+    for (size_t i = 0; i < MODEL_SENTENCE_HEADS; i++)
+        s->sum[REIN_REASONING_HARM + i] += clip(sentence->sum[i], &m->heads[REIN_REASONING_HARM + i]);
+    s->sentences++;
+}
+
+void model_add_answer(const struct model *m, struct model_state *s, const struct model_sentence *sentence)
+{
+    assert(model_state_is_sound(s));
+    s->answer_n = more_features(s->answer_n, sentence->features, MODEL_ANSWER_BUCKETS);
+    s->answer_sum += clip(sentence->sum[0], &m->heads[REIN_COMPLIES_ANSWER]);
 }
 
 static double share(double sum, double n)

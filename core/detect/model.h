@@ -71,9 +71,18 @@ static inline bool model_state_is_sound(const struct model_state *s)
     return s->n <= MODEL_BUCKETS && s->answer_n <= MODEL_ANSWER_BUCKETS && (s->sentences > 0 || s->n == 0);
 }
 
-/* One folded sentence of the reasoning, or of the answer. */
-void model_reasoning_sentence(const struct model *m, struct model_state *s, struct span folded);
-void model_answer_sentence(const struct model *m, struct model_state *s, struct span folded);
+/* What one sentence adds to a state. */
+enum { MODEL_SENTENCE_HEADS = REIN_COMPLIES_ANSWER - REIN_REASONING_HARM + 1 };
+struct model_sentence {
+    int32_t sum[MODEL_SENTENCE_HEADS]; /* of the heads of the reasoning; of an answer the first: its words' weight */
+    uint32_t features;                 /* that are new in it */
+};
+/* Reads one folded sentence of the reasoning, or of the answer: what it has is not new in later ones. */
+struct model_sentence model_read_reasoning(const struct model *m, struct model_state *s, struct span folded);
+struct model_sentence model_read_answer(const struct model *m, struct model_state *s, struct span folded);
+/* Adds what was read of it, now or before. */
+void model_add_reasoning(const struct model *m, struct model_state *s, const struct model_sentence *sentence);
+void model_add_answer(const struct model *m, struct model_state *s, const struct model_sentence *sentence);
 
 /* A head's score of what was fed, 0 to 1. Not for prompts. */
 double model_score(const struct model *m, const struct model_state *s, enum rein_head head);

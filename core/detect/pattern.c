@@ -111,68 +111,97 @@ static const float SOFT = 0.6f, FIRM = 0.9f;
 
 /* Finds the signals of the sentence that the engine has folded. */
 static int gather(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
-                  struct sentence_facts *facts)
+                  struct signal_sums *sums)
 {
     struct signal_hit hits[SIGNAL_HITS_MAX];
     int len = signals_scan_same(p->signals, engine, channel, hits);
     for (int i = 0; i < len; i++) {
         bool soft = hits[i].class == SIGNAL_ANSWER_REFUSES && hits[i].weight < SOFT;
-        *(soft ? &facts->soft : &facts->sum[hits[i].class]) += hits[i].weight;
-        facts->firm += hits[i].class == SIGNAL_ANSWER_REFUSES && hits[i].weight >= FIRM ? hits[i].weight : 0;
+        *(soft ? &sums->soft : &sums->sum[hits[i].class]) += hits[i].weight;
+        sums->firm += hits[i].class == SIGNAL_ANSWER_REFUSES && hits[i].weight >= FIRM ? hits[i].weight : 0;
     }
-    for (int c = SIGNAL_CONCEDES; c <= SIGNAL_REFRAMES_GOOD_FAITH; c++)
-        facts->talk += facts->sum[c];
     if (len < 0 || channel != REIN_REASONING || p->reasoning.sentences >= TOPIC_SENTENCES)
         return len < 0 ? len : 0;
     len = signals_scan_same(p->signals, engine, REIN_PROMPT, hits);
     for (int i = 0; i < len; i++)
-        facts->topic += hits[i].class == SIGNAL_PROMPT_HARM ? hits[i].weight : 0;
+        sums->topic += hits[i].class == SIGNAL_PROMPT_HARM ? hits[i].weight : 0;
     return len < 0 ? len : 0;
 }
 
-static int take_reasoning(struct pattern_tracker *p, struct rein_engine *engine, struct span sentence,
-                          struct sentence_facts *facts)
+/* Reads what is `wanted` of a sentence (READING_SIGNALS, READING_LEARNED). */
+static int read_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
+                         struct span sentence, unsigned wanted, struct reading *r)
 {
+    struct span folded = engine_fold(engine, sentence);
+    int rv = (wanted & READING_SIGNALS) != 0 ? gather(p, engine, channel, &r->signals) : 0;
+    if (rv != 0)
+        return rv;
+    if ((wanted & READING_LEARNED) != 0)
+        r->learned = channel == REIN_REASONING ? model_read_reasoning(p->settings.model, p->outcome.learned, folded)
+                                               : model_read_answer(p->settings.model, p->outcome.learned, folded);
+    r->flags |= wanted;
+    return 0;
+}
+
+static void note_signals(struct sentence_facts *facts, const struct signal_sums *sums)
+{
+    facts->signals = *sums;
+    for (int c = SIGNAL_CONCEDES; c <= SIGNAL_REFRAMES_GOOD_FAITH; c++)
+        facts->talk += sums->sum[c];
+}
+
+static int take_reasoning(struct pattern_tracker *p, struct rein_engine *engine, struct span sentence,
+                          struct sentence_facts *facts, struct reading *r)
+{
+    unsigned wanted = READING_SIGNALS | (p->outcome.learned != NULL ? READING_LEARNED : 0);
     facts->number = p->reasoning.sentences;
-    if (is_recited(p, sentence)) {
+    if (!r->is_known && is_recited(p, sentence))
+        r->flags |= READING_RECITED;
+    if ((r->flags & READING_RECITED) != 0) {
         reasoning_sentence(p, facts);
         return 0;
     }
-    struct span folded = engine_fold(engine, sentence);
-    int rv = gather(p, engine, REIN_REASONING, facts);
+    int rv = r->is_known ? 0 : read_sentence(p, engine, REIN_REASONING, sentence, wanted, r);
     if (rv != 0)
         return rv;
+    r->is_short = (wanted & ~r->flags) != 0;
+    note_signals(facts, &r->signals);
     reasoning_sentence(p, facts);
     if (p->outcome.learned != NULL)
-        outcome_reasoning(p, facts, folded);
+        outcome_reasoning(p, facts, &r->learned);
     return 0;
 }
 
 static int take_answer(struct pattern_tracker *p, struct rein_engine *engine, struct span sentence,
-                       struct sentence_facts *facts)
+                       struct sentence_facts *facts, struct reading *r)
 {
-    facts->number = p->answer.sentences;
     bool is_open = p->answer.stance == STANCE_OPEN;
-    struct span folded = engine_fold(engine, sentence);
-    int rv = is_open ? gather(p, engine, REIN_ANSWER, facts) : 0;
+    unsigned wanted = (is_open ? READING_SIGNALS : 0) | (outcome_wants_answer(p) ? READING_LEARNED : 0);
+    facts->number = p->answer.sentences;
+    int rv = r->is_known ? 0 : read_sentence(p, engine, REIN_ANSWER, sentence, wanted, r);
     if (rv != 0)
         return rv;
+    r->is_short = (wanted & ~r->flags) != 0;
+    note_signals(facts, &r->signals);
     if (is_open)
         answer_sentence(p, facts);
     if (outcome_wants_answer(p))
-        outcome_answer(p, facts, folded);
+        outcome_answer(p, facts, &r->learned);
     return 0;
 }
 
 int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
-                     struct span sentence, uint64_t offset)
+                     struct span sentence, uint64_t offset, struct reading *r)
 {
     bool is_reasoning = channel == REIN_REASONING;
     bool is_wanted = is_reasoning || (channel == REIN_ANSWER && !pattern_answer_is_done(p));
-    if (!is_wanted || is_blank(sentence))
+    if (!r->is_known && is_blank(sentence))
+        r->flags |= READING_BLANK;
+    if (!is_wanted || (r->flags & READING_BLANK) != 0)
         return 0;
     struct sentence_facts facts = {.offset = offset, .len = (uint32_t)sentence.len};
-    int rv = is_reasoning ? take_reasoning(p, engine, sentence, &facts) : take_answer(p, engine, sentence, &facts);
+    int rv =
+        is_reasoning ? take_reasoning(p, engine, sentence, &facts, r) : take_answer(p, engine, sentence, &facts, r);
     if (is_reasoning)
         pattern_bound(p);
     if (rv == 0 && is_reasoning && p->settings.quotes)

@@ -64,9 +64,11 @@ int pattern_tracker_new(struct pattern_tracker **out, const struct signals *sign
                         struct span prefix) REIN_MUST_USE;
 void pattern_tracker_free(struct pattern_tracker *p);
 
-/* One whole sentence. */
+/* One whole sentence. What is read of it is noted in `reading`, which the caller clears; of a known reading, nothing is
+ * read: it stands for the sentence (reading.h). */
+struct reading;
 int pattern_sentence(struct pattern_tracker *p, struct rein_engine *engine, enum rein_channel channel,
-                     struct span sentence, uint64_t offset) REIN_MUST_USE;
+                     struct span sentence, uint64_t offset, struct reading *reading) REIN_MUST_USE;
 /* The channel has ended (the reasoning ends before the answer begins). */
 int pattern_end(struct pattern_tracker *p, enum rein_channel channel) REIN_MUST_USE;
 

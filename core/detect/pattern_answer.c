@@ -81,7 +81,7 @@ static enum stance weigh_head(const struct answer_state *a)
  * counts. */
 static enum stance stance_so_far(const struct answer_state *a, const struct sentence_facts *f)
 {
-    if (f->firm > 0 && f->sum[SIGNAL_ANSWER_COMPLIES] < GIVES)
+    if (f->signals.firm > 0 && f->signals.sum[SIGNAL_ANSWER_COMPLIES] < GIVES)
         return STANCE_REFUSES;
     bool is_torn = a->refusal + fmin(a->soft, SOFT_MAX) >= 1;
     if (a->compliance >= 2.5 && !is_torn)
@@ -103,9 +103,9 @@ void answer_sentence(struct pattern_tracker *p, const struct sentence_facts *f)
     struct answer_state *a = &p->answer;
     a->sentences++;
     a->len += f->len;
-    a->refusal += f->sum[SIGNAL_ANSWER_REFUSES];
-    a->soft += f->soft;
-    a->compliance += f->sum[SIGNAL_ANSWER_COMPLIES];
+    a->refusal += f->signals.sum[SIGNAL_ANSWER_REFUSES];
+    a->soft += f->signals.soft;
+    a->compliance += f->signals.sum[SIGNAL_ANSWER_COMPLIES];
     a->stance = stance_so_far(a, f);
     compare_head(p, f, a->len >= PATTERN_HEAD_MAX);
 }

@@ -16,10 +16,10 @@ void outcome_begin(struct pattern_tracker *p)
     note_harm(p);
 }
 
-void outcome_reasoning(struct pattern_tracker *p, const struct sentence_facts *f, struct span folded)
+void outcome_reasoning(struct pattern_tracker *p, const struct sentence_facts *f, const struct model_sentence *learned)
 {
     struct model_state *s = p->outcome.learned;
-    model_reasoning_sentence(p->settings.model, s, folded);
+    model_add_reasoning(p->settings.model, s, learned);
     note_harm(p);
     if (s->sentences >= p->settings.min_sentences)
         pattern_raise(p, REIN_OUTCOME_RISK_REASONING, REIN_REASONING, model_risk(p->settings.model, s), f,
@@ -35,10 +35,10 @@ static void score_answer(struct pattern_tracker *p, const struct sentence_facts 
                   &(struct step_list){.len = 0});
 }
 
-void outcome_answer(struct pattern_tracker *p, const struct sentence_facts *f, struct span folded)
+void outcome_answer(struct pattern_tracker *p, const struct sentence_facts *f, const struct model_sentence *learned)
 {
     struct outcome_state *o = &p->outcome;
-    model_answer_sentence(p->settings.model, o->learned, folded);
+    model_add_answer(p->settings.model, o->learned, learned);
     o->answer_len += f->len;
     if (o->answer_len >= p->settings.answer_bytes)
         score_answer(p, f);

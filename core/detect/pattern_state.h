@@ -4,6 +4,7 @@
 #define CORE_DETECT_PATTERN_STATE_H
 
 #include "detect/pattern.h"
+#include "detect/reading.h"
 
 enum {
     PREFIX_SENTENCES_MAX = 64,
@@ -17,12 +18,9 @@ enum {
 struct sentence_facts {
     uint64_t offset;
     uint32_t len;
-    uint32_t number; /* 0 is the channel's first */
-    double sum[SIGNAL_CLASSES];
-    double talk;  /* of concessions and reframings together */
-    double soft;  /* of signals that only hint at a refusal, no part of the sum of its class */
-    double firm;  /* of signals that are a refusal each, part of the sum of its class */
-    double topic; /* of prompt harm in the reasoning's own words */
+    uint32_t number;            /* 0 is the channel's first */
+    struct signal_sums signals; /* none of a recited sentence */
+    double talk;                /* of concessions and reframings together */
 };
 
 struct step_list {
@@ -127,8 +125,10 @@ void answer_end(struct pattern_tracker *p);
 
 /* ---- pattern_outcome.c: outcome_reasoning and outcome_answer only with a model ---- */
 void outcome_begin(struct pattern_tracker *p);
-void outcome_reasoning(struct pattern_tracker *p, const struct sentence_facts *facts, struct span folded);
-void outcome_answer(struct pattern_tracker *p, const struct sentence_facts *facts, struct span folded);
+void outcome_reasoning(struct pattern_tracker *p, const struct sentence_facts *facts,
+                       const struct model_sentence *learned);
+void outcome_answer(struct pattern_tracker *p, const struct sentence_facts *facts,
+                    const struct model_sentence *learned);
 void outcome_answer_end(struct pattern_tracker *p);
 /* The answer's beginning is not complete yet. */
 bool outcome_wants_answer(const struct pattern_tracker *p);

@@ -29,26 +29,17 @@ struct kept_text {
     struct bytes bytes;
     struct bytes masked;       /* a copy of them, when it was handed over */
     struct bytes masks, found; /* struct rein_span */
-};
-
-/* A known match, and the text that it is in. */
-struct known_match {
-    enum rein_channel channel;
-    uint32_t attempt, choice, text;
+    struct bytes readings;     /* reading.h */
+    bool readings_lost;        /* there was no room for one */
 };
 
 struct kept {
     const struct rein_policy *policy; /* borrowed */
-    bool keeps_text;
-    struct known_match *known; /* owned; next to each other if they are in one text */
-    struct match *matches_known;
-    size_t known_len;
-    uint32_t prompts, tools; /* so far; tools of this attempt and choice: */
-    uint32_t tools_attempt, tools_choice;
     struct kept_text *first, **end;
     size_t texts_len;
     size_t room, prompt_room; /* bytes that may still be kept; of these, by the prompt */
     struct kept_text *fields; /* one of the texts; NULL: there are none yet */
+    struct kept_text *heard;  /* the prompt's that was kept last, or added to; NULL: that was not kept */
     bool fields_closed;       /* its array is complete */
     struct bytes scratch;
     struct bytes order; /* struct rein_text, when they were handed over */
@@ -61,62 +52,23 @@ static bool kept_is_sound(const struct kept *kept)
            kept->room <= kept->policy->settings.log.max_bytes && (kept->texts_len == 0) == (kept->first == NULL);
 }
 
-/* Those of rules that there are, in the order in which they came. */
-static int copy_known(struct kept *kept, const struct rein_known *known, size_t len)
-{
-    const struct rein_policy *policy = kept->policy;
-    kept->known = heap_new(len, sizeof *kept->known);
-    kept->matches_known = heap_new(len, sizeof *kept->matches_known);
-    if (kept->known == NULL || kept->matches_known == NULL)
-        return REIN_ENOMEM;
-    for (size_t i = 0; i < len; i++)
-        for (uint16_t r = 0; r < policy->rules_len; r++) {
-            bool is_it = strcmp(policy->rules[r].id, known[i].rule) == 0 &&
-                         (policy->ruleset->rules[r].channels >> known[i].channel & 1) != 0;
-            if (!is_it || known[i].len == 0)
-                continue;
-            kept->known[kept->known_len] =
-                (struct known_match){known[i].channel, known[i].attempt, known[i].choice, known[i].text};
-            kept->matches_known[kept->known_len++] =
-                (struct match){.rule = r, .start = known[i].offset, .end = known[i].offset + known[i].len};
-        }
-    return 0;
-}
-
-/* Of one text: they were given in order. */
-static const struct match *find_known(const struct kept *kept, struct known_match text, size_t *len)
-{
-    size_t from = 0;
-    while (from < kept->known_len && memcmp(&kept->known[from], &text, sizeof text) != 0)
-        from++;
-    for (*len = 0; from + *len < kept->known_len && memcmp(&kept->known[from + *len], &text, sizeof text) == 0;)
-        ++*len;
-    return *len > 0 ? &kept->matches_known[from] : NULL;
-}
-
-int kept_new(struct kept **out, const struct rein_policy *policy, const struct rein_known *known, size_t known_len)
+int kept_new(struct kept **out, const struct rein_policy *policy)
 {
     const struct rein_log_rules *log = &policy->settings.log;
     bool keeps_text = log->text >= REIN_KEEP_REDACTED && log->channels != 0;
     *out = NULL;
-    if (!keeps_text && known_len == 0)
+    if (!keeps_text)
         return 0;
     struct kept *kept = heap_new(1, sizeof *kept);
     if (kept == NULL)
         return REIN_ENOMEM;
     kept->policy = policy;
-    kept->keeps_text = keeps_text;
     kept->end = &kept->first;
     kept->room = log->max_bytes;
     bool has_response = (log->channels & ~(1u << REIN_PROMPT)) != 0;
     kept->prompt_room = has_response ? log->max_bytes / 2 : log->max_bytes;
     bytes_init(&kept->order, TEXTS_MAX * sizeof(struct rein_text));
     bytes_init(&kept->scratch, SIZE_MAX / 2); /* bounded by a string of the request */
-    int rv = known_len > 0 ? copy_known(kept, known, known_len) : 0;
-    if (rv != 0) {
-        kept_free(kept);
-        return rv;
-    }
     *out = kept;
     return 0;
 }
@@ -127,6 +79,7 @@ static void free_kept_text(struct kept_text *item)
     bytes_fini(&item->masked);
     bytes_fini(&item->masks);
     bytes_fini(&item->found);
+    bytes_fini(&item->readings);
     heap_free(item);
 }
 
@@ -138,8 +91,6 @@ void kept_free(struct kept *kept)
         next = item->next;
         free_kept_text(item);
     }
-    heap_free(kept->known);
-    heap_free(kept->matches_known);
     bytes_fini(&kept->order);
     bytes_fini(&kept->scratch);
     match_list_fini(&kept->matches);
@@ -160,6 +111,7 @@ static struct kept_text *add_kept_text(struct kept *kept, enum rein_channel chan
     bytes_init(&item->masked, limit);
     bytes_init(&item->masks, MASKS_MAX * sizeof(struct rein_span));
     bytes_init(&item->found, MASKS_MAX * sizeof(struct rein_span));
+    bytes_init(&item->readings, limit);
     item->said.channel = channel;
     *kept->end = item;
     kept->end = &item->next;
@@ -186,7 +138,36 @@ static int keep_bytes(struct kept *kept, struct kept_text *item, struct span byt
 
 static bool keeps(const struct kept *kept, enum rein_channel channel)
 {
-    return kept->keeps_text && (kept->policy->settings.log.channels >> channel & 1) != 0;
+    return (kept->policy->settings.log.channels >> channel & 1) != 0;
+}
+
+/* ---- what was read ---- */
+
+/* What finds no room is given up, and all of the text with it. */
+static int note_reading(struct kept_text *item, int rv)
+{
+    if (rv != REIN_ELIMIT)
+        return rv;
+    item->readings_lost = true;
+    bytes_clear(&item->readings);
+    return 0;
+}
+
+static bool keeps_readings(const struct kept_text *item)
+{
+    return item != NULL && !item->is_cut && !item->readings_lost;
+}
+
+int kept_reading(struct text *text, const struct reading *reading)
+{
+    struct kept_text *item = text->kept;
+    return keeps_readings(item) ? note_reading(item, reading_write(&item->readings, reading)) : 0;
+}
+
+int kept_risk(struct kept *kept, const struct prompt_risk *risk)
+{
+    struct kept_text *item = kept->heard;
+    return keeps_readings(item) ? note_reading(item, reading_write_risk(&item->readings, risk)) : 0;
 }
 
 /* Of a text for which there is no place: the decision is not whole without it. */
@@ -213,7 +194,7 @@ static int add_prompt_text(struct kept *kept, const char *speaker, struct kept_t
     memcpy((*out)->speaker, speaker, len);
     (*out)->said.speaker = (*out)->speaker;
     (*out)->is_over = true;
-    return 0;
+    return note_reading(*out, readings_begin(&(*out)->readings, READINGS_OF_NOTHING));
 }
 
 /* One more string of the array. */
@@ -234,16 +215,19 @@ static int keep_field(struct kept *kept, struct span text)
 
 int kept_prompt(struct kept *kept, const char *speaker, struct span text)
 {
-    struct kept_text *item;
     assert(kept_is_sound(kept));
+    kept->heard = NULL;
     if (!keeps(kept, REIN_PROMPT))
         return 0;
     if (strcmp(speaker, "user_id") == 0)
         return 0;
-    if (strcmp(speaker, "field") == 0)
-        return keep_field(kept, text);
-    int rv = add_prompt_text(kept, speaker, &item);
-    return rv == 0 && item != NULL ? keep_bytes(kept, item, text, kept->prompt_room) : rv;
+    if (strcmp(speaker, "field") == 0) {
+        int rv = keep_field(kept, text);
+        kept->heard = kept->fields;
+        return rv;
+    }
+    int rv = add_prompt_text(kept, speaker, &kept->heard);
+    return rv == 0 && kept->heard != NULL ? keep_bytes(kept, kept->heard, text, kept->prompt_room) : rv;
 }
 
 /* The text's first bytes. */
@@ -264,36 +248,14 @@ static int begin_kept_text(struct kept *kept, struct text *text, uint32_t attemp
     item->said.choice = text->choice;
     item->said.origin = text->origin;
     text->kept = item;
-    return 0;
-}
-
-const struct match *kept_known_prompt(struct kept *kept, size_t *len)
-{
-    return find_known(kept, (struct known_match){.channel = REIN_PROMPT, .text = kept->prompts++}, len);
-}
-
-/* A text begins: what is known of it? */
-static void know_text(struct kept *kept, struct text *text, uint32_t attempt)
-{
-    struct known_match at = {.channel = text->channel, .attempt = attempt, .choice = text->choice};
-    size_t len;
-    if (text->channel == REIN_TOOL && (kept->tools_attempt != attempt || kept->tools_choice != text->choice))
-        kept->tools = 0;
-    if (text->channel == REIN_TOOL) {
-        kept->tools_attempt = attempt;
-        kept->tools_choice = text->choice;
-        at.text = kept->tools++;
-    }
-    const struct match *known = find_known(kept, at, &len);
-    text_knows(text, known, len);
+    return note_reading(
+        item, readings_begin(&item->readings, text->has_sentences ? READINGS_OF_SENTENCES : READINGS_OF_NOTHING));
 }
 
 int kept_hear(struct kept *kept, struct text *text, uint32_t attempt, struct span bytes)
 {
     assert(kept_is_sound(kept));
     bool begins = text->received == 0 && bytes.len > 0;
-    if (begins && kept->known_len > 0)
-        know_text(kept, text, attempt);
     int rv = begins ? begin_kept_text(kept, text, attempt) : 0;
     if (rv == 0 && text->kept != NULL)
         rv = keep_bytes(kept, text->kept, bytes, kept->room);
@@ -346,10 +308,9 @@ static unsigned masking_channels(const struct ruleset *rules, enum rein_channel 
     return channels;
 }
 
-static int add_span(struct bytes *spans, uint64_t start, uint64_t end, const char *rule, bool is_open)
+static int add_span(struct bytes *spans, struct rein_span span)
 {
-    struct rein_span span = {.offset = start, .len = end - start, .rule = rule, .is_open = is_open};
-    return start < end ? bytes_append(spans, (const char *)&span, sizeof span) : 0;
+    return span.len > 0 ? bytes_append(spans, (const char *)&span, sizeof span) : 0;
 }
 
 /* What is being masked. */
@@ -362,7 +323,8 @@ struct masking {
     uint64_t open_at; /* where a secret begins that has not ended; the text's length: none does */
 };
 
-static int take_kept_matches(struct masking *m, int event)
+/* `at`: where they were decided. */
+static int take_kept_matches(struct masking *m, int event, uint64_t at)
 {
     const struct rein_policy *policy = m->kept->policy;
     bool masks_all = policy->settings.log.text == REIN_KEEP_REDACTED && m->is_own;
@@ -371,13 +333,14 @@ static int take_kept_matches(struct masking *m, int event)
     for (size_t i = 0; i < matches->len && rv == 0; i++) {
         struct match span;
         struct span evidence;
-        if (!text_found(&m->text, event, &matches->items[i], &span, &evidence) || !text_is_news(&m->text, &span))
+        if (!text_found(&m->text, event, &matches->items[i], &span, &evidence) || !text_is_news(&m->text, event, &span))
             continue;
-        const char *id = policy->rules[span.rule].id;
+        struct rein_span found = {
+            .offset = span.start, .len = span.end - span.start, .rule = policy->rules[span.rule].id, .at = at};
         if (masks_all || ruleset_masks(policy->ruleset, span.rule))
-            rv = add_span(&m->item->masks, span.start, span.end, id, false);
+            rv = add_span(&m->item->masks, found);
         if (rv == 0 && m->is_own)
-            rv = add_span(&m->item->found, span.start, span.end, id, false);
+            rv = add_span(&m->item->found, found);
     }
     matches->len = 0;
     return rv;
@@ -409,11 +372,11 @@ static int find_secrets(struct masking *m, enum rein_channel channel)
     m->text.may_be_json = m->item->said.channel != REIN_REASONING;
     rv = text_append(&m->text, m->whole);
     while (rv == 0 && (event = text_advance(&m->text, &m->kept->matches, &sentence, &offset)) != TEXT_DRY)
-        rv = take_kept_matches(m, event);
+        rv = take_kept_matches(m, event, m->text.cursor.at);
     uint64_t open_at = rv == 0 ? open_secret(&m->text) : 0;
     m->open_at = open_at < m->open_at ? open_at : m->open_at;
     while (rv == 0 && (event = text_end(&m->text, &m->kept->matches, &sentence, &offset)) != TEXT_DRY)
-        rv = take_kept_matches(m, event);
+        rv = take_kept_matches(m, event, UINT64_MAX);
     text_fini(&m->text);
     m->kept->matches.len = 0;
     return rv;
@@ -452,26 +415,13 @@ static void sort_spans(struct bytes *spans, bool join)
         spans->end = spans->start + (to + 1) * sizeof *at;
 }
 
-/* Matches of which nothing is masked need no note: the text itself shows them. */
-static void drop_plain(struct kept_text *item)
-{
-    size_t found_len, masks_len, to = 0;
-    struct rein_span *found = spans_of(&item->found, &found_len), *masks = spans_of(&item->masks, &masks_len);
-    for (size_t i = 0, k = 0; i < found_len; i++) {
-        while (k < masks_len && masks[k].offset + masks[k].len <= found[i].offset)
-            k++;
-        if (k < masks_len && masks[k].offset < found[i].offset + found[i].len)
-            found[to++] = found[i];
-    }
-    item->found.end = item->found.start + to * sizeof *found;
-}
-
 /* What the text ends in the middle of. A text that ended by itself, and is all here, has nothing open. */
 static int mask_open_end(struct masking *m, uint64_t len)
 {
     if (ended_by_itself(m->item) || len - m->open_at < OPEN_MIN)
         return 0;
-    return add_span(&m->item->masks, m->open_at, len, "", true);
+    return add_span(&m->item->masks,
+                    (struct rein_span){.offset = m->open_at, .len = len - m->open_at, .rule = "", .is_open = true});
 }
 
 static int mask_kept_text(struct kept *kept, struct kept_text *item)
@@ -493,13 +443,12 @@ static int mask_kept_text(struct kept *kept, struct kept_text *item)
         bytes_clear(&item->masks);
         bytes_clear(&item->found);
         item->is_cut = true;
-        rv = add_span(&item->masks, 0, text.len, "", true);
+        rv = add_span(&item->masks, (struct rein_span){.len = text.len, .rule = "", .is_open = true});
     }
     if (rv != 0)
         return rv;
     sort_spans(&item->masks, true);
     sort_spans(&item->found, false);
-    drop_plain(item);
     size_t len;
     const struct rein_span *masks = spans_of(&item->masks, &len);
     for (size_t i = 0; i < len; i++)
@@ -556,13 +505,11 @@ static int compare_texts(const void *a, const void *b)
     return x->n < y->n ? -1 : 1; /* as they began */
 }
 
-static int hand_over_text(struct kept *kept, struct kept_text *item, uint32_t n)
+/* `has_masks`: some text of the decision has. */
+static int hand_over_text(struct kept *kept, struct kept_text *item, uint32_t n, bool has_masks)
 {
     struct rein_text *said = &item->said;
-    int rv = mask_kept_text(kept, item);
-    if (rv != 0)
-        return rv;
-    struct span text = bytes_span(&item->masked);
+    struct span text = bytes_span(&item->masked), readings = bytes_span(&item->readings);
     said->n = n;
     said->form = kept->policy->settings.log.text;
     said->len = item->len;
@@ -570,7 +517,11 @@ static int hand_over_text(struct kept *kept, struct kept_text *item, uint32_t n)
     said->text = text.data;
     said->text_len = text.len;
     said->masks = spans_of(&item->masks, &said->masks_len);
+    if (!has_masks)
+        bytes_clear(&item->found); /* the text itself shows them */
     said->found = spans_of(&item->found, &said->found_len);
+    said->readings = has_masks && readings.len > 0 ? readings.data : NULL;
+    said->readings_len = said->readings != NULL ? readings.len : 0;
     return bytes_append(&kept->order, (const char *)said, sizeof *said);
 }
 
@@ -585,8 +536,13 @@ int kept_hand_over(struct kept *kept, const struct rein_text **out, size_t *len)
         rv = keep_bytes(kept, kept->fields, SPAN("]"), kept->prompt_room);
     kept->fields_closed = true;
     bytes_clear(&kept->order);
+    bool has_masks = false;
+    for (struct kept_text *item = kept->first; item != NULL && rv == 0; item = item->next) {
+        rv = mask_kept_text(kept, item);
+        has_masks |= bytes_len(&item->masks) > 0;
+    }
     for (struct kept_text *item = kept->first; item != NULL && rv == 0; item = item->next)
-        rv = hand_over_text(kept, item, n++);
+        rv = hand_over_text(kept, item, n++, has_masks);
     if (rv != 0)
         return rv;
     struct rein_text *texts = (struct rein_text *)(void *)kept->order.data;

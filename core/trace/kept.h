@@ -4,7 +4,8 @@
  *      bytes of a text -> kept_hear -> up to the ceiling      at the end: kept_hand_over -> masked texts, in order
  *
  * Texts are kept as they came, and masked when they are handed over: then all of a text is there, so that a secret is
- * found as a whole however it came. There is none of this if the policy keeps no text.
+ * found as a whole however it came. There is none of this if the policy keeps no text. What detectors read is kept
+ * beside it (reading.h), because nobody can read it in a masked text; it takes at most as much room as the text may.
  *
  * Thread: the trace's. */
 #ifndef CORE_TRACE_KEPT_H
@@ -16,20 +17,19 @@
 
 struct kept; /* what one trace keeps */
 
-/* *out is NULL if the policy keeps no text and no match is known. Returns owned. Borrows the policy; copies the
- * matches.
- */
-int kept_new(struct kept **out, const struct rein_policy *policy, const struct rein_known *known,
-             size_t known_len) REIN_MUST_USE;
+/* *out is NULL if the policy keeps no text. Returns owned. Borrows the policy. */
+int kept_new(struct kept **out, const struct rein_policy *policy) REIN_MUST_USE;
 void kept_free(struct kept *kept); /* NULL is fine */
 
 /* A whole message of the prompt. The strings of fields that are no messages ("field") are many and short: they become
  * one text, a JSON array. */
 int kept_prompt(struct kept *kept, const char *speaker, struct span text) REIN_MUST_USE;
-/* The known matches of the text of the prompt that comes next; good as long as this lives. */
-const struct match *kept_known_prompt(struct kept *kept, size_t *len);
+/* What detectors have made of the prompt, up to the message that was kept last. */
+int kept_risk(struct kept *kept, const struct prompt_risk *risk) REIN_MUST_USE;
 /* The next bytes of a text of the response; the first ones begin it. */
 int kept_hear(struct kept *kept, struct text *text, uint32_t attempt, struct span bytes) REIN_MUST_USE;
+/* What they read of the text's next sentence, or that they read no more of it. */
+int kept_reading(struct text *text, const struct reading *reading) REIN_MUST_USE;
 /* The text goes away; what is kept of it stays. */
 void kept_leave(struct text *text);
 /* The response breaks off: the texts that have not ended by now were cut. */

@@ -115,10 +115,21 @@ bool text_found(const struct text *t, int event, const struct match *m, struct m
         return true;
     }
     *evidence = text_slice(t, m->start, m->end);
-    if (t->leaves == NULL)
+    if (t->leaves == NULL || event == TEXT_KNOWN)
         return true;
     span->end = leaf_view_clip(t->leaves, m->end);
     return !leaf_view_is_illusion(t->leaves, m->start, m->end);
+}
+
+/* The end of the next known sentence counts when all has come that had to come at the time. */
+static void set_known_goal(struct text *t)
+{
+    struct text_cursor *c = &t->cursor;
+    uint64_t end, due;
+    if (!known_sentence_due(t->known_sentences, &end, &due) || due > t->received)
+        return;
+    c->end = end;
+    c->goal = due > c->at ? due : c->at;
 }
 
 /* Asks the sentencer how far the matcher may go before a sentence is due. */
@@ -130,6 +141,10 @@ static void set_goal(struct text *t)
     c->goal = t->received;
     if (!t->has_sentences)
         return;
+    if (t->known_sentences != NULL) {
+        set_known_goal(t);
+        return;
+    }
     struct span rest = text_slice(t, c->at, t->received);
     c->goal = c->at + sentencer_feed(&t->sentencer, rest, &c->end);
 }
@@ -227,20 +242,24 @@ static int match_views(struct text *t, struct match_list *matches)
     return are_leaves_due(t) ? take_leaf_matches(t, matches) : TEXT_DRY;
 }
 
-/* A known match is decided where it ends. */
+/* Hands over the known matches that are decided before `at`. */
+static int take_known(struct text *t, uint64_t at, struct match_list *matches)
+{
+    int rv = 0;
+    for (; rv == 0 && t->known_len > 0 && t->known->at <= at; t->known++, t->known_len--)
+        rv = match_list_add(matches, t->known->match);
+    return rv == 0 ? TEXT_KNOWN : rv;
+}
+
 static int match_views_and_known(struct text *t, struct match_list *matches)
 {
     struct text_cursor *c = &t->cursor;
-    uint64_t goal = c->goal, end = t->known_len > 0 ? t->known->end : UINT64_MAX;
-    if (c->at < end && end < goal)
-        c->goal = end;
-    int rv = c->at < end ? match_views(t, matches) : TEXT_DRY;
+    uint64_t goal = c->goal, at = t->known_len > 0 ? t->known->at : UINT64_MAX;
+    if (c->at < at && at < goal)
+        c->goal = at;
+    int rv = c->at < at ? match_views(t, matches) : TEXT_DRY;
     c->goal = goal;
-    if (rv != TEXT_DRY || c->at < end)
-        return rv;
-    for (; rv == TEXT_DRY && t->known_len > 0 && t->known->end <= c->at; t->known++, t->known_len--)
-        rv = match_list_add(matches, *t->known);
-    return rv == 0 ? TEXT_MATCH : rv;
+    return rv != TEXT_DRY || c->at < at ? rv : take_known(t, c->at, matches);
 }
 
 static int match_up_to_goal(struct text *t, struct match_list *matches)
@@ -266,7 +285,19 @@ static int take_sentence(struct text *t, uint64_t end, struct span *sentence, ui
     *offset = t->judged;
     *sentence = text_slice(t, t->judged, end);
     t->judged = end;
+    t->cursor.pauses = false;
     return TEXT_SENTENCE;
+}
+
+void text_reading(struct text *t, struct reading *out)
+{
+    const struct text_cursor *c = &t->cursor;
+    if (t->known_sentences != NULL) {
+        known_sentence_take(t->known_sentences, out);
+        return;
+    }
+    *out = (struct reading){.flags = c->pauses ? READING_PAUSED : 0,
+                            .behind = c->pauses ? 0 : (uint32_t)(c->goal - t->judged)};
 }
 
 int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset)
@@ -290,8 +321,12 @@ int text_pause(struct text *t, struct span *sentence, uint64_t *offset)
     assert(text_is_sound(t) && t->cursor.at == t->received);
     if (t->is_over || !t->has_sentences || t->judged == t->received)
         return TEXT_DRY;
+    if (t->known_sentences != NULL && !known_sentence_pauses(t->known_sentences, t->received))
+        return TEXT_DRY;
     sentencer_init(&t->sentencer, t->received);
-    return take_sentence(t, t->received, sentence, offset);
+    (void)take_sentence(t, t->received, sentence, offset);
+    t->cursor.pauses = true;
+    return TEXT_SENTENCE;
 }
 
 int text_lift(struct text *t, struct match_list *matches)
@@ -317,6 +352,8 @@ int text_end(struct text *t, struct match_list *matches, struct span *sentence, 
         return rv;
     if (matches->len > before)
         return TEXT_MATCH;
+    if (t->known_len > 0)
+        return take_known(t, UINT64_MAX, matches);
     if (t->leaves != NULL) {
         rv = leaf_view_end(t->leaves);
         if (rv == 0)
@@ -386,7 +423,7 @@ uint64_t text_unclaimed_in_views(const struct text *t)
     if (t->leaves != NULL)
         unclaimed = leaf_view_unclaimed(t->leaves, unclaimed);
     for (size_t i = 0; i < t->known_len; i++)
-        unclaimed = t->known[i].start < unclaimed ? t->known[i].start : unclaimed;
+        unclaimed = t->known[i].match.start < unclaimed ? t->known[i].match.start : unclaimed;
     return t->restore != NULL ? undivided_value(t, unclaimed) : unclaimed;
 }
 

@@ -25,6 +25,7 @@
 #include "policy/panel.h"
 #include "rein/rein.h"
 #include "rules/matcher.h"
+#include "trace/known_text.h"
 #include "trace/leaf_view.h"
 
 /* What panels of judges have heard of a text, and up to where each has judged it. */
@@ -55,31 +56,34 @@ struct text {
     uint64_t judged; /* where the last judged sentence ended */
     uint64_t blank;  /* length of the white space that the text begins with */
     uint64_t held_max;
-    const struct ruleset *rules; /* borrowed */
-    const uint64_t *muted;       /* set of rules that find nothing; borrowed, NULL: none */
-    struct matcher *matcher;     /* made with the first byte; NULL: no rule applies here */
-    struct kept_text *kept;      /* what is kept of it (kept.h); NULL: nothing */
-    struct text_asks *asks;      /* owned by the trace; NULL: no panel judges it */
-    struct leaf_view *leaves;    /* of JSON; NULL: it is none, or nothing is looked for */
-    struct restore *restore;     /* owned; NULL: no masked value comes back here */
-    const struct match *known;   /* matches still to come that are known from elsewhere, in the order of their ends;
-                                    borrowed */
+    const struct ruleset *rules;   /* borrowed */
+    const uint64_t *muted;         /* set of rules that find nothing; borrowed, NULL: none */
+    struct matcher *matcher;       /* made with the first byte; NULL: no rule applies here */
+    struct kept_text *kept;        /* what is kept of it (kept.h); NULL: nothing */
+    struct text_asks *asks;        /* owned by the trace; NULL: no panel judges it */
+    struct leaf_view *leaves;      /* of JSON; NULL: it is none, or nothing is looked for */
+    struct restore *restore;       /* owned; NULL: no masked value comes back here */
+    const struct known_hit *known; /* matches still to come that are known from elsewhere; borrowed */
     size_t known_len;
+    struct known_sentences *known_sentences; /* its sentences end where these say; borrowed; NULL: where they do */
     struct sentencer sentencer;
     struct bytes edits; /* struct edit: ordered, not overlapping, those not yet released */
     struct text_cursor {
         uint64_t at;   /* examined up to here by the matcher */
         uint64_t goal; /* examined up to here by the sentencer */
         uint64_t end;  /* of the sentence that is due at `goal`; 0: none */
+        bool pauses;   /* the last sentence ended because the text did, for now at least */
     } cursor;
 };
 
-/* Matches that are known before any byte is judged; borrowed. */
-static inline void text_knows(struct text *t, const struct match *known, size_t len)
+/* What is known before any byte is judged; borrowed. */
+static inline void text_knows(struct text *t, const struct known_text *known)
 {
-    t->known = known;
-    t->known_len = len;
-    t->is_plain &= len == 0;
+    t->known = known->hits;
+    t->known_len = known->hits_len;
+    t->known_sentences = known->sentences;
+    t->muted = known->muted;
+    t->is_plain &= known->hits_len == 0;
 }
 
 /* What text_advance stopped at. */
@@ -87,6 +91,7 @@ enum text_event {
     TEXT_DRY,      /* all bytes examined */
     TEXT_MATCH,    /* matches were decided: in the list */
     TEXT_LEAF,     /* the same, in the leaves: offsets are leaf offsets (text->leaves) */
+    TEXT_KNOWN,    /* the same, of known ones */
     TEXT_SENTENCE, /* a sentence is complete */
 };
 
@@ -114,16 +119,19 @@ int text_pause(struct text *t, struct span *sentence, uint64_t *offset) REIN_MUS
 int text_lift(struct text *t, struct match_list *matches) REIN_MUST_USE;
 
 /* The text has ended, nothing may be appended any more: decides open matches, then returns the last sentence
- * (TEXT_SENTENCE or TEXT_DRY; TEXT_MATCH or TEXT_LEAF first if some were decided: call again). */
+ * (TEXT_SENTENCE or TEXT_DRY; TEXT_MATCH, TEXT_LEAF or TEXT_KNOWN first if some were decided: call again). */
 int text_end(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
-/* What a match of TEXT_MATCH or TEXT_LEAF (`event`) stands for: the bytes of the text and what a reader gets of them,
- * good until the next append. False: it is none, because no reader sees it (leaf_view_is_illusion). */
+/* What was read of the sentence that was returned last, if that is known; else nothing yet. */
+void text_reading(struct text *t, struct reading *out);
+
+/* What a match of TEXT_MATCH, TEXT_LEAF or TEXT_KNOWN (`event`) stands for: the bytes of the text and what a reader
+ * gets of them, good until the next append. False: it is none, because no reader sees it (leaf_view_is_illusion). */
 bool text_found(const struct text *t, int event, const struct match *m, struct match *span, struct span *evidence);
 /* Was it not found before? Only JSON is read twice. */
-static inline bool text_is_news(const struct text *t, const struct match *span)
+static inline bool text_is_news(const struct text *t, int event, const struct match *span)
 {
-    return t->leaves == NULL || leaf_view_is_news(t->leaves, span->rule, span->start, span->end);
+    return t->leaves == NULL || event == TEXT_KNOWN || leaf_view_is_news(t->leaves, span->rule, span->start, span->end);
 }
 
 /* The bytes [start, end) as far as the window still has them. */
@@ -181,7 +189,9 @@ static inline uint64_t text_unclaimed(const struct text *t)
  * of a character, of which nobody knows yet whether it begins the next sentence. */
 static inline uint64_t text_known(const struct text *t)
 {
-    return t->cursor.end != 0 ? t->cursor.end : sentencer_end(&t->sentencer);
+    if (t->cursor.end != 0)
+        return t->cursor.end;
+    return t->known_sentences != NULL ? t->cursor.goal : sentencer_end(&t->sentencer);
 }
 /* Bytes up to here may pass: they are cleared, or will be dropped. */
 static inline uint64_t text_passable(const struct text *t)

@@ -85,7 +85,9 @@ static int init_parts(struct rein_trace *t, const struct rein_trace_options *opt
     t->withholds = may_withhold(t->policy);
     int rv = event_reader_new(&t->reader, t->dialect, t->dialect_state);
     if (rv == 0)
-        rv = kept_new(&t->kept, t->policy, options->known, options->known_len);
+        rv = kept_new(&t->kept, t->policy);
+    if (rv == 0)
+        rv = known_new(&t->known, t->policy, options);
     return rv == 0 ? engine_prepare(t->engine, t->policy->signals) : rv;
 }
 
@@ -127,6 +129,7 @@ void rein_trace_free(struct rein_trace *t)
     event_reader_free(t->reader);
     findings_fini(&t->findings);
     kept_free(t->kept);
+    known_free(t->known);
     match_list_fini(&t->matches);
     bytes_fini(&t->in);
     bytes_fini(&t->scratch);
@@ -351,6 +354,7 @@ static void forget_attempt(struct rein_trace *t)
     pending_clear(&t->pending);
     pending_clear(&t->aside);
     t->completes = false;
+    t->heard = 0;
     gate_reset(&t->gate);
     trace_drop_lanes(t);
     framer_reset(&t->framer);
@@ -559,6 +563,11 @@ int rein_trace_answer(struct rein_trace *t, uint32_t id, const struct rein_answe
 const char *rein_trace_refusal(const struct rein_trace *t)
 {
     return policy_refusal_message(t->policy, t->refusal);
+}
+
+bool rein_trace_lacks_readings(const struct rein_trace *t)
+{
+    return t->lacks_readings;
 }
 
 const struct rein_decision *rein_trace_decision(struct rein_trace *t)

@@ -67,7 +67,7 @@ static int judge_json_matches(struct rein_trace *t, struct rein_finding f, struc
         struct span evidence;
         if (!text_found(text, event, &t->matches.items[i], &span, &evidence))
             continue;
-        rv = found_alone(t, f, &span, text_is_news(text, &span), evidence, &action);
+        rv = found_alone(t, f, &span, text_is_news(text, event, &span), evidence, &action);
         *worst = action > *worst ? action : *worst;
         if (rv == 0 && action == REIN_REDACT)
             rv = text_redact(text, span.start, span.end, span.rule);
@@ -89,7 +89,7 @@ static int judge_edits(struct rein_trace *t, struct rein_finding f, struct span 
     text_init(text, f.channel, f.choice, t->policy->ruleset, whole.len);
     text->may_be_json = true;
     if (f.channel == REIN_PROMPT)
-        text_knows(text, t->known, t->known_len);
+        text_knows(text, &t->known_prompt);
     *worst = REIN_ALLOW;
     t->matches.len = 0;
     rv = text_append(text, whole);
@@ -131,7 +131,7 @@ static int judge_alone(struct rein_trace *t, struct rein_finding f, struct span 
     t->matches.len = 0;
     t->alone++;
     *worst = REIN_ALLOW;
-    if (may_be_json(text) || (f.channel == REIN_PROMPT && t->known_len > 0))
+    if (may_be_json(text) || (f.channel == REIN_PROMPT && t->known != NULL))
         return judge_json(t, f, text, worst);
     int rv = matcher_scan(t->policy->ruleset, f.channel, text, &t->matches);
     if (rv == 0 && t->matches.len > 1)
@@ -179,10 +179,10 @@ int trace_judge_prompt(struct rein_trace *t, const char *speaker, struct span te
     flow->released += text.len;
     t->speakers = policy_speakers_of(speaker);
     t->alone_refuser = NULL;
-    t->known_len = 0;
-    if (t->kept != NULL)
-        t->known = kept_known_prompt(t->kept, &t->known_len);
-    int rv = edits != NULL ? judge_edits(t, f, text, edits, kept, &worst) : judge_alone(t, f, text, &worst);
+    int rv = t->known != NULL ? known_prompt(t->known, &t->known_prompt) : 0;
+    if (rv != 0)
+        return rv;
+    rv = edits != NULL ? judge_edits(t, f, text, edits, kept, &worst) : judge_alone(t, f, text, &worst);
     t->prompt_refuser = trace_first_refuser(t->prompt_refuser, t->alone_refuser);
     t->alone_refuser = NULL;
     return rv;

@@ -184,11 +184,11 @@ static int on_match(struct rein_trace *t, struct text *text, int event, const st
     const struct evidence evidence = own_evidence(&f, text, said);
     if (must_wait(t, &f)) {
         struct pending_finding waits = {.finding = f, .first = first, .rule = m->rule, .refusal = &rule->refusal};
-        waits.is_news = text_is_news(text, &span);
+        waits.is_news = text_is_news(text, event, &span);
         return finding_wait(t, text, &waits, span.start, span.end, &evidence);
     }
     f.action = trace_resolve(t, rule->action, text, first);
-    int rv = text_is_news(text, &span) ? add_finding(t, &f, text, &evidence) : 0;
+    int rv = text_is_news(text, event, &span) ? add_finding(t, &f, text, &evidence) : 0;
     if (rv == 0 && !f.shadow)
         rv = act(t, text, f.action, span.start, span.end, m->rule, &rule->refusal);
     return rv;
@@ -266,17 +266,33 @@ static int take_findings(struct rein_trace *t, struct text *text, struct pattern
     return rv;
 }
 
+/* What the detectors read of a sentence is kept, also that they read no more. */
+static int read_sentence(struct rein_trace *t, struct text *text, struct pattern_tracker *tracker, struct span sentence,
+                         uint64_t offset)
+{
+    struct reading reading;
+    int rv = 0;
+    text_reading(text, &reading);
+    reading.len = (uint32_t)sentence.len;
+    if (tracker != NULL)
+        rv = pattern_sentence(tracker, t->engine, text->channel, sentence, text->before + offset, &reading);
+    t->lacks_readings |= reading.is_short;
+    if (rv == 0)
+        rv = kept_reading(text, &reading);
+    if (rv != 0 || tracker == NULL || text->channel != REIN_ANSWER || text->asks != NULL ||
+        !pattern_answer_is_done(tracker))
+        return rv;
+    text->has_sentences = false; /* nothing reads the following ones */
+    return kept_reading(text, &(struct reading){.flags = READING_NO_MORE});
+}
+
 static int on_sentence(struct rein_trace *t, struct text *text, struct span sentence, uint64_t offset)
 {
     struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
-    int rv = 0;
-    if (tracker != NULL) {
+    int rv = read_sentence(t, text, tracker, sentence, offset);
+    if (rv == 0 && tracker != NULL) {
         t->scores_due = true;
-        rv = pattern_sentence(tracker, t->engine, text->channel, sentence, text->before + offset);
-        if (text->channel == REIN_ANSWER && text->asks == NULL && pattern_answer_is_done(tracker))
-            text->has_sentences = false; /* nothing reads the following ones */
-        if (rv == 0)
-            rv = take_findings(t, text, tracker, offset);
+        rv = take_findings(t, text, tracker, offset);
     }
     return rv == 0 && !is_closed(t, text) ? trace_panels_sentence(t, text, sentence, offset) : rv;
 }
@@ -477,11 +493,18 @@ static int take_turn(struct rein_trace *t, struct choice *choice, struct text *t
     return choice->paused != NULL ? lift_paused(t, choice) : 0;
 }
 
-/* What counts as received is kept, also if what it interrupts or ends stops the response before it is judged itself. */
+/* What is known of a text is so before its first byte is judged. What counts as received is kept, also if what it
+ * interrupts or ends stops the response before it is judged itself. */
 static int receive(struct rein_trace *t, struct text *text, struct span bytes)
 {
+    struct known_text known;
+    bool begins = text->received == 0 && bytes.len > 0 && t->known != NULL;
+    int rv = begins ? known_response(t->known, text->channel, t->attempt, text->choice, t->muted, &known) : 0;
+    if (rv == 0 && begins)
+        text_knows(text, &known);
     t->decision.flow[text->channel].received += bytes.len;
-    return t->kept != NULL ? kept_hear(t->kept, text, t->attempt, bytes) : 0;
+    t->heard += text->channel <= REIN_TOOL ? bytes.len : 0;
+    return rv == 0 && t->kept != NULL ? kept_hear(t->kept, text, t->attempt, bytes) : rv;
 }
 
 int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)

@@ -160,8 +160,10 @@ static int item_ask(struct rein_trace *t, struct pending *item)
     int rv = 0;
     q->is_asked = true;
     for (size_t i = 0; i < q->panel->judges_len && rv == 0; i++) {
-        struct rein_question question = {
-            .id = q->first_id + (uint32_t)i, .judge = q->panel->judges[i], .channel = q->channel};
+        struct rein_question question = {.id = q->first_id + (uint32_t)i,
+                                         .asked = q->records[i],
+                                         .judge = q->panel->judges[i],
+                                         .channel = q->channel};
         rv = question_add(t, &question, quote);
     }
     return rv;
@@ -332,6 +334,7 @@ static void answer_note(struct rein_trace *t, struct pending_question *q, size_t
     record->risk = has_opinion ? answer->risk : 0;
     record->took_ms = answer->took_ms;
     record->was_known = answer->was_known;
+    record->heard = t->heard + t->completes;
     const char *categories = has_opinion && answer->categories != NULL ? answer->categories : "";
     size_t len = strlen(categories);
     if (len < sizeof record->categories)

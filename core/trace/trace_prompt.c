@@ -165,6 +165,19 @@ static int judge_and_mask(struct prompt_text *p, const char *speaker)
     return rv;
 }
 
+/* How risky the prompt is with this message; of a masked one, what is known of that. */
+static int weigh_prompt(struct rein_trace *t, const char *speaker, struct span whole)
+{
+    int rv = 0;
+    if (t->policy->signals == NULL)
+        return 0;
+    if (t->known_prompt.risk.len > 0)
+        t->lacks_readings |= !reading_read_risk(t->known_prompt.risk, &t->risk);
+    else
+        rv = prompt_risk_add(&t->risk, t->policy->signals, t->policy->model, t->engine, speaker, whole);
+    return rv == 0 && t->kept != NULL ? kept_risk(t->kept, &t->risk) : rv;
+}
+
 static int take_prompt(struct prompt_text *p, const char *speaker)
 {
     struct rein_trace *t = p->trace;
@@ -175,8 +188,8 @@ static int take_prompt(struct prompt_text *p, const char *speaker)
     struct span said = bytes_len(&p->shown) > 0 || p->shown_to > 0 ? bytes_span(&p->shown) : p->whole;
     if (rv == 0)
         rv = trace_panels_prompt(t, speaker, said);
-    if (rv == 0 && t->policy->signals != NULL)
-        rv = prompt_risk_add(&t->risk, t->policy->signals, t->policy->model, t->engine, speaker, p->whole);
+    if (rv == 0)
+        rv = weigh_prompt(t, speaker, p->whole);
     if (rv != 0)
         t->phase = TRACE_BROKEN; /* what was not judged must not go to the upstream */
     return rv;

@@ -145,8 +145,12 @@ struct rein_trace {
     struct bytes questions, question_texts; /* struct rein_question: of the present step; and their texts */
     struct bytes asked;                     /* struct rein_asked: all of them */
 
-    struct kept *kept; /* owned; NULL: no text is kept */
-    struct bytes late; /* matches in the prompt that wait for its end */
+    struct kept *kept;              /* owned; NULL: no text is kept */
+    struct known *known;            /* owned; NULL: nothing is known from elsewhere */
+    struct known_text known_prompt; /* of the prompt's text that is judged */
+    bool lacks_readings;            /* something was to be read of a masked text that is not known */
+    uint64_t heard;                 /* bytes of all texts of the attempt so far */
+    struct bytes late;              /* matches in the prompt that wait for its end */
     size_t late_len, late_dropped;
     uint64_t *muted; /* set of rules that find nothing in this response, because of what the prompt is; NULL: none */
     char *harms;     /* that the prompt names; NULL: none */
@@ -158,9 +162,7 @@ struct rein_trace {
     unsigned speakers;                          /* of the message of the prompt that is judged */
 
     struct findings findings;
-    uint64_t alone;            /* stand-alone texts so far */
-    const struct match *known; /* in the text of the prompt that is judged */
-    size_t known_len;
+    uint64_t alone; /* stand-alone texts so far */
     struct rein_decision decision;
     struct match_list matches;
     struct bytes scratch, said, out;

@@ -400,7 +400,8 @@ struct rein_text {
     size_t text_len;
     const struct rein_span *masks; /* in order, not overlapping */
     size_t masks_len;
-    const struct rein_span *found; /* all that the rules of its channel found there, if some of it is masked */
+    const struct rein_span *found; /* what the rules of its channel found there, if some text of the decision is masked:
+                                      else the text itself shows it */
     size_t found_len;
     const char *readings; /* of a decision some of whose text is masked: what detectors read of the text (struct
                              rein_known_text); bytes without a meaning to others. NULL: nothing is masked, or it was too
@@ -482,8 +483,8 @@ struct rein_known_text {
     enum rein_channel channel;
     uint32_t attempt, choice, text; /* as of struct rein_known */
     uint64_t offset;                /* where it begins in the text of that place */
-    const char *readings;           /* what detectors read of it (rein_text.readings): it is not read again. It has to be
-                                       of detectors that read as those of the policy do; NULL: what is there is read */
+    const char *readings; /* what detectors read of it (rein_text.readings): it is not read again. It has to be
+                             of detectors that read as those of the policy do; NULL: what is there is read */
     size_t readings_len;
     const char *const *rules; /* names of rules of which all matches in it are known: they are not searched for */
     size_t rules_len;
@@ -595,6 +596,7 @@ REIN_API REIN_MUST_USE int rein_trace_committed(struct rein_trace *trace, struct
 /* A question for a judge. Texts are UTF-8, borrowed, good until the trace's next step. */
 struct rein_question {
     uint32_t id;
+    uint32_t asked;    /* its place in the decision's list; UINT32_MAX: it is not there */
     const char *judge; /* its name; good as long as the policy */
     enum rein_channel channel;
     struct rein_source prompt; /* the end of what the user said; `name` unused */

@@ -39,12 +39,12 @@ static void load(void)
     rein_problems_free(problems);
 }
 
-struct reading {
+struct masked_text {
     struct edit edits[EDITS];
     size_t len;
 };
 
-static void take_edits(struct text *text, struct reading *r)
+static void take_edits(struct text *text, struct masked_text *r)
 {
     size_t len = 0;
     const struct edit *edits = bytes_len(&text->edits) > 0 ? text_edits(text, 0, &len) : NULL;
@@ -69,9 +69,9 @@ static void take_matches(struct text *text, int event, struct match_list *matche
 }
 
 /* What was free to go is not part of an edit that came later, but for one that it was in before. */
-static void check_free(const struct text *text, uint64_t was_free, const struct reading *before)
+static void check_free(const struct text *text, uint64_t was_free, const struct masked_text *before)
 {
-    struct reading now;
+    struct masked_text now;
     take_edits((struct text *)text, &now);
     for (size_t i = 0; i < now.len; i++) {
         bool was_there = !now.edits[i].restores;
@@ -82,7 +82,7 @@ static void check_free(const struct text *text, uint64_t was_free, const struct 
     }
 }
 
-static void read_in_pieces(const char *data, size_t len, size_t piece, struct reading *r)
+static void read_in_pieces(const char *data, size_t len, size_t piece, struct masked_text *r)
 {
     struct text text;
     struct match_list matches = {0};
@@ -94,7 +94,7 @@ static void read_in_pieces(const char *data, size_t len, size_t piece, struct re
     if (text_restore(&text, set) != 0)
         abort();
     for (size_t at = 0; at < len; at += piece) {
-        struct reading before;
+        struct masked_text before;
         take_edits(&text, &before);
         if (text_append(&text, (struct span){data + at, len - at < piece ? len - at : piece}) != 0)
             abort();
@@ -112,7 +112,7 @@ static void read_in_pieces(const char *data, size_t len, size_t piece, struct re
     text_fini(&text);
 }
 
-static void check_values(const char *data, const struct reading *r)
+static void check_values(const char *data, const struct masked_text *r)
 {
     for (size_t i = 0; i < r->len; i++) {
         const struct edit *e = &r->edits[i];
@@ -128,7 +128,7 @@ static void check_values(const char *data, const struct reading *r)
 
 /* In a text that is no JSON and has none of the bytes of which links are made, each placeholder is found, alone or with
  * what a rule redacts. */
-static void check_missed(const char *data, size_t len, const struct reading *r)
+static void check_missed(const char *data, size_t len, const struct masked_text *r)
 {
     static const char marks[] = "(</\\.{";
     char *text = calloc(len + 1, 1);
@@ -155,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char text[INPUT_MAX * (MASK_NAME_MAX + 1)];
     size_t len = 0;
-    struct reading whole, pieces;
+    struct masked_text whole, pieces;
     load();
     for (size_t i = 1; i < size && i < INPUT_MAX; i++) {
         bool is_name = data[i] == '$' || data[i] == '%';

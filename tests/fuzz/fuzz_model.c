@@ -73,10 +73,12 @@ static void check_scores(struct span text)
         size_t len = text.len - at < 100 ? text.len - at : 100;
         len = signal_fold((struct span){text.data + at, len}, folded, sizeof folded);
         double harm = model_bound(&model, &state, REIN_REASONING_HARM), risk = model_risk_bound(&model, &state);
-        model_reasoning_sentence(&model, &state, (struct span){folded, len});
+        struct model_sentence read = model_read_reasoning(&model, &state, (struct span){folded, len});
+        model_add_reasoning(&model, &state, &read);
         check_score(model_score(&model, &state, REIN_REASONING_HARM), harm);
         check_score(model_risk(&model, &state), risk);
-        model_answer_sentence(&model, &state, (struct span){folded, len});
+        read = model_read_answer(&model, &state, (struct span){folded, len});
+        model_add_answer(&model, &state, &read);
         check_score(model_score(&model, &state, REIN_COMPLIES_ANSWER), 1);
     }
 }

@@ -11,6 +11,7 @@
 
 #include "detect/engine.h"
 #include "detect/pattern.h"
+#include "detect/reading.h"
 #include "failing_heap.h"
 #include "modelkit.h"
 #include "policy/policy.h"
@@ -72,7 +73,7 @@ static int run(unsigned *found, size_t *talk_len)
     int rv = pattern_tracker_new(&p, policy->signals, &settings, &risk, SPAN("Is this safe? Let me see."));
     uint64_t at = 0;
     for (size_t i = 0; i < sizeof sentences / sizeof sentences[0] && rv == 0; at += sentences[i++].len)
-        rv = pattern_sentence(p, engine, REIN_REASONING, sentences[i], at);
+        rv = pattern_sentence(p, engine, REIN_REASONING, sentences[i], at, &(struct reading){0});
     if (rv == 0)
         rv = pattern_end(p, REIN_REASONING);
     for (*found = 0; rv == 0 && pattern_take(p, &finding);)

@@ -19,6 +19,19 @@
 
 /* ---- base64 ---- */
 
+/* Reads a sentence and adds it. */
+static void read_reasoning(const struct model *m, struct model_state *s, struct span folded)
+{
+    struct model_sentence sentence = model_read_reasoning(m, s, folded);
+    model_add_reasoning(m, s, &sentence);
+}
+
+static void read_answer(const struct model *m, struct model_state *s, struct span folded)
+{
+    struct model_sentence sentence = model_read_answer(m, s, folded);
+    model_add_answer(m, s, &sentence);
+}
+
 static void decodes(const char *text, const char *want)
 {
     char out[64] = "";
@@ -173,19 +186,19 @@ static void scores_follow_the_formula(void **state)
     struct model *m = load_kit(&kit);
     memset(&s, 0, sizeof s);
     NEARLY(model_score(m, &s, REIN_COMPLIES), logistic(-1));
-    model_reasoning_sentence(m, &s, SPAN("i gladly"));
+    read_reasoning(m, &s, SPAN("i gladly"));
     NEARLY(model_score(m, &s, REIN_COMPLIES), logistic(-1 + 0.5 * 7 / sqrt(3)));
-    model_reasoning_sentence(m, &s, SPAN("gladly never gladly"));
+    read_reasoning(m, &s, SPAN("gladly never gladly"));
     assert_int_equal(s.n, 6); /* never, and two pairs */
     NEARLY(model_score(m, &s, REIN_COMPLIES), logistic(-1 + 0.5 * 4 / sqrt(6)));
     NEARLY(model_score(m, &s, REIN_REASONING_HARM), 0.5);
     NEARLY(model_risk(m, &s), 0.5 * model_score(m, &s, REIN_COMPLIES));
-    model_answer_sentence(m, &s, SPAN("sure"));
+    read_answer(m, &s, SPAN("sure"));
     NEARLY(model_score(m, &s, REIN_COMPLIES_ANSWER), logistic(0.01 * 5));
     NEARLY(model_score(m, &s, REIN_COMPLIES), logistic(-1 + 0.5 * 4 / sqrt(6)));
     /* The same sentences in one differ only by the pair across. */
     memset(&once, 0, sizeof once);
-    model_reasoning_sentence(m, &once, SPAN("i gladly gladly never gladly"));
+    read_reasoning(m, &once, SPAN("i gladly gladly never gladly"));
     assert_int_equal(once.n, 7);
     model_free(m);
 }
@@ -201,7 +214,7 @@ static void a_sentence_is_clipped(void **state)
     modelkit_weigh(&kit, REIN_REASONING_HARM, "one two three", -100);
     struct model *m = load_kit(&kit);
     memset(&s, 0, sizeof s);
-    model_reasoning_sentence(m, &s, SPAN("one two three"));
+    read_reasoning(m, &s, SPAN("one two three"));
     assert_int_equal(s.sum[REIN_COMPLIES], 10);
     assert_int_equal(s.sum[REIN_REASONING_HARM], -10);
     model_free(m);
@@ -247,7 +260,7 @@ static void votes_are_added(void **state)
     assert_true(model_prompt_score(m, model_prompt_evidence(m, 3, 0)) >= MODEL_RISKY);
     memset(&s, 0, sizeof s);
     s.evidence = 3;
-    model_reasoning_sentence(m, &s, SPAN("nothing"));
+    read_reasoning(m, &s, SPAN("nothing"));
     NEARLY(model_score(m, &s, REIN_REASONING_HARM), logistic(1.5));
     NEARLY(model_score(m, &s, REIN_COMPLIES), 0.5);
     assert_true(model_bound(m, &s, REIN_REASONING_HARM) >= model_score(m, &s, REIN_REASONING_HARM));
@@ -285,7 +298,7 @@ static void no_sentence_is_above_its_bound(void **state)
             }
             double harm = model_bound(m, &s, REIN_REASONING_HARM), along = model_bound(m, &s, REIN_COMPLIES),
                    risk = model_risk_bound(m, &s);
-            model_reasoning_sentence(m, &s, (struct span){text, len});
+            read_reasoning(m, &s, (struct span){text, len});
             assert_true(model_score(m, &s, REIN_REASONING_HARM) <= harm);
             assert_true(model_score(m, &s, REIN_COMPLIES) <= along);
             assert_true(model_risk(m, &s) <= risk);

@@ -12,6 +12,7 @@
 #include "config/policy_files.h"
 #include "detect/engine.h"
 #include "detect/pattern.h"
+#include "detect/reading.h"
 #include "detect/sentence.h"
 #include "policy/policy.h"
 
@@ -54,7 +55,9 @@ static void feed(struct pattern_tracker *p, enum rein_channel channel, const cha
     for (uint64_t start = 0; start < len;) {
         uint64_t end = len;
         at += sentencer_feed(&s, (struct span){text + at, len - at}, &end);
-        assert_int_equal(pattern_sentence(p, fx.engine, channel, (struct span){text + start, end - start}, start), 0);
+        struct span sentence = {text + start, end - start};
+        struct reading reading = {0};
+        assert_int_equal(pattern_sentence(p, fx.engine, channel, sentence, start, &reading), 0);
         start = end;
     }
     assert_int_equal(pattern_end(p, channel), 0);

@@ -13,6 +13,7 @@
 
 #include "detect/engine.h"
 #include "detect/pattern.h"
+#include "detect/reading.h"
 #include "policy/policy.h"
 #include "releasekit.h"
 
@@ -66,7 +67,8 @@ struct bound_case {
 static void take_sentence(struct pattern_tracker *p, size_t kind)
 {
     const char *text = sentences[kind];
-    assert_int_equal(pattern_sentence(p, engine, REIN_REASONING, (struct span){text, strlen(text)}, 0), 0);
+    struct reading reading = {0};
+    assert_int_equal(pattern_sentence(p, engine, REIN_REASONING, (struct span){text, strlen(text)}, 0, &reading), 0);
 }
 
 /* Takes what is due; true if something of it acts. */

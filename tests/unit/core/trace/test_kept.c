@@ -100,9 +100,11 @@ static void test_found_u1_full_masks_what_is_secret_everywhere(void **state)
         feed(trace, stream, chunk);
         finish(trace);
         assert_string_equal(describe(trace, 0), "prompt 0 0 whole 36 My card: *******************, gadget|card@9+19");
-        assert_string_equal(describe(trace, 1), "reasoning 0 0 whole 29 A gadget *******************.|card@9+19");
+        assert_string_equal(describe(trace, 1),
+                            "reasoning 0 0 whole 29 A gadget *******************.|card@9+19|found word@2+6");
         assert_string_equal(describe(trace, 2),
-                            "answer 0 0 whole 32 The gadget: *******************!|card@12+19|found card@12+19");
+                            "answer 0 0 whole 32 The gadget: *******************!|card@12+19|found word@4+6|found "
+                            "card@12+19");
         assert_string_equal(describe(trace, 4), "none");
         rein_trace_free(trace);
     }
@@ -136,7 +138,7 @@ static void test_what_a_stop_cut_off_is_masked(void **state)
     ask(trace, "hello");
     feed(trace, DELTA("\"content\":\"stop here, 4111 1111 1111\""), 0);
     finish(trace);
-    assert_string_equal(describe(trace, 1), "answer 0 0 whole 25 stop here, **************|@11+14 open");
+    assert_string_equal(describe(trace, 1), "answer 0 0 whole 25 stop here, **************|@11+14 open|found stop@0+9");
     rein_trace_free(trace);
     rein_policy_unref(policy);
 }

@@ -1,0 +1,247 @@
+/* See known_text.h.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "trace/known_text.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "rules/ruleset.h"
+
+struct known_place {
+    enum rein_channel channel;
+    uint32_t attempt, choice, text;
+};
+
+/* A text, made when it begins. */
+struct begun_text {
+    struct begun_text *next;
+    struct known_sentences sentences;
+    uint64_t muted[]; /* a set of rules */
+};
+
+struct known {
+    const struct rein_policy *policy;
+    const struct rein_known_text *texts;
+    size_t texts_len;
+    struct known_place *places; /* of the hits; next to each other if they are in one text; owned */
+    struct known_hit *hits;     /* owned */
+    size_t hits_len;
+    struct begun_text *begun; /* owned */
+    uint32_t prompts;         /* so far */
+    struct known_place tool;  /* the last one that began; its `text` counts them */
+    bool has_tool;
+};
+
+/* ---- sentences --------------------------------------------------------------------------------------------------- */
+
+/* Begins the next part that has sentences. */
+static bool open_part(struct known_sentences *s)
+{
+    enum readings_of of;
+    const struct rein_known_text *part = s->parts;
+    if (s->parts_len == 0)
+        return false;
+    s->rest = (struct span){part->readings != NULL ? part->readings : "", part->readings_len};
+    s->at = part->offset;
+    s->is_open = true;
+    s->is_short |= !readings_open(&s->rest, &of) || of != READINGS_OF_SENTENCES;
+    if (s->is_short)
+        s->rest = SPAN("");
+    return true;
+}
+
+/* Reads the next one, in the parts that follow, too. */
+static bool find_next(struct known_sentences *s)
+{
+    while (!s->has_next && !s->is_short) {
+        if (!s->is_open && !open_part(s))
+            return false;
+        if (s->rest.len > 0) {
+            bool is_one = reading_read(&s->rest, &s->next);
+            s->has_next = is_one && (s->next.flags & READING_NO_MORE) == 0;
+            s->is_short = !s->has_next;
+            continue;
+        }
+        s->is_open = false;
+        s->parts++;
+        s->parts_len--;
+    }
+    return s->has_next;
+}
+
+static bool waits_for_the_end(const struct known_sentences *s)
+{
+    return (s->next.flags & READING_PAUSED) != 0 && s->rest.len == 0 && s->parts_len <= 1;
+}
+
+bool known_sentence_due(struct known_sentences *s, uint64_t *end, uint64_t *due)
+{
+    if (!find_next(s) || waits_for_the_end(s))
+        return false;
+    *end = s->at + s->next.len;
+    *due = *end + s->next.behind;
+    return true;
+}
+
+bool known_sentence_pauses(struct known_sentences *s, uint64_t received)
+{
+    return find_next(s) && waits_for_the_end(s) && s->at + s->next.len == received;
+}
+
+void known_sentence_take(struct known_sentences *s, struct reading *out)
+{
+    assert(s->has_next);
+    *out = s->next;
+    s->at += s->next.len;
+    s->has_next = false;
+}
+
+/* ---- texts ------------------------------------------------------------------------------------------------------- */
+
+/* Matches of rules that there are, in the order in which they came. */
+static int copy_hits(struct known *known, const struct rein_known *from, size_t len)
+{
+    const struct rein_policy *policy = known->policy;
+    known->places = heap_new(len, sizeof *known->places);
+    known->hits = heap_new(len, sizeof *known->hits);
+    if (known->places == NULL || known->hits == NULL)
+        return REIN_ENOMEM;
+    for (size_t i = 0; i < len; i++)
+        for (uint16_t r = 0; r < policy->rules_len; r++) {
+            bool is_it = strcmp(policy->rules[r].id, from[i].rule) == 0 &&
+                         (policy->ruleset->rules[r].channels >> from[i].channel & 1) != 0;
+            if (!is_it || from[i].len == 0 || known->hits_len == len)
+                continue;
+            uint64_t end = from[i].offset + from[i].len;
+            known->places[known->hits_len] =
+                (struct known_place){from[i].channel, from[i].attempt, from[i].choice, from[i].text};
+            known->hits[known->hits_len++] = (struct known_hit){
+                .match = {.rule = r, .start = from[i].offset, .end = end}, .at = from[i].at > end ? from[i].at : end};
+        }
+    return 0;
+}
+
+int known_new(struct known **out, const struct rein_policy *policy, const struct rein_trace_options *options)
+{
+    *out = NULL;
+    if (options->known_len == 0 && options->known_texts_len == 0)
+        return 0;
+    struct known *known = heap_new(1, sizeof *known);
+    if (known == NULL)
+        return REIN_ENOMEM;
+    known->policy = policy;
+    known->texts = options->known_texts;
+    known->texts_len = options->known_texts_len;
+    int rv = options->known_len > 0 ? copy_hits(known, options->known, options->known_len) : 0;
+    if (rv == 0)
+        *out = known;
+    else
+        known_free(known);
+    return rv;
+}
+
+void known_free(struct known *known)
+{
+    if (known == NULL)
+        return;
+    for (struct begun_text *text = known->begun, *next; text != NULL; text = next) {
+        next = text->next;
+        heap_free(text);
+    }
+    heap_free(known->places);
+    heap_free(known->hits);
+    heap_free(known);
+}
+
+static void find_hits(const struct known *known, const struct known_place *at, struct known_text *out)
+{
+    size_t from = 0, len = 0;
+    while (from < known->hits_len && memcmp(&known->places[from], at, sizeof *at) != 0)
+        from++;
+    while (from + len < known->hits_len && memcmp(&known->places[from + len], at, sizeof *at) == 0)
+        len++;
+    out->hits_len = len;
+    out->hits = len > 0 ? &known->hits[from] : NULL;
+}
+
+static bool is_at(const struct rein_known_text *text, const struct known_place *at)
+{
+    return text->channel == at->channel && text->attempt == at->attempt && text->choice == at->choice &&
+           text->text == at->text;
+}
+
+/* The known texts of a place. */
+static const struct rein_known_text *find_parts(const struct known *known, const struct known_place *at, size_t *len)
+{
+    size_t from = 0;
+    while (from < known->texts_len && !is_at(&known->texts[from], at))
+        from++;
+    for (*len = 0; from + *len < known->texts_len && is_at(&known->texts[from + *len], at);)
+        ++*len;
+    return *len > 0 ? &known->texts[from] : NULL;
+}
+
+static bool names_rule(const struct rein_known_text *part, const char *id)
+{
+    for (size_t i = 0; i < part->rules_len; i++)
+        if (strcmp(part->rules[i], id) == 0)
+            return true;
+    return false;
+}
+
+/* Rules that are known in each part. */
+static void mute_known(const struct known *known, const struct rein_known_text *parts, size_t len, uint64_t *muted)
+{
+    for (size_t r = 0; r < known->policy->rules_len; r++) {
+        bool is_known = true;
+        for (size_t i = 0; i < len && is_known; i++)
+            is_known = names_rule(&parts[i], known->policy->rules[r].id);
+        if (is_known)
+            muted[r / 64] |= UINT64_C(1) << r % 64;
+    }
+}
+
+static int find_text(struct known *known, const struct known_place *at, const uint64_t *muted, struct known_text *out)
+{
+    size_t len, words = known->policy->rules_len / 64 + 1;
+    const struct rein_known_text *parts = find_parts(known, at, &len);
+    *out = (struct known_text){.muted = muted};
+    find_hits(known, at, out);
+    if (parts == NULL)
+        return 0;
+    struct begun_text *text = heap_new(1, sizeof *text + words * sizeof *text->muted);
+    if (text == NULL)
+        return REIN_ENOMEM;
+    text->next = known->begun;
+    known->begun = text;
+    if (muted != NULL)
+        memcpy(text->muted, muted, words * sizeof *muted);
+    mute_known(known, parts, len, text->muted);
+    text->sentences = (struct known_sentences){.parts = parts, .parts_len = len};
+    out->muted = text->muted;
+    bool is_read = parts->readings == NULL;
+    out->sentences = is_read ? NULL : &text->sentences;
+    out->risk = is_read ? SPAN("") : (struct span){parts->readings, parts->readings_len};
+    return 0;
+}
+
+int known_prompt(struct known *known, struct known_text *out)
+{
+    const struct known_place at = {.channel = REIN_PROMPT, .text = known->prompts++};
+    return find_text(known, &at, NULL, out);
+}
+
+int known_response(struct known *known, enum rein_channel channel, uint32_t attempt, uint32_t choice,
+                   const uint64_t *muted, struct known_text *out)
+{
+    struct known_place at = {.channel = channel, .attempt = attempt, .choice = choice};
+    if (channel == REIN_TOOL) {
+        struct known_place *last = &known->tool;
+        bool goes_on = known->has_tool && last->attempt == attempt && last->choice == choice;
+        at.text = goes_on ? last->text + 1 : 0;
+        *last = at;
+        known->has_tool = true;
+    }
+    return find_text(known, &at, muted, out);
+}

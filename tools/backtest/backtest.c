@@ -8,14 +8,16 @@
 #include "asking/progress.h"
 #include "backtest/backtest_report.h"
 #include "backtest/decision_play.h"
+#include "backtest/decision_script.h"
 #include "cli/cli.h"
 #include "config/lexicon_cache.h"
 #include "config/policy_files.h"
 #include "dataset/kept_read.h"
 #include "store/driver.h"
+#include "store/policies.h"
 
 /* A page is one short transaction: a long one would keep the log of a running server from being moved away. */
-enum { BACKTEST_PAGE = 256, BACKTEST_QUERY_MS = 60000 };
+enum { BACKTEST_PAGE = 256, BACKTEST_QUERY_MS = 60000, BACKTEST_VERSIONS = 16 };
 
 struct backtest_options {
     const char *db, *policy;
@@ -32,6 +34,11 @@ struct backtest {
     struct asking_progress *progress;
     struct backtest_report report;
     struct play_outcome was, would;
+    struct backtest_version {
+        char *name; /* owned; NULL: none yet */
+        struct policy_match match;
+    } versions[BACKTEST_VERSIONS]; /* that decided: those seen last, more or less */
+    size_t next_version;
     int64_t last;  /* number of the newest decision */
     size_t passed; /* numbers that are behind */
 };
@@ -87,6 +94,35 @@ static int open_database(struct backtest *b)
 
 /* ---- judging ---- */
 
+/* What of the policy reads as the version of the decision did. */
+static int match_version(struct backtest *b, const char *name, const struct policy_match **out)
+{
+    for (size_t i = 0; i < BACKTEST_VERSIONS; i++)
+        if (b->versions[i].name != NULL && strcmp(b->versions[i].name, name) == 0) {
+            *out = &b->versions[i].match;
+            return 0;
+        }
+    struct backtest_version *version = &b->versions[b->next_version++ % BACKTEST_VERSIONS];
+    json_t *row = NULL;
+    free(version->name);
+    policy_match_fini(&version->match);
+    version->name = strdup(name);
+    int rv = version->name != NULL ? store_read_policy(b->reader, name, &row) : REIN_ENOMEM;
+    if (rv == 0)
+        rv = policy_match_read(&version->match, row, b->policy);
+    json_decref(row);
+    *out = &version->match;
+    return rv;
+}
+
+static void drop_versions(struct backtest *b)
+{
+    for (size_t i = 0; i < BACKTEST_VERSIONS; i++) {
+        free(b->versions[i].name);
+        policy_match_fini(&b->versions[i].match);
+    }
+}
+
 static int backtest_decision(struct backtest *b, const char *id)
 {
     json_t *decision = NULL;
@@ -94,8 +130,11 @@ static int backtest_decision(struct backtest *b, const char *id)
     int rv = kept_read(b->reader, id, &decision);
     if (rv != 0 || decision == NULL) /* purged in between */
         return rv;
+    const struct policy_match *match;
     play_read_record(&b->was, decision);
-    rv = decision_play(decision, &b->was, b->policy, b->engine, &reason, &b->would);
+    rv = match_version(b, script_word(decision, "policy_version"), &match);
+    if (rv == 0)
+        rv = decision_play(decision, &b->was, b->policy, match, b->engine, &reason, &b->would);
     if (rv == 0)
         report_add(&b->report, id, reason, &b->was, &b->would);
     json_decref(decision);
@@ -220,6 +259,7 @@ static int backtest_run(int argc, char **argv)
     if (rv != 0 && rv != REIN_EPOLICY)
         fprintf(stderr, "rein backtest: %s\n", rein_strerror(rv));
     asking_progress_free(b->progress);
+    drop_versions(b);
     store_reader_close(b->reader);
     rein_engine_free(b->engine);
     rein_policy_unref(b->policy);

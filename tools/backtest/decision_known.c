@@ -7,34 +7,27 @@
 
 #include "backtest/decision_script.h"
 
-/* Where a text is, as the engine counts texts. */
-struct known_text {
-    struct rein_known at;
-    uint64_t before; /* bytes of earlier texts that are one with it */
-};
-
-/* The text number i: those before it say what it is. */
-static struct known_text place_text(const json_t *texts, size_t i)
+/* Where the text number i is, as the engine counts texts: those before it say that. */
+static struct rein_known_text place_text(const json_t *texts, size_t i)
 {
     const json_t *text = json_array_get(texts, i);
-    struct known_text place = {.at = {.channel = script_channel(text),
-                                      .attempt = (uint32_t)script_number(text, "attempt"),
-                                      .choice = (uint32_t)script_number(text, "choice")}};
-    if (place.at.channel == REIN_PROMPT) {
-        place.at.text = (uint32_t)i;
-        return place;
+    struct rein_known_text at = {.channel = script_channel(text),
+                                 .attempt = (uint32_t)script_number(text, "attempt"),
+                                 .choice = (uint32_t)script_number(text, "choice")};
+    if (at.channel == REIN_PROMPT) {
+        at.text = (uint32_t)i;
+        return at;
     }
     for (size_t k = 0; k < i; k++) {
         const json_t *other = json_array_get(texts, k);
-        bool is_same = script_channel(other) == place.at.channel &&
-                       script_number(other, "attempt") == place.at.attempt &&
-                       script_number(other, "choice") == place.at.choice;
-        if (is_same && place.at.channel == REIN_TOOL)
-            place.at.text++;
+        bool is_same = script_channel(other) == at.channel && script_number(other, "attempt") == at.attempt &&
+                       script_number(other, "choice") == at.choice;
+        if (is_same && at.channel == REIN_TOOL)
+            at.text++;
         else if (is_same)
-            place.before += script_text(other).len;
+            at.offset += script_text(other).len;
     }
-    return place;
+    return at;
 }
 
 static int add_known(struct decision_known *out, size_t *cap, struct rein_known known)
@@ -51,55 +44,149 @@ static int add_known(struct decision_known *out, size_t *cap, struct rein_known 
     return 0;
 }
 
-/* Texts next to each other, matches in the order of their ends. */
+/* Texts next to each other, matches in the order in which they were decided. */
 static int compare_known(const void *a, const void *b)
 {
     const struct rein_known *x = a, *y = b;
-    const uint64_t keys[][2] = {{x->channel, y->channel},
-                                {x->attempt, y->attempt},
-                                {x->choice, y->choice},
-                                {x->text, y->text},
-                                {x->offset + x->len, y->offset + y->len}};
+    const uint64_t keys[][2] = {{x->channel, y->channel}, {x->attempt, y->attempt}, {x->choice, y->choice},
+                                {x->text, y->text},       {x->at, y->at},           {x->offset, y->offset}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (keys[i][0] != keys[i][1])
             return keys[i][0] < keys[i][1] ? -1 : 1;
     return 0;
 }
 
-/* A masked rule of another channel than the text's says nothing here; one that is gone might. */
-static bool has_rules(const json_t *masks, const struct rein_policy *policy)
+static bool finds_the_same(const struct policy_match *match, const char *rule)
+{
+    for (size_t i = 0; i < match->rules_len; i++)
+        if (strcmp(match->rules[i], rule) == 0)
+            return true;
+    return false;
+}
+
+/* Is each of the rules that mask one of the policy's? What one that is gone, or finds something else now, would find in
+ * the text that was there is not known. */
+static bool has_rules(const json_t *masks, const struct policy_match *match, const struct rein_policy *policy)
 {
     const json_t *mask;
     size_t i;
     json_array_foreach(masks, i, mask)
     {
         const char *rule = json_string_value(json_object_get(mask, "rule"));
-        if (rule != NULL && *rule != '\0' && !rein_policy_has_rule(policy, rule))
+        bool is_open = rule == NULL || *rule == '\0';
+        if (!is_open && !(match->is_known ? finds_the_same(match, rule) : rein_policy_has_rule(policy, rule)))
             return false;
     }
     return true;
 }
 
-int decision_known_read(struct decision_known *out, const json_t *texts, const struct rein_policy *policy)
+/* Where a match was decided: at its end, unless the record says otherwise. */
+static uint64_t decided_at(const json_t *match, uint64_t before)
 {
-    size_t i, k, cap = 0;
-    const json_t *text, *match;
+    const json_t *at = json_object_get(match, "at");
+    if (json_is_null(at))
+        return UINT64_MAX;
+    uint64_t end = (uint64_t)script_number(match, "offset") + (uint64_t)script_number(match, "len");
+    return before + (json_is_integer(at) ? (uint64_t)json_integer_value(at) : end);
+}
+
+static int read_matches(struct decision_known *out, size_t *cap, const json_t *found,
+                        const struct rein_known_text *place)
+{
+    const json_t *match;
+    size_t i;
     int rv = 0;
-    *out = (struct decision_known){.items = NULL};
+    json_array_foreach(found, i, match)
+    {
+        const char *rule = json_string_value(json_object_get(match, "rule"));
+        struct rein_known known = {.channel = place->channel,
+                                   .attempt = place->attempt,
+                                   .choice = place->choice,
+                                   .text = place->text,
+                                   .offset = place->offset + (uint64_t)script_number(match, "offset"),
+                                   .len = (uint64_t)script_number(match, "len"),
+                                   .at = decided_at(match, place->offset),
+                                   .rule = rule};
+        rv = rv == 0 && rule != NULL ? add_known(out, cap, known) : rv;
+    }
+    return rv;
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The text's readings; none where the record has none, or they are not written as they should be. */
+static int read_readings(struct rein_known_text *out, const json_t *text)
+{
+    const json_t *value = json_object_get(text, "readings");
+    const char *hex = json_is_string(value) ? json_string_value(value) : "";
+    size_t len = json_is_string(value) ? json_string_length(value) / 2 : 0;
+    char *bytes = len > 0 ? malloc(len) : NULL;
+    if (len > 0 && bytes == NULL)
+        return REIN_ENOMEM;
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+        if (high < 0 || low < 0) {
+            free(bytes);
+            return 0;
+        }
+        bytes[i] = (char)(high << 4 | low);
+    }
+    out->readings = bytes;
+    out->readings_len = len;
+    return 0;
+}
+
+/* Of a record that has readings, `found` has all matches; of an older one, those that are masked in part. */
+static int add_text(struct decision_known *out, const json_t *text, const struct policy_match *match,
+                    struct rein_known_text place)
+{
+    int rv = read_readings(&place, text);
+    if (rv != 0)
+        return rv;
+    out->lacks_readings |= match->has_detectors && (place.readings == NULL || !match->detectors);
+    if (place.readings != NULL) {
+        place.rules = match->rules;
+        place.rules_len = match->rules_len;
+    }
+    out->texts[out->texts_len++] = place;
+    return 0;
+}
+
+/* Of which some text is masked? */
+static bool is_masked(const json_t *texts)
+{
+    const json_t *text;
+    size_t i;
+    json_array_foreach(texts, i, text)
+    {
+        if (json_array_size(json_object_get(text, "masks")) > 0)
+            return true;
+    }
+    return false;
+}
+
+int decision_known_read(struct decision_known *out, const json_t *texts, const struct policy_match *match,
+                        const struct rein_policy *policy)
+{
+    size_t i, cap = 0;
+    const json_t *text;
+    int rv = 0;
+    *out = (struct decision_known){.is_masked = is_masked(texts)};
+    if (!out->is_masked)
+        return 0;
+    out->texts = calloc(json_array_size(texts), sizeof *out->texts);
+    if (out->texts == NULL)
+        return REIN_ENOMEM;
     json_array_foreach(texts, i, text)
     {
         const json_t *found = json_object_get(text, "found"), *masks = json_object_get(text, "masks");
-        struct known_text place = json_array_size(found) > 0 ? place_text(texts, i) : (struct known_text){.before = 0};
-        out->is_masked |= json_array_size(masks) > 0;
-        out->lacks_rule |= !has_rules(masks, policy) || !has_rules(found, policy);
-        json_array_foreach(found, k, match)
-        {
-            struct rein_known known = place.at;
-            known.offset = place.before + (uint64_t)script_number(match, "offset");
-            known.len = (uint64_t)script_number(match, "len");
-            known.rule = json_string_value(json_object_get(match, "rule"));
-            rv = rv == 0 && known.rule != NULL ? add_known(out, &cap, known) : rv;
-        }
+        struct rein_known_text place = place_text(texts, i);
+        out->lacks_rule |= !has_rules(masks, match, policy);
+        rv = rv == 0 ? read_matches(out, &cap, found, &place) : rv;
+        rv = rv == 0 ? add_text(out, text, match, place) : rv;
     }
     if (rv == 0 && out->len > 1)
         qsort(out->items, out->len, sizeof *out->items, compare_known);
@@ -108,5 +195,8 @@ int decision_known_read(struct decision_known *out, const json_t *texts, const s
 
 void decision_known_fini(struct decision_known *known)
 {
+    for (size_t i = 0; i < known->texts_len; i++)
+        free((void *)(uintptr_t)known->texts[i].readings);
+    free(known->texts);
     free(known->items);
 }

@@ -1,4 +1,4 @@
-/* What a kept decision knows that its texts do not show: the matches that are masked in them.
+/* What a kept decision knows that its texts do not show, because it is masked: matches, and what detectors read.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Thread: any. */
@@ -9,18 +9,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "backtest/policy_match.h"
 #include "rein/rein.h"
 
 struct decision_known {
     struct rein_known *items; /* owned; names are the decision's */
     size_t len;
-    bool is_masked;  /* some byte of some text is */
-    bool lacks_rule; /* a rule masks that the policy has not */
+    struct rein_known_text *texts; /* of a decision with a masked text: all of them; owned, as are their readings */
+    size_t texts_len;
+    bool is_masked;      /* some byte of some text is */
+    bool lacks_rule;     /* a rule masks that the policy has not */
+    bool lacks_readings; /* of a masked decision: what detectors read is not known, or they would read something else */
 };
 
-/* Reads `found` and `masks` of the decision's texts (an array, in order). Texts of one channel of a choice are one to
- * the engine, but for tools. REIN_ENOMEM. */
-int decision_known_read(struct decision_known *out, const json_t *texts,
+/* Reads the decision's texts (an array, in order). Texts of one channel of a choice are one to the engine, but for
+ * tools. REIN_ENOMEM. */
+int decision_known_read(struct decision_known *out, const json_t *texts, const struct policy_match *match,
                         const struct rein_policy *policy) REIN_MUST_USE;
 void decision_known_fini(struct decision_known *known);
 

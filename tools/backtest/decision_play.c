@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "backtest/decision_known.h"
+#include "backtest/decision_replies.h"
 #include "backtest/decision_script.h"
 
-enum { PLAY_BODY_MAX = 64 << 20, PLAY_QUESTIONS_MAX = 128 };
+enum { PLAY_BODY_MAX = 64 << 20 };
 
 struct play {
     const json_t *decision, *texts;
@@ -19,9 +20,12 @@ struct play {
     struct rein_update update;
     bool is_streamed, may_continue;
     bool is_over, restarts; /* what the steps asked so far */
+    bool is_stopped;        /* this attempt was */
     bool asks_anew;         /* a judge was asked what the record has no reply to */
-    /* Of this attempt: the same, by a judge that the record does not know; and whether it was stopped. */
-    bool is_unanswered, is_unknown_judge, is_stopped;
+    bool lacks_readings;    /* something was to be read of what is masked that the record does not say */
+    struct decision_replies replies;
+    uint32_t attempt;
+    uint64_t heard; /* bytes of the attempt's texts so far */
     unsigned choices;
 };
 
@@ -101,118 +105,29 @@ bool play_is_same(const struct play_outcome *a, const struct play_outcome *b)
     return true;
 }
 
-/* Has one of them a pattern, or an opinion, that the other has not? */
-static bool patterns_differ(const struct play_outcome *a, const struct play_outcome *b)
-{
-    for (size_t i = 0; i < a->findings_len; i++) {
-        bool has_other = false;
-        for (size_t k = 0; k < b->findings_len; k++)
-            has_other |= compare_findings(&a->findings[i], &b->findings[k]) == 0;
-        if (!has_other && !a->findings[i].is_rule)
-            return true;
-    }
-    return false;
-}
-
 /* ---- judges ---- */
-
-/* Patterns that a judge had named, as its findings show. */
-static unsigned leaves_of(const json_t *decision, const struct rein_asked *asked)
-{
-    const json_t *finding;
-    size_t i;
-    unsigned leaves = 0;
-    json_array_foreach(json_object_get(decision, "findings"), i, finding)
-    {
-        bool is_it = strcmp(script_word(finding, "kind"), "judge") == 0 &&
-                     script_number(finding, "attempt") == asked->attempt &&
-                     script_number(finding, "choice") == asked->choice &&
-                     script_number(finding, "offset") == (int64_t)asked->offset &&
-                     script_number(finding, "len") == (int64_t)asked->len;
-        for (int p = 0; is_it && p < REIN_PATTERNS; p++)
-            if (strcmp(rein_pattern_name((enum rein_pattern)p), script_word(finding, "id")) == 0)
-                leaves |= 1u << p;
-    }
-    return leaves;
-}
-
-static bool is_same_question(const json_t *opinion, const struct rein_asked *asked)
-{
-    return strcmp(script_word(opinion, "panel"), asked->panel) == 0 &&
-           strcmp(script_word(opinion, "judge"), asked->judge) == 0 &&
-           strcmp(script_word(opinion, "channel"), rein_channel_name(asked->channel)) == 0 &&
-           script_number(opinion, "attempt") == asked->attempt && script_number(opinion, "choice") == asked->choice &&
-           script_number(opinion, "offset") == (int64_t)asked->offset &&
-           script_number(opinion, "len") == (int64_t)asked->len;
-}
-
-/* False: the record has no reply. */
-static bool find_reply(const struct play *p, const struct rein_asked *asked, struct rein_answer *answer)
-{
-    const json_t *opinion;
-    size_t i;
-    json_array_foreach(json_object_get(p->decision, "opinions"), i, opinion)
-    {
-        if (!is_same_question(opinion, asked))
-            continue;
-        *answer = (struct rein_answer){.risk = json_real_value(json_object_get(opinion, "risk")),
-                                       .leaves = leaves_of(p->decision, asked),
-                                       .categories = script_word(opinion, "categories"),
-                                       .took_ms = (unsigned)script_number(opinion, "took_ms")};
-        for (int o = REIN_JUDGE_OPINED; o < REIN_JUDGE_OUTCOMES; o++)
-            if (strcmp(rein_judge_outcome_name((enum rein_judge_outcome)o), script_word(opinion, "outcome")) == 0)
-                answer->outcome = (enum rein_judge_outcome)o;
-        return answer->outcome != REIN_JUDGE_OPEN;
-    }
-    return false;
-}
-
-static bool knows_judge(const struct play *p, const struct rein_asked *asked)
-{
-    const json_t *opinion;
-    size_t i;
-    json_array_foreach(json_object_get(p->decision, "opinions"), i, opinion)
-    {
-        if (strcmp(script_word(opinion, "panel"), asked->panel) == 0 &&
-            strcmp(script_word(opinion, "judge"), asked->judge) == 0)
-            return true;
-    }
-    return false;
-}
 
 static int play_settle(struct play *p, int rv);
 
-/* The questions of one step, by number. */
-struct step_questions {
-    uint32_t ids[PLAY_QUESTIONS_MAX];
-    size_t len;
-};
-
-/* They are good until the next step, so they are noted before it. */
-static void note_questions(struct play *p, struct step_questions *out)
+/* Questions are good until the next step. Those that are not in the decision's list have no reply. */
+static void note_questions(struct play *p)
 {
     size_t len;
     const struct rein_question *questions = rein_trace_questions(p->trace, &len);
-    for (out->len = 0; out->len < len && out->len < PLAY_QUESTIONS_MAX; out->len++)
-        out->ids[out->len] = questions[out->len].id;
-    p->asks_anew |= out->len < len; /* more than an engine asks in a step */
+    const struct rein_decision *d = rein_trace_decision(p->trace);
+    for (size_t i = 0; i < len; i++)
+        replies_ask(&p->replies, questions[i].id,
+                    questions[i].asked < d->asked_len ? &d->asked[questions[i].asked] : NULL);
 }
 
-/* Their numbers are places in the list of all that was asked, as long as that is complete. */
-static int answer_questions(struct play *p, const struct step_questions *questions)
+/* Says what judges had said by now. */
+static int give_replies(struct play *p)
 {
     struct rein_answer answer;
+    uint32_t id;
     int rv = 0;
-    for (size_t i = 0; i < questions->len && rv == 0; i++) {
-        const struct rein_decision *d = rein_trace_decision(p->trace);
-        uint32_t id = questions->ids[i];
-        if (id >= d->asked_len || d->asked_dropped > 0 || !find_reply(p, &d->asked[id], &answer)) {
-            p->is_unanswered = true;
-            p->is_unknown_judge |= id >= d->asked_len || !knows_judge(p, &d->asked[id]);
-            continue;
-        }
+    while (rv == 0 && replies_take(&p->replies, p->heard, &id, &answer))
         rv = play_settle(p, rein_trace_answer(p->trace, id, &answer, &p->update));
-    }
     return rv;
 }
 
@@ -220,8 +135,9 @@ static int answer_questions(struct play *p, const struct step_questions *questio
  * judges would say behind that does not matter. */
 static void close_questions(struct play *p)
 {
-    p->asks_anew |= p->is_unanswered && (p->is_unknown_judge || !p->is_stopped);
-    p->is_unanswered = p->is_unknown_judge = p->is_stopped = false;
+    p->asks_anew |= p->replies.is_unanswered && (p->replies.is_unknown_judge || !p->is_stopped);
+    p->is_stopped = false;
+    replies_begin(&p->replies);
 }
 
 /* ---- steps ---- */
@@ -235,17 +151,68 @@ static int play_settle(struct play *p, int rv)
     p->is_over |= (asks & (REIN_ASK_STOP | REIN_ASK_END)) != 0;
     p->restarts |= (asks & REIN_ASK_RESTART) != 0;
     p->is_stopped |= (asks & (REIN_ASK_STOP | REIN_ASK_RESTART)) != 0;
-    struct step_questions questions = {.len = 0};
     if ((asks & REIN_ASK_JUDGE) != 0)
-        note_questions(p, &questions);
+        note_questions(p);
     if ((asks & REIN_ASK_COMMIT) != 0)
         rv = play_settle(p, rein_trace_committed(p->trace, &p->update));
-    return rv == 0 ? answer_questions(p, &questions) : rv;
+    return rv;
+}
+
+/* The same, and what judges had said by then. */
+static int play_step(struct play *p, int rv)
+{
+    rv = play_settle(p, rv);
+    return rv == 0 ? give_replies(p) : rv;
 }
 
 static int play_bytes(struct play *p, const struct buffer *script)
 {
-    return script->len > 0 ? play_settle(p, rein_trace_feed(p->trace, script->data, script->len, &p->update)) : 0;
+    return script->len > 0 ? play_step(p, rein_trace_feed(p->trace, script->data, script->len, &p->update)) : 0;
+}
+
+static bool is_done(const struct play *p)
+{
+    return p->is_over || p->restarts;
+}
+
+/* A piece ends where a judge's reply came. */
+static int play_piece(struct play *p, size_t i, size_t at, size_t *len)
+{
+    struct buffer script = {.data = NULL};
+    uint64_t next = replies_next(&p->replies, p->attempt, p->heard);
+    int rv = script_piece(&script, p->texts, i, at, (size_t)(next - p->heard), len);
+    p->heard += *len;
+    if (rv == 0)
+        rv = play_bytes(p, &script);
+    buffer_clear(&script);
+    return rv;
+}
+
+static int play_events(struct play *p)
+{
+    const json_t *text;
+    size_t i;
+    int rv = 0;
+    json_array_foreach(p->texts, i, text)
+    {
+        size_t all = script_is_of(text, p->attempt) ? script_text(text).len : 0;
+        for (size_t at = 0, len; at < all && rv == 0 && !is_done(p); at += len)
+            rv = play_piece(p, i, at, &len);
+    }
+    return rv;
+}
+
+static int play_body(struct play *p)
+{
+    struct buffer script = {.data = NULL};
+    const json_t *text;
+    size_t i;
+    json_array_foreach(p->texts, i, text) p->heard += script_is_of(text, p->attempt) ? script_text(text).len : 0;
+    int rv = script_body(&script, p->texts, p->attempt, p->choices);
+    if (rv == 0)
+        rv = play_bytes(p, &script);
+    buffer_clear(&script);
+    return rv;
 }
 
 static int play_prompt(struct play *p)
@@ -259,7 +226,7 @@ static int play_prompt(struct play *p)
         if (rv == 0 && script_channel(text) == REIN_PROMPT)
             rv = rein_trace_prompt(p->trace, script_word(text, "speaker"), said.text, said.len);
     }
-    return rv == 0 ? play_settle(p, rein_trace_prompt_end(p->trace, &p->update)) : rv;
+    return rv == 0 ? play_step(p, rein_trace_prompt_end(p->trace, &p->update)) : rv;
 }
 
 static bool has_attempt(const struct play *p, uint32_t attempt)
@@ -285,7 +252,11 @@ static int begin_attempt(struct play *p, uint32_t attempt)
 {
     const json_t *row = json_array_get(json_object_get(p->decision, "attempts"), attempt);
     const char *delivery = script_word(row, "delivery");
-    struct rein_attempt a = {.is_apart = true, .may_continue = p->may_continue};
+    const json_t *may_continue = json_object_get(row, "may_continue");
+    struct rein_attempt a = {
+        .is_apart = true,
+        .may_continue = json_is_boolean(may_continue) ? json_is_true(may_continue) : p->may_continue,
+    };
     for (int d = REIN_DELIVER_OFF; d <= REIN_DELIVER_PREFILL; d++)
         if (strcmp(rein_delivery_name((enum rein_delivery)d), delivery) == 0)
             a.delivery = (enum rein_delivery)d;
@@ -295,6 +266,8 @@ static int begin_attempt(struct play *p, uint32_t attempt)
     a.continues_shown = continues(p, attempt);
     close_questions(p);
     p->restarts = p->is_over = false;
+    p->attempt = attempt;
+    p->heard = 0;
     return rein_trace_attempt(p->trace, &a);
 }
 
@@ -307,8 +280,9 @@ static int end_attempt(struct play *p, bool was_stopped, const struct play_outco
     int rv = p->is_streamed ? script_last(&last, p->choices) : 0;
     if (rv == 0)
         rv = play_bytes(p, &last);
-    if (rv == 0 && !p->is_over && !p->restarts)
-        rv = play_settle(p, rein_trace_finish(p->trace, true, NULL, &p->update));
+    p->heard++; /* the end counts as one more */
+    if (rv == 0 && !is_done(p))
+        rv = play_step(p, rein_trace_finish(p->trace, true, NULL, &p->update));
     buffer_clear(&last);
     if (rv != 0 || p->restarts)
         return rv;
@@ -324,15 +298,10 @@ static int play_attempts(struct play *p, const struct play_outcome *was, struct 
     bool was_complete = strcmp(script_word(p->decision, "ending"), "complete") == 0;
     int rv = 0;
     for (uint32_t attempt = 0; has_attempt(p, attempt) && rv == 0; attempt++) {
-        struct buffer script = {.data = NULL};
         rv = begin_attempt(p, attempt);
         if (rv == 0)
-            rv = p->is_streamed ? script_events(&script, p->texts, attempt)
-                                : script_body(&script, p->texts, attempt, p->choices);
-        if (rv == 0)
-            rv = play_bytes(p, &script);
-        buffer_clear(&script);
-        if (rv == 0 && !p->is_over && !p->restarts)
+            rv = p->is_streamed ? play_events(p) : play_body(p);
+        if (rv == 0 && !is_done(p))
             rv = end_attempt(p, !was_complete || attempt + 1 < all, was, would);
         else if (rv == 0)
             read_engine(would, p->trace);
@@ -355,14 +324,17 @@ static int play_once(struct play *p, const struct rein_trace_options *options, c
     int rv = rein_trace_new(&p->trace, options);
     if (rv != 0)
         return rv;
-    p->is_over = p->restarts = p->asks_anew = false;
-    p->is_unanswered = p->is_unknown_judge = p->is_stopped = false;
+    p->is_over = p->restarts = p->asks_anew = p->is_stopped = false;
+    p->replies = (struct decision_replies){.decision = p->decision};
+    p->attempt = 0;
+    p->heard = 0;
     rv = play_prompt(p);
     if (rv == 0)
         read_engine(would, p->trace);
     if (rv == 0 && !p->is_over)
         rv = play_attempts(p, was, would);
     close_questions(p);
+    p->lacks_readings = rein_trace_lacks_readings(p->trace);
     rein_trace_free(p->trace);
     p->trace = NULL;
     return rv;
@@ -426,6 +398,19 @@ static unsigned count_choices(const json_t *texts)
     return most < REIN_CHOICES_MAX ? (unsigned)most + 1 : REIN_CHOICES_MAX;
 }
 
+/* Older records do not say whether a restart could have gone on from what was shown. */
+static bool lacks_may_continue(const json_t *decision)
+{
+    const json_t *attempt;
+    size_t i;
+    json_array_foreach(json_object_get(decision, "attempts"), i, attempt)
+    {
+        if (!json_is_boolean(json_object_get(attempt, "may_continue")))
+            return true;
+    }
+    return false;
+}
+
 static int play_known(struct play *p, const struct decision_known *known, const struct play_outcome *was,
                       struct rein_policy *policy, struct rein_engine *engine, enum play_reason *reason,
                       struct play_outcome *would)
@@ -440,31 +425,34 @@ static int play_known(struct play *p, const struct decision_known *known, const 
                                          .has_unjudged = script_number(p->decision, "unjudged_parts") > 0,
                                          .mask_key = p->settings->restores ? mask_key : NULL,
                                          .known = known->items,
-                                         .known_len = known->len};
-    /* Whether a restart could have gone on from what was shown is not in the record: either may have been so. */
+                                         .known_len = known->len,
+                                         .known_texts = known->texts,
+                                         .known_texts_len = known->texts_len};
     int rv = play_once(p, &options, was, would);
-    bool asks_anew = p->asks_anew;
-    if (rv == 0 && p->settings->may_steer && !play_is_same(would, was)) {
+    bool asks_anew = p->asks_anew, lacks_readings = p->lacks_readings;
+    bool may_be_otherwise = p->settings->may_steer && lacks_may_continue(p->decision);
+    if (rv == 0 && may_be_otherwise && !play_is_same(would, was)) {
         struct play_outcome other;
         p->may_continue = true;
         rv = play_once(p, &options, was, &other);
         if (rv == 0 && play_is_same(&other, was)) {
             *would = other;
             asks_anew = p->asks_anew;
+            lacks_readings = p->lacks_readings;
         }
     }
     if (rv != 0)
         return rv;
-    bool is_same = play_is_same(would, was);
     if (asks_anew)
         *reason = PLAY_JUDGE;
-    else if (!is_same && known->is_masked && (patterns_differ(would, was) || patterns_differ(was, would)))
-        *reason = PLAY_PATTERN;
+    else if (lacks_readings)
+        *reason = PLAY_READING;
     return 0;
 }
 
 int decision_play(const json_t *decision, const struct play_outcome *was, struct rein_policy *policy,
-                  struct rein_engine *engine, enum play_reason *reason, struct play_outcome *would)
+                  const struct policy_match *match, struct rein_engine *engine, enum play_reason *reason,
+                  struct play_outcome *would)
 {
     const json_t *texts = json_object_get(decision, "texts");
     struct play p = {.decision = decision,
@@ -476,9 +464,11 @@ int decision_play(const json_t *decision, const struct play_outcome *was, struct
     *reason = check_decision(decision, texts);
     if (*reason != PLAY_COMPARED)
         return 0;
-    int rv = decision_known_read(&known, texts, policy);
+    int rv = decision_known_read(&known, texts, match, policy);
     if (rv == 0 && known.lacks_rule)
         *reason = PLAY_MASK;
+    else if (rv == 0 && known.lacks_readings)
+        *reason = PLAY_READING;
     else if (rv == 0)
         rv = play_known(&p, &known, was, policy, engine, reason, would);
     decision_known_fini(&known);

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "backtest/policy_match.h"
 #include "rein/rein.h"
 
 /* Why a decision cannot be compared. */
@@ -24,7 +25,7 @@
     X(PLAY_FINDINGS, "it has more findings than rows")                                                                 \
     X(PLAY_MASK, "text is masked by a rule that the policy has not")                                                   \
     X(PLAY_JUDGE, "a judge would be asked something else")                                                             \
-    X(PLAY_PATTERN, "a pattern differs, and some of its text is masked")                                               \
+    X(PLAY_READING, "text is masked, and what patterns would read there is not known")                                 \
     X(PLAY_BROKEN, "the engine could not judge it")
 
 enum play_reason {
@@ -51,9 +52,11 @@ struct play_outcome {
 void play_read_record(struct play_outcome *out, const json_t *decision);
 bool play_is_same(const struct play_outcome *a, const struct play_outcome *b);
 
-/* `decision`: that of kept_read (dataset/kept_read.h). *reason is PLAY_COMPARED, and then *would is set, or says why
- * not. REIN_ENOMEM. */
+/* `decision`: that of kept_read (dataset/kept_read.h), with readings; `match`: what of the policy reads as the one that
+ * decided. Whether it can be compared does not depend on what comes out. *reason is PLAY_COMPARED, and then *would is
+ * set, or says why not. REIN_ENOMEM. */
 int decision_play(const json_t *decision, const struct play_outcome *was, struct rein_policy *policy,
-                  struct rein_engine *engine, enum play_reason *reason, struct play_outcome *would) REIN_MUST_USE;
+                  const struct policy_match *match, struct rein_engine *engine, enum play_reason *reason,
+                  struct play_outcome *would) REIN_MUST_USE;
 
 #endif

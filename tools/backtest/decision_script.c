@@ -64,7 +64,7 @@ static int add_event(struct buffer *out, unsigned choice, json_t *delta, const c
         json_pack("{s[{siso*ss*}]}", "choices", "index", (int)choice, "delta", delta, "finish_reason", finish), "\n\n");
 }
 
-static bool is_of_attempt(const json_t *text, uint32_t attempt)
+bool script_is_of(const json_t *text, uint32_t attempt)
 {
     enum rein_channel channel = script_channel(text);
     return channel != REIN_PROMPT && channel != REIN_OTHER && script_number(text, "attempt") == attempt;
@@ -84,27 +84,18 @@ static unsigned calls_before(const json_t *texts, size_t at)
     return calls;
 }
 
-int script_events(struct buffer *out, const json_t *texts, uint32_t attempt)
+int script_piece(struct buffer *out, const json_t *texts, size_t i, size_t at, size_t max, size_t *len)
 {
-    const json_t *text;
-    size_t i;
-    int rv = 0;
-    json_array_foreach(texts, i, text)
-    {
-        if (!is_of_attempt(text, attempt))
-            continue;
-        struct rein_source said = script_text(text);
-        enum rein_channel channel = script_channel(text);
-        unsigned call = channel == REIN_TOOL ? calls_before(texts, i) : 0;
-        for (size_t at = 0, len; at < said.len && rv == 0; at += len) {
-            len = said.len - at;
-            if (len > PIECE_MAX)
-                len = rein_text_whole(said.text + at, PIECE_MAX);
-            rv = add_event(out, (unsigned)script_number(text, "choice"), pack_delta(channel, call, said.text + at, len),
-                           NULL);
-        }
-    }
-    return rv;
+    const json_t *text = json_array_get(texts, i);
+    struct rein_source said = script_text(text);
+    enum rein_channel channel = script_channel(text);
+    unsigned call = channel == REIN_TOOL ? calls_before(texts, i) : 0;
+    size_t rest = said.len - at, most = max < PIECE_MAX ? max : PIECE_MAX;
+    *len = rest <= most ? rest : rein_text_whole(said.text + at, most);
+    for (size_t wider = most; *len == 0;) /* within a character */
+        *len = rein_text_whole(said.text + at, ++wider < rest ? wider : rest);
+    return add_event(out, (unsigned)script_number(text, "choice"), pack_delta(channel, call, said.text + at, *len),
+                     NULL);
 }
 
 int script_last(struct buffer *out, unsigned choices)
@@ -127,7 +118,7 @@ static char *join_texts(const json_t *texts, uint32_t attempt, unsigned choice, 
     json_array_foreach(texts, i, text)
     {
         bool is_it =
-            is_of_attempt(text, attempt) && script_channel(text) == channel && script_number(text, "choice") == choice;
+            script_is_of(text, attempt) && script_channel(text) == channel && script_number(text, "choice") == choice;
         struct rein_source said = script_text(text);
         rv = rv == 0 && is_it ? buffer_add(&joined, said.text, said.len, SCRIPT_MAX) : rv;
         *any |= is_it;
@@ -158,8 +149,8 @@ static int put_calls(json_t *message, const json_t *texts, uint32_t attempt, uns
     json_array_foreach(texts, i, text)
     {
         struct rein_source said = script_text(text);
-        bool is_it = is_of_attempt(text, attempt) && script_channel(text) == REIN_TOOL &&
-                     script_number(text, "choice") == choice;
+        bool is_it =
+            script_is_of(text, attempt) && script_channel(text) == REIN_TOOL && script_number(text, "choice") == choice;
         if (rv == 0 && is_it &&
             json_array_append_new(calls, json_pack("{s{ss%}}", "function", "arguments", said.text, said.len)) != 0)
             rv = REIN_ENOMEM;

@@ -20,8 +20,12 @@ const char *script_word(const json_t *object, const char *key); /* "": there is 
 enum rein_channel script_channel(const json_t *text);           /* REIN_OTHER: no known one */
 struct rein_source script_text(const json_t *text);             /* what it says; borrowed, `name` unused */
 
-/* Appends the attempt's texts: events, without the last one, or one body. */
-int script_events(struct buffer *out, const json_t *texts, uint32_t attempt) REIN_MUST_USE;
+/* Is it a text of the attempt's response? */
+bool script_is_of(const json_t *text, uint32_t attempt);
+/* Appends an event with a piece of the text number i: from the byte `at`, whole characters of at most `max` bytes (at
+ * least one). *len: how many they are. */
+int script_piece(struct buffer *out, const json_t *texts, size_t i, size_t at, size_t max, size_t *len) REIN_MUST_USE;
+/* Appends the attempt's texts as one body. */
 int script_body(struct buffer *out, const json_t *texts, uint32_t attempt, unsigned choices) REIN_MUST_USE;
 /* Appends the last events of a stream. */
 int script_last(struct buffer *out, unsigned choices) REIN_MUST_USE;

@@ -21,11 +21,11 @@
 
 #include "base/bytes.h"
 #include "detect/sentence.h"
+#include "mask/known_text.h"
 #include "mask/restore.h"
 #include "policy/panel.h"
 #include "rein/rein.h"
 #include "rules/matcher.h"
-#include "trace/known_text.h"
 #include "trace/leaf_view.h"
 
 /* What panels of judges have heard of a text, and up to where each has judged it. */

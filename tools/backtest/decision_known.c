@@ -112,7 +112,7 @@ static int read_matches(struct decision_known *out, size_t *cap, const json_t *f
     return rv;
 }
 
-static int hex_digit(char c)
+static int digit_of(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -127,7 +127,7 @@ static int read_readings(struct rein_known_text *out, const json_t *text)
     if (len > 0 && bytes == NULL)
         return REIN_ENOMEM;
     for (size_t i = 0; i < len; i++) {
-        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+        int high = digit_of(hex[2 * i]), low = digit_of(hex[2 * i + 1]);
         if (high < 0 || low < 0) {
             free(bytes);
             return 0;
@@ -140,8 +140,8 @@ static int read_readings(struct rein_known_text *out, const json_t *text)
 }
 
 /* Of a record that has readings, `found` has all matches; of an older one, those that are masked in part. */
-static int add_text(struct decision_known *out, const json_t *text, const struct policy_match *match,
-                    struct rein_known_text place)
+static int add_known_text(struct decision_known *out, const json_t *text, const struct policy_match *match,
+                          struct rein_known_text place)
 {
     int rv = read_readings(&place, text);
     if (rv != 0)
@@ -156,7 +156,7 @@ static int add_text(struct decision_known *out, const json_t *text, const struct
 }
 
 /* Of which some text is masked? */
-static bool is_masked(const json_t *texts)
+static bool any_mask(const json_t *texts)
 {
     const json_t *text;
     size_t i;
@@ -174,7 +174,7 @@ int decision_known_read(struct decision_known *out, const json_t *texts, const s
     size_t i, cap = 0;
     const json_t *text;
     int rv = 0;
-    *out = (struct decision_known){.is_masked = is_masked(texts)};
+    *out = (struct decision_known){.is_masked = any_mask(texts)};
     if (!out->is_masked)
         return 0;
     out->texts = calloc(json_array_size(texts), sizeof *out->texts);
@@ -186,7 +186,7 @@ int decision_known_read(struct decision_known *out, const json_t *texts, const s
         struct rein_known_text place = place_text(texts, i);
         out->lacks_rule |= !has_rules(masks, match, policy);
         rv = rv == 0 ? read_matches(out, &cap, found, &place) : rv;
-        rv = rv == 0 ? add_text(out, text, match, place) : rv;
+        rv = rv == 0 ? add_known_text(out, text, match, place) : rv;
     }
     if (rv == 0 && out->len > 1)
         qsort(out->items, out->len, sizeof *out->items, compare_known);

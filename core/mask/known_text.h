@@ -6,8 +6,8 @@
  *                                                                            the masked text seems to
  *
  * Thread: the trace's. */
-#ifndef CORE_TRACE_KNOWN_TEXT_H
-#define CORE_TRACE_KNOWN_TEXT_H
+#ifndef CORE_MASK_KNOWN_TEXT_H
+#define CORE_MASK_KNOWN_TEXT_H
 
 #include <stdbool.h>
 #include <stdint.h>

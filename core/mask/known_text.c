@@ -1,6 +1,6 @@
 /* See known_text.h.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "trace/known_text.h"
+#include "mask/known_text.h"
 
 #include <assert.h>
 #include <string.h>

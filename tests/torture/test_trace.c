@@ -52,6 +52,20 @@ struct answer {
     size_t len;
     bool streamed;
     enum rein_dialect dialect;
+    bool is_known; /* matches and readings come from elsewhere */
+};
+
+static const struct rein_known matches[] = {
+    {.channel = REIN_PROMPT, .offset = 4, .len = sizeof SECRET - 1, .rule = "a"},
+    {.channel = REIN_REASONING, .offset = 3, .len = sizeof SECRET - 1, .rule = "b"},
+    {.channel = REIN_TOOL, .offset = 1, .len = sizeof SECRET - 1, .at = UINT64_MAX, .rule = "b"},
+};
+static const char *const rules[] = {"a", "b"};
+static const char readings[] = "\1\1\0\x10\1";
+static const struct rein_known_text texts[] = {
+    {.channel = REIN_PROMPT, .readings = readings, .readings_len = sizeof readings - 1, .rules = rules, .rules_len = 2},
+    {.channel = REIN_REASONING, .readings = readings, .readings_len = sizeof readings - 1, .rules = rules},
+    {.channel = REIN_TOOL, .rules = rules, .rules_len = 2},
 };
 
 /* Commits as often as that is asked for. */
@@ -98,12 +112,12 @@ static int respond(struct rein_trace *trace, const struct answer *answer, struct
 /* What is kept can be had after a step that failed, too, and no secret is in it. */
 static int look_at_kept(struct rein_trace *trace, int rv)
 {
-    const struct rein_text *texts;
+    const struct rein_text *kept_texts;
     size_t len;
-    int kept = rein_trace_texts(trace, &texts, &len);
+    int kept = rein_trace_texts(trace, &kept_texts, &len);
     assert_true(kept == 0 || kept == REIN_ENOMEM);
     for (size_t i = 0; i < len; i++)
-        assert_null(memmem(texts[i].text, texts[i].text_len, SECRET, sizeof(SECRET) - 1));
+        assert_null(memmem(kept_texts[i].text, kept_texts[i].text_len, SECRET, sizeof(SECRET) - 1));
     return rv == 0 ? kept : rv;
 }
 
@@ -117,7 +131,11 @@ static int run(struct rein_policy *policy, const struct answer *answer, struct b
                                          .dialect = answer->dialect,
                                          .streamed = answer->streamed,
                                          .choices = answer->dialect == REIN_OPENAI_CHAT ? 2 : 1,
-                                         .model = "m"};
+                                         .model = "m",
+                                         .known = matches,
+                                         .known_len = answer->is_known ? sizeof matches / sizeof *matches : 0,
+                                         .known_texts = texts,
+                                         .known_texts_len = answer->is_known ? sizeof texts / sizeof *texts : 0};
     if (rv == 0)
         rv = rein_trace_new(&trace, &options);
     if (rv == 0)
@@ -174,19 +192,25 @@ static void test_found_t2_of_interrupted_texts(void **state)
         interrupted + len,
         "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"2 it is\"}}]}\n\n"
         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
-    fail_each_in_turn(&(struct answer){interrupted, len, true, REIN_OPENAI_CHAT});
+    fail_each_in_turn(&(struct answer){interrupted, len, true, REIN_OPENAI_CHAT, false});
 }
 
 static void of_a_stream(void **state)
 {
     (void)state;
-    fail_each_in_turn(&(struct answer){stream, sizeof(stream) - 1, true, REIN_OPENAI_CHAT});
+    fail_each_in_turn(&(struct answer){stream, sizeof(stream) - 1, true, REIN_OPENAI_CHAT, false});
+}
+
+static void of_a_stream_that_is_known(void **state)
+{
+    (void)state;
+    fail_each_in_turn(&(struct answer){stream, sizeof(stream) - 1, true, REIN_OPENAI_CHAT, true});
 }
 
 static void of_a_body(void **state)
 {
     (void)state;
-    fail_each_in_turn(&(struct answer){body, sizeof(body) - 1, false, REIN_OPENAI_CHAT});
+    fail_each_in_turn(&(struct answer){body, sizeof(body) - 1, false, REIN_OPENAI_CHAT, false});
 }
 
 #define PLACE "\"output_index\":0,\"item_id\":\"i\",\"content_index\":0,"
@@ -219,7 +243,7 @@ static void of_responses(void **state)
                                       "{\"type\":\"response.function_call_arguments.delta\",\"output_index\":2,\"item_"
                                       "id\":\"j\","
                                       "\"delta\":\"stop12here\"}\n\n";
-    fail_each_in_turn(&(struct answer){answer, sizeof answer - 1, true, REIN_OPENAI_RESPONSES});
+    fail_each_in_turn(&(struct answer){answer, sizeof answer - 1, true, REIN_OPENAI_RESPONSES, false});
 }
 
 /* Edited thinking, a block that is left out, a match over two blocks, a refusal while two are open; and a body. */
@@ -234,14 +258,17 @@ static void of_messages(void **state)
         "{\"id\":\"m\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"so " SECRET
         "\",\"signature\":\"c2ln\"},{\"type\":\"text\",\"text\":\"yes " SECRET
         "\"},{\"type\":\"tool_use\",\"input\":{\"q\":\"" SECRET "\"}}],\"stop_reason\":\"tool_use\"}";
-    fail_each_in_turn(&(struct answer){answer, sizeof answer - 1, true, REIN_ANTHROPIC_MESSAGES});
-    fail_each_in_turn(&(struct answer){whole, sizeof whole - 1, false, REIN_ANTHROPIC_MESSAGES});
+    fail_each_in_turn(&(struct answer){answer, sizeof answer - 1, true, REIN_ANTHROPIC_MESSAGES, false});
+    fail_each_in_turn(&(struct answer){whole, sizeof whole - 1, false, REIN_ANTHROPIC_MESSAGES, false});
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_found_t2_of_interrupted_texts),
-                                       cmocka_unit_test(of_a_stream), cmocka_unit_test(of_a_body),
-                                       cmocka_unit_test(of_responses), cmocka_unit_test(of_messages)};
+                                       cmocka_unit_test(of_a_stream),
+                                       cmocka_unit_test(of_a_stream_that_is_known),
+                                       cmocka_unit_test(of_a_body),
+                                       cmocka_unit_test(of_responses),
+                                       cmocka_unit_test(of_messages)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -565,6 +565,11 @@ const char *rein_trace_refusal(const struct rein_trace *t)
     return policy_refusal_message(t->policy, t->refusal);
 }
 
+uint64_t rein_trace_heard(const struct rein_trace *t)
+{
+    return t->heard + t->completes;
+}
+
 bool rein_trace_lacks_readings(const struct rein_trace *t)
 {
     return t->lacks_readings;

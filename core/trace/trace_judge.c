@@ -575,6 +575,7 @@ int trace_judge_end(struct rein_trace *t, struct text *text)
 {
     bool was_over = text->is_over;
     int rv = end_text(t, text);
+    t->heard += !was_over && text->is_over && text->received > 0 && text->channel <= REIN_TOOL;
     if (rv == 0 && text->channel == REIN_ANSWER && !was_over)
         rv = end_pattern(t, text);
     /* The last sentence of the reasoning waits for what the reasoning is as a whole: trace_end_reasoning. */

@@ -334,7 +334,7 @@ static void answer_note(struct rein_trace *t, struct pending_question *q, size_t
     record->risk = has_opinion ? answer->risk : 0;
     record->took_ms = answer->took_ms;
     record->was_known = answer->was_known;
-    record->heard = t->heard + t->completes;
+    record->heard = rein_trace_heard(t);
     const char *categories = has_opinion && answer->categories != NULL ? answer->categories : "";
     size_t len = strlen(categories);
     if (len < sizeof record->categories)

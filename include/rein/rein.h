@@ -372,8 +372,7 @@ struct rein_asked {
     double risk; /* 0 to 1 */
     unsigned took_ms;
     bool was_known; /* the opinion was given before, about the same text */
-    uint64_t heard; /* of an answer: bytes of all texts of the attempt that had come by then, and one more if the
-                       response was over */
+    uint64_t heard; /* of an answer: how far the attempt had come by then (rein_trace_heard) */
     char categories[REIN_CATEGORIES_MAX];
 };
 
@@ -621,6 +620,9 @@ REIN_API REIN_MUST_USE int rein_trace_answer(struct rein_trace *trace, uint32_t 
 
 /* The text of the refusal: that of the rule that refused, or the policy's own. Good as long as the policy. */
 REIN_API const char *rein_trace_refusal(const struct rein_trace *trace);
+
+/* How far the attempt has come: bytes of its texts, one more for each text that has ended, and one for its end. */
+REIN_API uint64_t rein_trace_heard(const struct rein_trace *trace);
 
 /* Was something to be read of a known text that its readings do not say? Then what was found may be wrong. */
 REIN_API bool rein_trace_lacks_readings(const struct rein_trace *trace);

@@ -25,7 +25,6 @@ struct play {
     bool lacks_readings;    /* something was to be read of what is masked that the record does not say */
     struct decision_replies replies;
     uint32_t attempt;
-    uint64_t heard; /* bytes of the attempt's texts so far */
     unsigned choices;
 };
 
@@ -126,7 +125,7 @@ static int give_replies(struct play *p)
     struct rein_answer answer;
     uint32_t id;
     int rv = 0;
-    while (rv == 0 && replies_take(&p->replies, p->heard, &id, &answer))
+    while (rv == 0 && replies_take(&p->replies, rein_trace_heard(p->trace), &id, &answer))
         rv = play_settle(p, rein_trace_answer(p->trace, id, &answer, &p->update));
     return rv;
 }
@@ -179,9 +178,8 @@ static bool is_done(const struct play *p)
 static int play_piece(struct play *p, size_t i, size_t at, size_t *len)
 {
     struct buffer script = {.data = NULL};
-    uint64_t next = replies_next(&p->replies, p->attempt, p->heard);
-    int rv = script_piece(&script, p->texts, i, at, (size_t)(next - p->heard), len);
-    p->heard += *len;
+    uint64_t heard = rein_trace_heard(p->trace), next = replies_next(&p->replies, p->attempt, heard);
+    int rv = script_piece(&script, p->texts, i, at, (size_t)(next - heard), len);
     if (rv == 0)
         rv = play_bytes(p, &script);
     buffer_clear(&script);
@@ -205,9 +203,6 @@ static int play_events(struct play *p)
 static int play_body(struct play *p)
 {
     struct buffer script = {.data = NULL};
-    const json_t *text;
-    size_t i;
-    json_array_foreach(p->texts, i, text) p->heard += script_is_of(text, p->attempt) ? script_text(text).len : 0;
     int rv = script_body(&script, p->texts, p->attempt, p->choices);
     if (rv == 0)
         rv = play_bytes(p, &script);
@@ -267,23 +262,31 @@ static int begin_attempt(struct play *p, uint32_t attempt)
     close_questions(p);
     p->restarts = p->is_over = false;
     p->attempt = attempt;
-    p->heard = 0;
     return rein_trace_attempt(p->trace, &a);
+}
+
+/* The ends of the choices, and of the stream: judges may have answered in between. */
+static int play_last(struct play *p)
+{
+    int rv = 0;
+    for (unsigned i = 0; i <= p->choices && p->is_streamed && rv == 0 && !is_done(p); i++) {
+        struct buffer last = {.data = NULL};
+        rv = i < p->choices ? script_last(&last, i) : script_done(&last);
+        if (rv == 0)
+            rv = play_bytes(p, &last);
+        buffer_clear(&last);
+    }
+    return rv;
 }
 
 /* The attempt's end. If the record stopped there, the end itself counts only where it decides what the record says. */
 static int end_attempt(struct play *p, bool was_stopped, const struct play_outcome *was, struct play_outcome *would)
 {
     struct play_outcome ended;
-    struct buffer last = {.data = NULL};
     read_engine(would, p->trace);
-    int rv = p->is_streamed ? script_last(&last, p->choices) : 0;
-    if (rv == 0)
-        rv = play_bytes(p, &last);
-    p->heard++; /* the end counts as one more */
+    int rv = play_last(p);
     if (rv == 0 && !is_done(p))
         rv = play_step(p, rein_trace_finish(p->trace, true, NULL, &p->update));
-    buffer_clear(&last);
     if (rv != 0 || p->restarts)
         return rv;
     read_engine(&ended, p->trace);
@@ -327,7 +330,6 @@ static int play_once(struct play *p, const struct rein_trace_options *options, c
     p->is_over = p->restarts = p->asks_anew = p->is_stopped = false;
     p->replies = (struct decision_replies){.decision = p->decision};
     p->attempt = 0;
-    p->heard = 0;
     rv = play_prompt(p);
     if (rv == 0)
         read_engine(would, p->trace);

@@ -32,9 +32,9 @@ struct decision_replies {
 void replies_begin(struct decision_replies *r);
 /* A question was asked; it is the decision's `number`th, UINT32_MAX: not listed. */
 void replies_ask(struct decision_replies *r, uint32_t id, const struct rein_asked *asked);
-/* Takes the next reply that is due when so many bytes have come; false: none is. Names are the decision's. */
+/* Takes the next reply that is due when the attempt has come so far; false: none is. Names are the decision's. */
 bool replies_take(struct decision_replies *r, uint64_t heard, uint32_t *id, struct rein_answer *answer);
-/* The first number of bytes above `heard` by which some reply of the attempt comes; UINT64_MAX: there is none. */
+/* The next place behind `heard` where some reply of the attempt comes; UINT64_MAX: there is none. */
 uint64_t replies_next(const struct decision_replies *r, uint32_t attempt, uint64_t heard);
 
 #endif

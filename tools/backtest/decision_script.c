@@ -98,13 +98,15 @@ int script_piece(struct buffer *out, const json_t *texts, size_t i, size_t at, s
                      NULL);
 }
 
-int script_last(struct buffer *out, unsigned choices)
+int script_last(struct buffer *out, unsigned choice)
+{
+    return add_event(out, choice, json_object(), "stop");
+}
+
+int script_done(struct buffer *out)
 {
     static const char done[] = "data: [DONE]\n\n";
-    int rv = 0;
-    for (unsigned i = 0; i < choices && rv == 0; i++)
-        rv = add_event(out, i, json_object(), "stop");
-    return rv == 0 ? buffer_add(out, done, sizeof done - 1, SCRIPT_MAX) : rv;
+    return buffer_add(out, done, sizeof done - 1, SCRIPT_MAX);
 }
 
 /* All texts of a channel of a choice, as one. Returns owned; NULL: no memory. *any: there is one. */

@@ -27,8 +27,9 @@ bool script_is_of(const json_t *text, uint32_t attempt);
 int script_piece(struct buffer *out, const json_t *texts, size_t i, size_t at, size_t max, size_t *len) REIN_MUST_USE;
 /* Appends the attempt's texts as one body. */
 int script_body(struct buffer *out, const json_t *texts, uint32_t attempt, unsigned choices) REIN_MUST_USE;
-/* Appends the last events of a stream. */
-int script_last(struct buffer *out, unsigned choices) REIN_MUST_USE;
+/* Appends the last event of a choice; of a stream. */
+int script_last(struct buffer *out, unsigned choice) REIN_MUST_USE;
+int script_done(struct buffer *out) REIN_MUST_USE;
 enum { SCRIPT_MAX = 128 << 20 };
 
 #endif

@@ -127,7 +127,7 @@ static int backtest_decision(struct backtest *b, const char *id)
 {
     json_t *decision = NULL;
     enum play_reason reason;
-    int rv = kept_read(b->reader, id, &decision);
+    int rv = kept_read_with_readings(b->reader, id, &decision);
     if (rv != 0 || decision == NULL) /* purged in between */
         return rv;
     const struct policy_match *match;

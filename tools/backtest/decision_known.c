@@ -56,8 +56,12 @@ static int compare_known(const void *a, const void *b)
     return 0;
 }
 
-static bool finds_the_same(const struct policy_match *match, const char *rule)
+/* Does the policy find by this rule what the one that decided found? Of a version that is not known: does it have it?
+ */
+static bool finds_the_same(const struct policy_match *match, const struct rein_policy *policy, const char *rule)
 {
+    if (!match->is_known)
+        return rein_policy_has_rule(policy, rule);
     for (size_t i = 0; i < match->rules_len; i++)
         if (strcmp(match->rules[i], rule) == 0)
             return true;
@@ -74,7 +78,7 @@ static bool has_rules(const json_t *masks, const struct policy_match *match, con
     {
         const char *rule = json_string_value(json_object_get(mask, "rule"));
         bool is_open = rule == NULL || *rule == '\0';
-        if (!is_open && !(match->is_known ? finds_the_same(match, rule) : rein_policy_has_rule(policy, rule)))
+        if (!is_open && !finds_the_same(match, policy, rule))
             return false;
     }
     return true;
@@ -91,23 +95,24 @@ static uint64_t decided_at(const json_t *match, uint64_t before)
 }
 
 static int read_matches(struct decision_known *out, size_t *cap, const json_t *found,
-                        const struct rein_known_text *place)
+                        const struct rein_known_text *place, const struct policy_match *match,
+                        const struct rein_policy *policy)
 {
-    const json_t *match;
+    const json_t *one;
     size_t i;
     int rv = 0;
-    json_array_foreach(found, i, match)
+    json_array_foreach(found, i, one)
     {
-        const char *rule = json_string_value(json_object_get(match, "rule"));
+        const char *rule = script_word(one, "rule");
         struct rein_known known = {.channel = place->channel,
                                    .attempt = place->attempt,
                                    .choice = place->choice,
                                    .text = place->text,
-                                   .offset = place->offset + (uint64_t)script_number(match, "offset"),
-                                   .len = (uint64_t)script_number(match, "len"),
-                                   .at = decided_at(match, place->offset),
+                                   .offset = place->offset + (uint64_t)script_number(one, "offset"),
+                                   .len = (uint64_t)script_number(one, "len"),
+                                   .at = decided_at(one, place->offset),
                                    .rule = rule};
-        rv = rv == 0 && rule != NULL ? add_known(out, cap, known) : rv;
+        rv = rv == 0 && finds_the_same(match, policy, rule) ? add_known(out, cap, known) : rv;
     }
     return rv;
 }
@@ -185,7 +190,7 @@ int decision_known_read(struct decision_known *out, const json_t *texts, const s
         const json_t *found = json_object_get(text, "found"), *masks = json_object_get(text, "masks");
         struct rein_known_text place = place_text(texts, i);
         out->lacks_rule |= !has_rules(masks, match, policy);
-        rv = rv == 0 ? read_matches(out, &cap, found, &place) : rv;
+        rv = rv == 0 ? read_matches(out, &cap, found, &place, match, policy) : rv;
         rv = rv == 0 ? add_known_text(out, text, match, place) : rv;
     }
     if (rv == 0 && out->len > 1)

@@ -76,6 +76,31 @@ describe('rein backtest', { timeout: process.env.REIN_LONG === '1' ? 3600000 : 4
     assert.ok((await backtest(db, without)).not_comparable['text is masked by a rule that the policy has not'] > 0);
   });
 
+  test('masked text is judged by what was read of it, and is not comparable if that is not known', async () => {
+    // What the patterns look for is masked itself.
+    const secrets = `${rules}  - { id: code_name, channels: [prompt, reasoning, answer], words: [harmful, "the parts", "how it works", bomb], action: record, secret: true }\n`;
+    const policy = policyOf(secrets).replace(/^( +(?:lack_of_safety_awareness|strong_vacillation):) *\{.*\}.*$/gm, '$1 { action: record, threshold: 0.05 }');
+    const masked = await startBacktested(200, 8, policy);
+    const reading = 'text is masked, and what patterns would read there is not known';
+    const write = (name, text) => {
+      fs.writeFileSync(path.join(masked.folder, 'policies', name), text);
+      return path.join(masked.folder, 'policies', name);
+    };
+    const counts = ({ decisions, compared, otherwise, not_comparable }) => ({ decisions, compared, otherwise, why: Object.keys(not_comparable) });
+    const found = await masked.rein.admin('/admin/v1/decisions?pattern=strong_vacillation');
+    assert.ok(found.json.data.length > 0, found.text);
+    assert.deepEqual(counts(await backtest(masked.db, masked.policy)), { decisions: 200, compared: 200, otherwise: 0, why: [] });
+    const more = write('more.yaml', policy.concat(`  - { id: another, channels: [reasoning, answer], literal: "zyx", action: refuse }\n`));
+    assert.deepEqual(counts(await backtest(masked.db, more)), { decisions: 200, compared: 200, otherwise: 0, why: [] });
+    // Other thresholds are comparable; other templates, lexicons and models are not.
+    const calmer = await backtest(masked.db, write('calmer.yaml', policy.replace(/threshold: 0.05/g, 'threshold: 0.99')));
+    assert.equal(calmer.compared, 200);
+    assert.ok(calmer.findings.find((finding) => finding.name === 'strong_vacillation').gone > 0, JSON.stringify(calmer.findings));
+    const other = await backtest(masked.db, write('other.yaml', policy.replace(/^model:.*$/m, '').replace(/^ +outcome_risk:\n( {4}.*\n)*/m, '')));
+    assert.ok(other.not_comparable[reading] > 30, JSON.stringify(other.not_comparable));
+    await masked.stop();
+  });
+
   test('what judges said is taken from the record, also where a match is decided in the same step', async () => {
     const policy = `
 version: 1

@@ -44,13 +44,13 @@ function textsOf(number) {
 }
 
 // The server of so many decisions, in a folder; stop it with `stop`.
-export async function startBacktested(count, atOnce = 16) {
+export async function startBacktested(count, atOnce = 16, policy = policyOf()) {
   const upstream = await startUpstream(async (call) => {
     const said = call.json.messages.findLast((message) => message.role === 'user').content;
     return says(textsOf(Number(/#(\d+)/.exec(said)[1])))(call);
   });
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rein-backtest-'));
-  const rein = await startRein({ upstream: upstream.url, policy: policyOf(), folder });
+  const rein = await startRein({ upstream: upstream.url, policy, folder });
   let next = 0;
   const worker = async () => {
     while (next < count) {

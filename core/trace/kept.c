@@ -22,6 +22,7 @@ struct kept_text {
     const struct text *text; /* NULL: a prompt's, or it has gone */
     bool is_over;            /* it ended by itself */
     bool is_cut;             /* at the ceiling */
+    bool is_hidden;          /* it says who the user is: only that a rule found something in it is kept */
     bool broke_off;          /* with the response */
     char speaker[SPEAKER_MAX + 1];
     uint64_t len; /* bytes received */
@@ -219,15 +220,16 @@ int kept_prompt(struct kept *kept, const char *speaker, struct span text)
     kept->heard = NULL;
     if (!keeps(kept, REIN_PROMPT))
         return 0;
-    if (strcmp(speaker, "user_id") == 0)
-        return 0;
     if (strcmp(speaker, "field") == 0) {
         int rv = keep_field(kept, text);
         kept->heard = kept->fields;
         return rv;
     }
     int rv = add_prompt_text(kept, speaker, &kept->heard);
-    return rv == 0 && kept->heard != NULL ? keep_bytes(kept, kept->heard, text, kept->prompt_room) : rv;
+    if (rv != 0 || kept->heard == NULL)
+        return rv;
+    kept->heard->is_hidden = strcmp(speaker, "user_id") == 0;
+    return keep_bytes(kept, kept->heard, text, kept->prompt_room);
 }
 
 /* The text's first bytes. */
@@ -424,6 +426,20 @@ static int mask_open_end(struct masking *m, uint64_t len)
                     (struct rein_span){.offset = m->open_at, .len = len - m->open_at, .rule = "", .is_open = true});
 }
 
+/* All of it is masked, if a rule of its channel found something; else it is not there. */
+static int hide_kept_text(struct kept_text *item)
+{
+    bytes_clear(&item->masks);
+    if (bytes_len(&item->found) == 0)
+        return 0;
+    return add_span(&item->masks, (struct rein_span){.len = bytes_len(&item->masked), .rule = ""});
+}
+
+static bool is_there(const struct kept_text *item)
+{
+    return !item->is_hidden || bytes_len(&item->masks) > 0;
+}
+
 static int mask_kept_text(struct kept *kept, struct kept_text *item)
 {
     struct span text = kept_bytes(item);
@@ -445,6 +461,8 @@ static int mask_kept_text(struct kept *kept, struct kept_text *item)
         item->is_cut = true;
         rv = add_span(&item->masks, (struct rein_span){.len = text.len, .rule = "", .is_open = true});
     }
+    if (rv == 0 && item->is_hidden)
+        rv = hide_kept_text(item);
     if (rv != 0)
         return rv;
     sort_spans(&item->masks, true);
@@ -542,7 +560,8 @@ int kept_hand_over(struct kept *kept, const struct rein_text **out, size_t *len)
         has_masks |= bytes_len(&item->masks) > 0;
     }
     for (struct kept_text *item = kept->first; item != NULL && rv == 0; item = item->next)
-        rv = hand_over_text(kept, item, n++, has_masks);
+        if (is_there(item))
+            rv = hand_over_text(kept, item, n++, has_masks);
     if (rv != 0)
         return rv;
     struct rein_text *texts = (struct rein_text *)(void *)kept->order.data;

@@ -21,8 +21,9 @@ struct kept; /* what one trace keeps */
 int kept_new(struct kept **out, const struct rein_policy *policy) REIN_MUST_USE;
 void kept_free(struct kept *kept); /* NULL is fine */
 
-/* A whole message of the prompt. The strings of fields that are no messages ("field") are many and short: they become
- * one text, a JSON array. */
+/* A whole message of the prompt. What says who the user is ("user_id") is there only where a rule found something in
+ * it, and all of it is masked then. The strings of fields that are no messages ("field") are many and short: they
+ * become one text, a JSON array. */
 int kept_prompt(struct kept *kept, const char *speaker, struct span text) REIN_MUST_USE;
 /* What detectors have made of the prompt, up to the message that was kept last. */
 int kept_risk(struct kept *kept, const struct prompt_risk *risk) REIN_MUST_USE;

@@ -519,7 +519,7 @@ REIN_API void rein_trace_free(struct rein_trace *trace);
 
 /* Judges one message of the prompt. `speaker` is who says it, in the request's words ("system", "user", "assistant",
  * "tool", ...), or "field": it is no message, but a string of another field, such as the name of a tool; or "user_id":
- * it says who the user is, and is judged, but not kept. */
+ * it says who the user is, and is judged; of it is kept where rules found something, if they did, and no text. */
 REIN_API REIN_MUST_USE int rein_trace_prompt(struct rein_trace *trace, const char *speaker, const char *text,
                                              size_t len);
 

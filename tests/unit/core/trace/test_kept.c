@@ -130,6 +130,30 @@ static void test_redacted_masks_what_any_rule_found(void **state)
     rein_policy_unref(policy);
 }
 
+/* The name of the user is kept nowhere; that a rule found something in it is, where it was. */
+static void test_of_the_users_name_only_matches_are_kept(void **state)
+{
+    (void)state;
+    struct rein_policy *policy =
+        kit_policy(HEAD "log: { text: full }\nrules: [ { id: x, channels: [prompt], literal: jo, action: record } ]\n");
+    for (int found = 0; found <= 1; found++) {
+        struct rein_trace *trace = begin(policy);
+        const struct rein_text *texts;
+        size_t len;
+        const char *name = found ? "mo jo@example.org" : "al@example.org";
+        assert_int_equal(rein_trace_prompt(trace, "user_id", name, strlen(name)), 0);
+        ask(trace, "hello jo");
+        assert_int_equal(rein_trace_texts(trace, &texts, &len), 0);
+        assert_int_equal(len, 1 + found);
+        if (found)
+            assert_string_equal(describe(trace, 0), "prompt 0 0 whole 17 *****************|@0+17|found x@3+2");
+        assert_string_equal(describe(trace, (size_t)found),
+                            found ? "prompt 0 0 whole 8 hello jo|found x@6+2" : "prompt 0 0 whole 8 hello jo");
+        rein_trace_free(trace);
+    }
+    rein_policy_unref(policy);
+}
+
 static void test_what_a_stop_cut_off_is_masked(void **state)
 {
     (void)state;
@@ -326,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_u1_full_masks_what_is_secret_everywhere),
         cmocka_unit_test(test_redacted_masks_what_any_rule_found),
+        cmocka_unit_test(test_of_the_users_name_only_matches_are_kept),
         cmocka_unit_test(test_what_a_stop_cut_off_is_masked),
         cmocka_unit_test(test_what_broke_off_is_masked),
         cmocka_unit_test(test_the_ceiling_cuts),

@@ -10,7 +10,7 @@
 
 #include "base/utf8.h"
 
-static _Atomic size_t texts_waiting; /* bytes of kept texts and their readings in all jobs of the process */
+static _Atomic size_t texts_waiting; /* bytes of kept texts and of what belongs to them, in all jobs of the process */
 
 /* Takes room from a block, or counts what will be taken if there is none yet. */
 struct packer {
@@ -163,11 +163,11 @@ static void pack_text(struct packer *p, struct rein_text *to, const struct rein_
 static void pack_texts(struct packer *p, struct store_job *job, const struct store_record *record, bool bare)
 {
     size_t len = record->texts_len < STORE_TEXTS_MAX ? record->texts_len : STORE_TEXTS_MAX;
+    size_t before = p->used;
     struct rein_text *out = job_take(p, len * sizeof *out, alignof(struct rein_text)), scratch;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         pack_text(p, out != NULL ? &out[i] : &scratch, &record->texts[i], bare);
-        job->text_bytes += out != NULL ? out[i].text_len + out[i].readings_len : 0;
-    }
+    job->text_bytes = len > 0 ? p->used - before : 0;
     job->record.texts = out;
     job->record.texts_len = len;
 }

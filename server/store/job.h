@@ -43,11 +43,11 @@ struct store_job {
     const char *verdict, *action, *shadow, *reasoning; /* constants */
     bool acted;                                        /* a finding changed the response */
     int64_t keep_text_until_us;                        /* its text may stay until then, -1: as long as others */
-    size_t text_bytes;                                 /* of its kept texts and their readings */
+    size_t text_bytes;                                 /* of its kept texts, with masks, matches and readings */
 };
 
 /* Returns owned (one reference). REIN_ENOMEM. Where the jobs that there are hold STORE_QUEUE_TEXT_MAX bytes of kept
- * texts, the texts of further records are left out and marked as not whole. */
+ * texts and what belongs to them, the texts of further records are left out and marked as not whole. */
 int store_job_new(struct store_job **out, const struct store_record *record) REIN_MUST_USE;
 void store_job_unref(struct store_job *job); /* any thread */
 

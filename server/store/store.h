@@ -72,8 +72,8 @@ struct store_options {
     unsigned away_ms;        /* how long `path` must be unchanged before it is opened again, 0: STORE_AWAY_MS */
     size_t queue_max;        /* records that may wait; beyond that store_put returns REIN_ELIMIT. 0: STORE_QUEUE_MAX */
 };
-/* Of the bytes of kept texts, and of their readings, that wait to be written; what is put beyond that is stored without
- * its texts. */
+/* Of the bytes of kept texts, with masks, matches and readings, that wait to be written; what is put beyond that is
+ * stored without its texts. */
 enum { STORE_QUEUE_MAX = 8192, STORE_AWAY_MS = 5000, STORE_QUEUE_TEXT_MAX = 64 << 20 };
 
 /* Opens or makes the database, migrates it and marks what a crash left open as ended `lost`. One process at a time

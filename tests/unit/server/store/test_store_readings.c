@@ -167,6 +167,7 @@ static void what_is_too_long_is_left_out(void **state)
     struct sample s;
     struct store_job *job;
     char *much = calloc(1, STORE_READINGS_MAX + 1);
+    size_t counted[2];
     (void)state;
     sample_fill(&s);
     much[STORE_READINGS_MAX - 1] = 'x';
@@ -176,7 +177,7 @@ static void what_is_too_long_is_left_out(void **state)
         assert_int_equal(store_job_new(&job, &s.r.record), 0);
         const struct rein_text *kept = &job->record.texts[1];
         assert_int_equal(kept->readings_len, more == 0 ? STORE_READINGS_MAX : 0);
-        assert_int_equal(job->text_bytes, 3 + 8 + kept->readings_len);
+        counted[more] = job->text_bytes;
         assert_string_equal(kept->text, "ab *****");
         if (more == 0)
             assert_memory_equal(kept->readings, much, STORE_READINGS_MAX);
@@ -184,6 +185,7 @@ static void what_is_too_long_is_left_out(void **state)
             assert_null(kept->readings);
         store_job_unref(job);
     }
+    assert_int_equal(counted[0] - counted[1], STORE_READINGS_MAX);
     free(much);
 }
 
@@ -209,6 +211,27 @@ static void where_no_text_is_kept_none_is(void **state)
     for (size_t i = 0; i <= FULL; i++)
         store_job_unref(jobs[i]);
     free(much);
+}
+
+/* So do matches: a short text may have very many. */
+static void matches_count_as_text(void **state)
+{
+    enum { MATCHES = 4096, ENOUGH = STORE_QUEUE_TEXT_MAX / (MATCHES * (int)sizeof(struct rein_span)) };
+    static struct rein_span found[MATCHES];
+    struct sample s;
+    struct store_job *jobs[ENOUGH + 1];
+    (void)state;
+    sample_fill(&s);
+    for (size_t i = 0; i < MATCHES; i++)
+        found[i] = (struct rein_span){.offset = i, .len = 1, .rule = "r"};
+    s.texts[1].found = found;
+    s.texts[1].found_len = MATCHES;
+    for (size_t i = 0; i <= ENOUGH; i++)
+        assert_int_equal(store_job_new(&jobs[i], &s.r.record), 0);
+    assert_int_equal(jobs[0]->record.texts[1].found_len, MATCHES);
+    assert_int_equal(jobs[ENOUGH]->record.texts[1].found_len, 0);
+    for (size_t i = 0; i <= ENOUGH; i++)
+        store_job_unref(jobs[i]);
 }
 
 /* ---- a database from before ---- */
@@ -299,6 +322,7 @@ int main(void)
         TEST(a_later_record_replaces_them),
         cmocka_unit_test(what_is_too_long_is_left_out),
         cmocka_unit_test(where_no_text_is_kept_none_is),
+        cmocka_unit_test(matches_count_as_text),
         CLOSED_TEST(older_rows_say_that_they_do_not_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

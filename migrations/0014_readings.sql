@@ -31,7 +31,8 @@ SELECT d.id AS decision_id, d.started_at_us, d.route, d.model, d.verdict,
        p.name AS policy, p.version AS policy_version,
        o.n, o.panel, o.judge, o.attempt, o.choice, o.channel, o.offset, o.len,
        o.outcome, o.risk, o.categories, o.took_ms, o.was_known,
-       o.heard -- bytes of all texts of the attempt that had come before the answer, one more if the response was over
+       o.heard -- how far the attempt had come before the answer: bytes of its texts, one more for each text that had
+               -- ended, and one for its end
   FROM opinions AS o
   JOIN decisions AS d ON d.seq = o.decision
   JOIN policies AS p ON p.number = d.policy;
@@ -47,9 +48,9 @@ SELECT d.id AS decision_id, d.started_at_us,
        t.len, -- bytes of decoded text received
        t.whole, -- 1: all of it is kept; 0: its end was cut off (log.max_bytes)
        t.masks, -- JSON array of masked spans: offset, len, rule, restored_len; in order, not overlapping
-       t.found, -- JSON array of all matches of the text's own rules, if some of it is masked: offset, len, rule, and at,
-                -- the byte before which it was decided (absent: where it ends; null: the text's end decided it). Of
-                -- rows from before this migration: those alone that are masked, in part or as a whole
+       t.found, -- JSON array of all matches of the text's own rules, if any text of the decision is masked: offset,
+                -- len, rule, and at, the byte before which it was decided (absent: where it ends; null: the text's end
+                -- decided it). Of rows from before this migration: those alone that are masked, in part or as a whole
        t.text
   FROM kept_texts AS t
   JOIN decisions AS d ON d.seq = t.decision;

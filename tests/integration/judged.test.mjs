@@ -75,7 +75,9 @@ describe('judges', { timeout: 240000 }, () => {
       assert.equal(row.verdict, 'allow');
       assert.deepEqual(new Set(row.opinions.map((o) => o.channel)), new Set(['prompt', 'reasoning', 'answer']));
       for (const o of row.opinions) assert.deepEqual([o.panel, o.judge, o.outcome, o.risk], ['harm', 'guard', 'opined', 0]);
-      for (const o of row.opinions) assert.ok(Number.isInteger(o.heard) && o.heard <= row.reasoning_received + row.answer_received + 1, JSON.stringify(o));
+      for (const o of row.opinions) assert.ok(Number.isInteger(o.heard) && o.heard <= row.reasoning_received + row.answer_received + 3, JSON.stringify(o));
+      const ofResponse = row.opinions.filter((o) => o.channel !== 'prompt');
+      assert.ok(ofResponse.every((o) => o.heard >= o.offset + o.len), JSON.stringify(ofResponse));
     }));
 
     test(`${how} that a judge calls unsafe is refused, and nothing unsafe leaves`, () => withRein(all, async () => {

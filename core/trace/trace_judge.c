@@ -187,7 +187,7 @@ static int on_match(struct rein_trace *t, struct text *text, int event, const st
         waits.is_news = text_is_news(text, event, &span);
         return finding_wait(t, text, &waits, span.start, span.end, &evidence);
     }
-    f.action = trace_resolve(t, rule->action, text, first);
+    f.action = trace_resolve(t, rule->action, text, f.shadow ? text->cursor.at : first);
     int rv = text_is_news(text, event, &span) ? add_finding(t, &f, text, &evidence) : 0;
     if (rv == 0 && !f.shadow)
         rv = act(t, text, f.action, span.start, span.end, m->rule, &rule->refusal);
@@ -220,6 +220,20 @@ static bool is_news(struct choice *choice, enum rein_pattern pattern)
     return is_news;
 }
 
+/* Has what completed the pattern been held? */
+static bool is_held(const struct rein_trace *t, const struct text *text, enum rein_pattern pattern)
+{
+    bool acts = t->policy->pattern_settings.acts[pattern];
+    return acts && (text->channel != REIN_REASONING || t->release != REIN_RELEASE_STREAM);
+}
+
+/* A pattern that is found in an answer has held its beginning, but for white space. */
+static uint64_t held_from(const struct text *text, uint64_t from)
+{
+    return text->channel == REIN_ANSWER ? text->blank : from;
+}
+
+/* What is not held has been shown up to the byte that completes the finding, however the text came. */
 static int on_pattern(struct rein_trace *t, struct text *text, const struct pattern_tracker *tracker,
                       const struct pattern_finding *p, uint64_t present)
 {
@@ -230,8 +244,7 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     /* In this text: what was found in earlier ones of its series counts from its beginning. */
     uint64_t from = p->offset > text->before ? p->offset - text->before : 0;
     uint64_t to = p->offset + p->len > text->before ? p->offset + p->len - text->before : 0;
-    /* A pattern holds the whole beginning of an answer: nothing of it is released together with the finding. */
-    uint64_t start = text->channel == REIN_ANSWER ? text->cleared : from;
+    uint64_t start = is_held(t, text, p->pattern) ? held_from(text, from) : text->cursor.at;
     f.action = pattern->action;
     f.offset = p->offset;
     f.len = p->len;
@@ -318,12 +331,17 @@ static int advance(struct rein_trace *t, struct text *text)
     return 0;
 }
 
-bool trace_is_text(struct span s)
+static size_t count_blanks(struct span s)
 {
     size_t i = 0;
     while (i < s.len && (s.data[i] == ' ' || s.data[i] == '\t' || s.data[i] == '\r' || s.data[i] == '\n'))
         i++;
-    return i < s.len;
+    return i;
+}
+
+bool trace_is_text(struct span s)
+{
+    return count_blanks(s) < s.len;
 }
 
 /* A restart can continue from the reasoning that is recorded as shown: that of the first field with reasoning, because
@@ -475,9 +493,20 @@ static void count_said(struct choice *choice, struct channel_text *ct, size_t le
     ct->spoke_at = choice->said;
 }
 
+/* So many of the next bytes come before another paused text is lifted. */
+static size_t before_lift(const struct choice *choice, size_t len)
+{
+    for (const struct channel_text *ct = choice->paused; ct != NULL; ct = ct->next_paused) {
+        uint64_t since = choice->said - ct->spoke_at;
+        if (ct != choice->speaker && since < PAUSE_MAX && PAUSE_MAX - since < len)
+            len = (size_t)(PAUSE_MAX - since);
+    }
+    return len;
+}
+
 /* A text continues. What a rule may still claim of the previous text stays held, for a while; the patterns take its
- * unfinished sentence as it is, if they go on with this one. */
-static int take_turn(struct rein_trace *t, struct choice *choice, struct text *text, size_t len)
+ * unfinished sentence as it is, if they go on with this one. *len: at most so many bytes are judged then. */
+static int take_turn(struct rein_trace *t, struct choice *choice, struct text *text, size_t *len)
 {
     struct channel_text *ct = (struct channel_text *)(void *)text;
     struct channel_text *last = choice->speaker != ct ? choice->speaker : NULL;
@@ -489,7 +518,8 @@ static int take_turn(struct rein_trace *t, struct choice *choice, struct text *t
         pause_text(choice, last);
     }
     choice->speaker = ct;
-    count_said(choice, ct, len);
+    *len = before_lift(choice, *len);
+    count_said(choice, ct, *len);
     return choice->paused != NULL ? lift_paused(t, choice) : 0;
 }
 
@@ -507,22 +537,27 @@ static int receive(struct rein_trace *t, struct text *text, struct span bytes)
     return rv == 0 && t->kept != NULL ? kept_hear(t->kept, text, t->attempt, bytes) : rv;
 }
 
-int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
+/* White space before an answer does not end the reasoning. */
+static size_t blanks_before_end(const struct choice *choice, const struct text *text, struct span bytes)
 {
-    struct rein_trace *t = ctx;
+    if (text->channel == REIN_REASONING || choice->reasoning_over)
+        return bytes.len;
+    size_t blanks = count_blanks(bytes);
+    return blanks > 0 ? blanks : bytes.len;
+}
+
+/* Judges the next bytes of a text, at most *len. Sets how many: what they do to other texts happens before them, so
+ * they are judged up to where the next byte would do something. */
+static int judge_next(struct rein_trace *t, struct text *text, struct span bytes, size_t *len)
+{
     struct choice *choice = &t->choice[text->choice];
-    if (is_closed(t, text))
-        return 0; /* like what comes in later events, it counts nowhere */
-    bool is_examined = text->has_sentences && bytes.len > 0;
-    if (is_examined && text->received == 0)
-        number_text(t, text);
-    int rv = receive(t, text, bytes);
-    if (rv != 0)
-        return rv;
+    int rv = 0;
+    *len = blanks_before_end(choice, text, bytes);
     if (keeps_turn(choice, text))
-        count_said(choice, choice->speaker, bytes.len);
-    else if (bytes.len > 0 && ((rv = take_turn(t, choice, text, bytes.len)) != 0 || is_closed(t, text)))
+        count_said(choice, choice->speaker, *len);
+    else if (*len > 0 && ((rv = take_turn(t, choice, text, len)) != 0 || is_closed(t, text)))
         return rv;
+    bytes.len = *len;
     if (text->channel == REIN_REASONING) {
         choice->has_reasoning |= trace_is_text(bytes);
         record_shown(t, text);
@@ -532,7 +567,7 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
         if (rv != 0 || is_closed(t, text))
             return rv;
     }
-    rv = is_examined && t->pattern_active ? make_tracker(t, text) : 0;
+    rv = text->has_sentences && bytes.len > 0 && t->pattern_active ? make_tracker(t, text) : 0;
     if (rv == 0)
         rv = trace_panels_bytes(t, text, bytes);
     if (rv == 0)
@@ -546,6 +581,22 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     trace_clear_up_to(t, text, UINT64_MAX);
     text_trim(text);
     return 0;
+}
+
+int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
+{
+    struct rein_trace *t = ctx;
+    if (is_closed(t, text))
+        return 0; /* like what comes in later events, it counts nowhere */
+    if (text->has_sentences && bytes.len > 0 && text->received == 0)
+        number_text(t, text);
+    int rv = receive(t, text, bytes);
+    size_t len;
+    do {
+        rv = rv == 0 ? judge_next(t, text, bytes, &len) : rv;
+        bytes = rv == 0 ? (struct span){bytes.data + len, bytes.len - len} : SPAN("");
+    } while (bytes.len > 0 && !is_closed(t, text));
+    return rv;
 }
 
 static int end_text(struct rein_trace *t, struct text *text)

@@ -10,14 +10,15 @@
 
 #include "releasekit.h"
 
-enum { STREAM_MAX = 1 << 16, MOST = 70 };
+enum { STREAM_MAX = 1 << 16, MOST = 40 };
 
 static const char lexicon[] = "version: 1\nname: own\nlanguage: en\nentries:\n"
                               "  - { id: a, class: names_harm, phrases: [bad], match: [bad] }\n"
                               "  - { id: b, class: adopts_goal, phrases: [plan], match: [plan] }\n"
                               "  - { id: c, class: prompt_harm, phrases: [bomb], match: [bomb], category: weapons }\n"
                               "  - { id: d, class: commits_to_comply, phrases: [will], match: [will] }\n"
-                              "  - { id: e, class: answer_refuses, phrases: [never], match: [never] }\n";
+                              "  - { id: e, class: answer_refuses, phrases: [never], match: [never] }\n"
+                              "  - { id: f, class: specific_procedure, phrases: [steps], match: [steps], weight: 2 }\n";
 
 static struct rein_policy *policy_of(const char *release, const char *rest)
 {
@@ -78,8 +79,79 @@ static void an_answer_that_refuses_can_be_steered(void **state)
     }
 }
 
+/* What a rule in shadow finds is not held, unless a pattern holds its sentence. So it could not have been steered if
+ * any of it may have been shown. */
+static void a_rule_in_shadow_has_held_nothing(void **state)
+{
+    (void)state;
+    static const char rule[] = "rules: [{ id: r, regex: 'zap|A.*late', max_bytes: 20, action: steer, shadow: true }]\n";
+    static const char *const patterns[] = {"", "patterns: { harmful_additions: { action: record } }\n"};
+    char rest[256];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(rest, sizeof(rest), "%s%s", rule, patterns[i]);
+        struct rein_policy *policy = policy_of("sentence", rest);
+        all_cuts(policy, NULL, "zap it", "", i == 0 ? REIN_CUT_RESPONSE : REIN_STEER);
+        all_cuts(policy, NULL, "All is late.", "", i == 0 ? REIN_CUT_RESPONSE : REIN_STEER);
+        all_cuts(policy, NULL, "So be it. I zap", "", REIN_CUT_RESPONSE);
+        all_cuts(policy, NULL, "", "zap it", REIN_CUT_RESPONSE);
+        rein_policy_unref(policy);
+    }
+}
+
+/* A pattern of reasoning that is shown as it comes, or of a policy in shadow, has held nothing either. */
+static void a_pattern_that_holds_nothing_comes_too_late(void **state)
+{
+    (void)state;
+    static const char *const shadows[] = {"", "shadow: true\n"};
+    char rest[256];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(rest, sizeof(rest), "%spatterns: { harmful_additions: { action: steer, threshold: 0.01 } }\n",
+                 shadows[i]);
+        struct rein_policy *policy = policy_of("stream", rest);
+        all_cuts(policy, NULL, "Steps. So.", "Yes.", REIN_CUT_RESPONSE);
+        rein_policy_unref(policy);
+    }
+    struct rein_policy *policy =
+        policy_of("auto", "shadow: true\npatterns: { inconsistency: { refuses: { action: steer } } }\n");
+    all_cuts(policy, NULL, "I will. ", "Never. ", REIN_CUT_RESPONSE);
+    rein_policy_unref(policy);
+}
+
+/* What a text holds that others interrupt is held for so many of their bytes, not until the next event. */
+static void a_wait_ends_within_an_event(void **state)
+{
+    (void)state;
+    enum { ANSWER = 700 };
+    char answer[ANSWER + 1];
+    struct rein_policy *policy = policy_of("stream", "rules:\n  - { id: r, literal: zap, action: steer }\n"
+                                                     "  - { id: s, literal: zip zap, action: redact }\n");
+    for (size_t at = 500; at < 520; at++) {
+        memset(answer, ' ', ANSWER);
+        memcpy(answer + at, "zap", 3);
+        answer[ANSWER] = '\0';
+        enum rein_action first = action_of(policy, NULL, "zi", answer, ANSWER);
+        assert_int_equal(action_of(policy, NULL, "zi", answer, 1), first);
+        assert_int_equal(action_of(policy, NULL, "zi", answer, 90), first);
+    }
+    rein_policy_unref(policy);
+}
+
+/* White space before an answer is judged before the answer ends the reasoning, also if it comes with it. */
+static void white_space_does_not_end_the_reasoning(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = policy_of(
+        "auto", "rules: [{ id: r, literal: \"\\n\\n\", channels: [answer], match: raw, action: cut_response }]\n"
+                "patterns: { lack_of_safety_awareness: { action: refuse, threshold: 0.3 } }\n");
+    all_cuts(policy, NULL, "A plan", "\n\nYes.", REIN_CUT_RESPONSE);
+    rein_policy_unref(policy);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(an_answer_that_refuses_can_be_steered)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_that_refuses_can_be_steered), cmocka_unit_test(a_rule_in_shadow_has_held_nothing),
+        cmocka_unit_test(a_pattern_that_holds_nothing_comes_too_late), cmocka_unit_test(a_wait_ends_within_an_event),
+        cmocka_unit_test(white_space_does_not_end_the_reasoning)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

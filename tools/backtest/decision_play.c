@@ -136,7 +136,6 @@ static void close_questions(struct play *p)
 {
     p->asks_anew |= p->replies.is_unanswered && (p->replies.is_unknown_judge || !p->is_stopped);
     p->is_stopped = false;
-    replies_begin(&p->replies);
 }
 
 /* ---- steps ---- */
@@ -260,6 +259,7 @@ static int begin_attempt(struct play *p, uint32_t attempt)
         a.prefix = "";
     a.continues_shown = continues(p, attempt);
     close_questions(p);
+    replies_begin(&p->replies, attempt);
     p->restarts = p->is_over = false;
     p->attempt = attempt;
     return rein_trace_attempt(p->trace, &a);

@@ -82,9 +82,9 @@ static bool knows_judge(const struct decision_replies *r, const struct rein_aske
     return false;
 }
 
-void replies_begin(struct decision_replies *r)
+void replies_begin(struct decision_replies *r, uint32_t attempt)
 {
-    r->open_len = 0;
+    r->open_len = attempt == 0 ? r->open_len : 0;
     r->is_unanswered = r->is_unknown_judge = false;
 }
 

@@ -28,9 +28,10 @@ struct decision_replies {
     bool is_unanswered, is_unknown_judge;
 };
 
-/* An attempt begins: nothing of the one before is open. */
-void replies_begin(struct decision_replies *r);
-/* A question was asked; it is the decision's `number`th, UINT32_MAX: not listed. */
+/* An attempt begins: nothing of the one before is open. Of the prompt, opinions that nothing waits for may come while
+ * the first attempt runs. */
+void replies_begin(struct decision_replies *r, uint32_t attempt);
+/* A question was asked; `asked`: as the decision lists it, NULL: not listed. */
 void replies_ask(struct decision_replies *r, uint32_t id, const struct rein_asked *asked);
 /* Takes the next reply that is due when the attempt has come so far; false: none is. Names are the decision's. */
 bool replies_take(struct decision_replies *r, uint64_t heard, uint32_t *id, struct rein_answer *answer);

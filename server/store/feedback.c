@@ -38,6 +38,13 @@ static int row_add(void *ctx, const struct store_feedback_whole *row)
     return json_array_append_new(rows->list, out) == 0 ? 0 : REIN_ENOMEM;
 }
 
+/* Of what says who the user is, only asterisks are kept. */
+static bool is_said(const json_t *text)
+{
+    const char *speaker = json_string_value(json_object_get(text, "speaker"));
+    return speaker == NULL || strcmp(speaker, "user_id") != 0;
+}
+
 /* The texts of a channel, of the last attempt, one after the other. NULL: none was kept. */
 static json_t *joined(const json_t *texts, const char *channel)
 {
@@ -53,7 +60,7 @@ static json_t *joined(const json_t *texts, const char *channel)
     {
         const char *piece = json_string_value(json_object_get(text, "text"));
         if (piece == NULL || strcmp(json_string_value(json_object_get(text, "channel")), channel) != 0 ||
-            json_integer_value(json_object_get(text, "attempt")) != last)
+            json_integer_value(json_object_get(text, "attempt")) != last || !is_said(text))
             continue;
         json_t *more = out == NULL ? json_string(piece) : json_sprintf("%s\n%s", json_string_value(out), piece);
         json_decref(out);

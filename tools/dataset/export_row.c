@@ -100,8 +100,8 @@ static enum export_outcome question_of(const json_t *texts, const struct export_
     json_array_foreach(texts, i, text)
     {
         const char *speaker = text_of(text, "speaker");
-        if (strcmp(text_of(text, "channel"), "prompt") != 0)
-            continue;
+        if (strcmp(text_of(text, "channel"), "prompt") != 0 || strcmp(speaker, "user_id") == 0)
+            continue; /* who the user is, is no message */
         if (is_one_of(speaker, systems)) {
             if (!o->without_system)
                 return EXPORT_SYSTEM;

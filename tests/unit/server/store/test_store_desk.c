@@ -248,6 +248,8 @@ static void no_table_is_scanned(void **state)
     assert_int_equal(store_read_whole(f->reader, copy, true, &tree), 0);
     assert_non_null(tree);
     json_decref(tree);
+    assert_int_equal(store_read_readings(f->reader, copy, &tree), 0);
+    json_decref(tree);
     struct store_feedback_cursor after = {0, 0, 0};
     assert_int_equal(store_read_feedback(f->reader, 0, 0, 10, &after, &tree), 0);
     assert_int_equal(json_array_size(tree), 1);

@@ -298,6 +298,30 @@ static void outcomes_belong_to_a_key(void **state)
     assert_null(row);
 }
 
+/* A row of feedback has what was said, not who the user is. */
+static void feedback_has_what_was_said(void **state)
+{
+    static const struct rein_text texts[] = {
+        {.n = 0, .speaker = "user", .form = REIN_KEEP_FULL, .text = "why?", .text_len = 4},
+        {.n = 1, .speaker = "user_id", .form = REIN_KEEP_FULL, .text = "**", .text_len = 2},
+        {.n = 2, .speaker = "user", .form = REIN_KEEP_FULL, .text = "how?", .text_len = 4}};
+    struct fixture *f = *state;
+    struct kit_record r;
+    json_t *rows;
+    bool found;
+    struct store_feedback_cursor after = {0, 0, 0};
+    kit_record(&r);
+    r.record.texts = texts;
+    r.record.texts_len = 3;
+    assert_int_equal(kit_put(&f->kit, f->store, &r.record), 0);
+    const struct store_feedback feedback = {.id = r.record.id.text, .is_right = true, .note = "", .at_us = 7};
+    assert_int_equal(store_write_feedback(f->reader, &feedback, &found), 0);
+    assert_true(found);
+    assert_int_equal(store_read_feedback(f->reader, 0, 8, 10, &after, &rows), 0);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 0), "prompt")), "why?\nhow?");
+    json_decref(rows);
+}
+
 static void statistics(void **state)
 {
     struct fixture *f = *state;
@@ -424,6 +448,7 @@ int main(void)
         cmocka_unit_test(statistics),
         cmocka_unit_test(one_decision),
         cmocka_unit_test(outcomes_belong_to_a_key),
+        cmocka_unit_test(feedback_has_what_was_said),
         cmocka_unit_test(queries_end_in_time),
         cmocka_unit_test(quantiles_are_close),
         cmocka_unit_test(each_column_is_a_field),

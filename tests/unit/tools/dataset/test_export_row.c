@@ -80,6 +80,9 @@ static void test_what_is_no_row(void **state)
         {HEAD "\"texts\":[" USER "," TEXT("prompt", "0", "\"len\":3,\"speaker\":\"user\",", "q\\n?") "," ANSWER
                                                                                                      "]," REST,
          "row"}, /* its parts, joined in another way */
+        {HEAD "\"texts\":[" USER "," TEXT("prompt", "0", "\"len\":2,\"speaker\":\"user_id\",", "**") "," ANSWER
+                                                                                                     "]," REST,
+         "row"}, /* who it is, is no turn */
         {HEAD "\"texts\":[" TEXT("prompt", "0", "\"len\":1,\"speaker\":\"developer\",", "s") "," USER "," ANSWER
                                                                                              "]," REST,
          "system_message"},
@@ -94,7 +97,7 @@ static void test_what_is_no_row(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_outcome(cases[i].text, &strict, cases[i].outcome);
     const struct export_options loose = {.without_system = true};
-    check_outcome(cases[5].text, &loose, "row");
+    check_outcome(cases[6].text, &loose, "row");
 }
 
 #define FOUND(kind, channel, attempt, more)                                                                            \

@@ -1,10 +1,11 @@
--- What decisions with masked text need to be judged again: what detectors read, what judges had heard, and whether an
--- attempt could have been continued. All are NULL in rows from before.
+-- What decisions with masked text need to be judged again: what detectors read, what judges had heard and named, and
+-- whether an attempt could have been continued. All are NULL in rows from before.
 -- SPDX-License-Identifier: Apache-2.0
 
 -- Sums of weights, no text. They go with the text, and no view shows them: only `rein backtest` reads them.
 ALTER TABLE kept_texts ADD COLUMN readings BLOB; -- NULL: nothing of the decision's text is masked, or it was too much
 ALTER TABLE opinions ADD COLUMN heard INTEGER;
+ALTER TABLE opinions ADD COLUMN patterns TEXT;
 ALTER TABLE attempts ADD COLUMN may_continue INTEGER;
 ALTER TABLE decisions ADD COLUMN attempt_may_continue INTEGER; -- of the first attempt
 
@@ -31,8 +32,9 @@ SELECT d.id AS decision_id, d.started_at_us, d.route, d.model, d.verdict,
        p.name AS policy, p.version AS policy_version,
        o.n, o.panel, o.judge, o.attempt, o.choice, o.channel, o.offset, o.len,
        o.outcome, o.risk, o.categories, o.took_ms, o.was_known,
-       o.heard -- how far the attempt had come before the answer: bytes of its texts, one more for each text that had
-               -- ended, and one for its end
+       o.heard, -- how far the attempt had come before the answer: bytes of its texts, one more for each text that had
+                -- ended, and one for its end
+       o.patterns -- that the judge named, joined by commas; NULL: none
   FROM opinions AS o
   JOIN decisions AS d ON d.seq = o.decision
   JOIN policies AS p ON p.number = d.policy;

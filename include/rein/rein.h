@@ -371,8 +371,9 @@ struct rein_asked {
     enum rein_judge_outcome outcome;
     double risk; /* 0 to 1 */
     unsigned took_ms;
-    bool was_known; /* the opinion was given before, about the same text */
-    uint64_t heard; /* of an answer: how far the attempt had come by then (rein_trace_heard) */
+    bool was_known;  /* the opinion was given before, about the same text */
+    uint64_t heard;  /* of an answer: how far the attempt had come by then (rein_trace_heard) */
+    unsigned leaves; /* of an opinion: patterns that the judge named, a set of 1 << enum rein_pattern */
     char categories[REIN_CATEGORIES_MAX];
 };
 

@@ -195,7 +195,8 @@ enum store_field_type {
     X(TEXT, categories)                                                                                                \
     X(NUMBER, took_ms)                                                                                                 \
     X(FLAG, was_known)                                                                                                 \
-    X(NUMBER, heard)
+    X(NUMBER, heard)                                                                                                   \
+    X(TEXT, patterns)
 
 /* One kept text of a decision. */
 #define STORE_TEXT_FIELDS(X)                                                                                           \

@@ -11,8 +11,8 @@ static const json_t *opinions_of(const struct decision_replies *r)
     return json_object_get(r->decision, "opinions");
 }
 
-/* Patterns that a judge had named, as its findings show. */
-static unsigned leaves_of(const json_t *decision, const json_t *opinion)
+/* Patterns that a judge had named, as its findings show: of records that do not say whose they were. */
+static unsigned leaves_found(const json_t *decision, const json_t *opinion)
 {
     static const char *const place[] = {"attempt", "choice", "offset", "len"};
     const json_t *finding;
@@ -27,6 +27,22 @@ static unsigned leaves_of(const json_t *decision, const json_t *opinion)
         for (int p = 0; is_it && p < REIN_PATTERNS; p++)
             if (strcmp(rein_pattern_name((enum rein_pattern)p), script_word(finding, "id")) == 0)
                 leaves |= 1u << p;
+    }
+    return leaves;
+}
+
+static unsigned leaves_of(const json_t *decision, const json_t *opinion)
+{
+    unsigned leaves = 0;
+    if (!json_is_integer(json_object_get(opinion, "heard")))
+        return leaves_found(decision, opinion);
+    for (const char *at = script_word(opinion, "patterns"); *at != '\0'; at += strspn(at, ",")) {
+        size_t len = strcspn(at, ",");
+        for (int p = 0; p < REIN_PATTERNS; p++) {
+            const char *name = rein_pattern_name((enum rein_pattern)p);
+            leaves |= strlen(name) == len && memcmp(name, at, len) == 0 ? 1u << p : 0;
+        }
+        at += len;
     }
     return leaves;
 }

@@ -80,7 +80,7 @@ static int read_opinions(struct sqlite_reader *reader, const char *id, store_on_
 {
     static const char sql[] =
         "SELECT n, panel, judge, attempt, choice, channel, offset, len, outcome, risk, categories,"
-        " took_ms, was_known, heard FROM v_opinions WHERE decision_id = :id ORDER BY n";
+        " took_ms, was_known, heard, patterns FROM v_opinions WHERE decision_id = :id ORDER BY n";
     struct store_opinion_row row;
     sqlite3_stmt *stmt = NULL;
     int rv = reader_prepare(reader, &stmt, sql);

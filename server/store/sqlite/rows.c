@@ -36,7 +36,8 @@ static const char *const texts[STATEMENTS] = {
     [ADD_FINDING] =
         "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     [ADD_TEXT] = "INSERT INTO texts VALUES (?1, 'evidence', ?2, ?3, ?4, ?5)",
-    [ADD_OPINION] = "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [ADD_OPINION] =
+        "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     [ADD_KEPT] = "INSERT INTO kept_texts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     [DROP_KEPT] = "DELETE FROM kept_texts WHERE decision = ?1",
     [DROP_OPINIONS] = "DELETE FROM opinions WHERE decision = ?1",
@@ -295,10 +296,24 @@ static int add_finding(struct store_rows *rows, int64_t seq, size_t n, const str
     return rc == SQLITE_OK && f->evidence_len > 0 ? add_text(rows, job, n, f) : rc;
 }
 
+/* The patterns that a judge named; NULL when out of memory. */
+static char *names_text(unsigned leaves)
+{
+    sqlite3_str *s = sqlite3_str_new(NULL);
+    for (int p = 0; p < REIN_PATTERNS; p++)
+        if ((leaves >> p & 1) != 0)
+            sqlite3_str_appendf(s, "%s%s", sqlite3_str_length(s) > 0 ? "," : "",
+                                rein_pattern_name((enum rein_pattern)p));
+    return sqlite3_str_finish(s);
+}
+
 static int add_opinion(struct store_rows *rows, int64_t seq, size_t n, const struct rein_asked *asked)
 {
     sqlite3_stmt *stmt = rows->statements[ADD_OPINION];
     bool has_opinion = asked->outcome == REIN_JUDGE_OPINED;
+    char *patterns = asked->leaves != 0 ? names_text(asked->leaves) : NULL;
+    if (asked->leaves != 0 && patterns == NULL)
+        return SQLITE_NOMEM;
     sqlite3_bind_int64(stmt, 1, seq);
     sqlite3_bind_int64(stmt, 2, (int64_t)n);
     bind_text(stmt, 3, asked->panel);
@@ -317,6 +332,7 @@ static int add_opinion(struct store_rows *rows, int64_t seq, size_t n, const str
     sqlite3_bind_int64(stmt, 13, asked->took_ms);
     sqlite3_bind_int(stmt, 14, asked->was_known);
     bind_known(stmt, 15, asked->outcome != REIN_JUDGE_OPEN ? (int64_t)(asked->heard & INT64_MAX) : -1);
+    sqlite3_bind_text(stmt, 16, patterns, -1, sqlite3_free);
     return rows_step(stmt);
 }
 

@@ -51,8 +51,13 @@ static void sample_fill(struct sample *s)
                                      .found_len = 4,
                                      .readings = "\0\x01\x7f\xff\"",
                                      .readings_len = 5};
-    s->asked[0] = (struct rein_asked){
-        .panel = "p", .judge = "j", .channel = REIN_ANSWER, .outcome = REIN_JUDGE_OPINED, .risk = 0.5, .heard = 120};
+    s->asked[0] = (struct rein_asked){.panel = "p",
+                                      .judge = "j",
+                                      .channel = REIN_ANSWER,
+                                      .outcome = REIN_JUDGE_OPINED,
+                                      .risk = 0.5,
+                                      .heard = 120,
+                                      .leaves = 1u << REIN_WEAK_VACILLATION | 1u << REIN_INCONSISTENCY_COMPLIES};
     s->asked[1] =
         (struct rein_asked){.panel = "p", .judge = "j", .channel = REIN_ANSWER, .outcome = REIN_JUDGE_OPEN, .heard = 7};
     s->r.record.texts = s->texts;
@@ -94,6 +99,8 @@ static void all_is_read_back(void **state)
     check_json(member(attempts, 0, "may_continue"), "true");
     check_json(member(attempts, 1, "may_continue"), "false");
     check_json(member(opinions, 0, "heard"), "120");
+    check_json(member(opinions, 0, "patterns"), "\"weak_vacillation,inconsistency.complies\"");
+    check_json(member(opinions, 1, "patterns"), "null");
     check_json(member(opinions, 1, "heard"), "null"); /* nothing was heard of it */
     check_json(member(texts, 0, "found"), "[]");
     check_json(member(texts, 1, "found"), "[{\"offset\":0,\"len\":2,\"rule\":\"a\"},"

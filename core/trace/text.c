@@ -242,12 +242,14 @@ static int match_views(struct text *t, struct match_list *matches)
     return are_leaves_due(t) ? take_leaf_matches(t, matches) : TEXT_DRY;
 }
 
-/* Hands over the known matches that are decided before `at`. */
+/* Hands over the known matches that are decided before `at`. What lies behind the text's end is none of it, whoever says
+ * so. */
 static int take_known(struct text *t, uint64_t at, struct match_list *matches)
 {
     int rv = 0;
     for (; rv == 0 && t->known_len > 0 && t->known->at <= at; t->known++, t->known_len--)
-        rv = match_list_add(matches, t->known->match);
+        if (t->known->match.end <= t->received)
+            rv = match_list_add(matches, t->known->match);
     return rv == 0 ? TEXT_KNOWN : rv;
 }
 

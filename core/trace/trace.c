@@ -411,6 +411,7 @@ int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
     t->gate.hides_request = attempt->delivery == REIN_DELIVER_INSTRUCT;
     t->opened = attempt->opened;
     t->is_apart = attempt->is_apart;
+    t->goes_on = attempt->goes_on;
     t->continues = attempt->continues_shown;
     t->may_continue = attempt->delivery == REIN_DELIVER_PREFILL || attempt->may_continue;
     t->release = release_of(t);

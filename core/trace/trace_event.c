@@ -86,7 +86,7 @@ static int lane_for(struct rein_trace *t, const struct place *place, struct chan
             return rv;
         if (t->dialect->echoes && t->streamed)
             lane_keep(&(*out)->lane, &t->keep_room);
-        if (t->dialect->echoes || !t->streamed || (place->text & PLACE_AGAIN) != 0)
+        if (t->dialect->echoes || !t->streamed || t->goes_on || (place->text & PLACE_AGAIN) != 0)
             (*out)->lane.habit = LANE_HABIT_GOES_ON;
     }
     t->recent_lane = *out;

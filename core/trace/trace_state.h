@@ -117,6 +117,7 @@ struct rein_trace {
     char *prefix, *open, *close;
     bool opened, continues;
     bool is_apart;     /* reasoning comes in fields of its own alone */
+    bool goes_on;      /* no event repeats what came */
     bool may_continue; /* a restart can continue from what this attempt shows, or can try */
     bool leads;        /* the client sees the prefix before the reasoning */
 

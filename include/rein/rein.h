@@ -568,6 +568,7 @@ struct rein_attempt {
     bool opened;                 /* the prompt ends inside open reasoning, so inline text begins as reasoning */
     const char *open, *close;    /* delimiters of inline reasoning, NULL: those of all known families */
     bool is_apart; /* the upstream sends reasoning in fields of its own alone: tags in the answer are its text */
+    bool goes_on;  /* each event has only what is new in a text: one that begins like the one before repeats nothing */
 };
 
 /* Begins the response of an upstream call: the first one, or after REIN_ASK_RESTART the next. */

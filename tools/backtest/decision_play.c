@@ -249,6 +249,7 @@ static int begin_attempt(struct play *p, uint32_t attempt)
     const json_t *may_continue = json_object_get(row, "may_continue");
     struct rein_attempt a = {
         .is_apart = true,
+        .goes_on = true, /* what is masked looks alike */
         .may_continue = json_is_boolean(may_continue) ? json_is_true(may_continue) : p->may_continue,
     };
     for (int d = REIN_DELIVER_OFF; d <= REIN_DELIVER_PREFILL; d++)

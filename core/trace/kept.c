@@ -29,7 +29,8 @@ struct kept_text {
     struct rein_text said;
     struct bytes bytes;
     struct bytes masked;       /* a copy of them, when it was handed over */
-    struct bytes masks, found; /* struct rein_span */
+    struct bytes masks;        /* struct rein_span */
+    struct bytes found;        /* the same, in the order in which they were decided */
     struct bytes readings;     /* reading.h */
     bool readings_lost;        /* there was no room for one */
 };
@@ -398,14 +399,15 @@ static struct rein_span *spans_of(const struct bytes *bytes, size_t *len)
     return *len > 0 ? (struct rein_span *)(void *)bytes_at(bytes, 0) : NULL;
 }
 
-/* In order; with `join`, those that overlap become one, under the name of the first. */
-static void sort_spans(struct bytes *spans, bool join)
+/* In order; those that overlap become one, under the name of the first. */
+static void join_spans(struct bytes *spans)
 {
     size_t len, to = 0;
     struct rein_span *at = spans_of(spans, &len);
-    if (len > 1)
-        qsort(at, len, sizeof *at, compare_spans);
-    for (size_t i = 1; i < len && join; i++) {
+    if (len == 0)
+        return;
+    qsort(at, len, sizeof *at, compare_spans);
+    for (size_t i = 1; i < len; i++) {
         struct rein_span *last = &at[to];
         uint64_t end = last->offset + last->len, other = at[i].offset + at[i].len;
         if (at[i].offset >= end)
@@ -413,8 +415,7 @@ static void sort_spans(struct bytes *spans, bool join)
         else if (other > end)
             last->len = other - last->offset;
     }
-    if (join && len > 0)
-        spans->end = spans->start + (to + 1) * sizeof *at;
+    spans->end = spans->start + (to + 1) * sizeof *at;
 }
 
 /* What the text ends in the middle of. A text that ended by itself, and is all here, has nothing open. */
@@ -465,8 +466,7 @@ static int mask_kept_text(struct kept *kept, struct kept_text *item)
         rv = hide_kept_text(item);
     if (rv != 0)
         return rv;
-    sort_spans(&item->masks, true);
-    sort_spans(&item->found, false);
+    join_spans(&item->masks);
     size_t len;
     const struct rein_span *masks = spans_of(&item->masks, &len);
     for (size_t i = 0; i < len; i++)

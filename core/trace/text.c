@@ -331,6 +331,16 @@ int text_pause(struct text *t, struct span *sentence, uint64_t *offset)
     return TEXT_SENTENCE;
 }
 
+int text_lift_known(struct text *t, struct match_list *matches)
+{
+    int rv = 0;
+    if (t->known_len == 0 || t->known->match.end > t->received)
+        return TEXT_DRY;
+    for (; rv == 0 && t->known_len > 0 && t->known->match.end <= t->received; t->known++, t->known_len--)
+        rv = match_list_add(matches, t->known->match);
+    return rv == 0 ? TEXT_KNOWN : rv;
+}
+
 int text_lift(struct text *t, struct match_list *matches)
 {
     assert(text_is_sound(t) && t->cursor.at == t->received);

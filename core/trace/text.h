@@ -114,6 +114,8 @@ int text_advance(struct text *t, struct match_list *matches, struct span *senten
  * (TEXT_SENTENCE or TEXT_DRY). What rules hold stays held. */
 int text_pause(struct text *t, struct span *sentence, uint64_t *offset) REIN_MUST_USE;
 
+/* Before text_lift: the known matches that have ended, TEXT_KNOWN or TEXT_DRY. */
+int text_lift_known(struct text *t, struct match_list *matches) REIN_MUST_USE;
 /* Holds nothing of the present text any more, though the text may continue: TEXT_MATCH if its end would decide matches.
  * If it continues, a match that began before is still found, and the rest of it is withheld. */
 int text_lift(struct text *t, struct match_list *matches) REIN_MUST_USE;

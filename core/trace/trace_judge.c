@@ -445,8 +445,12 @@ static void pause_text(struct choice *choice, struct channel_text *ct)
 static int lift_text(struct rein_trace *t, struct text *text)
 {
     uint64_t decided = text->lifted_to;
-    int event = text_lift(text, &t->matches);
-    int rv = event < 0 ? event : on_matches(t, text, TEXT_MATCH, decided);
+    int event = text_lift_known(text, &t->matches);
+    int rv = event < 0 ? event : on_matches(t, text, TEXT_KNOWN, 0);
+    if (rv != 0 || is_closed(t, text))
+        return rv;
+    event = text_lift(text, &t->matches);
+    rv = event < 0 ? event : on_matches(t, text, TEXT_MATCH, decided);
     if (rv == 0 && !is_closed(t, text))
         trace_clear_up_to(t, text, UINT64_MAX);
     return rv;

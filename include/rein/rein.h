@@ -401,7 +401,7 @@ struct rein_text {
     const struct rein_span *masks; /* in order, not overlapping */
     size_t masks_len;
     const struct rein_span *found; /* what the rules of its channel found there, if some text of the decision is masked:
-                                      else the text itself shows it */
+                                      else the text itself shows it. In the order in which it was decided */
     size_t found_len;
     const char *readings; /* of a decision some of whose text is masked: what detectors read of the text (struct
                              rein_known_text); bytes without a meaning to others. NULL: nothing is masked, or it was too

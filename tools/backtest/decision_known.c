@@ -30,6 +30,12 @@ static struct rein_known_text place_text(const json_t *texts, size_t i)
     return at;
 }
 
+static bool is_same_place(const struct rein_known *a, const struct rein_known *b)
+{
+    return a->channel == b->channel && a->attempt == b->attempt && a->choice == b->choice && a->text == b->text;
+}
+
+/* Behind the last one of the same place; if there is none, at the end. */
 static int add_known(struct decision_known *out, size_t *cap, struct rein_known known)
 {
     if (out->len == *cap) {
@@ -40,19 +46,13 @@ static int add_known(struct decision_known *out, size_t *cap, struct rein_known 
         out->items = items;
         *cap = wanted;
     }
-    out->items[out->len++] = known;
-    return 0;
-}
-
-/* Texts next to each other, matches in the order in which they were decided. */
-static int compare_known(const void *a, const void *b)
-{
-    const struct rein_known *x = a, *y = b;
-    const uint64_t keys[][2] = {{x->channel, y->channel}, {x->attempt, y->attempt}, {x->choice, y->choice},
-                                {x->text, y->text},       {x->at, y->at},           {x->offset, y->offset}};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (keys[i][0] != keys[i][1])
-            return keys[i][0] < keys[i][1] ? -1 : 1;
+    size_t at = out->len;
+    while (at > 0 && !is_same_place(&out->items[at - 1], &known))
+        at--;
+    at = at > 0 ? at : out->len;
+    memmove(&out->items[at + 1], &out->items[at], (out->len - at) * sizeof *out->items);
+    out->items[at] = known;
+    out->len++;
     return 0;
 }
 
@@ -193,8 +193,6 @@ int decision_known_read(struct decision_known *out, const json_t *texts, const s
         rv = rv == 0 ? read_matches(out, &cap, found, &place, match, policy) : rv;
         rv = rv == 0 ? add_known_text(out, text, match, place) : rv;
     }
-    if (rv == 0 && out->len > 1)
-        qsort(out->items, out->len, sizeof *out->items, compare_known);
     return rv;
 }
 

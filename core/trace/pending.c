@@ -53,15 +53,6 @@ void pending_clear(struct pending_list *list)
         pending_free(pending_take_first(list));
 }
 
-uint64_t pending_bound(const struct pending_list *list, const struct text *text)
-{
-    uint64_t bound = UINT64_MAX;
-    for (const struct pending *item = list->first; item != NULL; item = item->next)
-        if (item->text == text && item->start < bound)
-            bound = item->start;
-    return bound;
-}
-
 struct pending *pending_find(const struct pending_list *list, uint32_t id)
 {
     for (struct pending *item = list->first; item != NULL; item = item->next)

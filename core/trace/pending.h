@@ -1,12 +1,12 @@
 /* Actions that wait behind a question to judges, in the order of the response.
  * SPDX-License-Identifier: Apache-2.0
  *
- *      question [3, 40)  <-  refuse at 57  <-  end of the reasoning  <-  question [40, 90)  <-  end of the response
+ *      question [3, 40)  <-  refuse at 57  <-  question [40, 90)  <-  end of the response
  *      first: what is released is decided here, and nowhere behind it
  *
- * While a question is open, judging goes on, but what would stop the response waits in this list. It is carried out
- * when all before it is answered, so the result is that of a judge that answers at once. Text from an item's start on
- * is held, and so is all text of a choice that an item behind a question will stop.
+ * While a question is open, judging goes on, but what would stop the response waits in this list, and what would steer
+ * it in shadow. It is carried out when all before it is answered, so the result is that of a judge that answers at
+ * once. When an item's turn comes, texts are cleared as far as they were free when it came, and not before.
  *
  * Thread: the trace's. */
 #ifndef CORE_TRACE_PENDING_H
@@ -24,11 +24,10 @@
 #include "trace/text.h"
 
 enum pending_kind {
-    PENDING_QUESTION,  /* to a panel */
-    PENDING_FINDING,   /* a rule or pattern in a text, with an action that stops something */
-    PENDING_STOP,      /* a stand-alone string, likewise */
-    PENDING_REASONING, /* the choice's reasoning is over */
-    PENDING_END,       /* the response is over: completely, or it broke off */
+    PENDING_QUESTION, /* to a panel */
+    PENDING_FINDING,  /* a rule or pattern, with an action that stops something, or would */
+    PENDING_STOP,     /* what a stand-alone string stops */
+    PENDING_END,      /* the response is over: completely, or it broke off */
 };
 
 enum { PENDING_MAX = 4096 };
@@ -42,7 +41,7 @@ struct pending {
     struct pending *next;
     enum pending_kind kind;
     uint16_t choice;
-    struct text *text; /* borrowed; NULL: about none */
+    struct text *text; /* borrowed; NULL: about none, or a string that stands alone */
     uint64_t start, end;
     uint64_t event; /* the last one that came before it (gate_event_number): if it stops something, later ones are not
                        shown */
@@ -59,19 +58,20 @@ struct pending {
             bool has_opinion[POLICY_PANEL_JUDGES_MAX];
             bool is_busy; /* some judge was */
             unsigned leaves;
+            unsigned holds;                            /* the patterns whose conditions held when it was asked: a set */
             double score;                              /* of the words, when it was asked; -1: there is none */
             uint32_t records[POLICY_PANEL_JUDGES_MAX]; /* in the decision's list; UINT32_MAX: not there */
         } question;
         struct pending_finding {
             struct rein_finding finding; /* its action is the policy's, not yet resolved */
-            uint64_t first;              /* where the first match begins that was decided together with it */
-            uint16_t rule;
+            uint64_t shown_to;           /* what lies before it is shown before it stops its text */
             bool is_news;
             const struct policy_refusal *refusal;
             struct evidence evidence; /* its text is in `bytes` */
         } finding;
         struct pending_stop {
             enum rein_action action;
+            bool steers;                          /* if that is possible, else the fallback: where that is stronger */
             const struct policy_refusal *refusal; /* NULL: the policy's */
         } stop;
         struct pending_end {
@@ -80,7 +80,9 @@ struct pending {
             struct frame frame; /* points into `bytes` */
         } ending;
     };
-    struct pending_known *known; /* how far rules and patterns had let each text pass when it came; owned */
+    bool is_recorded;            /* reasoning had come from which a restart could continue */
+    size_t choices;              /* so many had come */
+    struct pending_known *known; /* how far each text was free when it came; owned */
     size_t known_len;
     size_t bytes_len;
     char bytes[]; /* the evidence; the terminal frame; why it broke off */
@@ -100,8 +102,6 @@ struct pending *pending_take_first(struct pending_list *list);
 void pending_free(struct pending *item);
 void pending_clear(struct pending_list *list);
 
-/* From where on the text is held; UINT64_MAX: nothing of it. */
-uint64_t pending_bound(const struct pending_list *list, const struct text *text);
 /* The question with this id; NULL: none. */
 struct pending *pending_find(const struct pending_list *list, uint32_t id);
 

@@ -53,6 +53,7 @@ struct text {
     uint64_t origin;    /* bytes that earlier attempts have shown of it; findings add this to their offsets */
     struct span lead;   /* released together with the first byte; not part of the text. Borrowed */
     uint64_t base, received, cleared, released, limit;
+    uint64_t free;   /* how far it would be cleared if nothing were waited for: see trace_clear.c */
     uint64_t judged; /* where the last judged sentence ended */
     uint64_t blank;  /* length of the white space that the text begins with */
     uint64_t held_max;
@@ -169,8 +170,9 @@ static inline bool text_is_sound(const struct text *t)
 {
     const struct text_cursor *c = &t->cursor;
     return t->base <= c->at && c->at <= t->received && c->goal <= t->received && t->judged <= t->received &&
-           t->cleared <= t->received && t->released <= t->received && t->blank <= t->received &&
-           bytes_len(&t->window) == t->received - t->base && (t->limit == UINT64_MAX || t->limit <= t->received) &&
+           t->cleared <= t->received && t->free <= t->received && t->released <= t->received &&
+           t->blank <= t->received && bytes_len(&t->window) == t->received - t->base &&
+           (t->limit == UINT64_MAX || t->limit <= t->received) &&
            (bytes_len(&t->edits) == 0 || text_edits_are_sound(t));
 }
 

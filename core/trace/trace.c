@@ -441,7 +441,7 @@ int rein_trace_give_up(struct rein_trace *t, struct rein_update *u)
 /* Is what follows in the stream not judged any more? */
 static inline bool is_past_end(const struct rein_trace *t)
 {
-    return trace_is_stopped(t) || t->completes;
+    return trace_is_stopped(t) || t->completes || (t->pending.first != NULL && trace_will_stop(t));
 }
 
 /* Takes the frames at the front of `bytes`; what is no whole frame yet is left. What a frame lets go goes before the

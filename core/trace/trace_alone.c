@@ -26,6 +26,18 @@ static int by_start(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* Whether it is made, and steers, is known when its turn has come. */
+static int alone_waits(struct rein_trace *t, const struct rein_finding *f, const struct evidence *evidence)
+{
+    struct pending *item;
+    int rv = trace_wait(t, &t->pending, PENDING_FINDING, evidence->text, &item);
+    if (rv != 0)
+        return rv;
+    item->choice = (uint16_t)f->choice;
+    item->finding = (struct pending_finding){.finding = *f, .is_news = true, .evidence = *evidence};
+    return 0;
+}
+
 /* A match in a stand-alone text, with what stands there; `at` says where. *action: what becomes of it. */
 static int found_alone(struct rein_trace *t, struct rein_finding at, const struct match *m, bool is_news,
                        struct span said, enum rein_action *action)
@@ -38,14 +50,16 @@ static int found_alone(struct rein_trace *t, struct rein_finding at, const struc
     bool is_late = at.channel == REIN_PROMPT && rule->when.is_set;
     if (!is_late && !trace_when_holds(t, &rule->when, at.choice))
         return 0;
+    bool waits = trace_must_wait(t, rule->action, rule->shadow), steers_later = waits && rule->action == REIN_STEER;
     f.channel = at.channel;
     f.choice = at.choice;
-    f.action = rule->action > REIN_REDACT ? trace_resolve(t, rule->action, NULL, 0) : rule->action;
+    f.action = steers_later ? rule->action : trace_resolve(t, rule->action, NULL);
     f.offset = m->start;
     f.len = m->end - m->start;
     *action = f.shadow || is_late ? REIN_ALLOW : f.action;
     if (*action > REIN_REDACT)
         t->alone_refuser = trace_first_refuser(t->alone_refuser, rule);
+    t->alone_steers |= steers_later && !f.shadow;
     struct evidence evidence = evidence_of(said, (uintptr_t)(2 * t->alone + 1));
     if (said.len == f.len) {
         evidence.parts[0] = (struct evidence_part){.offset = f.offset, .len = (uint32_t)said.len};
@@ -53,6 +67,8 @@ static int found_alone(struct rein_trace *t, struct rein_finding at, const struc
     }
     if (!is_news)
         return 0;
+    if (waits)
+        return alone_waits(t, &f, &evidence);
     return is_late ? trace_match_later(t, rule, &f, &evidence) : trace_add_finding(t, &f, &evidence);
 }
 

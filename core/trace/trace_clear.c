@@ -1,8 +1,9 @@
 /* Clearing: how far a text may go out, as far as what was judged until now decides it.
  * SPDX-License-Identifier: Apache-2.0
  *
- * While judges are asked, texts are cleared in the order of the response: each item that waits for its turn knows how
- * far rules and patterns had let each text pass when it came. */
+ * A text is free as far as it would be cleared by judges that answer at once. While they are asked, texts are cleared
+ * in the order of the response: each item that waits for its turn knows how far each text was free when it came. So
+ * what has been cleared when its turn has come does not depend on when judges answered. */
 #include "base/heap.h"
 #include "trace/trace_state.h"
 
@@ -15,13 +16,14 @@ static bool sentence_may_act(const struct rein_trace *t, const struct text *text
 }
 
 /* How far the patterns let reasoning pass. */
-static uint64_t undisputed(const struct rein_trace *t, const struct text *text, bool reasoning_over)
+static uint64_t undisputed(const struct rein_trace *t, const struct text *text)
 {
+    const struct choice *choice = &t->choice[text->choice];
     switch (t->release) {
     case REIN_RELEASE_STREAM:
         return UINT64_MAX;
     case REIN_RELEASE_END:
-        if (!reasoning_over || t->choice[text->choice].awaits_answer)
+        if (!choice->reasoning_over || choice->awaits_answer)
             return 0;
         break;
     case REIN_RELEASE_AUTO:
@@ -34,32 +36,38 @@ static uint64_t undisputed(const struct rein_trace *t, const struct text *text, 
     return text->has_sentences ? text->judged : UINT64_MAX;
 }
 
-/* How far rules and patterns let a text be cleared, once the choice's reasoning is over, or before. */
-static inline uint64_t unheld(const struct rein_trace *t, const struct text *text, bool reasoning_over)
+/* How far rules and patterns let a text be cleared now. */
+static inline uint64_t unheld(const struct rein_trace *t, const struct text *text)
 {
+    const struct choice *choice = &t->choice[text->choice];
     uint64_t unclaimed = text_unclaimed(text);
     if (text->channel == REIN_REASONING)
-        return min_offset(unclaimed, undisputed(t, text, reasoning_over));
+        return min_offset(unclaimed, undisputed(t, text));
     /* White space before the reasoning is not the answer, and must not delay the reasoning after it. */
-    const struct pattern_tracker *tracker = t->choice[text->choice].trackers[text->slot];
+    const struct pattern_tracker *tracker = choice->trackers[text->slot];
     bool is_open = text->has_sentences && tracker != NULL && pattern_answer_is_open(tracker);
-    return !reasoning_over || is_open ? min_offset(unclaimed, text->blank) : unclaimed;
+    return !choice->reasoning_over || is_open ? min_offset(unclaimed, text->blank) : unclaimed;
 }
 
-/* How far a text may be cleared now. */
-static uint64_t clearable(const struct rein_trace *t, const struct text *text)
+static inline uint64_t let_pass(const struct rein_trace *t, const struct text *text, uint64_t bound)
 {
-    if (t->pending.first != NULL)
-        return text->cleared; /* in turn: trace_clear_known */
-    uint64_t offset = unheld(t, text, t->choice[text->choice].reasoning_over);
+    uint64_t offset = min_offset(unheld(t, text), bound);
     return text->asks == NULL ? offset : min_offset(offset, trace_panels_bound(t, text));
+}
+
+uint64_t trace_free_up_to(const struct rein_trace *t, const struct text *text, uint64_t bound)
+{
+    uint64_t offset = let_pass(t, text, bound);
+    return offset > text->free ? offset : text->free;
 }
 
 void trace_clear_up_to(const struct rein_trace *t, struct text *text, uint64_t bound)
 {
-    uint64_t cleared = min_offset(clearable(t, text), bound);
-    if (cleared > text->cleared)
-        text->cleared = cleared;
+    uint64_t offset = let_pass(t, text, bound);
+    if (offset > text->free)
+        text->free = offset;
+    if (t->pending.first == NULL && offset > text->cleared)
+        text->cleared = offset;
 }
 
 void trace_clear_choice(struct rein_trace *t, uint16_t choice)
@@ -67,7 +75,7 @@ void trace_clear_choice(struct rein_trace *t, uint16_t choice)
     for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < 2; k++)
             if (lane->lane.place.choice == choice && (k == 0 || lane->has_reasoning_text))
-                trace_clear_up_to(t, &lane->texts[k].text, UINT64_MAX);
+                trace_clear_up_to(t, &lane->texts[k].text, lane->texts[k].text.cursor.at);
 }
 
 /* Can the answer's beginning still steer? Then the reasoning that is held until its end must not be shown before that
@@ -105,7 +113,7 @@ void trace_look_at_wait(struct rein_trace *t, const struct text *text)
         stop_awaiting(t, text->choice);
 }
 
-/* All texts, and how far they would be cleared now if nothing were pending. */
+/* All texts, and how far they are free. */
 static int known_list(struct rein_trace *t, struct pending *item)
 {
     item->known = heap_new(2 * t->lanes_len + 1, sizeof *item->known);
@@ -114,9 +122,7 @@ static int known_list(struct rein_trace *t, struct pending *item)
     for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
         for (size_t k = 0; k < (lane->has_reasoning_text ? 2u : 1u); k++) {
             struct text *text = &lane->texts[k].text;
-            const struct choice *choice = &t->choice[text->choice];
-            bool is_over = choice->reasoning_over || choice->reasoning_left; /* when the item's turn has come */
-            item->known[item->known_len++] = (struct pending_known){text, unheld(t, text, is_over)};
+            item->known[item->known_len++] = (struct pending_known){text, text->free};
         }
     return 0;
 }
@@ -125,24 +131,35 @@ int trace_wait(struct rein_trace *t, struct pending_list *list, enum pending_kin
                struct pending **out)
 {
     int rv = pending_add(list, kind, gate_event_number(&t->gate), bytes, out);
-    return rv == 0 ? known_list(t, *out) : rv;
+    if (rv != 0)
+        return rv;
+    (*out)->is_recorded = t->gate.recorded != NULL;
+    (*out)->choices = t->choice_count;
+    return known_list(t, *out);
+}
+
+static void clear_to(const struct rein_trace *t, struct text *text, uint64_t offset)
+{
+    if (offset > text->cleared && !t->gate.choice[text->choice].closed)
+        text->cleared = offset;
 }
 
 void trace_clear_known(struct rein_trace *t, const struct pending *item)
 {
-    for (size_t i = 0; i < item->known_len; i++) {
-        struct text *text = item->known[i].text;
-        uint64_t upto = min_offset(item->known[i].upto, trace_panels_bound(t, text));
-        if (upto > text->cleared && !t->gate.choice[text->choice].closed)
-            text->cleared = upto;
-    }
+    for (size_t i = 0; i < item->known_len; i++)
+        clear_to(t, item->known[i].text, item->known[i].upto);
+}
+
+void trace_clear_before_stop(struct rein_trace *t, const struct pending *item)
+{
+    clear_to(t, item->text, item->finding.shown_to);
 }
 
 void trace_clear_all(struct rein_trace *t)
 {
-    for (uint16_t c = 0; c < t->choice_count; c++)
-        if (!t->gate.choice[c].closed)
-            trace_clear_choice(t, c);
+    for (struct channel_lane *lane = t->lanes; lane != NULL; lane = lane->next)
+        for (size_t k = 0; k < (lane->has_reasoning_text ? 2u : 1u); k++)
+            clear_to(t, &lane->texts[k].text, lane->texts[k].text.free);
 }
 
 void trace_end_choice(struct rein_trace *t, uint16_t index)

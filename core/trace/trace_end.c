@@ -77,9 +77,11 @@ static bool has_shown(const struct rein_trace *t, bool reasoning_too)
 
 bool trace_can_steer(const struct rein_trace *t)
 {
-    if (t->choice_count != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
+    size_t choices = t->turn != NULL ? t->turn->choices : t->choice_count;
+    bool is_recorded = t->turn != NULL ? t->turn->is_recorded : t->gate.recorded != NULL;
+    if (choices != 1 || t->attempts >= t->policy->settings.steer.max_attempts)
         return false;
-    bool can_go_on = t->may_continue && !t->gate.shown_lost && t->gate.recorded != NULL;
+    bool can_go_on = t->may_continue && !t->gate.shown_lost && is_recorded;
     return !has_shown(t, !can_go_on);
 }
 
@@ -149,14 +151,25 @@ static void end_with(struct rein_trace *t, enum rein_ending ending)
     t->end_due = true;
 }
 
-/* Is each choice, present or still to come, closed? */
+/* Does the choice count, be it still to come? */
+static bool choice_counts(const struct rein_trace *t, size_t choice)
+{
+    return t->choice[choice].is_seen || (t->streamed && choice < t->choices_asked);
+}
+
 static bool all_are_closed(const struct rein_trace *t)
 {
-    for (size_t c = 0; c < t->choice_count; c++) {
-        bool counts = t->choice[c].is_seen || (t->streamed && c < t->choices_asked);
-        if (counts && !t->gate.choice[c].closed)
+    for (size_t c = 0; c < t->choice_count; c++)
+        if (choice_counts(t, c) && !t->gate.choice[c].closed)
             return false;
-    }
+    return true;
+}
+
+bool trace_will_stop(const struct rein_trace *t)
+{
+    for (size_t c = 0; c < t->choice_count; c++)
+        if (choice_counts(t, c) && !trace_choice_is_closed(t, (uint16_t)c))
+            return false;
     return true;
 }
 
@@ -268,7 +281,9 @@ int trace_stop_in_turn(struct rein_trace *t, uint16_t choice, enum rein_action a
 {
     struct pending *item;
     const struct policy_refusal *refusal = t->alone_refuser != NULL ? &t->alone_refuser->refusal : NULL;
+    bool steers = t->alone_steers;
     t->alone_refuser = NULL;
+    t->alone_steers = false;
     if (t->pending.first == NULL) {
         t->refusal = refusal;
         return trace_stop(t, choice, action);
@@ -279,6 +294,7 @@ int trace_stop_in_turn(struct rein_trace *t, uint16_t choice, enum rein_action a
     item->choice = choice;
     t->choice[choice].is_stopping = true;
     item->stop.action = action;
+    item->stop.steers = steers;
     item->stop.refusal = refusal;
     return 0;
 }

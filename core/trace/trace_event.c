@@ -194,6 +194,8 @@ static int take_whole(struct rein_trace *t, const struct piece *piece, struct sp
     int rv = decode(t, &half, piece, payload, &text);
     if (rv != 0)
         return rv;
+    t->alone_refuser = NULL;
+    t->alone_steers = false;
     rv = trace_judge_whole(t, &piece->place, text, &action);
     if (rv == 0 && action <= REIN_RECORD && piece->place.is_number)
         rv = judge_plain(t, &piece->place, text, &action);

@@ -13,15 +13,35 @@ static bool is_closed(const struct rein_trace *t, const struct text *text)
     return trace_is_stopped(t) || trace_choice_is_closed(t, text->choice);
 }
 
-enum rein_action trace_resolve(const struct rein_trace *t, enum rein_action action, struct text *text, uint64_t start)
+enum rein_action trace_resolve(const struct rein_trace *t, enum rein_action action, const struct text *text)
 {
-    if (action == REIN_STEER && text != NULL)
-        trace_clear_up_to(t, text, start);
     if (action == REIN_STEER && !trace_can_steer(t))
         action = t->policy->settings.steer.fallback;
     if (action == REIN_CUT_REASONING && (text == NULL || text->channel != REIN_REASONING))
         action = REIN_CUT_RESPONSE;
     return action;
+}
+
+/* The same if the text were shown up to there. What is in shadow shows nothing itself: what acts may have been decided
+ * by the same byte, and holds no more. */
+static enum rein_action resolve_if_shown(const struct rein_trace *t, enum rein_action action, struct text *text,
+                                         uint64_t shown_to)
+{
+    uint64_t cleared = text->cleared;
+    text->cleared = shown_to > cleared ? shown_to : cleared;
+    action = trace_resolve(t, action, text);
+    text->cleared = cleared;
+    return action;
+}
+
+/* The action of a finding that is made now, which leaves shown what lies before `bound`. */
+static enum rein_action resolve_now(const struct rein_trace *t, const struct rein_finding *f, struct text *text,
+                                    uint64_t bound)
+{
+    if (f->action != REIN_STEER || f->shadow)
+        return resolve_if_shown(t, f->action, text, f->action == REIN_STEER ? trace_free_up_to(t, text, bound) : 0);
+    trace_clear_up_to(t, text, bound);
+    return trace_resolve(t, f->action, text);
 }
 
 static int add_finding(struct rein_trace *t, struct rein_finding *f, const struct text *text,
@@ -81,19 +101,17 @@ int trace_add_finding(struct rein_trace *t, struct rein_finding *f, const struct
     return add_finding(t, f, NULL, evidence);
 }
 
-/* Carries out an action on a text from offset `start` on. `rule`: its number, where a rule wants it. */
-static int act(struct rein_trace *t, struct text *text, enum rein_action action, uint64_t start, uint64_t end,
-               uint16_t rule, const struct policy_refusal *refusal)
+/* Carries out an action that stops something, behind what lies before `bound`; 0: no more of the text is shown. */
+static int stop_text(struct rein_trace *t, struct text *text, enum rein_action action, uint64_t bound,
+                     const struct policy_refusal *refusal)
 {
     if (action <= REIN_RECORD)
         return 0;
     t->needs_commit = true;
-    if (action == REIN_REDACT)
-        return text_redact(text, start, end, rule);
     int rv = text_settle(text);
     if (rv != 0)
         return rv;
-    trace_clear_up_to(t, text, start);
+    trace_clear_up_to(t, text, bound);
     if (action == REIN_CUT_REASONING) {
         t->choice[text->choice].reasoning_cut = true;
         text_stop(text);
@@ -105,27 +123,36 @@ static int act(struct rein_trace *t, struct text *text, enum rein_action action,
 
 /* ---- turns of findings ----------------------------------------------------------------------------------------- */
 
-/* What stops something waits until the questions before it are answered. */
-static bool must_wait(const struct rein_trace *t, const struct rein_finding *f)
+/* So many items may wait before what is in shadow does so no more: it must not fill the list. */
+enum { SHADOW_WAIT_MAX = PENDING_MAX / 4 };
+
+bool trace_must_wait(const struct rein_trace *t, enum rein_action action, bool shadow)
 {
-    return t->pending.first != NULL && !f->shadow && f->action > REIN_REDACT;
+    if (t->pending.first == NULL)
+        return false;
+    return shadow ? action == REIN_STEER && t->pending.len < SHADOW_WAIT_MAX : action > REIN_REDACT;
 }
 
-static int finding_wait(struct rein_trace *t, struct text *text, const struct pending_finding *finding, uint64_t start,
-                        uint64_t end, const struct evidence *evidence)
+/* `bound`: what lies before it is shown before something is stopped. */
+static int finding_wait(struct rein_trace *t, struct text *text, const struct pending_finding *finding, uint64_t bound,
+                        const struct evidence *evidence)
 {
     struct pending *item;
+    bool shadow = finding->finding.shadow;
+    if (!shadow)
+        trace_clear_up_to(t, text, bound);
     int rv = trace_wait(t, &t->pending, PENDING_FINDING, evidence->text, &item);
+    if (rv == 0 && !shadow)
+        rv = text_settle(text);
     if (rv != 0)
         return rv;
     item->text = text;
     item->choice = text->choice;
-    item->start = start;
-    item->end = end;
     item->finding = *finding;
     item->finding.evidence = *evidence;
+    item->finding.shown_to = trace_free_up_to(t, text, bound);
     bool stops_reasoning = finding->finding.action == REIN_CUT_REASONING && text->channel == REIN_REASONING;
-    t->choice[text->choice].is_stopping |= !stops_reasoning;
+    t->choice[text->choice].is_stopping |= !shadow && !stops_reasoning;
     return 0;
 }
 
@@ -135,11 +162,16 @@ int trace_act_late(struct rein_trace *t, const struct pending *item)
     struct text *text = item->text;
     if (t->gate.choice[item->choice].closed)
         return 0;
-    f.action = trace_resolve(t, f.action, text, item->finding.first);
+    bool is_shown = f.shadow && text != NULL;
+    f.action =
+        is_shown ? resolve_if_shown(t, f.action, text, item->finding.shown_to) : trace_resolve(t, f.action, text);
     struct evidence evidence = item->finding.evidence;
     evidence.text = (struct span){item->bytes, item->bytes_len};
     int rv = item->finding.is_news ? add_finding(t, &f, text, &evidence) : 0;
-    return rv == 0 ? act(t, text, f.action, item->start, item->end, item->finding.rule, item->finding.refusal) : rv;
+    if (rv != 0 || f.shadow || text == NULL)
+        return rv;
+    trace_clear_before_stop(t, item);
+    return stop_text(t, text, f.action, 0, item->finding.refusal);
 }
 
 int trace_act_on_opinion(struct rein_trace *t, const struct pending *item, struct rein_finding *f,
@@ -147,14 +179,14 @@ int trace_act_on_opinion(struct rein_trace *t, const struct pending *item, struc
 {
     struct text *text = item->text;
     if (text != NULL && !f->shadow)
-        f->action = trace_resolve(t, f->action, text, item->start);
+        f->action = trace_resolve(t, f->action, text);
     struct span said = text != NULL ? text_slice(text, item->start, item->end) : trace_panels_prompt_said(t);
     const struct evidence evidence = text != NULL ? own_evidence(f, text, said) : evidence_of(said, 0);
     int rv = add_finding(t, f, text, &evidence);
     if (rv != 0 || f->shadow)
         return rv;
     if (text != NULL)
-        return act(t, text, f->action, item->start, item->end, 0, refusal);
+        return stop_text(t, text, f->action, 0, refusal);
     t->needs_commit |= f->action > REIN_RECORD;
     return 0;
 }
@@ -169,8 +201,8 @@ struct rein_finding trace_finding_of(const struct policy_rule *rule)
                                  .tags = rule->tags};
 }
 
-/* `first`: where the first of all the matches begins that were decided together. */
-static int on_match(struct rein_trace *t, struct text *text, int event, const struct match *m, uint64_t first)
+/* `held`: where the first of the matches begins that were decided together and are held. */
+static int on_match(struct rein_trace *t, struct text *text, int event, const struct match *m, uint64_t held)
 {
     const struct policy_rule *rule = &t->policy->rules[m->rule];
     struct rein_finding f = trace_finding_of(rule);
@@ -182,31 +214,42 @@ static int on_match(struct rein_trace *t, struct text *text, int event, const st
     f.offset = span.start;
     f.len = span.end - span.start;
     const struct evidence evidence = own_evidence(&f, text, said);
-    if (must_wait(t, &f)) {
-        struct pending_finding waits = {.finding = f, .first = first, .rule = m->rule, .refusal = &rule->refusal};
-        waits.is_news = text_is_news(text, event, &span);
-        return finding_wait(t, text, &waits, span.start, span.end, &evidence);
+    uint64_t bound = f.shadow ? text->cursor.at : held;
+    bool is_new = text_is_news(text, event, &span);
+    if (trace_must_wait(t, f.action, f.shadow)) {
+        const struct pending_finding waits = {.finding = f, .refusal = &rule->refusal, .is_news = is_new};
+        return finding_wait(t, text, &waits, bound, &evidence);
     }
-    f.action = trace_resolve(t, rule->action, text, f.shadow ? text->cursor.at : first);
-    int rv = text_is_news(text, event, &span) ? add_finding(t, &f, text, &evidence) : 0;
-    if (rv == 0 && !f.shadow)
-        rv = act(t, text, f.action, span.start, span.end, m->rule, &rule->refusal);
-    return rv;
+    f.action = resolve_now(t, &f, text, bound);
+    int rv = is_new ? add_finding(t, &f, text, &evidence) : 0;
+    if (rv != 0 || f.shadow)
+        return rv;
+    if (f.action != REIN_REDACT)
+        return stop_text(t, text, f.action, bound, &rule->refusal);
+    t->needs_commit = true;
+    return text_redact(text, span.start, span.end, m->rule);
+}
+
+/* Does the rule keep what it may claim from the client? */
+static bool rule_holds(const struct policy_rule *rule)
+{
+    return !rule->shadow && rule->action > REIN_RECORD;
 }
 
 /* Matches that end at `decided` or before were acted on already. */
 static int on_matches(struct rein_trace *t, struct text *text, int event, uint64_t decided)
 {
     int rv = 0;
-    uint64_t first = UINT64_MAX;
+    uint64_t held = UINT64_MAX;
     struct match span;
     struct span evidence;
     for (size_t i = 0; i < t->matches.len; i++)
-        if (text_found(text, event, &t->matches.items[i], &span, &evidence))
-            first = min_offset(first, span.start);
+        if (rule_holds(&t->policy->rules[t->matches.items[i].rule]) &&
+            text_found(text, event, &t->matches.items[i], &span, &evidence))
+            held = min_offset(held, span.start);
     for (size_t i = 0; i < t->matches.len && rv == 0 && !is_closed(t, text); i++)
         if (t->matches.items[i].end > decided)
-            rv = on_match(t, text, event, &t->matches.items[i], first);
+            rv = on_match(t, text, event, &t->matches.items[i], held);
     t->matches.len = 0;
     return rv;
 }
@@ -258,16 +301,14 @@ static int on_pattern(struct rein_trace *t, struct text *text, const struct patt
     int rv = !is_present && is_new ? quote_steps(t, &f, text, tracker, &evidence) : 0;
     if (rv != 0)
         return rv;
-    if (must_wait(t, &f)) {
-        struct pending_finding waits = {.finding = f, .first = start, .refusal = &pattern->refusal, .is_news = is_new};
-        return finding_wait(t, text, &waits, start, to, &evidence);
+    if (trace_must_wait(t, f.action, f.shadow)) {
+        const struct pending_finding waits = {.finding = f, .refusal = &pattern->refusal, .is_news = is_new};
+        return finding_wait(t, text, &waits, start, &evidence);
     }
-    f.action = trace_resolve(t, pattern->action, text, start);
+    f.action = resolve_now(t, &f, text, start);
     rv = is_new ? add_finding(t, &f, text, &evidence) : 0;
     bytes_clear(&t->said);
-    if (rv == 0 && !f.shadow)
-        rv = act(t, text, f.action, start, to, 0, &pattern->refusal);
-    return rv;
+    return rv == 0 && !f.shadow ? stop_text(t, text, f.action, start, &pattern->refusal) : rv;
 }
 
 static int take_findings(struct rein_trace *t, struct text *text, struct pattern_tracker *tracker, uint64_t present)
@@ -307,7 +348,11 @@ static int on_sentence(struct rein_trace *t, struct text *text, struct span sent
         t->scores_due = true;
         rv = take_findings(t, text, tracker, offset);
     }
-    return rv == 0 && !is_closed(t, text) ? trace_panels_sentence(t, text, sentence, offset) : rv;
+    if (rv == 0 && !is_closed(t, text))
+        rv = trace_panels_sentence(t, text, sentence, offset);
+    if (rv == 0 && !is_closed(t, text))
+        trace_await_answer(t, text);
+    return rv;
 }
 
 static int on_event(struct rein_trace *t, struct text *text, int event, struct span sentence, uint64_t offset)
@@ -562,6 +607,7 @@ static int judge_next(struct rein_trace *t, struct text *text, struct span bytes
     else if (*len > 0 && ((rv = take_turn(t, choice, text, len)) != 0 || is_closed(t, text)))
         return rv;
     bytes.len = *len;
+    trace_await_answer(t, text);
     if (text->channel == REIN_REASONING) {
         choice->has_reasoning |= trace_is_text(bytes);
         record_shown(t, text);
@@ -581,7 +627,6 @@ static int judge_next(struct rein_trace *t, struct text *text, struct span bytes
     t->decision.flow[text->channel].scanned += bytes.len;
     if (rv != 0 || is_closed(t, text))
         return rv;
-    trace_await_answer(t, text);
     trace_clear_up_to(t, text, UINT64_MAX);
     text_trim(text);
     return 0;
@@ -655,7 +700,7 @@ struct text *trace_reasoning_text(struct channel_lane *lane)
 int trace_end_reasoning(struct rein_trace *t, uint16_t index)
 {
     struct choice *choice = &t->choice[index];
-    if (choice->reasoning_over || choice->reasoning_left)
+    if (choice->reasoning_over)
         return 0;
     struct text *last[SLOTS_MAX] = {NULL}; /* of each slot: what is found at the end is found in the last one */
     int rv = 0;
@@ -675,23 +720,8 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
     }
     if (rv != 0 || trace_is_stopped(t) || trace_choice_is_closed(t, index))
         return rv;
-    if (t->pending.first == NULL) {
-        trace_leave_reasoning(t, index);
-        return 0;
-    }
-    struct pending *item;
-    rv = trace_wait(t, &t->pending, PENDING_REASONING, SPAN(""), &item);
-    if (rv != 0)
-        return rv;
-    item->choice = index;
-    choice->reasoning_left = true;
-    return 0;
-}
-
-void trace_leave_reasoning(struct rein_trace *t, uint16_t index)
-{
-    struct choice *choice = &t->choice[index];
     choice->reasoning_over = true;
     choice->awaits_answer = trace_answer_may_steer(t, choice);
     trace_clear_choice(t, index);
+    return 0;
 }

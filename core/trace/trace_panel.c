@@ -197,6 +197,15 @@ static int panel_record(struct rein_trace *t, const struct policy_panel *panel, 
     return rv;
 }
 
+/* The patterns whose conditions hold now: a judge's answer comes when more has been read. */
+static unsigned patterns_that_hold(const struct rein_trace *t, uint16_t choice)
+{
+    unsigned set = 0;
+    for (unsigned p = 0; p < REIN_PATTERNS; p++)
+        set |= trace_when_holds(t, &t->policy->patterns[p].when, choice) ? 1u << p : 0;
+    return set;
+}
+
 static int panel_ask(struct rein_trace *t, const struct policy_panel *panel, struct text *text,
                      enum rein_channel channel, uint64_t start, uint64_t end, double score)
 {
@@ -211,6 +220,8 @@ static int panel_ask(struct rein_trace *t, const struct policy_panel *panel, str
         asked.outcome = REIN_JUDGE_BUSY;
         return panel_record(t, panel, &asked, records);
     }
+    if (text != NULL)
+        trace_clear_up_to(t, text, text->cursor.at); /* what is asked about is not free */
     int rv = trace_wait(t, panel->shadow ? &t->aside : &t->pending, PENDING_QUESTION, SPAN(""), &item);
     if (rv != 0)
         return rv;
@@ -223,6 +234,7 @@ static int panel_ask(struct rein_trace *t, const struct policy_panel *panel, str
                                                .first_id = t->next_question,
                                                .open = (unsigned)panel->judges_len,
                                                .said = text != NULL ? text->asks->said : 0,
+                                               .holds = patterns_that_hold(t, item->choice),
                                                .score = score};
     t->next_question += (uint32_t)panel->judges_len;
     rv = panel_record(t, panel, &asked, item->question.records);
@@ -287,7 +299,7 @@ int trace_panels_prompt_end(struct rein_trace *t)
 
 uint64_t trace_panels_bound(const struct rein_trace *t, const struct text *text)
 {
-    uint64_t bound = t->pending.first != NULL ? pending_bound(&t->pending, text) : UINT64_MAX;
+    uint64_t bound = UINT64_MAX;
     for (size_t i = 0; text->asks != NULL && i < t->policy->panels_len; i++) {
         const struct policy_panel *panel = &t->policy->panels[i];
         if (!panel->shadow && panel_judges(panel, text->channel) && text->asks->to[i] < bound)
@@ -385,11 +397,11 @@ static int question_act(struct rein_trace *t, const struct pending *item, const 
 /* Names of patterns that a judge gave do what the policy says of these patterns. */
 static int leaves_apply(struct rein_trace *t, const struct pending *item, const char *source, double risk)
 {
+    const unsigned counts = item->question.leaves & item->question.holds;
     int rv = 0;
     for (unsigned p = 0; p < REIN_PATTERNS && rv == 0 && !trace_is_stopped(t); p++) {
         const struct policy_pattern *pattern = &t->policy->patterns[p];
-        if ((item->question.leaves >> p & 1) != 0 && pattern->action != REIN_ALLOW &&
-            trace_when_holds(t, &pattern->when, item->choice))
+        if ((counts >> p & 1) != 0 && pattern->action != REIN_ALLOW)
             rv = question_act(t, item, rein_pattern_name((enum rein_pattern)p), pattern->action,
                               pattern->shadow || item->question.panel->shadow, risk, source, &pattern->refusal);
     }
@@ -409,6 +421,13 @@ static int question_apply(struct rein_trace *t, const struct pending *item)
     return question_act(t, item, panel->id, panel->action, panel->shadow, risk, source, &panel->refusal);
 }
 
+/* The strongest of what a stand-alone string asked for. */
+static enum rein_action stop_action(const struct rein_trace *t, const struct pending *item)
+{
+    enum rein_action steered = trace_resolve(t, REIN_STEER, NULL), action = item->stop.action;
+    return item->stop.steers && (action == REIN_STEER || steered > action) ? steered : action;
+}
+
 static int item_apply(struct rein_trace *t, struct pending *item)
 {
     switch (item->kind) {
@@ -418,10 +437,7 @@ static int item_apply(struct rein_trace *t, struct pending *item)
         return trace_act_late(t, item);
     case PENDING_STOP:
         t->refusal = item->stop.refusal;
-        return t->gate.choice[item->choice].closed ? 0 : trace_stop(t, item->choice, item->stop.action);
-    case PENDING_REASONING:
-        trace_leave_reasoning(t, item->choice);
-        return 0;
+        return t->gate.choice[item->choice].closed ? 0 : trace_stop(t, item->choice, stop_action(t, item));
     case PENDING_END:
         trace_clear_all(t);
         return trace_end_late(t, item);
@@ -445,15 +461,19 @@ static int pending_settle(struct rein_trace *t)
             trace_clear_known(t, t->pending.first);
         struct pending *item = pending_take_first(&t->pending);
         t->gate.cut_behind = item->event;
+        t->turn = item;
         rv = item_apply(t, item);
+        t->turn = NULL;
         t->gate.cut_behind = UINT64_MAX;
         pending_free(item);
     }
-    if (rv == 0 && t->phase == TRACE_RUNNING && t->pending.first != NULL)
+    if (rv != 0 || t->phase != TRACE_RUNNING)
+        return rv;
+    if (t->pending.first != NULL)
         trace_clear_known(t, t->pending.first); /* what is not asked about need not wait for the answer */
-    if (rv == 0 && t->phase == TRACE_RUNNING)
+    else
         trace_clear_all(t);
-    return rv;
+    return 0;
 }
 
 /* Opinions that nothing waits for are only recorded, when they come. */

@@ -51,7 +51,6 @@ struct choice {
     bool reasoning_over; /* its reasoning has ended and is judged: the answer may be released */
     bool awaits_answer;  /* it is held still, because the answer's beginning may steer */
     bool is_stopping;    /* something that stops it waits for its turn: nothing more of it is judged or shown */
-    bool reasoning_left; /* it has ended, and what judges say of it is waited for */
     bool reasoning_cut;  /* a reasoning text was cut: those that begin later are not shown either */
     uint8_t reasoning_texts, answer_texts;
     uint8_t series[PLACE_SERIES]; /* one more than the slot of each series of reasoning; 0: it has not begun */
@@ -139,6 +138,7 @@ struct rein_trace {
     size_t keep_room; /* bytes that texts which may be repeated can still keep */
 
     struct pending_list pending; /* behind the first open question */
+    const struct pending *turn;  /* the item that is carried out; NULL: none is */
     struct pending_list aside;   /* questions that only the end of the response waits for */
     bool completes;              /* the response is over, but for what waits */
     uint32_t next_question;
@@ -159,6 +159,7 @@ struct rein_trace {
     const struct policy_refusal *refusal;       /* of what stopped the response; NULL: nothing did */
     const struct policy_refusal *asked_refusal; /* of the first panel that refuses the prompt; NULL: none does */
     const struct policy_rule *alone_refuser;    /* the one that would, of the stand-alone strings judged last */
+    bool alone_steers;                          /* one of them steers, if that is possible when its turn has come */
     const struct policy_rule *prompt_refuser;   /* of those that refuse the prompt, the policy's first */
     unsigned speakers;                          /* of the message of the prompt that is judged */
 
@@ -206,10 +207,12 @@ int trace_judge_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
 void trace_end_choice(struct rein_trace *t, uint16_t choice);
 /* The choice's reasoning has ended: judges it as a whole. */
 int trace_end_reasoning(struct rein_trace *t, uint16_t choice) REIN_MUST_USE;
-/* The action that is possible for a text from offset `start` on: steering may be impossible, and only reasoning can be
- * cut alone. What lies before `start` is shown first, because steering depends on what is shown, and that must not
- * depend on how the text was cut. `text` is NULL for a string that stands alone. */
-enum rein_action trace_resolve(const struct rein_trace *t, enum rein_action action, struct text *text, uint64_t start);
+/* The action that is possible for a text now: steering may be impossible, and only reasoning can be cut alone. `text`
+ * is NULL for a string that stands alone. */
+enum rein_action trace_resolve(const struct rein_trace *t, enum rein_action action, const struct text *text);
+/* Must an action wait until the questions before it are answered? What stops something must, and so does steering,
+ * because it depends on what has been shown by then; in shadow, too. */
+bool trace_must_wait(const struct rein_trace *t, enum rein_action action, bool shadow);
 /* Adds a finding that is not of a text of the response. */
 int trace_add_finding(struct rein_trace *t, struct rein_finding *f, const struct evidence *evidence) REIN_MUST_USE;
 struct rein_finding trace_finding_of(const struct policy_rule *rule);
@@ -237,16 +240,16 @@ int trace_when_prompt_ends(struct rein_trace *t) REIN_MUST_USE;
 /* Adds an item to the pending ones (or to those aside). */
 int trace_wait(struct rein_trace *t, struct pending_list *list, enum pending_kind kind, struct span bytes,
                struct pending **out) REIN_MUST_USE;
-/* Clears texts as far as they were known when the item came. */
+/* Clears texts as far as they were free when the item came. */
 void trace_clear_known(struct rein_trace *t, const struct pending *item);
+/* Clears the item's text up to where its finding stops it. */
+void trace_clear_before_stop(struct rein_trace *t, const struct pending *item);
 /* The finding of an item, whose turn has come. */
 int trace_act_late(struct rein_trace *t, const struct pending *item) REIN_MUST_USE;
 /* The judges' opinion that is an item's, about its stretch of its text; of no text: about the prompt. */
 int trace_act_on_opinion(struct rein_trace *t, const struct pending *item, struct rein_finding *f,
                          const struct policy_refusal *refusal) REIN_MUST_USE;
-/* The choice's reasoning is over and judged: its answer may go out. */
-void trace_leave_reasoning(struct rein_trace *t, uint16_t choice);
-/* Clears all texts as far as they may be now. */
+/* Clears all texts as far as they are free: nothing is waited for. */
 void trace_clear_all(struct rein_trace *t);
 
 /* ---- trace_panel.c: judges ---- */
@@ -266,7 +269,7 @@ struct span trace_panels_prompt_said(const struct rein_trace *t);
 /* The prompt, or the text, is over, for now at least. */
 int trace_panels_prompt_end(struct rein_trace *t) REIN_MUST_USE;
 int trace_panels_text_end(struct rein_trace *t, struct text *text) REIN_MUST_USE;
-/* How far judges let the text pass; UINT64_MAX: as far as it goes. */
+/* How far the text is asked about, or need not be; UINT64_MAX: as far as it goes. */
 uint64_t trace_panels_bound(const struct rein_trace *t, const struct text *text);
 /* The questions of the step: adds those whose turn it is; sets where their texts are; forgets them. */
 int trace_panels_ask(struct rein_trace *t) REIN_MUST_USE;
@@ -288,11 +291,15 @@ static inline uint64_t min_offset(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
-/* Clears a text as far as possible, but not beyond `bound`. */
+/* How far a text is free if it is not beyond `bound`, or is already. */
+uint64_t trace_free_up_to(const struct rein_trace *t, const struct text *text, uint64_t bound);
+/* A text is free as far as rules, patterns and panels let it pass now, but not beyond `bound`. If nothing is waited
+ * for, it is cleared so far. */
 void trace_clear_up_to(const struct rein_trace *t, struct text *text, uint64_t bound);
 void trace_clear_choice(struct rein_trace *t, uint16_t choice);
 bool trace_answer_may_steer(const struct rein_trace *t, const struct choice *choice);
-/* After bytes of a text: an answer that can steer no more, or something else than an answer, ends the wait. */
+/* Before bytes of a text, and after its sentences: an answer that can steer no more, or something else than an answer,
+ * ends the wait. */
 void trace_look_at_wait(struct rein_trace *t, const struct text *text);
 static inline void trace_await_answer(struct rein_trace *t, const struct text *text)
 {
@@ -314,6 +321,8 @@ int trace_end_late(struct rein_trace *t, const struct pending *item) REIN_MUST_U
 int trace_break_off(struct rein_trace *t, const char *message) REIN_MUST_USE;
 /* Can this response still be steered? */
 bool trace_can_steer(const struct rein_trace *t);
+/* Will it stop in any case, once what is waited for has come? */
+bool trace_will_stop(const struct rein_trace *t);
 /* The upstream's own end: `done` is its terminal event, NULL if it ended without one. */
 int trace_complete(struct rein_trace *t, const struct frame *done, unsigned flags) REIN_MUST_USE;
 /* The upstream failed, or more was held than may be: an error ends the response. */

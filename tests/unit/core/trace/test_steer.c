@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "cutkit.h"
 #include "releasekit.h"
 
 enum { STREAM_MAX = 1 << 16, MOST = 40 };
@@ -147,11 +148,107 @@ static void white_space_does_not_end_the_reasoning(void **state)
     rein_policy_unref(policy);
 }
 
+/* The byte that decides a match in shadow may decide one that acts, which then holds no more. */
+static void a_rule_in_shadow_shows_nothing_of_what_acts(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {
+        "rules:\n  - { id: a, literal: zap, action: steer, shadow: true }\n"
+        "  - { id: b, literal: zap, action: cut_response }\n",
+        "rules:\n  - { id: b, literal: zap, action: cut_response }\n"
+        "  - { id: a, literal: zap, action: steer, shadow: true }\n",
+        "rules:\n  - { id: a, literal: ap, action: steer, shadow: true }\n"
+        "  - { id: b, literal: zap, action: cut_response }\n"
+        "  - { id: c, literal: izap, match: raw, action: redact }\n",
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct rein_policy *policy = policy_of("stream", rules[i]);
+        for (size_t most = 1; most < MOST; most++) {
+            struct kit_seen seen;
+            struct bytes stream;
+            struct dice dice = dice_of(most);
+            bytes_init(&stream, STREAM_MAX);
+            release_stream(&stream, &dice, SPAN("Here it is: izap and on."), SPAN("Yes."), most, false);
+            struct kit_run run = {.policy = policy, .upstream = bytes_span(&stream)};
+            kit_run(&run, &seen);
+            assert_string_equal(kit_reasoning(&seen, 0), i < 2 ? "Here it is: i" : "Here it is: ");
+            kit_seen_fini(&seen);
+            bytes_fini(&stream);
+        }
+        rein_policy_unref(policy);
+    }
+}
+
+/* ---- judges ------------------------------------------------------------------------------------------------------ */
+
+/* A judge finds nothing in what it is asked about: at once, or when all events have come. Returns the action of the
+ * only finding. */
+static enum rein_action judged(struct rein_policy *policy, struct rein_engine *engine, const char *const *events,
+                               size_t events_len, bool is_late)
+{
+    struct rein_trace *trace;
+    struct rein_update u;
+    uint32_t ids[64];
+    size_t ids_len = 0, len;
+    struct rein_trace_options options = {.policy = policy, .engine = engine, .streamed = true, .choices = 1};
+    const struct rein_answer fine = {.outcome = REIN_JUDGE_OPINED, .risk = 0};
+    assert_int_equal(rein_trace_new(&trace, &options), 0);
+    assert_int_equal(rein_trace_prompt_end(trace, &u), 0);
+    assert_int_equal(rein_trace_attempt(trace, &(struct rein_attempt){.is_apart = true}), 0);
+    for (size_t i = 0; i < events_len; i++) {
+        assert_int_equal(rein_trace_feed(trace, events[i], strlen(events[i]), &u), 0);
+        const struct rein_question *questions = rein_trace_questions(trace, &len);
+        for (size_t k = 0; k < len; k++)
+            ids[ids_len++] = questions[k].id;
+        for (bool is_due = !is_late || i + 1 == events_len; is_due && ids_len > 0;)
+            assert_int_equal(rein_trace_answer(trace, ids[--ids_len], &fine, &u), 0);
+    }
+    const struct rein_decision *decision = rein_trace_decision(trace);
+    assert_int_equal(decision->findings_len, 1);
+    enum rein_action action = decision->findings[0].action;
+    rein_trace_free(trace);
+    return action;
+}
+
+#define DELTA(text) "data: {\"choices\":[{\"index\":0,\"delta\":{" text "}}]}\n\n"
+
+/* What the judge is asked about is held. If it answers at once, it is shown before what comes behind it. */
+static void a_slow_judge_makes_nothing_steer(void **state)
+{
+    (void)state;
+    static const char yaml[] =
+        "version: 1\nname: p\nreasoning: { release: stream }\nsteer: { fallback: cut_response }\n"
+        "judges:\n  - { id: p, ask: zaps, channels: [reasoning], every: { sentences: 1, bytes: 64 }, action: record }\n"
+        "rules:\n  - { id: r, literal: zip, channels: [answer, tool], action: steer, shadow: %s }\n";
+    static const char *const events[][3] = {
+        {DELTA("\"reasoning_content\":\"So be it. And so \""), DELTA("\"reasoning_content\":\"on. \""),
+         DELTA("\"content\":\"zip it\"")},
+        {DELTA("\"reasoning_content\":\"So be it. And so \""), DELTA("\"reasoning_content\":\"on. \""),
+         DELTA("\"note\":\"zip it\"")},
+    };
+    static struct cut_case c;
+    struct rein_engine *engine;
+    assert_int_equal(rein_engine_new(&engine), 0);
+    for (size_t i = 0; i < 2; i++) {
+        c.yaml_len = (size_t)snprintf(c.yaml, sizeof(c.yaml), yaml, i == 0 ? "true" : "false");
+        struct rein_policy *policy = cutkit_policy(&c);
+        for (size_t k = 0; k < 2; k++) {
+            assert_int_equal(judged(policy, engine, events[k], 3, false), REIN_CUT_RESPONSE);
+            assert_int_equal(judged(policy, engine, events[k], 3, true), REIN_CUT_RESPONSE);
+        }
+        rein_policy_unref(policy);
+    }
+    rein_engine_free(engine);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_answer_that_refuses_can_be_steered), cmocka_unit_test(a_rule_in_shadow_has_held_nothing),
-        cmocka_unit_test(a_pattern_that_holds_nothing_comes_too_late), cmocka_unit_test(a_wait_ends_within_an_event),
-        cmocka_unit_test(white_space_does_not_end_the_reasoning)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(an_answer_that_refuses_can_be_steered),
+                                       cmocka_unit_test(a_rule_in_shadow_has_held_nothing),
+                                       cmocka_unit_test(a_pattern_that_holds_nothing_comes_too_late),
+                                       cmocka_unit_test(a_wait_ends_within_an_event),
+                                       cmocka_unit_test(white_space_does_not_end_the_reasoning),
+                                       cmocka_unit_test(a_rule_in_shadow_shows_nothing_of_what_acts),
+                                       cmocka_unit_test(a_slow_judge_makes_nothing_steer)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,52 +27,36 @@ struct known {
     struct known_place *places; /* of the hits; next to each other if they are in one text; owned */
     struct known_hit *hits;     /* owned */
     size_t hits_len;
-    struct begun_text *begun; /* owned */
-    uint32_t prompts;         /* so far */
-    struct known_place tool;  /* the last one that began; its `text` counts them */
-    bool has_tool;
+    struct begun_text *begun;                           /* owned */
+    uint32_t prompts;                                   /* so far */
+    uint32_t attempt;                                   /* whose texts are counted */
+    uint32_t texts_begun[REIN_OTHER][REIN_CHOICES_MAX]; /* of each channel and choice */
 };
 
 /* ---- sentences --------------------------------------------------------------------------------------------------- */
 
-/* Begins the next part that has sentences. */
-static bool open_part(struct known_sentences *s)
+static void open_sentences(struct known_sentences *s, struct span readings)
 {
     enum readings_of of;
-    const struct rein_known_text *part = s->parts;
-    if (s->parts_len == 0)
-        return false;
-    s->rest = (struct span){part->readings != NULL ? part->readings : "", part->readings_len};
-    s->at = part->offset;
-    s->is_open = true;
-    s->is_short |= !readings_open(&s->rest, &of) || of != READINGS_OF_SENTENCES;
-    if (s->is_short)
+    *s = (struct known_sentences){.rest = readings};
+    if (!readings_open(&s->rest, &of) || of != READINGS_OF_SENTENCES)
         s->rest = SPAN("");
-    return true;
 }
 
-/* Reads the next one, in the parts that follow, too. */
 static bool find_next(struct known_sentences *s)
 {
-    while (!s->has_next && !s->is_short) {
-        if (!s->is_open && !open_part(s))
-            return false;
-        if (s->rest.len > 0) {
-            bool is_one = reading_read(&s->rest, &s->next);
-            s->has_next = is_one && (s->next.flags & READING_NO_MORE) == 0;
-            s->is_short = !s->has_next;
-            continue;
-        }
-        s->is_open = false;
-        s->parts++;
-        s->parts_len--;
-    }
+    if (s->has_next || s->rest.len == 0)
+        return s->has_next;
+    bool is_one = reading_read(&s->rest, &s->next);
+    s->has_next = is_one && (s->next.flags & READING_NO_MORE) == 0;
+    if (!s->has_next)
+        s->rest = SPAN("");
     return s->has_next;
 }
 
 static bool waits_for_the_end(const struct known_sentences *s)
 {
-    return (s->next.flags & READING_PAUSED) != 0 && s->rest.len == 0 && s->parts_len <= 1;
+    return (s->next.flags & READING_PAUSED) != 0 && s->rest.len == 0;
 }
 
 bool known_sentence_due(struct known_sentences *s, uint64_t *end, uint64_t *due)
@@ -171,44 +155,37 @@ static bool is_at(const struct rein_known_text *text, const struct known_place *
            text->text == at->text;
 }
 
-/* The known texts of a place. */
-static const struct rein_known_text *find_parts(const struct known *known, const struct known_place *at, size_t *len)
+/* NULL: nothing is known of the text of this place. */
+static const struct rein_known_text *find_known(const struct known *known, const struct known_place *at)
 {
-    size_t from = 0;
-    while (from < known->texts_len && !is_at(&known->texts[from], at))
-        from++;
-    for (*len = 0; from + *len < known->texts_len && is_at(&known->texts[from + *len], at);)
-        ++*len;
-    return *len > 0 ? &known->texts[from] : NULL;
+    for (size_t i = 0; i < known->texts_len; i++)
+        if (is_at(&known->texts[i], at))
+            return &known->texts[i];
+    return NULL;
 }
 
-static bool names_rule(const struct rein_known_text *part, const char *id)
+static bool names_rule(const struct rein_known_text *text, const char *id)
 {
-    for (size_t i = 0; i < part->rules_len; i++)
-        if (strcmp(part->rules[i], id) == 0)
+    for (size_t i = 0; i < text->rules_len; i++)
+        if (strcmp(text->rules[i], id) == 0)
             return true;
     return false;
 }
 
-/* Rules that are known in each part. */
-static void mute_known(const struct known *known, const struct rein_known_text *parts, size_t len, uint64_t *muted)
+static void mute_known(const struct known *known, const struct rein_known_text *text, uint64_t *muted)
 {
-    for (size_t r = 0; r < known->policy->rules_len; r++) {
-        bool is_known = true;
-        for (size_t i = 0; i < len && is_known; i++)
-            is_known = names_rule(&parts[i], known->policy->rules[r].id);
-        if (is_known)
+    for (size_t r = 0; r < known->policy->rules_len; r++)
+        if (names_rule(text, known->policy->rules[r].id))
             muted[r / 64] |= UINT64_C(1) << r % 64;
-    }
 }
 
 static int find_text(struct known *known, const struct known_place *at, const uint64_t *muted, struct known_text *out)
 {
-    size_t len, words = known->policy->rules_len / 64 + 1;
-    const struct rein_known_text *parts = find_parts(known, at, &len);
+    size_t words = known->policy->rules_len / 64 + 1;
+    const struct rein_known_text *its = find_known(known, at);
     *out = (struct known_text){.muted = muted};
     find_hits(known, at, out);
-    if (parts == NULL)
+    if (its == NULL)
         return 0;
     struct begun_text *text = heap_new(1, sizeof *text + words * sizeof *text->muted);
     if (text == NULL)
@@ -217,12 +194,13 @@ static int find_text(struct known *known, const struct known_place *at, const ui
     known->begun = text;
     if (muted != NULL)
         memcpy(text->muted, muted, words * sizeof *muted);
-    mute_known(known, parts, len, text->muted);
-    text->sentences = (struct known_sentences){.parts = parts, .parts_len = len};
+    mute_known(known, its, text->muted);
     out->muted = text->muted;
-    bool is_read = parts->readings == NULL;
-    out->sentences = is_read ? NULL : &text->sentences;
-    out->risk = is_read ? SPAN("") : (struct span){parts->readings, parts->readings_len};
+    if (its->readings == NULL)
+        return 0;
+    out->risk = (struct span){its->readings, its->readings_len};
+    open_sentences(&text->sentences, out->risk);
+    out->sentences = &text->sentences;
     return 0;
 }
 
@@ -235,13 +213,12 @@ int known_prompt(struct known *known, struct known_text *out)
 int known_response(struct known *known, enum rein_channel channel, uint32_t attempt, uint32_t choice,
                    const uint64_t *muted, struct known_text *out)
 {
-    struct known_place at = {.channel = channel, .attempt = attempt, .choice = choice};
-    if (channel == REIN_TOOL) {
-        struct known_place *last = &known->tool;
-        bool goes_on = known->has_tool && last->attempt == attempt && last->choice == choice;
-        at.text = goes_on ? last->text + 1 : 0;
-        *last = at;
-        known->has_tool = true;
-    }
+    if (known->attempt != attempt)
+        memset(known->texts_begun, 0, sizeof known->texts_begun);
+    known->attempt = attempt;
+    *out = (struct known_text){.muted = muted};
+    if (channel >= REIN_OTHER)
+        return 0;
+    const struct known_place at = {channel, attempt, choice, known->texts_begun[channel][choice]++};
     return find_text(known, &at, muted, out);
 }

@@ -24,14 +24,10 @@ struct known_hit {
 
 /* Readings of one text that are still to come. */
 struct known_sentences {
-    const struct rein_known_text *parts; /* from the present one on; borrowed */
-    size_t parts_len;
-    bool is_open;        /* the present one is begun */
-    struct span rest;    /* of its readings, behind `next` */
+    struct span rest;    /* behind `next`; borrowed */
     uint64_t at;         /* where the next sentence begins in the text */
     struct reading next; /* if `has_next` */
     bool has_next;
-    bool is_short; /* something was to be read that no reading says */
 };
 
 /* The next sentence ends before *end, and that is known when the text has come up to *due. False: it ends only when the

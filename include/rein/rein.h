@@ -471,18 +471,16 @@ enum { REIN_CHOICES_MAX = 32 }; /* choices (`n`) of a response that a trace can 
 struct rein_known {
     enum rein_channel channel;
     uint32_t attempt, choice;
-    uint32_t text; /* of the prompt: which of its texts; of the arguments of tools: whose, in the order in which they
-                      begin; else 0 */
+    uint32_t text; /* which of the texts of its channel, attempt and choice, in the order in which they begin; from 0 */
     uint64_t offset, len; /* bytes of the text */
     uint64_t at;          /* where it is decided (rein_span); 0: where it ends */
     const char *rule;     /* a rule's name; one that the policy has not, or not there, matches nothing */
 };
 
-/* What is known of a text in which something is masked, besides its matches. Several of the same place are one text. */
+/* What is known of a text in which something is masked, besides its matches. */
 struct rein_known_text {
     enum rein_channel channel;
     uint32_t attempt, choice, text; /* as of struct rein_known */
-    uint64_t offset;                /* where it begins in the text of that place */
     const char *readings; /* what detectors read of it (rein_text.readings): it is not read again. It has to be
                              of detectors that read as those of the policy do; NULL: what is there is read */
     size_t readings_len;
@@ -508,8 +506,7 @@ struct rein_trace_options {
     const struct rein_known *known; /* what rules shall find besides what they find: those of a text next to each other,
                                        in the order in which they are decided; borrowed during the call */
     size_t known_len;
-    const struct rein_known_text *known_texts; /* those of one place next to each other, in order; borrowed as long as
-                                                  the trace */
+    const struct rein_known_text *known_texts; /* borrowed as long as the trace */
     size_t known_texts_len;
 };
 

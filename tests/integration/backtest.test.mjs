@@ -1,34 +1,17 @@
 // Backtests: an unchanged policy decides as it did live; another one does not.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { policyOf, rules, startBacktested } from '../lib/backtested.mjs';
+import { backtest, policyOf, rules, startBacktested } from '../lib/backtested.mjs';
 import { chat } from '../lib/client.mjs';
 import { binary, startRein } from '../lib/rein.mjs';
 import { completion, says, startUpstream } from '../lib/upstream.mjs';
 
 const REQUESTS = process.env.REIN_LONG === '1' ? 100000 : 300;
 const MEMORY_MAX = 300; // MiB, however many decisions there are
-
-// Its report, and how many MiB it took at most; 0 where the system does not say.
-async function backtest(db, file, ...more) {
-  const run = spawn(binary, ['backtest', '--db', db, '--json', ...more, file]);
-  let out = '', err = '', most = 0;
-  run.stdout.on('data', (text) => { out += text; });
-  run.stderr.on('data', (text) => { err += text; });
-  const look = setInterval(() => {
-    try {
-      most = Math.max(most, Number(/VmHWM:\s+(\d+)/.exec(fs.readFileSync(`/proc/${run.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
-    } catch { /* it has ended */ }
-  }, 100);
-  const code = await new Promise((resolve) => run.once('close', resolve));
-  clearInterval(look);
-  assert.equal(code, 0, err);
-  return { ...JSON.parse(out), most };
-}
 
 describe('rein backtest', { timeout: process.env.REIN_LONG === '1' ? 3600000 : 460000 }, () => {
   let world, rein, db;

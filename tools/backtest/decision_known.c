@@ -7,25 +7,18 @@
 
 #include "backtest/decision_script.h"
 
-/* Where the text number i is, as the engine counts texts: those before it say that. */
+/* Where the text number i is: the texts of the prompt come first, and those of each channel of an attempt's choice are
+ * counted in the order in which they begin. */
 static struct rein_known_text place_text(const json_t *texts, size_t i)
 {
     const json_t *text = json_array_get(texts, i);
     struct rein_known_text at = {.channel = script_channel(text),
                                  .attempt = (uint32_t)script_number(text, "attempt"),
                                  .choice = (uint32_t)script_number(text, "choice")};
-    if (at.channel == REIN_PROMPT) {
-        at.text = (uint32_t)i;
-        return at;
-    }
     for (size_t k = 0; k < i; k++) {
         const json_t *other = json_array_get(texts, k);
-        bool is_same = script_channel(other) == at.channel && script_number(other, "attempt") == at.attempt &&
-                       script_number(other, "choice") == at.choice;
-        if (is_same && at.channel == REIN_TOOL)
-            at.text++;
-        else if (is_same)
-            at.offset += script_text(other).len;
+        at.text += script_channel(other) == at.channel && script_number(other, "attempt") == at.attempt &&
+                   script_number(other, "choice") == at.choice;
     }
     return at;
 }
@@ -85,13 +78,13 @@ static bool has_rules(const json_t *masks, const struct policy_match *match, con
 }
 
 /* Where a match was decided: at its end, unless the record says otherwise. */
-static uint64_t decided_at(const json_t *match, uint64_t before)
+static uint64_t decided_at(const json_t *match)
 {
     const json_t *at = json_object_get(match, "at");
     if (json_is_null(at))
         return UINT64_MAX;
     uint64_t end = (uint64_t)script_number(match, "offset") + (uint64_t)script_number(match, "len");
-    return before + (json_is_integer(at) ? (uint64_t)json_integer_value(at) : end);
+    return json_is_integer(at) ? (uint64_t)json_integer_value(at) : end;
 }
 
 static int read_matches(struct decision_known *out, size_t *cap, const json_t *found,
@@ -108,9 +101,9 @@ static int read_matches(struct decision_known *out, size_t *cap, const json_t *f
                                    .attempt = place->attempt,
                                    .choice = place->choice,
                                    .text = place->text,
-                                   .offset = place->offset + (uint64_t)script_number(one, "offset"),
+                                   .offset = (uint64_t)script_number(one, "offset"),
                                    .len = (uint64_t)script_number(one, "len"),
-                                   .at = decided_at(one, place->offset),
+                                   .at = decided_at(one),
                                    .rule = rule};
         rv = rv == 0 && finds_the_same(match, policy, rule) ? add_known(out, cap, known) : rv;
     }

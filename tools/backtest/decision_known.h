@@ -22,8 +22,7 @@ struct decision_known {
     bool lacks_readings; /* of a masked decision: what detectors read is not known, or they would read something else */
 };
 
-/* Reads the decision's texts (an array, in order). Texts of one channel of a choice are one to the engine, but for
- * tools. REIN_ENOMEM. */
+/* Reads the decision's texts (an array, in order). REIN_ENOMEM. */
 int decision_known_read(struct decision_known *out, const json_t *texts, const struct policy_match *match,
                         const struct rein_policy *policy) REIN_MUST_USE;
 void decision_known_fini(struct decision_known *known);

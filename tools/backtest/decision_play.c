@@ -15,6 +15,7 @@ enum { PLAY_BODY_MAX = 64 << 20 };
 
 struct play {
     const json_t *decision, *texts;
+    const struct wire *wire;
     const struct rein_policy_settings *settings;
     struct rein_trace *trace;
     struct rein_update update;
@@ -24,6 +25,8 @@ struct play {
     bool asks_anew;         /* a judge was asked what the record has no reply to */
     bool lacks_readings;    /* something was to be read of what is masked that the record does not say */
     struct decision_replies replies;
+    struct decision_script script; /* of this attempt */
+    struct buffer bytes;           /* of it, before they are played */
     uint32_t attempt;
     unsigned choices;
 };
@@ -163,49 +166,42 @@ static int play_step(struct play *p, int rv)
     return rv == 0 ? give_replies(p) : rv;
 }
 
-static int play_bytes(struct play *p, const struct buffer *script)
-{
-    return script->len > 0 ? play_step(p, rein_trace_feed(p->trace, script->data, script->len, &p->update)) : 0;
-}
-
 static bool is_done(const struct play *p)
 {
     return p->is_over || p->restarts;
 }
 
+/* What was written is played. */
+static int play_bytes(struct play *p, int rv)
+{
+    if (rv == 0 && p->bytes.len > 0 && !is_done(p))
+        rv = play_step(p, rein_trace_feed(p->trace, p->bytes.data, p->bytes.len, &p->update));
+    p->bytes.len = 0;
+    return rv;
+}
+
 /* A piece ends where a judge's reply came. */
 static int play_piece(struct play *p, size_t i, size_t at, size_t *len)
 {
-    struct buffer script = {.data = NULL};
+    const struct wire_text *text = &p->script.said.texts[i];
     uint64_t heard = rein_trace_heard(p->trace), next = replies_next(&p->replies, p->attempt, heard);
-    int rv = script_piece(&script, p->texts, i, at, (size_t)(next - heard), len);
-    if (rv == 0)
-        rv = play_bytes(p, &script);
-    buffer_clear(&script);
-    return rv;
+    *len = decision_script_piece(text, at, (size_t)(next - heard));
+    return play_bytes(p, p->wire->piece(&p->bytes, &p->script.said, i, text->text + at, *len));
 }
 
+/* A text ends before the next one begins; the last one ends with the attempt. */
 static int play_events(struct play *p)
 {
-    const json_t *text;
-    size_t i;
-    int rv = 0;
-    json_array_foreach(p->texts, i, text)
-    {
-        size_t all = script_is_of(text, p->attempt) ? script_text(text).len : 0;
-        for (size_t at = 0, len; at < all && rv == 0 && !is_done(p); at += len)
+    const struct wire_script *said = &p->script.said;
+    int rv = play_bytes(p, p->wire->begin(&p->bytes, said));
+    for (size_t i = 0; i < said->len && rv == 0; i++) {
+        if (i > 0)
+            rv = play_bytes(p, p->wire->close(&p->bytes, said, i - 1));
+        if (rv == 0)
+            rv = play_bytes(p, p->wire->open(&p->bytes, said, i));
+        for (size_t at = 0, len; at < said->texts[i].len && rv == 0 && !is_done(p); at += len)
             rv = play_piece(p, i, at, &len);
     }
-    return rv;
-}
-
-static int play_body(struct play *p)
-{
-    struct buffer script = {.data = NULL};
-    int rv = script_body(&script, p->texts, p->attempt, p->choices);
-    if (rv == 0)
-        rv = play_bytes(p, &script);
-    buffer_clear(&script);
     return rv;
 }
 
@@ -263,21 +259,19 @@ static int begin_attempt(struct play *p, uint32_t attempt)
     replies_begin(&p->replies, attempt);
     p->restarts = p->is_over = false;
     p->attempt = attempt;
-    return rein_trace_attempt(p->trace, &a);
+    decision_script_fini(&p->script);
+    int rv = decision_script_read(&p->script, p->decision, attempt, p->choices);
+    return rv == 0 ? rein_trace_attempt(p->trace, &a) : rv;
 }
 
-/* The ends of the choices, and of the stream: judges may have answered in between. */
+/* The ends of the last text, of the choices, and of the stream: judges may have answered in between. */
 static int play_last(struct play *p)
 {
-    int rv = 0;
-    for (unsigned i = 0; i <= p->choices && p->is_streamed && rv == 0 && !is_done(p); i++) {
-        struct buffer last = {.data = NULL};
-        rv = i < p->choices ? script_last(&last, i) : script_done(&last);
-        if (rv == 0)
-            rv = play_bytes(p, &last);
-        buffer_clear(&last);
-    }
-    return rv;
+    const struct wire_script *said = &p->script.said;
+    int rv = said->len > 0 ? play_bytes(p, p->wire->close(&p->bytes, said, said->len - 1)) : 0;
+    for (unsigned i = 0; i < p->choices && rv == 0; i++)
+        rv = play_bytes(p, p->wire->last(&p->bytes, said, i));
+    return rv == 0 ? play_bytes(p, p->wire->done(&p->bytes, said)) : rv;
 }
 
 /* The attempt's end. If the record stopped there, the end itself counts only where it decides what the record says. */
@@ -285,7 +279,7 @@ static int end_attempt(struct play *p, bool was_stopped, const struct play_outco
 {
     struct play_outcome ended;
     read_engine(would, p->trace);
-    int rv = play_last(p);
+    int rv = p->is_streamed ? play_last(p) : 0;
     if (rv == 0 && !is_done(p))
         rv = play_step(p, rein_trace_finish(p->trace, true, NULL, &p->update));
     if (rv != 0 || p->restarts)
@@ -304,7 +298,7 @@ static int play_attempts(struct play *p, const struct play_outcome *was, struct 
     for (uint32_t attempt = 0; has_attempt(p, attempt) && rv == 0; attempt++) {
         rv = begin_attempt(p, attempt);
         if (rv == 0)
-            rv = p->is_streamed ? play_events(p) : play_body(p);
+            rv = p->is_streamed ? play_events(p) : play_bytes(p, p->wire->body(&p->bytes, &p->script.said));
         if (rv == 0 && !is_done(p))
             rv = end_attempt(p, !was_complete || attempt + 1 < all, was, would);
         else if (rv == 0)
@@ -340,6 +334,8 @@ static int play_once(struct play *p, const struct rein_trace_options *options, c
     p->lacks_readings = rein_trace_lacks_readings(p->trace);
     rein_trace_free(p->trace);
     p->trace = NULL;
+    decision_script_fini(&p->script);
+    buffer_clear(&p->bytes);
     return rv;
 }
 
@@ -421,7 +417,7 @@ static int play_known(struct play *p, const struct decision_known *known, const 
     static const unsigned char mask_key[REIN_MASK_KEY];
     struct rein_trace_options options = {.policy = policy,
                                          .engine = engine,
-                                         .dialect = REIN_OPENAI_CHAT,
+                                         .dialect = p->wire->dialect,
                                          .streamed = p->is_streamed,
                                          .body_max = PLAY_BODY_MAX,
                                          .choices = p->choices,
@@ -468,6 +464,8 @@ int decision_play(const json_t *decision, const struct play_outcome *was, struct
     if (*reason != PLAY_COMPARED)
         return 0;
     int rv = decision_known_read(&known, texts, match, policy);
+    if (rv == 0)
+        rv = decision_script_wire(&p.wire, decision, p.choices);
     if (rv == 0 && known.lacks_rule)
         *reason = PLAY_MASK;
     else if (rv == 0 && known.lacks_readings)

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backtest/decision_script.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,151 +34,90 @@ struct rein_source script_text(const json_t *text)
                                 .len = json_is_string(said) ? json_string_length(said) : 0};
 }
 
-static int add_json(struct buffer *out, const char *before, json_t *value, const char *after)
-{
-    char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
-    json_decref(value);
-    if (text == NULL)
-        return REIN_ENOMEM;
-    int rv = buffer_add(out, before, strlen(before), SCRIPT_MAX);
-    if (rv == 0)
-        rv = buffer_add(out, text, strlen(text), SCRIPT_MAX);
-    if (rv == 0)
-        rv = buffer_add(out, after, strlen(after), SCRIPT_MAX);
-    free(text);
-    return rv;
-}
-
-static json_t *pack_delta(enum rein_channel channel, unsigned call, const char *text, size_t len)
-{
-    if (channel == REIN_TOOL)
-        return json_pack("{s[{sis{ss%}}]}", "tool_calls", "index", (int)call, "function", "arguments", text, len);
-    return json_pack("{ss%}", channel == REIN_REASONING ? "reasoning_content" : "content", text, len);
-}
-
-static int add_event(struct buffer *out, unsigned choice, json_t *delta, const char *finish)
-{
-    return add_json(
-        out, "data: ",
-        json_pack("{s[{siso*ss*}]}", "choices", "index", (int)choice, "delta", delta, "finish_reason", finish), "\n\n");
-}
-
-bool script_is_of(const json_t *text, uint32_t attempt)
+static bool is_of(const json_t *text, uint32_t attempt)
 {
     enum rein_channel channel = script_channel(text);
     return channel != REIN_PROMPT && channel != REIN_OTHER && script_number(text, "attempt") == attempt;
 }
 
-/* How many calls of tools the choice has before this text. */
-static unsigned calls_before(const json_t *texts, size_t at)
+int decision_script_read(struct decision_script *out, const json_t *decision, uint32_t attempt, unsigned choices)
 {
-    const json_t *text = json_array_get(texts, at);
-    unsigned calls = 0;
-    for (size_t i = 0; i < at; i++) {
-        const json_t *other = json_array_get(texts, i);
-        calls += script_channel(other) == REIN_TOOL &&
-                 script_number(other, "attempt") == script_number(text, "attempt") &&
-                 script_number(other, "choice") == script_number(text, "choice");
-    }
-    return calls;
-}
-
-int script_piece(struct buffer *out, const json_t *texts, size_t i, size_t at, size_t max, size_t *len)
-{
-    const json_t *text = json_array_get(texts, i);
-    struct rein_source said = script_text(text);
-    enum rein_channel channel = script_channel(text);
-    unsigned call = channel == REIN_TOOL ? calls_before(texts, i) : 0;
-    size_t rest = said.len - at, most = max < PIECE_MAX ? max : PIECE_MAX;
-    *len = rest <= most ? rest : rein_text_whole(said.text + at, most);
-    for (size_t wider = most; *len == 0;) /* within a character */
-        *len = rein_text_whole(said.text + at, ++wider < rest ? wider : rest);
-    return add_event(out, (unsigned)script_number(text, "choice"), pack_delta(channel, call, said.text + at, *len),
-                     NULL);
-}
-
-int script_last(struct buffer *out, unsigned choice)
-{
-    return add_event(out, choice, json_object(), "stop");
-}
-
-int script_done(struct buffer *out)
-{
-    static const char done[] = "data: [DONE]\n\n";
-    return buffer_add(out, done, sizeof done - 1, SCRIPT_MAX);
-}
-
-/* All texts of a channel of a choice, as one. Returns owned; NULL: no memory. *any: there is one. */
-static char *join_texts(const json_t *texts, uint32_t attempt, unsigned choice, enum rein_channel channel, bool *any)
-{
-    struct buffer joined = {.data = NULL};
-    const json_t *text;
-    size_t i;
-    int rv = buffer_add(&joined, "", 0, SCRIPT_MAX);
-    *any = false;
+    const json_t *texts = json_object_get(decision, "texts"), *text;
+    size_t i, len = json_array_size(texts);
+    *out = (struct decision_script){.texts = calloc(len > 0 ? len : 1, sizeof *out->texts)};
+    if (out->texts == NULL)
+        return REIN_ENOMEM;
     json_array_foreach(texts, i, text)
     {
-        bool is_it =
-            script_is_of(text, attempt) && script_channel(text) == channel && script_number(text, "choice") == choice;
+        if (!is_of(text, attempt))
+            continue;
         struct rein_source said = script_text(text);
-        rv = rv == 0 && is_it ? buffer_add(&joined, said.text, said.len, SCRIPT_MAX) : rv;
-        *any |= is_it;
+        out->texts[out->said.len++] = (struct wire_text){.channel = script_channel(text),
+                                                         .choice = (unsigned)script_number(text, "choice"),
+                                                         .text = said.text,
+                                                         .len = said.len};
     }
-    char *out = rv == 0 ? strndup(joined.data != NULL ? joined.data : "", joined.len) : NULL;
-    buffer_clear(&joined);
-    return out;
+    out->said.texts = out->texts;
+    out->said.choices = choices;
+    return 0;
 }
 
-static int put_joined(json_t *message, const char *key, const json_t *texts, uint32_t attempt, unsigned choice,
-                      enum rein_channel channel)
+void decision_script_fini(struct decision_script *script)
 {
-    bool any;
-    char *joined = join_texts(texts, attempt, choice, channel, &any);
-    int rv = joined != NULL ? 0 : REIN_ENOMEM;
-    if (rv == 0 && any && json_object_set_new(message, key, json_string(joined)) != 0)
-        rv = REIN_ENOMEM;
-    free(joined);
-    return rv;
+    free(script->texts);
+    *script = (struct decision_script){.texts = NULL};
 }
 
-static int put_calls(json_t *message, const json_t *texts, uint32_t attempt, unsigned choice)
+static const struct wire *own_wire(const json_t *decision)
 {
-    json_t *calls = json_array();
-    const json_t *text;
-    size_t i;
-    int rv = calls != NULL ? 0 : REIN_ENOMEM;
-    json_array_foreach(texts, i, text)
-    {
-        struct rein_source said = script_text(text);
-        bool is_it =
-            script_is_of(text, attempt) && script_channel(text) == REIN_TOOL && script_number(text, "choice") == choice;
-        if (rv == 0 && is_it &&
-            json_array_append_new(calls, json_pack("{s{ss%}}", "function", "arguments", said.text, said.len)) != 0)
-            rv = REIN_ENOMEM;
-    }
-    if (rv == 0 && json_array_size(calls) > 0 && json_object_set(message, "tool_calls", calls) != 0)
-        rv = REIN_ENOMEM;
-    json_decref(calls);
-    return rv;
+    static const struct {
+        const char *dialect;
+        const struct wire *wire;
+    } wires[] = {{"anthropic-messages", &wire_messages}, {"openai-responses", &wire_responses}};
+    for (size_t i = 0; i < sizeof wires / sizeof *wires; i++)
+        if (strcmp(script_word(decision, "dialect"), wires[i].dialect) == 0)
+            return wires[i].wire;
+    return &wire_chat; /* or there is no response: embeddings, and tokens that are counted */
 }
 
-int script_body(struct buffer *out, const json_t *texts, uint32_t attempt, unsigned choices)
+/* Has the API a place for all that the attempts say? */
+static int check_fits(const struct wire *wire, const json_t *decision, unsigned choices, bool *fits)
 {
-    json_t *list = json_array();
-    int rv = list != NULL ? 0 : REIN_ENOMEM;
-    for (unsigned i = 0; i < choices && rv == 0; i++) {
-        json_t *message = json_object();
-        rv = put_joined(message, "reasoning_content", texts, attempt, i, REIN_REASONING);
-        if (rv == 0)
-            rv = put_joined(message, "content", texts, attempt, i, REIN_ANSWER);
-        if (rv == 0)
-            rv = put_calls(message, texts, attempt, i);
-        json_t *choice = json_pack("{sisoss}", "index", (int)i, "message", message, "finish_reason", "stop");
-        if (choice == NULL || json_array_append_new(list, choice) != 0)
-            rv = REIN_ENOMEM;
+    bool is_streamed = json_is_true(json_object_get(decision, "streamed"));
+    size_t attempts = json_array_size(json_object_get(decision, "attempts"));
+    *fits = true;
+    for (uint32_t i = 0; i < attempts && *fits; i++) {
+        struct decision_script script;
+        int rv = decision_script_read(&script, decision, i, choices);
+        if (rv != 0)
+            return rv;
+        *fits = wire->fits(&script.said, is_streamed);
+        decision_script_fini(&script);
     }
-    if (rv == 0)
-        return add_json(out, "", json_pack("{so}", "choices", list), "");
-    json_decref(list);
-    return rv;
+    return 0;
+}
+
+/* In a body of Messages a tool's input is an object, and what is masked in one may have made it something else; and a
+ * server that repeats all of its text in each event makes two texts of it, for which Messages has one place. Chat, with
+ * arguments as strings and fields of many names, decides the same: there, too, each is a text of its own that ends with
+ * the response, and those of a body are judged in the same order. */
+int decision_script_wire(const struct wire **out, const json_t *decision, unsigned choices)
+{
+    bool fits;
+    *out = own_wire(decision);
+    int rv = check_fits(*out, decision, choices, &fits);
+    if (rv == 0 && !fits && *out != &wire_chat) {
+        *out = &wire_chat;
+        rv = check_fits(*out, decision, choices, &fits);
+    }
+    return rv == 0 && !fits ? REIN_ELIMIT : rv;
+}
+
+size_t decision_script_piece(const struct wire_text *text, size_t at, size_t max)
+{
+    size_t rest = text->len - at, most = max < PIECE_MAX ? max : PIECE_MAX;
+    size_t len = rest <= most ? rest : rein_text_whole(text->text + at, most);
+    for (size_t wider = most; len == 0;) /* within a character */
+        len = rein_text_whole(text->text + at, ++wider < rest ? wider : rest);
+    return len;
 }

@@ -108,7 +108,7 @@ static int demo_attempt(struct demo_play_back *p, const char *prefix, const char
     p->events_left = broke ? DEMO_EVENTS_BEFORE_BREAK : -1;
     int rv = rein_trace_attempt(p->trace, &way);
     if (rv == 0)
-        rv = case_wire_chat.events(&script, &p->sink);
+        rv = case_wire_send(&wire_chat, &script, true, &p->sink);
     if (rv == 0 && (!p->sink.is_over || p->events_left == 0))
         rv = demo_settle(p, rein_trace_finish(p->trace, !broke, NULL, &p->update));
     attempt->ended_us = p->now_us;

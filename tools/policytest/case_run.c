@@ -180,7 +180,7 @@ static int play_case(struct case_play *p, const struct case_wire *wire, bool str
         rv = texts[t] != NULL ? 0 : REIN_ENOMEM;
     }
     if (rv == 0)
-        rv = streamed ? wire->events(&said, &p->sink) : wire->body(&said, &p->sink);
+        rv = case_wire_send(wire->wire, &said, streamed, &p->sink);
     for (int t = 0; t < CASE_TEXTS; t++)
         free(texts[t]);
     if (rv == 0 && !p->sink.is_over)
@@ -195,7 +195,7 @@ int case_run(struct case_result *out, const struct case_under *under, const stru
     struct rein_trace_options options = {.policy = under->policy,
                                          .mask_key = key,
                                          .engine = under->engine,
-                                         .dialect = wire->dialect,
+                                         .dialect = wire->wire->dialect,
                                          .streamed = streamed,
                                          .body_max = CASE_BODY_MAX,
                                          .choices = 1,

@@ -1,7 +1,7 @@
-/* A scripted response on the wire of one API: how an upstream sends it, and how a client reads it.
+/* A scripted response on the wire of one API (wire/wire.h): how it is sent, and how a client reads it.
  * SPDX-License-Identifier: Apache-2.0
  *
- * One table for each API: wire_chat.c, wire_messages.c, wire_responses.c. Thread: any. */
+ * Thread: any. */
 #ifndef TOOLS_POLICYTEST_CASE_WIRE_H
 #define TOOLS_POLICYTEST_CASE_WIRE_H
 
@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "policytest/cases.h"
 #include "rein/rein.h"
+#include "wire/wire.h"
 
 enum { CASE_PIECE_BYTES = 8 /* text in an event of a streamed case */, CASE_OUT_MAX = 512 << 20 };
 
@@ -20,33 +21,18 @@ struct case_sink {
 };
 
 struct case_wire {
-    enum rein_dialect dialect;
-    const char *name; /* the API's name in configs: "chat", ... */
-    /* Can the response be sent at all? */
-    bool (*fits)(const struct case_script *script);
-    /* Sends it as events, its texts in pieces; or as one body. Return 0 or an error. */
-    int (*events)(const struct case_script *script, struct case_sink *sink);
-    int (*body)(const struct case_script *script, struct case_sink *sink);
+    const struct wire *wire;
     /* Adds what one event, or one body, says to a client. */
     int (*read)(const json_t *payload, struct buffer texts[CASE_TEXTS]);
 };
 
-extern const struct case_wire case_wire_chat, case_wire_messages, case_wire_responses;
 enum { CASE_WIRES = 3 };
-const struct case_wire *case_wire_at(size_t i);
+extern const struct case_wire case_wires[CASE_WIRES];
 
-/* ---- for the tables ---- */
-
-/* Sends an object as one event (`name` NULL: without an `event:` line) or as a body. Take `json`; NULL is an error. */
-int case_send_event(struct case_sink *sink, const char *name, json_t *json) REIN_MUST_USE;
-int case_send_body(struct case_sink *sink, json_t *json) REIN_MUST_USE;
-
-/* Sends a text as events of CASE_PIECE_BYTES bytes, of whole characters. `pack` makes one; `name` as above. */
-typedef json_t *(*case_pack)(const char *text, size_t len, int index);
-int case_send_pieces(struct case_sink *sink, const char *name, const char *text, case_pack pack,
-                     int index) REIN_MUST_USE;
-
-/* Adds a string, if it is one. */
-int case_join(struct buffer *out, const json_t *string) REIN_MUST_USE;
+/* Can the response be sent at all, in both ways? */
+bool case_wire_fits(const struct wire *wire, const struct case_script *script);
+/* Sends it as events, its texts in pieces; or as one body. Returns 0 or an error. */
+int case_wire_send(const struct wire *wire, const struct case_script *script, bool streamed,
+                   struct case_sink *sink) REIN_MUST_USE;
 
 #endif

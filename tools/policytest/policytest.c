@@ -130,7 +130,7 @@ static void say_way(struct tester *t, const struct case_script *script, const st
     if (is_said(ways, way, false) && !is_said(ways, way, true))
         snprintf(how, sizeof how, "%s: ", form_of(result));
     else if (!is_said(ways, way, true))
-        snprintf(how, sizeof how, "%s, %s: ", result->wire->name, form_of(result));
+        snprintf(how, sizeof how, "%s, %s: ", result->wire->wire->name, form_of(result));
     say_failed(t, script, how, ways->said[way]);
 }
 
@@ -142,8 +142,8 @@ static bool say_unlike(struct tester *t, const struct case_script *script, const
         const struct case_result *one = &ways->results[i - 1], *other = &ways->results[i];
         if (case_result_same(one, other, said))
             continue;
-        snprintf(how, sizeof how, "%s, %s, not as %s, %s: ", other->wire->name, form_of(other), one->wire->name,
-                 form_of(one));
+        snprintf(how, sizeof how, "%s, %s, not as %s, %s: ", other->wire->wire->name, form_of(other),
+                 one->wire->wire->name, form_of(one));
         say_failed(t, script, how, said);
         return true;
     }
@@ -168,8 +168,8 @@ static int run_case(struct tester *t, const struct case_script *script)
     struct case_ways ways = {.len = 0};
     int rv = 0;
     for (size_t i = 0; i < CASE_WAYS && rv == 0; i++) {
-        const struct case_wire *wire = case_wire_at(i / 2);
-        if (!wire->fits(script))
+        const struct case_wire *wire = &case_wires[i / 2];
+        if (!case_wire_fits(wire->wire, script))
             continue;
         rv = case_run(&ways.results[ways.len], &under, script, wire, i % 2 == 0);
         ways.len += rv == 0;

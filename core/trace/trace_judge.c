@@ -160,8 +160,8 @@ int trace_act_late(struct rein_trace *t, const struct pending *item)
 {
     struct rein_finding f = item->finding.finding;
     struct text *text = item->text;
-    if (t->gate.choice[item->choice].closed)
-        return 0;
+    if (text != NULL && t->gate.choice[item->choice].closed)
+        return 0; /* the event of a string that stands alone may still go out, without it */
     bool is_shown = f.shadow && text != NULL;
     f.action =
         is_shown ? resolve_if_shown(t, f.action, text, item->finding.shown_to) : trace_resolve(t, f.action, text);

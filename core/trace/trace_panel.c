@@ -394,12 +394,19 @@ static int question_act(struct rein_trace *t, const struct pending *item, const 
     return trace_act_on_opinion(t, item, &f, refusal);
 }
 
+/* Has what the question is about been stopped before it? An opinion that nothing waits for is recorded all the same. */
+static bool is_settled(const struct rein_trace *t, const struct pending *item)
+{
+    bool is_closed = item->text != NULL && t->gate.choice[item->choice].closed;
+    return (item->text != NULL && trace_is_stopped(t)) || (is_closed && !item->question.panel->shadow);
+}
+
 /* Names of patterns that a judge gave do what the policy says of these patterns. */
 static int leaves_apply(struct rein_trace *t, const struct pending *item, const char *source, double risk)
 {
-    const unsigned counts = item->question.leaves & item->question.holds;
+    const unsigned counts = item->text != NULL ? item->question.leaves & item->question.holds : 0;
     int rv = 0;
-    for (unsigned p = 0; p < REIN_PATTERNS && rv == 0 && !trace_is_stopped(t); p++) {
+    for (unsigned p = 0; p < REIN_PATTERNS && rv == 0 && !is_settled(t, item); p++) {
         const struct policy_pattern *pattern = &t->policy->patterns[p];
         if ((counts >> p & 1) != 0 && pattern->action != REIN_ALLOW)
             rv = question_act(t, item, rein_pattern_name((enum rein_pattern)p), pattern->action,
@@ -414,9 +421,8 @@ static int question_apply(struct rein_trace *t, const struct pending *item)
     double risk;
     const char *source;
     bool finds = panel_finds(&item->question, &risk, &source);
-    int rv = item->text != NULL ? leaves_apply(t, item, source, risk) : 0;
-    bool is_over = item->text != NULL && (trace_is_stopped(t) || t->gate.choice[item->choice].closed);
-    if (rv != 0 || !finds || is_over)
+    int rv = leaves_apply(t, item, source, risk);
+    if (rv != 0 || !finds || is_settled(t, item))
         return rv;
     return question_act(t, item, panel->id, panel->action, panel->shadow, risk, source, &panel->refusal);
 }

@@ -131,13 +131,17 @@ static void say_rules(struct cut_case *c)
                                        "regex: '[\\n ]+z.p', max_bytes: 9",
                                        "regex: '\\n', max_bytes: 4",
                                        "literal: zip, near: { words: [zap, zop], before: 30, behind: 30 }"};
+    static const unsigned sets[] = {1, 2, 4, 3, 6, 7};
     struct dice *d = &c->dice;
     size_t count = dice_below(d, 4);
     say(c, "rules:\n  - { id: hide, literal: zop, action: redact, replacement: '#' }\n");
     for (size_t i = 0; i < count; i++) {
-        size_t at = dice_below(d, 6);
-        say(c, "  - { id: r%zu, channels: [%s], %s, action: %s, shadow: %s%s }\n", i, channels[at],
-            what[dice_below(d, sizeof what / sizeof *what)], any_action(d, at != 0), yes_no(d, 60), any_when(d));
+        size_t at = dice_below(d, 6), which = dice_below(d, sizeof what / sizeof *what);
+        const char *action = any_action(d, at != 0), *shadow = yes_no(d, 60), *when = any_when(d);
+        say(c, "  - { id: r%zu, channels: [%s], %s, action: %s, shadow: %s%s }\n", i, channels[at], what[which], action,
+            shadow, when);
+        if (which < 2 && strcmp(action, "record") != 0 && strcmp(shadow, "true") != 0 && *when == '\0')
+            c->guarded |= sets[at];
     }
 }
 
@@ -145,18 +149,21 @@ static void say_panels(struct cut_case *c)
 {
     static const char *const channels[] = {"reasoning", "answer", "reasoning, answer", "tool",
                                            "reasoning, answer, tool"};
+    static const unsigned sets[] = {1, 2, 3, 4, 7};
     struct dice *d = &c->dice;
     size_t count = c->has_judges ? 1 + dice_below(d, 2) : 0;
     if (count > 0)
         say(c, "judges:\n");
     for (size_t i = 0; i < count; i++) {
         size_t at = dice_below(d, 5);
-        bool is_meek = dice_chance(d, 60);
+        size_t sentences = 1 + dice_below(d, 5), bytes = 64 + dice_below(d, 300);
+        const char *action = dice_chance(d, 60) ? "record" : any_action(d, at != 0), *shadow = yes_no(d, 30);
         say(c,
             "  - { id: p%zu, ask: zaps, channels: [%s], every: { sentences: %zu, bytes: %zu }, action: %s, shadow: %s, "
             "on_error: open }\n",
-            i, channels[at], 1 + dice_below(d, 5), 64 + dice_below(d, 300), is_meek ? "record" : any_action(d, at != 0),
-            yes_no(d, 30));
+            i, channels[at], sentences, bytes, action, shadow);
+        if (strcmp(action, "record") != 0 && strcmp(shadow, "true") != 0)
+            c->guarded |= sets[at];
     }
 }
 
@@ -214,50 +221,72 @@ static size_t piece_len(const char *text, size_t at, size_t end, size_t most)
     return len;
 }
 
-static void add_turn(struct cut_response *r, enum cut_source source, size_t from, size_t to)
+/* How far one of the texts has been given turns. */
+struct progress {
+    size_t at[CUTKIT_CHOICES][CUT_SOURCES], len[CUTKIT_CHOICES][CUT_SOURCES];
+};
+
+/* The source of the choice that has something left, from `from` on; CUT_SOURCES: none has. */
+static size_t next_source(const struct progress *p, unsigned choice, size_t from)
 {
-    if (from < to && r->turns_len < CUTKIT_TURNS)
-        r->turns[r->turns_len++] = (struct cut_turn){source, from, to};
+    while (from < CUT_SOURCES && p->at[choice][from] == p->len[choice][from])
+        from++;
+    return from;
 }
 
-/* The texts one after another, or in turns at random. */
+static void add_turn(struct cut_response *r, struct progress *p, unsigned choice, size_t source, size_t most)
+{
+    size_t *at = &p->at[choice][source];
+    size_t n = piece_len(r->text[choice][source], *at, p->len[choice][source], most);
+    if (r->turns_len < CUTKIT_TURNS)
+        r->turns[r->turns_len++] = (struct cut_turn){choice, (enum cut_source)source, *at, *at + n};
+    *at += n;
+}
+
+/* The texts one after another, or in turns at random; the choices always in turns. */
 static void make_turns(struct cut_case *c, struct cut_response *r)
 {
-    size_t at[CUT_SOURCES] = {0}, len[CUT_SOURCES];
+    struct progress p = {0};
     bool is_mixed = !c->is_inline && dice_chance(&c->dice, 30);
-    for (size_t i = 0; i < CUT_SOURCES; i++)
-        len[i] = strlen(r->text[i]);
-    for (size_t left = CUT_SOURCES; left > 0;) {
-        size_t s = is_mixed ? dice_below(&c->dice, CUT_SOURCES) : CUT_SOURCES - left;
-        bool is_last = r->turns_len + CUT_SOURCES >= CUTKIT_TURNS;
-        size_t most = is_mixed && !is_last && s != CUT_ALONE ? 1 + dice_below(&c->dice, 700) : CUTKIT_TEXT;
-        if (at[s] < len[s]) {
-            size_t n = piece_len(r->text[s], at[s], len[s], most);
-            add_turn(r, (enum cut_source)s, at[s], at[s] + n);
-            at[s] += n;
-        }
-        left = 0;
+    for (unsigned n = 0; n < c->choices; n++)
         for (size_t i = 0; i < CUT_SOURCES; i++)
-            left = left == 0 && at[i] < len[i] ? CUT_SOURCES - i : left;
+            p.len[n][i] = strlen(r->text[n][i]);
+    for (size_t left = 1; left > 0;) {
+        unsigned choice = (unsigned)dice_below(&c->dice, c->choices);
+        size_t source = next_source(&p, choice, is_mixed ? dice_below(&c->dice, CUT_SOURCES) : 0);
+        bool is_cut = (is_mixed || c->choices > 1) && r->turns_len + 10 < CUTKIT_TURNS && source != CUT_ALONE;
+        if (source < CUT_SOURCES)
+            add_turn(r, &p, choice, source, is_cut ? 1 + dice_below(&c->dice, 700) : CUTKIT_TEXT);
+        left = 0;
+        for (unsigned n = 0; n < c->choices; n++)
+            left += next_source(&p, n, 0) < CUT_SOURCES;
     }
+}
+
+/* Between tags, in the field of the answer. */
+static void make_inline(char text[CUT_SOURCES][CUTKIT_TEXT])
+{
+    char both[CUTKIT_TEXT];
+    const char *reasoning = text[CUT_REASONING], *answer = text[CUT_ANSWER];
+    size_t r = rein_text_whole(reasoning, strnlen(reasoning, 1900)), a = rein_text_whole(answer, strnlen(answer, 1900));
+    snprintf(both, sizeof both, "<think>%.*s</think>%.*s", (int)r, reasoning, (int)a, answer);
+    memcpy(text[CUT_ANSWER], both, sizeof both);
+    text[CUT_REASONING][0] = '\0';
 }
 
 static void make_response(struct cut_case *c, struct cut_response *r)
 {
     struct dice *d = &c->dice;
     static const char *const alone[] = {"a zap here", "zip, zap it", "nothing"};
-    char reasoning[CUTKIT_TEXT], answer[CUTKIT_TEXT / 2];
-    make_text(d, r->text[CUT_REASONING]);
-    make_text(d, r->text[CUT_ANSWER]);
-    if (dice_chance(d, 25))
-        make_text(d, r->text[CUT_TOOL]);
-    if (dice_chance(d, 25))
-        strcpy(r->text[CUT_ALONE], alone[dice_below(d, 3)]);
-    if (c->is_inline) {
-        snprintf(reasoning, sizeof reasoning, "%s", r->text[CUT_REASONING]);
-        snprintf(answer, sizeof answer, "%.1900s", r->text[CUT_ANSWER]);
-        snprintf(r->text[CUT_ANSWER], CUTKIT_TEXT, "<think>%.1900s</think>%.1900s", reasoning, answer);
-        r->text[CUT_REASONING][0] = '\0';
+    for (unsigned n = 0; n < c->choices; n++) {
+        make_text(d, r->text[n][CUT_REASONING]);
+        make_text(d, r->text[n][CUT_ANSWER]);
+        if (dice_chance(d, 25))
+            make_text(d, r->text[n][CUT_TOOL]);
+        if (dice_chance(d, 25))
+            strcpy(r->text[n][CUT_ALONE], alone[dice_below(d, 3)]);
+        if (c->is_inline)
+            make_inline(r->text[n]);
     }
     make_turns(c, r);
     r->breaks_off = dice_chance(d, 10);
@@ -271,6 +300,7 @@ void cutkit_case(struct cut_case *c, uint64_t seed)
     c->dice = dice_of(seed);
     make_policy(c);
     c->is_inline = dice_chance(&c->dice, 20);
+    c->choices = dice_chance(&c->dice, 15) ? CUTKIT_CHOICES : 1; /* several cannot be steered */
     c->may_continue = dice_chance(&c->dice, 30);
     c->delivery = deliveries[dice_below(&c->dice, 3)];
     c->prompt = prompts[dice_below(&c->dice, sizeof prompts / sizeof *prompts)];
@@ -285,9 +315,10 @@ static void put(struct cut_stream *s, const char *text)
     assert_int_equal(bytes_append(&s->bytes, text, strlen(text)), 0);
 }
 
-static void open_event(struct cut_stream *s)
+static void open_event(struct cut_stream *s, unsigned choice)
 {
-    put(s, "data: {\"choices\":[{\"index\":0,\"delta\":{");
+    put(s,
+        choice == 0 ? "data: {\"choices\":[{\"index\":0,\"delta\":{" : "data: {\"choices\":[{\"index\":1,\"delta\":{");
 }
 
 static void close_event(struct cut_stream *s)
@@ -309,10 +340,11 @@ static void put_piece(struct cut_stream *s, enum cut_source source, const char *
 /* What one event has of two turns is judged like two events, the reasoning first. */
 static bool goes_together(const struct cut_turn *a, const struct cut_turn *b)
 {
-    return a->source < b->source && b->source != CUT_ALONE;
+    return a->choice == b->choice && a->source < b->source && b->source != CUT_ALONE;
 }
 
-void cutkit_stream(const struct cut_response *r, struct dice *d, enum cut_way cut, struct cut_stream *s)
+void cutkit_stream(const struct cut_case *c, const struct cut_response *r, struct dice *d, enum cut_way cut,
+                   struct cut_stream *s)
 {
     bytes_clear(&s->bytes);
     s->events_len = 0;
@@ -323,12 +355,12 @@ void cutkit_stream(const struct cut_response *r, struct dice *d, enum cut_way cu
             size_t most = turn->source == CUT_ALONE || cut == CUT_WHOLE_TURNS ? CUTKIT_TEXT
                           : cut == CUT_CHARACTERS                             ? 1
                                                   : 1 + dice_below(d, dice_chance(d, 20) ? 700 : 40);
-            size_t len = piece_len(r->text[turn->source], at, turn->to, most);
+            size_t len = piece_len(r->text[turn->choice][turn->source], at, turn->to, most);
             if (is_open)
                 put(s, ",");
             else
-                open_event(s);
-            put_piece(s, turn->source, r->text[turn->source] + at, len);
+                open_event(s, turn->choice);
+            put_piece(s, turn->source, r->text[turn->choice][turn->source] + at, len);
             at += len;
             is_open = cut == CUT_AT_RANDOM && at == turn->to && i + 1 < r->turns_len && goes_together(turn, turn + 1) &&
                       dice_chance(d, 30);
@@ -336,7 +368,10 @@ void cutkit_stream(const struct cut_response *r, struct dice *d, enum cut_way cu
                 close_event(s);
         }
     }
-    put(s, "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+    for (unsigned n = 0; n < c->choices; n++) {
+        open_event(s, n);
+        put(s, "},\"finish_reason\":\"stop\"}]}\n\n");
+    }
     if (!r->breaks_off)
         put(s, "data: [DONE]\n\n");
     s->ends[s->events_len++] = bytes_len(&s->bytes);

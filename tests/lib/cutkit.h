@@ -14,7 +14,8 @@
 enum {
     CUTKIT_YAML = 8192,
     CUTKIT_TEXT = 4096,
-    CUTKIT_TURNS = 24,
+    CUTKIT_TURNS = 40,
+    CUTKIT_CHOICES = 2,
     CUTKIT_STREAM = 1 << 22,
     CUTKIT_EVENTS = 16384,
 };
@@ -23,12 +24,13 @@ enum cut_source { CUT_REASONING, CUT_ANSWER, CUT_TOOL, CUT_ALONE, CUT_SOURCES };
 
 /* A piece of one of the texts, which other texts may interrupt. */
 struct cut_turn {
+    unsigned choice;
     enum cut_source source;
     size_t from, to;
 };
 
 struct cut_response {
-    char text[CUT_SOURCES][CUTKIT_TEXT];
+    char text[CUTKIT_CHOICES][CUT_SOURCES][CUTKIT_TEXT];
     struct cut_turn turns[CUTKIT_TURNS];
     size_t turns_len;
     bool breaks_off;
@@ -40,8 +42,10 @@ struct cut_case {
     char yaml[CUTKIT_YAML];
     size_t yaml_len;
     bool is_shadow, has_judges, is_inline, may_continue;
+    unsigned guarded; /* of which texts no "zap" may go out: a set of enum cut_source */
     enum rein_delivery delivery;
     const char *prompt;
+    unsigned choices;
     struct cut_response responses[2];
 };
 
@@ -57,7 +61,8 @@ struct cut_stream {
 void cutkit_case(struct cut_case *c, uint64_t seed);
 /* Returns owned; fails the test if it does not load. */
 struct rein_policy *cutkit_policy(const struct cut_case *c);
-/* The response as a stream of events, cut like this. `s` has been begun with bytes_init. */
-void cutkit_stream(const struct cut_response *r, struct dice *d, enum cut_way cut, struct cut_stream *s);
+/* A response of the case as a stream of events, cut like this. `s` has been begun with bytes_init. */
+void cutkit_stream(const struct cut_case *c, const struct cut_response *r, struct dice *d, enum cut_way cut,
+                   struct cut_stream *s);
 
 #endif

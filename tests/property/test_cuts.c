@@ -154,8 +154,11 @@ static void note_restart(struct cut_run *r)
 static int by_place(const void *a, const void *b)
 {
     const struct rein_finding *x = a, *y = b;
-    const uint64_t keys[][2] = {
-        {x->attempt, y->attempt}, {x->channel, y->channel}, {x->offset, y->offset}, {x->len, y->len}};
+    const uint64_t keys[][2] = {{x->attempt, y->attempt},
+                                {x->choice, y->choice},
+                                {x->channel, y->channel},
+                                {x->offset, y->offset},
+                                {x->len, y->len}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (keys[i][0] != keys[i][1])
             return keys[i][0] < keys[i][1] ? -1 : 1;
@@ -165,7 +168,7 @@ static int by_place(const void *a, const void *b)
     return order != 0 ? order : x->shadow - y->shadow;
 }
 
-/* Joins what the client got. What is to be removed is not in it. */
+/* Joins what the client got. What is to be removed is not in it, nor what rules and judges do not let pass. */
 static void see(struct cut_run *r, const struct cut_case *c)
 {
     struct framer framer;
@@ -175,10 +178,13 @@ static void see(struct cut_run *r, const struct cut_case *c)
     for (; framer_next(&framer, rest, true, &frame) == 1; rest.data += frame.raw.len, rest.len -= frame.raw.len)
         kit_view_chat.see(&r->seen, frame.payload, false);
     framer_fini(&framer);
-    const char *texts[] = {kit_reasoning(&r->seen, 0), kit_content(&r->seen, 0), kit_arguments(&r->seen, 0)};
-    for (size_t i = 0; i < 3; i++)
-        if (!c->is_shadow && strstr(texts[i], "zop") != NULL)
-            fail_msg("seed %" PRIu64 ": the client sees what is to be removed: %s", c->seed, texts[i]);
+    for (size_t i = 0; i < 3 * c->choices && !c->is_shadow; i++) {
+        unsigned n = (unsigned)i / 3;
+        const char *texts[] = {kit_reasoning(&r->seen, n), kit_content(&r->seen, n), kit_arguments(&r->seen, n)};
+        bool is_guarded = !c->is_inline && (c->guarded >> i % 3 & 1) != 0;
+        if (strstr(texts[i % 3], "zop") != NULL || (is_guarded && strstr(texts[i % 3], "zap") != NULL))
+            fail_msg("seed %" PRIu64 ": %s: the client sees what it must not see: %s", c->seed, c->yaml, texts[i % 3]);
+    }
 }
 
 /* Of each channel, what counts as received is kept; and no list is full, or what is in it would depend on the order. */
@@ -220,8 +226,12 @@ static void run(const struct cut_case *c, struct rein_policy *policy, enum cut_w
                 struct cut_run *r)
 {
     static struct cut_stream stream;
-    struct rein_trace_options options = {
-        .policy = policy, .engine = engine, .dialect = REIN_OPENAI_CHAT, .streamed = true, .choices = 1, .model = "m"};
+    struct rein_trace_options options = {.policy = policy,
+                                         .engine = engine,
+                                         .dialect = REIN_OPENAI_CHAT,
+                                         .streamed = true,
+                                         .choices = c->choices,
+                                         .model = "m"};
     struct rein_update u;
     bytes_init(&stream.bytes, CUTKIT_STREAM);
     init_seen(&r->seen);
@@ -230,7 +240,7 @@ static void run(const struct cut_case *c, struct rein_policy *policy, enum cut_w
     assert_int_equal(rein_trace_prompt_end(r->trace, &u), 0);
     take(r, &u);
     for (bool again = true; again && !r->ended;) {
-        cutkit_stream(&c->responses[r->restarts_len > 0], r->dice, cut, &stream);
+        cutkit_stream(c, &c->responses[r->restarts_len > 0], r->dice, cut, &stream);
         attempt(r, c, &stream, by_event);
         again = r->restarts && !r->ended;
         if (again)
@@ -262,9 +272,9 @@ static void print_run(const char *name, struct cut_run *r)
             r->shown[1]);
     for (size_t i = 0; i < r->findings_len; i++) {
         const struct rein_finding *f = &r->findings[i];
-        fprintf(stderr, "  %s %s%s attempt %u %s %" PRIu64 "+%" PRIu64 " %s\n", f->id, rein_action_name(f->action),
-                f->shadow ? " (shadow)" : "", f->attempt, rein_channel_name(f->channel), f->offset, f->len,
-                f->source != NULL ? f->source : "");
+        fprintf(stderr, "  %s %s%s attempt %u choice %u %s %" PRIu64 "+%" PRIu64 " %s\n", f->id,
+                rein_action_name(f->action), f->shadow ? " (shadow)" : "", f->attempt, f->choice,
+                rein_channel_name(f->channel), f->offset, f->len, f->source != NULL ? f->source : "");
     }
 }
 
@@ -277,8 +287,8 @@ static _Noreturn void give_up(const struct cut_case *c, const char *what, const 
     for (size_t k = 0; k < 1 + (a->restarts_len > 0); k++)
         for (size_t i = 0; i < c->responses[k].turns_len; i++) {
             const struct cut_turn *t = &c->responses[k].turns[i];
-            fprintf(stderr, "  %zu %s %zu: '%.*s'\n", k, sources[t->source], t->from, (int)(t->to - t->from),
-                    c->responses[k].text[t->source] + t->from);
+            fprintf(stderr, "  %zu choice %u %s %zu: '%.*s'\n", k, t->choice, sources[t->source], t->from,
+                    (int)(t->to - t->from), c->responses[k].text[t->choice][t->source] + t->from);
         }
     print_run("at once", a);
     print_run(name, b);
@@ -308,7 +318,7 @@ static bool may_be_missing(const struct rein_finding *f, const struct cut_run *r
 
 static bool may_be_more(const struct rein_finding *f)
 {
-    return f->shadow ? f->action != REIN_STEER : f->action <= REIN_REDACT;
+    return f->shadow ? f->action != REIN_STEER || is_judged(f) : f->action <= REIN_REDACT;
 }
 
 static bool is_same(const struct rein_finding *a, const struct rein_finding *b)

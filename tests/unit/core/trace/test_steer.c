@@ -241,6 +241,55 @@ static void a_slow_judge_makes_nothing_steer(void **state)
     rein_engine_free(engine);
 }
 
+/* A judge may name several patterns, and be asked about a choice that was stopped in the meantime. */
+static void an_opinion_stops_a_choice_once(void **state)
+{
+    (void)state;
+    static const char yaml[] = "version: 1\nname: p\nrefusal: { message: NO }\nlexicons: [own]\npatterns:\n"
+                               "  strong_vacillation: { action: refuse }\n  harmful_additions: { action: refuse }\n"
+                               "judges:\n  - { id: p, ask: zaps, channels: [reasoning], every: { sentences: 1, bytes: "
+                               "64 }, action: record }\n";
+    static const char event[] = DELTA("\"reasoning_content\":\"So be it. And so on. And \"");
+    static const struct rein_answer names = {.outcome = REIN_JUDGE_OPINED,
+                                             .leaves = 1u << REIN_STRONG_VACILLATION | 1u << REIN_HARMFUL_ADDITIONS};
+    static struct cut_case c;
+    struct rein_engine *engine;
+    struct rein_trace *trace;
+    struct rein_update u;
+    struct bytes out;
+    uint32_t ids[8];
+    size_t len;
+    c.yaml_len = (size_t)snprintf(c.yaml, sizeof(c.yaml), "%s", yaml);
+    struct rein_policy *policy = cutkit_policy(&c);
+    assert_int_equal(rein_engine_new(&engine), 0);
+    struct rein_trace_options options = {.policy = policy, .engine = engine, .streamed = true, .choices = 2};
+    bytes_init(&out, STREAM_MAX);
+    assert_int_equal(rein_trace_new(&trace, &options), 0);
+    assert_int_equal(rein_trace_prompt_end(trace, &u), 0);
+    assert_int_equal(rein_trace_attempt(trace, &(struct rein_attempt){.is_apart = true}), 0);
+    assert_int_equal(rein_trace_feed(trace, event, sizeof(event) - 1, &u), 0);
+    const struct rein_question *questions = rein_trace_questions(trace, &len);
+    assert_int_equal(len, 2);
+    for (size_t i = 0; i < len; i++)
+        ids[i] = questions[i].id;
+    for (size_t i = 0; i < len; i++) {
+        assert_int_equal(rein_trace_answer(trace, ids[i], &names, &u), 0);
+        for (assert_int_equal(bytes_append(&out, u.out, u.out_len), 0); (u.asks & REIN_ASK_COMMIT) != 0;) {
+            assert_int_equal(rein_trace_committed(trace, &u), 0);
+            assert_int_equal(bytes_append(&out, u.out, u.out_len), 0);
+        }
+    }
+    struct span all = bytes_span(&out);
+    const char *first = memmem(all.data, all.len, "\"NO\"", 4);
+    assert_non_null(first);
+    assert_null(memmem(first + 1, all.len - (size_t)(first + 1 - all.data), "\"NO\"", 4));
+    assert_int_equal(rein_trace_decision(trace)->findings_len, 1);
+    bytes_fini(&out);
+    rein_trace_free(trace);
+    rein_engine_free(engine);
+    rein_policy_unref(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(an_answer_that_refuses_can_be_steered),
@@ -249,6 +298,7 @@ int main(void)
                                        cmocka_unit_test(a_wait_ends_within_an_event),
                                        cmocka_unit_test(white_space_does_not_end_the_reasoning),
                                        cmocka_unit_test(a_rule_in_shadow_shows_nothing_of_what_acts),
-                                       cmocka_unit_test(a_slow_judge_makes_nothing_steer)};
+                                       cmocka_unit_test(a_slow_judge_makes_nothing_steer),
+                                       cmocka_unit_test(an_opinion_stops_a_choice_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

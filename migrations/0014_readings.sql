@@ -4,6 +4,7 @@
 
 -- Sums of weights, no text. They go with the text, and no view shows them: only `rein backtest` reads them.
 ALTER TABLE kept_texts ADD COLUMN readings BLOB; -- NULL: nothing of the decision's text is masked, or it was too much
+ALTER TABLE kept_texts ADD COLUMN turns TEXT;
 ALTER TABLE opinions ADD COLUMN heard INTEGER;
 ALTER TABLE opinions ADD COLUMN patterns TEXT;
 ALTER TABLE attempts ADD COLUMN may_continue INTEGER;
@@ -53,6 +54,9 @@ SELECT d.id AS decision_id, d.started_at_us,
        t.found, -- JSON array of all matches of the text's own rules, if any text of the decision is masked: offset,
                 -- len, rule, and at, the byte before which it was decided (absent: where it ends; null: the text's end
                 -- decided it). Of rows from before this migration: those alone that are masked, in part or as a whole
+       t.turns, -- JSON array of pairs, in order: how far the attempt had come (as v_opinions.heard), and how many bytes of
+                -- the text came then without another text in between; [] for too many. NULL: the texts of the response came
+                -- one after the other, or a row from before this migration
        t.text
   FROM kept_texts AS t
   JOIN decisions AS d ON d.seq = t.decision;

@@ -14,6 +14,7 @@ enum {
     TEXTS_MAX = 1024,  /* texts of one decision; of more, nothing is kept */
     SPEAKER_MAX = 31,  /* bytes of a speaker's name */
     OPEN_MIN = 8,      /* a secret that was cut off is masked from this length on: less says nothing */
+    TURNS_MAX = 16384, /* of one text; of more, none is kept */
     MASKS_MAX = 65536, /* matches in one text that are masked one by one; with more, all of it is masked */
 };
 
@@ -28,11 +29,13 @@ struct kept_text {
     uint64_t len; /* bytes received */
     struct rein_text said;
     struct bytes bytes;
-    struct bytes masked;       /* a copy of them, when it was handed over */
-    struct bytes masks;        /* struct rein_span */
-    struct bytes found;        /* the same, in the order in which they were decided */
-    struct bytes readings;     /* reading.h */
-    bool readings_lost;        /* there was no room for one */
+    struct bytes masked;   /* a copy of them, when it was handed over */
+    struct bytes masks;    /* struct rein_span */
+    struct bytes found;    /* the same, in the order in which they were decided */
+    struct bytes readings; /* reading.h */
+    bool readings_lost;    /* there was no room for one */
+    struct bytes turns;    /* struct rein_turn */
+    bool turns_lost;
 };
 
 struct kept {
@@ -41,6 +44,7 @@ struct kept {
     size_t texts_len;
     size_t room, prompt_room; /* bytes that may still be kept; of these, by the prompt */
     struct kept_text *fields; /* one of the texts; NULL: there are none yet */
+    struct kept_text *last;   /* of the response: had the last turn; NULL: none */
     struct kept_text *heard;  /* the prompt's that was kept last, or added to; NULL: that was not kept */
     bool fields_closed;       /* its array is complete */
     struct bytes scratch;
@@ -82,6 +86,7 @@ static void free_kept_text(struct kept_text *item)
     bytes_fini(&item->masks);
     bytes_fini(&item->found);
     bytes_fini(&item->readings);
+    bytes_fini(&item->turns);
     heap_free(item);
 }
 
@@ -114,6 +119,7 @@ static struct kept_text *add_kept_text(struct kept *kept, enum rein_channel chan
     bytes_init(&item->masks, MASKS_MAX * sizeof(struct rein_span));
     bytes_init(&item->found, MASKS_MAX * sizeof(struct rein_span));
     bytes_init(&item->readings, limit);
+    bytes_init(&item->turns, TURNS_MAX * sizeof(struct rein_turn));
     item->said.channel = channel;
     *kept->end = item;
     kept->end = &item->next;
@@ -255,11 +261,30 @@ static int begin_kept_text(struct kept *kept, struct text *text, uint32_t attemp
         item, readings_begin(&item->readings, text->has_sentences ? READINGS_OF_SENTENCES : READINGS_OF_NOTHING));
 }
 
-int kept_hear(struct kept *kept, struct text *text, uint32_t attempt, struct span bytes)
+/* The text that came last goes on, or another one has its turn. */
+static int note_turn(struct kept *kept, struct kept_text *item, uint64_t at, size_t len)
+{
+    size_t size = bytes_len(&item->turns);
+    if (len == 0 || item->turns_lost)
+        return 0;
+    if (kept->last == item && size > 0) {
+        ((struct rein_turn *)(void *)bytes_at(&item->turns, size - sizeof(struct rein_turn)))->len += len;
+        return 0;
+    }
+    kept->last = item;
+    const struct rein_turn turn = {.at = at, .len = len};
+    int rv = bytes_append(&item->turns, (const char *)&turn, sizeof turn);
+    item->turns_lost = rv == REIN_ELIMIT;
+    return item->turns_lost ? 0 : rv;
+}
+
+int kept_hear(struct kept *kept, struct text *text, const struct kept_place *place, struct span bytes)
 {
     assert(kept_is_sound(kept));
     bool begins = text->received == 0 && bytes.len > 0;
-    int rv = begins ? begin_kept_text(kept, text, attempt) : 0;
+    int rv = begins ? begin_kept_text(kept, text, place->attempt) : 0;
+    if (rv == 0 && text->kept != NULL)
+        rv = note_turn(kept, text->kept, place->at, bytes.len);
     if (rv == 0 && text->kept != NULL)
         rv = keep_bytes(kept, text->kept, bytes, kept->room);
     assert(kept_is_sound(kept));
@@ -523,6 +548,22 @@ static int compare_texts(const void *a, const void *b)
     return x->n < y->n ? -1 : 1; /* as they began */
 }
 
+/* Did each text of the response come in one turn, behind those before it? */
+static bool come_in_order(const struct rein_text *texts, size_t len)
+{
+    const struct rein_text *last = NULL;
+    for (size_t i = 0; i < len; i++) {
+        if (texts[i].channel == REIN_PROMPT)
+            continue;
+        if (texts[i].turns_len != 1)
+            return false;
+        if (last != NULL && last->attempt == texts[i].attempt && last->turns[0].at >= texts[i].turns[0].at)
+            return false;
+        last = &texts[i];
+    }
+    return true;
+}
+
 /* `has_masks`: some text of the decision has. */
 static int hand_over_text(struct kept *kept, struct kept_text *item, uint32_t n, bool has_masks)
 {
@@ -538,6 +579,8 @@ static int hand_over_text(struct kept *kept, struct kept_text *item, uint32_t n,
     if (!has_masks)
         bytes_clear(&item->found); /* the text itself shows them */
     said->found = spans_of(&item->found, &said->found_len);
+    said->turns = (const struct rein_turn *)(const void *)bytes_span(&item->turns).data;
+    said->turns_len = item->turns_lost ? 0 : bytes_len(&item->turns) / sizeof *said->turns;
     said->readings = has_masks && readings.len > 0 ? readings.data : NULL;
     said->readings_len = said->readings != NULL ? readings.len : 0;
     return bytes_append(&kept->order, (const char *)said, sizeof *said);
@@ -567,8 +610,12 @@ int kept_hand_over(struct kept *kept, const struct rein_text **out, size_t *len)
     struct rein_text *texts = (struct rein_text *)(void *)kept->order.data;
     if (n > 1)
         qsort(texts, n, sizeof *texts, compare_texts);
-    for (uint32_t i = 0; i < n; i++)
+    bool in_order = come_in_order(texts, n);
+    for (uint32_t i = 0; i < n; i++) {
         texts[i].n = i;
+        texts[i].turns = in_order || texts[i].channel == REIN_PROMPT ? NULL : texts[i].turns;
+        texts[i].turns_len = texts[i].turns != NULL ? texts[i].turns_len : 0;
+    }
     *out = texts;
     *len = n;
     return 0;

@@ -28,7 +28,11 @@ int kept_prompt(struct kept *kept, const char *speaker, struct span text) REIN_M
 /* What detectors have made of the prompt, up to the message that was kept last. */
 int kept_risk(struct kept *kept, const struct prompt_risk *risk) REIN_MUST_USE;
 /* The next bytes of a text of the response; the first ones begin it. */
-int kept_hear(struct kept *kept, struct text *text, uint32_t attempt, struct span bytes) REIN_MUST_USE;
+struct kept_place {
+    uint32_t attempt;
+    uint64_t at; /* how far it had come (rein_trace_heard) */
+};
+int kept_hear(struct kept *kept, struct text *text, const struct kept_place *place, struct span bytes) REIN_MUST_USE;
 /* What they read of the text's next sentence, or that they read no more of it. */
 int kept_reading(struct text *text, const struct reading *reading) REIN_MUST_USE;
 /* The text goes away; what is kept of it stays. */

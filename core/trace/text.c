@@ -242,8 +242,8 @@ static int match_views(struct text *t, struct match_list *matches)
     return are_leaves_due(t) ? take_leaf_matches(t, matches) : TEXT_DRY;
 }
 
-/* Hands over the known matches that are decided before `at`. What lies behind the text's end is none of it, whoever says
- * so. */
+/* Hands over the known matches that are decided before `at`. What lies behind the text's end is none of it, whoever
+ * says so. */
 static int take_known(struct text *t, uint64_t at, struct match_list *matches)
 {
     int rv = 0;

@@ -581,9 +581,10 @@ static int receive(struct rein_trace *t, struct text *text, struct span bytes)
     int rv = begins ? known_response(t->known, text->channel, t->attempt, text->choice, t->muted, &known) : 0;
     if (rv == 0 && begins)
         text_knows(text, &known);
+    const struct kept_place place = {.attempt = t->attempt, .at = t->heard};
     t->decision.flow[text->channel].received += bytes.len;
     t->heard += text->channel <= REIN_TOOL ? bytes.len : 0;
-    return rv == 0 && t->kept != NULL ? kept_hear(t->kept, text, t->attempt, bytes) : rv;
+    return rv == 0 && t->kept != NULL ? kept_hear(t->kept, text, &place, bytes) : rv;
 }
 
 /* White space before an answer does not end the reasoning. */

@@ -387,6 +387,12 @@ struct rein_span {
 
 /* A kept text of the prompt or the response (log.text). A masked byte is an asterisk, so offsets stay what they were.
  */
+/* A part of a kept text that came without another text in between. */
+struct rein_turn {
+    uint64_t at;  /* how far the attempt had come by then (rein_trace_heard) */
+    uint64_t len; /* bytes */
+};
+
 struct rein_text {
     uint32_t n; /* its place: the prompt's texts, then by attempt and choice, in the order in which they began */
     enum rein_channel channel;
@@ -403,6 +409,8 @@ struct rein_text {
     const struct rein_span *found; /* what the rules of its channel found there, if some text of the decision is masked:
                                       else the text itself shows it. In the order in which it was decided */
     size_t found_len;
+    const struct rein_turn *turns; /* NULL: the texts of the response came one after the other, as `n` says */
+    size_t turns_len;              /* 0 of others: in too many turns to list */
     const char *readings; /* of a decision some of whose text is masked: what detectors read of the text (struct
                              rein_known_text); bytes without a meaning to others. NULL: nothing is masked, or it was too
                              much to be kept */

@@ -145,6 +145,15 @@ static void pack_readings(struct packer *p, struct rein_text *to, const struct r
         memcpy(out, from->readings, from->readings_len);
 }
 
+static const struct rein_turn *pack_turns(struct packer *p, const struct rein_text *from)
+{
+    size_t size = from->turns_len * sizeof *from->turns;
+    struct rein_turn *out = from->turns != NULL ? job_take(p, size, alignof(struct rein_turn)) : NULL;
+    if (out != NULL && size > 0)
+        memcpy(out, from->turns, size);
+    return out;
+}
+
 /* `bare`: without what was said. */
 static void pack_text(struct packer *p, struct rein_text *to, const struct rein_text *from, bool bare)
 {
@@ -157,6 +166,7 @@ static void pack_text(struct packer *p, struct rein_text *to, const struct rein_
     to->found_len = bare ? 0 : from->found_len;
     to->masks = pack_spans(p, from->masks, to->masks_len);
     to->found = pack_spans(p, from->found, to->found_len);
+    to->turns = pack_turns(p, from);
     pack_readings(p, to, from, bare);
 }
 

@@ -211,6 +211,7 @@ enum store_field_type {
     X(FLAG, whole)                                                                                                     \
     X(JSON, masks)                                                                                                     \
     X(JSON, found)                                                                                                     \
+    X(JSON, turns)                                                                                                     \
     X(TEXT, text)
 
 #define STORE_MEMBER_TEXT(name) const char *name;

@@ -23,12 +23,6 @@ static struct rein_known_text place_text(const json_t *texts, size_t i)
     return at;
 }
 
-static bool is_same_place(const struct rein_known *a, const struct rein_known *b)
-{
-    return a->channel == b->channel && a->attempt == b->attempt && a->choice == b->choice && a->text == b->text;
-}
-
-/* Behind the last one of the same place; if there is none, at the end. */
 static int add_known(struct decision_known *out, size_t *cap, struct rein_known known)
 {
     if (out->len == *cap) {
@@ -39,13 +33,7 @@ static int add_known(struct decision_known *out, size_t *cap, struct rein_known 
         out->items = items;
         *cap = wanted;
     }
-    size_t at = out->len;
-    while (at > 0 && !is_same_place(&out->items[at - 1], &known))
-        at--;
-    at = at > 0 ? at : out->len;
-    memmove(&out->items[at + 1], &out->items[at], (out->len - at) * sizeof *out->items);
-    out->items[at] = known;
-    out->len++;
+    out->items[out->len++] = known;
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "backtest/decision_known.h"
 #include "backtest/decision_replies.h"
 #include "backtest/decision_script.h"
+#include "backtest/decision_turns.h"
 
 enum { PLAY_BODY_MAX = 64 << 20 };
 
@@ -180,28 +181,40 @@ static int play_bytes(struct play *p, int rv)
     return rv;
 }
 
-/* A piece ends where a judge's reply came. */
-static int play_piece(struct play *p, size_t i, size_t at, size_t *len)
+/* A piece of a turn, from so many bytes of the text on. It ends where a judge's reply came. */
+static int play_piece(struct play *p, const struct decision_turn *turn, size_t at, size_t *len)
 {
-    const struct wire_text *text = &p->script.said.texts[i];
+    const struct wire_text *text = &p->script.said.texts[turn->text];
     uint64_t heard = rein_trace_heard(p->trace), next = replies_next(&p->replies, p->attempt, heard);
-    *len = decision_script_piece(text, at, (size_t)(next - heard));
-    return play_bytes(p, p->wire->piece(&p->bytes, &p->script.said, i, text->text + at, *len));
+    size_t rest = turn->from + turn->len - at;
+    *len = decision_script_piece(text, at, next - heard < rest ? (size_t)(next - heard) : rest);
+    return play_bytes(p, p->wire->piece(&p->bytes, &p->script.said, turn->text, text->text + at, *len));
 }
 
-/* A text ends before the next one begins; the last one ends with the attempt. */
+/* A text begins with its first turn, and ends with its last one before another text goes on; the last text ends with
+ * the attempt. */
+static int play_turn(struct play *p, const struct decision_turn *turn, bool is_last)
+{
+    const struct wire_text *text = &p->script.said.texts[turn->text];
+    int rv = turn->from == 0 ? play_bytes(p, p->wire->open(&p->bytes, &p->script.said, turn->text)) : 0;
+    for (size_t at = turn->from, len; at < turn->from + turn->len && rv == 0 && !is_done(p); at += len)
+        rv = play_piece(p, turn, at, &len);
+    if (rv != 0 || is_last || turn->from + turn->len < text->len)
+        return rv;
+    return play_bytes(p, p->wire->close(&p->bytes, &p->script.said, turn->text));
+}
+
 static int play_events(struct play *p)
 {
-    const struct wire_script *said = &p->script.said;
-    int rv = play_bytes(p, p->wire->begin(&p->bytes, said));
-    for (size_t i = 0; i < said->len && rv == 0; i++) {
-        if (i > 0)
-            rv = play_bytes(p, p->wire->close(&p->bytes, said, i - 1));
-        if (rv == 0)
-            rv = play_bytes(p, p->wire->open(&p->bytes, said, i));
-        for (size_t at = 0, len; at < said->texts[i].len && rv == 0 && !is_done(p); at += len)
-            rv = play_piece(p, i, at, &len);
-    }
+    struct decision_turn *turns;
+    size_t len;
+    int rv = decision_turns_read(&turns, &len, p->texts, p->attempt);
+    if (rv != 0)
+        return rv;
+    rv = play_bytes(p, p->wire->begin(&p->bytes, &p->script.said));
+    for (size_t i = 0; i < len && rv == 0; i++)
+        rv = play_turn(p, &turns[i], i + 1 == len);
+    free(turns);
     return rv;
 }
 
@@ -369,8 +382,11 @@ static enum play_reason check_decision(const json_t *decision, const json_t *tex
         return PLAY_NO_TEXT;
     json_array_foreach(texts, i, item)
     {
+        const json_t *turns = json_object_get(item, "turns");
         if (!json_is_true(json_object_get(item, "whole")))
             return PLAY_CUT;
+        if (json_is_array(turns) && json_array_size(turns) == 0)
+            return PLAY_TURNS;
     }
     for (i = 0; i < sizeof flows / sizeof *flows; i++)
         if (script_number(decision, flows[i].received) > 0 && !has_channel(texts, flows[i].channel))

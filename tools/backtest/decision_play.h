@@ -26,6 +26,7 @@
     X(PLAY_MASK, "text is masked by a rule that the policy has not")                                                   \
     X(PLAY_JUDGE, "a judge would be asked something else")                                                             \
     X(PLAY_READING, "text is masked, and what patterns would read there is not known")                                 \
+    X(PLAY_TURNS, "its texts came in too many turns")                                                                  \
     X(PLAY_BROKEN, "the engine could not judge it")
 
 enum play_reason {

@@ -34,7 +34,7 @@ struct rein_source script_text(const json_t *text)
                                 .len = json_is_string(said) ? json_string_length(said) : 0};
 }
 
-static bool is_of(const json_t *text, uint32_t attempt)
+bool script_is_of(const json_t *text, uint32_t attempt)
 {
     enum rein_channel channel = script_channel(text);
     return channel != REIN_PROMPT && channel != REIN_OTHER && script_number(text, "attempt") == attempt;
@@ -49,7 +49,7 @@ int decision_script_read(struct decision_script *out, const json_t *decision, ui
         return REIN_ENOMEM;
     json_array_foreach(texts, i, text)
     {
-        if (!is_of(text, attempt))
+        if (!script_is_of(text, attempt))
             continue;
         struct rein_source said = script_text(text);
         out->texts[out->said.len++] = (struct wire_text){.channel = script_channel(text),

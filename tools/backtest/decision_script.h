@@ -19,6 +19,9 @@ const char *script_word(const json_t *object, const char *key); /* "": there is 
 enum rein_channel script_channel(const json_t *text);           /* REIN_OTHER: no known one */
 struct rein_source script_text(const json_t *text);             /* what it says; borrowed, `name` unused */
 
+/* Is it a text of the attempt's response? */
+bool script_is_of(const json_t *text, uint32_t attempt);
+
 /* The response of one attempt. */
 struct decision_script {
     struct wire_text *texts; /* owned; what they say is the decision's */

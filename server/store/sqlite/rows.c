@@ -38,7 +38,8 @@ static const char *const texts[STATEMENTS] = {
     [ADD_TEXT] = "INSERT INTO texts VALUES (?1, 'evidence', ?2, ?3, ?4, ?5)",
     [ADD_OPINION] =
         "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-    [ADD_KEPT] = "INSERT INTO kept_texts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [ADD_KEPT] = "INSERT INTO kept_texts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+                 " ?16)",
     [DROP_KEPT] = "DELETE FROM kept_texts WHERE decision = ?1",
     [DROP_OPINIONS] = "DELETE FROM opinions WHERE decision = ?1",
 };
@@ -375,14 +376,28 @@ static char *found_json(const struct rein_span *found, size_t len)
     return sqlite3_str_finish(s); /* NULL when out of memory */
 }
 
+/* In pairs: how far the attempt had come, and how many bytes came then. */
+static char *turns_json(const struct rein_turn *turns, size_t len)
+{
+    sqlite3_str *s = sqlite3_str_new(NULL);
+    sqlite3_str_appendchar(s, 1, '[');
+    for (size_t i = 0; i < len; i++)
+        sqlite3_str_appendf(s, "%s[%llu,%llu]", i > 0 ? "," : "", (unsigned long long)turns[i].at,
+                            (unsigned long long)turns[i].len);
+    sqlite3_str_appendchar(s, 1, ']');
+    return sqlite3_str_finish(s); /* NULL when out of memory */
+}
+
 static int add_kept(struct store_rows *rows, const struct store_job *job, const struct rein_text *text)
 {
     sqlite3_stmt *stmt = rows->statements[ADD_KEPT];
     char *masks = masks_json(text->masks, text->masks_len);
     char *found = found_json(text->found, text->found_len);
-    if (masks == NULL || found == NULL) {
+    char *turns = text->turns != NULL ? turns_json(text->turns, text->turns_len) : NULL;
+    if (masks == NULL || found == NULL || (text->turns != NULL && turns == NULL)) {
         sqlite3_free(masks);
         sqlite3_free(found);
+        sqlite3_free(turns);
         return SQLITE_NOMEM;
     }
     sqlite3_bind_int64(stmt, 1, job->seq);
@@ -400,6 +415,10 @@ static int add_kept(struct store_rows *rows, const struct store_job *job, const 
     bind_known(stmt, 13, job->keep_text_until_us);
     sqlite3_bind_text(stmt, 14, text->text, (int)text->text_len, SQLITE_STATIC);
     sqlite3_bind_blob64(stmt, 15, text->readings, text->readings_len, SQLITE_STATIC);
+    if (turns != NULL)
+        sqlite3_bind_text(stmt, 16, turns, -1, sqlite3_free);
+    else
+        sqlite3_bind_null(stmt, 16);
     return rows_step(stmt);
 }
 

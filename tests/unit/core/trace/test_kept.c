@@ -154,6 +154,40 @@ static void test_of_the_users_name_only_matches_are_kept(void **state)
     rein_policy_unref(policy);
 }
 
+static void turns_are_kept_of_texts_that_came_at_the_same_time(void **state)
+{
+    (void)state;
+    static const char in_order[] = DELTA("\"reasoning_content\":\"So. \"") DELTA("\"reasoning_content\":\"And. \"")
+        DELTA("\"content\":\"Yes.\"") DONE;
+    static const char at_once[] = DELTA("\"reasoning_content\":\"So. \"") DELTA("\"content\":\"Yes\"")
+        DELTA("\"reasoning_content\":\"And. \"") DELTA("\"content\":\", I\"") DELTA("\"content\":\" do.\"") DONE;
+    struct rein_policy *policy = kit_policy(HEAD RULES "log: { text: full }\n");
+    const struct rein_text *texts;
+    size_t len;
+    struct rein_trace *trace = begin(policy);
+    ask(trace, "hello");
+    feed(trace, in_order, 0);
+    finish(trace);
+    assert_int_equal(rein_trace_texts(trace, &texts, &len), 0);
+    assert_int_equal(len, 3);
+    for (size_t i = 0; i < len; i++)
+        assert_null(texts[i].turns);
+    rein_trace_free(trace);
+    trace = begin(policy);
+    ask(trace, "hello");
+    feed(trace, at_once, 0);
+    finish(trace);
+    assert_int_equal(rein_trace_texts(trace, &texts, &len), 0);
+    assert_null(texts[0].turns);
+    const struct rein_turn reasoning[] = {{0, 4}, {7, 5}}, answer[] = {{4, 3}, {12, 7}};
+    assert_int_equal(texts[1].turns_len, 2);
+    assert_memory_equal(texts[1].turns, reasoning, sizeof reasoning);
+    assert_int_equal(texts[2].turns_len, 2);
+    assert_memory_equal(texts[2].turns, answer, sizeof answer);
+    rein_trace_free(trace);
+    rein_policy_unref(policy);
+}
+
 static void test_what_a_stop_cut_off_is_masked(void **state)
 {
     (void)state;
@@ -351,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_found_u1_full_masks_what_is_secret_everywhere),
         cmocka_unit_test(test_redacted_masks_what_any_rule_found),
         cmocka_unit_test(test_of_the_users_name_only_matches_are_kept),
+        cmocka_unit_test(turns_are_kept_of_texts_that_came_at_the_same_time),
         cmocka_unit_test(test_what_a_stop_cut_off_is_masked),
         cmocka_unit_test(test_what_broke_off_is_masked),
         cmocka_unit_test(test_the_ceiling_cuts),

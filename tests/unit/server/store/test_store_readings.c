@@ -23,6 +23,7 @@ struct sample {
     struct kit_record r;
     struct rein_text texts[2];
     struct rein_span found[4];
+    struct rein_turn turns[2];
     struct rein_asked asked[2];
 };
 
@@ -34,6 +35,8 @@ static void sample_fill(struct sample *s)
     s->found[1] = (struct rein_span){.offset = 1, .len = 2, .rule = "b", .at = 3};
     s->found[2] = (struct rein_span){.offset = 3, .len = 2, .rule = "c", .at = 6};
     s->found[3] = (struct rein_span){.offset = 4, .len = 3, .rule = "d", .at = UINT64_MAX};
+    s->turns[0] = (struct rein_turn){.at = 0, .len = 3};
+    s->turns[1] = (struct rein_turn){.at = 9, .len = 5};
     s->texts[0] = (struct rein_text){.n = 0,
                                      .channel = REIN_PROMPT,
                                      .speaker = "user",
@@ -49,6 +52,8 @@ static void sample_fill(struct sample *s)
                                      .text_len = 8,
                                      .found = s->found,
                                      .found_len = 4,
+                                     .turns = s->turns,
+                                     .turns_len = 2,
                                      .readings = "\0\x01\x7f\xff\"",
                                      .readings_len = 5};
     s->asked[0] = (struct rein_asked){.panel = "p",
@@ -107,6 +112,8 @@ static void all_is_read_back(void **state)
                                           "{\"offset\":1,\"len\":2,\"rule\":\"b\"},"
                                           "{\"offset\":3,\"len\":2,\"rule\":\"c\",\"at\":6},"
                                           "{\"offset\":4,\"len\":3,\"rule\":\"d\",\"at\":null}]");
+    check_json(member(texts, 0, "turns"), "null");
+    check_json(member(texts, 1, "turns"), "[[0,3],[9,5]]");
     assert_null(json_object_get(json_array_get(texts, 0), "readings"));
     check_json(member(texts, 1, "readings"), "\"00017fff22\"");
     json_decref(decision);
@@ -306,7 +313,7 @@ static void older_rows_say_that_they_do_not_know(void **state)
                "[{\"n\":0,\"channel\":\"answer\",\"attempt\":0,\"choice\":0,\"speaker\":null,\"form\":\"full\","
                "\"origin\":0,\"len\":3,\"whole\":true,"
                "\"masks\":[{\"offset\":2,\"len\":1,\"rule\":\"r\",\"restored_len\":1}],"
-               "\"found\":[{\"offset\":2,\"len\":1,\"rule\":\"r\"}],\"text\":\"ab*\"}]");
+               "\"found\":[{\"offset\":2,\"len\":1,\"rule\":\"r\"}],\"turns\":null,\"text\":\"ab*\"}]");
     json_decref(decision);
     assert_int_equal(store_read_readings(reader, id, &readings), 0);
     check_json(readings, "[]");

@@ -1,7 +1,8 @@
 /* See checkpoint.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A round is two checkpoints: the second takes what was committed during the first, so that little is left after it. */
+ * A round is two checkpoints: the second takes what was committed during the first, so that little is left after it.
+ * Neither gets past what a reader sees, so before the second one readers are given time to leave. */
 #include "store/sqlite/checkpoint.h"
 
 #include <pthread.h>
@@ -10,8 +11,9 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "store/sqlite/reader.h"
 
-enum { PASSES = 2 };
+enum { LEAVE_MS = 100 }; /* for readers; a view takes less as a rule */
 
 struct store_checkpoint {
     sqlite3 *sqlite;
@@ -19,7 +21,7 @@ struct store_checkpoint {
     bool has_thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool under_way, closing; /* with `lock` */
+    bool under_way, closing, is_urgent; /* with `lock` */
 };
 
 static int checkpoint_fail(struct store_checkpoint *c, const char *what)
@@ -38,20 +40,23 @@ static int sync_database(struct store_checkpoint *c)
     return rc == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : rc;
 }
 
-/* Never waits: commits and readers continue. */
-static void run_round(struct store_checkpoint *c)
+static int run_pass(struct store_checkpoint *c)
 {
-    for (int i = 0; i < PASSES; i++) {
-        int rc = sqlite3_wal_checkpoint_v2(c->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        if ((rc & 0xff) == SQLITE_BUSY)
-            return;
-        if (rc != SQLITE_OK) {
-            checkpoint_fail(c, "cannot checkpoint");
-            return;
-        }
-    }
-    if (sync_database(c) != SQLITE_OK)
-        checkpoint_fail(c, "cannot sync the database");
+    int rc = sqlite3_wal_checkpoint_v2(c->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if ((rc & 0xff) == SQLITE_BUSY)
+        return REIN_EIO;
+    if (rc != SQLITE_OK)
+        return checkpoint_fail(c, "cannot checkpoint");
+    return sync_database(c) == SQLITE_OK ? 0 : checkpoint_fail(c, "cannot sync the database");
+}
+
+/* Commits continue. */
+static void run_round(struct store_checkpoint *c, bool is_urgent)
+{
+    if (run_pass(c) != 0)
+        return;
+    sqlite_readers_hold(is_urgent ? 0 : LEAVE_MS);
+    (void)run_pass(c);
 }
 
 static void *checkpointer(void *ctx)
@@ -63,8 +68,9 @@ static void *checkpointer(void *ctx)
             pthread_cond_wait(&c->changed, &c->lock);
         if (!c->under_way)
             break;
+        bool is_urgent = c->is_urgent;
         pthread_mutex_unlock(&c->lock);
-        run_round(c);
+        run_round(c, is_urgent);
         pthread_mutex_lock(&c->lock);
         c->under_way = false;
         pthread_cond_broadcast(&c->changed);
@@ -121,10 +127,11 @@ void store_checkpoint_close(struct store_checkpoint *checkpoint)
     free(checkpoint);
 }
 
-void store_checkpoint_begin(struct store_checkpoint *checkpoint)
+void store_checkpoint_begin(struct store_checkpoint *checkpoint, bool is_urgent)
 {
     pthread_mutex_lock(&checkpoint->lock);
     checkpoint->under_way = true;
+    checkpoint->is_urgent = is_urgent;
     pthread_cond_broadcast(&checkpoint->changed);
     pthread_mutex_unlock(&checkpoint->lock);
 }

@@ -19,8 +19,9 @@ struct store_checkpoint;
 int store_checkpoint_open(struct store_checkpoint **out, const char *path) REIN_MUST_USE;
 void store_checkpoint_close(struct store_checkpoint *checkpoint); /* waits for a round; NULL is fine */
 
-/* Begins a round; there must be none. */
-void store_checkpoint_begin(struct store_checkpoint *checkpoint);
+/* Begins a round; there must be none. At its end new readers are held back (reader.h), so that the log can begin again:
+ * release them. Urgent: somebody waits for the round, so it waits for no reader. */
+void store_checkpoint_begin(struct store_checkpoint *checkpoint, bool is_urgent);
 bool store_checkpoint_is_under_way(struct store_checkpoint *checkpoint);
 void store_checkpoint_wait(struct store_checkpoint *checkpoint); /* until none is under way */
 

@@ -31,11 +31,11 @@
 #include "store/sqlite/wal.h"
 
 enum {
-    READERS_MS = 20,       /* how long a checkpoint waits for readers, while the log is not very long */
-    BUSY_MS = 2000,        /* how long another program may lock the database */
-    WAL_PAGES = 8000,      /* pages after which a round of checkpoints begins, about 32 MiB */
-    WAL_PAGES_MAX = 32000, /* wait for a round, and for readers to let go, from here on, about 128 MiB */
-    WAL_BYTES_KEPT = 48 << 20,
+    READERS_MS = 20,            /* how long a checkpoint waits for readers, while the log is not very long */
+    BUSY_MS = 2000,             /* how long another program may lock the database */
+    WAL_PAGES = 8000,           /* pages after which a round of checkpoints begins, about 32 MiB */
+    WAL_PAGES_MAX = 32000,      /* wait for a round, and for readers to let go, from here on, about 128 MiB */
+    WAL_BYTES_KEPT = 128 << 20, /* cutting off what is longer takes tens of milliseconds, inside a commit */
 };
 
 struct store_db {
@@ -555,13 +555,14 @@ int sqlite_db_probe(struct store_db *db)
 }
 
 /* Little was committed during a round. Nothing is added to the log now: if no reader uses it, the next commit restarts
- * it. */
+ * it. Readers that come once all of it is in the database do not use it. */
 static void finish_checkpoint(struct store_db *db)
 {
     int mode = db->wal_pages < WAL_PAGES_MAX ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
     sqlite3_busy_timeout(db->sqlite, db->wal_pages < 4 * WAL_PAGES_MAX ? READERS_MS : BUSY_MS);
     int rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, mode, NULL, NULL);
     sqlite3_busy_timeout(db->sqlite, BUSY_MS);
+    sqlite_readers_release();
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
         db_fail(db, "cannot checkpoint");
     db->is_checkpointing = false;
@@ -577,7 +578,7 @@ static void checkpoint(struct store_db *db)
         if (!store_checkpoint_is_under_way(db->checkpoint))
             finish_checkpoint(db);
     } else if (db->wal_pages >= db->checkpoint_at) {
-        store_checkpoint_begin(db->checkpoint);
+        store_checkpoint_begin(db->checkpoint, db->wal_pages >= WAL_PAGES_MAX);
         db->is_checkpointing = true;
     }
 }

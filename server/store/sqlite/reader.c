@@ -13,16 +13,34 @@
 
 enum { STEPS_BETWEEN_LOOKS = 2000, BUSY_MS = 1000 };
 
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* The process's: it has one store. */
 static struct {
     pthread_mutex_t lock;
+    pthread_cond_t changed;
     size_t open;
     bool blocked;
-} readers = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    int64_t held_until_us; /* new ones wait; monotonic */
+} readers = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+/* With the lock, for a change or until that time. */
+static void wait_for_readers(int64_t until_us)
+{
+    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+    pthread_cond_clockwait(&readers.changed, &readers.lock, CLOCK_MONOTONIC, &until);
+}
 
 static bool readers_enter(void)
 {
     pthread_mutex_lock(&readers.lock);
+    while (now_us() < readers.held_until_us)
+        wait_for_readers(readers.held_until_us);
     bool may_open = !readers.blocked;
     readers.open += may_open;
     pthread_mutex_unlock(&readers.lock);
@@ -34,6 +52,25 @@ static void readers_leave(void)
     pthread_mutex_lock(&readers.lock);
     assert(readers.open > 0);
     readers.open--;
+    pthread_cond_broadcast(&readers.changed);
+    pthread_mutex_unlock(&readers.lock);
+}
+
+void sqlite_readers_hold(unsigned wait_ms)
+{
+    int64_t begun_us = now_us(), until_us = begun_us + (int64_t)wait_ms * 1000;
+    pthread_mutex_lock(&readers.lock);
+    readers.held_until_us = begun_us + READERS_HELD_MS * 1000;
+    while (readers.open > 0 && now_us() < until_us)
+        wait_for_readers(until_us);
+    pthread_mutex_unlock(&readers.lock);
+}
+
+void sqlite_readers_release(void)
+{
+    pthread_mutex_lock(&readers.lock);
+    readers.held_until_us = 0;
+    pthread_cond_broadcast(&readers.changed);
     pthread_mutex_unlock(&readers.lock);
 }
 
@@ -50,13 +87,6 @@ bool sqlite_readers_are_gone(void)
     bool gone = readers.open == 0;
     pthread_mutex_unlock(&readers.lock);
     return gone;
-}
-
-static int64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 static int is_too_late(void *ctx)

@@ -34,6 +34,13 @@ static inline struct sqlite_reader *sqlite_reader_of(struct store_reader *reader
 void sqlite_readers_block(bool block);
 bool sqlite_readers_are_gone(void);
 
+/* The log begins again only once no reader is in it, and with readers that never rest there is always one. So new
+ * readers are made to wait until they are released, READERS_HELD_MS at most, and those that are open are waited for, up
+ * to `wait_ms`. Any thread. */
+enum { READERS_HELD_MS = 250 };
+void sqlite_readers_hold(unsigned wait_ms);
+void sqlite_readers_release(void);
+
 /* Begins a query: its time runs from here on. */
 int reader_prepare(struct sqlite_reader *reader, sqlite3_stmt **out, const char *sql) REIN_MUST_USE;
 /* Ends it (NULL is fine): compiling takes longer than most queries, so the same one will find it again. */

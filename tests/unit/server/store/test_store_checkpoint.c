@@ -1,5 +1,5 @@
-/* The write-ahead log under constant load: it restarts regularly unless a reader uses it, and nobody waits for a
- * reader.
+/* The write-ahead log under constant load: it restarts regularly, also beside readers of this process that never rest,
+ * unless another's reader uses it, and nobody waits for a reader.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,15 +7,19 @@
 
 #include <cmocka.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/read.h"
+#include "store/sqlite/reader.h"
 #include "storekit.h"
 
 /* Several times what a round of checkpoints waits for. Where that is slow, the writer waits for it, and still the log
  * never grows beyond LOG_MAX, as it would without. */
-enum { ROWS = 6000, LOG_MAX = 140 << 20 };
+enum { LEAVE_US = 100 * 1000, ROWS = 6000, LOG_MAX = 140 << 20 };
 
 /* One client after the other: a commit a row. */
 static void put_rows(struct kit_fixture *f, int rows)
@@ -91,12 +95,81 @@ static void readers_keep_the_log(void **state)
     assert_int_equal(kit_number(&f->kit, "SELECT count(*) FROM decisions"), 1 + ROWS);
 }
 
+/* ---- readers of this process ---- */
+
+struct opening {
+    const struct store *store;
+    atomic_bool stops;
+    _Atomic int64_t longest_us, opened_at_us;
+};
+
+/* Opens readers one after the other, and notes how long that took. */
+static void *open_readers(void *ctx)
+{
+    struct opening *o = ctx;
+    do {
+        struct store_reader *reader;
+        int64_t begun_us = kit_now_us();
+        if (store_reader_open(&reader, o->store, 1000) != 0)
+            return o;
+        o->opened_at_us = kit_now_us();
+        if (o->opened_at_us - begun_us > o->longest_us)
+            o->longest_us = o->opened_at_us - begun_us;
+        store_reader_close(reader);
+    } while (!atomic_load(&o->stops));
+    return NULL;
+}
+
+static void held_readers_open_when_released(void **state)
+{
+    struct kit_fixture *f = *state;
+    struct opening o = {.store = f->store, .stops = true};
+    pthread_t thread;
+    void *failed;
+    int64_t held_at_us = kit_now_us();
+    sqlite_readers_hold(0);
+    assert_int_equal(pthread_create(&thread, NULL, open_readers, &o), 0);
+    put_rows(f, 100);
+    int64_t released_at_us = kit_now_us();
+    sqlite_readers_release();
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    if (o.opened_at_us < released_at_us) /* this took so long that they went on by themselves */
+        assert_in_range(o.opened_at_us - held_at_us, READERS_HELD_MS * 900, INT_MAX);
+}
+
+/* A reader that stays is waited for in each round, and meanwhile no other begins. Once it has left, the log begins
+ * anew, although others come all the time: before, each found the one before it still there. */
+static void a_round_holds_readers_back(void **state)
+{
+    struct kit_fixture *f = *state;
+    struct opening o = {.store = f->store};
+    struct store_reader *stays;
+    pthread_t thread;
+    void *failed;
+    put_rows(f, 1);
+    unsigned before = beginnings(f);
+    assert_int_equal(store_reader_open(&stays, f->store, 1000), 0);
+    assert_int_equal(pthread_create(&thread, NULL, open_readers, &o), 0);
+    for (int i = 0; i < ROWS && o.longest_us < LEAVE_US / 2; i += 10)
+        put_rows(f, 10);
+    store_reader_close(stays);
+    put_rows(f, ROWS);
+    atomic_store(&o.stops, true);
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    assert_in_range(o.longest_us, LEAVE_US / 2, INT_MAX);
+    assert_in_range(beginnings(f) - before, 1, ROWS);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, kit_set_up, kit_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(log_is_bounded),
         TEST(readers_keep_the_log),
+        TEST(held_readers_open_when_released),
+        TEST(a_round_holds_readers_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "admin/admin_job.h"
 
+#include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct admin_job *job_of(struct responder *responder)
 {
@@ -28,12 +30,12 @@ static void job_answer(struct admin_job *job)
 {
     if (job->rv != 0) {
         admin_reply_failure(job->x, job->rv);
-    } else if (job->tree == NULL) {
+    } else if (job->text == NULL) {
         admin_reply_error(job->x, 404, "not_found", NULL,
                           job->missing != NULL ? job->missing : "This decision does not exist.");
     } else {
-        admin_reply(job->x, job->path, 200, job->tree);
-        job->tree = NULL;
+        reply_text(job->x, 200, job->text, strlen(job->text), job->path->headers);
+        job->text = NULL;
     }
 }
 
@@ -47,7 +49,7 @@ static void on_job_done(struct query *query, int rv)
         exchange_set_user(job->x, NULL);
         job_answer(job);
     }
-    json_decref(job->tree);
+    free(job->text);
     free(job);
     admin_query_done(admin);
 }
@@ -55,7 +57,11 @@ static void on_job_done(struct query *query, int rv)
 static void job_run(struct query *query, struct store_reader *reader)
 {
     struct admin_job *job = (struct admin_job *)(void *)query;
-    job->rv = job->read(job, reader, &job->tree);
+    json_t *tree = NULL;
+    job->rv = job->read(job, reader, &tree);
+    if (tree != NULL && (job->text = json_dumps(tree, JSON_COMPACT)) == NULL)
+        job->rv = REIN_ENOMEM;
+    json_decref(tree);
 }
 
 void *admin_job_new(size_t size, struct admin *admin, const struct admin_path *path, struct exchange *x)

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/thread.h"
+
 struct query_pool {
     struct loop *loop;
     const struct store *store;
@@ -42,11 +44,21 @@ size_t query_pool_busy(const struct query_pool *pool)
     return pool->running + pool->waiting;
 }
 
+/* libuv's threads have no other work. */
+static void stand_behind(void)
+{
+    static _Thread_local bool is_behind;
+    if (!is_behind)
+        thread_stand_behind("rein-reader");
+    is_behind = true;
+}
+
 static void work(uv_work_t *work)
 {
     struct query *query = work->data;
     struct query_pool *pool = query->pool;
     struct store_reader *reader;
+    stand_behind();
     query->rv =
         store_reader_open(&reader, pool->store, pool->time_limit_ms); /* these never change: safe to read here */
     if (query->rv != 0)

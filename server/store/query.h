@@ -1,5 +1,5 @@
-/* Queries off the loop: reads of the store run in libuv's threads, so that no loop waits for a disk.
- * SPDX-License-Identifier: Apache-2.0
+/* Queries off the loop: reads of the store run in libuv's threads, so that no loop waits for a disk; of low priority,
+ * so that none waits for the processor either. SPDX-License-Identifier: Apache-2.0
  *
  * Thread: the loop's, except for `run`. */
 #ifndef SERVER_STORE_QUERY_H

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { ask, chat, send } from '../lib/client.mjs';
 import { configText, startRein } from '../lib/rein.mjs';
@@ -173,6 +174,15 @@ describe('the desk', { timeout: 240000 }, () => {
     assert.equal(previous, null);
     const facets = await get('facets');
     assert.ok(facets.models.some(({ value }) => value === 'm-2') && facets.findings.some(({ id }) => id === 'badge'));
+  });
+
+  test('who reads stands behind those who serve', async () => {
+    await get('overview');
+    const of = (task, file) => fs.readFileSync(`/proc/${rein.child.pid}/task/${task}/${file}`, 'utf8').trim();
+    const threads = fs.readdirSync(`/proc/${rein.child.pid}/task`).map((task) => ({ name: of(task, 'comm'), nice: Number(of(task, 'stat').replace(/^.*\) /, '').split(' ')[16]) }));
+    const readers = threads.filter(({ name }) => name === 'rein-reader');
+    assert.deepEqual([...new Set(readers.map(({ nice }) => nice))], [19]);
+    for (const { name, nice } of threads) if (name !== 'rein-reader') assert.equal(nice, os.getPriority(rein.child.pid), name);
   });
 
   test('a decision says why, when, and what was said', async () => {

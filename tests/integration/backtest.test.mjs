@@ -33,7 +33,7 @@ describe('rein backtest', { timeout: process.env.REIN_LONG === '1' ? 3600000 : 4
     assert.equal(report.decisions, REQUESTS);
     assert.deepEqual(report.actions, []);
     assert.equal(report.otherwise, 0, JSON.stringify(report.findings.filter((finding) => finding.new + finding.gone > 0)));
-    assert.ok(report.compared >= 0.9 * REQUESTS, JSON.stringify(report.not_comparable));
+    assert.equal(report.compared, REQUESTS, JSON.stringify(report.not_comparable));
     assert.equal(report.policy_version, rows[0].policy_version);
     if (!fs.readFileSync(binary).includes('__asan_init')) assert.ok(report.most < MEMORY_MAX, `${report.most} MiB`);
   });

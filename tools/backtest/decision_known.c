@@ -104,7 +104,7 @@ static int digit_of(char c)
 }
 
 /* The text's readings; none where the record has none, or they are not written as they should be. */
-static int read_readings(struct rein_known_text *out, const json_t *text)
+static int read_readings(char **out, size_t *out_len, const json_t *text)
 {
     const json_t *value = json_object_get(text, "readings");
     const char *hex = json_is_string(value) ? json_string_value(value) : "";
@@ -120,8 +120,8 @@ static int read_readings(struct rein_known_text *out, const json_t *text)
         }
         bytes[i] = (char)(high << 4 | low);
     }
-    out->readings = bytes;
-    out->readings_len = len;
+    *out = bytes;
+    *out_len = len;
     return 0;
 }
 
@@ -129,9 +129,11 @@ static int read_readings(struct rein_known_text *out, const json_t *text)
 static int add_known_text(struct decision_known *out, const json_t *text, const struct policy_match *match,
                           struct rein_known_text place)
 {
-    int rv = read_readings(&place, text);
+    char **readings = &out->readings[out->texts_len];
+    int rv = read_readings(readings, &place.readings_len, text);
     if (rv != 0)
         return rv;
+    place.readings = *readings;
     out->lacks_readings |= match->has_detectors && (place.readings == NULL || !match->detectors);
     if (place.readings != NULL) {
         place.rules = match->rules;
@@ -164,7 +166,8 @@ int decision_known_read(struct decision_known *out, const json_t *texts, const s
     if (!out->is_masked)
         return 0;
     out->texts = calloc(json_array_size(texts), sizeof *out->texts);
-    if (out->texts == NULL)
+    out->readings = calloc(json_array_size(texts), sizeof *out->readings);
+    if (out->texts == NULL || out->readings == NULL)
         return REIN_ENOMEM;
     json_array_foreach(texts, i, text)
     {
@@ -180,7 +183,8 @@ int decision_known_read(struct decision_known *out, const json_t *texts, const s
 void decision_known_fini(struct decision_known *known)
 {
     for (size_t i = 0; i < known->texts_len; i++)
-        free((void *)(uintptr_t)known->texts[i].readings);
+        free(known->readings[i]);
+    free(known->readings);
     free(known->texts);
     free(known->items);
 }

@@ -15,7 +15,8 @@
 struct decision_known {
     struct rein_known *items; /* owned; names are the decision's */
     size_t len;
-    struct rein_known_text *texts; /* of a decision with a masked text: all of them; owned, as are their readings */
+    struct rein_known_text *texts; /* of a decision with a masked text: all of them; owned */
+    char **readings;               /* of each; owned, as is the list; NULL: it has none */
     size_t texts_len;
     bool is_masked;      /* some byte of some text is */
     bool lacks_rule;     /* a rule masks that the policy has not */

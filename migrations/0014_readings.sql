@@ -7,8 +7,11 @@ ALTER TABLE kept_texts ADD COLUMN readings BLOB; -- NULL: nothing of the decisio
 ALTER TABLE kept_texts ADD COLUMN turns TEXT;
 ALTER TABLE opinions ADD COLUMN heard INTEGER;
 ALTER TABLE opinions ADD COLUMN patterns TEXT;
+ALTER TABLE opinions ADD COLUMN said INTEGER;
 ALTER TABLE attempts ADD COLUMN may_continue INTEGER;
+ALTER TABLE attempts ADD COLUMN choices INTEGER;
 ALTER TABLE decisions ADD COLUMN attempt_may_continue INTEGER; -- of the first attempt
+ALTER TABLE decisions ADD COLUMN attempt_choices INTEGER;
 
 DROP VIEW v_attempts;
 CREATE VIEW v_attempts AS
@@ -17,13 +20,14 @@ SELECT d.id AS decision_id, d.started_at_us, d.route, d.model, d.upstream,
        d.template, d.delivery, d.attempt_reason AS reason, d.attempt_started_us AS started_us,
        d.attempt_first_byte_us AS first_byte_us, d.attempt_ended_us AS ended_us, d.attempt_status AS status,
        d.attempt_outcome AS outcome,
-       d.attempt_may_continue AS may_continue -- 1: it has no prefill, and a restart may have been able to continue it
+       d.attempt_may_continue AS may_continue, -- 1: it has no prefill, and a restart may have been able to continue it
+       d.attempt_choices AS choices -- that it was asked for
   FROM decisions AS d
  WHERE d.attempts > 0
  UNION ALL
 SELECT d.id, d.started_at_us, d.route, d.model, d.upstream,
        a.n, a.template, a.delivery, a.reason, a.started_us, a.first_byte_us, a.ended_us, a.status, a.outcome,
-       a.may_continue
+       a.may_continue, a.choices
   FROM attempts AS a
   JOIN decisions AS d ON d.seq = a.decision;
 
@@ -35,7 +39,8 @@ SELECT d.id AS decision_id, d.started_at_us, d.route, d.model, d.verdict,
        o.outcome, o.risk, o.categories, o.took_ms, o.was_known,
        o.heard, -- how far the attempt had come before the answer: bytes of its texts, one more for each text that had
                 -- ended, and one for its end
-       o.patterns -- that the judge named, joined by commas; NULL: none
+       o.patterns, -- that the judge named, joined by commas; NULL: none
+       o.said -- the answer's number among all answers, as they came; from 0
   FROM opinions AS o
   JOIN decisions AS d ON d.seq = o.decision
   JOIN policies AS p ON p.number = d.policy;

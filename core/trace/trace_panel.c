@@ -347,6 +347,7 @@ static void answer_note(struct rein_trace *t, struct pending_question *q, size_t
     record->took_ms = answer->took_ms;
     record->was_known = answer->was_known;
     record->heard = rein_trace_heard(t);
+    record->said = t->answers++;
     record->leaves = has_opinion ? answer->leaves : 0;
     const char *categories = has_opinion && answer->categories != NULL ? answer->categories : "";
     size_t len = strlen(categories);

@@ -150,6 +150,7 @@ struct rein_trace {
     struct known *known;            /* owned; NULL: nothing is known from elsewhere */
     struct known_text known_prompt; /* of the prompt's text that is judged */
     bool lacks_readings;            /* something was to be read of a masked text that is not known */
+    uint32_t answers;               /* of judges, so far */
     uint64_t heard;                 /* see rein_trace_heard; without the response's end */
     struct bytes late;              /* matches in the prompt that wait for its end */
     size_t late_len, late_dropped;

@@ -373,6 +373,7 @@ struct rein_asked {
     unsigned took_ms;
     bool was_known;  /* the opinion was given before, about the same text */
     uint64_t heard;  /* of an answer: how far the attempt had come by then (rein_trace_heard) */
+    uint32_t said;   /* of an answer: its number among all answers, as they came */
     unsigned leaves; /* of an opinion: patterns that the judge named, a set of 1 << enum rein_pattern */
     char categories[REIN_CATEGORIES_MAX];
 };

@@ -31,6 +31,7 @@ void session_open_attempt(struct session *s)
         .ended_us = -1,
         .outcome = "running",
         .may_continue = s->plan.attempt.may_continue,
+        .choices = s->request->choices,
     };
 }
 

@@ -282,11 +282,12 @@ int store_job_new(struct store_job **out, const struct store_record *record)
     p = (struct packer){(char *)job, sizeof *job};
     pack(&p, job, record, bare);
     job->first = (struct store_attempt){.started_us = -1, .first_byte_us = -1, .ended_us = -1};
-    job->may_continue = -1;
+    job->may_continue = job->choices = -1;
     if (job->record.attempts_len > 0) {
         job->first = job->record.attempts[0];
         job->delivery = rein_delivery_name(job->first.delivery);
         job->may_continue = job->first.may_continue;
+        job->choices = job->first.choices;
     }
     set_words(job);
     job->keep_text_until_us = record->keep_text_days > 0 ? record->started_at_us + record->keep_text_days * day_us : -1;

@@ -39,6 +39,7 @@ struct store_job {
     struct store_attempt first;                        /* attempt; its row is the decision's own */
     const char *delivery;                              /* of the first attempt, a constant */
     int64_t may_continue;                              /* likewise: 0, 1; -1: there is none */
+    int64_t choices;                                   /* likewise; -1: there is none */
     size_t findings_len;                               /* how many there were, including those above the ceiling */
     const char *verdict, *action, *shadow, *reasoning; /* constants */
     bool acted;                                        /* a finding changed the response */

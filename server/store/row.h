@@ -159,7 +159,8 @@ enum store_field_type {
     X(NUMBER, ended_us)                                                                                                \
     X(NUMBER, status)                                                                                                  \
     X(TEXT, outcome)                                                                                                   \
-    X(MAYBE, may_continue)
+    X(MAYBE, may_continue)                                                                                             \
+    X(NUMBER, choices)
 
 /* One finding of a decision. */
 #define STORE_FINDING_FIELDS(X)                                                                                        \
@@ -196,7 +197,8 @@ enum store_field_type {
     X(NUMBER, took_ms)                                                                                                 \
     X(FLAG, was_known)                                                                                                 \
     X(NUMBER, heard)                                                                                                   \
-    X(TEXT, patterns)
+    X(TEXT, patterns)                                                                                                  \
+    X(NUMBER, said)
 
 /* One kept text of a decision. */
 #define STORE_TEXT_FIELDS(X)                                                                                           \

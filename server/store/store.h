@@ -34,6 +34,7 @@ struct store_attempt {
     unsigned status;     /* HTTP, 0: none */
     const char *outcome; /* "whole", "timeout", "broke", "cancelled", "steered", ... */
     bool may_continue;   /* as the engine was told (rein_attempt) */
+    unsigned choices;    /* that it was asked for */
 };
 
 /* What is stored about a request. The first record of a request inserts a row, later ones replace it. Everything is

@@ -403,13 +403,15 @@ static enum play_reason check_decision(const json_t *decision, const json_t *tex
     return PLAY_COMPARED;
 }
 
-static unsigned count_choices(const json_t *texts)
+/* Older records say only in which choices there is text. */
+static unsigned count_choices(const json_t *decision, const json_t *texts)
 {
-    const json_t *text;
+    const json_t *text, *first = json_array_get(json_object_get(decision, "attempts"), 0);
     size_t i;
-    int64_t most = 0;
+    int64_t most = script_number(first, "choices") - 1;
     json_array_foreach(texts, i, text) most =
         script_number(text, "choice") > most ? script_number(text, "choice") : most;
+    most = most < 0 ? 0 : most;
     return most < REIN_CHOICES_MAX ? (unsigned)most + 1 : REIN_CHOICES_MAX;
 }
 
@@ -474,7 +476,7 @@ int decision_play(const json_t *decision, const struct play_outcome *was, struct
                      .texts = texts,
                      .settings = rein_policy_settings(policy),
                      .is_streamed = json_is_true(json_object_get(decision, "streamed")),
-                     .choices = count_choices(texts)};
+                     .choices = count_choices(decision, texts)};
     struct decision_known known;
     *reason = check_decision(decision, texts);
     if (*reason != PLAY_COMPARED)

@@ -116,16 +116,23 @@ void replies_ask(struct decision_replies *r, uint32_t id, const struct rein_aske
     r->said[opinion / 64] |= UINT64_C(1) << opinion % 64;
     if (outcome_of(row) == REIN_JUDGE_OPEN)
         return; /* it did not reply as long as it mattered */
-    r->open[r->open_len++] =
-        (struct open_reply){.id = id, .opinion = opinion, .due = (uint64_t)script_number(row, "heard")};
+    r->open[r->open_len++] = (struct open_reply){.id = id,
+                                                 .opinion = opinion,
+                                                 .due = (uint64_t)script_number(row, "heard"),
+                                                 .said = (uint64_t)script_number(row, "said")};
 }
 
-/* Those that come at the same time come in the order in which they were asked for. */
+static bool is_before(const struct open_reply *a, const struct open_reply *b)
+{
+    return a->due < b->due || (a->due == b->due && a->said < b->said);
+}
+
+/* Of older records, those that come at the same time come in the order in which they were asked for. */
 bool replies_take(struct decision_replies *r, uint64_t heard, uint32_t *id, struct rein_answer *answer)
 {
     size_t first = r->open_len;
     for (size_t i = 0; i < r->open_len; i++)
-        if (r->open[i].due <= heard && (first == r->open_len || r->open[i].due < r->open[first].due))
+        if (r->open[i].due <= heard && (first == r->open_len || is_before(&r->open[i], &r->open[first])))
             first = i;
     if (first == r->open_len)
         return false;

@@ -20,7 +20,8 @@ struct decision_replies {
     struct open_reply {
         uint32_t id;    /* of the question */
         size_t opinion; /* in the decision's list */
-        uint64_t due;   /* bytes of the attempt's texts by which it comes */
+        uint64_t due;   /* how far the attempt has come when it comes */
+        uint64_t said;  /* of those that come together: the order */
     } open[REPLIES_OPEN_MAX];
     size_t open_len;
     uint64_t said[256 / 64]; /* the set of opinions that were said */

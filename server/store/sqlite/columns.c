@@ -79,6 +79,7 @@ const struct column store_columns[] = {
     {"model_complies_answer", COLUMN_SCORE, AT(decision.heads[REIN_COMPLIES_ANSWER])},
     {"user", COLUMN_TEXT, AT(record.user)},
     {"attempt_may_continue", COLUMN_UNKNOWN, AT(may_continue)},
+    {"attempt_choices", COLUMN_UNKNOWN, AT(choices)},
 };
 const size_t store_columns_len = sizeof store_columns / sizeof *store_columns;
 

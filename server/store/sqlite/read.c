@@ -46,7 +46,7 @@ static int read_decision(struct sqlite_reader *reader, const char *id, const cha
 static int read_attempts(struct sqlite_reader *reader, const char *id, store_on_attempt on_attempt, void *ctx)
 {
     static const char sql[] = "SELECT n, template, delivery, reason, started_us, first_byte_us, ended_us, status,"
-                              " outcome, may_continue FROM v_attempts WHERE decision_id = :id ORDER BY n";
+                              " outcome, may_continue, choices FROM v_attempts WHERE decision_id = :id ORDER BY n";
     struct store_attempt_row row;
     sqlite3_stmt *stmt = NULL;
     int rv = reader_prepare(reader, &stmt, sql);
@@ -80,7 +80,7 @@ static int read_opinions(struct sqlite_reader *reader, const char *id, store_on_
 {
     static const char sql[] =
         "SELECT n, panel, judge, attempt, choice, channel, offset, len, outcome, risk, categories,"
-        " took_ms, was_known, heard, patterns FROM v_opinions WHERE decision_id = :id ORDER BY n";
+        " took_ms, was_known, heard, patterns, said FROM v_opinions WHERE decision_id = :id ORDER BY n";
     struct store_opinion_row row;
     sqlite3_stmt *stmt = NULL;
     int rv = reader_prepare(reader, &stmt, sql);

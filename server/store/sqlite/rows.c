@@ -32,12 +32,13 @@ static const char *const texts[STATEMENTS] = {
     [DROP_ATTEMPTS] = "DELETE FROM attempts WHERE decision = ?1",
     [DROP_FINDINGS] = "DELETE FROM findings WHERE decision = ?1",
     [DROP_TEXTS] = "DELETE FROM texts WHERE decision = ?1",
-    [ADD_ATTEMPT] = "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [ADD_ATTEMPT] = "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [ADD_FINDING] =
         "INSERT INTO findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     [ADD_TEXT] = "INSERT INTO texts VALUES (?1, 'evidence', ?2, ?3, ?4, ?5)",
     [ADD_OPINION] =
-        "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
+        "?17)",
     [ADD_KEPT] = "INSERT INTO kept_texts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
                  " ?16)",
     [DROP_KEPT] = "DELETE FROM kept_texts WHERE decision = ?1",
@@ -196,6 +197,7 @@ static int add_attempt(struct store_rows *rows, int64_t seq, size_t n, const str
     sqlite3_bind_int64(stmt, 9, a->status);
     bind_text(stmt, 10, a->outcome);
     sqlite3_bind_int(stmt, 11, a->may_continue);
+    sqlite3_bind_int64(stmt, 12, a->choices);
     return rows_step(stmt);
 }
 
@@ -334,6 +336,7 @@ static int add_opinion(struct store_rows *rows, int64_t seq, size_t n, const str
     sqlite3_bind_int(stmt, 14, asked->was_known);
     bind_known(stmt, 15, asked->outcome != REIN_JUDGE_OPEN ? (int64_t)(asked->heard & INT64_MAX) : -1);
     sqlite3_bind_text(stmt, 16, patterns, -1, sqlite3_free);
+    bind_known(stmt, 17, asked->outcome != REIN_JUDGE_OPEN ? (int64_t)asked->said : -1);
     return rows_step(stmt);
 }
 

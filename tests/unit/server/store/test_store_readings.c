@@ -31,6 +31,7 @@ static void sample_fill(struct sample *s)
 {
     kit_record(&s->r);
     s->r.attempts[0].may_continue = true;
+    s->r.attempts[0].choices = s->r.attempts[1].choices = 2;
     s->found[0] = (struct rein_span){.offset = 0, .len = 2, .rule = "a"};
     s->found[1] = (struct rein_span){.offset = 1, .len = 2, .rule = "b", .at = 3};
     s->found[2] = (struct rein_span){.offset = 3, .len = 2, .rule = "c", .at = 6};
@@ -62,6 +63,7 @@ static void sample_fill(struct sample *s)
                                       .outcome = REIN_JUDGE_OPINED,
                                       .risk = 0.5,
                                       .heard = 120,
+                                      .said = 3,
                                       .leaves = 1u << REIN_WEAK_VACILLATION | 1u << REIN_INCONSISTENCY_COMPLIES};
     s->asked[1] =
         (struct rein_asked){.panel = "p", .judge = "j", .channel = REIN_ANSWER, .outcome = REIN_JUDGE_OPEN, .heard = 7};
@@ -103,6 +105,10 @@ static void all_is_read_back(void **state)
     json_t *texts = json_object_get(decision, "texts");
     check_json(member(attempts, 0, "may_continue"), "true");
     check_json(member(attempts, 1, "may_continue"), "false");
+    check_json(member(attempts, 0, "choices"), "2");
+    check_json(member(attempts, 1, "choices"), "2");
+    check_json(member(opinions, 0, "said"), "3");
+    check_json(member(opinions, 1, "said"), "null");
     check_json(member(opinions, 0, "heard"), "120");
     check_json(member(opinions, 0, "patterns"), "\"weak_vacillation,inconsistency.complies\"");
     check_json(member(opinions, 1, "patterns"), "null");

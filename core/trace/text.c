@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/heap.h"
+#include "rules/ruleset.h"
 
 enum {
     PAST_MAX = 512,     /* how much earlier text is kept as evidence for rules that do not hold */
@@ -435,7 +436,8 @@ uint64_t text_unclaimed_in_views(const struct text *t)
     if (t->leaves != NULL)
         unclaimed = leaf_view_unclaimed(t->leaves, unclaimed);
     for (size_t i = 0; i < t->known_len; i++)
-        unclaimed = t->known[i].match.start < unclaimed ? t->known[i].match.start : unclaimed;
+        if (t->known[i].match.start < unclaimed && t->rules->rules[t->known[i].match.rule].withholds)
+            unclaimed = t->known[i].match.start;
     return t->restore != NULL ? undivided_value(t, unclaimed) : unclaimed;
 }
 

@@ -123,13 +123,13 @@ static void note_questions(struct play *p)
                     questions[i].asked < d->asked_len ? &d->asked[questions[i].asked] : NULL);
 }
 
-/* Says what judges had said by now. */
-static int give_replies(struct play *p)
+/* Says what judges had said by then, or all of it. */
+static int give_replies(struct play *p, bool all)
 {
     struct rein_answer answer;
     uint32_t id;
     int rv = 0;
-    while (rv == 0 && replies_take(&p->replies, rein_trace_heard(p->trace), &id, &answer))
+    while (rv == 0 && replies_take(&p->replies, all ? UINT64_MAX : rein_trace_heard(p->trace), &id, &answer))
         rv = play_settle(p, rein_trace_answer(p->trace, id, &answer, &p->update));
     return rv;
 }
@@ -164,7 +164,7 @@ static int play_settle(struct play *p, int rv)
 static int play_step(struct play *p, int rv)
 {
     rv = play_settle(p, rv);
-    return rv == 0 ? give_replies(p) : rv;
+    return rv == 0 ? give_replies(p, false) : rv;
 }
 
 static bool is_done(const struct play *p)
@@ -295,6 +295,8 @@ static int end_attempt(struct play *p, bool was_stopped, const struct play_outco
     int rv = p->is_streamed ? play_last(p) : 0;
     if (rv == 0 && !is_done(p))
         rv = play_step(p, rein_trace_finish(p->trace, true, NULL, &p->update));
+    if (rv == 0 && !is_done(p)) /* in another API texts end elsewhere, so the place of a reply may not come */
+        rv = give_replies(p, true);
     if (rv != 0 || p->restarts)
         return rv;
     read_engine(&ended, p->trace);

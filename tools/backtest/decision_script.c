@@ -40,6 +40,9 @@ bool script_is_of(const json_t *text, uint32_t attempt)
     return channel != REIN_PROMPT && channel != REIN_OTHER && script_number(text, "attempt") == attempt;
 }
 
+/* Names are not kept. But that a tool's was shown may have kept the response from being steered. */
+static const char any_name[] = "_";
+
 int decision_script_read(struct decision_script *out, const json_t *decision, uint32_t attempt, unsigned choices)
 {
     const json_t *texts = json_object_get(decision, "texts"), *text;
@@ -59,6 +62,7 @@ int decision_script_read(struct decision_script *out, const json_t *decision, ui
     }
     out->said.texts = out->texts;
     out->said.choices = choices;
+    out->said.name = script_number(decision, "other_received") > 0 ? any_name : NULL;
     return 0;
 }
 

@@ -5,6 +5,7 @@
 -- Sums of weights, no text. They go with the text, and no view shows them: only `rein backtest` reads them.
 ALTER TABLE kept_texts ADD COLUMN readings BLOB; -- NULL: nothing of the decision's text is masked, or it was too much
 ALTER TABLE kept_texts ADD COLUMN turns TEXT;
+ALTER TABLE kept_texts ADD COLUMN series INTEGER;
 ALTER TABLE opinions ADD COLUMN heard INTEGER;
 ALTER TABLE opinions ADD COLUMN patterns TEXT;
 ALTER TABLE opinions ADD COLUMN said INTEGER;
@@ -62,6 +63,8 @@ SELECT d.id AS decision_id, d.started_at_us,
        t.turns, -- JSON array of pairs, in order: how far the attempt had come (as v_opinions.heard), and how many bytes of
                 -- the text came then without another text in between; [] for too many. NULL: the texts of the response came
                 -- one after the other, or a row from before this migration
+       t.series, -- of reasoning: texts with the same number are one to the patterns; NULL: it is alone, or a row from before
+                 -- this migration
        t.text
   FROM kept_texts AS t
   JOIN decisions AS d ON d.seq = t.decision;

@@ -54,23 +54,24 @@ static bool find_next(struct known_sentences *s)
     return s->has_next;
 }
 
-static bool waits_for_the_end(const struct known_sentences *s)
+static bool is_paused(const struct known_sentences *s)
 {
-    return (s->next.flags & READING_PAUSED) != 0 && s->rest.len == 0;
+    return (s->next.flags & READING_PAUSED) != 0;
 }
 
+/* One that ended because the text paused ends when it pauses again, or else when it goes on. */
 bool known_sentence_due(struct known_sentences *s, uint64_t *end, uint64_t *due)
 {
-    if (!find_next(s) || waits_for_the_end(s))
+    if (!find_next(s))
         return false;
     *end = s->at + s->next.len;
-    *due = *end + s->next.behind;
+    *due = *end + (is_paused(s) ? 1 : s->next.behind);
     return true;
 }
 
 bool known_sentence_pauses(struct known_sentences *s, uint64_t received)
 {
-    return find_next(s) && waits_for_the_end(s) && s->at + s->next.len == received;
+    return find_next(s) && is_paused(s) && s->at + s->next.len == received;
 }
 
 void known_sentence_take(struct known_sentences *s, struct reading *out)

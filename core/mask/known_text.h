@@ -30,10 +30,9 @@ struct known_sentences {
     bool has_next;
 };
 
-/* The next sentence ends before *end, and that is known when the text has come up to *due. False: it ends only when the
- * text does, or there is none. */
+/* The next sentence ends before *end, and that is known when the text has come up to *due. False: there is none. */
 bool known_sentence_due(struct known_sentences *s, uint64_t *end, uint64_t *due);
-/* Does the next sentence end here, because the text does? */
+/* Does the next sentence end here, because the text does, or another one goes on? */
 bool known_sentence_pauses(struct known_sentences *s, uint64_t received);
 /* The reading of the sentence that has just ended. */
 void known_sentence_take(struct known_sentences *s, struct reading *out);

@@ -255,6 +255,7 @@ static int begin_kept_text(struct kept *kept, struct text *text, uint32_t attemp
     item->text = text;
     item->said.attempt = attempt;
     item->said.choice = text->choice;
+    item->said.series = text->series;
     item->said.origin = text->origin;
     text->kept = item;
     return note_reading(

@@ -400,6 +400,7 @@ struct rein_text {
     uint32_t attempt, choice;
     const char *speaker;      /* of a message of the prompt; else NULL */
     enum rein_keep_text form; /* REIN_KEEP_REDACTED: what any rule found is masked; REIN_KEEP_FULL: secrets alone */
+    unsigned series;          /* of reasoning: texts of one series are one to the patterns; 0: it is alone */
     uint64_t origin;          /* findings count offsets from so many bytes before it: a restart goes on from them */
     uint64_t len;             /* bytes received */
     bool whole;               /* all of them are kept */

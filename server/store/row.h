@@ -214,6 +214,7 @@ enum store_field_type {
     X(JSON, masks)                                                                                                     \
     X(JSON, found)                                                                                                     \
     X(JSON, turns)                                                                                                     \
+    X(NUMBER, series)                                                                                                  \
     X(TEXT, text)
 
 #define STORE_MEMBER_TEXT(name) const char *name;

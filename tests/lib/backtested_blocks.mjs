@@ -1,4 +1,4 @@
-// Decisions for backtests in Messages and Responses: answers of several blocks, cut anywhere, which follow from their number alone.
+// Decisions for backtests in each API: answers of several blocks in any order, cut anywhere, which follow from their number alone.
 // SPDX-License-Identifier: Apache-2.0
 import { answers, asks, diceOf, thoughts } from './backtested.mjs';
 import { sse } from './upstream.mjs';
@@ -7,11 +7,8 @@ import { sse } from './upstream.mjs';
 const ends = ['Card 4111 1111 1111 1111', 'Write to jo@example.org', 'the key is sk-proj-4f8Kz0QmT7vXb2LpR9sYc3Wd', 'It was a wrong turn', 'say open sesame', ''];
 const inputs = ['{"to": "al@example.com", "n": 3}', '{ "card": "4111111111111111" }', '{"a": [1, 2.50, {"b": null}]}', '{"number": 4111111111111111}', '{}'];
 
-// Of reasoning and its summary, a server sends one or the other.
-const isLeftOut = (kind, sums) => kind === (sums ? 'reasoning' : 'summary');
-
-// A request: { ask, stream, blocks: [{ kind, pieces }] }. `kinds`: those of the API, in the order in which they come.
-export function blocksOf(number, kinds) {
+// A request: { ask, stream, blocks: [{ kind, pieces }] }. `kinds`: those of the API.
+function blocksOf(number, kinds) {
   const dice = diceOf(number), pick = (list) => list[dice(list.length)];
   const cut = (text) => {
     const pieces = [];
@@ -24,12 +21,13 @@ export function blocksOf(number, kinds) {
   };
   const textOf = (kind) => {
     if (/tool|custom/.test(kind)) return pick(inputs);
-    const list = kind === 'answer' || kind === 'refusal' ? answers : thoughts;
+    const list = /answer|refusal|content$/.test(kind) && kind !== 'reasoning_content' ? answers : thoughts;
     return Array.from({ length: dice(4) }, () => pick(list)).join('') + pick(ends);
   };
-  const said = kinds.filter((kind) => !isLeftOut(kind, dice(2) === 0));
-  const order = Array.from({ length: 1 + dice(6) }, () => said.indexOf(pick(said))).sort((a, b) => a - b);
-  const blocks = order.map((i) => ({ kind: said[i], pieces: cut(textOf(said[i])) }));
+  const blocks = Array.from({ length: 1 + dice(6) }, () => {
+    const kind = pick(kinds);
+    return { kind, pieces: cut(textOf(kind)) };
+  });
   return { ask: pick(asks), stream: dice(2) === 0, blocks };
 }
 
@@ -37,7 +35,7 @@ const whole = (block) => block.pieces.join('');
 
 // ---- Messages ----
 
-export const messageKinds = ['thinking', 'reasoning', 'answer', 'tool'];
+const messageKinds = ['thinking', 'thinking', 'answer', 'answer', 'tool', 'reasoning'];
 
 function messageBlock({ kind }, text, id) {
   if (kind === 'tool') return { type: 'tool_use', id: `toolu_${id}`, name: 'f', input: text === '' ? {} : JSON.parse(text) };
@@ -69,7 +67,7 @@ function messageBody(blocks) {
 
 // ---- Responses ----
 
-export const responseKinds = ['summary', 'reasoning', 'answer', 'refusal', 'tool', 'custom'];
+const responseKinds = ['summary', 'reasoning', 'answer', 'answer', 'refusal', 'tool', 'custom'];
 
 // How a block is sent: its item, its part, its events and where those have the text.
 const shapes = {
@@ -117,21 +115,49 @@ function responseEvents(blocks) {
   return [...events, { type: 'response.completed', response: responseOf(items, 'completed') }];
 }
 
-// ---- both ----
+// ---- chat ----
+
+const chatKinds = ['reasoning_content', 'reasoning_content', 'reasoning', 'content', 'content', 'refusal', 'tool'];
+
+const says = ({ kind }, text, index) => (kind === 'tool' ? { tool_calls: [{ index, function: { arguments: text } }] } : { [kind]: text });
+
+function chatEvents(blocks) {
+  const chunk = (delta, finish_reason = null) => ({ choices: [{ index: 0, delta, finish_reason }] });
+  return [...blocks.flatMap((block, i) => block.pieces.map((piece) => chunk(says(block, piece, i)))), chunk({}, 'stop'), '[DONE]'];
+}
+
+function chatBody(blocks) {
+  const message = { role: 'assistant' };
+  for (const block of blocks) {
+    if (block.kind === 'tool') (message.tool_calls ??= []).push({ function: { arguments: whole(block) } });
+    else message[block.kind] = (message[block.kind] ?? '') + whole(block);
+  }
+  return { choices: [{ index: 0, message, finish_reason: 'stop' }] };
+}
+
+// ---- all ----
+
+const asChat = (said, stream) => ({ path: '/v1/chat/completions', body: { model: 'm-chat', stream, messages: [{ role: 'user', content: said }] } });
+const asMessages = (said, stream) => ({ path: '/v1/messages', body: { model: 'm-messages', max_tokens: 64, stream, messages: [{ role: 'user', content: said }] } });
+const asResponses = (said, stream) => ({ path: '/v1/responses', body: { model: 'm-responses', stream, input: said } });
+export const apis = {
+  chat: { kinds: chatKinds, request: asChat, events: chatEvents, body: chatBody },
+  messages: { kinds: messageKinds, request: asMessages, events: messageEvents, body: messageBody },
+  responses: { kinds: responseKinds, request: asResponses, events: responseEvents, body: (blocks) => responseOf(itemsOf(blocks), 'completed') },
+};
 
 // Answers a call whose user said `#number`.
 export async function sayBlocks(call) {
-  const number = Number(/#(\d+)/.exec(call.text)[1]), isMessages = call.path.includes('/messages');
-  const { blocks } = blocksOf(number, isMessages ? messageKinds : responseKinds);
-  if (!call.json.stream) return call.reply(200, isMessages ? messageBody(blocks) : responseOf(itemsOf(blocks), 'completed'));
+  const { kinds, events, body } = Object.entries(apis).find(([name]) => call.json.model === `m-${name}`)[1];
+  const { blocks } = blocksOf(Number(/#(\d+)/.exec(call.text)[1]), kinds);
+  if (!call.json.stream) return call.reply(200, body(blocks));
   await call.begin();
-  for (const event of (isMessages ? messageEvents : responseEvents)(blocks)) await call.event(event, event.type);
+  for (const event of events(blocks)) await call.event(event, event.type);
   return call.end();
 }
 
 // The request with this number.
-export function requestOf(number, isMessages) {
-  const { ask, stream } = blocksOf(number, isMessages ? messageKinds : responseKinds), said = `${ask} #${number}`;
-  return isMessages ? { path: '/v1/messages', body: { model: 'm-messages', max_tokens: 64, stream, messages: [{ role: 'user', content: said }] } }
-    : { path: '/v1/responses', body: { model: 'm-responses', stream, input: said } };
+export function requestOf(number, api) {
+  const { ask, stream } = blocksOf(number, apis[api].kinds);
+  return apis[api].request(`${ask} #${number}`, stream);
 }

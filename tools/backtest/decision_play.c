@@ -218,6 +218,22 @@ static int play_events(struct play *p)
     return rv;
 }
 
+static int play_body(struct play *p)
+{
+    struct wire_script said = p->script.said;
+    struct decision_turn *turns = NULL;
+    int rv = decision_turns_read(&turns, &said.parts_len, p->texts, p->attempt);
+    struct wire_part *parts = rv == 0 ? calloc(said.parts_len + 1, sizeof *parts) : NULL;
+    for (size_t i = 0; parts != NULL && i < said.parts_len; i++)
+        parts[i] = (struct wire_part){turns[i].text, turns[i].from, turns[i].len};
+    said.parts = parts;
+    if (rv == 0)
+        rv = play_bytes(p, parts != NULL ? p->wire->body(&p->bytes, &said) : REIN_ENOMEM);
+    free(turns);
+    free(parts);
+    return rv;
+}
+
 static int play_prompt(struct play *p)
 {
     const json_t *text;
@@ -313,7 +329,7 @@ static int play_attempts(struct play *p, const struct play_outcome *was, struct 
     for (uint32_t attempt = 0; has_attempt(p, attempt) && rv == 0; attempt++) {
         rv = begin_attempt(p, attempt);
         if (rv == 0)
-            rv = p->is_streamed ? play_events(p) : play_bytes(p, p->wire->body(&p->bytes, &p->script.said));
+            rv = p->is_streamed ? play_events(p) : play_body(p);
         if (rv == 0 && !is_done(p))
             rv = end_attempt(p, !was_complete || attempt + 1 < all, was, would);
         else if (rv == 0)

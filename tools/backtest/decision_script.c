@@ -57,6 +57,7 @@ int decision_script_read(struct decision_script *out, const json_t *decision, ui
         struct rein_source said = script_text(text);
         out->texts[out->said.len++] = (struct wire_text){.channel = script_channel(text),
                                                          .choice = (unsigned)script_number(text, "choice"),
+                                                         .series = (unsigned)script_number(text, "series"),
                                                          .text = said.text,
                                                          .len = said.len};
     }

@@ -22,12 +22,23 @@ struct wire_text {
     unsigned choice;
     const char *text; /* borrowed */
     size_t len;
+    unsigned series; /* rein_text.series */
+};
+
+/* A part of a text that came without another one in between. */
+struct wire_part {
+    size_t text;      /* which of them */
+    size_t from, len; /* bytes, whole characters */
 };
 
 /* A response. To the engine, each of its texts is a text of its own. */
 struct wire_script {
     const struct wire_text *texts; /* in the order in which they begin; borrowed */
     size_t len;
+    /* Of a body: all parts of the texts, in the order in which they came, for an API that can say it. Borrowed; NULL:
+     * text by text. */
+    const struct wire_part *parts;
+    size_t parts_len;
     unsigned choices; /* 1 in an API that has no others */
     /* The name that the model, the tools and all else has that has one; borrowed. NULL: nothing has a name, and events
      * have none: texts are all that is judged of the response. */

@@ -114,18 +114,42 @@ static int reopen(struct buffer *out, const char *key)
 }
 
 /* A tool's input is written as it is, byte by byte: that is the text which is judged. */
-static int add_block(struct buffer *out, const struct wire_script *script, size_t i)
+static int add_block(struct buffer *out, const struct wire_script *script, const struct wire_part *part)
 {
-    const struct wire_text *text = &script->texts[i];
-    int rv = i > 0 ? wire_add(out, ",") : 0;
-    if (rv == 0)
-        rv = wire_add_json(out, block_of(script, i, text->text, text->len));
+    const struct wire_text *text = &script->texts[part->text];
+    int rv = wire_add_json(out, block_of(script, part->text, text->text + part->from, part->len));
     if (rv != 0 || text->channel != REIN_TOOL)
         return rv;
     rv = reopen(out, "input");
     if (rv == 0)
         rv = buffer_add(out, text->text, text->len, WIRE_MAX);
     return rv == 0 ? wire_add(out, "}") : rv;
+}
+
+static struct wire_part part_at(const struct wire_script *script, size_t i)
+{
+    return script->parts != NULL ? script->parts[i] : (struct wire_part){i, 0, script->texts[i].len};
+}
+
+/* A tool has one block, as it began. */
+static bool is_said(const struct wire_script *script, const struct wire_part *part)
+{
+    return part->from == 0 || script->texts[part->text].channel != REIN_TOOL;
+}
+
+static int add_blocks(struct buffer *out, const struct wire_script *script)
+{
+    size_t len = script->parts != NULL ? script->parts_len : script->len;
+    int rv = 0;
+    for (size_t i = 0; i < len && rv == 0; i++) {
+        const struct wire_part part = part_at(script, i);
+        if (!is_said(script, &part))
+            continue;
+        rv = i > 0 ? wire_add(out, ",") : 0;
+        if (rv == 0)
+            rv = add_block(out, script, &part);
+    }
+    return rv;
 }
 
 static int messages_body(struct buffer *out, const struct wire_script *script)
@@ -137,8 +161,8 @@ static int messages_body(struct buffer *out, const struct wire_script *script)
         rv = reopen(out, "content");
     if (rv == 0)
         rv = wire_add(out, "[");
-    for (size_t i = 0; i < script->len && rv == 0; i++)
-        rv = add_block(out, script, i);
+    if (rv == 0)
+        rv = add_blocks(out, script);
     return rv == 0 ? wire_add(out, "]}") : rv;
 }
 

@@ -145,7 +145,7 @@ int sqlite_read_extent(struct store_reader *base, int64_t *first, int64_t *last)
 int sqlite_read_texts(struct store_reader *base, const char *id, store_on_text on_text, void *ctx)
 {
     static const char sql[] = "SELECT n, channel, attempt, choice, speaker, form, origin, len, whole, masks, found,"
-                              " turns, text FROM v_texts WHERE decision_id = :id ORDER BY n";
+                              " turns, series, text FROM v_texts WHERE decision_id = :id ORDER BY n";
     struct sqlite_reader *reader = sqlite_reader_of(base);
     struct store_text_row row;
     sqlite3_stmt *stmt = NULL;

@@ -40,7 +40,7 @@ static const char *const texts[STATEMENTS] = {
         "INSERT INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
         "?17)",
     [ADD_KEPT] = "INSERT INTO kept_texts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-                 " ?16)",
+                 " ?16, ?17)",
     [DROP_KEPT] = "DELETE FROM kept_texts WHERE decision = ?1",
     [DROP_OPINIONS] = "DELETE FROM opinions WHERE decision = ?1",
 };
@@ -422,6 +422,7 @@ static int add_kept(struct store_rows *rows, const struct store_job *job, const 
         sqlite3_bind_text(stmt, 16, turns, -1, sqlite3_free);
     else
         sqlite3_bind_null(stmt, 16);
+    bind_known(stmt, 17, text->series > 0 ? (int64_t)text->series : -1);
     return rows_step(stmt);
 }
 

@@ -54,6 +54,7 @@ static void sample_fill(struct sample *s)
                                      .found = s->found,
                                      .found_len = 4,
                                      .turns = s->turns,
+                                     .series = 2,
                                      .turns_len = 2,
                                      .readings = "\0\x01\x7f\xff\"",
                                      .readings_len = 5};
@@ -120,6 +121,8 @@ static void all_is_read_back(void **state)
                                           "{\"offset\":4,\"len\":3,\"rule\":\"d\",\"at\":null}]");
     check_json(member(texts, 0, "turns"), "null");
     check_json(member(texts, 1, "turns"), "[[0,3],[9,5]]");
+    check_json(member(texts, 0, "series"), "null");
+    check_json(member(texts, 1, "series"), "2");
     assert_null(json_object_get(json_array_get(texts, 0), "readings"));
     check_json(member(texts, 1, "readings"), "\"00017fff22\"");
     json_decref(decision);
@@ -319,7 +322,7 @@ static void older_rows_say_that_they_do_not_know(void **state)
                "[{\"n\":0,\"channel\":\"answer\",\"attempt\":0,\"choice\":0,\"speaker\":null,\"form\":\"full\","
                "\"origin\":0,\"len\":3,\"whole\":true,"
                "\"masks\":[{\"offset\":2,\"len\":1,\"rule\":\"r\",\"restored_len\":1}],"
-               "\"found\":[{\"offset\":2,\"len\":1,\"rule\":\"r\"}],\"turns\":null,\"text\":\"ab*\"}]");
+               "\"found\":[{\"offset\":2,\"len\":1,\"rule\":\"r\"}],\"turns\":null,\"series\":null,\"text\":\"ab*\"}]");
     json_decref(decision);
     assert_int_equal(store_read_readings(reader, id, &readings), 0);
     check_json(readings, "[]");

@@ -12,10 +12,11 @@
 #include "tracekit.h"
 #include "wire/wire.h"
 
-#define TEXT(channel, choice, text)                                                                                    \
-    {                                                                                                                  \
-        channel, choice, text, sizeof(text) - 1                                                                        \
-    }
+/* clang-format off */
+#define TEXT(channel, choice, text) {channel, choice, text, sizeof(text) - 1, 0}
+#define REASONING(series, text) {REIN_REASONING, 0, text, sizeof(text) - 1, series}
+#define SCRIPT(of, len_, choices_, name_) {.texts = of, .len = len_, .choices = choices_, .name = name_}
+/* clang-format on */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct rein_engine *engine;
@@ -54,12 +55,12 @@ static const struct response {
     const struct wire *wire;
     struct wire_script script;
 } responses[] = {
-    {&wire_chat, {of_chat, COUNT(of_chat), 2, NULL}},
-    {&wire_chat, {of_chat, 4, 1, "m"}},
-    {&wire_messages, {of_messages, COUNT(of_messages), 1, NULL}},
-    {&wire_messages, {of_messages, COUNT(of_messages), 1, "m"}},
-    {&wire_responses, {of_responses, COUNT(of_responses), 1, NULL}},
-    {&wire_responses, {of_responses, COUNT(of_responses), 1, "m"}},
+    {&wire_chat, SCRIPT(of_chat, COUNT(of_chat), 2, NULL)},
+    {&wire_chat, SCRIPT(of_chat, 4, 1, "m")},
+    {&wire_messages, SCRIPT(of_messages, COUNT(of_messages), 1, NULL)},
+    {&wire_messages, SCRIPT(of_messages, COUNT(of_messages), 1, "m")},
+    {&wire_responses, SCRIPT(of_responses, COUNT(of_responses), 1, NULL)},
+    {&wire_responses, SCRIPT(of_responses, COUNT(of_responses), 1, "m")},
 };
 
 static void write_text(struct buffer *out, const struct response *r, size_t i, size_t max)
@@ -183,7 +184,7 @@ static void test_cut_anywhere(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(responses); i++) {
         struct buffer bytes = write_response(&responses[i], 20);
-        for (size_t cut = 0; cut <= bytes.len; cut += 1 + cut % 13) {
+        for (size_t cut = 0; cut <= bytes.len; cut += 1 + cut % 97) {
             struct rein_trace *trace = judge(&responses[i], (struct span){bytes.data, bytes.len}, true, cut);
             check_texts(&responses[i], trace, true);
             rein_trace_free(trace);
@@ -192,26 +193,77 @@ static void test_cut_anywhere(void **state)
     }
 }
 
+/* Texts that go on after others, of which the record says so (rein_text.turns). */
+static void test_parts_of_a_body(void **state)
+{
+    (void)state;
+    static const struct wire_text texts[] = {TEXT(REIN_REASONING, 0, "One, two."), TEXT(REIN_REASONING, 0, "Other."),
+                                             TEXT(REIN_TOOL, 0, "{\"a\":1}")};
+    static const struct wire_part parts[] = {{0, 0, 4}, {2, 0, 3}, {1, 0, 3}, {0, 4, 5}, {2, 3, 4}, {1, 3, 3}};
+    static const size_t turns[] = {2, 2, 0};
+    struct response r = {&wire_messages, SCRIPT(texts, COUNT(texts), 1, NULL)};
+    r.script.parts = parts;
+    r.script.parts_len = COUNT(parts);
+    struct buffer bytes = write_response(&r, 0);
+    struct rein_trace *trace = judge(&r, (struct span){bytes.data, bytes.len}, false, bytes.len);
+    const struct rein_text *kept;
+    size_t len;
+    check_texts(&r, trace, false);
+    assert_int_equal(rein_trace_texts(trace, &kept, &len), 0);
+    for (size_t i = 0; i < COUNT(turns); i++)
+        assert_int_equal(kept[i].turns_len, turns[i] > 0 ? turns[i] : kept[i].turns_len);
+    assert_int_equal(kept[0].turns[1].at, 7); /* behind the beginning of the other */
+    assert_int_equal(kept[1].turns[1].at, 12);
+    rein_trace_free(trace);
+    buffer_clear(&bytes);
+}
+
+/* The parts of a reasoning, of its summary, and what stands alone are told apart. */
+static void test_series(void **state)
+{
+    (void)state;
+    static const struct wire_text texts[] = {REASONING(2, "s"), REASONING(1, "r"), REASONING(2, "s")};
+    static const struct wire_text alone[] = {REASONING(1, "r"), REASONING(0, "a")};
+    static const struct {
+        const struct wire_text *texts;
+        size_t len;
+        unsigned series[3];
+    } cases[] = {{texts, 3, {2, 1, 2}}, {alone, 2, {1, 2}}, {alone + 1, 1, {1}}};
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (int streamed = 0; streamed < 2; streamed++) {
+            const struct response r = {&wire_responses, SCRIPT(cases[i].texts, cases[i].len, 1, NULL)};
+            struct buffer bytes = write_response(&r, (size_t)streamed);
+            struct rein_trace *trace = judge(&r, (struct span){bytes.data, bytes.len}, streamed, bytes.len);
+            const struct rein_text *kept;
+            size_t len;
+            assert_int_equal(rein_trace_texts(trace, &kept, &len), 0);
+            assert_int_equal(len, cases[i].len);
+            for (size_t k = 0; k < len; k++)
+                assert_int_equal(kept[k].series, cases[i].series[k]);
+            rein_trace_free(trace);
+            buffer_clear(&bytes);
+        }
+}
+
 static void test_what_has_no_place(void **state)
 {
     (void)state;
     static const struct wire_text twice[] = {TEXT(REIN_ANSWER, 0, "a"), TEXT(REIN_ANSWER, 0, "b")};
     static const struct wire_text other_choice[] = {TEXT(REIN_ANSWER, 1, "a")};
     static const struct wire_text tool[] = {TEXT(REIN_TOOL, 0, "{\"n\": ****}")};
-    static const struct wire_text many[13] = {TEXT(REIN_REASONING, 0, "a")};
     struct wire_text thoughts[13];
     for (size_t i = 0; i < COUNT(thoughts); i++)
-        thoughts[i] = many[0];
-    struct wire_script script = {twice, 2, 1, NULL};
+        thoughts[i] = (struct wire_text){.channel = REIN_REASONING, .text = "a", .len = 1};
+    struct wire_script script = SCRIPT(twice, 2, 1, NULL);
     assert_false(wire_messages.fits(&script, true));
     assert_true(wire_chat.fits(&script, true) && wire_responses.fits(&script, false));
-    script = (struct wire_script){other_choice, 1, 2, NULL};
+    script = (struct wire_script)SCRIPT(other_choice, 1, 2, NULL);
     assert_false(wire_messages.fits(&script, true) || wire_responses.fits(&script, true));
     assert_true(wire_chat.fits(&script, true));
-    script = (struct wire_script){tool, 1, 1, NULL};
+    script = (struct wire_script)SCRIPT(tool, 1, 1, NULL);
     assert_true(wire_messages.fits(&script, true) && wire_chat.fits(&script, false));
     assert_false(wire_messages.fits(&script, false));
-    script = (struct wire_script){thoughts, 12, 1, NULL};
+    script = (struct wire_script)SCRIPT(thoughts, 12, 1, NULL);
     assert_true(wire_chat.fits(&script, true));
     script.len = 13;
     assert_false(wire_chat.fits(&script, true));
@@ -224,6 +276,7 @@ int main(void)
         "version: 1\nname: p\nlog: { text: full }\npatterns: {}\nrules:\n"
         "  - { id: word, channels: [reasoning, answer, tool], regex: \"[a-zA-Z]\", action: record }\n";
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_texts_are_read_back), cmocka_unit_test(test_cut_anywhere),
+                                       cmocka_unit_test(test_parts_of_a_body), cmocka_unit_test(test_series),
                                        cmocka_unit_test(test_what_has_no_place)};
     policy = kit_policy(yaml);
     assert_int_equal(rein_engine_new(&engine), 0);

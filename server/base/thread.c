@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 
-enum { BEHIND_NICE = 19, BEHIND_SLICE_NS = 100 * 1000 * 1000 };
+enum { BEHIND_NICE = 19, BEHIND_SLICE_NS = 100 * 1000 };
 
 /* A thread of this class takes its share like any other, but does not push another aside the moment it wakes up: that
  * would be the loop which has just given it a record. A hint; without it all continues as well. */
@@ -39,8 +39,9 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *ctx), v
     return 0;
 }
 
-/* Low priority alone is not enough: Linux lets a thread of any priority run for a millisecond or more before one that
- * has woken up, unless the latter's slice is shorter. So this one asks for the longest that there is. */
+/* Low priority alone is not enough: Linux lets a thread of any priority run for a slice, a millisecond or more, before
+ * one that has woken up. The shortest slice is asked for: with the longest a loop goes first, but only while it has not
+ * had more than its part, and the store's threads, which never push aside, wait for all of it. */
 void thread_stand_behind(const char *name)
 {
     struct {

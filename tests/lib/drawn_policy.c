@@ -234,7 +234,7 @@ static void draw_prompt_rule(struct drawn *d, struct bytes *out)
 static void draw_idle_rule(struct drawn *d, struct bytes *out)
 {
     static const char *const searches[] = {"literal: qqq-nowhere", "regex: 'I w[a-z]{2,8} qqq'",
-                                           "words: [the qqq, qqq]", "regex: '[*]{3,40}'", "regex: '[0-9*]{2,8}qq'"};
+                                           "words: [the qqq, qqq]", "regex: '[0-9]{2,8}qq'", "words: [qqqq, qq qq]"};
     static const char *const actions[] = {"record", "redact", "refuse", "cut_response"};
     char channels[64];
     (void)draw_channels(d, 1, channels);

@@ -31,6 +31,16 @@ static char *spans_text(const struct rein_span *spans, size_t len, bool is_mask)
     return text;
 }
 
+static char *turns_text(const struct rein_text *text)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < text->turns_len; i++)
+        json_array_append_new(list, json_pack("[II]", (json_int_t)text->turns[i].at, (json_int_t)text->turns[i].len));
+    char *out = text->turns != NULL ? json_dumps(list, JSON_COMPACT) : NULL;
+    json_decref(list);
+    return out;
+}
+
 static json_t *readings_hex(const char *bytes, size_t len)
 {
     char *hex = malloc(2 * len + 1);
@@ -47,7 +57,7 @@ static json_t *text_object(const struct rein_text *text)
 {
     char *said = strndup(text->text != NULL ? text->text : "", text->text_len);
     char *masks = spans_text(text->masks, text->masks_len, true);
-    char *found = spans_text(text->found, text->found_len, false);
+    char *found = spans_text(text->found, text->found_len, false), *turns = turns_text(text);
     struct store_text_row row = {.n = text->n,
                                  .channel = rein_channel_name(text->channel),
                                  .attempt = text->attempt,
@@ -59,6 +69,7 @@ static json_t *text_object(const struct rein_text *text)
                                  .whole = text->whole,
                                  .masks = masks,
                                  .found = found,
+                                 .turns = turns,
                                  .text = said};
     json_t *object = store_row_json(store_text_fields, &row);
     if (text->readings != NULL)
@@ -66,6 +77,7 @@ static json_t *text_object(const struct rein_text *text)
     free(said);
     free(masks);
     free(found);
+    free(turns);
     return object;
 }
 

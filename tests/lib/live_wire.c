@@ -43,7 +43,7 @@ void live_wire_clear(struct live_wire *wire)
 
 /* ---- chat ---- */
 
-/* Of a choice the first that has something left, or any behind the reasoning. NULL: all is sent. */
+/* Of a choice the first that has something left, or any. NULL: all is sent. */
 static struct live_text *next_text(struct live_wire *w)
 {
     struct live_text *found[LIVE_TEXTS_MAX];
@@ -52,7 +52,7 @@ static struct live_text *next_text(struct live_wire *w)
         struct live_text *text = &w->texts[i];
         bool is_behind = false;
         for (size_t k = 0; k < len; k++)
-            is_behind |= found[k]->choice == text->choice && (!w->is_mixed || found[k]->channel == REIN_REASONING);
+            is_behind |= found[k]->choice == text->choice && !w->is_mixed;
         if (has_more(text) && !is_behind)
             found[len++] = text;
     }

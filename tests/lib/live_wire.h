@@ -24,7 +24,7 @@ struct live_wire {
     size_t len;
     unsigned choices;
     size_t piece_max; /* bytes of a piece */
-    bool is_mixed;    /* answer and tools interrupt each other */
+    bool is_mixed;    /* texts of a choice interrupt each other */
     bool breaks_off;
 };
 

@@ -142,7 +142,7 @@ static void draw_sentence(struct drawn *d, char out[SENTENCE_MAX], enum rein_cha
     size_t kind = drawn_below(d, 100);
     const char *signal = draw_signal(d, channel), *needle = draw_needle(d, rules), *frame = DRAWN_OF(d, frames),
                *plain = DRAWN_OF(d, ordinary);
-    if (kind < (channel == REIN_PROMPT ? 50 : 38))
+    if (kind < (channel == REIN_PROMPT ? 60 : 38))
         snprintf(out, SENTENCE_MAX, "%s", signal);
     else if (kind < 55)
         snprintf(out, SENTENCE_MAX, "%s", plain);

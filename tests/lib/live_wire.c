@@ -59,20 +59,31 @@ static struct live_text *next_text(struct live_wire *w)
     return len > 0 ? found[dice_below(w->dice, len)] : NULL;
 }
 
+static void put_chat_delta(struct bytes *out, const struct live_text *text, json_t *delta)
+{
+    put_json(
+        out, "data: ",
+        json_pack("{sss[{sisosn}]}", "id", "u", "choices", "index", (int)text->choice, "delta", delta, "finish_reason"),
+        "\n\n");
+}
+
+static json_t *chat_call(const struct live_text *text, const char *name, struct span arguments)
+{
+    return json_pack("{s[{sis{ss*ss%}}]}", "tool_calls", "index", (int)text->call, "function", "name", name,
+                     "arguments", arguments.data, arguments.len);
+}
+
 static void put_chat_stream(struct live_wire *w, struct bytes *out)
 {
     struct live_text *text;
     while ((text = next_text(w)) != NULL) {
+        const char *field = text->channel == REIN_REASONING ? "reasoning_content" : "content";
+        if (text->channel == REIN_TOOL && text->sent == 0)
+            put_chat_delta(out, text, chat_call(text, "look", SPAN("")));
         struct span piece = next_piece(w, text);
-        json_t *delta = text->channel == REIN_TOOL
-                            ? json_pack("{s[{sis{ss%}}]}", "tool_calls", "index", (int)text->call, "function",
-                                        "arguments", piece.data, piece.len)
-                            : json_pack("{ss%}", text->channel == REIN_REASONING ? "reasoning_content" : "content",
-                                        piece.data, piece.len);
-        put_json(out, "data: ",
-                 json_pack("{sss[{sisosn}]}", "id", "u", "choices", "index", (int)text->choice, "delta", delta,
-                           "finish_reason"),
-                 "\n\n");
+        put_chat_delta(out, text,
+                       text->channel == REIN_TOOL ? chat_call(text, NULL, piece)
+                                                  : json_pack("{ss%}", field, piece.data, piece.len));
     }
     for (unsigned c = 0; c < w->choices; c++)
         put_json(out, "data: ",
@@ -93,7 +104,8 @@ static json_t *chat_message(struct live_wire *w, unsigned choice)
             if (text->choice != choice || (text->channel == REIN_ANSWER) != (answer_first == (turn == 0)))
                 continue;
             if (text->channel == REIN_TOOL)
-                json_array_append_new(calls, json_pack("{s{ss%}}", "function", "arguments", said.data, said.len));
+                json_array_append_new(
+                    calls, json_pack("{s{ssss%}}", "function", "name", "look", "arguments", said.data, said.len));
             else
                 json_object_set_new(message, text->channel == REIN_REASONING ? "reasoning_content" : "content",
                                     json_stringn(said.data, said.len));

@@ -17,7 +17,8 @@
 enum {
     READINGS_VERSION = 1,
     SUMS = SIGNAL_CLASSES + 3,
-    FLAGS = 63,
+    FLAGS = 127,
+    NO_SENTENCE = READING_NO_MORE | READING_LIFTED,
     NUMBER_MAX = 10, /* bytes */
     DOUBLE = 8,
     READING_MAX = 1 + 3 * NUMBER_MAX + SUMS * DOUBLE + (1 + MODEL_SENTENCE_HEADS) * NUMBER_MAX,
@@ -205,7 +206,7 @@ bool reading_read(struct span *in, struct reading *out)
     uint64_t len, behind;
     *out = (struct reading){.is_known = true};
     if (!take_byte(in, &out->flags) || (out->flags & ~(unsigned)FLAGS) != 0 || !take_number(in, SENTENCE_MAX, &len) ||
-        !take_number(in, UINT32_MAX, &behind) || (len == 0) != ((out->flags & READING_NO_MORE) != 0))
+        !take_number(in, UINT32_MAX, &behind) || (len == 0) != ((out->flags & NO_SENTENCE) != 0))
         return false;
     out->len = (uint32_t)len;
     out->behind = (uint32_t)behind;

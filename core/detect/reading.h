@@ -22,6 +22,7 @@ enum reading_flag {
     READING_LEARNED = 8,  /* the learned score read it */
     READING_PAUSED = 16,  /* it ended because the text did, or another one went on */
     READING_NO_MORE = 32, /* stands behind the last sentence that is read, of a text that may go on */
+    READING_LIFTED = 64,  /* no sentence: the text waited for others too long, and what its end decides was decided */
 };
 
 /* Weights of the signals of one sentence. */
@@ -36,7 +37,7 @@ struct reading {
     bool is_known; /* from a record; else it is made by whoever reads the sentence */
     bool is_short; /* of a known one: something was to be read that it does not say */
     unsigned flags;
-    uint32_t len;    /* bytes of the sentence; of READING_NO_MORE 0 */
+    uint32_t len;    /* bytes of the sentence; 0 of what is none */
     uint32_t behind; /* bytes behind its end that had to come before it was known to end there */
     struct signal_sums signals;
     struct model_sentence learned;

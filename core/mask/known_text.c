@@ -35,22 +35,31 @@ struct known {
 
 /* ---- sentences --------------------------------------------------------------------------------------------------- */
 
-static void open_sentences(struct known_sentences *s, struct span readings)
+/* `wanted`: the text's sentences are read. */
+static void open_sentences(struct known_sentences *s, struct span readings, bool wanted)
 {
-    enum readings_of of;
+    enum readings_of of = READINGS_OF_NOTHING;
+    struct reading r;
     *s = (struct known_sentences){.rest = readings};
-    if (!readings_open(&s->rest, &of) || of != READINGS_OF_SENTENCES)
+    bool is_open = readings_open(&s->rest, &of);
+    for (struct span all = s->rest; is_open && !s->lifts && reading_read(&all, &r);)
+        s->lifts = (r.flags & READING_LIFTED) != 0;
+    s->is_short = wanted && of != READINGS_OF_SENTENCES;
+    if (of != READINGS_OF_SENTENCES)
         s->rest = SPAN("");
 }
 
+/* Where the readings end, the text was stopped: nobody read on. That somebody now reads on behind the last sentence
+ * that was wanted, or cannot read what is there, is another thing. */
 static bool find_next(struct known_sentences *s)
 {
-    if (s->has_next || s->rest.len == 0)
-        return s->has_next;
-    bool is_one = reading_read(&s->rest, &s->next);
-    s->has_next = is_one && (s->next.flags & READING_NO_MORE) == 0;
-    if (!s->has_next)
-        s->rest = SPAN("");
+    while (!s->has_next && s->rest.len > 0) {
+        bool is_one = reading_read(&s->rest, &s->next), is_last = (s->next.flags & READING_NO_MORE) != 0;
+        s->has_next = is_one && s->next.len > 0;
+        s->is_short |= !is_one || is_last;
+        if (!is_one || is_last)
+            s->rest = SPAN("");
+    }
     return s->has_next;
 }
 
@@ -180,7 +189,8 @@ static void mute_known(const struct known *known, const struct rein_known_text *
             muted[r / 64] |= UINT64_C(1) << r % 64;
 }
 
-static int find_text(struct known *known, const struct known_place *at, const uint64_t *muted, struct known_text *out)
+static int find_text(struct known *known, const struct known_place *at, bool wanted, const uint64_t *muted,
+                     struct known_text *out)
 {
     size_t words = known->policy->rules_len / 64 + 1;
     const struct rein_known_text *its = find_known(known, at);
@@ -200,7 +210,7 @@ static int find_text(struct known *known, const struct known_place *at, const ui
     if (its->readings == NULL)
         return 0;
     out->risk = (struct span){its->readings, its->readings_len};
-    open_sentences(&text->sentences, out->risk);
+    open_sentences(&text->sentences, out->risk, wanted);
     out->sentences = &text->sentences;
     return 0;
 }
@@ -208,11 +218,11 @@ static int find_text(struct known *known, const struct known_place *at, const ui
 int known_prompt(struct known *known, struct known_text *out)
 {
     const struct known_place at = {.channel = REIN_PROMPT, .text = known->prompts++};
-    return find_text(known, &at, NULL, out);
+    return find_text(known, &at, false, NULL, out);
 }
 
 int known_response(struct known *known, enum rein_channel channel, uint32_t attempt, uint32_t choice,
-                   const uint64_t *muted, struct known_text *out)
+                   bool has_sentences, const uint64_t *muted, struct known_text *out)
 {
     if (known->attempt != attempt)
         memset(known->texts_begun, 0, sizeof known->texts_begun);
@@ -221,5 +231,5 @@ int known_response(struct known *known, enum rein_channel channel, uint32_t atte
     if (channel >= REIN_OTHER)
         return 0;
     const struct known_place at = {channel, attempt, choice, known->texts_begun[channel][choice]++};
-    return find_text(known, &at, muted, out);
+    return find_text(known, &at, has_sentences, muted, out);
 }

@@ -28,6 +28,8 @@ struct known_sentences {
     uint64_t at;         /* where the next sentence begins in the text */
     struct reading next; /* if `has_next` */
     bool has_next;
+    bool lifts;    /* the text had to wait for others too long: what its end decides was decided before that */
+    bool is_short; /* somebody reads sentences that nobody read */
 };
 
 /* The next sentence ends before *end, and that is known when the text has come up to *due. False: there is none. */
@@ -54,10 +56,10 @@ int known_new(struct known **out, const struct rein_policy *policy,
               const struct rein_trace_options *options) REIN_MUST_USE;
 void known_free(struct known *known); /* NULL is fine */
 
-/* The text of the prompt that comes next; a text of the response that begins. `muted`: rules that find nothing anyway,
- * NULL: none. */
+/* The text of the prompt that comes next; a text of the response that begins. `has_sentences`: they are read. `muted`:
+ * rules that find nothing anyway, NULL: none. */
 int known_prompt(struct known *known, struct known_text *out) REIN_MUST_USE;
 int known_response(struct known *known, enum rein_channel channel, uint32_t attempt, uint32_t choice,
-                   const uint64_t *muted, struct known_text *out) REIN_MUST_USE;
+                   bool has_sentences, const uint64_t *muted, struct known_text *out) REIN_MUST_USE;
 
 #endif

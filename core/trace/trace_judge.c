@@ -479,7 +479,9 @@ static bool gives_way(const struct text *text)
 
 static void pause_text(struct choice *choice, struct channel_text *ct)
 {
-    if (ct->is_paused || !gives_way(&ct->text) || text_unclaimed(&ct->text) == ct->text.received)
+    bool waits = text_unclaimed(&ct->text) < ct->text.received ||
+                 (ct->text.known_sentences != NULL && ct->text.known_sentences->lifts); /* it did, then */
+    if (ct->is_paused || !gives_way(&ct->text) || !waits)
         return;
     ct->is_paused = true;
     ct->next_paused = choice->paused;
@@ -495,7 +497,9 @@ static int lift_text(struct rein_trace *t, struct text *text)
     if (rv != 0 || is_closed(t, text))
         return rv;
     event = text_lift(text, &t->matches);
-    rv = event < 0 ? event : on_matches(t, text, TEXT_MATCH, decided);
+    rv = event < 0 ? event : kept_reading(text, &(struct reading){.flags = READING_LIFTED});
+    if (rv == 0)
+        rv = on_matches(t, text, TEXT_MATCH, decided);
     if (rv == 0 && !is_closed(t, text))
         trace_clear_up_to(t, text, UINT64_MAX);
     return rv;
@@ -572,15 +576,24 @@ static int take_turn(struct rein_trace *t, struct choice *choice, struct text *t
     return choice->paused != NULL ? lift_paused(t, choice) : 0;
 }
 
+/* Were sentences to be read of which nothing is known? */
+static void note_short(struct rein_trace *t, const struct text *text)
+{
+    t->lacks_readings |= text->known_sentences != NULL && text->known_sentences->is_short;
+}
+
 /* What is known of a text is so before its first byte is judged. What counts as received is kept, also if what it
  * interrupts or ends stops the response before it is judged itself. */
 static int receive(struct rein_trace *t, struct text *text, struct span bytes)
 {
     struct known_text known;
     bool begins = text->received == 0 && bytes.len > 0 && t->known != NULL;
-    int rv = begins ? known_response(t->known, text->channel, t->attempt, text->choice, t->muted, &known) : 0;
+    int rv = begins ? known_response(t->known, text->channel, t->attempt, text->choice, text->has_sentences, t->muted,
+                                     &known)
+                    : 0;
     if (rv == 0 && begins)
         text_knows(text, &known);
+    note_short(t, text);
     const struct kept_place place = {.attempt = t->attempt, .at = t->heard};
     t->decision.flow[text->channel].received += bytes.len;
     t->heard += text->channel <= REIN_TOOL ? bytes.len : 0;
@@ -676,6 +689,7 @@ int trace_judge_end(struct rein_trace *t, struct text *text)
 {
     bool was_over = text->is_over;
     int rv = end_text(t, text);
+    note_short(t, text);
     t->heard += !was_over && text->is_over && text->received > 0 && text->channel <= REIN_TOOL;
     if (rv == 0 && text->channel == REIN_ANSWER && !was_over)
         rv = end_pattern(t, text);

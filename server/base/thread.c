@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 
-enum { BEHIND_NICE = 19, BEHIND_SLICE_NS = 100 * 1000 };
+enum { BEHIND_NICE = 10, BEHIND_SLICE_NS = 100 * 1000 };
 
 /* A thread of this class takes its share like any other, but does not push another aside the moment it wakes up: that
  * would be the loop which has just given it a record. A hint; without it all continues as well. */

@@ -181,7 +181,7 @@ describe('the desk', { timeout: 240000 }, () => {
     const of = (task, file) => fs.readFileSync(`/proc/${rein.child.pid}/task/${task}/${file}`, 'utf8').trim();
     const threads = fs.readdirSync(`/proc/${rein.child.pid}/task`).map((task) => ({ name: of(task, 'comm'), nice: Number(of(task, 'stat').replace(/^.*\) /, '').split(' ')[16]) }));
     const readers = threads.filter(({ name }) => name === 'rein-reader');
-    assert.deepEqual([...new Set(readers.map(({ nice }) => nice))], [19]);
+    assert.deepEqual([...new Set(readers.map(({ nice }) => nice))], [10]);
     for (const { name, nice } of threads) if (name !== 'rein-reader') assert.equal(nice, os.getPriority(rein.child.pid), name);
   });
 

@@ -371,10 +371,21 @@ static void on_worker_done(void *ctx)
         loop_stop(service->loop);
 }
 
+/* Ends the process while threads may run: nothing is freed. Those that have ended meanwhile are let go, or they would
+ * count as forgotten. */
+static _Noreturn void leave_as_it_is(struct service *service, int status)
+{
+    for (size_t i = 0; i < service->workers_len; i++)
+        worker_abandon(service->workers[i]);
+    if (service->reload.is_reading)
+        pthread_detach(service->reload.thread);
+    _exit(status);
+}
+
 static void service_stop(struct service *service)
 {
     if (service->stopping)
-        _exit(CLI_FAILED); /* a second signal: the process ends without waiting for the store */
+        leave_as_it_is(service, CLI_FAILED); /* a second signal: nobody waits for the store */
     service->stopping = true;
     log_info("serve", "draining");
     admin_drain(service->admin);
@@ -510,13 +521,13 @@ static int service_start(struct service *service)
     return 0;
 }
 
-/* A thread may still use all of this: nothing is freed, the process just ends. */
-static _Noreturn void leave_as_it_is(bool is_written)
+static _Noreturn void leave_late(struct service *service, bool is_written)
 {
     log_flush(LOG_FLUSH_ALL);
     log_error("serve", is_written ? "some requests did not end in time: stopping without them"
                                   : "the store did not end in time: stopping with decisions that are not written");
-    _exit(CLI_FAILED);
+    store_abandon(service->store);
+    leave_as_it_is(service, CLI_FAILED);
 }
 
 static int service_finish(struct service *service)
@@ -528,9 +539,10 @@ static int service_finish(struct service *service)
         log_warn("store", "when the policies were last in use is not kept: out of memory");
     int written = store_finish(service->store, STORE_FINISH_MS);
     if (is_late || written == REIN_ELIMIT)
-        leave_as_it_is(written == 0);
+        leave_late(service, written == 0);
     for (size_t i = 0; i < service->workers_len; i++)
         worker_free(service->workers[i]);
+    service->workers_len = 0;
     free(service->workers);
     telemetry_stop(service->telemetry);
     client_limits_free(service->client_limits);
@@ -541,10 +553,8 @@ static int service_finish(struct service *service)
     log_flush(LOG_FLUSH_ALL);
     log_info("serve", "stopped");
     int status = written == 0 ? CLI_OK : CLI_FAILED;
-    if (service->reload.is_reading) { /* it is not needed any more, and may take seconds: nobody waits for it */
-        pthread_detach(service->reload.thread);
-        _exit(status);
-    }
+    if (service->reload.is_reading) /* it is not needed any more, and may take seconds: nobody waits for it */
+        leave_as_it_is(service, status);
     config_unref(service->reload.config);
     json_decref(service->reload.changes);
     loop_free(service->loop);

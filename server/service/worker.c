@@ -3,6 +3,7 @@
 #include "service/worker.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -303,11 +304,19 @@ void worker_drain(struct worker *worker)
 int worker_join(struct worker *worker)
 {
     uv_thread_join(&worker->thread);
+    worker->is_joined = true;
     return is_done(worker) ? 0 : REIN_ELIMIT;
+}
+
+void worker_abandon(struct worker *worker)
+{
+    if (!worker->is_joined)
+        pthread_detach(worker->thread);
 }
 
 void worker_free(struct worker *worker)
 {
+    assert(worker->is_joined);
     assert(worker->sessions.count == 0); /* otherwise the store would notify a loop that is gone */
     rein_engine_free(worker->sessions.engine);
     prefix_cache_clear(&worker->sessions.prefixes);

@@ -35,6 +35,7 @@ struct worker {
     bool waits_for_store; /* and has said so */
     uv_timer_t tick;
     uv_thread_t thread;
+    bool is_joined; /* main thread's */
     struct loop *owner;
     struct loop_order reloads, drains; /* for this worker's loop */
     struct loop_order taken, done;     /* for the owner's */
@@ -71,5 +72,7 @@ enum { WORKER_STORE_WAIT_MS = 15000 };
  * store may be freed, the process can only end. Main thread, after on_done. */
 int worker_join(struct worker *worker) REIN_MUST_USE;
 void worker_free(struct worker *worker); /* main thread, after worker_join returned 0 */
+/* Nobody will join its thread, which may run or have ended: the process ends at once. Main thread. */
+void worker_abandon(struct worker *worker);
 
 #endif

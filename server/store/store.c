@@ -740,6 +740,11 @@ int store_finish(struct store *store, unsigned wait_ms)
     return store->kept.len > 0 ? REIN_EIO : 0;
 }
 
+void store_abandon(struct store *store)
+{
+    pthread_detach(store->thread);
+}
+
 void store_close(struct store *store)
 {
     if (store == NULL)

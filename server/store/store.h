@@ -87,6 +87,8 @@ int store_open(struct store **out, const struct store_options *options) REIN_MUS
  * wait for it. Main thread, after the loops have stopped running and before they are freed. */
 int store_finish(struct store *store, unsigned wait_ms) REIN_MUST_USE;
 enum { STORE_FINISH_MS = 15000, STORE_LAST_TRIES_MS = 6000 };
+/* Nobody will close it, and its writer may run or have ended: the process ends at once. Main thread. */
+void store_abandon(struct store *store);
 /* Closes; without a store_finish before it, what is queued is written first, with one try. Blocks. Thread as above.
  * NULL is fine. */
 void store_close(struct store *store);

@@ -32,6 +32,8 @@ const openStreams = (rein, count) => Promise.all(Array.from({ length: count }, a
   return answer;
 }));
 
+const threads = (rein) => fs.readdirSync(`/proc/${rein.child.pid}/task`).length;
+
 // Once the workers know of the drain nobody comes in any more; who came just before is served.
 async function refused(rein) {
   for (const deadline = Date.now() + HANGS_MS; Date.now() < deadline;) {
@@ -101,6 +103,19 @@ describe('SIGTERM', { timeout: 240000 }, () => {
     await openStreams(rein, 1);
     rein.child.kill('SIGTERM');
     await rein.said(/draining/);
+    rein.child.kill('SIGTERM');
+    assert.deepEqual(await rein.exited, { code: 1, signal: null });
+    await rein.clean();
+    await upstream.stop();
+  });
+
+  test('a second signal ends at once, also when workers have ended', async () => {
+    const upstream = await startPatient();
+    const rein = await startRein({ upstream: upstream.url, workers: 4, timeouts: 'drain_ms: 60000' });
+    await openStreams(rein, 1);
+    const running = threads(rein);
+    rein.child.kill('SIGTERM');
+    while (threads(rein) > running - 3) await new Promise((resolve) => setTimeout(resolve, 10));
     rein.child.kill('SIGTERM');
     assert.deepEqual(await rein.exited, { code: 1, signal: null });
     await rein.clean();

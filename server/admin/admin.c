@@ -11,6 +11,7 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "front/reply.h"
 
 enum {
@@ -136,6 +137,7 @@ void admin_stop(struct admin *admin)
 static void admin_run(void *ctx)
 {
     struct admin *admin = ctx;
+    thread_stand_behind("rein-admin"); /* no stream waits for a view */
     loop_run(admin->loop);
 }
 

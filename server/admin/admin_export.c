@@ -31,7 +31,6 @@ struct export
     struct store_feedback_cursor after; /* of feedback */
     char *chunk;
     size_t chunk_len;
-    int rv;
 };
 
 /* ---- rows as text ---- */
@@ -107,6 +106,8 @@ static int print_rows(struct export *e, struct store_reader *reader, json_t *row
     size_t i;
     json_t *row;
     int rv = 0;
+    free(e->chunk); /* of a first run */
+    e->chunk = NULL;
     FILE *f = open_memstream(&e->chunk, &e->chunk_len);
     if (f == NULL)
         return REIN_ENOMEM;
@@ -126,24 +127,28 @@ static int print_rows(struct export *e, struct store_reader *reader, json_t *row
     return fclose(f) == 0 ? rv : REIN_ENOMEM;
 }
 
-static void export_run(struct query *query, struct store_reader *reader)
+static int export_run(struct query *query, struct store_reader *reader)
 {
     struct export *e = (struct export *)(void *)query;
     struct store_filter *filter = &e->params.filter;
     struct store_cursor last = {0, 0};
+    struct store_feedback_cursor after = e->after;
     json_t *rows = NULL;
     filter->limit = e->params.with_texts || e->form == EXPORT_FEEDBACK ? CHUNK_ROWS_WITH_TEXTS : CHUNK_ROWS;
-    if (e->form == EXPORT_FEEDBACK) {
-        e->rv = store_read_feedback(reader, filter->from_us, filter->to_us, filter->limit, &e->after, &rows);
-        e->has_more = e->rv == 0 && json_array_size(rows) == filter->limit;
-    } else {
-        e->rv = store_read_decisions(reader, filter, &rows, &e->has_more, &last);
+    int rv = e->form == EXPORT_FEEDBACK
+                 ? store_read_feedback(reader, filter->from_us, filter->to_us, filter->limit, &after, &rows)
+                 : store_read_decisions(reader, filter, &rows, &e->has_more, &last);
+    if (rv == 0)
+        rv = print_rows(e, reader, rows);
+    if (rv == 0 && e->form == EXPORT_FEEDBACK) {
+        e->has_more = json_array_size(rows) == filter->limit;
+        e->after = after;
+    } else if (rv == 0) {
         filter->has_after = true;
         filter->after = last;
     }
-    if (e->rv == 0)
-        e->rv = print_rows(e, reader, rows);
     json_decref(rows);
+    return rv;
 }
 
 /* ---- on the loop ---- */
@@ -199,12 +204,10 @@ static void on_export_done(struct query *query, int rv)
     struct export *e = (struct export *)(void *)query;
     struct admin *admin = e->admin;
     e->is_reading = false;
-    if (rv != 0)
-        e->rv = rv;
     if (e->x == NULL)
         export_free(e);
-    else if (e->rv != 0)
-        export_fail(e, e->rv);
+    else if (rv != 0)
+        export_fail(e, rv);
     else
         export_write(e);
     admin_query_done(admin);

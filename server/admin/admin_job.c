@@ -26,10 +26,10 @@ void admin_reply_failure(struct exchange *x, int rv)
                           "The store cannot be read at the moment. Try again later.");
 }
 
-static void job_answer(struct admin_job *job)
+static void job_answer(struct admin_job *job, int rv)
 {
-    if (job->rv != 0) {
-        admin_reply_failure(job->x, job->rv);
+    if (rv != 0) {
+        admin_reply_failure(job->x, rv);
     } else if (job->text == NULL) {
         admin_reply_error(job->x, 404, "not_found", NULL,
                           job->missing != NULL ? job->missing : "This decision does not exist.");
@@ -43,25 +43,24 @@ static void on_job_done(struct query *query, int rv)
 {
     struct admin_job *job = (struct admin_job *)(void *)query;
     struct admin *admin = job->admin;
-    if (rv != 0)
-        job->rv = rv;
     if (job->x != NULL) {
         exchange_set_user(job->x, NULL);
-        job_answer(job);
+        job_answer(job, rv);
     }
     free(job->text);
     free(job);
     admin_query_done(admin);
 }
 
-static void job_run(struct query *query, struct store_reader *reader)
+static int job_run(struct query *query, struct store_reader *reader)
 {
     struct admin_job *job = (struct admin_job *)(void *)query;
     json_t *tree = NULL;
-    job->rv = job->read(job, reader, &tree);
-    if (tree != NULL && (job->text = json_dumps(tree, JSON_COMPACT)) == NULL)
-        job->rv = REIN_ENOMEM;
+    int rv = job->read(job, reader, &tree);
+    if (rv == 0 && tree != NULL && (job->text = json_dumps(tree, JSON_COMPACT)) == NULL)
+        rv = REIN_ENOMEM;
     json_decref(tree);
+    return rv;
 }
 
 void *admin_job_new(size_t size, struct admin *admin, const struct admin_path *path, struct exchange *x)

@@ -19,13 +19,12 @@ struct admin_job {
     int (*read)(struct admin_job *job, struct store_reader *reader, json_t **tree);
     const char *missing; /* the message if it does not exist; NULL: that of a decision */
     char *text;          /* NULL after a read of 0: what is asked for does not exist */
-    int rv;
 };
 
 /* All zero but for the job; `size` of the larger struct. NULL: the exchange was aborted. */
 void *admin_job_new(size_t size, struct admin *admin, const struct admin_path *path, struct exchange *x);
 /* Reads in another thread, which also writes the JSON of what `read` made; answers, and frees the job. `read` leaves
- * *tree at NULL if what is asked for does not exist. */
+ * *tree at NULL if what is asked for does not exist; it may be called a second time (query.h). */
 void admin_job_start(struct admin_job *job,
                      int (*read)(struct admin_job *job, struct store_reader *reader, json_t **tree));
 /* Answers 400 and frees the job. */

@@ -121,13 +121,15 @@ static void feed_tell_missed(struct feed *feed)
 
 /* ---- a look ---- */
 
-static void live_run(struct query *query, struct store_reader *reader)
+static int live_run(struct query *query, struct store_reader *reader)
 {
     struct admin_live *live = (struct admin_live *)(void *)query;
     const struct store_filter *filters[FEEDS_MAX];
     for (size_t i = 0; i < live->filters_len; i++)
         filters[i] = &live->filters[i]->params.filter;
-    live->rv = store_read_live(reader, live->numbers, live->numbers_len, filters, live->filters_len, &live->batch);
+    live_batch_fini(&live->batch);
+    memset(&live->batch, 0, sizeof live->batch);
+    return store_read_live(reader, live->numbers, live->numbers_len, filters, live->filters_len, &live->batch);
 }
 
 static void live_send(struct admin_live *live, size_t i)
@@ -146,8 +148,7 @@ static void live_send(struct admin_live *live, size_t i)
 static void on_live_done(struct query *query, int rv)
 {
     struct admin_live *live = (struct admin_live *)(void *)query;
-    if (rv != 0)
-        live->rv = rv;
+    live->rv = rv;
     for (size_t i = 0; i < live->filters_len; i++) {
         live_send(live, i);
         filter_unref(live->filters[i]);
@@ -167,7 +168,6 @@ static void live_look(struct admin_live *live)
     if (live->numbers_len == 0)
         return;
     memset(&live->batch, 0, sizeof live->batch);
-    live->rv = 0;
     for (size_t i = 0; i < live->feeds_len; i++) {
         live->asked[i] = live->feeds[i];
         live->filters[i] = live->feeds[i]->filter;

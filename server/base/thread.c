@@ -5,12 +5,23 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
 
 enum { BEHIND_NICE = 10, BEHIND_SLICE_NS = 100 * 1000 };
+
+/* What sched_setattr takes: glibc has no name for it. */
+struct class
+{
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t slice_ns, deadline_ns, period_ns;
+};
 
 /* A thread of this class takes its share like any other, but does not push another aside the moment it wakes up: that
  * would be the loop which has just given it a record. A hint; without it all continues as well. */
@@ -39,18 +50,24 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *ctx), v
     return 0;
 }
 
+static void take_class(const char *name, uint32_t policy, int32_t nice, uint64_t slice_ns)
+{
+    const struct class class = {.size = sizeof class, .policy = policy, .nice = nice, .slice_ns = slice_ns};
+    pthread_setname_np(pthread_self(), name);
+    (void)syscall(SYS_sched_setattr, 0, &class, 0);
+}
+
+/* Any other thread that wakes up goes before this one, the store's too, which do not push aside one of a low priority.
+ * There is no way back without a privilege. */
+void thread_stand_aside(const char *name)
+{
+    take_class(name, SCHED_IDLE, 0, 0);
+}
+
 /* Low priority alone is not enough: Linux lets a thread of any priority run for a slice, a millisecond or more, before
- * one that has woken up. The shortest slice is asked for: with the longest a loop goes first, but only while it has not
- * had more than its part, and the store's threads, which never push aside, wait for all of it. */
+ * one that has woken up. The shortest slice is asked for. */
 void thread_stand_behind(const char *name)
 {
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t slice_ns, deadline_ns, period_ns;
-    } attributes = {.size = sizeof attributes, .policy = SCHED_OTHER, .nice = BEHIND_NICE, .slice_ns = BEHIND_SLICE_NS};
-    pthread_setname_np(pthread_self(), name);
-    (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
+    int now = getpriority(PRIO_PROCESS, 0); /* the thread's; there is no way back to a lower one */
+    take_class(name, SCHED_OTHER, now > BEHIND_NICE ? now : BEHIND_NICE, BEHIND_SLICE_NS);
 }

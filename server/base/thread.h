@@ -10,9 +10,11 @@
 /* Starts `run`; `name` has at most 15 bytes. REIN_EIO, logged. The caller joins it. */
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *ctx), void *ctx) REIN_MUST_USE;
 
-/* From now on the calling thread does what can wait: it takes what the others leave, and a thread that wakes up does
- * not wait for it. On a machine with nothing left it still gets a small part. A hint, like the class of the threads
+/* From now on, and for good, the calling thread takes only what all others leave of the processors: a thread that wakes
+ * up does not wait for it. On a machine with nothing left it hardly goes on. A hint, like the class of the threads
  * above. */
+void thread_stand_aside(const char *name);
+/* Likewise, but on a machine with nothing left it still gets a small part; so others may wait for it a little. */
 void thread_stand_behind(const char *name);
 
 #endif

@@ -16,7 +16,6 @@ struct lookup {
     struct store_id id;
     char *key;
     json_t *tree;
-    int rv;
 };
 
 static void lookup_refuse(struct exchange *x, unsigned status, const char *code, const char *message)
@@ -28,16 +27,16 @@ static void lookup_refuse(struct exchange *x, unsigned status, const char *code,
     reply_error(x, &error, NULL);
 }
 
-static void lookup_run(struct query *query, struct store_reader *reader)
+static int lookup_run(struct query *query, struct store_reader *reader)
 {
     struct lookup *l = (struct lookup *)(void *)query;
-    l->rv = store_read_outcome(reader, l->id.text, l->key, &l->tree);
+    return store_read_outcome(reader, l->id.text, l->key, &l->tree);
 }
 
-static void lookup_answer(struct lookup *l)
+static void lookup_answer(struct lookup *l, int rv)
 {
     static const struct front_header headers[] = {{"cache-control", "no-store"}, {NULL, NULL}};
-    if (l->rv != 0) {
+    if (rv != 0) {
         lookup_refuse(l->x, 503, "store_unavailable", "Decisions cannot be read at the moment. Try again later.");
     } else if (l->tree == NULL) {
         lookup_refuse(l->x, 404, "not_found", "There is no such decision for this key.");
@@ -57,11 +56,9 @@ static void lookup_free(struct lookup *l)
 static void on_done(struct query *query, int rv)
 {
     struct lookup *l = (struct lookup *)(void *)query;
-    if (rv != 0)
-        l->rv = rv;
     if (l->x != NULL) {
         exchange_set_user(l->x, NULL);
-        lookup_answer(l);
+        lookup_answer(l, rv);
     }
     lookup_free(l);
 }

@@ -22,6 +22,7 @@ struct store_eraser; /* likewise, one that erases */
 /* The beginning of a driver's own reader. */
 struct store_reader {
     const struct store_driver *driver;
+    int64_t until_us; /* monotonic: its queries end by then, with REIN_ELIMIT; 0: there is no such time */
 };
 
 /* Called with a row. 0: the next one is wanted too; positive: no more; negative: an error, which is then the result. */

@@ -6,12 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/driver.h"
 
 int store_reader_open_file(struct store_reader **out, const char *path, unsigned time_limit_ms)
 {
     return store_driver_find(NULL)->open_reader(out, path, time_limit_ms);
+}
+
+void store_reader_limit(struct store_reader *reader, unsigned ms)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    reader->until_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + (int64_t)ms * 1000;
 }
 
 void store_reader_close(struct store_reader *reader)

@@ -17,9 +17,11 @@
 struct store;
 struct store_reader;
 
-/* REIN_EIO also while the database is missing. A reader is for one query or a few, not for the life of the process; it
- * must be closed before the store is. */
+/* `time_limit_ms`: of each query; after it REIN_ELIMIT. REIN_EIO also while the database is missing. A reader is for
+ * one query or a few, not for the life of the process; it must be closed before the store is. */
 int store_reader_open(struct store_reader **out, const struct store *store, unsigned time_limit_ms) REIN_MUST_USE;
+/* All its queries together end within that time from now on. */
+void store_reader_limit(struct store_reader *reader, unsigned ms);
 /* Of a database that this process has not opened, and perhaps another one writes. */
 int store_reader_open_file(struct store_reader **out, const char *path, unsigned time_limit_ms) REIN_MUST_USE;
 void store_reader_close(struct store_reader *reader); /* NULL is fine */

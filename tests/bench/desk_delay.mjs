@@ -9,7 +9,7 @@
 //     none       nobody reads
 //     operator   at most five views a second
 //     steady     one view after the other, without a rest
-//     spin       a process of the reader's priority (nice 19) that never touches Rein: what the machine costs, not Rein
+//     spin       a process of low priority (nice 19) that never touches Rein: what the machine costs, not Rein
 //
 // A round in which other programs used more than a tenth of a core is measured again.
 //

@@ -142,7 +142,12 @@ void sqlite_reader_close(struct store_reader *base)
 
 int reader_prepare(struct sqlite_reader *reader, sqlite3_stmt **out, const char *sql)
 {
-    reader->deadline_us = now_us() + (int64_t)reader->time_limit_ms * 1000;
+    int64_t now = now_us(), until = reader->base.until_us;
+    reader->deadline_us = now + (int64_t)reader->time_limit_ms * 1000;
+    if (until != 0 && until < reader->deadline_us)
+        reader->deadline_us = until;
+    if (now > reader->deadline_us)
+        return REIN_ELIMIT;
     for (size_t i = 0; i < READER_IDLE; i++)
         if (reader->idle[i] != NULL && strcmp(sqlite3_sql(reader->idle[i]), sql) == 0) {
             *out = reader->idle[i];

@@ -22,7 +22,8 @@ enum reading_flag {
     READING_LEARNED = 8,  /* the learned score read it */
     READING_PAUSED = 16,  /* it ended because the text did, or another one went on */
     READING_NO_MORE = 32, /* stands behind the last sentence that is read, of a text that may go on */
-    READING_LIFTED = 64,  /* no sentence: the text waited for others too long, and what its end decides was decided */
+    READING_LIFTED = 64,  /* no sentence: the text waited for others too long, and what its end decides was decided, so
+                             many bytes (`behind`) behind the last sentence */
 };
 
 /* Weights of the signals of one sentence. */

@@ -119,6 +119,13 @@ static size_t escape(unsigned char c, char out[6])
     return 6;
 }
 
+size_t json_escaped_len(char c)
+{
+    char room[6];
+    size_t len = escape((unsigned char)c, room);
+    return len > 0 ? len : 1;
+}
+
 int json_escape(struct bytes *out, struct span text)
 {
     size_t from = 0;

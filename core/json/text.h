@@ -17,5 +17,7 @@ size_t json_unescape(struct span raw, uint16_t *half, char *out);
 
 /* Appends text to `out` as the inside of a JSON string. Bytes that are not UTF-8 are copied as they are. */
 int json_escape(struct bytes *out, struct span text) REIN_MUST_USE;
+/* How many bytes that makes of one. */
+size_t json_escaped_len(char c);
 
 #endif

@@ -35,15 +35,31 @@ struct known {
 
 /* ---- sentences --------------------------------------------------------------------------------------------------- */
 
+static void find_lift(struct known_sentences *s)
+{
+    struct reading r;
+    s->lift = UINT64_MAX;
+    while (s->lift == UINT64_MAX && reading_read(&s->lifts, &r)) {
+        s->lifts_at += r.len;
+        if ((r.flags & READING_LIFTED) != 0)
+            s->lift = s->lifts_at + r.behind;
+    }
+}
+
+bool known_sentence_lifts(struct known_sentences *s, uint64_t received)
+{
+    while (s->lift < received)
+        find_lift(s);
+    return s->lift == received;
+}
+
 /* `wanted`: the text's sentences are read. */
 static void open_sentences(struct known_sentences *s, struct span readings, bool wanted)
 {
     enum readings_of of = READINGS_OF_NOTHING;
-    struct reading r;
     *s = (struct known_sentences){.rest = readings};
-    bool is_open = readings_open(&s->rest, &of);
-    for (struct span all = s->rest; is_open && !s->lifts && reading_read(&all, &r);)
-        s->lifts = (r.flags & READING_LIFTED) != 0;
+    s->lifts = readings_open(&s->rest, &of) ? s->rest : SPAN("");
+    find_lift(s);
     s->is_short = wanted && of != READINGS_OF_SENTENCES;
     if (of != READINGS_OF_SENTENCES)
         s->rest = SPAN("");

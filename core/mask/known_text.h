@@ -28,14 +28,18 @@ struct known_sentences {
     uint64_t at;         /* where the next sentence begins in the text */
     struct reading next; /* if `has_next` */
     bool has_next;
-    bool lifts;    /* the text had to wait for others too long: what its end decides was decided before that */
-    bool is_short; /* somebody reads sentences that nobody read */
+    bool is_short;     /* somebody reads sentences that nobody read */
+    struct span lifts; /* readings in which the next lift is looked for; borrowed */
+    uint64_t lifts_at; /* where these begin */
+    uint64_t lift;     /* how far the text had come when it was next lifted; UINT64_MAX: never more */
 };
 
 /* The next sentence ends before *end, and that is known when the text has come up to *due. False: there is none. */
 bool known_sentence_due(struct known_sentences *s, uint64_t *end, uint64_t *due);
 /* Does the next sentence end here, because the text does, or another one goes on? */
 bool known_sentence_pauses(struct known_sentences *s, uint64_t received);
+/* Did the text, when it had come so far, have to wait for others so long that it was lifted? */
+bool known_sentence_lifts(struct known_sentences *s, uint64_t received);
 /* The reading of the sentence that has just ended. */
 void known_sentence_take(struct known_sentences *s, struct reading *out);
 

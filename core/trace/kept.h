@@ -35,6 +35,8 @@ struct kept_place {
 int kept_hear(struct kept *kept, struct text *text, const struct kept_place *place, struct span bytes) REIN_MUST_USE;
 /* What they read of the text's next sentence, or that they read no more of it. */
 int kept_reading(struct text *text, const struct reading *reading) REIN_MUST_USE;
+/* It is lifted where it is now (text_lift). */
+int kept_lift(struct text *text) REIN_MUST_USE;
 /* The text goes away; what is kept of it stays. */
 void kept_leave(struct text *text);
 /* The response breaks off: the texts that have not ended by now were cut. */

@@ -247,12 +247,15 @@ static int take_escape(struct leaf_view *view, const struct leaf_step *step)
 /* One step of the reader. */
 static int take_leaf_step(struct leaf_view *view, const struct leaf_step *step, struct span source)
 {
-    size_t len = step->len;
+    size_t len = step->len, before = view->matches.len;
     int rv = step->ends ? end_leaf(view, step) : 0;
     if (rv != 0)
         return rv;
+    const bool end_decides = view->matches.len > before; /* when the byte behind the leaf was looked at */
+    const uint64_t looked_at = view->at + 1;
     if (step->part == LEAF_ESCAPE) {
         view->at += len;
+        view->decided = end_decides ? looked_at : view->at;
         return step->unit > 0 ? take_escape(view, step) : 0;
     }
     if (step->begins && step->part == LEAF_SCALAR)
@@ -262,6 +265,7 @@ static int take_leaf_step(struct leaf_view *view, const struct leaf_step *step, 
     if (rv == 0 && (step->part == LEAF_STRING || step->part == LEAF_SCALAR))
         rv = add_leaf_bytes(view, (struct span){source.data, len}, step->part == LEAF_STRING, &len);
     view->at += len;
+    view->decided = end_decides ? looked_at : view->at;
     view->unit_at = view->at;
     if (step->begins && step->part == LEAF_OUTSIDE)
         begin_leaf(view, step);

@@ -59,6 +59,7 @@ struct leaf_view {
     struct bytes window;     /* leaf bytes from `base` on */
     uint64_t base, received; /* leaf offsets */
     uint64_t at, unit_at;    /* source read; the beginning of an escape that is not complete, else `at` */
+    uint64_t decided;        /* what was decided last was so when all before this source byte had come */
     struct bytes runs;       /* struct leaf_run, oldest first */
     uint64_t leaf_at;        /* where the present leaf begins; a leaf offset */
     bool in_leaf, in_scalar;

@@ -479,8 +479,9 @@ static bool gives_way(const struct text *text)
 
 static void pause_text(struct choice *choice, struct channel_text *ct)
 {
-    bool waits = text_unclaimed(&ct->text) < ct->text.received ||
-                 (ct->text.known_sentences != NULL && ct->text.known_sentences->lifts); /* it did, then */
+    struct known_sentences *known = ct->text.known_sentences;
+    bool waits = known != NULL ? known_sentence_lifts(known, ct->text.received) /* it did, then */
+                               : text_unclaimed(&ct->text) < ct->text.received;
     if (ct->is_paused || !gives_way(&ct->text) || !waits)
         return;
     ct->is_paused = true;
@@ -497,7 +498,7 @@ static int lift_text(struct rein_trace *t, struct text *text)
     if (rv != 0 || is_closed(t, text))
         return rv;
     event = text_lift(text, &t->matches);
-    rv = event < 0 ? event : kept_reading(text, &(struct reading){.flags = READING_LIFTED});
+    rv = event < 0 ? event : kept_lift(text);
     if (rv == 0)
         rv = on_matches(t, text, TEXT_MATCH, decided);
     if (rv == 0 && !is_closed(t, text))

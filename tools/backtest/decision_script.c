@@ -102,10 +102,8 @@ static int check_fits(const struct wire *wire, const json_t *decision, unsigned 
     return 0;
 }
 
-/* In a body of Messages a tool's input is an object, and what is masked in one may have made it something else; and a
- * server that repeats all of its text in each event makes two texts of it, for which Messages has one place. Chat, with
- * arguments as strings and fields of many names, decides the same: there, too, each is a text of its own that ends with
- * the response, and those of a body are judged in the same order. */
+/* A server that repeats all of its text in each event makes two texts of it, for which Messages has one place. Chat,
+ * with fields of many names, decides the same: there, too, each is a text of its own that ends with the response. */
 int decision_script_wire(const struct wire **out, const json_t *decision, unsigned choices)
 {
     bool fits;

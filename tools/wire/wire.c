@@ -29,7 +29,7 @@ int wire_add(struct buffer *out, const char *text)
 
 int wire_add_json(struct buffer *out, json_t *json)
 {
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     json_decref(json);
     int rv = text != NULL ? wire_add(out, text) : REIN_ENOMEM;
     free(text);

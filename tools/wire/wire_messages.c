@@ -10,7 +10,7 @@
 
 static const char *const reasoning_keys[] = {"thinking", "reasoning"};
 
-/* In a body, a tool's input is an object, not a text. */
+/* In a body, a tool's input is an object as a rule. */
 static bool is_input(const struct wire_text *text)
 {
     json_t *input = json_loadb(text->text, text->len, JSON_REJECT_DUPLICATES, NULL);
@@ -21,12 +21,11 @@ static bool is_input(const struct wire_text *text)
 
 static bool messages_fit(const struct wire_script *script, bool streamed)
 {
+    (void)streamed;
     for (size_t i = 0; i < script->len; i++) {
         const struct wire_text *text = &script->texts[i];
         size_t number = wire_number(script, i);
-        bool fits = text->channel == REIN_TOOL        ? streamed || is_input(text)
-                    : text->channel == REIN_REASONING ? number < 2
-                                                      : number < 1;
+        bool fits = text->channel == REIN_TOOL || number < (text->channel == REIN_REASONING ? 2 : 1);
         if (!fits || text->choice > 0)
             return false;
     }
@@ -113,7 +112,8 @@ static int reopen(struct buffer *out, const char *key)
     return rv == 0 ? wire_add(out, "\":") : rv;
 }
 
-/* A tool's input is written as it is, byte by byte: that is the text which is judged. */
+/* A tool's input is written as it is, byte by byte: that is the text which is judged. What is no object is the same
+ * text in a string. */
 static int add_block(struct buffer *out, const struct wire_script *script, const struct wire_part *part)
 {
     const struct wire_text *text = &script->texts[part->text];
@@ -121,8 +121,10 @@ static int add_block(struct buffer *out, const struct wire_script *script, const
     if (rv != 0 || text->channel != REIN_TOOL)
         return rv;
     rv = reopen(out, "input");
-    if (rv == 0)
+    if (rv == 0 && is_input(text))
         rv = buffer_add(out, text->text, text->len, WIRE_MAX);
+    else if (rv == 0)
+        rv = wire_add_json(out, json_stringn(text->text, text->len));
     return rv == 0 ? wire_add(out, "}") : rv;
 }
 

@@ -149,12 +149,15 @@ static int scan_thinking(struct event_fill *fill, struct message_scan *scan)
     return scan_text_of(fill, scan, MESSAGES_THINKING);
 }
 
-/* In a body, the input is an object: its JSON is what pieces of `partial_json` would have been. */
+/* In a body, the input is an object: its JSON is what pieces of `partial_json` would have been. Some servers write that
+ * JSON into a string; it is all of it, too. */
 static int scan_input(struct event_fill *fill, struct message_scan *scan)
 {
+    struct place place = scan_place(MESSAGES_INPUT, scan);
     if (fill->body && walk_peek(&fill->walk) == '{')
-        return event_add_object(fill, scan_place(MESSAGES_INPUT, scan));
-    return scan_text_of(fill, scan, MESSAGES_INPUT);
+        return event_add_object(fill, place);
+    place.ends = fill->body && walk_peek(&fill->walk) == '"';
+    return place.ends ? event_add_string(fill, place) : scan_text_of(fill, scan, MESSAGES_INPUT);
 }
 
 /* It is complete, so nothing waits for more of it. */

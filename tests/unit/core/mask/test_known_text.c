@@ -47,11 +47,13 @@ static void sentences_end_where_they_did(void **state)
     uint64_t end, due;
     begin_readings(READINGS_OF_SENTENCES);
     add_reading(0, 10, 2);
-    add_reading(READING_LIFTED, 0, 0);
+    add_reading(READING_LIFTED, 0, 3);
     add_reading(READING_PAUSED, 5, 0);
     struct known *known = know(policy, &text, true, &out);
     struct known_sentences *s = out.sentences;
-    assert_true(s->lifts);
+    assert_false(known_sentence_lifts(s, 12));
+    assert_true(known_sentence_lifts(s, 13));
+    assert_false(known_sentence_lifts(s, 15));
     assert_true(known_sentence_due(s, &end, &due));
     assert_int_equal(end, 10);
     assert_int_equal(due, 12);

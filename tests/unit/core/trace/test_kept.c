@@ -154,6 +154,53 @@ static void test_of_the_users_name_only_matches_are_kept(void **state)
     rein_policy_unref(policy);
 }
 
+/* What the string's own reader gets of it counts, not what the array that is kept looks like. */
+static void strings_of_fields_are_judged_one_by_one(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"tab\there", "{\"a\": \"x\\nthe \\\"key\\\" 42\"}",
+                                         "the \"key\" 7 \x01 and the \"key\" 8", ""};
+    struct rein_policy *policy = kit_policy(
+        HEAD "log: { text: full }\nrules:\n"
+             "  - { id: key, channels: [prompt], regex: 'the \"key\" [0-9]{1,4}', action: record, secret: true }\n");
+    struct rein_trace *trace = begin(policy);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        assert_int_equal(rein_trace_prompt(trace, "field", fields[i], strlen(fields[i])), 0);
+    ask(trace, "hello");
+    feed(trace, DELTA("\"content\":\"hi\"") DONE, 0);
+    assert_string_equal(describe(trace, 0),
+                        "prompt 0 0 whole 95 [\"tab\\there\",\"{\\\"a\\\": \\\"x\\\\n******************\\\"}\","
+                        "\"************* \\u0001 and *************\",\"\"]|key@28+18|key@52+13|key@77+13"
+                        "|found key@28+18|found key@52+13|found key@77+13");
+    rein_trace_free(trace);
+    rein_policy_unref(policy);
+}
+
+static void what_is_cut_of_a_field_is_masked(void **state)
+{
+    (void)state;
+    static const char key[] = "-----BEGIN PRIVATE KEY-----\\nMIIB1x2y";
+    char field[512];
+    struct rein_policy *policy =
+        kit_policy(HEAD "log: { text: full, max_bytes: 1024 }\nrules:\n"
+                        "  - { id: key, channels: [prompt], builtin: private_key, action: record, secret: true }\n");
+    for (size_t room = 4; room < 64; room++) { /* from one that has no room to one that has all */
+        struct rein_trace *trace = begin(policy);
+        memset(field, 'a', sizeof field);
+        memcpy(field + sizeof field - 1 - room, key, sizeof key - 1 < room ? sizeof key - 1 : room);
+        field[sizeof field - 1] = '\0';
+        assert_int_equal(rein_trace_prompt(trace, "field", field, strlen(field)), 0);
+        ask(trace, "hello");
+        feed(trace, DELTA("\"content\":\"hi\"") DONE, 0);
+        const struct rein_text *texts;
+        size_t len;
+        assert_int_equal(rein_trace_texts(trace, &texts, &len), 0);
+        assert_null(memmem(texts[0].text, texts[0].text_len, key, 12));
+        rein_trace_free(trace);
+    }
+    rein_policy_unref(policy);
+}
+
 static void turns_are_kept_of_texts_that_came_at_the_same_time(void **state)
 {
     (void)state;
@@ -385,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_found_u1_full_masks_what_is_secret_everywhere),
         cmocka_unit_test(test_redacted_masks_what_any_rule_found),
         cmocka_unit_test(test_of_the_users_name_only_matches_are_kept),
+        cmocka_unit_test(strings_of_fields_are_judged_one_by_one),
+        cmocka_unit_test(what_is_cut_of_a_field_is_masked),
         cmocka_unit_test(turns_are_kept_of_texts_that_came_at_the_same_time),
         cmocka_unit_test(test_what_a_stop_cut_off_is_masked),
         cmocka_unit_test(test_what_broke_off_is_masked),

@@ -40,6 +40,7 @@ static const struct wire_text of_messages[] = {
     TEXT(REIN_REASONING, 0, "Another server's \xc3\xa9"),
     TEXT(REIN_ANSWER, 0, "An answer, \xe2\x82\xac 5."),
     TEXT(REIN_TOOL, 0, "{\"c\": { } }"),
+    TEXT(REIN_TOOL, 0, "{\"n\": ****}"),
 };
 static const struct wire_text of_responses[] = {
     TEXT(REIN_REASONING, 0, "The first \"thought\".\n"),
@@ -250,7 +251,6 @@ static void test_what_has_no_place(void **state)
     (void)state;
     static const struct wire_text twice[] = {TEXT(REIN_ANSWER, 0, "a"), TEXT(REIN_ANSWER, 0, "b")};
     static const struct wire_text other_choice[] = {TEXT(REIN_ANSWER, 1, "a")};
-    static const struct wire_text tool[] = {TEXT(REIN_TOOL, 0, "{\"n\": ****}")};
     struct wire_text thoughts[13];
     for (size_t i = 0; i < COUNT(thoughts); i++)
         thoughts[i] = (struct wire_text){.channel = REIN_REASONING, .text = "a", .len = 1};
@@ -260,9 +260,6 @@ static void test_what_has_no_place(void **state)
     script = (struct wire_script)SCRIPT(other_choice, 1, 2, NULL);
     assert_false(wire_messages.fits(&script, true) || wire_responses.fits(&script, true));
     assert_true(wire_chat.fits(&script, true));
-    script = (struct wire_script)SCRIPT(tool, 1, 1, NULL);
-    assert_true(wire_messages.fits(&script, true) && wire_chat.fits(&script, false));
-    assert_false(wire_messages.fits(&script, false));
     script = (struct wire_script)SCRIPT(thoughts, 12, 1, NULL);
     assert_true(wire_chat.fits(&script, true));
     script.len = 13;

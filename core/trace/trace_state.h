@@ -22,7 +22,7 @@
 #include "rein/rein.h"
 #include "trace/finding.h"
 #include "trace/gate.h"
-#include "trace/kept.h"
+#include "trace/kept/kept.h"
 #include "trace/lane.h"
 #include "trace/pending.h"
 #include "trace/text.h"

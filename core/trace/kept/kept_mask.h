@@ -5,8 +5,8 @@
  * far as it had come. The strings of fields are judged one by one, as they were.
  *
  * Thread: the trace's. */
-#ifndef CORE_TRACE_KEPT_MASK_H
-#define CORE_TRACE_KEPT_MASK_H
+#ifndef CORE_TRACE_KEPT_KEPT_MASK_H
+#define CORE_TRACE_KEPT_KEPT_MASK_H
 
 #include "policy/policy.h"
 #include "rein/rein.h"

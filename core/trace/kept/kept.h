@@ -8,8 +8,8 @@
  * beside it (reading.h), because nobody can read it in a masked text; it takes at most as much room as the text may.
  *
  * Thread: the trace's. */
-#ifndef CORE_TRACE_KEPT_H
-#define CORE_TRACE_KEPT_H
+#ifndef CORE_TRACE_KEPT_KEPT_H
+#define CORE_TRACE_KEPT_KEPT_H
 
 #include "policy/policy.h"
 #include "rein/rein.h"

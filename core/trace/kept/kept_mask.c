@@ -1,6 +1,6 @@
 /* See kept_mask.h.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "trace/kept_mask.h"
+#include "trace/kept/kept_mask.h"
 
 #include <assert.h>
 #include <stdlib.h>

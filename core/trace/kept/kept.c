@@ -1,13 +1,13 @@
 /* See kept.h.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "trace/kept.h"
+#include "trace/kept/kept.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/heap.h"
-#include "trace/kept_mask.h"
+#include "trace/kept/kept_mask.h"
 #include "json/text.h"
 
 enum {

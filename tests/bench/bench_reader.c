@@ -5,8 +5,8 @@
  *     bench_reader --seconds S --spin                                 reads nothing: what such a process costs by
  * itself
  *
- * Asks for each path in turn on one connection, throws away what comes, and pauses after each. Runs with the lowest
- * priority (nice 19): it is the machine's load, not the server's. Prints one line of JSON: how often each name was
+ * Asks for each path in turn on one connection, throws away what comes, and pauses after each. Takes what nobody else
+ * wants of the processors: it is the machine's load, not the server's. Prints one line of JSON: how often each name was
  * read, and how long that took. */
 #include <arpa/inet.h>
 #include <getopt.h>

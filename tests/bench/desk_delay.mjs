@@ -1,43 +1,46 @@
 // Measures whether reading the desk slows down the hot path of the real server, and whether this holds: with views read one after the
 // other without a rest, the p99 of events and of answers is at most 1.1 times what it is without. SPDX-License-Identifier: Apache-2.0
 //
-//     script/bench desk_delay [--file build/desk.db] [--rounds 7] [--seconds 6] [--streams 200] [--per-second 1000] [--loads none,steady,...]
+//     script/bench desk_delay [--file build/desk.db] [--rounds 21] [--seconds 3] [--streams 200] [--per-second 1000] [--loads none,steady,...]
 //
 // The database is that of bench_desk. N streams speak 20 times a second; beside them so many answers a second are asked for that are
-// not streamed, each of which waits until its decision is stored. Rounds take turns, and medians are compared:
+// not streamed, each of which waits until its decision is stored. Rounds take turns, and the medians of their 99th percentiles are compared:
 //
 //     none       nobody reads
+//     again      nobody reads, once more: how far equal rounds differ
 //     operator   at most five views a second
 //     steady     one view after the other, without a rest
-//     spin       a process of low priority (nice 19) that never touches Rein: what the machine costs, not Rein
+//     spin       a process that takes what nobody else wants, and never touches Rein: what the machine costs, not Rein
 //
-// A round in which other programs used more than a tenth of a core is measured again.
+// The client that reads runs in the class of idle threads: as a rule it is on another machine. A round in which other programs used more
+// than a tenth of a core, or the machine's host more than a hundredth, is measured again.
 //
 // Exit status 1: the bar is not shown to hold, a view's 95th percentile is above 300 ms, or something failed. It is shown only if the
-// whole 95% interval of the rounds' ratios is below it: on a busy machine rounds differ by more than the bar, and a median says nothing.
+// whole 95% interval of the ratio is below it: on a busy machine rounds differ by more than the bar, and a median says nothing.
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { median, medianWithInterval } from './statistics.mjs';
+import { median, ratioOfMedians } from './statistics.mjs';
 import { build, startRein, startUpstream, stopAll } from './targets.mjs';
 
 const BAR = 1.1;
 const VIEW_MS = 300;
 const RATE = 20; // events of a stream in a second
 const OTHERS_MAX = 0.1; // of a core; the kernel's own threads have some of it
-const TRIES = 5;
+const STOLEN_MAX = 0.01; // of a core, by the host of a virtual machine
+const TRIES = 8;
 const TICKS_PER_S = 100;
 const LEAD_S = 1; // what runs beside the streams begins before and ends after them
 const { values: options } = parseArgs({
   options: {
     file: { type: 'string', default: 'build/desk.db' },
-    rounds: { type: 'string', default: '7' },
-    seconds: { type: 'string', default: '6' },
+    rounds: { type: 'string', default: '21' },
+    seconds: { type: 'string', default: '3' },
     streams: { type: 'string', default: '200' },
     'per-second': { type: 'string', default: '1000' },
-    loads: { type: 'string', default: 'none,operator,steady,spin' },
+    loads: { type: 'string', default: 'none,again,operator,steady' },
   },
 });
 const [rounds, seconds, streams] = [options.rounds, options.seconds, options.streams].map(Number);
@@ -111,7 +114,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 function startBeside(load, rein, length) {
   const reader = ['--port', rein.admin, '--seconds', length];
   switch (load) {
-    case 'none': return null;
+    case 'none': case 'again': return null;
     case 'spin': return run('bench_reader', ['--seconds', length, '--spin']);
     case 'operator': return run('bench_reader', [...reader, '--pause-ms', 200], makeList());
     case 'steady': return run('bench_reader', reader, makeList());
@@ -132,10 +135,10 @@ async function round(rein, load) {
 
 // Processor time in ticks: of all programs, and of ours with the children that have ended.
 function takeTicks(pids) {
-  const [user, nice, system, , , irq, softirq] = fs.readFileSync('/proc/stat', 'utf8').split(/\s+/).slice(1).map(Number);
+  const [user, nice, system, , , irq, softirq, stolen] = fs.readFileSync('/proc/stat', 'utf8').split(/\s+/).slice(1).map(Number);
   const times = (pid) => fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 15).map(Number);
   const sum = (numbers) => numbers.reduce((all, n) => all + n, 0);
-  return { all: user + nice + system + irq + softirq, ours: sum(times('self')) + sum(pids.map((pid) => sum(times(pid).slice(0, 2)))), at_s: Date.now() / 1000 };
+  return { stolen, all: user + nice + system + irq + softirq, ours: sum(times('self')) + sum(pids.map((pid) => sum(times(pid).slice(0, 2)))), at_s: Date.now() / 1000 };
 }
 
 let disturbed = 0;
@@ -144,7 +147,8 @@ async function undisturbed(rein, upstream, load) {
     const from = takeTicks([rein.pid, upstream.pid]);
     const row = await round(rein, load);
     const to = takeTicks([rein.pid, upstream.pid]);
-    if ((to.all - from.all - (to.ours - from.ours)) / TICKS_PER_S / (to.at_s - from.at_s) <= OTHERS_MAX) return row;
+    const share = (ticks) => ticks / TICKS_PER_S / (to.at_s - from.at_s);
+    if (share(to.all - from.all - (to.ours - from.ours)) <= OTHERS_MAX && share(to.stolen - from.stolen) <= STOLEN_MAX) return row;
     disturbed++;
   }
   throw new Error(`other programs use the machine: ${TRIES} tries of a round were disturbed`);
@@ -161,10 +165,9 @@ function show(rows, loads) {
   const ratios = {};
   for (const load of loads) {
     const cells = ['event', 'answer'].map((what) => {
-      const pairs = of(load, what, 1).map((value, i) => value / of('none', what, 1)[i]);
-      const { low, high } = medianWithInterval(pairs);
+      const { ratio: median99, low, high } = ratioOfMedians(of(load, what, 1), of('none', what, 1));
       ratios[`${load} ${what}`] = { low, high };
-      const ratio = load === 'none' ? '' : `${median(pairs).toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
+      const ratio = load === 'none' ? '' : `${median99.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
       return `${ms(median(of(load, what, 0)))} | ${ms(median(of(load, what, 1)))} | ${ratio}`;
     });
     console.log(`| ${load} | ${cells.join(' | ')} |`);

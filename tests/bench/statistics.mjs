@@ -32,6 +32,16 @@ export function medianWithInterval(values, resamples = 4000) {
   };
 }
 
+// The ratio of two medians with its 95% bootstrap interval: rounds are drawn in pairs. One bad round of the base moves it less than it moves ratios round by round.
+export function ratioOfMedians(values, base, resamples = 4000) {
+  const random = generator(20240229);
+  const ratios = Array.from({ length: resamples }, () => {
+    const drawn = values.map(() => Math.floor(random() * values.length));
+    return median(drawn.map((i) => values[i])) / median(drawn.map((i) => base[i]));
+  }).sort((a, b) => a - b);
+  return { ratio: median(values) / median(base), low: ratios[Math.floor(resamples * 0.025)], high: ratios[Math.ceil(resamples * 0.975) - 1] };
+}
+
 // The ratios of two targets round by round: what disturbs the machine disturbs both of a pair.
 export function pairedRatio(rounds, target, base, metric) {
   const ratios = rounds

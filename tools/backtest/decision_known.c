@@ -7,6 +7,33 @@
 
 #include "backtest/decision_script.h"
 
+static bool is_masked(const json_t *text)
+{
+    return json_array_size(json_object_get(text, "masks")) > 0;
+}
+
+/* Strings that are no messages are kept as one array, and were judged one by one. Where something in it is masked, the
+ * record knows it as a whole. */
+json_t *decision_known_fields(const json_t *text)
+{
+    const struct rein_source said = script_text(text);
+    bool is_read = strcmp(script_word(text, "speaker"), "field") == 0 && !is_masked(text);
+    json_t *fields = is_read ? json_loadb(said.text, said.len, JSON_ALLOW_NUL, NULL) : NULL;
+    if (json_is_array(fields))
+        return fields;
+    json_decref(fields);
+    return NULL;
+}
+
+/* How many texts of a prompt it is judged as. */
+static uint32_t count_judged(const json_t *text)
+{
+    json_t *fields = decision_known_fields(text);
+    size_t len = fields != NULL ? json_array_size(fields) : 1;
+    json_decref(fields);
+    return (uint32_t)len;
+}
+
 /* Where the text number i is: the texts of the prompt come first, and those of each channel of an attempt's choice are
  * counted in the order in which they begin. */
 static struct rein_known_text place_text(const json_t *texts, size_t i)
@@ -17,8 +44,9 @@ static struct rein_known_text place_text(const json_t *texts, size_t i)
                                  .choice = (uint32_t)script_number(text, "choice")};
     for (size_t k = 0; k < i; k++) {
         const json_t *other = json_array_get(texts, k);
-        at.text += script_channel(other) == at.channel && script_number(other, "attempt") == at.attempt &&
-                   script_number(other, "choice") == at.choice;
+        bool is_alike = script_channel(other) == at.channel && script_number(other, "attempt") == at.attempt &&
+                        script_number(other, "choice") == at.choice;
+        at.text += !is_alike ? 0 : at.channel == REIN_PROMPT ? count_judged(other) : 1;
     }
     return at;
 }
@@ -143,35 +171,22 @@ static int add_known_text(struct decision_known *out, const json_t *text, const 
     return 0;
 }
 
-/* Of which some text is masked? */
-static bool any_mask(const json_t *texts)
-{
-    const json_t *text;
-    size_t i;
-    json_array_foreach(texts, i, text)
-    {
-        if (json_array_size(json_object_get(text, "masks")) > 0)
-            return true;
-    }
-    return false;
-}
-
 int decision_known_read(struct decision_known *out, const json_t *texts, const struct policy_match *match,
                         const struct rein_policy *policy)
 {
     size_t i, cap = 0;
     const json_t *text;
     int rv = 0;
-    *out = (struct decision_known){.is_masked = any_mask(texts)};
-    if (!out->is_masked)
-        return 0;
-    out->texts = calloc(json_array_size(texts), sizeof *out->texts);
-    out->readings = calloc(json_array_size(texts), sizeof *out->readings);
+    *out = (struct decision_known){.items = NULL};
+    out->texts = calloc(json_array_size(texts) + 1, sizeof *out->texts);
+    out->readings = calloc(json_array_size(texts) + 1, sizeof *out->readings);
     if (out->texts == NULL || out->readings == NULL)
         return REIN_ENOMEM;
     json_array_foreach(texts, i, text)
     {
         const json_t *found = json_object_get(text, "found"), *masks = json_object_get(text, "masks");
+        if (!is_masked(text)) /* it says all by itself */
+            continue;
         struct rein_known_text place = place_text(texts, i);
         out->lacks_rule |= !has_rules(masks, match, policy);
         rv = rv == 0 ? read_matches(out, &cap, found, &place, match, policy) : rv;

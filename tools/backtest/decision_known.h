@@ -15,17 +15,18 @@
 struct decision_known {
     struct rein_known *items; /* owned; names are the decision's */
     size_t len;
-    struct rein_known_text *texts; /* of a decision with a masked text: all of them; owned */
+    struct rein_known_text *texts; /* in which something is masked; owned */
     char **readings;               /* of each; owned, as is the list; NULL: it has none */
     size_t texts_len;
-    bool is_masked;      /* some byte of some text is */
     bool lacks_rule;     /* a rule masks that the policy has not */
-    bool lacks_readings; /* of a masked decision: what detectors read is not known, or they would read something else */
+    bool lacks_readings; /* of a masked text: what detectors read is not known, or they would read something else */
 };
 
 /* Reads the decision's texts (an array, in order). REIN_ENOMEM. */
 int decision_known_read(struct decision_known *out, const json_t *texts, const struct policy_match *match,
                         const struct rein_policy *policy) REIN_MUST_USE;
 void decision_known_fini(struct decision_known *known);
+/* The strings as which a text of the prompt is judged; NULL: it is judged as it is. Returns owned. */
+json_t *decision_known_fields(const json_t *text);
 
 #endif

@@ -24,7 +24,6 @@ struct play {
     bool is_over, restarts; /* what the steps asked so far */
     bool is_stopped;        /* this attempt was */
     bool asks_anew;         /* a judge was asked what the record has no reply to */
-    bool is_masked;         /* some of its text is */
     bool lacks_readings;    /* something was to be read of what is masked that the record does not say */
     struct decision_replies replies;
     struct decision_script script; /* of this attempt */
@@ -235,15 +234,14 @@ static int play_body(struct play *p)
     return rv;
 }
 
-/* Strings that are no messages are kept as one array, and were judged one by one. Where something is masked, the record
- * knows them as the array alone. */
-static int play_fields(struct play *p, const json_t *text, struct rein_source said)
+static int play_text(struct play *p, const json_t *text)
 {
-    json_t *fields = p->is_masked ? NULL : json_loadb(said.text, said.len, JSON_ALLOW_NUL, NULL);
+    const struct rein_source said = script_text(text);
     const char *speaker = script_word(text, "speaker");
+    json_t *fields = decision_known_fields(text);
     const json_t *field;
     size_t i;
-    int rv = json_is_array(fields) ? 0 : rein_trace_prompt(p->trace, speaker, said.text, said.len);
+    int rv = fields != NULL ? 0 : rein_trace_prompt(p->trace, speaker, said.text, said.len);
     json_array_foreach(fields, i, field)
     {
         rv = rv == 0 && json_is_string(field)
@@ -261,12 +259,8 @@ static int play_prompt(struct play *p)
     int rv = 0;
     json_array_foreach(p->texts, i, text)
     {
-        struct rein_source said = script_text(text);
-        if (rv != 0 || script_channel(text) != REIN_PROMPT)
-            continue;
-        bool is_fields = strcmp(script_word(text, "speaker"), "field") == 0;
-        rv = is_fields ? play_fields(p, text, said)
-                       : rein_trace_prompt(p->trace, script_word(text, "speaker"), said.text, said.len);
+        if (rv == 0 && script_channel(text) == REIN_PROMPT)
+            rv = play_text(p, text);
     }
     return rv == 0 ? play_step(p, rein_trace_prompt_end(p->trace, &p->update)) : rv;
 }
@@ -486,7 +480,6 @@ static int play_known(struct play *p, const struct decision_known *known, const 
                                          .known_len = known->len,
                                          .known_texts = known->texts,
                                          .known_texts_len = known->texts_len};
-    p->is_masked = known->is_masked;
     int rv = play_once(p, &options, was, would);
     bool asks_anew = p->asks_anew, lacks_readings = p->lacks_readings;
     bool may_be_otherwise = p->settings->may_steer && lacks_may_continue(p->decision);

@@ -40,8 +40,9 @@ bool script_is_of(const json_t *text, uint32_t attempt)
     return channel != REIN_PROMPT && channel != REIN_OTHER && script_number(text, "attempt") == attempt;
 }
 
-/* Names are not kept. But that a tool's was shown may have kept the response from being steered. */
-static const char any_name[] = "_";
+/* Names are not kept. But that a tool's was shown, or held by a rule for letters, may have decided whether the response
+ * could still be steered: this one looks like a name. */
+static const char any_name[] = "name";
 
 int decision_script_read(struct decision_script *out, const json_t *decision, uint32_t attempt, unsigned choices)
 {

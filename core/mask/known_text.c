@@ -126,8 +126,12 @@ static int copy_hits(struct known *known, const struct rein_known *from, size_t 
             uint64_t end = from[i].offset + from[i].len;
             known->places[known->hits_len] =
                 (struct known_place){from[i].channel, from[i].attempt, from[i].choice, from[i].text};
-            known->hits[known->hits_len++] = (struct known_hit){
-                .match = {.rule = r, .start = from[i].offset, .end = end}, .at = from[i].at > end ? from[i].at : end};
+            known->hits[known->hits_len++] =
+                (struct known_hit){.match = {.rule = r, .start = from[i].offset, .end = end},
+                                   .at = from[i].at > end ? from[i].at : end,
+                                   .held = from[i].is_held                       ? from[i].held
+                                           : policy->ruleset->rules[r].withholds ? from[i].offset
+                                                                                 : UINT64_MAX};
         }
     return 0;
 }

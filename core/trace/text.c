@@ -16,7 +16,12 @@ enum {
 void text_init(struct text *t, enum rein_channel channel, uint16_t choice, const struct ruleset *rules,
                size_t window_max)
 {
-    *t = (struct text){.channel = channel, .choice = choice, .rules = rules, .limit = UINT64_MAX, .is_plain = true};
+    *t = (struct text){.channel = channel,
+                       .choice = choice,
+                       .rules = rules,
+                       .limit = UINT64_MAX,
+                       .is_plain = true,
+                       .known_hold = UINT64_MAX};
     bytes_init(&t->window, window_max);
     bytes_init(&t->edits, EDITS_MAX * sizeof(struct edit));
     sentencer_init(&t->sentencer, 0);
@@ -249,8 +254,10 @@ static int take_known(struct text *t, uint64_t at, struct match_list *matches)
 {
     int rv = 0;
     for (; rv == 0 && t->known_len > 0 && t->known->at <= at; t->known++, t->known_len--)
-        if (t->known->match.end <= t->received)
+        if (t->known->match.end <= t->received) {
+            t->known_hold = min_offset(t->known_hold, t->known->held);
             rv = match_list_add(matches, t->known->match);
+        }
     return rv == 0 ? TEXT_KNOWN : rv;
 }
 
@@ -306,6 +313,7 @@ void text_reading(struct text *t, struct reading *out)
 int text_advance(struct text *t, struct match_list *matches, struct span *sentence, uint64_t *offset)
 {
     struct text_cursor *c = &t->cursor;
+    t->known_hold = UINT64_MAX;
     while (c->at < t->received || c->end != 0 || are_leaves_due(t)) {
         set_goal(t);
         int rv = match_up_to_goal(t, matches);
@@ -337,8 +345,10 @@ int text_lift_known(struct text *t, struct match_list *matches)
     int rv = 0;
     if (t->known_len == 0 || t->known->match.end > t->received)
         return TEXT_DRY;
-    for (; rv == 0 && t->known_len > 0 && t->known->match.end <= t->received; t->known++, t->known_len--)
+    for (; rv == 0 && t->known_len > 0 && t->known->match.end <= t->received; t->known++, t->known_len--) {
+        t->known_hold = min_offset(t->known_hold, t->known->held);
         rv = match_list_add(matches, t->known->match);
+    }
     return rv == 0 ? TEXT_KNOWN : rv;
 }
 
@@ -435,9 +445,9 @@ uint64_t text_unclaimed_in_views(const struct text *t)
         unclaimed = back;
     if (t->leaves != NULL)
         unclaimed = leaf_view_unclaimed(t->leaves, unclaimed);
+    unclaimed = min_offset(unclaimed, t->known_hold);
     for (size_t i = 0; i < t->known_len; i++)
-        if (t->known[i].match.start < unclaimed && t->rules->rules[t->known[i].match.rule].withholds)
-            unclaimed = t->known[i].match.start;
+        unclaimed = min_offset(unclaimed, t->known[i].held);
     return t->restore != NULL ? undivided_value(t, unclaimed) : unclaimed;
 }
 

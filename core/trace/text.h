@@ -66,6 +66,7 @@ struct text {
     struct restore *restore;       /* owned; NULL: no masked value comes back here */
     const struct known_hit *known; /* matches still to come that are known from elsewhere; borrowed */
     size_t known_len;
+    uint64_t known_hold; /* from where rules held the text when the known matches of the last call were decided */
     struct known_sentences *known_sentences; /* its sentences end where these say; borrowed; NULL: where they do */
     struct sentencer sentencer;
     struct bytes edits; /* struct edit: ordered, not overlapping, those not yet released */
@@ -76,6 +77,11 @@ struct text {
         bool pauses;   /* the last sentence ended because the text did, for now at least */
     } cursor;
 };
+
+static inline uint64_t min_offset(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 /* What is known before any byte is judged; borrowed. */
 static inline void text_knows(struct text *t, const struct known_text *known)

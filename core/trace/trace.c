@@ -101,6 +101,8 @@ int rein_trace_new(struct rein_trace **out, const struct rein_trace_options *opt
         return REIN_ENOMEM;
     t->policy = rein_policy_ref(options->policy);
     t->held_max = t->policy->settings.stream_max_bytes;
+    if (options->held_min > t->held_max)
+        t->held_max = options->held_min;
     bool may_be_large = !options->streamed || !may_withhold(t->policy);
     if (may_be_large && options->body_max > t->held_max)
         t->held_max = options->body_max;

@@ -288,10 +288,6 @@ static inline bool trace_panels_wait(const struct rein_trace *t)
 int trace_panels_answer(struct rein_trace *t, uint32_t id, const struct rein_answer *answer) REIN_MUST_USE;
 
 /* ---- trace_clear.c ---- */
-static inline uint64_t min_offset(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 /* How far a text is free if it is not beyond `bound`, or is already. */
 uint64_t trace_free_up_to(const struct rein_trace *t, const struct text *text, uint64_t bound);
 /* A text is free as far as rules, patterns and panels let it pass now, but not beyond `bound`. If nothing is waited

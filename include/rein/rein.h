@@ -384,6 +384,8 @@ struct rein_span {
     const char *rule; /* good as long as the policy; "" of an open one */
     bool is_open;     /* of a mask: what it hides may be the beginning of a secret; the text broke off there */
     uint64_t at;      /* of a match: the byte of the text before which it was decided; UINT64_MAX: the text's end did */
+    bool is_held;     /* of a match: rules held the text then, not just from the match on because its rule does */
+    uint64_t held;    /* from this byte on, if so */
 };
 
 /* A kept text of the prompt or the response (log.text). A masked byte is an asterisk, so offsets stay what they were.
@@ -484,6 +486,8 @@ struct rein_known {
     uint32_t text; /* which of the texts of its channel, attempt and choice, in the order in which they begin; from 0 */
     uint64_t offset, len; /* bytes of the text */
     uint64_t at;          /* where it is decided (rein_span); 0: where it ends */
+    bool is_held;         /* until then rules hold the text, not just from the match on (rein_span) */
+    uint64_t held;        /* from here on, if so */
     const char *rule;     /* a rule's name; one that the policy has not, or not there, matches nothing */
 };
 
@@ -505,6 +509,7 @@ struct rein_trace_options {
     bool streamed;     /* events; false: one JSON body */
     size_t body_max;   /* limit of one JSON body, which is held completely, and of one event where the policy can
                           withhold nothing; at least the policy's stream_max_bytes */
+    size_t held_min;   /* so much may be held, even if it is more than the policy's stream_max_bytes; 0: no more */
     unsigned choices;  /* `n` of the request, 1 to REIN_CHOICES_MAX */
     bool strip_usage;  /* the caller asked for usage, the client did not: remove the usage event */
     bool has_unjudged; /* a part of the prompt cannot be judged, such as an image: the prompt counts as risky */

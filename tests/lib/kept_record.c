@@ -22,6 +22,8 @@ static char *spans_text(const struct rein_span *spans, size_t len, bool is_mask)
             json_object_set_new(span, "at", json_null());
         else if (spans[i].at != 0 && spans[i].at != spans[i].offset + spans[i].len)
             json_object_set_new(span, "at", json_integer((json_int_t)spans[i].at));
+        if (!is_mask && spans[i].is_held)
+            json_object_set_new(span, "held", json_integer((json_int_t)spans[i].held));
         if (spans[i].is_open)
             json_object_set_new(span, "open", json_true());
         json_array_append_new(list, span);

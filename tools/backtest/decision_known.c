@@ -7,7 +7,7 @@
 
 #include "backtest/decision_script.h"
 
-static bool is_masked(const json_t *text)
+static bool has_masks(const json_t *text)
 {
     return json_array_size(json_object_get(text, "masks")) > 0;
 }
@@ -17,7 +17,7 @@ static bool is_masked(const json_t *text)
 json_t *decision_known_fields(const json_t *text)
 {
     const struct rein_source said = script_text(text);
-    bool is_read = strcmp(script_word(text, "speaker"), "field") == 0 && !is_masked(text);
+    bool is_read = strcmp(script_word(text, "speaker"), "field") == 0 && !has_masks(text);
     json_t *fields = is_read ? json_loadb(said.text, said.len, JSON_ALLOW_NUL, NULL) : NULL;
     if (json_is_array(fields))
         return fields;
@@ -120,6 +120,8 @@ static int read_matches(struct decision_known *out, size_t *cap, const json_t *f
                                    .offset = (uint64_t)script_number(one, "offset"),
                                    .len = (uint64_t)script_number(one, "len"),
                                    .at = decided_at(one),
+                                   .is_held = json_is_integer(json_object_get(one, "held")),
+                                   .held = (uint64_t)script_number(one, "held"),
                                    .rule = rule};
         rv = rv == 0 && finds_the_same(match, policy, rule) ? add_known(out, cap, known) : rv;
     }
@@ -185,7 +187,7 @@ int decision_known_read(struct decision_known *out, const json_t *texts, const s
     json_array_foreach(texts, i, text)
     {
         const json_t *found = json_object_get(text, "found"), *masks = json_object_get(text, "masks");
-        if (!is_masked(text)) /* it says all by itself */
+        if (!has_masks(text)) /* it says all by itself */
             continue;
         struct rein_known_text place = place_text(texts, i);
         out->lacks_rule |= !has_rules(masks, match, policy);

@@ -473,6 +473,7 @@ static int play_known(struct play *p, const struct decision_known *known, const 
                                          .dialect = p->wire->dialect,
                                          .streamed = p->is_streamed,
                                          .body_max = PLAY_BODY_MAX,
+                                         .held_min = PLAY_BODY_MAX, /* these events are longer than they were */
                                          .choices = p->choices,
                                          .has_unjudged = script_number(p->decision, "unjudged_parts") > 0,
                                          .mask_key = p->settings->restores ? mask_key : NULL,

@@ -61,6 +61,7 @@ static int take_kept_matches(struct masking *m, int event, uint64_t at, uint64_t
     const struct rein_policy *policy = m->policy;
     bool masks_all = policy->settings.log.text == REIN_KEEP_REDACTED && m->is_own;
     struct match_list *matches = m->matches;
+    const uint64_t held = text_unclaimed(&m->text);
     int rv = event < 0 ? event : 0;
     for (size_t i = 0; i < matches->len && rv == 0; i++) {
         struct match span;
@@ -68,8 +69,13 @@ static int take_kept_matches(struct masking *m, int event, uint64_t at, uint64_t
         if (matches->items[i].end <= decided || !text_found(&m->text, event, &matches->items[i], &span, &evidence) ||
             !text_is_news(&m->text, event, &span))
             continue;
-        struct rein_span found = {
-            .offset = span.start, .len = span.end - span.start, .rule = policy->rules[span.rule].id, .at = at};
+        bool withholds = m->text.rules->rules[span.rule].withholds;
+        struct rein_span found = {.offset = span.start,
+                                  .len = span.end - span.start,
+                                  .rule = policy->rules[span.rule].id,
+                                  .at = at,
+                                  .is_held = held < (withholds ? span.start : m->text.cursor.at),
+                                  .held = held};
         if (masks_all || ruleset_masks(policy->ruleset, span.rule))
             rv = add_span(&m->item->masks, found);
         if (rv == 0 && m->is_own)
@@ -212,6 +218,7 @@ static void place_spans(struct bytes *spans, size_t from, struct span string, ui
         struct string_place behind = place;
         end = begin + place_move(&behind, end);
         span->offset = start;
+        span->is_held = false; /* a prompt is judged as a whole */
         span->len = (end < len ? end : len) - start;
         span->at = at == UINT64_MAX ? at : begin + place_move(&behind, at);
         if (start < len) {

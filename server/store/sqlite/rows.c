@@ -361,8 +361,8 @@ static char *masks_json(const struct rein_span *masks, size_t len)
     return sqlite3_str_finish(s); /* NULL when out of memory */
 }
 
-/* Nearly every match is decided where it ends: that is not written. (0 says so, too: no match is decided before it
- * ends.) */
+/* Nearly every match is decided where it ends, and the text is held from where it begins: that is not written. (0 says
+ * so, too: no match is decided before it ends.) */
 static char *found_json(const struct rein_span *found, size_t len)
 {
     sqlite3_str *s = sqlite3_str_new(NULL);
@@ -373,6 +373,8 @@ static char *found_json(const struct rein_span *found, size_t len)
             sqlite3_str_appendall(s, ",\"at\":null");
         else if (found[i].at != 0 && found[i].at != found[i].offset + found[i].len)
             sqlite3_str_appendf(s, ",\"at\":%llu", (unsigned long long)found[i].at);
+        if (found[i].is_held)
+            sqlite3_str_appendf(s, ",\"held\":%llu", (unsigned long long)found[i].held);
         sqlite3_str_appendchar(s, 1, '}');
     }
     sqlite3_str_appendchar(s, 1, ']');

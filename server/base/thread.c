@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -25,28 +26,44 @@ struct class
 
 /* A thread of this class takes its share like any other, but does not push another aside the moment it wakes up: that
  * would be the loop which has just given it a record. A hint; without it all continues as well. */
-static void stand_back(pthread_t thread)
+static void stand_back(void)
 {
 #ifdef SCHED_BATCH
-    (void)pthread_setschedparam(thread, SCHED_BATCH, &(struct sched_param){0});
-#else
-    (void)thread;
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
 #endif
+}
+
+struct beginning {
+    void *(*run)(void *ctx);
+    void *ctx;
+};
+
+/* The thread takes its class itself, before it can take another one. */
+static void *begin(void *ctx)
+{
+    struct beginning b = *(struct beginning *)ctx;
+    free(ctx);
+    stand_back();
+    return b.run(b.ctx);
 }
 
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *ctx), void *ctx)
 {
     sigset_t all, before;
+    struct beginning *b = malloc(sizeof *b);
+    if (b == NULL)
+        return REIN_ENOMEM;
+    *b = (struct beginning){run, ctx};
     sigfillset(&all); /* signals are the main thread's */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(thread, NULL, run, ctx);
+    int rc = pthread_create(thread, NULL, begin, b);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0) {
+        free(b);
         log_error("store", "cannot start the thread %s: %s", name, strerror(rc));
         return REIN_EIO;
     }
     pthread_setname_np(*thread, name);
-    stand_back(*thread);
     return 0;
 }
 

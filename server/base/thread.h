@@ -7,7 +7,7 @@
 
 #include "rein/rein.h"
 
-/* Starts `run`; `name` has at most 15 bytes. REIN_EIO, logged. The caller joins it. */
+/* Starts `run`; `name` has at most 15 bytes. REIN_ENOMEM; REIN_EIO, logged. The caller joins it. */
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *ctx), void *ctx) REIN_MUST_USE;
 
 /* From now on, and for good, the calling thread takes only what all others leave of the processors: a thread that wakes

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/loop.h"
+#include "base/thread.h"
 #include "deskrows.h"
 #include "store/overview.h"
 #include "store/store.h"
@@ -259,6 +260,7 @@ static int read_view(struct reading *r, const struct view *view, struct store_re
 static void *read_views(void *ctx)
 {
     struct reading *r = ctx;
+    thread_stand_aside("rein-reader"); /* as the admin API's readers do */
     for (size_t i = 0; !atomic_load(r->stops); i = (i + 1) % VIEWS) {
         struct store_reader *reader;
         json_t *tree = NULL;

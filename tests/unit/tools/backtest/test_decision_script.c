@@ -62,7 +62,7 @@ static void test_its_own_api_or_one_that_decides_the_same(void **state)
         {"openai-responses", true, twice, &wire_responses},
         {"anthropic-messages", false, tool, &wire_messages},
         {"anthropic-messages", true, masked, &wire_messages},
-        {"anthropic-messages", false, masked, &wire_chat},
+        {"anthropic-messages", false, masked, &wire_messages},
         {"anthropic-messages", true, twice, &wire_chat},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -18,7 +18,7 @@
 #include "store/sqlite/reader.h"
 #include "storekit.h"
 
-enum { LIMIT_MS = 5000, RUNS_MAX = 4, QUERIES = 6, STEPS = 20000, BURNERS_MAX = 64 };
+enum { LIMIT_MS = 5000, RUNS_MAX = 4, QUERIES = 6, STEPS = 20000, BURNERS_MAX = 64, TRIES = 300 };
 
 struct asked {
     struct query query; /* first */
@@ -101,6 +101,22 @@ static void make_pool(struct fixture *f, unsigned limit_ms, unsigned readers, si
                      0);
 }
 
+/* The same, of one that began aside: on a machine that is busy just now it is tried again, with another pool. */
+static struct asked *ask_aside(struct fixture *f, int first, int second)
+{
+    for (int tries = 0; tries < TRIES; tries++) {
+        make_pool(f, LIMIT_MS, 2, 2);
+        struct asked *a = ask(f, first, second);
+        if (a->policies[0] == SCHED_IDLE)
+            return a;
+        query_pool_free(f->pool);
+        f->pool = NULL;
+        usleep(100 * 1000);
+    }
+    fail_msg("no query began aside");
+    return NULL;
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -125,27 +141,28 @@ static int tear_down(void **state)
 
 static void a_query_takes_what_nobody_else_wants(void **state)
 {
-    struct fixture *f = *state;
-    make_pool(f, LIMIT_MS, 2, 2);
-    for (int rv = 0; rv >= -1; rv--) {
-        const struct asked *a = ask(f, rv == 0 ? 0 : REIN_EIO, 0);
-        assert_int_equal(a->runs, 1);
-        assert_int_equal(a->rv, rv == 0 ? 0 : REIN_EIO);
-        assert_int_equal(a->policies[0], SCHED_IDLE);
-    }
+    const struct asked *a = ask_aside(*state, 0, 0);
+    assert_int_equal(a->runs, 1);
+    assert_int_equal(a->rv, 0);
+}
+
+static void another_error_is_no_reason_to_run_anew(void **state)
+{
+    const struct asked *a = ask_aside(*state, REIN_EIO, 0);
+    assert_int_equal(a->runs, 1);
+    assert_int_equal(a->rv, REIN_EIO);
 }
 
 /* And so do those that come after it. */
 static void one_that_was_too_late_runs_anew_with_a_part_of_its_own(void **state)
 {
     struct fixture *f = *state;
-    make_pool(f, LIMIT_MS, 2, 2);
-    const struct asked *a = ask(f, REIN_ELIMIT, 0);
+    int own = getpriority(PRIO_PROCESS, 0);
+    const struct asked *a = ask_aside(f, REIN_ELIMIT, 0);
     assert_int_equal(a->runs, 2);
     assert_int_equal(a->rv, 0);
-    assert_int_equal(a->policies[0], SCHED_IDLE);
     assert_int_equal(a->policies[1], SCHED_OTHER);
-    assert_int_equal(a->nice[1], getpriority(PRIO_PROCESS, 0) < 10 ? 10 : getpriority(PRIO_PROCESS, 0));
+    assert_int_equal(a->nice[1], own < 10 ? 10 : own);
     a = ask(f, 0, 0);
     assert_int_equal(a->runs, 1);
     assert_int_equal(a->policies[0], SCHED_OTHER);
@@ -154,8 +171,7 @@ static void one_that_was_too_late_runs_anew_with_a_part_of_its_own(void **state)
 static void one_that_is_too_slow_runs_twice_at_most(void **state)
 {
     struct fixture *f = *state;
-    make_pool(f, LIMIT_MS, 2, 2);
-    const struct asked *a = ask(f, REIN_ELIMIT, REIN_ELIMIT);
+    const struct asked *a = ask_aside(f, REIN_ELIMIT, REIN_ELIMIT);
     assert_int_equal(a->runs, 2);
     assert_int_equal(a->rv, REIN_ELIMIT);
     a = ask(f, REIN_ELIMIT, 0); /* the machine is still taken for full */
@@ -228,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_query_takes_what_nobody_else_wants, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_error_is_no_reason_to_run_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_was_too_late_runs_anew_with_a_part_of_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_is_too_slow_runs_twice_at_most, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_are_refused, set_up, tear_down),

@@ -248,16 +248,20 @@ static int match_views(struct text *t, struct match_list *matches)
     return are_leaves_due(t) ? take_leaf_matches(t, matches) : TEXT_DRY;
 }
 
+static int take_known_match(struct text *t, struct match_list *matches)
+{
+    t->known_hold = min_offset(t->known_hold, t->known->held);
+    return match_list_add(matches, t->known->match);
+}
+
 /* Hands over the known matches that are decided before `at`. What lies behind the text's end is none of it, whoever
  * says so. */
 static int take_known(struct text *t, uint64_t at, struct match_list *matches)
 {
     int rv = 0;
     for (; rv == 0 && t->known_len > 0 && t->known->at <= at; t->known++, t->known_len--)
-        if (t->known->match.end <= t->received) {
-            t->known_hold = min_offset(t->known_hold, t->known->held);
-            rv = match_list_add(matches, t->known->match);
-        }
+        if (t->known->match.end <= t->received)
+            rv = take_known_match(t, matches);
     return rv == 0 ? TEXT_KNOWN : rv;
 }
 
@@ -345,10 +349,8 @@ int text_lift_known(struct text *t, struct match_list *matches)
     int rv = 0;
     if (t->known_len == 0 || t->known->match.end > t->received)
         return TEXT_DRY;
-    for (; rv == 0 && t->known_len > 0 && t->known->match.end <= t->received; t->known++, t->known_len--) {
-        t->known_hold = min_offset(t->known_hold, t->known->held);
-        rv = match_list_add(matches, t->known->match);
-    }
+    for (; rv == 0 && t->known_len > 0 && t->known->match.end <= t->received; t->known++, t->known_len--)
+        rv = take_known_match(t, matches);
     return rv == 0 ? TEXT_KNOWN : rv;
 }
 

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "trace/kept/kept_mask.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +48,7 @@ struct masking {
     const struct rein_policy *policy;
     struct match_list *matches; /* empty between two calls */
     struct kept_text *item;
-    struct span whole; /* all that is handed over of it */
+    struct span whole; /* all that is handed over of it; of fields, the present string */
     struct text text;
     bool is_own;      /* on the text's own channel */
     uint64_t open_at; /* where a secret begins that has not ended; the text's length: none does */
@@ -181,8 +180,9 @@ static void join_spans(struct bytes *spans)
 }
 
 /* What the text ends in the middle of. A text that ended by itself, and is all here, has nothing open. */
-static int mask_open_end(struct masking *m, uint64_t len)
+static int mask_open_end(struct masking *m)
 {
+    const uint64_t len = m->whole.len;
     if (ended_by_itself(m->item) || len - m->open_at < OPEN_MIN)
         return 0;
     return add_span(&m->item->masks,
@@ -229,14 +229,15 @@ static void place_spans(struct bytes *spans, size_t from, struct span string, ui
     spans->end = spans->start + to;
 }
 
-static int mask_string(struct masking *m, unsigned channels, bool is_cut)
+/* `may_be_open`: what is kept may end in it. */
+static int mask_string(struct masking *m, unsigned channels, bool may_be_open)
 {
     int rv = 0;
     m->open_at = UINT64_MAX;
     for (int c = REIN_PROMPT; c <= REIN_OTHER && rv == 0 && m->whole.len > 0; c++)
         if ((channels >> c & 1) != 0)
             rv = find_secrets(m, (enum rein_channel)c);
-    return rv == 0 && is_cut && m->whole.len > 0 ? mask_open_end(m, m->whole.len) : rv;
+    return rv == 0 && may_be_open && m->whole.len > 0 ? mask_open_end(m) : rv;
 }
 
 static int mask_strings(struct masking *m, unsigned channels)

@@ -394,7 +394,7 @@ static size_t decide_next(struct splitter *s, struct span text, bool final, stru
 {
     bool waits = false;
     size_t blanks = s->state == REASONING || s->state == ANSWER ? 0 : count_blanks(text, s->state == START, &waits);
-    bool held = s->state == START && blanks < BLANKS_MAX; /* these blanks belong to what follows */
+    bool held = s->state == START && !s->is_apart && blanks < BLANKS_MAX; /* they belong to what follows */
     if (waits && !final)
         return 0;
     if (blanks > 0 && !held) {

@@ -6,8 +6,8 @@
  *        \------------------ text ---------------------------------------->-/
  *
  * Delimiters are the families' own (Qwen, Kimi, Magistral, gpt-oss, ...) or one configured pair. The longest suffix
- * that may still become a tag is undecided and is held, and so are a few blanks at the very beginning: they belong to
- * what follows. A tag is not text of a channel. The rules:
+ * that may still become a tag is undecided and is held, and so are a few blanks at the very beginning, if an opener may
+ * follow: they belong to what follows. A tag is not text of a channel. The rules:
  *   - An opener counts at the beginning (blanks and invisible characters aside), after a closer and in the answer,
  * however often; but not in reasoning, and not directly behind a quote, because then the answer speaks of it. An opener
  * of ordinary words counts at the beginning and directly after a closer. Where the backend tells reasoning apart, none

@@ -415,6 +415,7 @@ int rein_trace_attempt(struct rein_trace *t, const struct rein_attempt *attempt)
     t->is_apart = attempt->is_apart;
     t->goes_on = attempt->goes_on;
     t->continues = attempt->continues_shown;
+    t->origin = attempt->origin;
     t->may_continue = attempt->delivery == REIN_DELIVER_PREFILL || attempt->may_continue;
     t->release = release_of(t);
     t->leads = t->attempt == 0 && t->delivery == REIN_DELIVER_PREFILL && t->policy->settings.prefix.show;

@@ -36,8 +36,8 @@ static int init_text(struct rein_trace *t, struct text *text, enum rein_channel 
     text->has_sentences = (t->pattern_active || is_judged) && (channel == REIN_REASONING || channel == REIN_ANSWER);
     if (t->gate.choice[choice_index].closed)
         text->limit = 0;
-    if (channel == REIN_REASONING && choice_index == 0)
-        text->origin = t->continues ? bytes_len(&t->gate.shown) - t->gate.shown_lead : 0;
+    if (channel == REIN_REASONING && choice_index == 0 && t->continues)
+        text->origin = t->origin > 0 ? t->origin : bytes_len(&t->gate.shown) - t->gate.shown_lead;
     int rv = channel == REIN_ANSWER && t->masks != NULL && t->masks->len > 0 ? text_restore(text, t->masks) : 0;
     return rv == 0 ? trace_panels_begin(t, text) : rv;
 }

@@ -598,7 +598,9 @@ static int receive(struct rein_trace *t, struct text *text, struct span bytes)
     const struct kept_place place = {.attempt = t->attempt, .at = t->heard};
     t->decision.flow[text->channel].received += bytes.len;
     t->heard += text->channel <= REIN_TOOL ? bytes.len : 0;
-    return rv == 0 && t->kept != NULL ? kept_hear(t->kept, text, &place, bytes) : rv;
+    if (rv != 0 || t->kept == NULL || bytes.len == 0)
+        return rv;
+    return text->channel <= REIN_TOOL ? kept_hear(t->kept, text, &place, bytes) : kept_interrupt(t->kept, &place);
 }
 
 /* White space before an answer does not end the reasoning. */

@@ -115,6 +115,7 @@ struct rein_trace {
     enum rein_release release; /* of reasoning, in this attempt */
     char *prefix, *open, *close;
     bool opened, continues;
+    uint64_t origin;   /* of the attempt's reasoning, if it continues; 0: it is counted */
     bool is_apart;     /* reasoning comes in fields of its own alone */
     bool goes_on;      /* no event repeats what came */
     bool may_continue; /* a restart can continue from what this attempt shows, or can try */

@@ -388,14 +388,14 @@ struct rein_span {
     uint64_t held;    /* from this byte on, if so */
 };
 
-/* A kept text of the prompt or the response (log.text). A masked byte is an asterisk, so offsets stay what they were.
- */
 /* A part of a kept text that came without another text in between. */
 struct rein_turn {
     uint64_t at;  /* how far the attempt had come by then (rein_trace_heard) */
-    uint64_t len; /* bytes */
+    uint64_t len; /* bytes; 0: behind the attempt's last text, something came that is none, as a tool's name */
 };
 
+/* A kept text of the prompt or the response (log.text). A masked byte is an asterisk, so offsets stay what they were.
+ */
 struct rein_text {
     uint32_t n; /* its place: the prompt's texts, then by attempt and choice, in the order in which they began */
     enum rein_channel channel;
@@ -575,10 +575,11 @@ struct rein_attempt {
     enum rein_delivery delivery; /* the delivery that was used: off, instruct or prefill */
     const char *prefix;          /* its text, which carries no signal. Borrowed during the call */
     bool continues_shown;        /* the upstream continues from the reasoning that was shown (verified prefill) */
-    bool may_continue;           /* this attempt has no prefill, but a restart may be able to continue from it. If that
-                                    fails and something was shown, the caller gives up (rein_trace_give_up) */
-    bool opened;                 /* the prompt ends inside open reasoning, so inline text begins as reasoning */
-    const char *open, *close;    /* delimiters of inline reasoning, NULL: those of all known families */
+    uint64_t origin;          /* how much was shown then, if it is known from elsewhere (rein_text); 0: it is counted */
+    bool may_continue;        /* this attempt has no prefill, but a restart may be able to continue from it. If that
+                                 fails and something was shown, the caller gives up (rein_trace_give_up) */
+    bool opened;              /* the prompt ends inside open reasoning, so inline text begins as reasoning */
+    const char *open, *close; /* delimiters of inline reasoning, NULL: those of all known families */
     bool is_apart; /* the upstream sends reasoning in fields of its own alone: tags in the answer are its text */
     bool goes_on;  /* each event has only what is new in a text: one that begins like the one before repeats nothing */
 };

@@ -270,18 +270,17 @@ static bool has_attempt(const struct play *p, uint32_t attempt)
     return attempt < json_array_size(json_object_get(p->decision, "attempts"));
 }
 
-/* Does the attempt go on from what was shown? */
-static bool continues(const struct play *p, uint32_t attempt)
+/* From how many bytes that were shown the attempt goes on. */
+static uint64_t origin_of(const struct play *p, uint32_t attempt)
 {
     const json_t *text;
     size_t i;
     json_array_foreach(p->texts, i, text)
     {
-        if (script_channel(text) != REIN_PROMPT && script_number(text, "attempt") == attempt &&
-            script_number(text, "origin") > 0)
-            return true;
+        if (script_is_of(text, attempt) && script_number(text, "origin") > 0)
+            return (uint64_t)script_number(text, "origin");
     }
-    return false;
+    return 0;
 }
 
 static int begin_attempt(struct play *p, uint32_t attempt)
@@ -300,7 +299,8 @@ static int begin_attempt(struct play *p, uint32_t attempt)
     a.prefix = attempt == 0 ? p->settings->prefix.text : p->settings->steer.corrective;
     if (a.delivery == REIN_DELIVER_OFF)
         a.prefix = "";
-    a.continues_shown = continues(p, attempt);
+    a.origin = origin_of(p, attempt);
+    a.continues_shown = a.origin > 0;
     close_questions(p);
     replies_begin(&p->replies, attempt);
     p->restarts = p->is_over = false;

@@ -40,6 +40,23 @@ bool script_is_of(const json_t *text, uint32_t attempt)
     return channel != REIN_PROMPT && channel != REIN_OTHER && script_number(text, "attempt") == attempt;
 }
 
+/* The last turn has no bytes then. */
+const json_t *script_named_tool(const json_t *texts, uint32_t attempt, uint64_t *at)
+{
+    const json_t *text;
+    size_t i;
+    json_array_foreach(texts, i, text)
+    {
+        const json_t *turns = json_object_get(text, "turns");
+        size_t len = json_array_size(turns);
+        const json_t *last = len > 0 && script_is_of(text, attempt) ? json_array_get(turns, len - 1) : NULL;
+        *at = (uint64_t)json_integer_value(json_array_get(last, 0));
+        if (last != NULL && json_integer_value(json_array_get(last, 1)) == 0)
+            return text;
+    }
+    return NULL;
+}
+
 /* Names are not kept. But that a tool's was shown, or held by a rule for letters, may have decided whether the response
  * could still be steered: this one looks like a name. */
 static const char any_name[] = "name";
@@ -48,7 +65,8 @@ int decision_script_read(struct decision_script *out, const json_t *decision, ui
 {
     const json_t *texts = json_object_get(decision, "texts"), *text;
     size_t i, len = json_array_size(texts);
-    *out = (struct decision_script){.texts = calloc(len > 0 ? len : 1, sizeof *out->texts)};
+    uint64_t at;
+    *out = (struct decision_script){.texts = calloc(len + 1, sizeof *out->texts)};
     if (out->texts == NULL)
         return REIN_ENOMEM;
     json_array_foreach(texts, i, text)
@@ -62,6 +80,9 @@ int decision_script_read(struct decision_script *out, const json_t *decision, ui
                                                          .text = said.text,
                                                          .len = said.len};
     }
+    if ((text = script_named_tool(texts, attempt, &at)) != NULL)
+        out->texts[out->said.len++] =
+            (struct wire_text){.channel = REIN_TOOL, .choice = (unsigned)script_number(text, "choice"), .text = ""};
     out->said.texts = out->texts;
     out->said.choices = choices;
     out->said.name = script_number(decision, "other_received") > 0 ? any_name : NULL;

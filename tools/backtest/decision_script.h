@@ -21,6 +21,9 @@ struct rein_source script_text(const json_t *text);             /* what it says;
 
 /* Is it a text of the attempt's response? */
 bool script_is_of(const json_t *text, uint32_t attempt);
+/* The attempt's last text, if a tool was named behind it that has no arguments, else NULL. *at: when
+ * (rein_trace_heard). */
+const json_t *script_named_tool(const json_t *texts, uint32_t attempt, uint64_t *at);
 
 /* The response of one attempt. */
 struct decision_script {
@@ -28,7 +31,7 @@ struct decision_script {
     struct wire_script said;
 };
 
-/* Reads the attempt's texts, in their order. REIN_ENOMEM. */
+/* Reads the attempt's texts, in their order; behind them an empty one of a tool that was only named. REIN_ENOMEM. */
 int decision_script_read(struct decision_script *out, const json_t *decision, uint32_t attempt,
                          unsigned choices) REIN_MUST_USE;
 void decision_script_fini(struct decision_script *script);

@@ -62,7 +62,7 @@ int decision_turns_read(struct decision_turn **out, size_t *len, const json_t *t
 {
     const json_t *text;
     size_t i, number = 0;
-    uint64_t next = 0;
+    uint64_t next = 0, at;
     struct decision_turn *turns = calloc(count_turns(texts, attempt) + 1, sizeof *turns);
     if (turns == NULL)
         return REIN_ENOMEM;
@@ -72,6 +72,8 @@ int decision_turns_read(struct decision_turn **out, size_t *len, const json_t *t
         if (script_is_of(text, attempt))
             *len += add_turns(turns + *len, text, number++, &next);
     }
+    if (script_named_tool(texts, attempt, &at) != NULL) /* the script's last text */
+        turns[(*len)++] = (struct decision_turn){.text = number, .at = at};
     qsort(turns, *len, sizeof *turns, compare_turns);
     *out = turns;
     return 0;

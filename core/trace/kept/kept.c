@@ -252,7 +252,7 @@ int kept_prompt(struct kept *kept, const char *speaker, struct span text)
 static int begin_kept_text(struct kept *kept, struct text *text, uint32_t attempt)
 {
     bool full;
-    if (!keeps(kept, text->channel) || text->channel > REIN_TOOL)
+    if (!keeps(kept, text->channel))
         return 0;
     struct kept_text *item = add_kept_text(kept, text->channel, &full);
     if (item == NULL && !full)
@@ -271,21 +271,46 @@ static int begin_kept_text(struct kept *kept, struct text *text, uint32_t attemp
         item, readings_begin(&item->readings, text->has_sentences ? READINGS_OF_SENTENCES : READINGS_OF_NOTHING));
 }
 
-/* The text that came last goes on, or another one has its turn. */
-static int note_turn(struct kept *kept, struct kept_text *item, uint64_t at, size_t len)
+/* Of the text that came last; NULL: it has none. */
+static struct rein_turn *last_turn(const struct kept *kept)
 {
-    size_t size = bytes_len(&item->turns);
-    if (len == 0 || item->turns_lost)
-        return 0;
-    if (kept->last == item && size > 0) {
-        ((struct rein_turn *)(void *)bytes_at(&item->turns, size - sizeof(struct rein_turn)))->len += len;
-        return 0;
-    }
-    kept->last = item;
+    size_t size = kept->last != NULL ? bytes_len(&kept->last->turns) : 0;
+    return size > 0 ? (struct rein_turn *)(void *)bytes_at(&kept->last->turns, size - sizeof(struct rein_turn)) : NULL;
+}
+
+static int add_turn(struct kept_text *item, uint64_t at, size_t len)
+{
     const struct rein_turn turn = {.at = at, .len = len};
     int rv = bytes_append(&item->turns, (const char *)&turn, sizeof turn);
     item->turns_lost = rv == REIN_ELIMIT;
     return item->turns_lost ? 0 : rv;
+}
+
+/* The text that came last goes on, or another one has its turn. What came in between of something else does not count
+ * then: that a tool's arguments follow says that its name came. */
+static int note_turn(struct kept *kept, struct kept_text *item, uint64_t at, size_t len)
+{
+    struct rein_turn *last = last_turn(kept);
+    if (len == 0 || item->turns_lost)
+        return 0;
+    if (last != NULL && last->len == 0 && kept->last->said.attempt == item->said.attempt) {
+        kept->last->turns.end -= sizeof *last;
+        last = last_turn(kept);
+    }
+    if (kept->last == item && last != NULL) {
+        last->len += len;
+        return 0;
+    }
+    kept->last = item;
+    return add_turn(item, at, len);
+}
+
+/* A turn without bytes says so. */
+int kept_interrupt(struct kept *kept, const struct kept_place *place)
+{
+    const struct rein_turn *last = last_turn(kept);
+    bool is_news = last != NULL && last->len > 0 && kept->last->said.attempt == place->attempt;
+    return is_news && !kept->last->turns_lost ? add_turn(kept->last, place->at, 0) : 0;
 }
 
 int kept_hear(struct kept *kept, struct text *text, const struct kept_place *place, struct span bytes)

@@ -33,6 +33,8 @@ struct kept_place {
     uint64_t at; /* how far it had come (rein_trace_heard) */
 };
 int kept_hear(struct kept *kept, struct text *text, const struct kept_place *place, struct span bytes) REIN_MUST_USE;
+/* Something of the response came in between that is no text of it, as a tool's name: it may end a text. */
+int kept_interrupt(struct kept *kept, const struct kept_place *place) REIN_MUST_USE;
 /* What they read of the text's next sentence, or that they read no more of it. */
 int kept_reading(struct text *text, const struct reading *reading) REIN_MUST_USE;
 /* It is lifted where it is now (text_lift). */

@@ -235,6 +235,38 @@ static void turns_are_kept_of_texts_that_came_at_the_same_time(void **state)
     rein_policy_unref(policy);
 }
 
+#define NAME(call, name)                                                                                               \
+    DELTA("\"tool_calls\":[{\"index\":" call ",\"function\":{\"name\":\"" name "\",\"arguments\":\"\"}}]")
+
+/* A name ends the reasoning. If no text follows, only a turn without bytes says so. */
+static void a_tool_that_is_only_named_is_a_turn_without_bytes(void **state)
+{
+    (void)state;
+    static const char named[] = DELTA("\"reasoning_content\":\"So. \"") NAME("0", "look") NAME("1", "say") DONE;
+    static const char called[] = DELTA("\"reasoning_content\":\"So. \"") NAME("0", "look")
+        DELTA("\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{}\"}}]") DONE;
+    static const char alone[] = NAME("0", "look") DONE;
+    struct rein_policy *policy = kit_policy(HEAD RULES "log: { text: full }\n");
+    const char *const streams[] = {named, called, alone};
+    for (size_t i = 0; i < 3; i++) {
+        const struct rein_text *texts;
+        size_t len;
+        struct rein_trace *trace = begin(policy);
+        ask(trace, "hello");
+        feed(trace, streams[i], 0);
+        finish(trace);
+        assert_int_equal(rein_trace_texts(trace, &texts, &len), 0);
+        assert_int_equal(len, i == 0 ? 2 : i == 1 ? 3 : 1);
+        const struct rein_turn turns[] = {{0, 4}, {4, 0}};
+        for (size_t k = 0; k < len; k++)
+            assert_int_equal(texts[k].turns_len, i == 0 && k == 1 ? 2 : 0);
+        if (i == 0)
+            assert_memory_equal(texts[1].turns, turns, sizeof turns);
+        rein_trace_free(trace);
+    }
+    rein_policy_unref(policy);
+}
+
 static void test_what_a_stop_cut_off_is_masked(void **state)
 {
     (void)state;
@@ -435,6 +467,7 @@ int main(void)
         cmocka_unit_test(strings_of_fields_are_judged_one_by_one),
         cmocka_unit_test(what_is_cut_of_a_field_is_masked),
         cmocka_unit_test(turns_are_kept_of_texts_that_came_at_the_same_time),
+        cmocka_unit_test(a_tool_that_is_only_named_is_a_turn_without_bytes),
         cmocka_unit_test(test_what_a_stop_cut_off_is_masked),
         cmocka_unit_test(test_what_broke_off_is_masked),
         cmocka_unit_test(test_the_ceiling_cuts),

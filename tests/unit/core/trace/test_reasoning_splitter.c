@@ -323,6 +323,23 @@ static void test_plain_text_is_not_held(void **state)
     assert_true(split.held_max <= 1);
 }
 
+/* Where reasoning comes elsewhere no opener counts, so nothing waits for one, not even blanks at the beginning. */
+static void test_where_no_opener_counts_nothing_waits(void **state)
+{
+    (void)state;
+    static const char text[] = " \n\xC2\xA0<think>a</think>";
+    struct part parts[SPLITTER_PARTS_MAX];
+    struct splitter s;
+    splitter_init(&s, NULL, NULL, false);
+    splitter_set_apart(&s, false);
+    for (size_t at = 0; at + 1 < sizeof text; at++) {
+        size_t len = splitter_feed(&s, (struct span){text + at, 1}, parts, SPLITTER_PARTS_MAX);
+        for (size_t i = 0; i < len; i++)
+            assert_int_equal(parts[i].kind, PART_ANSWER);
+        assert_int_equal(splitter_undecided(&s), text[at] == '\xC2');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_configured_pair),
         cmocka_unit_test(test_random_texts),
         cmocka_unit_test(test_plain_text_is_not_held),
+        cmocka_unit_test(test_where_no_opener_counts_nothing_waits),
         cmocka_unit_test(found_t12_reasoning_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

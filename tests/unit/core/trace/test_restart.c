@@ -158,6 +158,32 @@ static void the_client_gets_the_same_whenever_the_store_answers(void **state)
     rein_policy_unref(policy);
 }
 
+/* Where the reasoning goes on is counted, unless it is known from elsewhere. */
+static void findings_count_from_what_was_shown(void **state)
+{
+    (void)state;
+    struct rein_policy *policy = policy_of("refuse");
+    for (uint64_t origin = 0; origin <= 40; origin += 40) {
+        struct rein_attempt again = {
+            .delivery = REIN_DELIVER_PREFILL, .prefix = "Safe?", .continues_shown = true, .origin = origin};
+        struct late late;
+        late_open(&late, policy, 0);
+        attempt(&late, "");
+        play(&late, first, 64);
+        assert_int_equal(rein_trace_attempt(late.trace, &again), 0);
+        late.asks = 0;
+        play(&late, second, 64);
+        const struct rein_decision *d = rein_trace_decision(late.trace);
+        size_t i = 0;
+        while (i < d->findings_len && (d->findings[i].attempt == 0 || strcmp(d->findings[i].id, "r") != 0))
+            i++;
+        assert_true(i < d->findings_len);
+        assert_int_equal(d->findings[i].offset, (origin > 0 ? origin : strlen(" I look. Here ")) + strlen(" Still "));
+        late_close(&late);
+    }
+    rein_policy_unref(policy);
+}
+
 /* No other attempt is made, and that is known before the store has answered. */
 static void it_may_be_given_up_before_the_store_answers(void **state)
 {
@@ -251,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_client_gets_the_same_whenever_the_store_answers),
+        cmocka_unit_test(findings_count_from_what_was_shown),
         cmocka_unit_test(it_may_be_given_up_before_the_store_answers),
         cmocka_unit_test(it_may_fail_before_the_store_answers),
         cmocka_unit_test(without_a_prefix_it_is_tried_if_the_caller_may),

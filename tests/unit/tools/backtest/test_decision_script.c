@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "backtest/decision_script.h"
+#include "backtest/decision_turns.h"
 
 static json_t *decision_of(const char *dialect, bool streamed, const char *texts)
 {
@@ -40,6 +42,38 @@ static void test_texts_of_an_attempt(void **state)
     assert_int_equal(decision_script_read(&script, decision, 2, 2), 0);
     assert_int_equal(script.said.len, 0);
     decision_script_fini(&script);
+    json_decref(decision);
+}
+
+/* Behind a turn without bytes, a tool was named. */
+static void test_a_tool_without_arguments_is_named(void **state)
+{
+    (void)state;
+    json_t *decision =
+        decision_of("openai-chat", true,
+                    "[{\"channel\":\"reasoning\",\"attempt\":0,\"choice\":1,\"text\":\"ab\",\"turns\":[[0,1],[2,1]]},"
+                    "{\"channel\":\"answer\",\"attempt\":0,\"choice\":1,\"text\":\"c\",\"turns\":[[1,1],[3,0]]},"
+                    "{\"channel\":\"answer\",\"attempt\":1,\"text\":\"d\",\"turns\":[[0,1]]}]");
+    const json_t *texts = json_object_get(decision, "texts");
+    struct decision_script script;
+    struct decision_turn *turns;
+    size_t len;
+    assert_int_equal(decision_script_read(&script, decision, 0, 2), 0);
+    assert_int_equal(script.said.len, 3);
+    assert_int_equal(script.texts[2].channel, REIN_TOOL);
+    assert_int_equal(script.texts[2].choice, 1);
+    assert_int_equal(script.texts[2].len, 0);
+    decision_script_fini(&script);
+    assert_int_equal(decision_turns_read(&turns, &len, texts, 0), 0);
+    static const size_t order[] = {0, 1, 0, 2};
+    assert_int_equal(len, 4);
+    for (size_t i = 0; i < len; i++)
+        assert_int_equal(turns[i].text, order[i]);
+    assert_int_equal(turns[3].len, 0);
+    free(turns);
+    assert_int_equal(decision_turns_read(&turns, &len, texts, 1), 0);
+    assert_int_equal(len, 1);
+    free(turns);
     json_decref(decision);
 }
 
@@ -101,7 +135,8 @@ static void test_pieces_are_whole_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts_of_an_attempt), cmocka_unit_test(test_its_own_api_or_one_that_decides_the_same),
+        cmocka_unit_test(test_texts_of_an_attempt), cmocka_unit_test(test_a_tool_without_arguments_is_named),
+        cmocka_unit_test(test_its_own_api_or_one_that_decides_the_same),
         cmocka_unit_test(test_more_texts_than_there_are_places), cmocka_unit_test(test_pieces_are_whole_characters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

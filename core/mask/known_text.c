@@ -124,14 +124,15 @@ static int copy_hits(struct known *known, const struct rein_known *from, size_t 
             if (!is_it || from[i].len == 0 || known->hits_len == len)
                 continue;
             uint64_t end = from[i].offset + from[i].len;
+            uint64_t own = policy->ruleset->rules[r].withholds ? from[i].offset : UINT64_MAX;
+            uint64_t still = from[i].is_held ? from[i].held : own;
             known->places[known->hits_len] =
                 (struct known_place){from[i].channel, from[i].attempt, from[i].choice, from[i].text};
             known->hits[known->hits_len++] =
                 (struct known_hit){.match = {.rule = r, .start = from[i].offset, .end = end},
                                    .at = from[i].at > end ? from[i].at : end,
-                                   .held = from[i].is_held                       ? from[i].held
-                                           : policy->ruleset->rules[r].withholds ? from[i].offset
-                                                                                 : UINT64_MAX};
+                                   .held = still < own ? still : own,
+                                   .still_held = still};
         }
     return 0;
 }

@@ -19,8 +19,9 @@
 
 struct known_hit {
     struct match match;
-    uint64_t at;   /* decided before this byte of the text; UINT64_MAX: at its end */
-    uint64_t held; /* until then rules hold the text from here; UINT64_MAX: they do not */
+    uint64_t at;         /* decided before this byte of the text; UINT64_MAX: at its end */
+    uint64_t held;       /* until then rules hold the text from here; UINT64_MAX: they do not */
+    uint64_t still_held; /* the same when it has just been decided: its own rule may hold no more then */
 };
 
 /* Readings of one text that are still to come. */

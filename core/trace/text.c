@@ -250,7 +250,7 @@ static int match_views(struct text *t, struct match_list *matches)
 
 static int take_known_match(struct text *t, struct match_list *matches)
 {
-    t->known_hold = min_offset(t->known_hold, t->known->held);
+    t->known_hold = min_offset(t->known_hold, t->known->still_held);
     return match_list_add(matches, t->known->match);
 }
 

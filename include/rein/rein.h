@@ -384,8 +384,8 @@ struct rein_span {
     const char *rule; /* good as long as the policy; "" of an open one */
     bool is_open;     /* of a mask: what it hides may be the beginning of a secret; the text broke off there */
     uint64_t at;      /* of a match: the byte of the text before which it was decided; UINT64_MAX: the text's end did */
-    bool is_held;     /* of a match: rules held the text then, not just from the match on because its rule does */
-    uint64_t held;    /* from this byte on, if so */
+    bool is_held;     /* of a match: else rules held the text from the match on if its own rule does, or not at all */
+    uint64_t held;    /* if so, they held it from this byte on when it had just been decided */
 };
 
 /* A part of a kept text that came without another text in between. */
@@ -486,7 +486,7 @@ struct rein_known {
     uint32_t text; /* which of the texts of its channel, attempt and choice, in the order in which they begin; from 0 */
     uint64_t offset, len; /* bytes of the text */
     uint64_t at;          /* where it is decided (rein_span); 0: where it ends */
-    bool is_held;         /* until then rules hold the text, not just from the match on (rein_span) */
+    bool is_held;         /* as in rein_span */
     uint64_t held;        /* from here on, if so */
     const char *rule;     /* a rule's name; one that the policy has not, or not there, matches nothing */
 };

@@ -73,7 +73,7 @@ static int take_kept_matches(struct masking *m, int event, uint64_t at, uint64_t
                                   .len = span.end - span.start,
                                   .rule = policy->rules[span.rule].id,
                                   .at = at,
-                                  .is_held = held < (withholds ? span.start : m->text.cursor.at),
+                                  .is_held = withholds ? held != span.start : held < m->text.cursor.at,
                                   .held = held};
         if (masks_all || ruleset_masks(policy->ruleset, span.rule))
             rv = add_span(&m->item->masks, found);

@@ -136,11 +136,47 @@ static void matches_are_those_of_their_text(void **state)
     rein_policy_unref(policy);
 }
 
+/* Until a match is decided its own rule holds it, and what held the text then; afterwards only that. */
+static void what_rules_hold_before_a_match_and_after_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        bool is_held;
+        uint64_t held, before, after;
+    } cases[] = {
+        {"acts", false, 0, 4, 4}, {"acts", true, 2, 2, 2},
+        {"acts", true, 8, 4, 8},  {"tells", false, 0, UINT64_MAX, UINT64_MAX},
+        {"tells", true, 2, 2, 2},
+    };
+    struct rein_policy *policy = kit_policy("version: 1\nname: p\nrules:\n"
+                                            "  - { id: acts, channels: [answer], literal: x, action: refuse }\n"
+                                            "  - { id: tells, channels: [answer], literal: y, action: record }\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct rein_known match = {.channel = REIN_ANSWER,
+                                         .offset = 4,
+                                         .len = 4,
+                                         .rule = cases[i].rule,
+                                         .is_held = cases[i].is_held,
+                                         .held = cases[i].held};
+        struct rein_trace_options options = {.known = &match, .known_len = 1};
+        struct known *known;
+        struct known_text out;
+        assert_int_equal(known_new(&known, policy, &options), 0);
+        assert_int_equal(known_response(known, REIN_ANSWER, 0, 0, true, NULL, &out), 0);
+        assert_int_equal(out.hits_len, 1);
+        assert_true(out.hits[0].held == cases[i].before && out.hits[0].still_held == cases[i].after);
+        known_free(known);
+    }
+    rein_policy_unref(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sentences_end_where_they_did),
                                        cmocka_unit_test(what_nobody_read_is_told),
-                                       cmocka_unit_test(matches_are_those_of_their_text)};
+                                       cmocka_unit_test(matches_are_those_of_their_text),
+                                       cmocka_unit_test(what_rules_hold_before_a_match_and_after_it)};
     bytes_init(&readings, 4096);
     int rv = cmocka_run_group_tests(tests, NULL, NULL);
     bytes_fini(&readings);

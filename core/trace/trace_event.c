@@ -107,6 +107,7 @@ void trace_drop_lanes(struct rein_trace *t)
             heap_free(lane);
     }
     t->lanes = t->last_lane = t->recent_lane = NULL;
+    t->first_begun = t->last_begun = NULL;
     t->keep_room = t->event_max;
     t->lanes_len = 0;
     t->scores_due = true;
@@ -630,18 +631,30 @@ int trace_take_body(struct rein_trace *t)
     return take_json(t, &frame, GATE_BARE | GATE_TERMINAL);
 }
 
+/* What a splitter still held back goes to its text. */
+static int end_lanes(struct rein_trace *t)
+{
+    int rv = 0;
+    for (struct channel_lane *lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
+        if (!lane->lane.is_over)
+            rv = lane_end(&lane->lane, trace_judge_bytes, t);
+    return rv;
+}
+
+/* In the order in which the texts began, which is that of the record: a lane may begin with what becomes no text. */
 int trace_end_texts(struct rein_trace *t)
 {
     gate_leave(&t->gate);
-    int rv = 0;
-    struct channel_lane *lane;
-    for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
-        rv = end_lane(t, lane);
+    int rv = end_lanes(t);
+    struct channel_text *ct;
+    for (ct = t->first_begun; ct != NULL && rv == 0 && !trace_is_stopped(t); ct = ct->next_begun)
+        if (ct->text.channel == REIN_REASONING)
+            rv = trace_judge_end(t, &ct->text);
     for (uint16_t c = 0; c < t->choice_count && rv == 0 && !trace_is_stopped(t); c++)
         if (t->choice[c].is_seen && !trace_choice_is_closed(t, c))
             rv = trace_end_reasoning(t, c);
-    for (lane = t->lanes; lane != NULL && rv == 0 && !trace_is_stopped(t); lane = lane->next)
-        rv = trace_judge_end(t, &lane->texts[0].text);
+    for (ct = t->first_begun; ct != NULL && rv == 0 && !trace_is_stopped(t); ct = ct->next_begun)
+        rv = trace_judge_end(t, &ct->text);
     for (uint16_t c = 0; c < t->choice_count && rv == 0 && !trace_is_stopped(t); c++)
         trace_end_choice(t, c);
     if (rv == 0)

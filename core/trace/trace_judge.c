@@ -440,6 +440,16 @@ static void number_text(const struct rein_trace *t, struct text *text)
         text->slot = next_slot(&choice->answer_texts);
 }
 
+/* Its first byte has come. */
+static void begin_text(struct rein_trace *t, struct text *text)
+{
+    struct channel_text *ct = (struct channel_text *)(void *)text;
+    *(t->last_begun != NULL ? &t->last_begun->next_begun : &t->first_begun) = ct;
+    t->last_begun = ct;
+    if (text->has_sentences)
+        number_text(t, text);
+}
+
 /* Most fields never get text, and a tracker is large. */
 static int make_tracker(struct rein_trace *t, const struct text *text)
 {
@@ -654,8 +664,8 @@ int trace_judge_bytes(void *ctx, struct text *text, struct span bytes)
     struct rein_trace *t = ctx;
     if (is_closed(t, text))
         return 0; /* like what comes in later events, it counts nowhere */
-    if (text->has_sentences && bytes.len > 0 && text->received == 0)
-        number_text(t, text);
+    if (text->received == 0 && bytes.len > 0)
+        begin_text(t, text);
     int rv = receive(t, text, bytes);
     size_t len;
     do {
@@ -715,6 +725,11 @@ struct text *trace_reasoning_text(struct channel_lane *lane)
     return lane->lane.place.channel == REIN_REASONING ? &lane->texts[0].text : NULL;
 }
 
+static bool is_reasoning_of(const struct text *text, uint16_t choice)
+{
+    return text->channel == REIN_REASONING && text->choice == choice;
+}
+
 int trace_end_reasoning(struct rein_trace *t, uint16_t index)
 {
     struct choice *choice = &t->choice[index];
@@ -722,20 +737,17 @@ int trace_end_reasoning(struct rein_trace *t, uint16_t index)
         return 0;
     struct text *last[SLOTS_MAX] = {NULL}; /* of each slot: what is found at the end is found in the last one */
     int rv = 0;
-    for (struct channel_lane *lane = t->lanes; lane != NULL && rv == 0; lane = lane->next) {
-        struct text *text = trace_reasoning_text(lane);
-        if (text == NULL || text->choice != index)
+    for (struct channel_text *ct = t->first_begun; ct != NULL && rv == 0; ct = ct->next_begun) {
+        if (!is_reasoning_of(&ct->text, index))
             continue;
-        rv = end_sentence(t, text);
-        last[text->slot] = text->received > 0 || last[text->slot] == NULL ? text : last[text->slot];
+        rv = end_sentence(t, &ct->text);
+        last[ct->text.slot] = &ct->text;
     }
     for (size_t slot = 0; slot < SLOTS_MAX && rv == 0; slot++)
         rv = last[slot] != NULL ? end_pattern(t, last[slot]) : 0;
-    for (struct channel_lane *lane = t->lanes; lane != NULL && rv == 0; lane = lane->next) {
-        struct text *text = trace_reasoning_text(lane);
-        if (text != NULL && text->choice == index && !is_closed(t, text))
-            rv = trace_panels_text_end(t, text);
-    }
+    for (struct channel_text *ct = t->first_begun; ct != NULL && rv == 0; ct = ct->next_begun)
+        if (is_reasoning_of(&ct->text, index) && !is_closed(t, &ct->text))
+            rv = trace_panels_text_end(t, &ct->text);
     if (rv != 0 || trace_is_stopped(t) || trace_choice_is_closed(t, index))
         return rv;
     choice->reasoning_over = true;

@@ -66,7 +66,8 @@ struct channel_text {
     struct text text;
     uint64_t spoke_at; /* choice.said, when it continued last */
     struct channel_text *next_paused;
-    bool is_paused; /* in the choice's list */
+    bool is_paused;                  /* in the choice's list */
+    struct channel_text *next_begun; /* in the trace's, from its first byte on */
 };
 
 /* A field and its text or texts; its address stays. */
@@ -127,7 +128,8 @@ struct rein_trace {
     struct channel_lane *lanes, *last_lane,
         *recent_lane; /* in the order in which they came; owned except for the first */
     size_t lanes_len;
-    struct choice *choice; /* those asked for, or with those that came without, then owned */
+    struct channel_text *first_begun, *last_begun; /* texts that have bytes, in the order in which they began */
+    struct choice *choice;                         /* those asked for, or with those that came without, then owned */
     size_t choice_count;
     bool saw_inner_error, saw_part; /* of the present attempt, like the next */
     bool saw_error;

@@ -297,7 +297,7 @@ static int report(uint64_t first)
         if (!may_be_incomparable((enum play_reason)i))
             bad += counts.reasons[i] + counts.idle_reasons[i];
     }
-    bool is_rich = counts.cases < 400 || (3 * counts.masked >= counts.cases && 10 * counts.patterns >= counts.cases &&
+    bool is_rich = counts.cases < 400 || (3 * counts.masked >= counts.cases && 20 * counts.patterns >= counts.cases &&
                                           10 * counts.judged >= counts.cases && 20 * incomparable < counts.cases &&
                                           2 * counts.idle > counts.cases);
     if (!is_rich)

@@ -338,6 +338,29 @@ static void test_found_t15_a_matched_key_does_not_empty_what_it_stands_in(void *
     rein_policy_unref(policy);
 }
 
+/* ---- the order at the end ---------------------------------------------------------------------------------------- */
+
+/* Texts end in the order in which they began, also if a field began with what was no text yet. */
+static void texts_end_in_the_order_in_which_they_began(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {CONTENT("<th") CALL(1, "rose") CONTENT("orn rose") CALL(0, "rose") END,
+                                          CALL(1, "rose") CONTENT("<thorn rose") CALL(0, "rose") END};
+    struct rein_policy *policy = kit_policy(
+        "version: 1\nname: e\nrules:\n  - { id: r, regex: '[a-z]{4,9}', channels: [answer, tool], action: record }\n");
+    for (size_t i = 0; i < 2; i++) {
+        static const enum rein_channel order[] = {REIN_ANSWER, REIN_TOOL, REIN_ANSWER, REIN_TOOL};
+        struct kit_run run = run_of(policy, streams[i]);
+        struct kit_seen seen;
+        kit_run(&run, &seen);
+        assert_int_equal(seen.decision.findings_len, 4);
+        for (size_t k = 0; k < 4; k++)
+            assert_int_equal(seen.decision.findings[k].channel, order[k]);
+        kit_seen_fini(&seen);
+    }
+    rein_policy_unref(policy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_found_t15_a_refused_choice_leaves_the_others_alone),
         cmocka_unit_test(test_found_t15_a_refused_choice_of_a_body_leaves_the_others_alone),
         cmocka_unit_test(test_found_t15_a_matched_key_does_not_empty_what_it_stands_in),
+        cmocka_unit_test(texts_end_in_the_order_in_which_they_began),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

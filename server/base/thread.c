@@ -81,6 +81,27 @@ void thread_stand_aside(const char *name)
     take_class(name, SCHED_IDLE, 0, 0);
 }
 
+int thread_processor(void)
+{
+    return sched_getcpu();
+}
+
+/* The process's processors are those of its main thread, which keeps off none. */
+void thread_keep_off(int processor)
+{
+    static _Thread_local int off = -1;
+    cpu_set_t set;
+    if (processor == off)
+        return;
+    off = processor;
+    if (sched_getaffinity(getpid(), sizeof set, &set) != 0)
+        return; /* more processors than the set can name */
+    if (processor >= 0 && processor < CPU_SETSIZE)
+        CPU_CLR((unsigned)processor, &set);
+    if (CPU_COUNT(&set) > 0)
+        (void)sched_setaffinity(0, sizeof set, &set);
+}
+
 /* Low priority alone is not enough: Linux lets a thread of any priority run for a slice, a millisecond or more, before
  * one that has woken up. The shortest slice is asked for. */
 void thread_stand_behind(const char *name)

@@ -17,4 +17,10 @@ void thread_stand_aside(const char *name);
 /* Likewise, but on a machine with nothing left it still gets a small part; so others may wait for it a little. */
 void thread_stand_behind(const char *name);
 
+/* The processor that the calling thread runs on; -1: nobody says. */
+int thread_processor(void);
+/* From now on the calling thread runs on all processors of the process but this one, unless it is the only one; -1: on
+ * all of them. A hint. Cheap if it is the same one as before. */
+void thread_keep_off(int processor);
+
 #endif

@@ -9,6 +9,8 @@
 #ifndef SERVER_STORE_DRIVER_H
 #define SERVER_STORE_DRIVER_H
 
+#include <stdatomic.h>
+
 #include "store/erase/erase.h"
 #include "store/feedback.h"
 #include "store/job.h"
@@ -22,7 +24,8 @@ struct store_eraser; /* likewise, one that erases */
 /* The beginning of a driver's own reader. */
 struct store_reader {
     const struct store_driver *driver;
-    int64_t until_us; /* monotonic: its queries end by then, with REIN_ELIMIT; 0: there is no such time */
+    int64_t until_us;            /* monotonic: its queries end by then, with REIN_ELIMIT; 0: there is no such time */
+    const atomic_int *keeps_off; /* the processor that its thread is to keep off (base/thread.h); NULL: there is none */
 };
 
 /* Called with a row. 0: the next one is wanted too; positive: no more; negative: an error, which is then the result. */

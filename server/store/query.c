@@ -62,13 +62,16 @@ static bool pool_is_sound(const struct query_pool *pool)
     return pool->running <= pool->readers_max && (pool->first == NULL) == (pool->waiting == 0);
 }
 
-static int run_once(struct query *query, unsigned limit_ms)
+static int run_once(struct query *query, unsigned limit_ms, bool is_aside)
 {
     struct store_reader *reader;
-    int rv = store_reader_open(&reader, query->pool->store, limit_ms); /* the store never changes: safe to read here */
+    const struct store *store = query->pool->store; /* it never changes: safe to read here */
+    int rv = store_reader_open(&reader, store, limit_ms);
     if (rv != 0)
         return rv;
     store_reader_limit(reader, limit_ms);
+    if (is_aside)
+        store_reader_keep_off(reader, store);
     rv = query->run(query, reader);
     store_reader_close(reader);
     return rv;
@@ -90,7 +93,7 @@ static void *work_behind(void *ctx)
 {
     struct query *query = ctx;
     thread_stand_behind("rein-reader-own");
-    query->rv = run_once(query, query->pool->time_limit_ms);
+    query->rv = run_once(query, query->pool->time_limit_ms, false);
     loop_give(query->pool->loop, &query->ends);
     return NULL;
 }
@@ -130,7 +133,7 @@ static void work_aside(uv_work_t *work)
     struct query *query = work->data;
     atomic_fetch_add(&threads_busy, 1);
     stand_aside();
-    query->rv = run_once(query, aside_ms(query->pool));
+    query->rv = run_once(query, aside_ms(query->pool), true);
     atomic_fetch_sub(&threads_busy, 1);
 }
 

@@ -20,6 +20,9 @@ struct store_reader;
 /* `time_limit_ms`: of each query; after it REIN_ELIMIT. REIN_EIO also while the database is missing. A reader is for
  * one query or a few, not for the life of the process; it must be closed before the store is. */
 int store_reader_open(struct store_reader **out, const struct store *store, unsigned time_limit_ms) REIN_MUST_USE;
+/* From now on its thread keeps off the processor on which the store writes, so that what that needs stays in the
+ * caches. The others may be busy, so it is for threads that stand aside anyway (base/thread.h). */
+void store_reader_keep_off(struct store_reader *reader, const struct store *store);
 /* All its queries together end within that time from now on. */
 void store_reader_limit(struct store_reader *reader, unsigned ms);
 /* Of a database that this process has not opened, and perhaps another one writes. */

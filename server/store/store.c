@@ -70,6 +70,7 @@ struct store {
     atomic_bool healthy; /* the members below may be read by all threads */
     _Atomic uint64_t queued_len, kept_len, written, failed, dropped, purged, commits, gone;
     _Atomic uint64_t latency[STORE_LATENCY_BOUNDS + 1], latency_sum_us;
+    atomic_int processor; /* that the writer runs on; -1: it has not run, or nobody says */
 };
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
@@ -613,6 +614,7 @@ static void *writer(void *ctx)
     struct store *store = ctx;
     struct job_list batch;
     while (wait_batch(store, &batch)) {
+        atomic_store_explicit(&store->processor, thread_processor(), memory_order_relaxed);
         write_batch(store, &batch, false);
         use_policies(store);
         if (store->untold != NULL)
@@ -677,6 +679,7 @@ int store_open(struct store **out, const struct store_options *options)
     store->queue_max = options->queue_max > 0 ? options->queue_max : STORE_QUEUE_MAX;
     atomic_init(&store->healthy, true);
     changes_init(&store->changes);
+    atomic_init(&store->processor, -1);
     store->purge_at_us = now_us();
     store->erasures.due_us = INT64_MAX;
     store->path = strdup(options->path);
@@ -711,6 +714,11 @@ size_t store_changes(struct store *store, int64_t out[STORE_CHANGES_MAX], uint64
 int store_reader_open(struct store_reader **out, const struct store *store, unsigned time_limit_ms)
 {
     return store->driver->open_reader(out, store->path, time_limit_ms);
+}
+
+void store_reader_keep_off(struct store_reader *reader, const struct store *store)
+{
+    reader->keeps_off = &store->processor;
 }
 
 /* Nothing can be put any more; the writer ends. Failed writes are tried again until `give_up_at_us`. */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 
 enum { STEPS_BETWEEN_LOOKS = 2000, BUSY_MS = 1000 };
 
@@ -89,9 +90,18 @@ bool sqlite_readers_are_gone(void)
     return gone;
 }
 
-static int is_too_late(void *ctx)
+/* The writer may have moved. */
+static void keep_off(const struct sqlite_reader *reader)
+{
+    if (reader->base.keeps_off != NULL)
+        thread_keep_off(atomic_load_explicit(reader->base.keeps_off, memory_order_relaxed));
+}
+
+/* Does the query take too long? */
+static int look_around(void *ctx)
 {
     const struct sqlite_reader *reader = ctx;
+    keep_off(reader);
     return now_us() > reader->deadline_us;
 }
 
@@ -123,7 +133,7 @@ int sqlite_reader_open(struct store_reader **out, const char *path, unsigned tim
         return rv;
     }
     sqlite3_busy_timeout(reader->sqlite, BUSY_MS);
-    sqlite3_progress_handler(reader->sqlite, STEPS_BETWEEN_LOOKS, is_too_late, reader);
+    sqlite3_progress_handler(reader->sqlite, STEPS_BETWEEN_LOOKS, look_around, reader);
     *out = &reader->base;
     return 0;
 }
@@ -143,6 +153,7 @@ void sqlite_reader_close(struct store_reader *base)
 int reader_prepare(struct sqlite_reader *reader, sqlite3_stmt **out, const char *sql)
 {
     int64_t now = now_us(), until = reader->base.until_us;
+    keep_off(reader);
     reader->deadline_us = now + (int64_t)reader->time_limit_ms * 1000;
     if (until != 0 && until < reader->deadline_us)
         reader->deadline_us = until;

@@ -28,6 +28,7 @@ struct asked {
     int runs, rv;           /* so far; what `done` was told */
     int policies[RUNS_MAX]; /* of the threads in which it ran */
     int nice[RUNS_MAX];
+    int processors[RUNS_MAX]; /* how many it may run on, behind the statement */
 };
 
 struct fixture {
@@ -54,6 +55,13 @@ static int count_steps(struct store_reader *base)
     return rv < 0 ? rv : 0;
 }
 
+static int count_processors(pid_t thread)
+{
+    cpu_set_t set;
+    assert_int_equal(sched_getaffinity(thread, sizeof set, &set), 0);
+    return CPU_COUNT(&set);
+}
+
 static int on_run(struct query *query, struct store_reader *reader)
 {
     struct asked *a = (struct asked *)(void *)query;
@@ -61,7 +69,9 @@ static int on_run(struct query *query, struct store_reader *reader)
     assert_true(run < RUNS_MAX);
     a->policies[run] = sched_getscheduler(0);
     a->nice[run] = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
-    return a->counts ? count_steps(reader) : a->results[run];
+    int rv = a->counts ? count_steps(reader) : a->results[run];
+    a->processors[run] = count_processors(0);
+    return rv;
 }
 
 static void on_done(struct query *query, int rv)
@@ -144,6 +154,23 @@ static void a_query_takes_what_nobody_else_wants(void **state)
     const struct asked *a = ask_aside(*state, 0, 0);
     assert_int_equal(a->runs, 1);
     assert_int_equal(a->rv, 0);
+}
+
+/* The processor on which the writer wrote last; one with a part of its own, on a full machine, keeps off none. */
+static void one_aside_keeps_off_the_writers_processor(void **state)
+{
+    struct fixture *f = *state;
+    int all = count_processors(getpid()), others = all > 1 ? all - 1 : 1;
+    struct kit_record record;
+    kit_record(&record);
+    assert_int_equal(kit_put(&f->kit, f->store, &record.record), 0);
+    f->asked[0].counts = true;
+    assert_int_equal(ask_aside(f, 0, 0)->processors[0], others);
+    f->asked[0].counts = false;
+    query_pool_free(f->pool);
+    const struct asked *a = ask_aside(f, REIN_ELIMIT, 0);
+    assert_int_equal(a->processors[1], all);
+    assert_int_equal(count_processors(getpid()), all);
 }
 
 static void another_error_is_no_reason_to_run_anew(void **state)
@@ -244,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_query_takes_what_nobody_else_wants, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_aside_keeps_off_the_writers_processor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_error_is_no_reason_to_run_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_was_too_late_runs_anew_with_a_part_of_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_is_too_slow_runs_twice_at_most, set_up, tear_down),

@@ -3,23 +3,43 @@
 #include "store/query.h"
 
 #include <assert.h>
-#include <stdatomic.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/thread.h"
 
-enum { LIBUV_THREADS = 4 }; /* as a rule */
-
+/* No lock is shared with a thread that stands aside, and nobody spins or waits for one: it may be displaced anywhere,
+ * for long. So each run has a thread, which tells by a pipe that it has ended, and then touches nothing any more. */
 struct query_pool {
     struct loop *loop;
     const struct store *store;
     unsigned time_limit_ms, readers_max;
-    size_t waiting_max, waiting, running;
-    uint64_t full_until_ms;                 /* loop_now_ms: till then the machine is taken for full */
-    struct query *aside[QUERY_READERS_MAX]; /* given to libuv; NULL: none */
-    uv_timer_t timer;                       /* runs while there may be one that has not begun */
+    size_t waiting_max, waiting, running, strays;
+    uint64_t full_until_ms; /* loop_now_ms: till then the machine is taken for full */
+    struct query_run aside[QUERY_READERS_MAX];
+    int pipe[2]; /* runs that have ended: pointers */
+    uv_poll_t ended;
+    uv_timer_t timer; /* runs while there may be one that has not begun */
+    unsigned open_handles;
     struct query *first, **end;
 };
+
+static void on_ended(uv_poll_t *handle, int status, int events);
+
+static int open_pipe(struct query_pool *pool)
+{
+    if (pipe2(pool->pipe, O_CLOEXEC) != 0)
+        return REIN_EIO;
+    (void)fcntl(pool->pipe[0], F_SETFL, O_NONBLOCK);
+    uv_poll_init(loop_uv(pool->loop), &pool->ended, pool->pipe[0]);
+    pool->ended.data = pool;
+    uv_poll_start(&pool->ended, UV_READABLE, on_ended);
+    return 0;
+}
 
 int query_pool_new(struct query_pool **out, struct loop *loop, const struct query_options *options)
 {
@@ -33,15 +53,30 @@ int query_pool_new(struct query_pool **out, struct loop *loop, const struct quer
     pool->readers_max = options->readers_max;
     pool->waiting_max = options->waiting_max;
     pool->end = &pool->first;
+    int rv = open_pipe(pool);
+    if (rv != 0) {
+        log_error("store", "cannot make a pipe for readers");
+        free(pool);
+        return rv;
+    }
     uv_timer_init(loop_uv(loop), &pool->timer);
     pool->timer.data = pool;
+    pool->open_handles = 2;
     *out = pool;
     return 0;
 }
 
-static void on_closed(uv_handle_t *timer)
+/* A thread that was given up, and will notice it when it gets a processor, keeps what it needs for that. */
+static void on_closed(uv_handle_t *handle)
 {
-    free(timer->data);
+    struct query_pool *pool = handle->data;
+    if (--pool->open_handles > 0)
+        return;
+    close(pool->pipe[0]);
+    if (pool->strays > 0)
+        return;
+    close(pool->pipe[1]);
+    free(pool);
 }
 
 void query_pool_free(struct query_pool *pool)
@@ -50,6 +85,7 @@ void query_pool_free(struct query_pool *pool)
         return;
     assert(pool->running == 0 && pool->waiting == 0);
     uv_close((uv_handle_t *)&pool->timer, on_closed);
+    uv_close((uv_handle_t *)&pool->ended, on_closed);
 }
 
 size_t query_pool_busy(const struct query_pool *pool)
@@ -59,22 +95,8 @@ size_t query_pool_busy(const struct query_pool *pool)
 
 static bool pool_is_sound(const struct query_pool *pool)
 {
-    return pool->running <= pool->readers_max && (pool->first == NULL) == (pool->waiting == 0);
-}
-
-static int run_once(struct query *query, unsigned limit_ms, bool is_aside)
-{
-    struct store_reader *reader;
-    const struct store *store = query->pool->store; /* it never changes: safe to read here */
-    int rv = store_reader_open(&reader, store, limit_ms);
-    if (rv != 0)
-        return rv;
-    store_reader_limit(reader, limit_ms);
-    if (is_aside)
-        store_reader_keep_off(reader, store);
-    rv = query->run(query, reader);
-    store_reader_close(reader);
-    return rv;
+    return pool->running <= pool->readers_max && pool->strays <= QUERY_READERS_MAX &&
+           (pool->first == NULL) == (pool->waiting == 0);
 }
 
 static void run_next(struct query_pool *pool);
@@ -89,111 +111,158 @@ static void query_end(struct query *query)
 
 /* ---- in a thread of its own ---- */
 
-static void *work_behind(void *ctx)
+static int read_once(struct query *query, unsigned limit_ms, bool is_aside)
 {
-    struct query *query = ctx;
+    struct store_reader *reader;
+    const struct store *store = query->pool->store; /* it never changes: safe to read here */
+    int rv = store_reader_open(&reader, store, limit_ms);
+    if (rv != 0)
+        return rv;
+    store_reader_limit(reader, limit_ms);
+    if (is_aside)
+        store_reader_keep_off(reader, store);
+    rv = query->run(query, reader);
+    store_reader_close(reader);
+    return rv;
+}
+
+/* The thread's last act, or that of one that could not start it. A pointer goes into the pipe as a whole, and there is
+ * room for more of them than there are runs. */
+static void tell_ended(int fd, struct query_run *run)
+{
+    ssize_t n = write(fd, &run, sizeof run);
+    assert(n == (ssize_t)sizeof run || errno == EPIPE); /* of a stray, when the pool is gone */
+    (void)n;
+}
+
+static void *run_behind(void *ctx)
+{
+    struct query_run *run = ctx;
+    struct query *query = run->query;
+    int fd = query->pool->pipe[1];
     thread_stand_behind("rein-reader-own");
-    query->rv = run_once(query, query->pool->time_limit_ms, false);
-    loop_give(query->pool->loop, &query->ends);
+    query->rv = read_once(query, query->pool->time_limit_ms, false);
+    tell_ended(fd, run);
     return NULL;
 }
-
-static void on_ends(void *ctx)
-{
-    struct query *query = ctx;
-    pthread_join(query->thread, NULL);
-    query_end(query);
-}
-
-static int run_behind(struct query *query)
-{
-    query->ends = (struct loop_order){.fn = on_ends, .ctx = query};
-    return thread_start(&query->thread, "rein-reader-own", work_behind, query);
-}
-
-/* ---- in one of libuv's threads, which have no other work ---- */
 
 static unsigned aside_ms(const struct query_pool *pool)
 {
     return pool->time_limit_ms < QUERY_ASIDE_MS ? pool->time_limit_ms : QUERY_ASIDE_MS;
 }
 
-static void stand_aside(void)
+/* Until it has begun, and again once it is taken back, the query is not its own. */
+static void *run_aside(void *ctx)
 {
-    static _Thread_local bool is_aside;
-    if (!is_aside)
-        thread_stand_aside("rein-reader");
-    is_aside = true;
+    struct query_run *run = ctx;
+    int fd = run->pool->pipe[1], given = QUERY_GIVEN;
+    thread_stand_aside("rein-reader");
+    sched_yield(); /* to the others; only when it gets a processor in its class has it begun */
+    if (atomic_compare_exchange_strong(&run->state, &given, QUERY_BEGUN))
+        run->query->rv = read_once(run->query, aside_ms(run->pool), true);
+    tell_ended(fd, run);
+    return NULL;
 }
 
-static atomic_uint threads_busy; /* the process's */
-
-static void work_aside(uv_work_t *work)
+static int start(struct query_run *run, struct query *query, const char *name, void *(*main)(void *ctx))
 {
-    struct query *query = work->data;
-    atomic_fetch_add(&threads_busy, 1);
-    stand_aside();
-    query->rv = run_once(query, aside_ms(query->pool), true);
-    atomic_fetch_sub(&threads_busy, 1);
+    pthread_t thread;
+    run->pool = query->pool;
+    run->query = query;
+    run->given_ms = loop_now_ms(query->pool->loop);
+    atomic_store(&run->state, QUERY_GIVEN);
+    int rv = thread_start(&thread, name, main, run);
+    if (rv == 0)
+        pthread_detach(thread);
+    return rv;
 }
 
-static struct query **find_aside(struct query_pool *pool, const struct query *query)
+static void begin_behind(struct query *query)
 {
-    size_t i = 0;
-    while (i + 1 < QUERY_READERS_MAX && pool->aside[i] != query)
-        i++;
-    assert(pool->aside[i] == query);
-    return &pool->aside[i];
+    int rv = start(&query->own, query, "rein-reader-own", run_behind);
+    if (rv == 0)
+        return; /* it is the thread's */
+    query->rv = rv;
+    tell_ended(query->pool->pipe[1], &query->own);
 }
 
-static void after_work_aside(uv_work_t *work, int status)
-{
-    struct query *query = work->data;
-    struct query_pool *pool = query->pool;
-    *find_aside(pool, query) = NULL;
-    if (status == UV_ECANCELED)
-        query->rv = REIN_ELIMIT;
-    if (query->rv == REIN_ELIMIT) {
-        pool->full_until_ms = loop_now_ms(pool->loop) + QUERY_FULL_MS;
-        if (run_behind(query) == 0)
-            return;
-    }
-    query_end(query);
-}
+/* ---- on the loop ---- */
 
-/* A thread that is free, and still does not begin, does not get a processor. */
+/* A thread that still does not begin does not get a processor. */
 static void on_timer(uv_timer_t *timer)
 {
     struct query_pool *pool = timer->data;
     uint64_t now = loop_now_ms(pool->loop);
     size_t left = 0;
     for (size_t i = 0; i < QUERY_READERS_MAX; i++) {
-        struct query *query = pool->aside[i];
-        if (query == NULL)
+        struct query_run *run = &pool->aside[i];
+        int given = QUERY_GIVEN;
+        bool is_new = run->query != NULL && now - run->given_ms < QUERY_BEGIN_MS;
+        left += is_new;
+        if (run->query == NULL || is_new || !atomic_compare_exchange_strong(&run->state, &given, QUERY_TAKEN_BACK))
             continue;
-        if (now - query->given_ms < QUERY_BEGIN_MS || atomic_load(&threads_busy) >= LIBUV_THREADS)
-            left++;
-        else
-            (void)uv_cancel((uv_req_t *)&query->work); /* refused if it has begun; else after_work_aside is called */
+        pool->strays++;
+        pool->full_until_ms = now + QUERY_FULL_MS;
+        begin_behind(run->query);
     }
     if (left == 0)
         uv_timer_stop(timer);
 }
 
-static void run_aside(struct query *query)
+static bool is_aside(const struct query_pool *pool, const struct query_run *run)
 {
-    struct query_pool *pool = query->pool;
-    query->work.data = query;
-    query->given_ms = loop_now_ms(pool->loop);
-    *find_aside(pool, NULL) = query;
-    if (!uv_is_active((uv_handle_t *)&pool->timer))
-        uv_timer_start(&pool->timer, on_timer, QUERY_BEGIN_MS, QUERY_BEGIN_MS);
-    int rc = uv_queue_work(loop_uv(pool->loop), &query->work, work_aside, after_work_aside);
-    assert(rc == 0); /* it only refuses a missing function */
-    (void)rc;
+    return run >= pool->aside && run < pool->aside + QUERY_READERS_MAX;
 }
 
-/* ---- the queue ---- */
+/* The query of one that was taken back may be gone. */
+static void end_run(struct query_pool *pool, struct query_run *run)
+{
+    struct query *query = run->query;
+    run->query = NULL;
+    if (atomic_load(&run->state) == QUERY_TAKEN_BACK) {
+        pool->strays--;
+        return;
+    }
+    if (is_aside(pool, run) && query->rv == REIN_ELIMIT) {
+        pool->full_until_ms = loop_now_ms(pool->loop) + QUERY_FULL_MS;
+        begin_behind(query);
+        return;
+    }
+    query_end(query);
+}
+
+static void on_ended(uv_poll_t *handle, int status, int events)
+{
+    struct query_pool *pool = handle->data;
+    struct query_run *run;
+    (void)status;
+    (void)events;
+    while (read(pool->pipe[0], &run, sizeof run) == (ssize_t)sizeof run)
+        end_run(pool, run);
+}
+
+/* NULL: those that were taken back still have all of them. */
+static struct query_run *free_run(struct query_pool *pool)
+{
+    for (size_t i = 0; i < QUERY_READERS_MAX; i++)
+        if (pool->aside[i].query == NULL)
+            return &pool->aside[i];
+    return NULL;
+}
+
+static void begin(struct query *query)
+{
+    struct query_pool *pool = query->pool;
+    struct query_run *run = loop_now_ms(pool->loop) >= pool->full_until_ms ? free_run(pool) : NULL;
+    if (run == NULL || start(run, query, "rein-reader", run_aside) != 0) {
+        if (run != NULL)
+            run->query = NULL;
+        begin_behind(query);
+        return;
+    }
+    if (!uv_is_active((uv_handle_t *)&pool->timer))
+        uv_timer_start(&pool->timer, on_timer, QUERY_BEGIN_MS, QUERY_BEGIN_MS);
+}
 
 static void run_next(struct query_pool *pool)
 {
@@ -204,8 +273,7 @@ static void run_next(struct query_pool *pool)
             pool->end = &pool->first;
         pool->waiting--;
         pool->running++;
-        if (loop_now_ms(pool->loop) >= pool->full_until_ms || run_behind(query) != 0)
-            run_aside(query);
+        begin(query);
     }
     assert(pool_is_sound(pool));
 }

@@ -209,7 +209,7 @@ describe('the desk', { timeout: 240000 }, () => {
     assert.equal(row.attempts[0].may_continue, false);
     const masked = (await final(ids.redacted)).texts.find(({ channel }) => channel === 'answer');
     assert.equal(masked.text, 'it is ************, is it');
-    assert.deepEqual(masked.found, [{ offset: 6, len: 12, rule: 'badge' }]);
+    assert.deepEqual(masked.found, [{ offset: 6, len: 12, rule: 'badge', held: 18 }]);
     const both = await final(ids.both);
     assert.match(both.why, /In shadow: rule trial would have refused this\.$/);
     assert.match((await final(ids.clean)).why, /^Nothing that acts was found/);

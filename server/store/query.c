@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/thread.h"
 
-/* No lock is shared with a thread that stands aside, and nobody spins or waits for one: it may be displaced anywhere,
- * for long. So each run has a thread, which tells by a pipe that it has ended, and then touches nothing any more. */
+/* A thread that stands aside may be displaced anywhere, for long. So the loop shares no lock with it and waits for none:
+ * each run has a thread of its own, which tells by a pipe that it has ended, and then touches nothing any more. */
 struct query_pool {
     struct loop *loop;
     const struct store *store;

@@ -5,26 +5,28 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/thread.h"
 
-/* A thread that stands aside may be displaced anywhere, for long. So the loop shares no lock with it and waits for none:
- * each run has a thread of its own, which tells by a pipe that it has ended, and then touches nothing any more. */
+/* A thread that stands aside may be displaced anywhere, for long. So the loop shares no lock with it and waits for
+ * none: each run has a thread of its own, which tells by a pipe that it has ended, and then only lets go of the pool.
+ */
 struct query_pool {
     struct loop *loop;
     const struct store *store;
     unsigned time_limit_ms, readers_max;
-    size_t waiting_max, waiting, running, strays;
+    size_t waiting_max, waiting, running;
     uint64_t full_until_ms; /* loop_now_ms: till then the machine is taken for full */
     struct query_run aside[QUERY_READERS_MAX];
     int pipe[2]; /* runs that have ended: pointers */
     uv_poll_t ended;
     uv_timer_t timer; /* runs while there may be one that has not begun */
     unsigned open_handles;
+    atomic_uint refs; /* of the loop, and of each thread */
     struct query *first, **end;
 };
 
@@ -62,21 +64,27 @@ int query_pool_new(struct query_pool **out, struct loop *loop, const struct quer
     uv_timer_init(loop_uv(loop), &pool->timer);
     pool->timer.data = pool;
     pool->open_handles = 2;
+    atomic_init(&pool->refs, 1);
     *out = pool;
     return 0;
 }
 
-/* A thread that was given up, and will notice it when it gets a processor, keeps what it needs for that. */
+/* One that was taken back, and notices it when it gets a processor, may be the last. */
+static void pool_unref(struct query_pool *pool)
+{
+    if (atomic_fetch_sub(&pool->refs, 1) > 1)
+        return;
+    close(pool->pipe[1]);
+    free(pool);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct query_pool *pool = handle->data;
     if (--pool->open_handles > 0)
         return;
     close(pool->pipe[0]);
-    if (pool->strays > 0)
-        return;
-    close(pool->pipe[1]);
-    free(pool);
+    pool_unref(pool);
 }
 
 void query_pool_free(struct query_pool *pool)
@@ -95,8 +103,7 @@ size_t query_pool_busy(const struct query_pool *pool)
 
 static bool pool_is_sound(const struct query_pool *pool)
 {
-    return pool->running <= pool->readers_max && pool->strays <= QUERY_READERS_MAX &&
-           (pool->first == NULL) == (pool->waiting == 0);
+    return pool->running <= pool->readers_max && (pool->first == NULL) == (pool->waiting == 0);
 }
 
 static void run_next(struct query_pool *pool);
@@ -126,23 +133,23 @@ static int read_once(struct query *query, unsigned limit_ms, bool is_aside)
     return rv;
 }
 
-/* The thread's last act, or that of one that could not start it. A pointer goes into the pipe as a whole, and there is
- * room for more of them than there are runs. */
-static void tell_ended(int fd, struct query_run *run)
+/* A pointer goes into the pipe as a whole, and there is room for more of them than there are runs. Behind it the run
+ * may be gone. */
+static void tell_ended(struct query_pool *pool, struct query_run *run)
 {
-    ssize_t n = write(fd, &run, sizeof run);
-    assert(n == (ssize_t)sizeof run || errno == EPIPE); /* of a stray, when the pool is gone */
+    ssize_t n = write(pool->pipe[1], &run, sizeof run);
+    assert(n == (ssize_t)sizeof run || errno == EPIPE); /* the loop has let go of the pool */
     (void)n;
 }
 
 static void *run_behind(void *ctx)
 {
     struct query_run *run = ctx;
-    struct query *query = run->query;
-    int fd = query->pool->pipe[1];
+    struct query_pool *pool = run->pool;
     thread_stand_behind("rein-reader-own");
-    query->rv = read_once(query, query->pool->time_limit_ms, false);
-    tell_ended(fd, run);
+    run->query->rv = read_once(run->query, pool->time_limit_ms, false);
+    tell_ended(pool, run);
+    pool_unref(pool);
     return NULL;
 }
 
@@ -155,12 +162,15 @@ static unsigned aside_ms(const struct query_pool *pool)
 static void *run_aside(void *ctx)
 {
     struct query_run *run = ctx;
-    int fd = run->pool->pipe[1], given = QUERY_GIVEN;
+    struct query_pool *pool = run->pool;
+    const struct timespec moment = {0, 1000};
+    int given = QUERY_GIVEN;
     thread_stand_aside("rein-reader");
-    sched_yield(); /* to the others; only when it gets a processor in its class has it begun */
+    nanosleep(&moment, NULL); /* once it wakes up in its class, it has a processor */
     if (atomic_compare_exchange_strong(&run->state, &given, QUERY_BEGUN))
-        run->query->rv = read_once(run->query, aside_ms(run->pool), true);
-    tell_ended(fd, run);
+        run->query->rv = read_once(run->query, aside_ms(pool), true);
+    tell_ended(pool, run);
+    pool_unref(pool);
     return NULL;
 }
 
@@ -171,9 +181,12 @@ static int start(struct query_run *run, struct query *query, const char *name, v
     run->query = query;
     run->given_ms = loop_now_ms(query->pool->loop);
     atomic_store(&run->state, QUERY_GIVEN);
+    atomic_fetch_add(&run->pool->refs, 1);
     int rv = thread_start(&thread, name, main, run);
     if (rv == 0)
         pthread_detach(thread);
+    else
+        atomic_fetch_sub(&query->pool->refs, 1);
     return rv;
 }
 
@@ -183,7 +196,7 @@ static void begin_behind(struct query *query)
     if (rv == 0)
         return; /* it is the thread's */
     query->rv = rv;
-    tell_ended(query->pool->pipe[1], &query->own);
+    tell_ended(query->pool, &query->own);
 }
 
 /* ---- on the loop ---- */
@@ -201,7 +214,6 @@ static void on_timer(uv_timer_t *timer)
         left += is_new;
         if (run->query == NULL || is_new || !atomic_compare_exchange_strong(&run->state, &given, QUERY_TAKEN_BACK))
             continue;
-        pool->strays++;
         pool->full_until_ms = now + QUERY_FULL_MS;
         begin_behind(run->query);
     }
@@ -219,10 +231,8 @@ static void end_run(struct query_pool *pool, struct query_run *run)
 {
     struct query *query = run->query;
     run->query = NULL;
-    if (atomic_load(&run->state) == QUERY_TAKEN_BACK) {
-        pool->strays--;
+    if (atomic_load(&run->state) == QUERY_TAKEN_BACK)
         return;
-    }
     if (is_aside(pool, run) && query->rv == REIN_ELIMIT) {
         pool->full_until_ms = loop_now_ms(pool->loop) + QUERY_FULL_MS;
         begin_behind(query);

@@ -61,11 +61,15 @@ static bool is_same_judge(const json_t *opinion, const struct rein_asked *asked)
            strcmp(script_word(opinion, "judge"), asked->judge) == 0;
 }
 
+/* Of the prompt there is one question, and how long that was depends on what was put in the place of what is masked. */
 static bool is_same_question(const json_t *opinion, const struct rein_asked *asked)
 {
-    return is_same_judge(opinion, asked) &&
-           strcmp(script_word(opinion, "channel"), rein_channel_name(asked->channel)) == 0 &&
-           script_number(opinion, "attempt") == asked->attempt && script_number(opinion, "choice") == asked->choice &&
+    bool is_alike = is_same_judge(opinion, asked) &&
+                    strcmp(script_word(opinion, "channel"), rein_channel_name(asked->channel)) == 0;
+    if (asked->channel == REIN_PROMPT)
+        return is_alike;
+    return is_alike && script_number(opinion, "attempt") == asked->attempt &&
+           script_number(opinion, "choice") == asked->choice &&
            script_number(opinion, "offset") == (int64_t)asked->offset &&
            script_number(opinion, "len") == (int64_t)asked->len;
 }

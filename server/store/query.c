@@ -3,45 +3,23 @@
 #include "store/query.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/log.h"
 #include "base/thread.h"
 
-/* A thread that stands aside may be displaced anywhere, for long. So the loop shares no lock with it and waits for
- * none: each run has a thread of its own, which tells by a pipe that it has ended, and then only lets go of the pool.
- */
+enum { LIBUV_THREADS = 4 }; /* as a rule */
+
 struct query_pool {
     struct loop *loop;
     const struct store *store;
     unsigned time_limit_ms, readers_max;
     size_t waiting_max, waiting, running;
-    uint64_t full_until_ms; /* loop_now_ms: till then the machine is taken for full */
-    struct query_run aside[QUERY_READERS_MAX];
-    int pipe[2]; /* runs that have ended: pointers */
-    uv_poll_t ended;
-    uv_timer_t timer; /* runs while there may be one that has not begun */
-    unsigned open_handles;
-    atomic_uint refs; /* of the loop, and of each thread */
+    uint64_t full_until_ms;                 /* loop_now_ms: till then the machine is taken for full */
+    struct query *aside[QUERY_READERS_MAX]; /* given to libuv; NULL: none */
+    uv_timer_t timer;                       /* runs while there may be one that has not begun */
     struct query *first, **end;
 };
-
-static void on_ended(uv_poll_t *handle, int status, int events);
-
-static int open_pipe(struct query_pool *pool)
-{
-    if (pipe2(pool->pipe, O_CLOEXEC) != 0)
-        return REIN_EIO;
-    (void)fcntl(pool->pipe[0], F_SETFL, O_NONBLOCK);
-    uv_poll_init(loop_uv(pool->loop), &pool->ended, pool->pipe[0]);
-    pool->ended.data = pool;
-    uv_poll_start(&pool->ended, UV_READABLE, on_ended);
-    return 0;
-}
 
 int query_pool_new(struct query_pool **out, struct loop *loop, const struct query_options *options)
 {
@@ -55,36 +33,15 @@ int query_pool_new(struct query_pool **out, struct loop *loop, const struct quer
     pool->readers_max = options->readers_max;
     pool->waiting_max = options->waiting_max;
     pool->end = &pool->first;
-    int rv = open_pipe(pool);
-    if (rv != 0) {
-        log_error("store", "cannot make a pipe for readers");
-        free(pool);
-        return rv;
-    }
     uv_timer_init(loop_uv(loop), &pool->timer);
     pool->timer.data = pool;
-    pool->open_handles = 2;
-    atomic_init(&pool->refs, 1);
     *out = pool;
     return 0;
 }
 
-/* One that was taken back, and notices it when it gets a processor, may be the last. */
-static void pool_unref(struct query_pool *pool)
+static void on_closed(uv_handle_t *timer)
 {
-    if (atomic_fetch_sub(&pool->refs, 1) > 1)
-        return;
-    close(pool->pipe[1]);
-    free(pool);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct query_pool *pool = handle->data;
-    if (--pool->open_handles > 0)
-        return;
-    close(pool->pipe[0]);
-    pool_unref(pool);
+    free(timer->data);
 }
 
 void query_pool_free(struct query_pool *pool)
@@ -93,7 +50,6 @@ void query_pool_free(struct query_pool *pool)
         return;
     assert(pool->running == 0 && pool->waiting == 0);
     uv_close((uv_handle_t *)&pool->timer, on_closed);
-    uv_close((uv_handle_t *)&pool->ended, on_closed);
 }
 
 size_t query_pool_busy(const struct query_pool *pool)
@@ -106,19 +62,7 @@ static bool pool_is_sound(const struct query_pool *pool)
     return pool->running <= pool->readers_max && (pool->first == NULL) == (pool->waiting == 0);
 }
 
-static void run_next(struct query_pool *pool);
-
-static void query_end(struct query *query)
-{
-    struct query_pool *pool = query->pool;
-    pool->running--;
-    query->done(query, query->rv);
-    run_next(pool);
-}
-
-/* ---- in a thread of its own ---- */
-
-static int read_once(struct query *query, unsigned limit_ms, bool is_aside)
+static int run_once(struct query *query, unsigned limit_ms, bool is_aside)
 {
     struct store_reader *reader;
     const struct store *store = query->pool->store; /* it never changes: safe to read here */
@@ -133,146 +77,123 @@ static int read_once(struct query *query, unsigned limit_ms, bool is_aside)
     return rv;
 }
 
-/* A pointer goes into the pipe as a whole, and there is room for more of them than there are runs. Behind it the run
- * may be gone. */
-static void tell_ended(struct query_pool *pool, struct query_run *run)
+static void run_next(struct query_pool *pool);
+
+static void query_end(struct query *query)
 {
-    ssize_t n = write(pool->pipe[1], &run, sizeof run);
-    assert(n == (ssize_t)sizeof run || errno == EPIPE); /* the loop has let go of the pool */
-    (void)n;
+    struct query_pool *pool = query->pool;
+    pool->running--;
+    query->done(query, query->rv);
+    run_next(pool);
 }
 
-static void *run_behind(void *ctx)
+/* ---- in a thread of its own ---- */
+
+static void *work_behind(void *ctx)
 {
-    struct query_run *run = ctx;
-    struct query_pool *pool = run->pool;
+    struct query *query = ctx;
     thread_stand_behind("rein-reader-own");
-    run->query->rv = read_once(run->query, pool->time_limit_ms, false);
-    tell_ended(pool, run);
-    pool_unref(pool);
+    query->rv = run_once(query, query->pool->time_limit_ms, false);
+    loop_give(query->pool->loop, &query->ends);
     return NULL;
 }
+
+static void on_ends(void *ctx)
+{
+    struct query *query = ctx;
+    pthread_join(query->thread, NULL);
+    query_end(query);
+}
+
+static int run_behind(struct query *query)
+{
+    query->ends = (struct loop_order){.fn = on_ends, .ctx = query};
+    return thread_start(&query->thread, "rein-reader-own", work_behind, query);
+}
+
+/* ---- in one of libuv's threads, which have no other work ---- */
 
 static unsigned aside_ms(const struct query_pool *pool)
 {
     return pool->time_limit_ms < QUERY_ASIDE_MS ? pool->time_limit_ms : QUERY_ASIDE_MS;
 }
 
-/* Until it has begun, and again once it is taken back, the query is not its own. */
-static void *run_aside(void *ctx)
+static void stand_aside(void)
 {
-    struct query_run *run = ctx;
-    struct query_pool *pool = run->pool;
-    const struct timespec moment = {0, 1000};
-    int given = QUERY_GIVEN;
-    thread_stand_aside("rein-reader");
-    nanosleep(&moment, NULL); /* once it wakes up in its class, it has a processor */
-    if (atomic_compare_exchange_strong(&run->state, &given, QUERY_BEGUN))
-        run->query->rv = read_once(run->query, aside_ms(pool), true);
-    tell_ended(pool, run);
-    pool_unref(pool);
-    return NULL;
+    static _Thread_local bool is_aside;
+    if (!is_aside)
+        thread_stand_aside("rein-reader");
+    is_aside = true;
 }
 
-static int start(struct query_run *run, struct query *query, const char *name, void *(*main)(void *ctx))
+static atomic_uint threads_busy; /* the process's */
+
+static void work_aside(uv_work_t *work)
 {
-    pthread_t thread;
-    run->pool = query->pool;
-    run->query = query;
-    run->given_ms = loop_now_ms(query->pool->loop);
-    atomic_store(&run->state, QUERY_GIVEN);
-    atomic_fetch_add(&run->pool->refs, 1);
-    int rv = thread_start(&thread, name, main, run);
-    if (rv == 0)
-        pthread_detach(thread);
-    else
-        atomic_fetch_sub(&query->pool->refs, 1);
-    return rv;
+    struct query *query = work->data;
+    atomic_fetch_add(&threads_busy, 1);
+    stand_aside();
+    query->rv = run_once(query, aside_ms(query->pool), true);
+    atomic_fetch_sub(&threads_busy, 1);
 }
 
-static void begin_behind(struct query *query)
+static struct query **find_aside(struct query_pool *pool, const struct query *query)
 {
-    int rv = start(&query->own, query, "rein-reader-own", run_behind);
-    if (rv == 0)
-        return; /* it is the thread's */
-    query->rv = rv;
-    tell_ended(query->pool, &query->own);
+    size_t i = 0;
+    while (i + 1 < QUERY_READERS_MAX && pool->aside[i] != query)
+        i++;
+    assert(pool->aside[i] == query);
+    return &pool->aside[i];
 }
 
-/* ---- on the loop ---- */
+static void after_work_aside(uv_work_t *work, int status)
+{
+    struct query *query = work->data;
+    struct query_pool *pool = query->pool;
+    *find_aside(pool, query) = NULL;
+    if (status == UV_ECANCELED)
+        query->rv = REIN_ELIMIT;
+    if (query->rv == REIN_ELIMIT) {
+        pool->full_until_ms = loop_now_ms(pool->loop) + QUERY_FULL_MS;
+        if (run_behind(query) == 0)
+            return;
+    }
+    query_end(query);
+}
 
-/* A thread that still does not begin does not get a processor. */
+/* A thread that is free, and still does not begin, does not get a processor. */
 static void on_timer(uv_timer_t *timer)
 {
     struct query_pool *pool = timer->data;
     uint64_t now = loop_now_ms(pool->loop);
     size_t left = 0;
     for (size_t i = 0; i < QUERY_READERS_MAX; i++) {
-        struct query_run *run = &pool->aside[i];
-        int given = QUERY_GIVEN;
-        bool is_new = run->query != NULL && now - run->given_ms < QUERY_BEGIN_MS;
-        left += is_new;
-        if (run->query == NULL || is_new || !atomic_compare_exchange_strong(&run->state, &given, QUERY_TAKEN_BACK))
+        struct query *query = pool->aside[i];
+        if (query == NULL)
             continue;
-        pool->full_until_ms = now + QUERY_FULL_MS;
-        begin_behind(run->query);
+        if (now - query->given_ms < QUERY_BEGIN_MS || atomic_load(&threads_busy) >= LIBUV_THREADS)
+            left++;
+        else
+            (void)uv_cancel((uv_req_t *)&query->work); /* refused if it has begun; else after_work_aside is called */
     }
     if (left == 0)
         uv_timer_stop(timer);
 }
 
-static bool is_aside(const struct query_pool *pool, const struct query_run *run)
-{
-    return run >= pool->aside && run < pool->aside + QUERY_READERS_MAX;
-}
-
-/* The query of one that was taken back may be gone. */
-static void end_run(struct query_pool *pool, struct query_run *run)
-{
-    struct query *query = run->query;
-    run->query = NULL;
-    if (atomic_load(&run->state) == QUERY_TAKEN_BACK)
-        return;
-    if (is_aside(pool, run) && query->rv == REIN_ELIMIT) {
-        pool->full_until_ms = loop_now_ms(pool->loop) + QUERY_FULL_MS;
-        begin_behind(query);
-        return;
-    }
-    query_end(query);
-}
-
-static void on_ended(uv_poll_t *handle, int status, int events)
-{
-    struct query_pool *pool = handle->data;
-    struct query_run *run;
-    (void)status;
-    (void)events;
-    while (read(pool->pipe[0], &run, sizeof run) == (ssize_t)sizeof run)
-        end_run(pool, run);
-}
-
-/* NULL: those that were taken back still have all of them. */
-static struct query_run *free_run(struct query_pool *pool)
-{
-    for (size_t i = 0; i < QUERY_READERS_MAX; i++)
-        if (pool->aside[i].query == NULL)
-            return &pool->aside[i];
-    return NULL;
-}
-
-static void begin(struct query *query)
+static void run_aside(struct query *query)
 {
     struct query_pool *pool = query->pool;
-    struct query_run *run = loop_now_ms(pool->loop) >= pool->full_until_ms ? free_run(pool) : NULL;
-    if (run == NULL || start(run, query, "rein-reader", run_aside) != 0) {
-        if (run != NULL)
-            run->query = NULL;
-        begin_behind(query);
-        return;
-    }
+    query->work.data = query;
+    query->given_ms = loop_now_ms(pool->loop);
+    *find_aside(pool, NULL) = query;
     if (!uv_is_active((uv_handle_t *)&pool->timer))
         uv_timer_start(&pool->timer, on_timer, QUERY_BEGIN_MS, QUERY_BEGIN_MS);
+    int rc = uv_queue_work(loop_uv(pool->loop), &query->work, work_aside, after_work_aside);
+    assert(rc == 0); /* it only refuses a missing function */
+    (void)rc;
 }
+
+/* ---- the queue ---- */
 
 static void run_next(struct query_pool *pool)
 {
@@ -283,7 +204,8 @@ static void run_next(struct query_pool *pool)
             pool->end = &pool->first;
         pool->waiting--;
         pool->running++;
-        begin(query);
+        if (loop_now_ms(pool->loop) >= pool->full_until_ms || run_behind(query) != 0)
+            run_aside(query);
     }
     assert(pool_is_sound(pool));
 }

@@ -1,11 +1,11 @@
 /* Queries off the loop: reads of the store run in other threads, so that no loop waits for a disk.
  * SPDX-License-Identifier: Apache-2.0
  *
- *      query_start -> in a thread that stands aside -> done     it takes what nobody else wants of the processors,
- *                                    |                          so no stream and no commit waits for it
+ *      query_start -> waits for one of libuv's threads -> done     they take what nobody else wants of the processors,
+ *                                    |                             so no stream and no commit waits for them
  *         not begun within QUERY_BEGIN_MS, or no answer within QUERY_ASIDE_MS: the machine is full
  *                                    v
- *                     anew, in one that stands behind -> done   it has a small part of the processors
+ *                     anew, in a thread of its own     -> done     it has a small part of the processors
  *
  * Once that has happened, queries begin there for QUERY_FULL_MS.
  *
@@ -13,24 +13,14 @@
 #ifndef SERVER_STORE_QUERY_H
 #define SERVER_STORE_QUERY_H
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/loop.h"
 #include "rein/rein.h"
 #include "store/read.h"
 
 struct query_pool; /* readers of one loop */
-
-/* A run of a query, the pool's own. */
-struct query_run {
-    struct query_pool *pool;
-    struct query *query; /* NULL: there is none */
-    atomic_int state;
-    uint64_t given_ms; /* loop_now_ms: when its thread was started */
-};
-enum query_state { QUERY_GIVEN, QUERY_BEGUN, QUERY_TAKEN_BACK };
 
 /* The caller's, first in a larger struct, zero but for `run` and `done`; touched by nobody else between query_start and
  * `done`. */
@@ -44,7 +34,10 @@ struct query {
     struct query_pool *pool; /* the pool's from here on */
     struct query *next;
     int rv;
-    struct query_run own; /* that which stands behind */
+    uv_work_t work;
+    uint64_t given_ms; /* loop_now_ms: when it was given to libuv */
+    pthread_t thread;  /* its own, the second time */
+    struct loop_order ends;
 };
 
 struct query_options {

@@ -143,15 +143,18 @@ function takeTicks(pids) {
 
 let disturbed = 0;
 async function undisturbed(rein, upstream, load) {
+  const seen = [];
   for (let tries = 0; tries < TRIES; tries++) {
     const from = takeTicks([rein.pid, upstream.pid]);
     const row = await round(rein, load);
     const to = takeTicks([rein.pid, upstream.pid]);
     const share = (ticks) => ticks / TICKS_PER_S / (to.at_s - from.at_s);
-    if (share(to.all - from.all - (to.ours - from.ours)) <= OTHERS_MAX && share(to.stolen - from.stolen) <= STOLEN_MAX) return row;
+    const others = share(to.all - from.all - (to.ours - from.ours)), stolen = share(to.stolen - from.stolen);
+    if (others <= OTHERS_MAX && stolen <= STOLEN_MAX) return row;
+    seen.push(`${others.toFixed(2)} and ${stolen.toFixed(2)}`);
     disturbed++;
   }
-  throw new Error(`other programs use the machine: ${TRIES} tries of a round were disturbed`);
+  throw new Error(`${TRIES} tries of a round (${load}) were disturbed; other programs and the machine's host took of a core: ${seen.join(', ')}`);
 }
 
 // ---- the report ----

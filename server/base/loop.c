@@ -9,9 +9,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/loop_rest.h"
@@ -30,10 +28,7 @@ struct loop {
     uv_loop_t uv;
     uv_prepare_t pump;
     uv_idle_t idle;
-    /* Not uv_async_t: who is woken by it spins until the other thread has left uv_async_send, and that one may have
-     * been displaced by the very thread that it woke. */
-    int wake_fd;
-    uv_poll_t wake;
+    uv_async_t wake;
     enum loop_phase phase;
     struct loop_rest turn;
     struct task steps[LOOP_STEPS_MAX];
@@ -148,13 +143,9 @@ static struct loop_order *run_order(struct loop *loop, struct loop_order *order)
     return next;
 }
 
-static void on_wake(uv_poll_t *handle, int status, int events)
+static void on_wake(uv_async_t *handle)
 {
     struct loop *loop = handle->data;
-    eventfd_t woken;
-    (void)status;
-    (void)events;
-    (void)eventfd_read(loop->wake_fd, &woken);
     pthread_mutex_lock(&loop->lock);
     swap(&loop->posts, &loop->taken);
     struct loop_order *order = loop->first;
@@ -170,11 +161,7 @@ static int start_handles(struct loop *loop)
 {
     loop->pump.data = loop->idle.data = loop->wake.data = loop;
     if (uv_prepare_init(&loop->uv, &loop->pump) < 0 || uv_idle_init(&loop->uv, &loop->idle) < 0 ||
-        uv_prepare_start(&loop->pump, on_prepare) < 0)
-        return REIN_ENOMEM;
-    loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (loop->wake_fd < 0 || uv_poll_init(&loop->uv, &loop->wake, loop->wake_fd) < 0 ||
-        uv_poll_start(&loop->wake, UV_READABLE, on_wake) < 0)
+        uv_async_init(&loop->uv, &loop->wake, on_wake) < 0 || uv_prepare_start(&loop->pump, on_prepare) < 0)
         return REIN_ENOMEM;
     return 0;
 }
@@ -193,7 +180,6 @@ int loop_new(struct loop **out)
     STAILQ_INIT(&loop->deferred);
     pthread_mutex_init(&loop->lock, NULL);
     loop->last = &loop->first;
-    loop->wake_fd = -1;
     if (start_handles(loop) < 0) {
         log_error("loop", "cannot make the loop's own handles");
         loop_free(loop);
@@ -223,8 +209,6 @@ void loop_free(struct loop *loop)
     if (rv < 0)
         log_error("loop", "handles were still open: %s", uv_strerror(rv));
     assert(rv == 0);
-    if (loop->wake_fd >= 0)
-        close(loop->wake_fd);
     pthread_mutex_destroy(&loop->lock);
     free(loop->posts.items);
     free(loop->taken.items);
@@ -278,26 +262,12 @@ void loop_defer(struct loop *loop, struct loop_task *task)
     loop_kick(loop);
 }
 
-/* With the lock: what was posted may end the loop, and it cannot run before the lock is given up. `is_idle`: nothing
- * waited before it; else the loop is woken already. */
-static void wake(struct loop *loop, bool is_idle)
-{
-    if (is_idle)
-        (void)eventfd_write(loop->wake_fd, 1);
-}
-
-static bool nothing_waits(const struct loop *loop)
-{
-    return loop->posts.len == 0 && loop->first == NULL;
-}
-
 int loop_post(struct loop *loop, loop_fn fn, void *ctx)
 {
     pthread_mutex_lock(&loop->lock);
-    bool is_idle = nothing_waits(loop);
     int rv = loop->posts.len == LOOP_POSTS_MAX ? REIN_ELIMIT : push(&loop->posts, fn, ctx);
-    if (rv == 0)
-        wake(loop, is_idle);
+    if (rv == 0) /* with the lock: what was posted may end the loop, and it cannot run before the lock is given up */
+        uv_async_send(&loop->wake);
     pthread_mutex_unlock(&loop->lock);
     return rv;
 }
@@ -306,14 +276,13 @@ void loop_give(struct loop *loop, struct loop_order *order)
 {
     assert(order->fn);
     pthread_mutex_lock(&loop->lock);
-    bool is_idle = nothing_waits(loop);
     if (!order->is_given) {
         order->is_given = true;
         order->next = NULL;
         *loop->last = order;
         loop->last = &order->next;
     }
-    wake(loop, is_idle);
+    uv_async_send(&loop->wake); /* with the lock, as in loop_post */
     pthread_mutex_unlock(&loop->lock);
 }
 

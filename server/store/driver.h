@@ -158,8 +158,8 @@ struct store_driver {
     int (*facets)(struct store_reader *reader, store_on_facet on_facet, void *ctx);
     /* Versions of policies: those in use first, then newest first; NULL: all, without their texts. */
     int (*policies)(struct store_reader *reader, const char *version, store_on_policy on_policy, void *ctx);
-    /* Of decisions that began in [from, to), by finding. */
-    int (*feedback_counts)(struct store_reader *reader, int64_t from_us, int64_t to_us,
+    /* Of the filter's decisions, by finding. Its times are exact here, not those of buckets. */
+    int (*feedback_counts)(struct store_reader *reader, const struct store_sums_filter *filter,
                            store_on_feedback_count on_count, void *ctx);
     /* See feedback.h. */
     int (*write_feedback)(struct store_reader *reader, const struct store_feedback *feedback, bool *found);

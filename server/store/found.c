@@ -221,13 +221,13 @@ static int count_feedback(void *ctx, const char *kind, const char *name, int64_t
 
 static int read_all(struct store_reader *reader, const struct store_view *v, struct findings *f)
 {
-    const struct store_sums_filter filter = {.minutes = f->minutes,
-                                             .from_us = f->begin_us,
-                                             .to_us = v->to_us,
-                                             .route = v->route,
-                                             .model = v->model,
-                                             .key = v->key,
-                                             .policy_version = v->policy_version};
+    struct store_sums_filter filter = {.minutes = f->minutes,
+                                       .from_us = f->begin_us,
+                                       .to_us = v->to_us,
+                                       .route = v->route,
+                                       .model = v->model,
+                                       .key = v->key,
+                                       .policy_version = v->policy_version};
     int rv = reader->driver->facets(reader, policy_add, f);
     if (rv == 0)
         rv = reader->driver->sums(reader, &filter, requests_add, f);
@@ -236,7 +236,8 @@ static int read_all(struct store_reader *reader, const struct store_view *v, str
     choose_policies(f, v->policy_version);
     if (rv == 0)
         rv = read_policies(reader, v, f);
-    return rv == 0 ? reader->driver->feedback_counts(reader, f->from_us, v->to_us, count_feedback, f) : rv;
+    filter.from_us = f->from_us;
+    return rv == 0 ? reader->driver->feedback_counts(reader, &filter, count_feedback, f) : rv;
 }
 
 /* ---- as JSON ---- */

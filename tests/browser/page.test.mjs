@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { chat } from '../lib/client.mjs';
 import { overflow, picture, says, seriousFaults, startBrowser } from '../lib/browser.mjs';
 import { source } from '../lib/install.mjs';
@@ -14,7 +15,7 @@ import { binary, configText, startDemo, startRein } from '../lib/rein.mjs';
 const FIRST_VIEW_MAX = 150 * 1024;
 
 describe('the page', { timeout: 240000 }, () => {
-  let browser, demo, rein, base, folder;
+  let browser, demo, rein, base, folder, hour;
   before(async () => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rein-page-'));
     fs.cpSync(path.join(source, 'config'), path.join(folder, 'config'), { recursive: true });
@@ -25,6 +26,11 @@ describe('the page', { timeout: 240000 }, () => {
     rein = await startRein({ folder, config, policy });
     base = `http://127.0.0.1:${rein.adminPort}`;
     browser = await startBrowser();
+    // The page's clock stands still, so that the last hour is the same hour in every view and here.
+    const now = Date.now();
+    await browser.context.clock.setFixedTime(now);
+    const to = Math.ceil((now / 1000 + 1) / 60) * 60;
+    hour = { from: to - 3600, to };
   });
   after(async () => {
     await rein?.clean();
@@ -92,10 +98,9 @@ describe('the page', { timeout: 240000 }, () => {
   test('every count of the overview and of the findings is the number of the rows behind it', async () => {
     const page = await open('/?range=1h');
     await page.locator('.top-findings').waitFor();
-    const { from, to } = Object.fromEntries(new URL((await page.evaluate(() => performance.getEntriesByType('resource').map((each) => each.name).filter((name) => name.includes('/overview')))).at(-1)).searchParams);
     const rowsOf = async (href) => {
       const { range, ...rest } = Object.fromEntries(new URL(href, base).searchParams);
-      return (await api(`/admin/v1/decisions?${new URLSearchParams({ limit: 500, from, to, ...rest })}`)).data.length;
+      return (await api(`/admin/v1/decisions?${new URLSearchParams({ limit: 500, ...hour, ...rest })}`)).data.length;
     };
     const tiles = await page.locator('a.tile').evaluateAll((list) => list.map((each) => [each.querySelector('.name').textContent, each.querySelector('.value').textContent, each.getAttribute('href')]));
     const counted = tiles.filter(([name]) => ['requests', 'steered', 'redacted', 'refused', 'cut', 'shadow only', 'failed'].includes(name));
@@ -137,7 +142,7 @@ describe('the page', { timeout: 240000 }, () => {
     await page.locator('select[name=model]').selectOption('qwen3-32b');
     await page.waitForURL(/model=qwen3-32b/);
     await page.locator('.data:not(.busy) table.decisions').waitFor();
-    const { data } = await api(`/admin/v1/decisions?verdict=redact&rule=card-number&model=qwen3-32b&from=${Date.now() / 1000 - 3600 | 0}`);
+    const { data } = await api(`/admin/v1/decisions?verdict=redact&rule=card-number&model=qwen3-32b&from=${hour.from}`);
     assert.equal(await rowCount(page), data.length);
     await page.getByText('More', { exact: false }).first().click();
     await page.locator('input[name=prompt_risk_min]').fill('0.99');
@@ -165,7 +170,17 @@ describe('the page', { timeout: 240000 }, () => {
     await page.getByRole('link', { name: '← Newer' }).click();
     await page.waitForFunction((href) => document.querySelector('.row-link')?.getAttribute('href')?.split('?')[0] === href, first.split('?')[0]);
     await page.goto(`${base}/decisions?range=1h&verdict=steer`);
+    // The newer neighbour is known later than the older one, whose link stays where it is and what it is.
+    let go;
+    const held = new Promise((resolve) => { go = resolve; });
+    await page.route(/cursor=r/, async (route) => { await held; await route.continue(); });
     await page.locator('.row-link').nth(1).click();
+    const older = await page.getByRole('link', { name: 'Older →' }).elementHandle();
+    await older.focus();
+    go();
+    await page.getByRole('link', { name: '← Newer' }).waitFor();
+    assert.equal(await older.textContent(), 'Older →');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Older →');
     for (const name of ['Older →', '← Newer']) {
       const at = page.url();
       await page.getByRole('link', { name }).click();
@@ -248,23 +263,43 @@ describe('the page', { timeout: 240000 }, () => {
     await page.done();
   });
 
-  test('feedback: right, a note, wrong, taken back', async () => {
+  test('feedback: right, a note, wrong, taken back; of quick clicks the last one counts', async () => {
     const { data } = await api('/admin/v1/decisions?verdict=redact&limit=1');
-    const page = await open(`/decisions/${data[0].id}`);
-    const stored = async () => (await api(`/admin/v1/decisions/${data[0].id}`)).findings[0].feedback;
+    const address = `/decisions/${data[0].id}`;
+    const page = await open(address);
+    const stored = async () => (await api(`/admin/v1${address}`)).findings[0].feedback;
+    // What the browser sends is late, so only what the page shows says that it has arrived; the first is the latest.
+    let delay = 400;
+    await page.route('**/feedback', async (route) => {
+      delay = Math.max(delay / 2, 100);
+      await setTimeout(delay);
+      await route.continue();
+    });
     const group = page.locator('.feedback').first();
-    await group.getByRole('button', { name: 'Right' }).click();
+    const button = (name, isOn) => group.locator(`button.${name}${isOn ? '.on' : ':not(.on)'}`);
+    await button('right', false).click();
     await group.locator('input[name=note]').fill('a test number, but well');
     await group.getByRole('button', { name: 'Save note' }).click();
     await group.getByRole('button', { name: 'Save note' }).waitFor({ state: 'detached' });
     const { verdict, note } = await stored();
     assert.deepEqual({ verdict, note }, { verdict: 'right', note: 'a test number, but well' });
     await page.reload();
-    await page.locator('.feedback').first().locator('button.wrong').click();
-    await page.locator('.feedback button.wrong.on').waitFor();
+    await button('wrong', false).click();
+    await button('wrong', true).waitFor();
     assert.equal((await stored()).verdict, 'wrong');
-    await page.locator('.feedback button.wrong.on').click();
-    await page.locator('.feedback button.wrong:not(.on)').first().waitFor();
+    await button('wrong', true).click();
+    await button('wrong', false).waitFor();
+    assert.equal(await stored(), null);
+    delay = 800;
+    const told = (verdict) => page.waitForResponse((answer) => answer.request().method() === 'PUT' && answer.request().postDataJSON().verdict === verdict);
+    const both = Promise.all([told('wrong'), told('right')]);
+    await button('wrong', false).click();
+    await button('right', false).click();
+    await both;
+    await button('right', true).waitFor();
+    assert.equal((await stored()).verdict, 'right');
+    await button('right', true).click();
+    await button('right', false).waitFor();
     assert.equal(await stored(), null);
     await page.done();
   });
@@ -394,7 +429,7 @@ describe('the page', { timeout: 240000 }, () => {
     await page.locator('table.findings').waitFor();
     await choose('policy_version', newest);
     await page.locator('.data:not(.busy) table.findings').waitFor();
-    const found = (await api(`/admin/v1/findings?from=${(Date.now() / 1000 | 0) - 3600}&policy_version=${newest}`)).data.toSorted((x, y) => y.requests - x.requests);
+    const found = (await api(`/admin/v1/findings?from=${hour.from}&policy_version=${newest}`)).data.toSorted((x, y) => y.requests - x.requests);
     assert.match(await page.locator('table.findings tbody tr').first().textContent(), new RegExp(found[0].id.replaceAll('_', ' ')));
     await picture(page, 'docs-findings');
     assert.ok(clicks <= 3, `${clicks}`);

@@ -239,7 +239,11 @@ describe('the desk', { timeout: 240000 }, () => {
     const said = (await give({ verdict: 'wrong', note })).json;
     assert.deepEqual([said.verdict, said.note, said.by], ['wrong', note, 'reader']);
     assert.equal((await final(ids.redacted)).findings[0].feedback.note, note);
-    assert.equal((await get('findings')).data.find((row) => row.id === 'badge').feedback.wrong, 1);
+    const wrong = async (query) => (await get(`findings?${query}`)).data.find((row) => row.id === 'badge')?.feedback.wrong;
+    const { model, policy_version: version } = await final(ids.redacted);
+    for (const query of ['', `model=${model}`, 'route=default', `policy_version=${version}`]) assert.equal(await wrong(query), 1, query);
+    // What another filter leaves out has no feedback either, so it makes no row.
+    for (const query of ['model=m-2', 'route=other', 'key=nobody', `policy_version=${'0'.repeat(64)}`]) assert.equal(await wrong(query), undefined, query);
     const lines = (await api('/admin/v1/feedback.jsonl')).text.trim().split('\n').map((line) => JSON.parse(line));
     const row = lines.find(({ id }) => id === ids.redacted);
     assert.deepEqual([row.feedback, row.finding.id, row.label_answer, row.prompt, row.note], ['wrong', 'badge', 'safe', 'redacted', note]);

@@ -73,4 +73,11 @@ export async function seriousFaults(page, rules) {
 // How far the page is wider than its window, in pixels.
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
-export const says = (page, text) => page.getByText(text).first().waitFor();
+// Waits until the page says so. If it never does, the error has what it says instead.
+export async function says(page, text) {
+  try {
+    await page.getByText(text).first().waitFor();
+  } catch (error) {
+    throw new Error(`${page.url()} does not say ${text}; it says: ${(await page.locator('body').innerText()).slice(0, 2000)}`, { cause: error });
+  }
+}

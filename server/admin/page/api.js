@@ -1,6 +1,6 @@
 // All talk with the server: the admin API, by the session of this browser.
 // SPDX-License-Identifier: Apache-2.0
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useState } from 'preact/hooks';
 
 export class ApiError extends Error {
   constructor(status, error) {
@@ -42,23 +42,22 @@ export async function ask(url, { method = 'GET', body, signal } = {}) {
 }
 
 // Reads `url` whenever it changes: { data, error, busy, again }. What was there stays until the new data is there, if
-// `kin` has not changed (the same view with other filters). A null url reads nothing.
+// `kin` has not changed (the same view with other filters). A null url reads nothing. What is shown is never called the
+// data of a url that it is not: `busy` is true from the first drawing on.
 export function useData(url, kin = 'same') {
-  const [state, set] = useState({ data: null, error: null, busy: url !== null, kin });
+  const [state, set] = useState({ data: null, error: null, url: null, kin });
   const [turn, setTurn] = useState(0);
-  const shown = useRef(kin);
   useEffect(() => {
     if (url === null) return undefined;
     const control = new AbortController();
-    const stays = shown.current === kin;
-    shown.current = kin;
-    set((old) => ({ data: stays ? old.data : null, error: null, busy: true }));
+    set((old) => ({ data: old.kin === kin ? old.data : null, error: null, url: null, kin }));
     ask(url, { signal: control.signal })
-      .then((data) => set({ data, error: null, busy: false }), (error) => {
-        if (error.name !== 'AbortError') set((old) => ({ data: old.data, error, busy: false }));
+      .then((data) => set({ data, error: null, url, kin }), (error) => {
+        if (error.name !== 'AbortError') set((old) => ({ data: old.data, error, url, kin }));
       });
     return () => control.abort();
   }, [url, turn, kin]);
   const again = useCallback(() => setTurn((n) => n + 1), []);
-  return { ...state, again };
+  const isOfUrl = state.url === url;
+  return { data: state.kin === kin ? state.data : null, error: isOfUrl ? state.error : null, busy: url !== null && !isOfUrl, again };
 }

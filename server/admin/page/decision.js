@@ -6,7 +6,7 @@ import { rowQuery } from './decisions.js';
 import { Feedback } from './feedback.js';
 import { bytes, count, duration, moment, plural, version, words } from './format.js';
 import { address, go, pick } from './location.js';
-import { Data, FindingName, findingFilter, html, may, Outside, Verdict, VERDICT_NAMES, visible } from './parts.js';
+import { Data, FindingName, findingFilter, html, may, Outside, Pager, Verdict, VERDICT_NAMES, visible } from './parts.js';
 import { Texts } from './texts.js';
 import { Timeline } from './timeline.js';
 
@@ -90,8 +90,7 @@ function Neighbours({ newer, older }) {
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
   }, [newer, older]);
-  return html`<nav class="pager" aria-label="Neighbours">${newer ? html`<a href=${newer} rel="prev" title="k">← Newer</a>` : html`<span class="zero">← Newer</span>`}
-    ${older ? html`<a href=${older} rel="next" title="j">Older →</a>` : html`<span class="zero">Older →</span>`}</nav>`;
+  return html`<${Pager} label="Neighbours" newer=${newer} older=${older} keys=${{ prev: 'k', next: 'j' }} />`;
 }
 
 export function Decision({ path, params, session }) {

@@ -6,7 +6,7 @@ import { brief, count, duration, moment, plural, version, words } from './format
 import { change, Filters, useFacets } from './filters.js';
 import { useLive } from './live.js';
 import { address, go, period, pick } from './location.js';
-import { Data, Empty, html, may, Outside, Verdict, visible } from './parts.js';
+import { Data, Empty, html, may, Outside, Pager, Verdict, visible } from './parts.js';
 import { SavedViews } from './saved_views.js';
 
 const ROW_FILTERS = ['route', 'model', 'key', 'policy_version', 'verdict', 'ending', 'request_id', 'pattern', 'rule', 'judge', 'shadow',
@@ -62,13 +62,6 @@ function useRowKeys(box) {
   }, []);
 }
 
-function Pager({ data, path, params }) {
-  const to = (cursor) => address(path, { ...params, cursor });
-  return html`<nav class="pager" aria-label="Pages">${data.prev_cursor ? html`<a href=${to(data.prev_cursor)} rel="prev">← Newer</a>` : html`<span class="zero">← Newer</span>`}
-    <span>${plural(data.data.length, 'decision')} on this page</span>
-    ${data.next_cursor ? html`<a href=${to(data.next_cursor)} rel="next">Older →</a>` : html`<span class="zero">Older →</span>`}</nav>`;
-}
-
 function Live({ params }) {
   const url = address('/admin/v1/live', pick(params, ROW_FILTERS));
   const { rows, fresh, missed, state } = useLive(url);
@@ -88,11 +81,13 @@ function Listed({ path, params }) {
   const [now, setNow] = useState(Date.now() / 1000);
   useEffect(() => setNow(Date.now() / 1000), [JSON.stringify({ ...params, cursor: '' })]);
   const read = useData(address('/admin/v1/decisions', { ...rowQuery(params, now), limit: LIMIT, cursor: params.cursor }));
+  const to = (cursor) => (cursor ? address(path, { ...params, cursor }) : null);
   return html`<${Data} read=${read}>${(data) => html`${data.unindexed?.length > 0 && html`<p class="hint">Filters without an index look at every decision of the period: ${data.unindexed.map(words).join(', ')}. A shorter period is faster.</p>`}
     ${data.data.length === 0
       ? html`<${Empty} title="No decision matches">Choose a longer period, or take a filter away.${params.cursor && html` <a href=${address(path, { ...params, cursor: '' })}>Go to the newest</a>`}<//>`
       : html`<section class="card flush"><${Table} rows=${data.data} params=${params} /></section>`}
-    ${(data.data.length > 0 || params.cursor) && html`<${Pager} data=${data} path=${path} params=${params} />`}`}<//>`;
+    ${(data.data.length > 0 || params.cursor) && html`<${Pager} label="Pages" newer=${to(data.prev_cursor)} older=${to(data.next_cursor)}>
+      <span key="count">${plural(data.data.length, 'decision')} on this page</span><//>`}`}<//>`;
 }
 
 export function Decisions({ path, params, session }) {

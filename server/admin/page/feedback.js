@@ -1,6 +1,6 @@
 // "Right" or "wrong" for a finding, with a note: what people say goes into rows for `rein eval`.
 // SPDX-License-Identifier: Apache-2.0
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { ask } from './api.js';
 import { moment } from './format.js';
 import { html, Outside, visible } from './parts.js';
@@ -11,8 +11,9 @@ export function Feedback({ id, finding, isFinal }) {
   const [given, setGiven] = useState(finding.feedback);
   const [note, setNote] = useState(finding.feedback?.note ?? '');
   const [error, setError] = useState(null);
+  const said = useRef(Promise.resolve());
   const url = `/admin/v1/decisions/${encodeURIComponent(id)}/findings/${finding.n}/feedback`;
-  const say = async (verdict) => {
+  const tell = async (verdict) => {
     setError(null);
     try {
       if (verdict === null) {
@@ -24,6 +25,8 @@ export function Feedback({ id, finding, isFinal }) {
       setError(failure);
     }
   };
+  // One request after the other: what was said last is what is stored and shown, whatever the network does.
+  const say = (verdict) => { said.current = said.current.then(() => tell(verdict)); };
   const toggle = (verdict) => () => say(given?.verdict === verdict ? null : verdict);
   const keep = (event) => { event.preventDefault(); say(given.verdict); };
   if (!isFinal) return html`<p class="hint">Feedback can be given once the request has ended.</p>`;

@@ -102,7 +102,7 @@ export function Filters({ path, params, facets, more = false, children }) {
   const lists = [['route', 'Route', values(facets?.routes)], ['model', 'Model', values(facets?.models)], ['key', 'Key', values(facets?.keys).filter(([key]) => key)], ['policy_version', 'Policy', policies]];
   return html`<div class="filters" role="search" aria-label="Filters"><${Period} path=${path} params=${params} />
     ${more && html`<${MoreFilters} path=${path} params=${params} facets=${facets} />`}
-    ${lists.filter(([name, , list]) => list.length > 1 || params[name]).map(([name, label, list]) => html`<${Choice} name=${name} label=${label} all="all" value=${params[name]} onChange=${set(name)} values=${list} />`)}
+    ${lists.filter(([name, , list]) => list.length > 1 || params[name]).map(([name, label, list]) => html`<${Choice} key=${name} name=${name} label=${label} all="all" value=${params[name]} onChange=${set(name)} values=${list} />`)}
     ${used.length > 0 && html`<button type="button" class="quiet" onClick=${() => change(path, params, Object.fromEntries(used.map((name) => [name, ''])))}>Clear</button>`}
     <span class="end">${children}</span></div>`;
 }

@@ -48,7 +48,7 @@ function AsTable({ series, rows }) {
   const lines = series.time.map((time, i) => ({ time, i })).filter(({ i }) => series.requests[i] > 0).reverse();
   return html`<details class="as-table"><summary>As a table</summary><div class="scroll" tabindex="0" role="region" aria-label="Verdicts over time, as a table"><table>
     <thead><tr><th scope="col">From</th><th scope="col" class="n">Requests</th>${VERDICTS.map((v) => html`<th scope="col" class="n">${VERDICT_NAMES[v]}</th>`)}</tr></thead>
-    <tbody>${lines.map(({ time, i }) => html`<tr><td><a href=${rows(time)}>${brief(time * 1000)}</a></td><td class="n">${count(series.requests[i])}</td>
+    <tbody>${lines.map(({ time, i }) => html`<tr key=${time}><td><a href=${rows(time)}>${brief(time * 1000)}</a></td><td class="n">${count(series.requests[i])}</td>
       ${VERDICTS.map((v) => html`<td class="n">${series.verdicts[v][i] > 0 ? html`<a href=${rows(time, v)}>${count(series.verdicts[v][i])}</a>` : html`<span class="zero">0</span>`}</td>`)}</tr>`)}</tbody></table></div></details>`;
 }
 
@@ -72,7 +72,7 @@ function Charts({ data, params }) {
 function TopFindings({ url, params }) {
   const read = useData(url);
   return html`<section class="card"><h2>Found most</h2><${Data} read=${read}>${(data) => (data.data.length === 0 ? html`<p class="hint">No pattern and no rule was found in this period.</p>`
-    : html`<ol class="top-findings">${data.data.toSorted((a, b) => b.requests - a.requests).slice(0, 6).map((row) => html`<li><${FindingName} ...${row} /><a class="n" href=${address('/decisions', { ...pick(params, COMMON), ...findingFilter(row.kind, row.id) })}>${count(row.requests)}</a>
+    : html`<ol class="top-findings">${data.data.toSorted((a, b) => b.requests - a.requests).slice(0, 6).map((row) => html`<li key=${`${row.kind}:${row.id}`}><${FindingName} ...${row} /><a class="n" href=${address('/decisions', { ...pick(params, COMMON), ...findingFilter(row.kind, row.id) })}>${count(row.requests)}</a>
       <span class="bar" aria-hidden="true"><i style=${{ width: `${Math.max(1, 100 * (row.share ?? 0))}%` }}></i></span></li>`)}</ol>
       <p class="more"><a href=${address('/findings', pick(params, COMMON))}>All findings</a></p>`)}<//></section>`;
 }

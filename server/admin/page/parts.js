@@ -28,6 +28,13 @@ export function FindingName({ kind, id }) {
   return html`<span class=${`finding k-${kind}`}><${Outside} text=${kind === 'pattern' ? words(id) : id} /></span>`;
 }
 
+// Links to what is newer and older, none where there is nothing. Each keeps its own element, also when one appears beside
+// it: what is about to be clicked, or has the focus, does not become the other one.
+export function Pager({ label, newer, older, keys = {}, children }) {
+  const link = (url, rel, text) => (url ? html`<a key=${rel} href=${url} rel=${rel} title=${keys[rel]}>${text}</a>` : html`<span key=${rel} class="zero">${text}</span>`);
+  return html`<nav class="pager" aria-label=${label}>${link(newer, 'prev', '← Newer')}${children}${link(older, 'next', 'Older →')}</nav>`;
+}
+
 // The filter of /decisions that finds a kind of finding.
 export const findingFilter = (kind, id) => ({ [kind === 'judge' || kind === 'rule' ? kind : 'pattern']: id });
 

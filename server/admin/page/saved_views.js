@@ -35,7 +35,7 @@ export function SavedViews({ params, onOpen }) {
   };
   return html`<details class="menu" ref=${box}><summary>Views</summary><div class="card">
     ${list.length === 0 && html`<p class="hint">Save these filters under a name. Saved views stay in this browser; to share one, send its address.</p>`}
-    ${list.map((each) => html`<div class="saved"><button type="button" class="quiet" onClick=${() => { box.current.open = false; onOpen(each.search); }}>${visible(each.name)}</button>
+    ${list.map((each) => html`<div key=${each.name} class="saved"><button type="button" class="quiet" onClick=${() => { box.current.open = false; onOpen(each.search); }}>${visible(each.name)}</button>
       <button type="button" class="quiet" aria-label=${`Delete the view ${visible(each.name)}`} onClick=${() => keep(list.filter((other) => other !== each))}>×</button></div>`)}
     <form onSubmit=${save}><label class="line"><span class="hidden">Name of the view</span><input name="view" required maxlength=${NAME_MAX} placeholder="Name" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
       <button type="submit" disabled=${name.trim() === ''}>Save</button></form></div></details>`;

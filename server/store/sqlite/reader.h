@@ -83,7 +83,7 @@ int sqlite_read_finding_sums(struct store_reader *reader, const struct store_sum
                              store_on_finding_sum on_sum, void *ctx) REIN_MUST_USE;
 int sqlite_read_summed(struct store_reader *reader, int64_t *done, int64_t *all) REIN_MUST_USE;
 int sqlite_read_facets(struct store_reader *reader, store_on_facet on_facet, void *ctx) REIN_MUST_USE;
-int sqlite_read_feedback_counts(struct store_reader *reader, int64_t from_us, int64_t to_us,
+int sqlite_read_feedback_counts(struct store_reader *reader, const struct store_sums_filter *filter,
                                 store_on_feedback_count on_count, void *ctx) REIN_MUST_USE;
 
 /* ---- feedback.c, live.c: see driver.h ---- */

@@ -166,20 +166,29 @@ int sqlite_read_facets(struct store_reader *base, store_on_facet on_facet, void 
     return rv < 0 ? rv : 0;
 }
 
-int sqlite_read_feedback_counts(struct store_reader *base, int64_t from_us, int64_t to_us,
+int sqlite_read_feedback_counts(struct store_reader *base, const struct store_sums_filter *filter,
                                 store_on_feedback_count on_count, void *ctx)
 {
+    /* People give feedback, so rows are few, and a look at each one's decision costs little. */
     static const char sql[] =
         "SELECT a.kind, a.value, sum(f.verdict = 'right'), sum(f.verdict = 'wrong') FROM facets AS a"
         " CROSS JOIN feedback AS f INDEXED BY feedback_by_finding ON f.kind = a.kind AND f.name = a.value"
         " AND f.started_at_us >= :from AND f.started_at_us < :to"
-        " WHERE a.kind IN ('pattern', 'rule', 'judge') GROUP BY a.number";
+        " WHERE a.kind IN ('pattern', 'rule', 'judge') AND (NOT :filters OR EXISTS (SELECT 1 FROM decisions AS d"
+        " JOIN policies AS p ON p.number = d.policy WHERE d.seq = f.decision"
+        " AND (:route IS NULL OR d.route = :route) AND (:model IS NULL OR d.model = :model)"
+        " AND (:key IS NULL OR d.key = :key) AND (:policy IS NULL OR p.version = :policy))) GROUP BY a.number";
     struct sqlite_reader *reader = sqlite_reader_of(base);
     sqlite3_stmt *stmt = NULL;
     int rv = reader_prepare(reader, &stmt, sql);
     if (rv == 0) {
-        reader_bind_number(stmt, ":from", from_us);
-        reader_bind_number(stmt, ":to", to_us);
+        reader_bind_number(stmt, ":from", filter->from_us);
+        reader_bind_number(stmt, ":to", filter->to_us);
+        reader_bind_number(stmt, ":filters", has_dimensions(filter));
+        reader_bind_text(stmt, ":route", filter->route);
+        reader_bind_text(stmt, ":model", filter->model);
+        reader_bind_text(stmt, ":key", filter->key);
+        reader_bind_text(stmt, ":policy", filter->policy_version);
     }
     while (rv == 0 && (rv = reader_step(reader, stmt)) > 0) {
         const char *kind = (const char *)sqlite3_column_text(stmt, 0),

@@ -48,6 +48,7 @@ export async function startBrowser() {
     await page.goto(url);
     page.done = async () => {
       assert.deepEqual(page.faults, []);
+      await page.unrouteAll({ behavior: 'ignoreErrors' }); // answers that are still on their way are nobody's any more
       await page.close();
     };
     return page;

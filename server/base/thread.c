@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 
-enum { BEHIND_NICE = 10, BEHIND_SLICE_NS = 100 * 1000 };
+enum { BEHIND_NICE = 10, BEHIND_SLICE_NS = 100 * 1000, BACK_SLICE_NS = 5 * 1000 * 1000 };
 
 /* What sched_setattr takes: glibc has no name for it. */
 struct class
@@ -24,13 +24,19 @@ struct class
     uint64_t slice_ns, deadline_ns, period_ns;
 };
 
-/* A thread of this class takes its share like any other, but does not push another aside the moment it wakes up: that
- * would be the loop which has just given it a record. A hint; without it all continues as well. */
+/* Hints; without them all continues as well. */
+static void take_class(uint32_t policy, int32_t nice, uint64_t slice_ns)
+{
+    const struct class class = {.size = sizeof class, .policy = policy, .nice = nice, .slice_ns = slice_ns};
+    (void)syscall(SYS_sched_setattr, 0, &class, 0);
+}
+
+/* A thread of the class for batches takes its share like any other, but does not push another aside the moment it wakes
+ * up: that would be the loop which has just given it a record. Nor does it keep one waiting that wakes up: since Linux
+ * 6.12 that one goes first if its slice is shorter, and threads that ask for none have 3 ms at most. */
 static void stand_back(void)
 {
-#ifdef SCHED_BATCH
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
-#endif
+    take_class(SCHED_BATCH, getpriority(PRIO_PROCESS, 0), BACK_SLICE_NS);
 }
 
 struct beginning {
@@ -67,18 +73,12 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *ctx), v
     return 0;
 }
 
-static void take_class(const char *name, uint32_t policy, int32_t nice, uint64_t slice_ns)
-{
-    const struct class class = {.size = sizeof class, .policy = policy, .nice = nice, .slice_ns = slice_ns};
-    pthread_setname_np(pthread_self(), name);
-    (void)syscall(SYS_sched_setattr, 0, &class, 0);
-}
-
 /* Any other thread that wakes up goes before this one, the store's too, which do not push aside one of a low priority.
  * There is no way back without a privilege. */
 void thread_stand_aside(const char *name)
 {
-    take_class(name, SCHED_IDLE, 0, 0);
+    pthread_setname_np(pthread_self(), name);
+    take_class(SCHED_IDLE, 0, 0);
 }
 
 int thread_processor(void)
@@ -107,5 +107,6 @@ void thread_keep_off(int processor)
 void thread_stand_behind(const char *name)
 {
     int now = getpriority(PRIO_PROCESS, 0); /* the thread's; there is no way back to a lower one */
-    take_class(name, SCHED_OTHER, now > BEHIND_NICE ? now : BEHIND_NICE, BEHIND_SLICE_NS);
+    pthread_setname_np(pthread_self(), name);
+    take_class(SCHED_OTHER, now > BEHIND_NICE ? now : BEHIND_NICE, BEHIND_SLICE_NS);
 }

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/thread.h"
 
@@ -19,9 +18,6 @@ struct query_pool {
     uint64_t full_until_ms;                 /* loop_now_ms: till then the machine is taken for full */
     struct query *aside[QUERY_READERS_MAX]; /* given to libuv; NULL: none */
     uv_timer_t timer;                       /* runs while there may be one that has not begun */
-    uv_timer_t rest;                        /* runs while queries wait for the end of a rest */
-    uint64_t rest_until_us;                 /* uv_hrtime / 1000 */
-    unsigned closing;                       /* timers */
     struct query *first, **end;
 };
 
@@ -38,17 +34,14 @@ int query_pool_new(struct query_pool **out, struct loop *loop, const struct quer
     pool->waiting_max = options->waiting_max;
     pool->end = &pool->first;
     uv_timer_init(loop_uv(loop), &pool->timer);
-    uv_timer_init(loop_uv(loop), &pool->rest);
-    pool->timer.data = pool->rest.data = pool;
+    pool->timer.data = pool;
     *out = pool;
     return 0;
 }
 
 static void on_closed(uv_handle_t *timer)
 {
-    struct query_pool *pool = timer->data;
-    if (--pool->closing == 0)
-        free(pool);
+    free(timer->data);
 }
 
 void query_pool_free(struct query_pool *pool)
@@ -56,9 +49,7 @@ void query_pool_free(struct query_pool *pool)
     if (pool == NULL)
         return;
     assert(pool->running == 0 && pool->waiting == 0);
-    pool->closing = 2;
     uv_close((uv_handle_t *)&pool->timer, on_closed);
-    uv_close((uv_handle_t *)&pool->rest, on_closed);
 }
 
 size_t query_pool_busy(const struct query_pool *pool)
@@ -71,16 +62,8 @@ static bool pool_is_sound(const struct query_pool *pool)
     return pool->running <= pool->readers_max && (pool->first == NULL) == (pool->waiting == 0);
 }
 
-static uint64_t taken_us(void)
-{
-    struct timespec taken;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &taken);
-    return (uint64_t)taken.tv_sec * 1000000 + (uint64_t)taken.tv_nsec / 1000;
-}
-
 static int run_once(struct query *query, unsigned limit_ms, bool is_aside)
 {
-    uint64_t begun_us = taken_us();
     struct store_reader *reader;
     const struct store *store = query->pool->store; /* it never changes: safe to read here */
     int rv = store_reader_open(&reader, store, limit_ms);
@@ -91,30 +74,15 @@ static int run_once(struct query *query, unsigned limit_ms, bool is_aside)
         store_reader_keep_off(reader, store);
     rv = query->run(query, reader);
     store_reader_close(reader);
-    query->took_us += taken_us() - begun_us;
     return rv;
 }
 
 static void run_next(struct query_pool *pool);
 
-static uint64_t now_us(void)
-{
-    return uv_hrtime() / 1000;
-}
-
-/* Rests add up, but to no more than QUERY_REST_MAX_MS: a view that is opened behind them is not kept waiting. */
-static void owe_rest(struct query_pool *pool, uint64_t took_us)
-{
-    uint64_t now = now_us(), from = pool->rest_until_us > now ? pool->rest_until_us : now,
-             until = from + took_us * QUERY_REST_PERCENT / 100, most = now + QUERY_REST_MAX_MS * 1000;
-    pool->rest_until_us = until < most ? until : most;
-}
-
 static void query_end(struct query *query)
 {
     struct query_pool *pool = query->pool;
     pool->running--;
-    owe_rest(pool, query->took_us);
     query->done(query, query->rv);
     run_next(pool);
 }
@@ -227,25 +195,8 @@ static void run_aside(struct query *query)
 
 /* ---- the queue ---- */
 
-static void on_rested(uv_timer_t *timer)
-{
-    run_next(timer->data);
-}
-
-/* Until when queries wait, if any does. */
-static bool is_resting(struct query_pool *pool)
-{
-    uint64_t now = now_us();
-    if (pool->first == NULL || now >= pool->rest_until_us)
-        return false;
-    uv_timer_start(&pool->rest, on_rested, (pool->rest_until_us - now + 999) / 1000, 0);
-    return true;
-}
-
 static void run_next(struct query_pool *pool)
 {
-    if (is_resting(pool))
-        return;
     while (pool->first != NULL && pool->running < pool->readers_max) {
         struct query *query = pool->first;
         pool->first = query->next;
@@ -266,7 +217,6 @@ int query_start(struct query_pool *pool, struct query *query)
     query->pool = pool;
     query->next = NULL;
     query->rv = 0;
-    query->took_us = 0;
     *pool->end = query;
     pool->end = &query->next;
     pool->waiting++;

@@ -9,9 +9,6 @@
  *
  * Once that has happened, queries begin there for QUERY_FULL_MS.
  *
- * Whoever reads without a rest gets one: for each millisecond of a processor that a query took, no other begins for
- * QUERY_REST_PART of it.
- *
  * Thread: the loop's, except for `run`. */
 #ifndef SERVER_STORE_QUERY_H
 #define SERVER_STORE_QUERY_H
@@ -39,7 +36,6 @@ struct query {
     int rv;
     uv_work_t work;
     uint64_t given_ms; /* loop_now_ms: when it was given to libuv */
-    uint64_t took_us;  /* of a processor */
     pthread_t thread;  /* its own, the second time */
     struct loop_order ends;
 };
@@ -51,7 +47,6 @@ struct query_options {
     size_t waiting_max;
 };
 enum { QUERY_READERS_MAX = 4, QUERY_BEGIN_MS = 100, QUERY_ASIDE_MS = 1000, QUERY_FULL_MS = 30000 };
-enum { QUERY_REST_PERCENT = 100, QUERY_REST_MAX_MS = 100 };
 
 /* Each query has a connection of its own: it sees the database that is there now, and keeps none that is not. */
 int query_pool_new(struct query_pool **out, struct loop *loop, const struct query_options *options) REIN_MUST_USE;

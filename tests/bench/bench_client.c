@@ -482,6 +482,7 @@ static void read_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    measure_run_first();
     read_options(argc, argv);
     if (options.port == 0 || options.streams == 0 || (options.mode == PACED && options.scenario.time_ms == 0)) {
         fprintf(stderr, "bench_client: --port and --streams are wanted, with --mode paced also --time-ms\n");

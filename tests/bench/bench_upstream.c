@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "measure.h"
 #include "text.h"
 
 #define REQUEST_MAX 65536
@@ -453,6 +454,7 @@ static void loop(int listener)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    measure_run_first();
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : 0))};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t at_len = sizeof at;

@@ -3,9 +3,25 @@
 #include "measure.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* What sched_setattr takes: glibc has no name for it. A thread with a shorter slice goes before one with a longer one.
+ */
+void measure_run_first(void)
+{
+    const struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t slice_ns, deadline_ns, period_ns;
+    } class = {.size = sizeof class, .policy = SCHED_OTHER, .slice_ns = 100 * 1000};
+    (void)syscall(SYS_sched_setattr, 0, &class, 0);
+}
 
 static size_t slot_of(uint64_t ns)
 {

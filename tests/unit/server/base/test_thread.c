@@ -1,10 +1,11 @@
-/* Threads behind the loops: the processors that they keep off.
+/* Threads behind the loops: their class, and the processors that they keep off.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -86,10 +87,47 @@ static void a_processor_that_is_the_only_one_is_used(void **state)
     assert_true(CPU_EQUAL(&seen.off, &one) && CPU_EQUAL(&seen.back, &one));
 }
 
+/* What sched_getattr gives, as far as it is looked at. */
+struct class
+{
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t slice_ns, deadline_ns, period_ns;
+};
+
+static struct class own_class(void)
+{
+    struct class class = {.size = sizeof class};
+    assert_int_equal(syscall(SYS_sched_getattr, 0, &class, sizeof class, 0), 0);
+    return class;
+}
+
+static void *look_at_class(void *ctx)
+{
+    *(struct class *)ctx = own_class();
+    return NULL;
+}
+
+static void a_thread_lets_others_go_first(void **state)
+{
+    (void)state;
+    struct class usual = own_class(), seen;
+    pthread_t thread;
+    assert_int_equal(thread_start(&thread, "stands-back", look_at_class, &seen), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(seen.policy, SCHED_BATCH);
+    assert_int_equal(seen.nice, usual.nice);
+    if (usual.slice_ns != 0) /* a kernel that knows slices */
+        assert_true(seen.slice_ns > usual.slice_ns);
+}
+
 int main(void)
 {
     all = own_set();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_thread_keeps_off_a_processor),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_thread_lets_others_go_first),
+                                       cmocka_unit_test(a_thread_keeps_off_a_processor),
                                        cmocka_unit_test(a_processor_that_is_the_only_one_is_used)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
